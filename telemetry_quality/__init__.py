@@ -1,0 +1,38 @@
+"""Know each morning, and for any day in the past, whether a day of telemetry can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Settings",
+    "TelemetryHealthService",
+    "TelemetryIntegritySnapshot",
+    "health_service",
+    "load_settings",
+]
+
+if TYPE_CHECKING:
+    from telemetry_quality.assembly import health_service
+    from telemetry_quality.core.health import TelemetryHealthService
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.settings import Settings, load_settings
+
+_HOMES = {
+    "Settings": "telemetry_quality.settings",
+    "TelemetryHealthService": "telemetry_quality.core.health",
+    "TelemetryIntegritySnapshot": "telemetry_quality.core.snapshots",
+    "health_service": "telemetry_quality.assembly",
+    "load_settings": "telemetry_quality.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: ``import telemetry_quality`` itself stays free."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,33 @@
+"""Missing version: events nobody can assign to a release cannot be compared between releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.policies import Policy
+    from telemetry_quality.core.snapshots import DayFigures
+
+NAME = "missing_version"
+LEVEL = Level.WARNING
+DESCRIPTION = "The share of events without a version tag is at most the threshold (1 % unless set)."
+
+
+def judge(figures: DayFigures, policy: Policy) -> Verdict:
+    """Fails strictly above the threshold; unknown on a day without events."""
+    share, threshold = figures.missing_version_percent, policy.missing_version_percent
+    if share is None:
+        outcome, code = Outcome.UNKNOWN, NO_EVENTS
+        sentence = "Version tags cannot be judged: there are no events."
+    elif share > threshold:
+        outcome, code = Outcome.FAILED, "VERSION_MISSING"
+        sentence = (
+            f"{share:.2f} % of {figures.total_events:,} events carry no version "
+            f"({figures.missing_version_events:,}), more than the {threshold:g} % allowed."
+        )
+    else:
+        outcome, code = Outcome.PASSED, "VERSION_PRESENT"
+        sentence = f"{share:.2f} % of {figures.total_events:,} events carry no version, within {threshold:g} %."
+    return Verdict(NAME, LEVEL, outcome, code, share, threshold, sentence)

@@ -1,0 +1,34 @@
+"""Sample: events drawn at random are known signals, tagged, and carry their critical fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict
+from telemetry_quality.core.sampling import clopper_pearson_percent
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.policies import Policy
+    from telemetry_quality.core.snapshots import DayFigures
+
+NAME = "sample"
+LEVEL = Level.WARNING
+DESCRIPTION = "Of a random sample of events, at least the threshold (99 % unless set) passes verification."
+
+
+def judge(figures: DayFigures, policy: Policy) -> Verdict:
+    """Fails strictly below the threshold; unknown where no event could be drawn."""
+    rate, threshold = figures.sampling_success_rate_percent, policy.sample_success_percent
+    if rate is None or not figures.sample_size or figures.sample_passed is None:
+        sentence = "The sample cannot be judged: no event could be drawn."
+        return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
+    lower, upper = clopper_pearson_percent(figures.sample_passed, figures.sample_size)
+    facts = (
+        f"{figures.sample_passed} of {figures.sample_size} sampled events pass ({rate:.1f} %; "
+        f"95 % interval for the whole day {lower:.1f} to {upper:.1f} %)"
+    )
+    if rate < threshold:
+        sentence = f"{facts}, fewer than the {threshold:g} % required."
+        return Verdict(NAME, LEVEL, Outcome.FAILED, "SAMPLE_FAILED", rate, threshold, sentence)
+    sentence = f"{facts}, at least {threshold:g} %."
+    return Verdict(NAME, LEVEL, Outcome.PASSED, "SAMPLE_OK", rate, threshold, sentence)

@@ -1,0 +1,151 @@
+"""The integrity snapshot: one day's numbers and what they mean, frozen as they were known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.policies import Policy
+
+
+class DayStatus(StrEnum):
+    """A day's status, worst first for a reader in a hurry."""
+
+    UNKNOWN = "unknown"
+    """The day could not be read, or nobody has looked: neither healthy nor zero."""
+    NO_ACTIVITY = "no_activity"
+    UNHEALTHY = "unhealthy"
+    """A CRITICAL guardrail failed."""
+    DEGRADED = "degraded"
+    """A WARNING or INFO guardrail failed."""
+    HEALTHY = "healthy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayFigures:
+    """The numbers of one day; all None where it could not be read.
+
+    Attributes:
+        expected_events: What the baseline expected, None while its history is too short.
+        volume_deviation_percent: Signed distance from it, in percent of it.
+        unreadable_reason_code: Why the day could not be read, None where it could.
+    """
+
+    total_events: int | None = None
+    error_events: int | None = None
+    error_rate_percent: float | None = None
+    missing_version_events: int | None = None
+    missing_version_percent: float | None = None
+    sample_size: int | None = None
+    sample_passed: int | None = None
+    sampling_success_rate_percent: float | None = None
+    expected_events: float | None = None
+    volume_deviation_percent: float | None = None
+    unreadable_reason_code: str | None = None
+    unreadable_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TelemetryIntegritySnapshot(DayFigures):
+    """Whether one day of one source can be trusted, as it was known at ``computed_at``.
+
+    Attributes:
+        revision: 1 for the first, one more whenever the day's numbers or the policy changed; None until stored.
+        policy: Canonical JSON of the thresholds in force.
+        reading_revision: Revision of the aggregates and sample it was made from.
+        reading_hash: Hash of what these said.
+        previous_hash: Content hash of the snapshot stored before it, None for a source's first.
+        content_hash: SHA-256 over everything above; None until stored.
+    """
+
+    source: str
+    day: date
+    revision: int | None = None
+    has_volume_anomaly: bool | None
+    has_version_anomaly: bool | None
+    has_error_spike: bool | None
+    is_zero_activity: bool | None
+    status: DayStatus
+    policy: str
+    computed_at: datetime
+    reading_revision: int
+    reading_hash: str
+    previous_hash: str | None = None
+    content_hash: str | None = None
+
+    def is_healthy(self) -> bool:
+        """True exactly for the status ``healthy``."""
+        return self.status is DayStatus.HEALTHY
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field under its own name, JSON's types only, key fields first."""
+        return {**dict.fromkeys(("source", "day", "revision")), **{f.name: self._plain(f.name) for f in fields(self)}}
+
+    def _plain(self, name: str) -> Any:
+        value = getattr(self, name)
+        if name == "policy":
+            return json.loads(value)
+        return value.isoformat() if name in {"day", "computed_at"} else value
+
+
+def unknown_day_as_json(source: str, day: date) -> dict[str, Any]:
+    """The answer for a day without a snapshot: the same keys, status ``unknown``, everything else null."""
+    empty = dict.fromkeys(f.name for f in fields(TelemetryIntegritySnapshot))
+    return {"source": source, "day": day.isoformat(), "revision": None, **{
+        name: value for name, value in empty.items() if name not in {"source", "day", "revision"}
+    }, "status": DayStatus.UNKNOWN.value}
+
+
+def take_snapshot(
+    *,
+    source: str,
+    day: date,
+    figures: DayFigures,
+    policy: Policy,
+    reading_revision: int,
+    reading_hash: str,
+    now: datetime,
+) -> TelemetryIntegritySnapshot:
+    """Judge ``figures`` by ``policy`` and freeze the result; the store adds revision and hashes."""
+    verdicts = judge_day(figures, policy)
+    failed = {verdict.guardrail: _failed(verdict) for verdict in verdicts}
+    return TelemetryIntegritySnapshot(
+        **{f.name: getattr(figures, f.name) for f in fields(DayFigures)},
+        source=source,
+        day=day,
+        has_volume_anomaly=failed["volume"],
+        has_version_anomaly=failed["missing_version"],
+        has_error_spike=failed["error_rate"],
+        is_zero_activity=failed["activity"],
+        status=day_status(figures, verdicts),
+        policy=policy.text(),
+        computed_at=now,
+        reading_revision=reading_revision,
+        reading_hash=reading_hash,
+    )
+
+
+def day_status(figures: DayFigures, verdicts: Sequence[Verdict]) -> DayStatus:
+    """The one word for a day."""
+    if figures.unreadable_reason_code is not None:
+        return DayStatus.UNKNOWN
+    if not figures.total_events:
+        return DayStatus.NO_ACTIVITY
+    failed = [verdict for verdict in verdicts if verdict.outcome is Outcome.FAILED]
+    if any(verdict.level is Level.CRITICAL for verdict in failed):
+        return DayStatus.UNHEALTHY
+    return DayStatus.DEGRADED if failed else DayStatus.HEALTHY
+
+
+def _failed(verdict: Verdict) -> bool | None:
+    return None if verdict.outcome is Outcome.UNKNOWN else verdict.outcome is Outcome.FAILED

@@ -1,0 +1,51 @@
+"""The code location: everything Dagster loads. The only module that workspace.yaml names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from telemetry_quality.orchestration.asset_checks import build_asset_checks
+from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
+from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
+from telemetry_quality.orchestration.sensors import build_alert_sensor
+from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from telemetry_quality.settings import Settings
+
+
+def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors for ``settings``.
+
+    Args:
+        settings: Which sources there are and how they are judged.
+        resource_overrides: Fields of TelemetryResource to replace, such as ``clock`` or ``on_progress``.
+    """
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
+    checks, jobs, schedules = [], [], []
+    for name, source in settings.sources.items():
+        assets += build_assets(name, source)
+        checks.append(build_asset_checks(name, source))
+        materialize_day = materialize_day_job(name, source)
+        jobs += [materialize_day, recheck_day_job(name, source)]
+        schedules += [
+            daily_schedule(name, source, materialize_day),
+            late_days_schedule(name, source, materialize_day),
+        ]
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=checks,
+        jobs=jobs,
+        schedules=schedules,
+        sensors=[build_alert_sensor(frozenset(settings.sources))],
+        resources={RESOURCE: TelemetryResource(settings, **resource_overrides)},
+        # Days share a process: one per step would cost seconds of start-up and save nothing.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(load_settings())

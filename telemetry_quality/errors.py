@@ -1,0 +1,45 @@
+"""Every error this project raises on purpose.
+
+    TelemetryQualityError            one sentence: what was required, what was found, the remedy
+    ├── SettingsError                telemetry.toml or the environment is wrong
+    ├── RequestError                 a day or a source was asked for that does not exist
+    ├── SourceError                  events could not be read; carries a stable reason code
+    │   └── SourceUnavailableError   ... but perhaps in a moment: the only failure that is retried
+    └── StoreError                   the quality store is missing, too old or refuses
+
+A crash of ours is none of these and is never reported as bad data.
+"""
+
+from __future__ import annotations
+
+
+class TelemetryQualityError(Exception):
+    """Base of all errors a user can cause and mend; its text is one sentence for that user."""
+
+
+class SettingsError(TelemetryQualityError):
+    """A setting is missing, unknown or impossible."""
+
+
+class RequestError(TelemetryQualityError):
+    """A day or source was asked for that the settings do not allow."""
+
+
+class SourceError(TelemetryQualityError):
+    """Events could not be read, and trying again will not help.
+
+    Attributes:
+        reason_code: Stable upper-case identifier, such as ``FILE_CORRUPT``; pages group by it.
+    """
+
+    def __init__(self, reason_code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason_code = reason_code
+
+
+class SourceUnavailableError(SourceError):
+    """Events could not be read right now; the same call may succeed in a moment."""
+
+
+class StoreError(TelemetryQualityError):
+    """The quality store cannot be opened, has not been migrated, or was tampered with."""

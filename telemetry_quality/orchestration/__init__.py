@@ -1,0 +1,1 @@
+"""Everything Dagster: thin adapters that load, ask the core and translate. Nothing is decided here."""

@@ -1,0 +1,105 @@
+"""The guardrails as asset checks: one evaluation per guardrail and day, right in a single-run backfill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator  # Dagster resolves the annotations of what it decorates
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from telemetry_quality.core.alerts import is_alert
+from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome
+from telemetry_quality.orchestration.assets import snapshot_key
+from telemetry_quality.orchestration.evaluations import materialization_targets
+from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
+from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.settings import SourceSettings
+
+
+def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksDefinition:
+    """All guardrails of one source as checks on its integrity snapshot; none of them blocks."""
+    key = snapshot_key(source)
+    partitions = daily_partitions(settings.calendar())
+    specs = [
+        dg.AssetCheckSpec(
+            rule.name,
+            asset=key,
+            description=rule.description,
+            blocking=False,
+            partitions_def=partitions,
+            metadata={"level": rule.level.value},
+        )
+        for rule in GUARDRAILS
+    ]
+
+    @dg.multi_asset_check(
+        name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE}
+    )
+    def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        work, days = telemetry.work(source), partition_days(context)
+        snapshots = {one.day: one for one in work.store.snapshots(source, min(days), max(days))}
+        targets = materialization_targets(context.instance, key, days)
+        verdicts = {
+            day: {verdict.guardrail: verdict for verdict in judge_day(snapshots[day], work.policy)}
+            for day in days
+            if day in snapshots
+        }
+        for spec in specs:
+            if spec.key not in context.selected_asset_check_keys:
+                continue
+            for day in days:
+                if day in verdicts:
+                    yield dg.AssetCheckEvaluation(
+                        asset_key=key,
+                        check_name=spec.name,
+                        partition=day.isoformat(),
+                        target_materialization_data=targets.get(day),
+                        blocking=False,
+                        **evaluation_of(verdicts[day][spec.name], snapshots[day]),
+                    )
+                telemetry.on_progress(1)
+            yield dg.Output(None, output_name=spec.get_python_identifier())
+        _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
+        _fail_visibly(
+            [f"{day} ({one.unreadable_reason_code})" for day, one in snapshots.items() if one.unreadable_reason_code],
+            "could not be read; they are recorded as unknown",
+        )
+
+    return guardrails
+
+
+def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:
+    """A verdict in Dagster's words: passed or not, ERROR for CRITICAL, WARN for the rest.
+
+    Too little history passes, and says so; a day that could not be read passes nothing.
+    """
+    is_unreadable = verdict.reason_code == DAY_UNREADABLE
+    numbers = {"value": verdict.value, "threshold": verdict.threshold}
+    return {
+        "passed": verdict.outcome is not Outcome.FAILED and not is_unreadable,
+        "severity": dg.AssetCheckSeverity.ERROR if verdict.level is Level.CRITICAL else dg.AssetCheckSeverity.WARN,
+        "description": verdict.sentence,
+        "metadata": {
+            "source": snapshot.source,
+            "day": snapshot.day.isoformat(),
+            "revision": snapshot.revision,
+            "level": verdict.level.value,
+            "outcome": verdict.outcome.value,
+            "reason_code": verdict.reason_code,
+            "is_alert": is_alert(verdict),
+            **{name: float(number) for name, number in numbers.items() if number is not None},
+        },
+    }
+
+
+def _fail_visibly(days: list[str], what: str) -> None:
+    """End the run as failed, after everything is recorded: a day nobody can vouch for must not look green."""
+    if days:
+        shown = ", ".join(days[:5]) + (", …" if len(days) > 5 else "")
+        raise dg.Failure(f"{len(days)} of the run's days {what}: {shown}", allow_retries=False)

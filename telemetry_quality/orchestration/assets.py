@@ -1,0 +1,114 @@
+"""The assets of one source: events (external) → aggregates and sample (one reading) → integrity snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator  # Dagster resolves the annotations of what it decorates
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.orchestration import rendering
+from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
+from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+
+if TYPE_CHECKING:
+    from telemetry_quality.settings import SourceSettings
+
+LOG_EVERY_DAYS = 31
+
+
+def snapshot_key(source: str) -> dg.AssetKey:
+    """The key of a source's integrity snapshot."""
+    return dg.AssetKey([source, "integrity_snapshot"])
+
+
+def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of one source, its name their group and key prefix."""
+    partitions = daily_partitions(settings.calendar())
+    owners = list(settings.owners)
+    events = dg.AssetSpec(
+        [source, "events"],
+        group_name=source,
+        owners=owners,
+        kinds={settings.connector},
+        description="The telemetry itself. It is only ever read.",
+        metadata={"location": settings.path or settings.table or "", "time_zone": settings.time_zone},
+    )
+    readings = [
+        dg.AssetSpec(
+            [source, "event_aggregates"],
+            deps=[events.key],
+            group_name=source,
+            owners=owners,
+            kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
+            description="Counts per hour, event name and version; everything coarser is rolled up from them.",
+            metadata={"dagster/column_schema": rendering.AGGREGATE_COLUMNS, "dagster/table_name": "event_aggregate"},
+            partitions_def=partitions,
+        ),
+        dg.AssetSpec(
+            [source, "event_sample"],
+            deps=[events.key],
+            group_name=source,
+            owners=owners,
+            kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
+            description=(
+                "A uniform random sample, each event verified for signal, version tag and critical fields. "
+                "Only ids and verdicts are kept."
+            ),
+            metadata={"dagster/column_schema": rendering.SAMPLE_COLUMNS, "dagster/table_name": "event_sample"},
+            partitions_def=partitions,
+        ),
+    ]
+
+    @dg.multi_asset(
+        name=f"{source}_reading",
+        specs=readings,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={RESOURCE},
+    )
+    def reading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        work, days = telemetry.work(source), partition_days(context)
+        events_read = 0
+        for done, stored in enumerate(work.read(days, telemetry.clock()), 1):
+            key = stored.day.isoformat()
+            aggregates = work.store.aggregates(source, stored.day)
+            for spec, metadata in zip(
+                readings,
+                (rendering.aggregates_metadata(stored, aggregates), rendering.sample_metadata(stored)),
+                strict=True,
+            ):
+                context.add_asset_metadata(metadata, asset_key=spec.key, partition_key=key)
+            events_read += stored.total_events or 0
+            if stored.unreadable_reason_code is not None:
+                context.log.error(f"{key} could not be read: {stored.unreadable_reason}")
+            if done % LOG_EVERY_DAYS == 0 or done == len(days):
+                context.log.info(f"{done} of {len(days)} days read, {events_read:,} events, up to {key}")
+            telemetry.on_progress(1)
+        for spec in readings:
+            yield dg.MaterializeResult(asset_key=spec.key)
+
+    @dg.asset(
+        key=snapshot_key(source),
+        deps=[spec.key for spec in readings],
+        group_name=source,
+        owners=owners,
+        kinds={"sqlite"},
+        description="Whether the day can be trusted, as it was known when it was computed. Append-only.",
+        metadata={"dagster/column_schema": rendering.SNAPSHOT_COLUMNS, "dagster/table_name": "integrity_snapshot"},
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={RESOURCE},
+        op_tags={"telemetry_quality/source": source},
+    )
+    def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        work = telemetry.work(source)
+        for snapshot, _, _ in work.judge(partition_days(context), telemetry.clock()):
+            metadata = rendering.snapshot_metadata(snapshot, judge_day(snapshot, work.policy))
+            context.add_asset_metadata(metadata, partition_key=snapshot.day.isoformat())
+            telemetry.on_progress(1)
+        return dg.MaterializeResult()
+
+    return [events, reading, integrity_snapshot]

@@ -1,0 +1,50 @@
+"""The one guarded place that touches what Dagster does not export; written for Dagster 1.13.
+
+A check in a single-run backfill is right in storage and in the UI's per-day grid only as an
+``AssetCheckEvaluation`` that names its partition and the materialization it judged. The class for the latter is
+not public. Should it move, checks still work, but the grid stays empty: hence the clear error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+try:
+    from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+        AssetCheckEvaluationTargetMaterializationData as Target,
+    )
+except ImportError as error:  # pragma: no cover - another Dagster than pyproject.toml allows
+    raise ImportError(
+        f"telemetry-quality requires dagster>=1.13,<1.14 for checks per day, but {dg.__version__} was found; "
+        "install a matching version."
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+CHUNK_DAYS = 100
+"""Days whose materializations are asked for at once: SQLite limits the parameters of a query."""
+
+
+def materialization_targets(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Sequence[date]
+) -> dict[date, Target]:
+    """The latest materialization of each day that has one."""
+    targets: dict[date, Target] = {}
+    for start in range(0, len(days), CHUNK_DAYS):
+        wanted = {day.isoformat(): day for day in days[start : start + CHUNK_DAYS]}
+        cursor = None
+        while wanted:
+            records_filter = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=list(wanted))
+            found = instance.fetch_materializations(records_filter, limit=2 * CHUNK_DAYS, cursor=cursor)
+            for record in found.records:
+                if record.partition_key in wanted:
+                    day = wanted.pop(record.partition_key)
+                    targets[day] = Target(record.storage_id, record.run_id, record.timestamp)
+            cursor = found.cursor
+            if not found.has_more:
+                break
+    return targets

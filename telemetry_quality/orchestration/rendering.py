@@ -1,0 +1,183 @@
+"""Metadata for Dagster's pages: flat numbers to plot, small tables, and a chart small enough to be inlined."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from telemetry_quality.core.events import DayAggregates, Totals
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+
+TABLE_ROWS = 12
+"""Rows shown of a table; the store has them all."""
+
+AGGREGATE_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("hour", "int", "whole hours since the day began"),
+        dg.TableColumn("event_name", "string", "the signal, null where it has none"),
+        dg.TableColumn("service_version", "string", "the version tag as it was sent"),
+        dg.TableColumn("events", "int"),
+        dg.TableColumn("errors", "int"),
+        dg.TableColumn("error_unknown_events", "int", "events that do not say whether they are an error"),
+        dg.TableColumn("missing_version", "int"),
+        dg.TableColumn("missing_critical", "json", "events without a value, per critical field"),
+        dg.TableColumn("late_events", "int"),
+    ]
+)
+SAMPLE_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("position", "int", "order of the draw"),
+        dg.TableColumn("event_id", "string", "the only value kept of an event"),
+        dg.TableColumn("verdict", "string", "passed or failed"),
+        dg.TableColumn("reason_codes", "json", "why it failed"),
+    ]
+)
+SNAPSHOT_COLUMNS = dg.TableSchema(
+    columns=[
+        dg.TableColumn("day", "date"),
+        dg.TableColumn("revision", "int", "one more whenever numbers or policy changed"),
+        dg.TableColumn("status", "string", "healthy, degraded, unhealthy, no_activity or unknown"),
+        dg.TableColumn("total_events", "int"),
+        dg.TableColumn("error_rate_percent", "float"),
+        dg.TableColumn("missing_version_percent", "float"),
+        dg.TableColumn("sampling_success_rate_percent", "float"),
+        dg.TableColumn("expected_events", "float"),
+        dg.TableColumn("volume_deviation_percent", "float"),
+        dg.TableColumn("content_hash", "string"),
+    ]
+)
+
+
+def reading_metadata(reading: StoredReading) -> dict[str, Any]:
+    """What every asset says of a reading; no number at all where the day could not be read."""
+    if reading.unreadable_reason_code is not None:
+        return {
+            "status": "unknown",
+            "reason_code": reading.unreadable_reason_code,
+            "reason": str(reading.unreadable_reason),
+            "revision": reading.revision,
+        }
+    return {"revision": reading.revision, "is_new_revision": reading.is_new}
+
+
+def aggregates_metadata(reading: StoredReading, aggregates: DayAggregates) -> dict[str, Any]:
+    """Numbers, tables by signal and by version, and events per hour as a chart."""
+    if reading.unreadable_reason_code is not None:
+        return reading_metadata(reading)
+    totals = aggregates.totals()
+    return {
+        **reading_metadata(reading),
+        **_present(
+            total_events=totals.events,
+            error_events=totals.errors,
+            error_rate_percent=totals.error_rate_percent,
+            missing_version_percent=totals.missing_version_percent,
+            late_events=totals.late_events,
+        ),
+        "dagster/partition_row_count": len(aggregates.rows),
+        "by_signal": _totals_table("event_name", aggregates.by_signal()),
+        "by_version": _totals_table("service_version", aggregates.by_version()),
+        "missing_critical_fields": dg.MetadataValue.json(aggregates.missing_critical()),
+        "events_per_hour": dg.MetadataValue.md(hour_chart(aggregates)),
+    }
+
+
+def sample_metadata(reading: StoredReading) -> dict[str, Any]:
+    """How many were drawn and how many passed."""
+    if reading.unreadable_reason_code is not None:
+        return reading_metadata(reading)
+    size, passed = reading.sample_size or 0, reading.sample_passed or 0
+    return {
+        **reading_metadata(reading),
+        "dagster/partition_row_count": size,
+        "sample_size": size,
+        "sample_passed": passed,
+        **_present(sampling_success_rate_percent=100 * passed / size if size else None),
+    }
+
+
+def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """The snapshot's numbers, one entry each, and what each guardrail says."""
+    numbers = (
+        "total_events",
+        "error_events",
+        "error_rate_percent",
+        "missing_version_events",
+        "missing_version_percent",
+        "sampling_success_rate_percent",
+        "expected_events",
+        "volume_deviation_percent",
+    )
+    records = [
+        dg.TableRecord(
+            {
+                "guardrail": verdict.guardrail,
+                "outcome": verdict.outcome.value,
+                "level": verdict.level.value,
+                "reason_code": verdict.reason_code,
+                "sentence": verdict.sentence,
+            }
+        )
+        for verdict in verdicts
+    ]
+    return {
+        "status": snapshot.status.value,
+        "revision": snapshot.revision,
+        **_present(**{name: getattr(snapshot, name) for name in numbers}),
+        "guardrails": dg.MetadataValue.table(records),
+        "content_hash": snapshot.content_hash,
+    }
+
+
+def hour_chart(aggregates: DayAggregates) -> str:
+    """Events per hour as bars, errors in red on top, in Markdown under Dagster's limit of 1,000 characters."""
+    hours = aggregates.by_hour()
+    highest = max((totals.events for totals in hours.values()), default=0)
+    if not highest:
+        return "No events."
+    events = "".join(f"M{2 * hour + 1} 20v-{20 * totals.events / highest:.0f}" for hour, totals in hours.items())
+    errors = "".join(
+        f"M{2 * hour + 1} 20v-{20 * totals.errors / highest:.0f}" for hour, totals in hours.items() if totals.errors
+    )
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 50 20" width="300">'
+        f'<g stroke-width="1.6"><path stroke="#59f" d="{events}"/><path stroke="#d22" d="{errors}"/></g></svg>'
+    )
+    return f"![events per hour](data:image/svg+xml;base64,{b64encode(svg.encode()).decode()})"
+
+
+def _totals_table(name: str, groups: Mapping[str, Totals]) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                name: value,
+                "events": totals.events,
+                "error_rate_percent": _rounded(totals.error_rate_percent),
+                "missing_version_percent": _rounded(totals.missing_version_percent),
+            }
+        )
+        for value, totals in list(groups.items())[:TABLE_ROWS]
+    ]
+    columns = [
+        dg.TableColumn(name, "string"),
+        dg.TableColumn("events", "int"),
+        dg.TableColumn("error_rate_percent", "float"),
+        dg.TableColumn("missing_version_percent", "float"),
+    ]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _present(**numbers: float | None) -> dict[str, float]:
+    """Only numbers that are known: an absent one must not be plotted as zero."""
+    return {name: value for name, value in numbers.items() if value is not None}

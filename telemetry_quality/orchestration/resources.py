@@ -1,0 +1,44 @@
+"""The resource all assets share: a shell that hands out the plain objects which do the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telemetry_quality.assembly import daily_work, open_store, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.store import SqlQualityStore
+
+RESOURCE = "telemetry"
+
+
+def _no_progress(_: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class TelemetryResource:
+    """What runs need.
+
+    Attributes:
+        clock: Returns the aware instant of now.
+        on_progress: Told after each day how many steps of work it was; for a progress bar.
+    """
+
+    settings: Settings
+    clock: Callable[[], datetime] = utc_now
+    on_progress: Callable[[int], None] = field(default=_no_progress, repr=False)
+
+    def work(self, source: str) -> DailyWork:
+        """The daily work of one source."""
+        return daily_work(self.settings, source)
+
+    def store(self) -> SqlQualityStore:
+        """The quality store."""
+        return open_store(self.settings)

@@ -1,0 +1,371 @@
+"""Settings: ``telemetry.toml`` and ``TELEMETRY_QUALITY_…`` become one frozen value, or one clear sentence.
+
+Nothing outside this module reads the environment, and nothing is read when it is imported. An environment
+variable wins over the file: ``TELEMETRY_QUALITY_STORE`` for ``store``, and with double underscores for deeper
+keys, ``TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as PydanticSettingsError
+
+from telemetry_quality.core.baselines import holiday_calendar
+from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EventSchema
+from telemetry_quality.core.policies import BASELINES, Policy
+from telemetry_quality.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_FILE = "telemetry.toml"
+ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
+CONFIG_VARIABLE = "TELEMETRY_QUALITY_CONFIG"
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # OpenTelemetry log data model: EventName, Timestamp, ObservedTimestamp, SeverityNumber (17 and up are errors)
+    # and the resource attribute service.version. The model has no id; log.record.uid is its conventional attribute.
+    "opentelemetry": {
+        "event_id": "log.record.uid",
+        "occurred_at": "Timestamp",
+        "observed_at": "ObservedTimestamp",
+        "event_name": "EventName",
+        "service_version": "service.version",
+        "is_error": '"SeverityNumber" >= 17',
+    },
+    # Segment's warehouse schema for the tracks table.
+    "segment": {
+        "event_id": "id",
+        "occurred_at": "timestamp",
+        "observed_at": "received_at",
+        "event_name": "event",
+        "service_version": "context_app_version",
+        "is_error": "event LIKE '%Error%'",
+    },
+    # Snowplow's atomic.events table.
+    "snowplow": {
+        "event_id": "event_id",
+        "occurred_at": "derived_tstamp",
+        "observed_at": "collector_tstamp",
+        "event_name": "event_name",
+        "service_version": "app_version",
+        "is_error": "event_name = 'application_error'",
+    },
+    # CloudEvents 1.0 context attributes; errors and versions are extensions there.
+    "cloudevents": {
+        "event_id": "id",
+        "occurred_at": "time",
+        "event_name": "type",
+        "service_version": "serviceversion",
+        "is_error": "severitynumber >= 17",
+    },
+}
+"""Column names that well-known formats use; a role in the settings wins over its preset."""
+
+
+
+def _split(value: Any) -> Any:
+    """A list from the environment: ``a, b``."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RoleSettings(_Part):
+    """Which column plays which role; see EventSchema."""
+
+    event_id: str
+    occurred_at: str
+    event_name: str
+    service_version: str
+    is_error: str
+    critical_fields: Names = ()
+    observed_at: str | None = None
+    dimensions: Names = ()
+
+
+class GuardrailSettings(_Part):
+    """When a day fails; see Policy."""
+
+    error_rate_percent: Percent = 5.0
+    missing_version_percent: Percent = 1.0
+    volume_deviation_percent: Annotated[float, Field(ge=0)] = 30.0
+    sample_success_percent: Percent = 99.0
+    sample_size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    baseline: str = "weekday"
+    holidays: str | None = None
+
+    @field_validator("baseline")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in BASELINES:
+            raise ValueError(f"must be one of {', '.join(BASELINES)}")
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _has_a_calendar(cls, value: str | None) -> str | None:
+        try:
+            holiday_calendar(value, 2024)
+        except SettingsError:
+            raise ValueError("must be a country or country-subdivision code such as US or US-NY") from None
+        return value
+
+
+class SignalSettings(_Part):
+    """Where the catalogue of known signals stands: a list of names, or a column of a table or Parquet file."""
+
+    names: Names | None = None
+    table: str | None = None
+    column: str = "event_name"
+
+
+class SourceSettings(_Part):
+    """One source of events."""
+
+    connector: Literal["parquet", "duckdb", "database"]
+    path: str | None = None
+    url: str | None = None
+    table: str | None = None
+    time_zone: str = "UTC"
+    first_day: date
+    last_day: date | None = None
+    preset: str | None = None
+    roles: RoleSettings
+    guardrails: GuardrailSettings = GuardrailSettings()
+    signals: SignalSettings | None = None
+    missing_versions: Names = DEFAULT_MISSING_VERSIONS
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
+    late_days: Annotated[int, Field(ge=1, le=60)] = 7
+    time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
+    owners: Names = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset")
+        if preset is not None and preset not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, but {preset!r} was found")
+        given = values.get("roles", {})
+        return {**values, "roles": {**PRESETS.get(preset, {}), **given} if isinstance(given, dict) else given}
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError, ValueError):
+            raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_connector(self) -> Self:
+        needed = {"parquet": {"path"}, "duckdb": {"path", "table"}, "database": {"url", "table"}}[self.connector]
+        for name in ("path", "url", "table"):
+            is_set = getattr(self, name) is not None
+            if is_set != (name in needed):
+                verb = "requires" if name in needed else "does not take"
+                raise ValueError(f"connector {self.connector!r} {verb} {name}")
+        if self.last_day is not None and self.last_day < self.first_day:
+            raise ValueError(f"last_day must not be before first_day ({self.first_day}), but {self.last_day} was found")
+        return self
+
+    def calendar(self) -> Calendar:
+        """The source's days."""
+        return Calendar(ZoneInfo(self.time_zone), self.first_day, self.last_day)
+
+    def policy(self) -> Policy:
+        """When its days fail."""
+        return Policy(**self.guardrails.model_dump())
+
+    def event_schema(self) -> EventSchema:
+        """Which columns play which roles."""
+        return EventSchema(
+            **self.roles.model_dump(),
+            missing_versions=self.missing_versions,
+            time_unit=self.time_unit,
+            allowed_lateness_minutes=self.allowed_lateness_minutes,
+        )
+
+
+class Settings(BaseSettings):
+    """Everything a user decides, frozen; relative paths start at the settings file's folder."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", enable_decoding=False
+    )
+
+    store: str = "sqlite:///telemetry_quality.db"
+    sources: dict[str, SourceSettings] = Field(min_length=1)
+
+    @field_validator("sources")
+    @classmethod
+    def _have_plain_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError("names must be lower-case words such as web_events")
+        return value
+
+    @classmethod
+    def settings_customise_sources(  # noqa: PLR0913, PLR0917 - pydantic-settings' signature
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose values ``load_settings`` passes; nothing else is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    def source(self, name: str | None) -> tuple[str, SourceSettings]:
+        """The source called ``name``, or the only one.
+
+        Raises:
+            SettingsError: If there is no such source, or several and no name.
+        """
+        if name is None and len(self.sources) == 1:
+            return next(iter(self.sources.items()))
+        if name not in self.sources:
+            found = "no --source" if name is None else f"--source {name}"
+            raise SettingsError(f"--source requires one of {', '.join(self.sources)}, but {found} was given.")
+        return name, self.sources[name]
+
+
+def load_settings(path: str | Path | None = None) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        path: The file; without it ``TELEMETRY_QUALITY_CONFIG``, else ``telemetry.toml`` in this folder.
+
+    Raises:
+        SettingsError: One sentence: the key, what was found, what is allowed.
+    """
+    file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
+    values = _read_toml(file)
+    _refuse_unknown_variables()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(f"{file.name}: {_sentence(error)}") from None
+    except PydanticSettingsError:
+        raise SettingsError(
+            f"{ENVIRONMENT_PREFIX}SOURCES requires deeper keys such as "
+            f"{ENVIRONMENT_PREFIX}SOURCES__WEB__PATH, but a value for the whole was found; set single keys."
+        ) from None
+    return _anchored(settings, file.parent)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"A settings file is required, but {file} does not exist; run telemetry-quality init or pass --config."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} must be readable text, but reading it says: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} must be valid TOML, but it is not: {error}.") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be ignored in silence otherwise."""
+    for name in sorted(os.environ):
+        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
+            key = name.removeprefix(ENVIRONMENT_PREFIX).partition("__")[0].lower()
+            if key not in Settings.model_fields:
+                allowed = ", ".join(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
+                raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first mistake, in one sentence; values of ``url`` are left out, they may hold a password."""
+    mistake = error.errors(include_url=False)[0]
+    *parents, last = (str(part) for part in mistake["loc"]) if mistake["loc"] else ("",)
+    key = ".".join([*parents, last])
+    if mistake["type"] == "extra_forbidden":
+        allowed = _allowed_keys(parents)
+        close = difflib.get_close_matches(last, allowed, n=1)
+        hint = f"did you mean {close[0]}?" if close else "remove it."
+        return f"{key} is not a setting; allowed here are {', '.join(allowed)}; {hint}"
+    if mistake["type"] == "missing":
+        if parents and parents[-1] == "roles":
+            return f"{key} is required, but no column was named for this role; name one or choose a preset."
+        return f"{key} is required, but was not found."
+    reason = mistake["msg"].removeprefix("Value error, ")
+    reason = f"{reason[:1].lower()}{reason[1:]}".removeprefix("input ")
+    found = mistake["input"]
+    shown = "" if last in {"url", "store"} or isinstance(found, dict) else f", but {found!r} was found"
+    return f"{key}: {reason}{shown}."
+
+
+def _allowed_keys(parents: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in parents[:1] + parents[2:] if parents[:1] == ["sources"] else parents:
+        model = _MODELS[part]
+    return list(model.model_fields)
+
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "sources": SourceSettings,
+    "roles": RoleSettings,
+    "guardrails": GuardrailSettings,
+    "signals": SignalSettings,
+}
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with relative files under ``folder``, wherever the process runs."""
+    sources = {
+        name: source.model_copy(
+            update={
+                "path": source.path and str(folder / source.path),
+                "url": source.url and _anchored_url(source.url, folder),
+                "signals": source.signals and _anchored_signals(source, source.signals, folder),
+            }
+        )
+        for name, source in settings.sources.items()
+    }
+    return settings.model_copy(update={"store": _anchored_url(settings.store, folder), "sources": sources})
+
+
+def _anchored_url(url: str, folder: Path) -> str:
+    file = url.removeprefix("sqlite:///")
+    return url if file == url or file.startswith("/") else f"sqlite:///{folder / file}"
+
+
+def _anchored_signals(source: SourceSettings, signals: SignalSettings, folder: Path) -> SignalSettings:
+    """For a Parquet source the catalogue's table is a file."""
+    if source.connector != "parquet" or signals.table is None:
+        return signals
+    return signals.model_copy(update={"table": str(folder / signals.table)})

@@ -1,0 +1,5 @@
+"""Reads events where they live: one aggregate query and one sample query, run by small connectors.
+
+A connector gets a path or a URL and an EventSchema, never the settings; no connection leaks out of it.
+Everything here only reads.
+"""

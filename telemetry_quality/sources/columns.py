@@ -1,0 +1,82 @@
+"""What a source's columns are, as far as the queries care, and whether they can play their roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.predicates import columns_named, is_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from telemetry_quality.core.events import EventSchema
+
+
+class ColumnKind(StrEnum):
+    """The kinds of column the queries tell apart."""
+
+    INSTANT = "instant"
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    OTHER = "other"
+
+
+_TRUTH = {ColumnKind.BOOLEAN, ColumnKind.INTEGER}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, the engine's own name of its type, and the kind that makes it."""
+
+    name: str
+    type_name: str
+    kind: ColumnKind
+
+
+def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:
+    """Role and column name of every column the schema names, those inside a predicate included."""
+    for role in ("event_id", "occurred_at", "event_name", "service_version", "observed_at"):
+        name = getattr(schema, role)
+        if name is not None:
+            yield role, name
+    yield from (("is_error", name) for name in columns_named(schema.is_error))
+    yield from (("critical_fields", name) for name in schema.critical_fields)
+    yield from (("dimensions", name) for name in schema.dimensions)
+
+
+def require_roles(schema: EventSchema, columns: Mapping[str, Column]) -> None:
+    """Raise SourceError unless every role has a column of a kind that can play it."""
+    for role, name in column_roles(schema):
+        if name not in columns:
+            found = ", ".join(sorted(columns)) or "none"
+            raise SourceError(
+                "COLUMN_MISSING", f"{role} requires the column {name!r}, but the events have only: {found}."
+            )
+        _require_kind(role, columns[name], schema)
+    if is_column(schema.is_error) and columns[schema.is_error].kind not in _TRUTH:
+        kind = columns[schema.is_error].type_name
+        raise SourceError(
+            "COLUMN_TYPE",
+            f"is_error requires a boolean or an integer column, but {schema.is_error!r} is {kind}; "
+            f"write a predicate instead, such as {schema.is_error} = 'ERROR'.",
+        )
+
+
+def _require_kind(role: str, column: Column, schema: EventSchema) -> None:
+    if role in {"occurred_at", "observed_at"}:
+        if column.kind is ColumnKind.INTEGER and schema.time_unit is None:
+            raise SourceError(
+                "COLUMN_TYPE",
+                f"{role} requires an instant, but {column.name!r} is {column.type_name}; "
+                "set time_unit to s, ms, us or ns if it counts from 1970.",
+            )
+        if column.kind not in {ColumnKind.INSTANT, ColumnKind.TEXT, ColumnKind.INTEGER}:
+            raise SourceError(
+                "COLUMN_TYPE",
+                f"{role} requires a timestamp, ISO 8601 text or an integer, "
+                f"but {column.name!r} is {column.type_name}; name another column.",
+            )

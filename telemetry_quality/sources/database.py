@@ -1,0 +1,220 @@
+"""The database connector: any table SQLAlchemy can reach and this project has been tried on.
+
+Today that is SQLite. It is opened read-only, and each reading is one transaction, so that a day's aggregates
+and its sample come from the same state.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import md5
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Numeric,
+    column,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    table,
+)
+from sqlalchemy.exc import ArgumentError, NoSuchTableError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.limits import time_limit
+from telemetry_quality.sources.query import EventTable, runs_of
+from telemetry_quality.sources.reading import answer_days, count_run, read_run
+from telemetry_quality.sources.signals import listed_signals, read_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from sqlalchemy import URL, Engine, Select
+    from sqlalchemy.types import TypeEngine
+
+    from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.events import DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.sources.signals import SignalCatalogue
+
+
+def _epoch_seconds(text: Any) -> int | None:
+    """Whole seconds since 1970 of ISO 8601 text, rounded down; None for anything else."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return int(instant.replace(microsecond=0).timestamp())
+
+
+def _sample_hash(*values: Any) -> int:
+    """63 uniform bits of all values; MD5 for its speed, not for secrecy."""
+    joined = "\x1f".join("" if value is None else str(value) for value in values)
+    return int.from_bytes(md5(joined.encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
+
+
+def _kind(type_: TypeEngine[Any]) -> ColumnKind:
+    """SQLite's declared types are hints; text is what dates and unknown types hold."""
+    if isinstance(type_, Boolean):
+        return ColumnKind.BOOLEAN
+    if isinstance(type_, Integer):
+        return ColumnKind.INTEGER
+    return ColumnKind.OTHER if isinstance(type_, Numeric) else ColumnKind.TEXT
+
+
+class _Session:
+    """One read-only transaction; the driver's errors become errors of ours, and each query has a time limit."""
+
+    def __init__(self, connection: Connection, what: str, seconds: float) -> None:
+        self.connection = connection
+        self._what = what
+        self._seconds = seconds
+
+    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        driver: Any = self.connection.connection.driver_connection
+        with time_limit(self._seconds, driver.interrupt) as deadline:
+            try:
+                return self.connection.execute(query).all()
+            except OperationalError as error:
+                if deadline.has_passed:
+                    raise SourceError(
+                        "TIME_LIMIT",
+                        f"{self._what} must answer within {self._seconds:g} s, but did not; "
+                        "raise time_limit_seconds or index the time column.",
+                    ) from None
+                raise _source_error(self._what, error) from error
+
+    def columns_of(self, name: str) -> dict[str, Column]:
+        try:
+            found = inspect(self.connection).get_columns(name)
+        except NoSuchTableError:
+            raise SourceError(
+                "TABLE_MISSING", f"{self._what} requires the table {name!r}, but has none of that name; correct it."
+            ) from None
+        return {item["name"]: Column(item["name"], str(item["type"]), _kind(item["type"])) for item in found}
+
+    def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
+        columns = self.columns_of(name)
+        return EventTable(table(name, *map(column, columns)), columns, schema, salt)
+
+
+def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    if "locked" in reason or "busy" in reason:
+        return SourceUnavailableError("SOURCE_LOCKED", f"{what} must be free to read, but it is locked; try again.")
+    return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
+
+
+class DatabaseSource:
+    """Events in a table or view of a SQL database.
+
+    Args:
+        url: A SQLAlchemy URL; only ``sqlite:///FILE`` so far.
+        table: Table or view of events.
+        schema: Which column plays which role.
+        catalogue: The known signals.
+        time_limit_seconds: What one query may take.
+        salt: Mixed into the sample's hash.
+
+    Raises:
+        SourceError: If the URL is no such URL.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        table: str,
+        schema: EventSchema,
+        *,
+        catalogue: SignalCatalogue | None = None,
+        time_limit_seconds: float = 300,
+        salt: str = "",
+    ) -> None:
+        self._url = _sqlite_url(url)
+        self.schema = schema
+        self._table = table
+        self._catalogue = catalogue
+        self._seconds = time_limit_seconds
+        self._salt = salt
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+        """One answer per window; see EventSource."""
+        with self._session() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            answers = answer_days(windows, lambda run: read_run(session.execute, events, run, sample_size))
+            yield from (answer for _, answer in answers)
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        """Events per day; see EventSource."""
+        with self._session() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            return dict(answer_days(windows, lambda run: count_run(session.execute, events, run)))
+
+    def read_signals(self) -> frozenset[str] | None:
+        """The signal catalogue; see EventSource."""
+        if self._catalogue is None or self._catalogue.table is None:
+            return listed_signals(self._catalogue)
+        with self._session() as session:
+            return read_catalogue(session.execute, self._catalogue.table, self._catalogue)
+
+    def columns(self) -> dict[str, Column]:
+        """The table's columns."""
+        with self._session() as session:
+            return session.columns_of(self._table)
+
+    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
+        """The most frequent values of a column on a day, and how often each occurs."""
+        (run,) = runs_of([window])
+        with self._session() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        what = str(self._url.database)
+        if not Path(what).is_file():
+            raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is none; check the url.")
+        engine = _read_only_engine(what)
+        try:
+            with engine.connect() as connection, connection.begin():
+                yield _Session(connection, what, self._seconds)
+        except SQLAlchemyError as error:
+            raise _source_error(what, error) from error
+        finally:
+            engine.dispose()
+
+
+def _sqlite_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "sqlite" or not url.database:
+        # The URL itself may hold a password: it is not repeated.
+        found = "something else" if url is None else f"{url.get_backend_name()}://…"
+        raise SourceError(
+            "URL_INVALID", f"url requires the form sqlite:///FILE, but {found} was found; point it at a SQLite file."
+        )
+    return url
+
+
+def _read_only_engine(path: str) -> Engine:
+    engine = create_engine(f"sqlite:///file:{Path(path).absolute()}?mode=ro&uri=true", poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA query_only = ON")
+        connection.create_function("telemetry_epoch_seconds", 1, _epoch_seconds, deterministic=True)
+        connection.create_function("telemetry_sample_hash", -1, _sample_hash, deterministic=True)
+
+    return engine

@@ -1,0 +1,315 @@
+"""The DuckDB connector: Parquet files and DuckDB database files, read in process."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+from sqlalchemy import column, table
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+
+from telemetry_quality.core.events import DayAggregates, DayReading
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
+from telemetry_quality.sources.limits import time_limit
+from telemetry_quality.sources.parquet import index_files, missing_column
+from telemetry_quality.sources.query import EventTable, runs_of
+from telemetry_quality.sources.reading import answer_days, count_run, read_run
+from telemetry_quality.sources.signals import listed_signals, read_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy import Select
+
+    from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
+    from telemetry_quality.sources.query import Run
+    from telemetry_quality.sources.signals import SignalCatalogue
+
+_VIEW = "events_of_source"
+
+
+class _DuckDBCompiler(PGCompiler):
+    def visit_floordiv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:  # noqa: ARG002 - SQLAlchemy's name
+        """In DuckDB ``/`` divides floats; ``//`` divides integers."""
+        return f"({self.process(binary.left, **kw)} // {self.process(binary.right, **kw)})"
+
+
+class DuckDBDialect(PGDialect):
+    """DuckDB speaks PostgreSQL's SQL but for integer division; used to compile, never to connect."""
+
+    name = "duckdb"
+    statement_compiler = _DuckDBCompiler
+    supports_statement_cache = False
+
+    def __init__(self) -> None:
+        super().__init__(paramstyle="qmark")
+
+
+_DIALECT = DuckDBDialect()
+
+_KINDS = {
+    "VARCHAR": ColumnKind.TEXT,
+    "BOOLEAN": ColumnKind.BOOLEAN,
+    "TINYINT": ColumnKind.INTEGER,
+    "SMALLINT": ColumnKind.INTEGER,
+    "INTEGER": ColumnKind.INTEGER,
+    "BIGINT": ColumnKind.INTEGER,
+    "HUGEINT": ColumnKind.INTEGER,
+    "UTINYINT": ColumnKind.INTEGER,
+    "USMALLINT": ColumnKind.INTEGER,
+    "UINTEGER": ColumnKind.INTEGER,
+    "UBIGINT": ColumnKind.INTEGER,
+}
+
+
+def _kind(type_name: str) -> ColumnKind:
+    return ColumnKind.INSTANT if type_name.startswith("TIMESTAMP") else _KINDS.get(type_name, ColumnKind.OTHER)
+
+
+class _Session:
+    """One DuckDB in this process; its errors become errors of ours, and each query has a time limit."""
+
+    def __init__(self, what: str, seconds: float, database: str = ":memory:") -> None:
+        self._what = what
+        self._seconds = seconds
+        with self._translated():
+            self.connection = duckdb.connect(database, read_only=database != ":memory:")
+            # Text and timestamps without a zone are UTC, whatever the machine's own zone.
+            self.connection.execute("SET TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def execute(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+        compiled = query.compile(dialect=_DIALECT)
+        parameters = [compiled.params[name] for name in compiled.positiontup or ()]
+        with self._translated(), time_limit(self._seconds, self.connection.interrupt) as deadline:
+            try:
+                return self.connection.execute(str(compiled), parameters).fetchall()
+            except duckdb.InterruptException:
+                if not deadline.has_passed:
+                    raise KeyboardInterrupt from None
+                raise SourceError(
+                    "TIME_LIMIT",
+                    f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
+                ) from None
+
+    def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        columns = self.columns_of(relation)
+        return EventTable(table(relation, *map(column, columns)), columns, schema, salt)
+
+    def columns_of(self, relation: str) -> dict[str, Column]:
+        with self._translated():
+            shape = self.connection.table(relation)
+            return {
+                name: Column(name, str(type_), _kind(str(type_)))
+                for name, type_ in zip(shape.columns, shape.types, strict=True)
+            }
+
+    def show_files(self, paths: Sequence[str]) -> str:
+        """Make Parquet files one view, columns matched by name, and return its name."""
+        with self._translated():
+            files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
+            files.create_view(_VIEW, replace=True)
+        return _VIEW
+
+    def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
+        with self._translated():
+            return index_files(self.connection, pattern, schema.occurred_at, zone)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise _source_error(self._what, error) from error
+
+
+def _source_error(what: str, error: duckdb.Error) -> SourceError:
+    first_line = str(error).splitlines()[0]
+    if isinstance(error, duckdb.IOException) and "lock" in first_line:
+        return SourceUnavailableError(
+            "SOURCE_LOCKED", f"{what} must not be open for writing elsewhere, but it is; close it or use a copy."
+        )
+    if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
+        return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {first_line}; restore or remove the file.")
+    if isinstance(error, duckdb.CatalogException):
+        return SourceError("TABLE_MISSING", f"{what} cannot be read: {first_line}; correct the table.")
+    # Other messages may quote values of events, and nothing of an event may reach the store.
+    return SourceError(
+        "QUERY_FAILED",
+        f"{what} cannot answer: its columns do not fit their roles ({type(error).__name__}); "
+        "run telemetry-quality check.",
+    )
+
+
+class ParquetSource:
+    """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
+
+    Args:
+        path: A file, a folder, or a pattern such as ``events/**/*.parquet``.
+        schema: Which column plays which role.
+        zone: The zone of the source's days.
+        catalogue: The known signals.
+        time_limit_seconds: What one query may take.
+        salt: Mixed into the sample's hash.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        schema: EventSchema,
+        zone: ZoneInfo,
+        *,
+        catalogue: SignalCatalogue | None = None,
+        time_limit_seconds: float = 300,
+        salt: str = "",
+    ) -> None:
+        self.path = str(Path(path) / "**" / "*.parquet") if Path(path).is_dir() else path
+        self.schema = schema
+        self._zone = zone
+        self._catalogue = catalogue
+        self._seconds = time_limit_seconds
+        self._salt = salt
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+        """One answer per window; see EventSource."""
+        with self._open() as session:
+            index = session.index_files(self.path, self.schema, self._zone)
+
+            def ask(run: Run) -> Mapping[date, DayReading]:
+                events = self._events_of(session, index, run)
+                if events is None:
+                    return {window.day: DayReading(window.day, DayAggregates()) for window in run.windows}
+                return read_run(session.execute, events, run, sample_size)
+
+            yield from (answer for _, answer in answer_days(windows, ask))
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        """Events per day; see EventSource."""
+        with self._open() as session:
+            index = session.index_files(self.path, self.schema, self._zone)
+
+            def ask(run: Run) -> Mapping[date, int]:
+                events = self._events_of(session, index, run)
+                if events is None:
+                    return {window.day: 0 for window in run.windows}
+                return count_run(session.execute, events, run)
+
+            return dict(answer_days(windows, ask))
+
+    def read_signals(self) -> frozenset[str] | None:
+        """The signal catalogue; see EventSource."""
+        if self._catalogue is None or self._catalogue.table is None:
+            return listed_signals(self._catalogue)
+        with self._open() as session:
+            return read_catalogue(session.execute, session.show_files([self._catalogue.table]), self._catalogue)
+
+    def columns(self) -> dict[str, Column]:
+        """The columns of all readable files together."""
+        with self._open() as session:
+            index = session.index_files(self.path, self.schema, self._zone)
+            paths = [file.path for file in index.files if file.broken is None]
+            return session.columns_of(session.show_files(paths or [file.path for file in index.files]))
+
+    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
+        """The most frequent values of a column on a day, and how often each occurs."""
+        (run,) = runs_of([window])
+        with self._open() as session:
+            events = self._events_of(session, session.index_files(self.path, self.schema, self._zone), run)
+            query = events and events.values_query(name, run, limit)
+            return [] if query is None else [(value, count) for value, count in session.execute(query)]
+
+    def _open(self) -> _Session:
+        return _Session(self.path, self._seconds)
+
+    def _events_of(self, session: _Session, index: ParquetIndex, run: Run) -> EventTable | None:
+        """The run's events, None where no file holds any.
+
+        Raises:
+            SourceError: If a file that may hold some is broken or lacks a column.
+        """
+        readable: dict[str, ParquetFile] = {}
+        for window in run.windows:
+            files, broken = index.split(window)
+            if broken:
+                raise SourceError(
+                    "FILE_BROKEN",
+                    f"Every file that may hold {window.day} must be readable, but {broken[0].path} is not "
+                    f"({broken[0].broken}); restore it or move it away.",
+                )
+            readable |= {file.path: file for file in files}
+        if not readable:
+            return None
+        needed = {name: role for role, name in column_roles(self.schema)}
+        if error := missing_column(readable.values(), needed):
+            raise error
+        return session.event_table(session.show_files(list(readable)), self.schema, self._salt)
+
+
+class DuckDBFileSource:
+    """Events in a table or view of a DuckDB database file, opened read-only."""
+
+    def __init__(
+        self,
+        path: str,
+        table: str,
+        schema: EventSchema,
+        *,
+        catalogue: SignalCatalogue | None = None,
+        time_limit_seconds: float = 300,
+        salt: str = "",
+    ) -> None:
+        self.path = path
+        self.schema = schema
+        self._table = table
+        self._catalogue = catalogue
+        self._seconds = time_limit_seconds
+        self._salt = salt
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+        """One answer per window; see EventSource."""
+        with self._open() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            answers = answer_days(windows, lambda run: read_run(session.execute, events, run, sample_size))
+            yield from (answer for _, answer in answers)
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        """Events per day; see EventSource."""
+        with self._open() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            return dict(answer_days(windows, lambda run: count_run(session.execute, events, run)))
+
+    def read_signals(self) -> frozenset[str] | None:
+        """The signal catalogue; see EventSource."""
+        if self._catalogue is None or self._catalogue.table is None:
+            return listed_signals(self._catalogue)
+        with self._open() as session:
+            return read_catalogue(session.execute, self._catalogue.table, self._catalogue)
+
+    def columns(self) -> dict[str, Column]:
+        """The table's columns."""
+        with self._open() as session:
+            return session.columns_of(self._table)
+
+    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
+        """The most frequent values of a column on a day, and how often each occurs."""
+        (run,) = runs_of([window])
+        with self._open() as session:
+            events = session.event_table(self._table, self.schema, self._salt)
+            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+
+    def _open(self) -> _Session:
+        if not Path(self.path).is_file():
+            raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
+        return _Session(self.path, self._seconds, self.path)

@@ -1,0 +1,35 @@
+"""The time limit of a read: a query that takes too long is interrupted, never the database it reads from."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Deadline:
+    """Whether the time limit of a read has passed."""
+
+    def __init__(self) -> None:
+        self.has_passed = False
+
+
+@contextmanager
+def time_limit(seconds: float, interrupt: Callable[[], None]) -> Iterator[Deadline]:
+    """Call ``interrupt`` from another thread if the block is still running after ``seconds``."""
+    deadline = Deadline()
+
+    def expire() -> None:
+        deadline.has_passed = True
+        interrupt()
+
+    timer = Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield deadline
+    finally:
+        timer.cancel()

@@ -1,0 +1,108 @@
+"""Turns the predicate a user wrote for ``is_error`` into a SQLAlchemy expression.
+
+The text is parsed, checked against the columns and rebuilt with quoted names and bound values: nothing a
+settings file says is ever pasted into SQL. What is not listed here is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlalchemy import and_, column, literal, not_, null, or_
+from sqlglot import expressions as exp
+
+from telemetry_quality.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import ColumnElement
+
+_COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
+    exp.EQ: lambda a, b: a == b,
+    exp.NEQ: lambda a, b: a != b,
+    exp.GT: lambda a, b: a > b,
+    exp.GTE: lambda a, b: a >= b,
+    exp.LT: lambda a, b: a < b,
+    exp.LTE: lambda a, b: a <= b,
+    exp.Like: lambda a, b: a.like(b),
+}
+
+
+def is_column(text: str) -> bool:
+    """Whether ``text`` names a column rather than being a predicate over columns."""
+    return re.fullmatch(r"[\w.$]+", text) is not None
+
+
+def columns_named(text: str) -> list[str]:
+    """The columns that a column name or predicate names, each once, in order.
+
+    Raises:
+        SourceError: ``PREDICATE_INVALID`` for what is neither.
+    """
+    if is_column(text):
+        return [text]
+    return list(dict.fromkeys(node.name for node in _parse(text).find_all(exp.Column)))
+
+
+def parse_predicate(text: str) -> ColumnElement[bool]:
+    """The expression for ``text``, such as ``severity_number >= 17 OR status IN ('failed', 'lost')``.
+
+    Raises:
+        SourceError: ``PREDICATE_INVALID`` for what is not a predicate.
+    """
+    return _build(_parse(text), text)
+
+
+def _parse(text: str) -> exp.Expression:
+    try:
+        return sqlglot.parse_one(text)
+    except sqlglot.errors.SqlglotError:
+        raise _refused(text, "it cannot be parsed") from None
+
+
+def _build(node: exp.Expression, text: str) -> Any:  # noqa: C901, PLR0911 - one case a line
+    def build(child: Any) -> Any:
+        return _build(child, text)
+
+    match node:
+        case exp.Paren():
+            return build(node.this)
+        case exp.And():
+            return and_(build(node.this), build(node.expression))
+        case exp.Or():
+            return or_(build(node.this), build(node.expression))
+        case exp.Not():
+            return not_(build(node.this))
+        case exp.Is() if isinstance(node.expression, exp.Null):
+            return build(node.this).is_(null())
+        case exp.In() if node.expressions:
+            return build(node.this).in_([build(item) for item in node.expressions])
+        case exp.Between():
+            return build(node.this).between(build(node.args["low"]), build(node.args["high"]))
+        case exp.Column() if not node.table:
+            return column(node.name)
+        case exp.Neg() if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            return literal(-_number(node.this))
+        case exp.Literal():
+            return literal(node.name if node.is_string else _number(node))
+        case exp.Boolean():
+            return literal(bool(node.this))
+    for kind, compare in _COMPARISONS.items():
+        if isinstance(node, kind):
+            return compare(build(node.this), build(node.expression))
+    raise _refused(text, f"{node.key.upper()} is not allowed in it")
+
+
+def _number(node: exp.Expression) -> int | float:
+    return int(node.name) if node.name.isdigit() else float(node.name)
+
+
+def _refused(text: str, why: str) -> SourceError:
+    return SourceError(
+        "PREDICATE_INVALID",
+        f"is_error requires a column or a predicate of columns, values, comparisons, IN, BETWEEN, LIKE, IS NULL, "
+        f"AND, OR and NOT, but {text!r} was found and {why}.",
+    )

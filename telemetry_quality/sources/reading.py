@@ -1,0 +1,133 @@
+"""Turns query results into days: shared by every connector, so that a day means the same everywhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from telemetry_quality.core.events import AggregateRow, DayAggregates, DayReading, SampledEvent, UnreadableDay
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.query import HASH_SPACE, Run, runs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from sqlalchemy import Select
+
+    from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.sources.query import EventTable
+
+    Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
+
+
+T = TypeVar("T")
+
+
+def answer_days(
+    windows: Sequence[DayWindow], ask: Callable[[Run], Mapping[date, T]]
+) -> Iterator[tuple[date, T | UnreadableDay]]:
+    """Ask for days run by run, in order; where a run fails, each of its days alone, so that one bad day spoils no other.
+
+    Raises:
+        SourceUnavailableError: At once: the whole source may be back in a moment.
+    """
+    answers: dict[date, T | UnreadableDay] = {}
+    for run in runs_of(windows):
+        answers.update(_answer_run(run, ask))
+    for window in windows:
+        skipped = UnreadableDay(window.day, "DAY_SKIPPED", "The time zone skipped this day: it has no instants.")
+        yield window.day, answers.get(window.day, skipped)
+
+
+def _answer_run(run: Run, ask: Callable[[Run], Mapping[date, T]]) -> Mapping[date, T | UnreadableDay]:
+    try:
+        return dict(ask(run))
+    except SourceUnavailableError:
+        raise
+    except SourceError as error:
+        if len(run.windows) == 1:
+            day = run.windows[0].day
+            return {day: UnreadableDay(day, error.reason_code, str(error))}
+    return {day: answer for window in run.windows for day, answer in _answer_run(Run((window,)), ask).items()}
+
+
+def read_run(execute: Execute, table: EventTable, run: Run, sample_size: int) -> dict[date, DayReading]:
+    """Aggregates and sample of every day of ``run``, in two scans however many days it has."""
+    rows: defaultdict[int, list[AggregateRow]] = defaultdict(list)
+    for day_index, *values in execute(table.aggregate_query(run)):
+        rows[day_index].append(_aggregate_row(values, table.schema))
+    fields = table.schema.critical_fields
+    aggregates = {
+        index: DayAggregates(tuple(sorted(members, key=lambda row: row.order)), fields)
+        for index, members in rows.items()
+    }
+    events = {index: day.totals().events for index, day in aggregates.items()}
+    samples = _draw(execute, table, run, events, sample_size)
+    return {
+        window.day: DayReading(window.day, aggregates.get(index, DayAggregates()), samples.get(index, ()))
+        for index, window in enumerate(run.windows)
+    }
+
+
+def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
+    """Events of every day of ``run``."""
+    counts = {index: count for index, count in execute(table.count_query(run))}
+    return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
+
+
+def _aggregate_row(values: Sequence[Any], schema: EventSchema) -> AggregateRow:
+    hour, name, version, events, errors, error_unknown, *missing_critical, late = values
+    return AggregateRow(
+        hour=hour,
+        event_name=name,
+        service_version=version,
+        events=events,
+        errors=int(errors),
+        error_unknown_events=int(error_unknown),
+        # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core.
+        missing_version=events if schema.is_missing_version(version) else 0,
+        missing_critical=tuple(map(int, missing_critical)),
+        late_events=int(late),
+    )
+
+
+def _draw(
+    execute: Execute, table: EventTable, run: Run, events: Mapping[int, int], size: int
+) -> dict[int, tuple[SampledEvent, ...]]:
+    """The ``size`` events of lowest hash of each day.
+
+    Hashes are uniform, so a threshold lets through little more than is needed and nothing has to be sorted. A
+    day whose threshold let through too few (repeated ids share a hash) is asked again without one.
+    """
+    if not events:
+        return {}
+    samples = _below(execute, table, run, {index: _threshold(count, size) for index, count in events.items()}, size)
+    short = {index: HASH_SPACE - 1 for index in events if len(samples.get(index, ())) < min(size, events[index])}
+    if short:
+        samples |= _below(execute, table, run, short, size)
+    return samples
+
+
+def _threshold(events: int, size: int) -> int:
+    """A hash that about ``size`` plus ten standard deviations of a day's ``events`` lie below."""
+    wanted = ceil(size + 10 * sqrt(size) + 10)
+    return HASH_SPACE - 1 if events <= wanted else HASH_SPACE * wanted // events
+
+
+def _below(
+    execute: Execute, table: EventTable, run: Run, thresholds: Mapping[int, int], size: int
+) -> dict[int, tuple[SampledEvent, ...]]:
+    drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+    for day_index, *values in execute(table.sample_query(run, thresholds)):
+        if len(drawn[day_index]) < size:
+            drawn[day_index].append(values)
+    return {index: tuple(_sampled_events(rows, table.schema)) for index, rows in drawn.items()}
+
+
+def _sampled_events(rows: Iterable[Sequence[Any]], schema: EventSchema) -> Iterable[SampledEvent]:
+    for event_id, name, version, *missing in rows:
+        fields = zip(schema.critical_fields, missing, strict=True)
+        yield SampledEvent(event_id, name, version, tuple(field for field, is_missing in fields if is_missing))

@@ -1,0 +1,36 @@
+"""The signal catalogue: where the names of known signals are listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import column, select, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Select
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCatalogue:
+    """Known signals as a list, or as a column of a table (a Parquet path, for a Parquet source)."""
+
+    names: tuple[str, ...] | None = None
+    table: str | None = None
+    column: str | None = None
+
+
+def listed_signals(catalogue: SignalCatalogue | None) -> frozenset[str] | None:
+    """The names of a catalogue that is a list; None where there is no catalogue."""
+    return None if catalogue is None or catalogue.names is None else frozenset(catalogue.names)
+
+
+def read_catalogue(
+    execute: Callable[[Select[Any]], Sequence[Sequence[Any]]], relation: str, catalogue: SignalCatalogue
+) -> frozenset[str]:
+    """The names of a catalogue that is a column of ``relation``."""
+    names = column(catalogue.column or "event_name")
+    rows = execute(select(names).select_from(table(relation)).distinct())
+    return frozenset(str(name) for (name,) in rows if name is not None)

@@ -1,0 +1,54 @@
+"""Alembic migrations, configured in code: there is no alembic.ini to lose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.engine import database_file, open_engine
+from telemetry_quality.storage.tables import current_snapshot, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+
+def migrate(url: str) -> str:
+    """Create the store at ``url`` or bring it up to date; return the schema revision it then has.
+
+    Raises:
+        StoreError: If the URL is wrong or the file cannot be written.
+    """
+    engine = open_engine(url)
+    folder = database_file(engine).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            command.upgrade(_config(connection), "head")
+            return str(MigrationContext.configure(connection).get_current_revision())
+    except OSError as error:
+        raise StoreError(f"The folder of the store, {folder}, must be writable, but: {error}.") from error
+    finally:
+        engine.dispose()
+
+
+def differences(engine: Engine) -> list[Any]:
+    """What Alembic would still have to change for the database to match the models, views and tables alike."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found: list[Any] = list(compare_metadata(context, metadata))
+        if current_snapshot.name not in inspect(connection).get_view_names():
+            found.append(("add_view", current_snapshot.name))
+        return found
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "telemetry_quality:storage/migrations")
+    config.attributes["connection"] = connection
+    return config

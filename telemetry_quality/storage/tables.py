@@ -1,0 +1,170 @@
+"""The tables of the quality store. What is in them is never updated and never deleted; see ``triggers``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+SCHEMA_REVISION = "0002"
+"""The migration these tables belong to; a test compares it with Alembic's head."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC by databases that keep no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """To UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """Aware again."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _key() -> tuple[Column[Any], ...]:
+    return (
+        Column("source", Text, nullable=False),
+        Column("day", Date, nullable=False),
+        Column("revision", Integer, nullable=False),
+    )
+
+
+def _chain() -> tuple[Column[Any], ...]:
+    return (Column("previous_hash", Text), Column("content_hash", Text, nullable=False))
+
+
+day_reading = Table(
+    "day_reading",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    *_key(),
+    Column("read_at", UtcDateTime, nullable=False),
+    Column("total_events", BigInteger),
+    Column("error_events", BigInteger),
+    Column("error_unknown_events", BigInteger),
+    Column("missing_version_events", BigInteger),
+    Column("late_events", BigInteger),
+    Column("sample_size", Integer),
+    Column("sample_passed", Integer),
+    Column("unreadable_reason_code", Text),
+    Column("unreadable_reason", Text),
+    Column("figures_hash", Text, nullable=False),
+    *_chain(),
+    UniqueConstraint("source", "day", "revision"),
+    sqlite_autoincrement=True,
+)
+
+event_aggregate = Table(
+    "event_aggregate",
+    metadata,
+    Column("id", Sequence, primary_key=True),
+    *_key(),
+    Column("hour", Integer, nullable=False),
+    Column("event_name", Text),
+    Column("service_version", Text),
+    Column("events", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("error_unknown_events", BigInteger, nullable=False),
+    Column("missing_version", BigInteger, nullable=False),
+    Column("missing_critical", JSON, nullable=False),
+    Column("late_events", BigInteger, nullable=False),
+    Index(None, "source", "day", "revision"),
+    Index(None, "source", "event_name", "day"),
+    sqlite_autoincrement=True,
+)
+
+event_sample = Table(
+    "event_sample",
+    metadata,
+    Column("id", Sequence, primary_key=True),
+    *_key(),
+    Column("position", Integer, nullable=False),
+    Column("event_id", Text),
+    Column("verdict", Text, nullable=False),
+    Column("reason_codes", JSON, nullable=False),
+    UniqueConstraint("source", "day", "revision", "position"),
+    sqlite_autoincrement=True,
+)
+
+integrity_snapshot = Table(
+    "integrity_snapshot",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    *_key(),
+    Column("total_events", BigInteger),
+    Column("error_events", BigInteger),
+    Column("error_rate_percent", Float),
+    Column("missing_version_events", BigInteger),
+    Column("missing_version_percent", Float),
+    Column("sample_size", Integer),
+    Column("sample_passed", Integer),
+    Column("sampling_success_rate_percent", Float),
+    Column("expected_events", Float),
+    Column("volume_deviation_percent", Float),
+    Column("has_volume_anomaly", Boolean),
+    Column("has_version_anomaly", Boolean),
+    Column("has_error_spike", Boolean),
+    Column("is_zero_activity", Boolean),
+    Column("unreadable_reason_code", Text),
+    Column("unreadable_reason", Text),
+    Column("status", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("computed_at", UtcDateTime, nullable=False),
+    Column("reading_revision", Integer, nullable=False),
+    Column("reading_hash", Text, nullable=False),
+    *_chain(),
+    UniqueConstraint("source", "day", "revision"),
+    Index(None, "day", "status"),
+    sqlite_autoincrement=True,
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    *_key(),
+    Column("guardrail", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("logged_at", UtcDateTime, nullable=False),
+    *_chain(),
+    UniqueConstraint("source", "day", "guardrail", "revision"),
+    sqlite_autoincrement=True,
+)
+
+CHAINED = (day_reading, integrity_snapshot, alert)
+"""Tables whose rows carry the hash of the row before them."""
+
+current_snapshot = Table("current_snapshot", MetaData(), *(column.copy() for column in integrity_snapshot.columns))
+"""The view of each day's latest revision, made by migration 0001; in a MetaData of its own, being no table."""

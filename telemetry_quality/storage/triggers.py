@@ -1,0 +1,28 @@
+"""Append-only by the database itself: UPDATE and DELETE are refused, and so is replacing a row by inserting it again.
+
+SQLite runs no delete trigger for INSERT OR REPLACE, hence the third kind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import DDL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[DDL]:
+    """The triggers that keep ``table``, unique by each of ``keys``, append-only on SQLite."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    for action in ("UPDATE", "DELETE"):
+        yield DDL(f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} {refuse}")
+    taken = " OR ".join("(" + " AND ".join(f"{name} = NEW.{name}" for name in key) + ")" for key in keys)
+    exists = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - names of our own tables
+    yield DDL(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}")
+
+
+def trigger_names(table: str) -> frozenset[str]:
+    """The names of the triggers ``append_only`` makes."""
+    return frozenset(f"{table}_no_{kind}" for kind in ("update", "delete", "replace"))

@@ -1,0 +1,146 @@
+"""Finds what was changed behind the program's back: every hash is computed again, every link followed.
+
+What cannot be found: a rewrite of the whole chain by somebody who knows how it is made. Whoever must rule that
+out keeps a copy of the last content hash elsewhere; ``telemetry-quality verify`` prints it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import column, inspect, select, table
+
+from telemetry_quality.storage.hashing import row_hash
+from telemetry_quality.storage.rows import figures_hash
+from telemetry_quality.storage.tables import (
+    CHAINED,
+    day_reading,
+    event_aggregate,
+    event_sample,
+    integrity_snapshot,
+    metadata,
+)
+from telemetry_quality.storage.triggers import trigger_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection, Table
+
+    Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sign of tampering.
+
+    Attributes:
+        row: Which row, as a person would name it.
+    """
+
+    table: str
+    row: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked and what was found.
+
+    Attributes:
+        head_hash: Content hash of the last snapshot, to be compared with a copy kept elsewhere.
+    """
+
+    rows: int
+    findings: tuple[Finding, ...]
+    head_hash: str | None
+
+
+def verify_store(connection: Connection) -> Verification:
+    """Check triggers, chains, and that every reading still holds what was hashed."""
+    findings = [*_triggers(connection)]
+    rows = 0
+    for chained in CHAINED:
+        found, count = _chain(connection, chained)
+        findings += found
+        rows += count
+    found, count = _readings(connection)
+    findings += [*found, *_snapshots(connection)]
+    head = select(integrity_snapshot.c.content_hash).order_by(integrity_snapshot.c.sequence.desc()).limit(1)
+    return Verification(rows + count, tuple(findings), connection.scalar(head))
+
+
+def _triggers(connection: Connection) -> Iterator[Finding]:
+    schema = table("sqlite_master", column("type"), column("name"))
+    present = set(connection.scalars(select(schema.c.name).where(schema.c.type == "trigger")))
+    for name in inspect(connection).get_table_names():
+        if name in metadata.tables:
+            for trigger in sorted(trigger_names(name) - present):
+                yield Finding(name, trigger, f"The trigger {trigger} is gone: {name} can be changed.")
+
+
+def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
+    """Follow the chain of one table: no row missing, added or changed."""
+    findings, previous, expected = [], None, 0
+    for row in connection.execute(select(chained).order_by(chained.c.sequence)).mappings():
+        expected += 1
+        name = _row_name(row)
+        if row["sequence"] != expected:
+            findings.append(Finding(chained.name, name, f"Row {expected} is missing before {name}."))
+            expected = row["sequence"]
+        if row["previous_hash"] != previous:
+            findings.append(Finding(chained.name, name, f"{name} does not follow the row before it."))
+        if row_hash({key: value for key, value in row.items() if key != "sequence"}) != row["content_hash"]:
+            findings.append(Finding(chained.name, name, f"{name} was changed after it was written."))
+        previous = row["content_hash"]
+    sequences = table("sqlite_sequence", column("name"), column("seq"))
+    written = connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
+    if written != expected:
+        findings.append(Finding(chained.name, f"row {written}", f"Rows after {expected} of {written} are missing."))
+    return findings, expected
+
+
+def _readings(connection: Connection) -> tuple[list[Finding], int]:
+    """Every reading's aggregates and sample still hash to what it says, and none lacks its reading."""
+    details = {
+        part: _by_key(connection, part, order)
+        for part, order in ((event_aggregate, event_aggregate.c.id), (event_sample, event_sample.c.position))
+    }
+    count = sum(len(rows) for groups in details.values() for rows in groups.values())
+    findings = []
+    for row in connection.execute(select(day_reading)).mappings():
+        key = _key(row)
+        aggregates, sample = (details[part].pop(key, []) for part in (event_aggregate, event_sample))
+        if figures_hash(row, aggregates, sample) != row["figures_hash"]:
+            sentence = f"The aggregates or the sample of {_row_name(row)} were changed after they were written."
+            findings.append(Finding("day_reading", _row_name(row), sentence))
+    for part, groups in details.items():
+        for source, day, revision in groups:
+            name = f"{source} {day} revision {revision}"
+            findings.append(Finding(part.name, name, f"Rows of {name} belong to no reading."))
+    return findings, count
+
+
+def _by_key(connection: Connection, part: Table, order: Any) -> dict[Key, list[Mapping[str, Any]]]:
+    groups: defaultdict[Key, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in connection.execute(select(part).order_by(order)).mappings():
+        groups[_key(row)].append({name: row[name] for name in row if name not in {"id", "source", "day", "revision"}})
+    return groups
+
+
+def _snapshots(connection: Connection) -> Iterator[Finding]:
+    """Every snapshot was made from a reading that is there and says the same."""
+    readings = {_key(row): row["figures_hash"] for row in connection.execute(select(day_reading)).mappings()}
+    for row in connection.execute(select(integrity_snapshot)).mappings():
+        if readings.get((row["source"], row["day"], row["reading_revision"])) != row["reading_hash"]:
+            yield Finding("integrity_snapshot", _row_name(row), f"The reading behind {_row_name(row)} is another one.")
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["source"], row["day"], row["revision"]
+
+
+def _row_name(row: Mapping[str, Any]) -> str:
+    return f"{row['source']} {row['day']} revision {row['revision']}"
