@@ -35,7 +35,7 @@ def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFi
     from telemetry_quality.sources.signals import SignalCatalogue  # noqa: PLC0415
 
     schema, seconds = settings.event_schema(), settings.time_limit_seconds
-    catalogue = settings.signals and SignalCatalogue(**settings.signals.model_dump())
+    catalogue = SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None
     if settings.connector == "database":
         from telemetry_quality.sources.database import DatabaseSource  # noqa: PLC0415
 

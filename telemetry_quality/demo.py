@@ -1,18 +1,106 @@
-"""The demo's data: a year of real flights, written as telemetry events, one Parquet file per New York day."""
+"""The demo: a year of real flights as telemetry, its last days backfilled by a Dagster run, and the UI served."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry_quality.errors import SettingsError
+import dagster as dg
+
+from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.errors import RequestError, SettingsError
+from telemetry_quality.settings import CONFIG_VARIABLE, load_settings
+from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
     from pandas import DataFrame
 
+    from telemetry_quality.settings import Settings
+
+SOURCE = "flights"
 STARTER = Path(__file__).with_name("starter")
 ZONE = "America/New_York"
+
+
+STEPS_PER_DAY = 2 + len(GUARDRAILS)
+"""What a day's run counts: read, judge, and one check per guardrail."""
+
+
+def prepare(file: Path) -> Path:
+    """Put settings, data, store and Dagster's home in place beside ``file``; what is there already stays.
+
+    Raises:
+        SettingsError: If ``file`` exists but holds other settings than a source of flights in Parquet files.
+    """
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(STARTER / "demo.toml", file)
+    settings = load_settings(file)
+    source = settings.sources.get(SOURCE)
+    if source is None or source.path is None:
+        raise SettingsError(
+            f"The demo requires its own settings, but {file} has no source {SOURCE} with a path; "
+            "run it in an empty folder or pass another file with --config."
+        )
+    write_flights(Path(source.path))
+    migrate(settings.store)
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(file.parent / ".dagster")))
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(STARTER / "dagster.yaml", home / "dagster.yaml")
+    os.environ[CONFIG_VARIABLE] = str(file)
+    return file
+
+
+def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[int], None]) -> None:
+    """Materialize and check ``days`` in one Dagster run, unless every one of them is materialized already.
+
+    Raises:
+        RequestError: If the run failed; Dagster's UI has its log.
+    """
+    from telemetry_quality.definitions import build_definitions  # noqa: PLC0415 - reads the settings at import
+
+    with dg.DagsterInstance.get() as instance:
+        done = instance.get_materialized_partitions(dg.AssetKey([SOURCE, "integrity_snapshot"]))
+        if {day.isoformat() for day in days} <= done:
+            on_progress(STEPS_PER_DAY * len(days))
+            return
+        definitions = build_definitions(settings, on_progress=on_progress)
+        result = definitions.resolve_job_def(f"{SOURCE}_materialize_day").execute_in_process(
+            instance=instance,
+            tags={
+                "dagster/asset_partition_range_start": days[0].isoformat(),
+                "dagster/asset_partition_range_end": days[-1].isoformat(),
+            },
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise RequestError(f"The backfill was to succeed, but run {result.run_id} failed; see it in Dagster's UI.")
+
+
+def serve(host: str, port: int) -> None:
+    """Become ``dagster dev``: web server and daemon until interrupted."""
+    workspace = str(STARTER / "workspace.yaml")
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "--workspace",
+        workspace,
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, and nothing from outside
 
 
 def flight_events() -> DataFrame:

@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import date
+from datetime import date  # noqa: TC003 - pydantic resolves it
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -80,7 +80,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """Column names that well-known formats use; a role in the settings wins over its preset."""
-
 
 
 def _split(value: Any) -> Any:
@@ -175,7 +174,10 @@ class SourceSettings(_Part):
         if preset is not None and preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, but {preset!r} was found")
         given = values.get("roles", {})
-        return {**values, "roles": {**PRESETS.get(preset, {}), **given} if isinstance(given, dict) else given}
+        return {
+            **values,
+            "roles": {**(PRESETS[preset] if preset else {}), **given} if isinstance(given, dict) else given,
+        }
 
     @field_validator("time_zone")
     @classmethod
@@ -220,7 +222,11 @@ class Settings(BaseSettings):
     """Everything a user decides, frozen; relative paths start at the settings file's folder."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", enable_decoding=False
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        enable_decoding=False,
     )
 
     store: str = "sqlite:///telemetry_quality.db"
@@ -235,7 +241,7 @@ class Settings(BaseSettings):
         return value
 
     @classmethod
-    def settings_customise_sources(  # noqa: PLR0913, PLR0917 - pydantic-settings' signature
+    def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
@@ -331,7 +337,8 @@ def _sentence(error: ValidationError) -> str:
 
 def _allowed_keys(parents: Sequence[str]) -> list[str]:
     model: type[BaseModel] = Settings
-    for part in parents[:1] + parents[2:] if parents[:1] == ["sources"] else parents:
+    # Below "sources" stands a name of the user's choice, which is no model.
+    for part in (part for depth, part in enumerate(parents) if depth != 1):
         model = _MODELS[part]
     return list(model.model_fields)
 

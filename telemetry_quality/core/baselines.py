@@ -36,9 +36,7 @@ def expected_events(day: date, history: Mapping[date, int], policy: Policy) -> f
         history: Events per readable day; a day that could not be read is simply absent.
         policy: Names the baseline and the holiday calendar.
     """
-    earlier = {
-        past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day
-    }
+    earlier = {past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day}
     if policy.baseline == "trailing_mean":
         return trailing_mean(day, earlier)
     return weekday_profile(day, earlier, holiday_calendar(policy.holidays, day.year))

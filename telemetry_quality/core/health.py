@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+INTERNAL_ERROR = "INTERNAL_ERROR"
+
 
 @dataclass(frozen=True, slots=True)
 class DailyIntegrity:
@@ -87,10 +89,10 @@ def _never_raises(
         def guarded(self: TelemetryHealthService, when: Any) -> Result:
             try:
                 return method(self, when)
-            except Exception as error:  # noqa: BLE001 - the promise of this class
+            except Exception as error:
                 code = _reason_code(error)
-                is_ours = code != "INTERNAL_ERROR"
-                log.error("%s(%s): %s %s", method.__name__, when, code, error, exc_info=not is_ours)
+                # A traceback only for a mistake of our own.
+                log.error("%s(%s): %s %s", method.__name__, when, code, error, exc_info=code == INTERNAL_ERROR)  # noqa: TRY400
                 return unknown(reason_code=code, reason=str(error))
 
         return guarded
@@ -103,7 +105,7 @@ def _reason_code(error: Exception) -> str:
         return error.reason_code
     if isinstance(error, RequestError):
         return "DAY_NOT_AVAILABLE"
-    return "STORE_FAILED" if isinstance(error, StoreError) else "INTERNAL_ERROR"
+    return "STORE_FAILED" if isinstance(error, StoreError) else INTERNAL_ERROR
 
 
 class TelemetryHealthService:
@@ -125,9 +127,7 @@ class TelemetryHealthService:
     def calculate_daily_integrity(self, day: date) -> DailyIntegrity:
         """Read, judge and keep ``day``; the same numbers add nothing to the store."""
         snapshot = self._snapshot(day)
-        return DailyIntegrity(
-            snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason
-        )
+        return DailyIntegrity(snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:

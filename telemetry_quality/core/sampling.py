@@ -44,9 +44,7 @@ def verify_sample(
     return tuple(SampleVerdict(event.event_id, _reasons(event, schema, known_signals)) for event in sample)
 
 
-def _reasons(
-    event: SampledEvent, schema: EventSchema, known_signals: Collection[str] | None
-) -> tuple[str, ...]:
+def _reasons(event: SampledEvent, schema: EventSchema, known_signals: Collection[str] | None) -> tuple[str, ...]:
     reasons = []
     if event.event_id is None:
         reasons.append(MISSING_EVENT_ID)

@@ -89,7 +89,10 @@ class TelemetryIntegritySnapshot(DayFigures):
 
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name, JSON's types only, key fields first."""
-        return {**dict.fromkeys(("source", "day", "revision")), **{f.name: self._plain(f.name) for f in fields(self)}}
+        return {
+            **dict.fromkeys(("source", "day", "revision")),
+            **{f.name: self._plain(f.name) for f in fields(self)},
+        }
 
     def _plain(self, name: str) -> Any:
         value = getattr(self, name)
@@ -101,9 +104,13 @@ class TelemetryIntegritySnapshot(DayFigures):
 def unknown_day_as_json(source: str, day: date) -> dict[str, Any]:
     """The answer for a day without a snapshot: the same keys, status ``unknown``, everything else null."""
     empty = dict.fromkeys(f.name for f in fields(TelemetryIntegritySnapshot))
-    return {"source": source, "day": day.isoformat(), "revision": None, **{
-        name: value for name, value in empty.items() if name not in {"source", "day", "revision"}
-    }, "status": DayStatus.UNKNOWN.value}
+    return {
+        "source": source,
+        "day": day.isoformat(),
+        "revision": None,
+        **{name: value for name, value in empty.items() if name not in {"source", "day", "revision"}},
+        "status": DayStatus.UNKNOWN.value,
+    }
 
 
 def take_snapshot(

@@ -1,24 +1,20 @@
 """The guardrails as asset checks: one evaluation per guardrail and day, right in a single-run backfill."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator  # Dagster resolves the annotations of what it decorates
-from typing import TYPE_CHECKING, Any
+# Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from telemetry_quality.core.alerts import is_alert
 from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.assets import snapshot_key
 from telemetry_quality.orchestration.evaluations import materialization_targets
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
-
-if TYPE_CHECKING:
-    from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-    from telemetry_quality.settings import SourceSettings
+from telemetry_quality.settings import SourceSettings
 
 
 def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksDefinition:
@@ -37,9 +33,7 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
         for rule in GUARDRAILS
     ]
 
-    @dg.multi_asset_check(
-        name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE}
-    )
+    @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
         telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
         work, days = telemetry.work(source), partition_days(context)

@@ -1,9 +1,7 @@
 """The assets of one source: events (external) → aggregates and sample (one reading) → integrity snapshot."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator  # Dagster resolves the annotations of what it decorates
-from typing import TYPE_CHECKING
+# Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -11,9 +9,7 @@ from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
-
-if TYPE_CHECKING:
-    from telemetry_quality.settings import SourceSettings
+from telemetry_quality.settings import SourceSettings
 
 LOG_EVERY_DAYS = 31
 
@@ -43,7 +39,10 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
             owners=owners,
             kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
             description="Counts per hour, event name and version; everything coarser is rolled up from them.",
-            metadata={"dagster/column_schema": rendering.AGGREGATE_COLUMNS, "dagster/table_name": "event_aggregate"},
+            metadata={
+                "dagster/column_schema": rendering.AGGREGATE_COLUMNS,
+                "dagster/table_name": "event_aggregate",
+            },
             partitions_def=partitions,
         ),
         dg.AssetSpec(
@@ -56,7 +55,10 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
                 "A uniform random sample, each event verified for signal, version tag and critical fields. "
                 "Only ids and verdicts are kept."
             ),
-            metadata={"dagster/column_schema": rendering.SAMPLE_COLUMNS, "dagster/table_name": "event_sample"},
+            metadata={
+                "dagster/column_schema": rendering.SAMPLE_COLUMNS,
+                "dagster/table_name": "event_sample",
+            },
             partitions_def=partitions,
         ),
     ]
@@ -96,7 +98,10 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
         owners=owners,
         kinds={"sqlite"},
         description="Whether the day can be trusted, as it was known when it was computed. Append-only.",
-        metadata={"dagster/column_schema": rendering.SNAPSHOT_COLUMNS, "dagster/table_name": "integrity_snapshot"},
+        metadata={
+            "dagster/column_schema": rendering.SNAPSHOT_COLUMNS,
+            "dagster/table_name": "integrity_snapshot",
+        },
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},

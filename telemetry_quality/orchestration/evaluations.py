@@ -43,7 +43,9 @@ def materialization_targets(
             for record in found.records:
                 if record.partition_key in wanted:
                     day = wanted.pop(record.partition_key)
-                    targets[day] = Target(record.storage_id, record.run_id, record.timestamp)
+                    targets[day] = Target(
+                        storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+                    )
             cursor = found.cursor
             if not found.has_more:
                 break

@@ -60,9 +60,7 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
     return alert_sensor
 
 
-def _finished_runs(
-    instance: dg.DagsterInstance, cursors: Mapping[str, str]
-) -> tuple[list[str], dict[str, str]]:
+def _finished_runs(instance: dg.DagsterInstance, cursors: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Runs that ended since the cursors were taken, oldest first, and the cursors that follow them."""
     runs: list[str] = []
     moved = dict(cursors)

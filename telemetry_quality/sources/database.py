@@ -99,7 +99,8 @@ class _Session:
             found = inspect(self.connection).get_columns(name)
         except NoSuchTableError:
             raise SourceError(
-                "TABLE_MISSING", f"{self._what} requires the table {name!r}, but has none of that name; correct it."
+                "TABLE_MISSING",
+                f"{self._what} requires the table {name!r}, but has none of that name; correct it.",
             ) from None
         return {item["name"]: Column(item["name"], str(item["type"]), _kind(item["type"])) for item in found}
 
@@ -203,7 +204,8 @@ def _sqlite_url(text: str) -> URL:
         # The URL itself may hold a password: it is not repeated.
         found = "something else" if url is None else f"{url.get_backend_name()}://…"
         raise SourceError(
-            "URL_INVALID", f"url requires the form sqlite:///FILE, but {found} was found; point it at a SQLite file."
+            "URL_INVALID",
+            f"url requires the form sqlite:///FILE, but {found} was found; point it at a SQLite file.",
         )
     return url
 

@@ -49,7 +49,7 @@ class DuckDBDialect(PGDialect):
     supports_statement_cache = False
 
     def __init__(self) -> None:
-        super().__init__(paramstyle="qmark")
+        super().__init__(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
 
 _DIALECT = DuckDBDialect()
@@ -139,7 +139,8 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
     first_line = str(error).splitlines()[0]
     if isinstance(error, duckdb.IOException) and "lock" in first_line:
         return SourceUnavailableError(
-            "SOURCE_LOCKED", f"{what} must not be open for writing elsewhere, but it is; close it or use a copy."
+            "SOURCE_LOCKED",
+            f"{what} must not be open for writing elsewhere, but it is; close it or use a copy.",
         )
     if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
         return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {first_line}; restore or remove the file.")
@@ -227,8 +228,9 @@ class ParquetSource:
         (run,) = runs_of([window])
         with self._open() as session:
             events = self._events_of(session, session.index_files(self.path, self.schema, self._zone), run)
-            query = events and events.values_query(name, run, limit)
-            return [] if query is None else [(value, count) for value, count in session.execute(query)]
+            if events is None:
+                return []
+            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
 
     def _open(self) -> _Session:
         return _Session(self.path, self._seconds)

@@ -94,9 +94,7 @@ def _in_doubt(file: ParquetFile, window: DayWindow, naming_zone: ZoneInfo | None
     return named.start < window.end and named.end > window.start
 
 
-def index_files(
-    connection: duckdb.DuckDBPyConnection, pattern: str, time_column: str, zone: ZoneInfo
-) -> ParquetIndex:
+def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column: str, zone: ZoneInfo) -> ParquetIndex:
     """Read the footers of all files that match ``pattern``.
 
     Raises:
@@ -122,15 +120,11 @@ def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, time_column: 
         return ParquetFile(path, broken=str(error).splitlines()[0])
 
 
-def _read_footers(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], time_column: str
-) -> list[ParquetFile]:
+def _read_footers(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], time_column: str) -> list[ParquetFile]:
     columns: dict[str, set[str]] = {path: _hive_columns(path) for path in paths}
     for path, name in connection.execute("SELECT file_name, name FROM parquet_schema(?)", [paths]).fetchall():
         columns[path].add(name)
-    rows = dict(
-        connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths]).fetchall()
-    )
+    rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths]).fetchall())
     # Text and integers sort as their instants do only sometimes: statistics are used for true instants alone.
     spans = {
         path: (first, last)
@@ -146,9 +140,7 @@ def _read_footers(
     return [_file(path, rows.get(path, 0), spans.get(path), columns[path], time_column) for path in paths]
 
 
-def _file(
-    path: str, rows: int, span: tuple[int, int] | None, columns: Iterable[str], time_column: str
-) -> ParquetFile:
+def _file(path: str, rows: int, span: tuple[int, int] | None, columns: Iterable[str], time_column: str) -> ParquetFile:
     names = frozenset(columns)
     broken = None if time_column in names else f"it has no column {time_column!r}"
     first, last = map(_instant, span) if span else (None, None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-_COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
+_COMPARISONS: dict[type[exp.Expr], Callable[[Any, Any], Any]] = {
     exp.EQ: lambda a, b: a == b,
     exp.NEQ: lambda a, b: a != b,
     exp.GT: lambda a, b: a > b,
@@ -53,17 +53,18 @@ def parse_predicate(text: str) -> ColumnElement[bool]:
     Raises:
         SourceError: ``PREDICATE_INVALID`` for what is not a predicate.
     """
-    return _build(_parse(text), text)
+    predicate: ColumnElement[bool] = _build(_parse(text), text)
+    return predicate
 
 
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(text)
     except sqlglot.errors.SqlglotError:
         raise _refused(text, "it cannot be parsed") from None
 
 
-def _build(node: exp.Expression, text: str) -> Any:  # noqa: C901, PLR0911 - one case a line
+def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - one case a line
     def build(child: Any) -> Any:
         return _build(child, text)
 
@@ -96,7 +97,7 @@ def _build(node: exp.Expression, text: str) -> Any:  # noqa: C901, PLR0911 - one
     raise _refused(text, f"{node.key.upper()} is not allowed in it")
 
 
-def _number(node: exp.Expression) -> int | float:
+def _number(node: exp.Expr) -> int | float:
     return int(node.name) if node.name.isdigit() else float(node.name)
 
 

@@ -208,7 +208,10 @@ class EventTable:
         )
         limits = union_all(
             *(
-                select(literal(index, BigInteger).label("day_index"), literal(limit, BigInteger).label("threshold"))
+                select(
+                    literal(index, BigInteger).label("day_index"),
+                    literal(limit, BigInteger).label("threshold"),
+                )
                 for index, limit in thresholds.items()
             )
         ).subquery("thresholds")
@@ -221,7 +224,9 @@ class EventTable:
         """The most frequent values of a column and how often each occurs."""
         events = self._events_of(run, value=self._text(name))
         count = func.count()
-        return select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
+        return (
+            select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
+        )
 
     def _events_of(self, run: Run, **expressions: ColumnElement[Any]) -> Subquery:
         """The run's events, as a subquery: grouping by its columns works where grouping by expressions does not."""
@@ -275,8 +280,8 @@ class EventTable:
                 )
             case _:
                 own_type = EngineType(column.type_name)
-                first, last = (cast(literal(_iso_utc(at)), own_type) for at in (run.start, run.end))
-                return and_(value >= first, value < last)
+                start, end = (cast(literal(_iso_utc(at)), own_type) for at in (run.start, run.end))
+                return and_(value >= start, value < end)
 
     def _is_error(self) -> ColumnElement[Any]:
         name = self.schema.is_error
@@ -300,7 +305,10 @@ class EventTable:
     def _hash(self) -> ColumnElement[int]:
         """The hash of the event's id; an event without one is drawn by what else tells it apart."""
         event_id, salt = self._column(self.schema.event_id), literal(self.salt, String)
-        rest = (self._epoch(self.schema.occurred_at), *map(self._text, (self.schema.event_name, self.schema.service_version)))
+        rest = (
+            self._epoch(self.schema.occurred_at),
+            *map(self._text, (self.schema.event_name, self.schema.service_version)),
+        )
         return case((event_id.is_(None), sample_hash(*rest, salt)), else_=sample_hash(event_id, salt))
 
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 def answer_days(
     windows: Sequence[DayWindow], ask: Callable[[Run], Mapping[date, T]]
 ) -> Iterator[tuple[date, T | UnreadableDay]]:
-    """Ask for days run by run, in order; where a run fails, each of its days alone, so that one bad day spoils no other.
+    """Ask run by run and answer day by day; where a run fails, each of its days alone: one bad day spoils no other.
 
     Raises:
         SourceUnavailableError: At once: the whole source may be back in a moment.
@@ -74,7 +74,7 @@ def read_run(execute: Execute, table: EventTable, run: Run, sample_size: int) ->
 
 def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
     """Events of every day of ``run``."""
-    counts = {index: count for index, count in execute(table.count_query(run))}
+    counts = dict(map(tuple, execute(table.count_query(run))))
     return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import column, select, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnClause, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,6 @@ def read_catalogue(
     execute: Callable[[Select[Any]], Sequence[Sequence[Any]]], relation: str, catalogue: SignalCatalogue
 ) -> frozenset[str]:
     """The names of a catalogue that is a column of ``relation``."""
-    names = column(catalogue.column or "event_name")
+    names: ColumnClause[Any] = column(catalogue.column or "event_name")
     rows = execute(select(names).select_from(table(relation)).distinct())
     return frozenset(str(name) for (name,) in rows if name is not None)

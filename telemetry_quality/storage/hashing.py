@@ -17,7 +17,7 @@ def content_hash(content: Any) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def row_hash(row: Mapping[str, Any]) -> str:
+def row_hash(row: Mapping[Any, Any]) -> str:
     """The hash a chained row must carry: over all its columns but the hash itself."""
     return content_hash({name: value for name, value in row.items() if name != "content_hash"})
 

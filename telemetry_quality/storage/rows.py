@@ -72,7 +72,7 @@ def aggregate_rows(reading: DayReading | UnreadableDay) -> list[Row]:
     ]
 
 
-def aggregate_of(row: Mapping[str, Any]) -> AggregateRow:
+def aggregate_of(row: Mapping[Any, Any]) -> AggregateRow:
     """The AggregateRow of a stored row."""
     return AggregateRow(
         **{
@@ -106,7 +106,7 @@ def sample_rows(sample: Iterable[SampleVerdict]) -> list[Row]:
 
 
 def figures_hash(
-    figures: Mapping[str, Any], aggregates: Sequence[Mapping[str, Any]], sample: Sequence[Mapping[str, Any]]
+    figures: Mapping[Any, Any], aggregates: Sequence[Mapping[Any, Any]], sample: Sequence[Mapping[Any, Any]]
 ) -> str:
     """The hash of all that a reading says; rows without their keys, in their order."""
     return content_hash(
@@ -118,13 +118,13 @@ def figures_hash(
     )
 
 
-def stored_reading(row: Mapping[str, Any], *, is_new: bool) -> StoredReading:
+def stored_reading(row: Mapping[Any, Any], *, is_new: bool) -> StoredReading:
     """The StoredReading of a row of ``day_reading``."""
     names = (field.name for field in fields(StoredReading) if field.name != "is_new")
     return StoredReading(**{name: row[name] for name in names}, is_new=is_new)
 
 
-def snapshot_of(row: Mapping[str, Any]) -> TelemetryIntegritySnapshot:
+def snapshot_of(row: Mapping[Any, Any]) -> TelemetryIntegritySnapshot:
     """The snapshot of a row of ``integrity_snapshot``."""
     values = {name: row[name] for name in SNAPSHOT_FIELDS}
     return TelemetryIntegritySnapshot(**{**values, "status": DayStatus(values["status"])})

@@ -74,7 +74,11 @@ class SqlQualityStore:
             latest = _latest(connection, day_reading, source, reading.day)
             if latest is not None and latest["figures_hash"] == hashed:
                 return stored_reading(latest, is_new=False)
-            key = {"source": source, "day": reading.day, "revision": 1 + (latest["revision"] if latest else 0)}
+            key = {
+                "source": source,
+                "day": reading.day,
+                "revision": 1 + (latest["revision"] if latest else 0),
+            }
             row = _append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
             for part, rows in ((event_aggregate, aggregates), (event_sample, verdicts)):
                 if rows:
@@ -113,7 +117,7 @@ class SqlQualityStore:
             .order_by(day_reading.c.day, day_reading.c.revision)
         )
         with self._reading() as connection:
-            latest = {day: total for day, total in connection.execute(query)}
+            latest = dict(connection.execute(query).tuples())
         return {day: total for day, total in latest.items() if total is not None}
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
@@ -125,7 +129,7 @@ class SqlQualityStore:
             .group_by(names)
         )
         with self._reading() as connection:
-            return {name: day for name, day in connection.execute(query)}
+            return dict(connection.execute(query).tuples())
 
     def append_snapshot(self, snapshot: TelemetryIntegritySnapshot) -> tuple[TelemetryIntegritySnapshot, bool]:
         """Append a revision if numbers or policy changed; return the latest, and whether it is new.
@@ -218,7 +222,11 @@ class SqlQualityStore:
             raise StoreError(f"The store {file} must exist, but does not; run telemetry-quality migrate.")
         with self._engine.connect() as connection:
             is_there = inspect(connection).has_table("alembic_version")
-            found = connection.scalar(select(column("version_num")).select_from(table("alembic_version"))) if is_there else None
+            found = (
+                connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+                if is_there
+                else None
+            )
         if found != SCHEMA_REVISION:
             raise StoreError(
                 f"The store {file} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; "
@@ -227,7 +235,7 @@ class SqlQualityStore:
         self._is_checked = True
 
 
-def _latest(connection: Connection, chained: Table, source: str, day: date) -> Mapping[str, Any] | None:
+def _latest(connection: Connection, chained: Table, source: str, day: date) -> Mapping[Any, Any] | None:
     query = (
         select(chained)
         .where(chained.c.source == source, chained.c.day == day)
@@ -237,15 +245,15 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
-def _rows_of(connection: Connection, part: Table, reading: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
     same = (part.c[name] == reading[name] for name in ("source", "day", "revision"))
     return connection.execute(select(part).where(*same)).mappings().all()
 
 
-def _append(connection: Connection, chained: Table, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Append a row to a chained table, linked to the one before it, and return it as stored."""
     last = select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1)
-    row = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
+    row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
     row |= {**values, "previous_hash": connection.scalar(last)}
     row["content_hash"] = row_hash(row)
     connection.execute(insert(chained), row)
@@ -259,6 +267,9 @@ def _alert_key(one: Alert) -> tuple[str, date, str, int]:
 def _is_kept(connection: Connection, key: tuple[str, date, str, int]) -> bool:
     source, day, guardrail, revision = key
     query = select(alert.c.sequence).where(
-        alert.c.source == source, alert.c.day == day, alert.c.guardrail == guardrail, alert.c.revision == revision
+        alert.c.source == source,
+        alert.c.day == day,
+        alert.c.guardrail == guardrail,
+        alert.c.revision == revision,
     )
     return connection.execute(query).first() is not None

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import DDL
+from sqlalchemy import TextClause, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[DDL]:
+def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClause]:
     """The triggers that keep ``table``, unique by each of ``keys``, append-only on SQLite."""
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     for action in ("UPDATE", "DELETE"):
-        yield DDL(f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} {refuse}")
+        yield text(f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} {refuse}")
     taken = " OR ".join("(" + " AND ".join(f"{name} = NEW.{name}" for name in key) + ")" for key in keys)
     exists = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - names of our own tables
-    yield DDL(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}")
+    yield text(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}")
 
 
 def trigger_names(table: str) -> frozenset[str]:

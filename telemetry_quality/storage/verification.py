@@ -123,8 +123,8 @@ def _readings(connection: Connection) -> tuple[list[Finding], int]:
     return findings, count
 
 
-def _by_key(connection: Connection, part: Table, order: Any) -> dict[Key, list[Mapping[str, Any]]]:
-    groups: defaultdict[Key, list[Mapping[str, Any]]] = defaultdict(list)
+def _by_key(connection: Connection, part: Table, order: Any) -> dict[Key, list[Mapping[Any, Any]]]:
+    groups: defaultdict[Key, list[Mapping[Any, Any]]] = defaultdict(list)
     for row in connection.execute(select(part).order_by(order)).mappings():
         groups[_key(row)].append({name: row[name] for name in row if name not in {"id", "source", "day", "revision"}})
     return groups
@@ -138,9 +138,9 @@ def _snapshots(connection: Connection) -> Iterator[Finding]:
             yield Finding("integrity_snapshot", _row_name(row), f"The reading behind {_row_name(row)} is another one.")
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _key(row: Mapping[Any, Any]) -> Key:
     return row["source"], row["day"], row["revision"]
 
 
-def _row_name(row: Mapping[str, Any]) -> str:
+def _row_name(row: Mapping[Any, Any]) -> str:
     return f"{row['source']} {row['day']} revision {row['revision']}"

@@ -39,7 +39,6 @@ def judge_day(figures: DayFigures, policy: Policy) -> tuple[Verdict, ...]:
     if figures.unreadable_reason_code is not None:
         sentence = f"The day could not be read ({figures.unreadable_reason_code}): {figures.unreadable_reason}"
         return tuple(
-            Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence)
-            for rule in GUARDRAILS
+            Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence) for rule in GUARDRAILS
         )
     return tuple(rule.judge(figures, policy) for rule in GUARDRAILS)

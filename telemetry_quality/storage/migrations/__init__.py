@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from alembic import command
@@ -52,3 +53,15 @@ def _config(connection: Connection) -> Config:
     config.set_main_option("script_location", "telemetry_quality:storage/migrations")
     config.attributes["connection"] = connection
     return config
+
+
+def differences_of_a_new_store() -> list[Any]:
+    """What ``differences`` finds in a store made by the migrations alone."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/store.db"
+        migrate(url)
+        engine = open_engine(url)
+        try:
+            return differences(engine)
+        finally:
+            engine.dispose()

@@ -117,9 +117,7 @@ def upgrade() -> None:
         sa.Column("logged_at", UtcDateTime, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_alert"),
-        sa.UniqueConstraint(
-            "source", "day", "guardrail", "revision", name="uq_alert_source_day_guardrail_revision"
-        ),
+        sa.UniqueConstraint("source", "day", "guardrail", "revision", name="uq_alert_source_day_guardrail_revision"),
         sqlite_autoincrement=True,
     )
     revision_key = ("source", "day", "revision")

@@ -1,0 +1,131 @@
+"""What the command line shows a person: tables, progress bars, and errors in one sentence."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from rich.console import Console
+
+    from telemetry_quality.core.policies import Policy
+
+# Status is never told by colour alone: the sign and the word say it too.
+STATUS_SIGNS = {
+    DayStatus.HEALTHY: ("green", "✓"),
+    DayStatus.DEGRADED: ("yellow", "!"),
+    DayStatus.UNHEALTHY: ("red", "✗"),
+    DayStatus.NO_ACTIVITY: ("red", "0"),
+    DayStatus.UNKNOWN: ("magenta", "?"),
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal, or a plain stream where there is none."""
+    from rich.console import Console  # noqa: PLC0415 - late: JSON readers do not need it
+
+    terminal = Console(stderr=stderr, highlight=False)
+    # A file or a cron mail has no width; tables must not be cut for it.
+    return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160)
+
+
+@contextmanager
+def progress(what: str, total: int, *, is_shown: bool) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error; yields what advances it."""
+    if not is_shown:
+        yield lambda _: None
+        return
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+def print_days(
+    days: Sequence[tuple[str, date, TelemetryIntegritySnapshot | None]], policies: Mapping[str, Policy]
+) -> None:
+    """One line per source and day: status, numbers, and which guardrails failed."""
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("source", "day", "status"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("events", "expected", "errors", "no version", "sample"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("guardrails that failed")
+    for source, day, snapshot in days:
+        table.add_row(source, str(day), *_cells(snapshot, policies[source]))
+    console().print(table)
+
+
+def print_snapshot(snapshot: TelemetryIntegritySnapshot, policy: Policy) -> None:
+    """One day with the sentence of every guardrail."""
+    out = console()
+    out.print(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {_status(snapshot.status)}")
+    for verdict in judge_day(snapshot, policy):
+        sign = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNKNOWN: "[magenta]?[/]"}
+        out.print(f"  {sign[verdict.outcome]} {verdict.guardrail:16}", end="")
+        out.print(verdict.sentence, markup=False)
+
+
+def _cells(snapshot: TelemetryIntegritySnapshot | None, policy: Policy) -> tuple[str, ...]:
+    if snapshot is None:
+        return (_status(DayStatus.UNKNOWN), "", "", "", "", "", "no snapshot")
+    if snapshot.unreadable_reason_code is not None:
+        return (
+            _status(snapshot.status),
+            "",
+            _count(snapshot.expected_events),
+            "",
+            "",
+            "",
+            snapshot.unreadable_reason_code,
+        )
+    failed = [verdict for verdict in judge_day(snapshot, policy) if verdict.outcome is Outcome.FAILED]
+    return (
+        _status(snapshot.status),
+        _count(snapshot.total_events),
+        _count(snapshot.expected_events),
+        _percent(snapshot.error_rate_percent),
+        _percent(snapshot.missing_version_percent),
+        _percent(snapshot.sampling_success_rate_percent),
+        ", ".join(f"{verdict.guardrail} {verdict.level}" for verdict in failed),
+    )
+
+
+def _status(status: DayStatus) -> str:
+    colour, sign = STATUS_SIGNS[status]
+    return f"[{colour}]{sign} {status}[/]"
+
+
+def _count(number: float | None) -> str:
+    return "" if number is None else f"{number:,.0f}"
+
+
+def _percent(number: float | None) -> str:
+    return "" if number is None else f"{number:.2f} %"

@@ -1,0 +1,198 @@
+"""Builders with defaults, and hand-written fakes of what stands at the edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from telemetry_quality.core.daily import DailyWork
+from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.events import (
+    AggregateRow,
+    DayAggregates,
+    DayReading,
+    EventSchema,
+    SampledEvent,
+    UnreadableDay,
+)
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.snapshots import DayFigures, TelemetryIntegritySnapshot, take_snapshot
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality.storage.store import SqlQualityStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from telemetry_quality.core.days import DayWindow
+
+DAY = date(2026, 3, 10)
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+NEW_YORK = ZoneInfo("America/New_York")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+"""Real data beside a checkout; tests that need it skip, loudly, where it is absent."""
+
+SCHEMA = EventSchema(
+    event_id="event_id",
+    occurred_at="occurred_at",
+    event_name="event_name",
+    service_version="service_version",
+    is_error="is_error",
+)
+
+
+def make_event(**overrides: Any) -> dict[str, Any]:
+    """One healthy event on DAY, as a row of a source."""
+    event = {
+        "event_id": "e1",
+        "occurred_at": datetime(2026, 3, 10, 12, tzinfo=UTC),
+        "event_name": "page.view",
+        "service_version": "1.0",
+        "is_error": False,
+    }
+    return event | overrides
+
+
+def make_events(count: int, day: date = DAY, **overrides: Any) -> list[dict[str, Any]]:
+    """``count`` events with ids of their own, spread evenly over ``day`` in UTC."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    step = timedelta(days=1) / max(count, 1)
+    return [
+        make_event(event_id=f"{day:%m%d}-{number}", occurred_at=start + number * step, **overrides)
+        for number in range(count)
+    ]
+
+
+def write_parquet(path: Path, events: Sequence[Mapping[str, Any]], types: Mapping[str, str] | None = None) -> Path:
+    """Write events to one Parquet file; ``types`` replaces or removes (None) column types."""
+    columns = {
+        "event_id": "VARCHAR",
+        "occurred_at": "TIMESTAMPTZ",
+        "event_name": "VARCHAR",
+        "service_version": "VARCHAR",
+        "is_error": "BOOLEAN",
+        **(types or {}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        declared = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+        connection.execute(f"CREATE TABLE events ({declared})")
+        if events:
+            rows = [[event.get(name) for name in columns] for event in events]
+            connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(columns))})", rows)
+        connection.table("events").to_parquet(str(path))
+    return path
+
+
+def make_row(**overrides: Any) -> AggregateRow:
+    """100 healthy events of one hour, name and version."""
+    row = AggregateRow(
+        hour=12,
+        event_name="page.view",
+        service_version="1.0",
+        events=100,
+        errors=0,
+        error_unknown_events=0,
+        missing_version=0,
+        missing_critical=(),
+        late_events=0,
+    )
+    return replace(row, **overrides)
+
+
+def make_reading(day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None) -> DayReading:
+    """A reading of ``rows``, one healthy row without any; ten healthy sampled events."""
+    drawn = [SampledEvent(f"s{n}", "page.view", "1.0") for n in range(10)] if sample is None else sample
+    return DayReading(day, DayAggregates(rows or (make_row(),)), tuple(drawn))
+
+
+def make_figures(**overrides: Any) -> DayFigures:
+    """A healthy day of 1,000 events, as many as expected."""
+    figures = DayFigures(
+        total_events=1000,
+        error_events=0,
+        error_rate_percent=0.0,
+        missing_version_events=0,
+        missing_version_percent=0.0,
+        sample_size=100,
+        sample_passed=100,
+        sampling_success_rate_percent=100.0,
+        expected_events=1000.0,
+        volume_deviation_percent=0.0,
+    )
+    return replace(figures, **overrides)
+
+
+def make_snapshot(
+    day: date = DAY, *, source: str = "web", policy: Policy | None = None, reading_revision: int = 1, **figures: Any
+) -> TelemetryIntegritySnapshot:
+    """The snapshot of ``make_figures(**figures)``, not stored yet."""
+    return take_snapshot(
+        source=source,
+        day=day,
+        figures=make_figures(**figures),
+        policy=policy or Policy(),
+        reading_revision=reading_revision,
+        reading_hash="0" * 64,
+        now=NOW,
+    )
+
+
+@dataclass
+class FakeSource:
+    """A source whose days are a dictionary; days that are not in it are empty.
+
+    Attributes:
+        failures: Errors to raise, one per call of ``read_days``, before answering.
+    """
+
+    days: dict[date, DayReading | UnreadableDay] = field(default_factory=dict)
+    signals: frozenset[str] | None = None
+    failures: list[Exception] = field(default_factory=list)
+    schema: EventSchema = SCHEMA
+    calls: int = 0
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        for window in windows:
+            yield self.days.get(window.day, DayReading(window.day, DayAggregates()))
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        if self.failures:
+            raise self.failures.pop(0)
+        answers = (self.days.get(window.day, DayReading(window.day, DayAggregates())) for window in windows)
+        return {
+            answer.day: answer if isinstance(answer, UnreadableDay) else answer.aggregates.totals().events
+            for answer in answers
+        }
+
+    def read_signals(self) -> frozenset[str] | None:
+        return self.signals
+
+
+def make_store(folder: Path) -> SqlQualityStore:
+    """A migrated store in ``folder``."""
+    url = f"sqlite:///{folder / 'quality.db'}"
+    migrate(url)
+    return SqlQualityStore(url)
+
+
+def make_work(folder: Path, source: FakeSource | None = None, **overrides: Any) -> DailyWork:
+    """The daily work of the source ``web`` on a new store; it never really waits."""
+    parts: dict[str, Any] = {
+        "name": "web",
+        "source": source or FakeSource(),
+        "store": overrides.pop("store", None) or make_store(folder),
+        "calendar": Calendar(ZoneInfo("UTC"), date(2026, 1, 1)),
+        "policy": Policy(),
+        "wait": lambda _: None,
+    }
+    return DailyWork(**(parts | overrides))
