@@ -1,0 +1,65 @@
+# Every target works alone on a fresh machine with Python 3.11+ and make.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 3000
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo test check format lint types rooms migrations bench constraints clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/.up ## Install, put a year of real telemetry in place, backfill 60 days, serve the Dagster UI
+	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT)
+
+demo: $(VENV)/.up ## The same without serving
+	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
+
+test: $(VENV)/.dev ## Run the tests
+	$(BIN)/pytest
+
+check: $(VENV)/.dev format lint types rooms migrations test ## The gate: everything that must be green
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+rooms: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+migrations: $(VENV)/.dev
+	$(BIN)/telemetry-quality migrate --check
+
+bench: $(VENV)/.dev ## Measure a day of a million events and a year's backfill
+	$(BIN)/python benchmarks/day.py
+	$(BIN)/python benchmarks/year.py
+
+constraints: $(VENV)/.dev ## Write down the versions now installed
+	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \
+	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
+
+clean: ## Remove the environment and everything runs leave behind
+	rm -rf $(VENV) .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is required, but $(PYTHON) is $$($(PYTHON) -V 2>&1); pass PYTHON=python3.12."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is required, but $(PYTHON) lacks it; run apt-get install python3-venv."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dg]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
