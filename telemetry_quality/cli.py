@@ -327,6 +327,8 @@ def demo(  # noqa: PLR0917
     """Put a year of real telemetry in place, backfill its last days in Dagster, and serve the UI."""
     from telemetry_quality import demo as stage  # noqa: PLC0415 - loads Dagster
 
+    if not no_serve:
+        stage.require_free_port(host, port)
     file = stage.prepare(Path(config or DEFAULT_FILE).absolute())
     settings = load_settings(file)
     its = settings.sources[stage.SOURCE]

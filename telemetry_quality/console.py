@@ -87,6 +87,9 @@ def print_snapshot(snapshot: TelemetryIntegritySnapshot, policy: Policy) -> None
     """One day with the sentence of every guardrail."""
     out = console()
     out.print(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {_status(snapshot.status)}")
+    if snapshot.unreadable_reason is not None:
+        out.print(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}", markup=False, soft_wrap=True)
+        return
     for verdict in judge_day(snapshot, policy):
         sign = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNKNOWN: "[magenta]?[/]"}
         out.print(f"  {sign[verdict.outcome]} {verdict.guardrail:16}", end="")

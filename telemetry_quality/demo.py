@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,19 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
         )
         if not result.success:
             raise RequestError(f"The backfill was to succeed, but run {result.run_id} failed; see it in Dagster's UI.")
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise RequestError where something serves at ``host``:``port`` already: better now than after the backfill."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise RequestError(
+                f"A free port is required, but {host}:{port} is not ({error.strerror}); "
+                "stop what serves there or choose another with --port (make up PORT=3001)."
+            ) from None
 
 
 def serve(host: str, port: int) -> None:

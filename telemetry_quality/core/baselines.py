@@ -26,6 +26,7 @@ TRAILING_MINIMUM = 4
 PROFILE_DAYS = 56
 PROFILE_MINIMUM = 14
 SLOPE_DAYS = 28
+HOLIDAY_MINIMUM = 2
 
 
 def expected_events(day: date, history: Mapping[date, int], policy: Policy) -> float | None:
@@ -57,7 +58,8 @@ def weekday_profile(day: date, history: Mapping[date, int], holidays: Container[
     this raised about 3 false alarms per 100 days (median) where a trailing mean raised 17.
 
     Holidays are left out of the profile. On a holiday the offset is the median effect of the earlier holidays
-    in ``history``, or, before two of them are known, that of the quietest weekday.
+    in ``history``. Before two of them are known it lies midway between an ordinary day of this weekday and the
+    quietest weekday: whether a holiday is quiet here is not known yet, and neither must alarm.
     """
     logs = {past: log(max(count, 1)) for past, count in history.items()}
     start = day - timedelta(days=PROFILE_DAYS)
@@ -69,7 +71,10 @@ def weekday_profile(day: date, history: Mapping[date, int], holidays: Container[
     last = list(flat)[-7:]
     distance = fmean((day - past).days for past in last)
     trend = median(flat[past] for past in last) + _slope_per_day(flat, day) / 2 * distance
-    offset = _holiday_offset(logs, holidays, offsets) if day in holidays else offsets[day.weekday()]
+    offset = offsets[day.weekday()]
+    if day in holidays:
+        effects = _holiday_effects(logs, holidays)
+        offset = median(effects) if len(effects) >= HOLIDAY_MINIMUM else fmean((offset, min(offsets)))
     return exp(trend + offset)
 
 
@@ -97,14 +102,14 @@ def _slope_per_day(points: Mapping[date, float], day: date) -> float:
     return median(slopes) if slopes else 0.0
 
 
-def _holiday_offset(logs: Mapping[date, float], holidays: Container[date], offsets: list[float]) -> float:
-    regular = {past: value for past, value in logs.items() if past not in holidays}
-    effects = [
-        logs[past] - _level(past, regular)
-        for past in logs
-        if past in holidays and any(past + n * ONE_DAY in regular for n in range(-3, 4))
+def _holiday_effects(logs: Mapping[date, float], holidays: Container[date]) -> list[float]:
+    """How far each earlier holiday lay from the level of the ordinary days around it."""
+    ordinary = {past: value for past, value in logs.items() if past not in holidays}
+    return [
+        value - _level(past, ordinary)
+        for past, value in logs.items()
+        if past in holidays and any(past + n * ONE_DAY in ordinary for n in range(-3, 4))
     ]
-    return median(effects) if len(effects) >= 2 else min(offsets)
 
 
 @lru_cache(maxsize=16)
