@@ -36,8 +36,8 @@ def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Defin
         for name, source in settings.sources.items():
             assets += build_assets(name, source)
             checks.append(build_asset_checks(name, source))
-            materialize_day = materialize_day_job(name, source)
-            jobs += [materialize_day, recheck_day_job(name, source)]
+            materialize_day = materialize_day_job(name)
+            jobs += [materialize_day, recheck_day_job(name)]
             schedules += [
                 daily_schedule(name, source, materialize_day),
                 late_days_schedule(name, source, materialize_day),

@@ -117,7 +117,7 @@ class SqlQualityStore:
             .order_by(day_reading.c.day, day_reading.c.revision)
         )
         with self._reading() as connection:
-            latest = dict(connection.execute(query).tuples().all())
+            latest = dict(connection.execute(query).all())
         return {day: total for day, total in latest.items() if total is not None}
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
@@ -129,7 +129,7 @@ class SqlQualityStore:
             .group_by(names)
         )
         with self._reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def append_snapshot(self, snapshot: TelemetryIntegritySnapshot) -> tuple[TelemetryIntegritySnapshot, bool]:
         """Append a revision if numbers or policy changed; return the latest, and whether it is new.

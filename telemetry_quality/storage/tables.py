@@ -166,5 +166,5 @@ alert = Table(
 CHAINED = (day_reading, integrity_snapshot, alert)
 """Tables whose rows carry the hash of the row before them."""
 
-current_snapshot = Table("current_snapshot", MetaData(), *(column.copy() for column in integrity_snapshot.columns))
+current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
 """The view of each day's latest revision, made by migration 0001; in a MetaData of its own, being no table."""

@@ -1,0 +1,31 @@
+"""What every test shares: no settings leak in from the machine, and Dagster talks to nobody."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dagster import DagsterInstance
+
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("TELEMETRY_QUALITY_") or name == "DAGSTER_HOME":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def instance() -> Iterator[DagsterInstance]:
+    """A Dagster instance on SQLite, as a user's is, in a temporary folder."""
+    import dagster as dg  # noqa: PLC0415 - a second the tests of the core need not pay
+
+    with dg.instance_for_test() as one:
+        yield one

@@ -1,0 +1,101 @@
+"""A small stream of events with its settings and definitions, for tests that run Dagster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from telemetry_quality.assembly import daily_work
+from telemetry_quality.definitions import build_definitions
+from telemetry_quality.settings import Settings, load_settings
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality_tests.builders import NOW, make_event, make_events, write_parquet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telemetry_quality.core.daily import DailyWork
+
+FIRST_DAY = date(2026, 2, 1)
+SNAPSHOT_KEY = dg.AssetKey(["web", "integrity_snapshot"])
+
+SETTINGS = """
+store = "sqlite:///quality.db"
+
+[sources.web]
+connector = "parquet"
+path = "events"
+first_day = 2026-02-01
+{extra}
+
+[sources.web.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "service_version"
+is_error = "is_error"
+"""
+
+
+@dataclass
+class Station:
+    """A folder of events, one file per day, and everything built on it."""
+
+    folder: Path
+    settings: Settings
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        return build_definitions(self.settings, clock=lambda: NOW)
+
+    @property
+    def work(self) -> DailyWork:
+        return daily_work(self.settings, "web")
+
+    def write_day(self, day: date, events: int = 40, errors: int = 0, **overrides: Any) -> None:
+        rows = make_events(events, day, **overrides)
+        for row in rows[:errors]:
+            row["is_error"] = True
+        write_parquet(self.file(day), rows)
+
+    def file(self, day: date) -> Path:
+        return self.folder / "events" / f"day={day}" / "events.parquet"
+
+    def add_late_event(self, day: date) -> None:
+        """One more event of ``day``, in a file of its own."""
+        late = make_event(event_id=f"late-{day}", occurred_at=make_events(1, day)[0]["occurred_at"])
+        write_parquet(self.file(day).with_name("late.parquet"), [late])
+
+    def run(
+        self, instance: dg.DagsterInstance, first: date, last: date | None = None, job: str = "materialize_day"
+    ) -> dg.ExecuteInProcessResult:
+        """One run over a range of days, as a single-run backfill makes it."""
+        return self.definitions.resolve_job_def(f"web_{job}").execute_in_process(
+            instance=instance,
+            tags={
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": (last or first).isoformat(),
+            },
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+
+
+def make_station(folder: Path, days: int = 3, extra: str = "") -> Station:
+    """A station with ``days`` healthy days from FIRST_DAY."""
+    file = folder / "telemetry.toml"
+    file.write_text(SETTINGS.format(extra=extra), encoding="utf-8")
+    station = Station(folder, load_settings(file))
+    migrate(station.settings.store)
+    for offset in range(days):
+        station.write_day(FIRST_DAY + timedelta(days=offset))
+    return station
+
+
+def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    """All check evaluations a run left behind."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]

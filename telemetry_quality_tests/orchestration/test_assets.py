@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from telemetry_quality.definitions import build_definitions, defs
+from telemetry_quality.demo import STEPS_PER_DAY
+from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAST_DAY = FIRST_DAY + timedelta(days=2)
+
+
+def _metadata(instance: dg.DagsterInstance, name: str, day: date) -> dict[str, object]:
+    records_filter = dg.AssetRecordsFilter(dg.AssetKey(["web", name]), asset_partitions=[day.isoformat()])
+    (record,) = instance.fetch_materializations(records_filter, limit=10).records
+    materialization = record.asset_materialization
+    assert materialization is not None
+    return {key: value.value for key, value in materialization.metadata.items()}
+
+
+def test_the_definitions_load() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_one_run_over_a_range_materializes_every_day_of_every_asset(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    assert station.run(instance, FIRST_DAY, LAST_DAY).success
+    for name in ("event_aggregates", "event_sample", "integrity_snapshot"):
+        materialized = instance.get_materialized_partitions(dg.AssetKey(["web", name]))
+        assert materialized == {"2026-02-01", "2026-02-02", "2026-02-03"}
+
+
+def test_each_day_carries_its_own_numbers(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.write_day(LAST_DAY, events=50, errors=10)
+    station.run(instance, FIRST_DAY, LAST_DAY)
+    first, last = (_metadata(instance, "integrity_snapshot", day) for day in (FIRST_DAY, LAST_DAY))
+    assert (first["total_events"], first["error_rate_percent"], first["status"]) == (40, 0.0, "healthy")
+    assert (last["total_events"], last["error_rate_percent"], last["status"]) == (50, 20.0, "unhealthy")
+
+
+def test_aggregates_show_tables_by_signal_and_version_and_a_chart(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.run(instance, FIRST_DAY)
+    shown = _metadata(instance, "event_aggregates", FIRST_DAY)
+    assert shown["total_events"] == 40
+    assert {"by_signal", "by_version"} <= shown.keys()
+    assert "data:image/svg+xml" in str(shown["events_per_hour"])
+
+
+def test_a_day_that_cannot_be_read_shows_no_number_at_all_and_fails_the_run(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    broken = FIRST_DAY + timedelta(days=1)
+    station.file(broken).write_bytes(b"PAR1 half a file")
+    result = station.run(instance, FIRST_DAY, LAST_DAY)
+    assert not result.success
+    for name in ("event_aggregates", "event_sample", "integrity_snapshot"):
+        shown = _metadata(instance, name, broken)
+        assert shown["status"] == "unknown"
+        assert not any("events" in key or "percent" in key for key in shown if key != "expected_events")
+    assert _metadata(instance, "integrity_snapshot", FIRST_DAY)["status"] == "healthy"
+    assert _metadata(instance, "integrity_snapshot", LAST_DAY)["status"] == "healthy"
+
+
+def test_running_a_day_twice_adds_no_revision_and_late_events_add_exactly_one(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    revisions = []
+    for has_late_event in (False, False, True, False):
+        if has_late_event:
+            station.add_late_event(FIRST_DAY)
+        station.run(instance, FIRST_DAY)
+        ((snapshot),) = station.work.store.snapshots("web", FIRST_DAY, FIRST_DAY)
+        revisions.append((snapshot.revision, snapshot.total_events))
+    assert revisions == [(1, 40), (1, 40), (2, 41), (2, 41)]
+
+
+def test_assets_carry_owner_kinds_description_and_column_schema(tmp_path: Path) -> None:
+    station = make_station(tmp_path, extra='owners = ["team:data"]')
+    specs = {spec.key.path[-1]: spec for spec in station.definitions.resolve_all_asset_specs()}
+    assert specs.keys() == {"events", "event_aggregates", "event_sample", "integrity_snapshot"}
+    for spec in specs.values():
+        assert spec.owners == ["team:data"]
+        assert spec.kinds
+        assert spec.description
+        assert spec.group_name == "web"
+    for name in ("event_aggregates", "event_sample", "integrity_snapshot"):
+        assert "dagster/column_schema" in specs[name].metadata
+    assert specs["integrity_snapshot"].key == SNAPSHOT_KEY
+
+
+def test_partitions_follow_the_source_s_time_zone_and_end_with_a_finished_data_set(tmp_path: Path) -> None:
+    extra = 'time_zone = "America/New_York"\nlast_day = 2026-02-03'
+    station = make_station(tmp_path, extra=extra)
+    (asset,) = (one for one in station.definitions.resolve_all_asset_specs() if one.key == SNAPSHOT_KEY)
+    assert isinstance(asset.partitions_def, dg.DailyPartitionsDefinition)
+    assert asset.partitions_def.timezone == "America/New_York"
+    assert asset.partitions_def.get_partition_keys() == ["2026-02-01", "2026-02-02", "2026-02-03"]
+
+
+def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    steps: list[int] = []
+    definitions = build_definitions(station.settings, on_progress=steps.append)
+    definitions.resolve_job_def("web_materialize_day").execute_in_process(
+        instance=instance,
+        partition_key=FIRST_DAY.isoformat(),
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    assert sum(steps) == STEPS_PER_DAY

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from telemetry_quality.errors import SourceError
+from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality_tests.builders import NOW
+from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _tick(station: Station, name: str, at: datetime) -> Any:
+    repository = station.definitions.get_repository_def()
+    schedule = repository.get_schedule_def(f"web_{name}")
+    resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
+    with dg.build_schedule_context(
+        scheduled_execution_time=at, resources=resources, repository_def=repository
+    ) as context:
+        return schedule.evaluate_tick(context)
+
+
+def test_the_daily_schedule_asks_for_the_day_before(tmp_path: Path) -> None:
+    data = _tick(make_station(tmp_path), "daily", datetime(2026, 2, 3, 1, tzinfo=UTC))
+    ((request),) = data.run_requests
+    assert (request.partition_key, request.run_key) == ("2026-02-02", "2026-02-02")
+
+
+def test_the_daily_schedule_waits_for_late_events(tmp_path: Path) -> None:
+    station = make_station(tmp_path, extra="allowed_lateness_minutes = 150")
+    schedule = station.definitions.get_repository_def().get_schedule_def("web_daily")
+    assert schedule.cron_schedule == "30 2 * * *"
+
+
+def test_the_daily_schedule_asks_for_the_local_day_before(tmp_path: Path) -> None:
+    station = make_station(tmp_path, extra='time_zone = "America/New_York"')
+    data = _tick(station, "daily", datetime(2026, 2, 3, 6, tzinfo=UTC))
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-02"]
+    data = _tick(station, "daily", datetime(2026, 2, 3, 4, tzinfo=UTC))
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-01"]
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (datetime(2026, 2, 1, 1, tzinfo=UTC), "not over yet"),
+        (datetime(2026, 3, 1, 1, tzinfo=UTC), "ended on 2026-02-03"),
+    ],
+)
+def test_the_daily_schedule_says_why_it_asks_for_nothing(tmp_path: Path, at: datetime, words: str) -> None:
+    data = _tick(make_station(tmp_path, extra="last_day = 2026-02-03"), "daily", at)
+    assert data.run_requests == []
+    assert words in data.skip_message
+
+
+def test_the_last_day_of_a_finished_data_set_is_still_asked_for(tmp_path: Path) -> None:
+    station = make_station(tmp_path, extra="last_day = 2026-02-03")
+    data = _tick(station, "daily", datetime(2026, 2, 4, 1, tzinfo=UTC))
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-03"]
+
+
+def test_the_late_day_schedule_asks_only_for_days_whose_events_changed(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=5, extra="late_days = 4")
+    station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=4))
+    at = datetime(2026, 2, 6, 6, 30, tzinfo=UTC)
+    assert "No day from 2026-02-02 to 2026-02-05 has changed" in _tick(station, "late_days", at).skip_message
+    station.add_late_event(FIRST_DAY)  # too long ago
+    station.add_late_event(FIRST_DAY + timedelta(days=2))
+    data = _tick(station, "late_days", at)
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-03"]
+    assert data.run_requests[0].run_key.startswith(at.isoformat())
+
+
+def test_the_late_day_schedule_asks_for_days_that_nobody_read(tmp_path: Path) -> None:
+    station = make_station(tmp_path, days=2)
+    data = _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-01", "2026-02-02"]
+
+
+def test_a_source_that_cannot_be_counted_fails_the_tick_instead_of_looking_unchanged(tmp_path: Path) -> None:
+    station = make_station(tmp_path, days=0)
+    with pytest.raises(Exception, match="late_days") as failure:
+        _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
+    assert isinstance(failure.value.__cause__, SourceError)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
+from telemetry_quality_tests.builders import NOW
+from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Listener(logging.Handler):
+    """Keeps the lines a tick logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((record.levelno, record.getMessage()))
+
+
+def tick(
+    station: Station, instance: dg.DagsterInstance, cursor: str | None
+) -> tuple[list[tuple[int, str]], str | None, str]:
+    """One tick: what it logged, its cursor, and its summary."""
+    sensor = build_alert_sensor(frozenset(station.settings.sources))
+    resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
+    listener = Listener()
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        context.log.addHandler(listener)
+        result = sensor.evaluate_tick(context)
+    return listener.lines, result.cursor, str(result.skip_message)
+
+
+def test_each_alert_is_logged_once_at_its_own_level(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100, errors=51)
+    station.write_day(FIRST_DAY + timedelta(days=1), service_version=None)
+    station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
+    lines, cursor, summary = tick(station, instance, None)
+    assert {(level, line.split(" [")[0]) for level, line in lines} == {
+        (logging.CRITICAL, "CRITICAL web 2026-02-01 error_rate"),
+        (logging.WARNING, "WARNING web 2026-02-02 missing_version"),
+        (logging.WARNING, "WARNING web 2026-02-02 sample"),
+    }
+    assert summary.startswith("3 new alerts logged")
+    again, _, summary = tick(station, instance, cursor)
+    assert again == []
+    assert summary.startswith("0 new alerts")
+
+
+def test_a_lost_cursor_logs_nothing_twice(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, errors=40)
+    station.run(instance, FIRST_DAY)
+    first, _, _ = tick(station, instance, None)
+    second, _, _ = tick(station, instance, None)
+    assert len(first) == 1
+    assert second == []
+
+
+def test_running_a_bad_day_again_unchanged_logs_nothing_new_and_late_events_do(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, errors=40)
+    cursor = None
+    counts = []
+    for has_late_event in (False, False, True):
+        if has_late_event:
+            station.add_late_event(FIRST_DAY)
+        station.run(instance, FIRST_DAY)
+        lines, cursor, _ = tick(station, instance, cursor)
+        counts.append([line for _, line in lines])
+    assert [len(lines) for lines in counts] == [1, 0, 1]
+    assert "(revision 2)" in counts[2][0]
+
+
+def test_an_unreadable_day_is_told_once_as_critical_although_its_run_failed(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.file(FIRST_DAY).write_bytes(b"half")
+    assert not station.run(instance, FIRST_DAY).success
+    lines, _, _ = tick(station, instance, None)
+    ((level, line),) = lines
+    assert level == logging.CRITICAL
+    assert "[DAY_UNREADABLE]" in line
+
+
+def test_a_tick_that_cannot_keep_its_alerts_repeats_them_rather_than_losing_them(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, errors=40)
+    station.run(instance, FIRST_DAY)
+    store = tmp_path / "quality.db"
+    store.rename(tmp_path / "away.db")
+    with pytest.raises(Exception, match="telemetry-quality migrate"):
+        tick(station, instance, None)
+    (tmp_path / "away.db").rename(store)
+    lines, _, _ = tick(station, instance, None)
+    assert len(lines) == 1
+
+
+def test_more_finished_runs_than_one_tick_takes_are_all_looked_at(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path, days=1)
+    station.write_day(FIRST_DAY, errors=40)
+    for _ in range(3):
+        run = instance.create_run_for_job(station.definitions.resolve_job_def("web_recheck_day"))
+        instance.report_run_canceled(run)
+    station.run(instance, FIRST_DAY)
+    cursor, lines = None, []
+    for _ in range(3):
+        logged, cursor, _ = tick(station, instance, cursor)
+        lines += logged
+    assert len(lines) == 1
+    assert set(json.loads(cursor or "{}")) == {"PIPELINE_SUCCESS", "PIPELINE_CANCELED"}
+
+
+def test_only_levels_dagster_can_show_are_used() -> None:
+    assert set(PYTHON_LEVELS.values()) <= {logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO}
