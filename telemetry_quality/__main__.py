@@ -1,0 +1,5 @@
+"""``python -m telemetry_quality``, for machines whose scripts are not on the path."""
+
+from telemetry_quality.cli import main
+
+main()

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from telemetry_quality import cli, load_settings
+from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+from telemetry_quality_tests.builders import make_events, write_parquet
+from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Terminal:
+    """A folder in which the command is typed."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def type(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error of ``telemetry-quality ARGUMENTS``."""
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        captured = self._capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    def json(self, *arguments: str) -> tuple[int, Any]:
+        code, out, _ = self.type(*arguments, "--json")
+        return code, json.loads(out)
+
+    def write_day(self, day: date, events: int = 40, errors: int = 0, **overrides: Any) -> Path:
+        rows = make_events(events, day, **overrides)
+        for row in rows[:errors]:
+            row["is_error"] = True
+        return write_parquet(self.folder / "events" / f"day={day}" / "events.parquet", rows)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Three days of events: healthy, too many errors, healthy; settings and a migrated store."""
+    monkeypatch.chdir(tmp_path)
+    one = Terminal(tmp_path, capsys)
+    (tmp_path / "telemetry.toml").write_text(SETTINGS.format(extra="last_day = 2026-02-03"))
+    one.write_day(FIRST_DAY)
+    one.write_day(FIRST_DAY + timedelta(days=1), errors=10)
+    one.write_day(FIRST_DAY + timedelta(days=2))
+    assert one.type("migrate")[0] == 0
+    return one
+
+
+def test_exit_codes_say_healthy_not_healthy_and_unknown(terminal: Terminal) -> None:
+    assert terminal.type("snapshot", "2026-02-01")[0] == 0
+    assert terminal.type("snapshot", "2026-02-02")[0] == 1
+    terminal.write_day(FIRST_DAY + timedelta(days=2)).write_bytes(b"half")
+    assert terminal.type("snapshot", "2026-02-03")[0] == 2
+
+
+def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Terminal) -> None:
+    code, made = terminal.json("backfill", "2026-02-01", "2026-02-02")
+    assert code == 1
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made)
+    code, shown = terminal.json("health", "--days", "3")
+    assert code == 2
+    assert shown["days"][:2] == made["days"]
+    assert shown["days"][2]["status"] == "unknown"
+
+
+def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_field(terminal: Terminal) -> None:
+    terminal.type("backfill", "2026-02-02", "2026-02-03")
+    _, shown = terminal.json("health", "--days", "3")
+    assert [(one["source"], one["day"]) for one in shown["days"]] == [
+        ("web", "2026-02-01"),
+        ("web", "2026-02-02"),
+        ("web", "2026-02-03"),
+    ]
+    fields = set(TelemetryIntegritySnapshot.__dataclass_fields__)
+    assert all(one.keys() == fields for one in shown["days"])
+    missing = shown["days"][0]
+    assert {name: value for name, value in missing.items() if value is not None} == {
+        "source": "web",
+        "day": "2026-02-01",
+        "status": "unknown",
+    }
+
+
+def test_latest_means_the_source_s_own_last_day(terminal: Terminal) -> None:
+    _, shown = terminal.json("snapshot", "yesterday")
+    assert shown["days"][0]["day"] == "2026-02-03"
+
+
+def test_running_a_day_twice_adds_no_revision_and_logs_no_alert_twice(
+    terminal: Terminal, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        terminal.type("snapshot", "2026-02-02")
+    ((name, level, line),) = caplog.record_tuples
+    assert (name, level) == ("telemetry_quality.alerts", logging.CRITICAL)
+    assert line.startswith("CRITICAL web 2026-02-02 error_rate")
+    _, shown = terminal.json("snapshot", "2026-02-02")
+    assert shown["days"][0]["revision"] == 1
+
+
+def test_check_shows_columns_types_and_one_day_s_counts(terminal: Terminal) -> None:
+    code, shown = terminal.json("check", "--day", "2026-02-02")
+    (found,) = shown["sources"]
+    assert code == 0
+    assert {"role": "occurred_at", "column": "occurred_at", "type": "TIMESTAMP WITH TIME ZONE"} in found["roles"]
+    assert (found["total_events"], found["error_events"], found["sample_size"]) == (40, 10, 40)
+    assert found["signals"] == {"page.view": 40}
+    code, out, _ = terminal.type("check", "--day", "2026-02-02")
+    assert code == 0
+    assert "service_version  service_version (VARCHAR)" in out
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "words"),
+    [
+        ('event_name = "event_name"', 'event_name = "nome"', "sources.web.roles.event_name requires the column 'nome'"),
+        ('is_error = "is_error"', 'is_error = "event_name"', "sources.web.roles.is_error requires a boolean"),
+        (
+            'is_error = "is_error"',
+            'is_error = "sleep(9)"',
+            "sources.web.roles.is_error requires a column or a predicate",
+        ),
+        ('path = "events"', 'path = "nowhere/*.parquet"', "sources.web: At least one Parquet file is required"),
+        (
+            'occurred_at = "occurred_at"',
+            'occurred_at = "is_error"',
+            "sources.web.roles.occurred_at requires a timestamp",
+        ),
+        ("first_day = 2026-02-01", "first_day = 2026-02-01\ntypo = 1", "sources.web.typo is not a setting"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_naming_the_key_and_exit_code_2(
+    terminal: Terminal, find: str, replace: str, words: str
+) -> None:
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace(find, replace))
+    code, out, err = terminal.type("check")
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["snapshot", "2026-02-30"],
+        ["snapshot", "2027-01-01"],
+        ["snapshot", "2020-01-01"],
+        ["snapshot", "2026-02-01", "--source", "other"],
+        ["snapshot", "2026-02-01", "--config", "nowhere.toml"],
+        ["snapshot"],
+        ["backfill", "2026-02-03", "2026-02-01"],
+        ["health", "--days", "0"],
+        ["health", "--days", "3", "--first", "2026-02-01"],
+        ["init"],
+        ["nonsense"],
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_mistake_is_one_sentence_and_exit_code_2_and_never_a_traceback(
+    terminal: Terminal, arguments: Sequence[str], as_json: bool
+) -> None:
+    code, out, err = terminal.type(*arguments, *(["--json"] if as_json else []))
+    assert code == 2
+    assert err.startswith("Error: ")
+    assert "Traceback" not in err
+    if as_json:
+        assert json.loads(out).keys() == {"error"}
+
+
+def test_a_store_that_was_never_made_is_a_sentence_with_the_remedy(terminal: Terminal) -> None:
+    (terminal.folder / "quality.db").unlink()
+    code, _, err = terminal.type("health")
+    assert code == 2
+    assert "run telemetry-quality migrate" in err
+
+
+def test_a_mistake_of_our_own_is_a_sentence_too_and_debug_shows_the_traceback(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(cli, "open_store", broken)
+    code, _, err = terminal.type("health")
+    assert code == 2
+    assert "a mistake of its own (RuntimeError: boom)" in err
+    with pytest.raises(RuntimeError, match="boom"):
+        cli.main(["--debug", "health"])
+
+
+def test_verify_finds_an_edited_row_and_says_so_by_its_exit_code(terminal: Terminal) -> None:
+    terminal.type("snapshot", "2026-02-02")
+    code, shown = terminal.json("verify")
+    assert (code, shown["is_intact"], shown["findings"]) == (0, True, [])
+    with sqlite3.connect(terminal.folder / "quality.db") as connection:
+        connection.execute("DROP TRIGGER integrity_snapshot_no_update")
+        connection.execute("UPDATE integrity_snapshot SET status = 'healthy'")
+    connection.close()
+    code, shown = terminal.json("verify")
+    assert (code, shown["is_intact"]) == (1, False)
+    assert any("was changed after it was written" in one["sentence"] for one in shown["findings"])
+
+
+def test_init_writes_settings_that_load_and_never_overwrites(terminal: Terminal) -> None:
+    file = terminal.folder / "new.toml"
+    assert terminal.type("init", "--config", str(file))[0] == 0
+    before = file.read_text()
+    assert terminal.type("init", "--config", str(file))[0] == 2
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("preset", ["opentelemetry", "segment", "snowplow", "cloudevents"])
+def test_init_with_a_preset_needs_no_column_names(terminal: Terminal, preset: str) -> None:
+    file = terminal.folder / f"{preset}.toml"
+    assert terminal.type("init", "--preset", preset, "--config", str(file))[0] == 0
+    assert load_settings(file).sources["web"].preset == preset
+
+
+def test_several_sources_require_a_name_where_one_is_meant(terminal: Terminal) -> None:
+    file = terminal.folder / "telemetry.toml"
+    text = file.read_text()
+    second = text[text.index("[sources.web]") :].replace("sources.web", "sources.app")
+    file.write_text(text + second)
+    code, _, err = terminal.type("snapshot", "2026-02-01")
+    assert code == 2
+    assert "--source requires one of web, app" in err
+    assert terminal.type("snapshot", "2026-02-01", "--source", "app")[0] == 0
+    _, shown = terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-01")
+    assert [(one["source"], one["status"]) for one in shown["days"]] == [("web", "unknown"), ("app", "healthy")]
+
+
+def test_help_names_the_exit_codes(terminal: Terminal) -> None:
+    code, out, _ = terminal.type("--help")
+    assert code == 0
+    assert "0 healthy, 1 not healthy, 2 unknown or failed" in out
+
+
+def test_migrations_and_models_agree(terminal: Terminal) -> None:
+    assert terminal.json("migrate", "--check") == (0, {"differences": []})
+
+
+@pytest.mark.slow
+def test_two_snapshots_of_a_day_at_the_same_time_leave_one_revision_and_no_error(terminal: Terminal) -> None:
+    command = [sys.executable, "-m", "telemetry_quality", "snapshot", "2026-02-02", "--json"]
+    runs = [
+        subprocess.Popen(command, cwd=terminal.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)
+    ]
+    results = [(*run.communicate(timeout=60), run.returncode) for run in runs]
+    assert [code for _, _, code in results] == [1] * 4
+    assert {json.loads(out)["days"][0]["content_hash"] for out, _, _ in results} == {
+        terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")[1]["days"][0]["content_hash"]
+    }
+    assert all(b"Traceback" not in err and b"locked" not in err for _, err, _ in results)
+    assert terminal.json("verify")[1]["is_intact"]
+
+
+@pytest.mark.slow
+def test_a_backfill_that_is_interrupted_keeps_what_it_finished(terminal: Terminal) -> None:
+    for offset in range(3, 33):
+        terminal.write_day(FIRST_DAY + timedelta(days=offset), events=200)
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace("last_day = 2026-02-03", "last_day = 2026-03-05"))
+    command = [sys.executable, "-m", "telemetry_quality", "backfill", "2026-02-01", "2026-03-05"]
+    with subprocess.Popen(command, cwd=terminal.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        deadline = time.monotonic() + 30
+        while not _readings(terminal.folder) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(run.pid, signal.SIGINT)
+        _, err = run.communicate(timeout=30)
+    assert run.returncode in {0, 1, 2}
+    assert b"Traceback" not in err
+    assert terminal.json("verify")[1]["is_intact"]
+    assert terminal.type("backfill", "2026-02-01", "2026-03-05")[0] == 1
+
+
+def _readings(folder: Path) -> int:
+    connection = sqlite3.connect(folder / "quality.db")
+    try:
+        return int(connection.execute("SELECT count(*) FROM day_reading").fetchone()[0])
+    finally:
+        connection.close()
