@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from telemetry_quality.orchestration import sensors
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
 from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
 from telemetry_quality_tests.builders import NOW
@@ -112,19 +113,28 @@ def test_a_tick_that_cannot_keep_its_alerts_repeats_them_rather_than_losing_them
     assert len(lines) == 1
 
 
-def test_more_finished_runs_than_one_tick_takes_are_all_looked_at(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    station = make_station(tmp_path, days=1)
-    station.write_day(FIRST_DAY, errors=40)
+def test_runs_beyond_what_one_tick_takes_are_left_for_the_next(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "RUNS_PER_TICK", 2)
+    station = make_station(tmp_path, days=0)
+    for offset in range(3):
+        station.write_day(FIRST_DAY + timedelta(days=offset), errors=40)
+        station.run(instance, FIRST_DAY + timedelta(days=offset))
+    logged = []
+    cursor = None
     for _ in range(3):
-        run = instance.create_run_for_job(station.definitions.resolve_job_def("web_recheck_day"))
-        instance.report_run_canceled(run)
-    station.run(instance, FIRST_DAY)
-    cursor, lines = None, []
-    for _ in range(3):
-        logged, cursor, _ = tick(station, instance, cursor)
-        lines += logged
-    assert len(lines) == 1
-    assert set(json.loads(cursor or "{}")) == {"PIPELINE_SUCCESS", "PIPELINE_CANCELED"}
+        lines, cursor, _ = tick(station, instance, cursor)
+        logged.append([line.split(" ")[2] for _, line in lines])
+    assert logged == [["2026-02-01", "2026-02-02"], ["2026-02-03"], []]
+
+
+def test_a_cancelled_run_is_looked_at_too(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    instance.report_run_canceled(instance.create_run_for_job(station.definitions.resolve_job_def("web_recheck_day")))
+    _, cursor, summary = tick(station, instance, None)
+    assert "1 finished run looked at" in summary
+    assert set(json.loads(cursor or "{}")) == {"PIPELINE_CANCELED"}
 
 
 def test_only_levels_dagster_can_show_are_used() -> None:
