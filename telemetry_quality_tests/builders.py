@@ -103,7 +103,7 @@ def make_row(**overrides: Any) -> AggregateRow:
         missing_critical=(),
         late_events=0,
     )
-    return replace(row, **overrides)
+    return row._replace(**overrides)
 
 
 def make_reading(day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None) -> DayReading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,9 +51,8 @@ class EventSchema:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateRow:
-    """Counts of one (hour, event name, version) of a day.
+class AggregateRow(NamedTuple):
+    """Counts of one (hour, event name, version) of a day; a tuple, since a day may have tens of thousands.
 
     Attributes:
         hour: Whole hours since the day began, 0 to 24: a day may have 23 or 25.

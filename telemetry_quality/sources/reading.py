@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,14 +57,7 @@ def _answer_run(run: Run, ask: Callable[[Run], Mapping[date, T]]) -> Mapping[dat
 
 def read_run(execute: Execute, table: EventTable, run: Run, sample_size: int) -> dict[date, DayReading]:
     """Aggregates and sample of every day of ``run``, in two scans however many days it has."""
-    rows: defaultdict[int, list[AggregateRow]] = defaultdict(list)
-    for day_index, *values in execute(table.aggregate_query(run)):
-        rows[day_index].append(_aggregate_row(values, table.schema))
-    fields = table.schema.critical_fields
-    aggregates = {
-        index: DayAggregates(tuple(sorted(members, key=lambda row: row.order)), fields)
-        for index, members in rows.items()
-    }
+    aggregates = _aggregates(execute(table.aggregate_query(run)), table.schema)
     events = {index: day.totals().events for index, day in aggregates.items()}
     samples = _draw(execute, table, run, events, sample_size)
     return {
@@ -78,20 +72,29 @@ def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
     return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
 
 
-def _aggregate_row(values: Sequence[Any], schema: EventSchema) -> AggregateRow:
-    hour, name, version, events, errors, error_unknown, *missing_critical, late = values
-    return AggregateRow(
-        hour=hour,
-        event_name=name,
-        service_version=version,
-        events=events,
-        errors=int(errors),
-        error_unknown_events=int(error_unknown),
-        # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core.
-        missing_version=events if schema.is_missing_version(version) else 0,
-        missing_critical=tuple(map(int, missing_critical)),
-        late_events=int(late),
-    )
+def _aggregates(found: Iterable[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
+    """Rows of the aggregate query per day index, in the total order that makes days comparable."""
+    # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
+    is_missing = lru_cache(maxsize=None)(schema.is_missing_version)
+    days: defaultdict[int, list[AggregateRow]] = defaultdict(list)
+    for day_index, hour, name, version, events, errors, error_unknown, *missing_critical, late in found:
+        days[day_index].append(
+            AggregateRow(
+                hour,
+                name,
+                version,
+                events,
+                int(errors),
+                int(error_unknown),
+                events if is_missing(version) else 0,
+                tuple(map(int, missing_critical)),
+                int(late),
+            )
+        )
+    return {
+        day_index: DayAggregates(tuple(sorted(rows, key=lambda row: row.order)), schema.critical_fields)
+        for day_index, rows in days.items()
+    }
 
 
 def _draw(

@@ -68,7 +68,7 @@ def aggregate_rows(reading: DayReading | UnreadableDay) -> list[Row]:
             "missing_critical": dict(zip(names, row.missing_critical, strict=True)),
             "late_events": row.late_events,
         }
-        for row in sorted(reading.aggregates.rows, key=lambda row: row.order)
+        for row in reading.aggregates.rows
     ]
 
 
