@@ -1,0 +1,180 @@
+"""The documentation says what the code does: every setting, command, option and guardrail, both ways."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from telemetry_quality import cli, load_settings
+from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.settings import (
+    GuardrailSettings,
+    RoleSettings,
+    Settings,
+    SignalSettings,
+    SourceSettings,
+)
+from telemetry_quality_tests.builders import write_parquet
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+
+COLUMNS = {"app_version": "VARCHAR", "severity_number": "INTEGER"}
+
+
+def _documented_keys(heading: str) -> dict[str, str]:
+    """Key and default of each row of the table below a heading of docs/settings.md."""
+    section = SETTINGS.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("Top level", Settings),
+        ("`[sources.NAME]`", SourceSettings),
+        ("`[sources.NAME.roles]`", RoleSettings),
+        ("`[sources.NAME.guardrails]`", GuardrailSettings),
+        ("`[sources.NAME.signals]`", SignalSettings),
+    ],
+)
+def test_every_setting_is_documented_with_its_default_and_nothing_else_is(heading: str, model: type[BaseModel]) -> None:
+    documented = _documented_keys(heading)
+    assert documented.keys() == model.model_fields.keys()
+    for name, field in model.model_fields.items():
+        shown = documented[name]
+        if field.is_required():
+            assert shown == "required", name
+        elif isinstance(field.default, (int, float, str)):
+            assert shown == f"`{field.default}`", name
+        elif isinstance(field.default, tuple):
+            assert shown == (", ".join(f"`{one}`" for one in field.default) or "none"), name
+
+
+def test_the_readme_names_every_command_and_option_and_no_other() -> None:
+    table = README.split("## The command line")[1].split("From Python")[0]
+    assert set(re.findall(r"^\| `telemetry-quality (\w+)", table, flags=re.MULTILINE)) == set(cli.cli.commands)
+    documented = set(re.findall(r"`(--[a-z-]+)", table))
+    options = {
+        option
+        for command in cli.cli.commands.values()
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    assert documented == options - {"--check"}, "migrate --check is for developers"
+
+
+def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:
+    table = README.split("## What the guardrails mean")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (\w+) \|", table, flags=re.MULTILINE))
+    assert rows == {rule.name: rule.level.value for rule in GUARDRAILS}
+    defaults = GuardrailSettings()
+    for name, words in {
+        "error_rate": f"more than {defaults.error_rate_percent:g} %",
+        "missing_version": f"more than {defaults.missing_version_percent:g} %",
+        "volume": f"more than {defaults.volume_deviation_percent:g} %",
+        "sample": f"fewer than {defaults.sample_success_percent:g} % of {defaults.sample_size} events",
+    }.items():
+        assert re.search(rf"^\| `{name}` \| .*{re.escape(words)}", table, flags=re.MULTILINE), name
+
+
+def test_every_make_target_the_docs_name_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    texts = README + (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / "docs" / "performance.md").read_text()
+    named = set(re.findall(r"(?:^\$ |`)make ([a-z]+)", texts, flags=re.MULTILINE))
+    assert {"up", "test", "check"} <= named <= targets
+    assert "make check" in (ROOT / ".ci" / "run").read_text()
+    assert re.search(r"^check:.*\btest\b", makefile, flags=re.MULTILINE)
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", file.read_text()):
+            assert (file.parent / target).exists(), f"{file.name} links to {target}"
+
+
+def test_the_commands_of_the_readme_run_in_their_order_on_events_as_it_describes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for offset in range(31):
+        start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=offset)
+        events = [
+            {
+                "event_id": f"{offset}-{number}",
+                "occurred_at": start + timedelta(minutes=number),
+                "event_name": "page.view",
+                "app_version": "1.0",
+                "severity_number": 17 if number == 0 else 9,
+            }
+            for number in range(40)
+        ]
+        write_parquet(tmp_path / "events" / f"{start:%Y-%m-%d}.parquet", events, COLUMNS)
+    commands = [
+        line.removeprefix("$ ")
+        for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("$ telemetry-quality")
+    ]
+    assert len(commands) >= 5
+    for command in commands:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(shlex.split(command)[1:])
+        assert not stop.value.code, f"{command}: {capsys.readouterr().err}"
+    assert capsys.readouterr().out.count("healthy") >= 31
+
+
+def test_the_settings_in_the_readme_load_and_mean_what_init_writes(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    shown, written = tmp_path / "shown.toml", tmp_path / "telemetry.toml"
+    shown.write_text(block)
+    with pytest.raises(SystemExit):
+        cli.main(["init", "--config", str(written)])
+    assert load_settings(shown) == load_settings(written)
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    with pytest.raises(SystemExit):
+        cli.main(["init"])
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["integrity"].status == "unknown"  # type: ignore[attr-defined]
+
+
+def test_the_files_at_the_root_are_those_the_package_starts_others_with() -> None:
+    starter = ROOT / "telemetry_quality" / "starter"
+    for at_root, shipped in {
+        "telemetry.toml": "demo.toml",
+        "dagster.yaml": "dagster.yaml",
+        "workspace.yaml": "workspace.yaml",
+    }.items():
+        assert (ROOT / at_root).read_text() == (starter / shipped).read_text()
+
+
+def test_every_adr_is_numbered_without_a_gap() -> None:
+    numbers = sorted(int(file.name[:4]) for file in (ROOT / "docs" / "adr").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_constraints_pin_every_dependency_and_name_no_address() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    assert "://" not in text
+    assert " @ " not in text
+    pins = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in text.splitlines() if "==" in line}
+    ranges = re.findall(r'^    "([A-Za-z0-9_-]+)[><=]', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert {name.lower() for name in ranges} <= pins

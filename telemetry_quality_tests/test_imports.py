@@ -1,0 +1,70 @@
+"""What an import costs and reads; each in a fresh process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+HEAVY = ("sqlalchemy", "duckdb", "pandas", "numpy", "scipy", "alembic", "sqlglot", "rich")
+
+
+def _python(code: str, folder: Path = ROOT) -> str:
+    result = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    modules = f"{(*HEAVY, 'dagster', 'pydantic')!r}"
+    loaded = _python(f"import sys, telemetry_quality; print([m for m in {modules} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_loading_the_code_location_imports_no_engine() -> None:
+    loaded = _python(f"import sys, telemetry_quality.definitions; print([m for m in {HEAVY!r} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_the_package_names_what_it_offers() -> None:
+    import telemetry_quality  # noqa: PLC0415
+
+    for name in telemetry_quality.__all__:
+        assert getattr(telemetry_quality, name).__name__ == name
+    with pytest.raises(AttributeError):
+        telemetry_quality.nothing  # noqa: B018
+
+
+def test_importing_reads_no_file_and_no_variable_outside_the_settings(tmp_path: Path) -> None:
+    """Only ``telemetry.toml`` is opened in the user's folder, and our code asks only for variables of our own.
+
+    pydantic-settings looks at the names of all variables to find those with our prefix.
+    """
+    (tmp_path / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
+    (tmp_path / ".env").write_text("TELEMETRY_QUALITY_STORE=sqlite:///other.db\n")
+    code = f"""
+import os, sys, dagster
+files, variables = set(), set()
+def listen(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith({str(tmp_path)!r}):
+        files.add(os.path.basename(arguments[0]))
+sys.addaudithook(listen)
+class Watched(type(os.environ)):
+    def __getitem__(self, key):
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename in ("<frozen os>", "<frozen _collections_abc>", os.__file__):
+            frame = frame.f_back
+        if "telemetry_quality" in frame.f_code.co_filename:
+            variables.add(key)
+        return super().__getitem__(key)
+os.environ.__class__ = Watched
+import telemetry_quality.definitions as location
+print(sorted(files), [name for name in sorted(variables) if not name.startswith("TELEMETRY_QUALITY_")])
+"""
+    files, _, variables = _python(code, tmp_path).partition("] ")
+    assert files == "['telemetry.toml'"
+    assert variables == "[]"
