@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, func, insert, inspect, select, table
-from sqlalchemy.exc import SQLAlchemyError
 
 from telemetry_quality.core.events import DayAggregates
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_file, open_engine
+from telemetry_quality.storage.engine import database_file, open_engine, transaction
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import (
     SNAPSHOT_FIELDS,
@@ -34,7 +32,8 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     from sqlalchemy import Connection, Table
@@ -191,28 +190,13 @@ class SqlQualityStore:
         """Close the database; the store can be used again afterwards."""
         self._engine.dispose()
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._transaction(writes=False) as connection:
-            yield connection
+    def _reading(self) -> AbstractContextManager[Connection]:
+        self._require_schema()
+        return transaction(self._engine, writes=False)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._transaction(writes=True) as connection:
-            yield connection
-
-    @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
-        try:
-            self._require_schema()
-            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-                yield connection
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(
-                f"The store {database_file(self._engine)} must be writable and whole, but the database says: {reason}; "
-                "run telemetry-quality verify."
-            ) from error
+    def _writing(self) -> AbstractContextManager[Connection]:
+        self._require_schema()
+        return transaction(self._engine, writes=True)
 
     def _require_schema(self) -> None:
         if self._is_checked:
@@ -220,7 +204,7 @@ class SqlQualityStore:
         file = database_file(self._engine)
         if not file.is_file():
             raise StoreError(f"The store {file} must exist, but does not; run telemetry-quality migrate.")
-        with self._engine.connect() as connection:
+        with transaction(self._engine, writes=False) as connection:
             is_there = inspect(connection).has_table("alembic_version")
             found = (
                 connection.scalar(select(column("version_num")).select_from(table("alembic_version")))

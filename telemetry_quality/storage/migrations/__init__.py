@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_file, open_engine
+from telemetry_quality.storage.engine import database_file, open_engine, transaction
 from telemetry_quality.storage.tables import current_snapshot, metadata
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def migrate(url: str) -> str:
     folder = database_file(engine).absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with transaction(engine, writes=True) as connection:
             command.upgrade(_config(connection), "head")
             return str(MigrationContext.configure(connection).get_current_revision())
     except OSError as error:
