@@ -21,6 +21,7 @@ from telemetry_quality import __version__
 from telemetry_quality.assembly import daily_work, open_source, open_store, utc_now
 from telemetry_quality.console import console, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import alerts_of
+from telemetry_quality.core.baselines import holiday_calendar
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
@@ -134,6 +135,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
 
     calendar, now = settings.calendar(), utc_now()
     day = day or calendar.latest_day(now)
+    holiday_calendar(settings.guardrails.holidays, day.year)
     calendar.require(day, now)
     events = open_source(name, settings)
     columns = events.columns()

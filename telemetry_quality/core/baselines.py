@@ -112,6 +112,13 @@ def _holiday_effects(logs: Mapping[date, float], holidays: Container[date]) -> l
     ]
 
 
+def is_holiday_country(region: str) -> bool:
+    """Whether the ``holidays`` library has calendars for the country of ``region``."""
+    from holidays.registry import EntityLoader  # noqa: PLC0415 - late: only policies with a calendar need it
+
+    return region.partition("-")[0] in set(EntityLoader.get_country_codes())
+
+
 @lru_cache(maxsize=16)
 def holiday_calendar(region: str | None, year: int) -> frozenset[date]:
     """Public holidays of ``region`` (``US`` or ``US-NY``) in ``year`` and the one before.
