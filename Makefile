@@ -57,9 +57,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo,dg]'
+	@echo 'Installing into $(VENV), about a minute ...'
+	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[demo,dg]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo 'Installing into $(VENV), about a minute ...'
+	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -68,9 +68,11 @@ def make_events(count: int, day: date = DAY, **overrides: Any) -> list[dict[str,
     ]
 
 
-def write_parquet(path: Path, events: Sequence[Mapping[str, Any]], types: Mapping[str, str] | None = None) -> Path:
+def write_parquet(
+    path: Path, events: Sequence[Mapping[str, Any]], types: Mapping[str, str | None] | None = None
+) -> Path:
     """Write events to one Parquet file; ``types`` replaces or removes (None) column types."""
-    columns = {
+    wanted = {
         "event_id": "VARCHAR",
         "occurred_at": "TIMESTAMPTZ",
         "event_name": "VARCHAR",
@@ -78,6 +80,7 @@ def write_parquet(path: Path, events: Sequence[Mapping[str, Any]], types: Mappin
         "is_error": "BOOLEAN",
         **(types or {}),
     }
+    columns = {name: type_ for name, type_ in wanted.items() if type_ is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -8,13 +8,15 @@ import sqlite3
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from telemetry_quality import cli, load_settings
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+from telemetry_quality.settings import PRESETS
 from telemetry_quality_tests.builders import make_events, write_parquet
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
 
@@ -296,3 +298,87 @@ def _readings(folder: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM day_reading").fetchone()[0])
     finally:
         connection.close()
+
+
+PRESET_EVENTS: dict[str, dict[str, tuple[str, Any, Any]]] = {
+    # Column: type, value of a healthy event, value of an error.
+    "opentelemetry": {
+        "log.record.uid": ("VARCHAR", "id", "id"),
+        "Timestamp": ("TIMESTAMP_NS", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
+        "ObservedTimestamp": ("TIMESTAMP_NS", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
+        "EventName": ("VARCHAR", "browser.page_view", "browser.error"),
+        "service.version": ("VARCHAR", "1.0", "unknown_service:node"),
+        "SeverityNumber": ("INTEGER", 9, 17),
+    },
+    "segment": {
+        "id": ("VARCHAR", "id", "id"),
+        "timestamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
+        "received_at": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
+        "event": ("VARCHAR", "Order Completed", "Checkout Error Shown"),
+        "context_app_version": ("VARCHAR", "1.0", None),
+    },
+    "snowplow": {
+        "event_id": ("VARCHAR", "id", "id"),
+        "derived_tstamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
+        "collector_tstamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
+        "event_name": ("VARCHAR", "page_view", "application_error"),
+        "app_version": ("VARCHAR", "1.0", ""),
+    },
+    "cloudevents": {
+        "id": ("VARCHAR", "id", "id"),
+        "time": ("VARCHAR", "2026-01-01T12:00:00Z", "2026-01-01T13:00:00.5+00:00"),
+        "type": ("VARCHAR", "com.example.created", "com.example.created"),
+        "serviceversion": ("VARCHAR", "1.0", "(not set)"),
+        "severitynumber": ("INTEGER", 9, 21),
+    },
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_reads_events_under_their_format_s_own_names(terminal: Terminal, preset: str) -> None:
+    columns = PRESET_EVENTS[preset]
+    healthy, error = ({name: part[n] for name, part in columns.items()} for n in (1, 2))
+    none = dict.fromkeys(("event_id", "occurred_at", "event_name", "service_version", "is_error"))
+    types = {**none, **{name: part[0] for name, part in columns.items()}}
+    write_parquet(terminal.folder / "events.parquet", [healthy, healthy, error], types)
+    file = terminal.folder / f"{preset}.toml"
+    terminal.type("init", "--preset", preset, "--config", str(file))
+    file.write_text(file.read_text().replace("events/**/*.parquet", "events.parquet"))
+    code, shown = terminal.json("check", "--config", str(file), "--day", "2026-01-01")
+    (found,) = shown["sources"]
+    assert code == 0
+    counts = ("total_events", "error_events", "missing_version_events", "late_events", "sample_size")
+    late = 0 if preset == "cloudevents" else 1
+    assert [found[name] for name in counts] == [3, 1, 1, late, 3]
+
+
+@pytest.mark.parametrize("connector", ["duckdb", "database"])
+def test_a_day_in_a_database_file_is_the_same_day(terminal: Terminal, connector: str) -> None:
+    _, parquet = terminal.json("check", "--day", "2026-02-02")
+    rows = [
+        (str(one["event_id"]), str(one["occurred_at"]), "page.view", "1.0", n < 10)
+        for n, one in enumerate(make_events(40, FIRST_DAY + timedelta(days=1)))
+    ]
+    create = (
+        "CREATE TABLE events (event_id TEXT, occurred_at TEXT, event_name TEXT, service_version TEXT, is_error BOOLEAN)"
+    )
+    if connector == "duckdb":
+        with duckdb.connect(str(terminal.folder / "events.duckdb")) as duck:
+            duck.execute(create)
+            duck.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+        place = 'path = "events.duckdb"'
+    else:
+        lite = sqlite3.connect(terminal.folder / "events.sqlite")
+        lite.execute(create)
+        lite.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+        lite.commit()
+        lite.close()
+        place = 'url = "sqlite:///events.sqlite"'
+    file = terminal.folder / "telemetry.toml"
+    text = file.read_text().replace('connector = "parquet"', f'connector = "{connector}"\ntable = "events"')
+    file.write_text(text.replace('path = "events"', place))
+    code, shown = terminal.json("check", "--day", "2026-02-02")
+    assert code == 0
+    same = ("total_events", "error_events", "missing_version_events", "sample_size", "signals")
+    assert [shown["sources"][0][name] for name in same] == [parquet["sources"][0][name] for name in same]
+    assert terminal.type("snapshot", "2026-02-02")[0] == 1

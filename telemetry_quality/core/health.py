@@ -131,8 +131,8 @@ class TelemetryHealthService:
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:
-        """Whether the error rate or the volume of ``day`` breaches its guardrail."""
-        snapshot = self._snapshot(day)
+        """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if nobody has."""
+        snapshot = self._known_snapshot(day)
         worst = self._worst(snapshot, ("error_rate", "volume"))
         return AnomalySpikes(
             snapshot.has_error_spike,
@@ -155,8 +155,8 @@ class TelemetryHealthService:
 
     @_never_raises(VersionMismatch)
     def detect_version_mismatch(self, day: date) -> VersionMismatch:
-        """Whether too many events of ``day`` carry no version."""
-        snapshot = self._snapshot(day)
+        """Whether too many events of ``day`` carry no version; reads it only if nobody has."""
+        snapshot = self._known_snapshot(day)
         worst = self._worst(snapshot, ("missing_version",))
         return VersionMismatch(
             snapshot.has_version_anomaly,
@@ -167,10 +167,20 @@ class TelemetryHealthService:
         )
 
     def _snapshot(self, day: date) -> TelemetryIntegritySnapshot:
-        now = self._clock()
-        for _ in self._work.read([day], now):
+        """Read and judge ``day``."""
+        for _ in self._work.read([day], self._clock()):
             pass
-        ((snapshot, _, _),) = self._work.judge([day], now)
+        return self._judged(day)
+
+    def _known_snapshot(self, day: date) -> TelemetryIntegritySnapshot:
+        """Judge what was read of ``day``; read it first if nothing was, or if it could not be."""
+        self._work.calendar.require(day, self._clock())
+        reading = self._work.store.latest_readings(self._work.name, [day]).get(day)
+        is_known = reading is not None and reading.unreadable_reason_code is None
+        return self._judged(day) if is_known else self._snapshot(day)
+
+    def _judged(self, day: date) -> TelemetryIntegritySnapshot:
+        ((snapshot, _, _),) = self._work.judge([day], self._clock())
         return snapshot
 
     def _worst(self, snapshot: TelemetryIntegritySnapshot, names: tuple[str, ...]) -> Verdict:
