@@ -1,0 +1,119 @@
+"""Which kinds of column can play which role, and what is said where one cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.columns import Column, ColumnKind, column_roles, require_roles
+from telemetry_quality_tests.builders import SCHEMA
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.events import EventSchema
+
+KINDS = {
+    "event_id": ColumnKind.TEXT,
+    "occurred_at": ColumnKind.INSTANT,
+    "event_name": ColumnKind.TEXT,
+    "service_version": ColumnKind.TEXT,
+    "is_error": ColumnKind.BOOLEAN,
+}
+
+FULL_SCHEMA = replace(
+    SCHEMA,
+    is_error="severity >= 17 OR status = 'lost'",
+    observed_at="arrived_at",
+    critical_fields=("user_id", "country"),
+    dimensions=("platform",),
+)
+
+
+def columns(**kinds: ColumnKind | None) -> dict[str, Column]:
+    """The columns of SCHEMA, with others added, replaced or (None) removed."""
+    wanted = {**KINDS, **kinds}
+    return {name: Column(name, f"{kind.upper()} TYPE", kind) for name, kind in wanted.items() if kind is not None}
+
+
+def refusal(schema: EventSchema, found: dict[str, Column]) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        require_roles(schema, found)
+    return caught.value
+
+
+def test_every_column_the_schema_names_plays_a_role_those_in_a_predicate_included() -> None:
+    assert list(column_roles(FULL_SCHEMA)) == [
+        ("event_id", "event_id"),
+        ("occurred_at", "occurred_at"),
+        ("event_name", "event_name"),
+        ("service_version", "service_version"),
+        ("observed_at", "arrived_at"),
+        ("is_error", "severity"),
+        ("is_error", "status"),
+        ("critical_fields", "user_id"),
+        ("critical_fields", "country"),
+        ("dimensions", "platform"),
+    ]
+
+
+def test_columns_that_fit_their_roles_are_accepted() -> None:
+    require_roles(SCHEMA, columns())
+
+
+@pytest.mark.parametrize(("role", "name"), list(column_roles(FULL_SCHEMA)))
+def test_a_missing_column_is_named_with_its_role_and_with_those_that_were_found(role: str, name: str) -> None:
+    extra = dict.fromkeys(("severity", "status", "user_id", "country", "platform"), ColumnKind.TEXT)
+    everything = columns(arrived_at=ColumnKind.INSTANT, **extra)
+    require_roles(FULL_SCHEMA, everything)
+    error = refusal(FULL_SCHEMA, {key: value for key, value in everything.items() if key != name})
+    assert error.reason_code == "COLUMN_MISSING"
+    assert str(error).startswith(f"{role} requires the column {name!r}, but the events have only: ")
+
+
+def test_a_table_without_columns_is_said_to_have_none() -> None:
+    assert str(refusal(SCHEMA, {})).endswith("have only: none.")
+
+
+@pytest.mark.parametrize("role", ["occurred_at", "observed_at"])
+@pytest.mark.parametrize("kind", [ColumnKind.INSTANT, ColumnKind.TEXT])
+def test_an_instant_may_be_a_timestamp_or_text(role: str, kind: ColumnKind) -> None:
+    require_roles(
+        replace(SCHEMA, observed_at="observed_at"), columns(**{"observed_at": ColumnKind.INSTANT, role: kind})
+    )
+
+
+@pytest.mark.parametrize("role", ["occurred_at", "observed_at"])
+def test_an_instant_may_be_an_integer_only_where_its_unit_is_known(role: str) -> None:
+    schema = replace(SCHEMA, observed_at="observed_at")
+    found = columns(**{"observed_at": ColumnKind.INSTANT, role: ColumnKind.INTEGER})
+    error = refusal(schema, found)
+    assert error.reason_code == "COLUMN_TYPE"
+    assert str(error) == (
+        f"{role} requires an instant, but {role!r} is INTEGER TYPE; "
+        "set time_unit to s, ms, us or ns if it counts from 1970."
+    )
+    require_roles(replace(schema, time_unit="ms"), found)
+
+
+@pytest.mark.parametrize("role", ["occurred_at", "observed_at"])
+@pytest.mark.parametrize("kind", [ColumnKind.BOOLEAN, ColumnKind.OTHER])
+def test_nothing_else_can_be_an_instant(role: str, kind: ColumnKind) -> None:
+    schema = replace(SCHEMA, observed_at="observed_at", time_unit="s")
+    error = refusal(schema, columns(**{"observed_at": ColumnKind.INSTANT, role: kind}))
+    assert error.reason_code == "COLUMN_TYPE"
+    assert str(error).startswith(f"{role} requires a timestamp, ISO 8601 text or an integer, but {role!r} is ")
+
+
+@pytest.mark.parametrize("kind", [ColumnKind.BOOLEAN, ColumnKind.INTEGER])
+def test_is_error_may_be_a_boolean_or_an_integer_column(kind: ColumnKind) -> None:
+    require_roles(SCHEMA, columns(is_error=kind))
+
+
+@pytest.mark.parametrize("kind", [ColumnKind.TEXT, ColumnKind.INSTANT, ColumnKind.OTHER])
+def test_is_error_may_be_no_other_column_but_a_predicate_over_one(kind: ColumnKind) -> None:
+    error = refusal(SCHEMA, columns(is_error=kind))
+    assert error.reason_code == "COLUMN_TYPE"
+    assert "write a predicate instead, such as is_error = 'ERROR'" in str(error)
+    require_roles(replace(SCHEMA, is_error="is_error = 'ERROR'"), columns(is_error=kind))

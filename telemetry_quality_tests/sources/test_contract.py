@@ -1,0 +1,548 @@
+"""One contract for every connector: the same events are the same day, wherever they live."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from telemetry_quality.core.days import DayWindow, day_window, days_between
+from telemetry_quality.core.events import AggregateRow, DayAggregates, DayReading, SampledEvent
+from telemetry_quality.sources.database import DatabaseSource
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, SHARED_DATA, make_event, make_events, write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from telemetry_quality.core.events import EventSchema
+
+    Event = Mapping[str, Any]
+
+UTC_ZONE = ZoneInfo("UTC")
+CONTRACT_SCHEMA = replace(SCHEMA, critical_fields=("user_id", "session"), observed_at="observed_at")
+TYPES = {"user_id": "VARCHAR", "session": "BIGINT", "observed_at": "TIMESTAMPTZ"}
+COLUMNS = ("event_id", "occurred_at", "event_name", "service_version", "is_error", *TYPES)
+HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
+
+
+class Source(Protocol):
+    """What the contract asks of a connector."""
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Any: ...
+
+    def count_days(self, windows: Sequence[DayWindow]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Events written somewhere in ``zone``, and the salt to sample them with."""
+
+    folder: Path
+    zone: ZoneInfo = UTC_ZONE
+    salt: str = ""
+    schema: EventSchema = CONTRACT_SCHEMA
+
+
+def in_one_parquet_file(place: Place, events: Sequence[Event]) -> Source:
+    path = write_parquet(place.folder / "events.parquet", events, TYPES)
+    return ParquetSource(str(path), place.schema, place.zone, salt=place.salt)
+
+
+def in_parquet_with_text_times(place: Place, events: Sequence[Event]) -> Source:
+    types = TYPES | {"occurred_at": "VARCHAR", "observed_at": "VARCHAR"}
+    path = write_parquet(place.folder / "events.parquet", with_times(events, iso_with_offset), types)
+    return ParquetSource(str(path), place.schema, place.zone, salt=place.salt)
+
+
+def in_a_parquet_folder(place: Place, events: Sequence[Event]) -> Source:
+    days = defaultdict(list)
+    for event in events:
+        days[event["occurred_at"].astimezone(place.zone).date()].append(event)
+    for day, members in (days or {DAY: []}).items():
+        write_parquet(place.folder / f"day={day}" / "part-0.parquet", members, TYPES)
+    return ParquetSource(str(place.folder), place.schema, place.zone, salt=place.salt)
+
+
+def in_a_duckdb_file(place: Place, events: Sequence[Event]) -> Source:
+    written = write_parquet(place.folder / "import" / "events.parquet", events, TYPES)
+    path = place.folder / "events.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE TABLE events AS FROM '{written}'")
+    return DuckDBFileSource(str(path), "events", place.schema, salt=place.salt)
+
+
+def in_sqlite_with_spaced_times(place: Place, events: Sequence[Event]) -> Source:
+    return in_sqlite(place, with_times(events, lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
+
+
+def in_sqlite_with_offset_times(place: Place, events: Sequence[Event]) -> Source:
+    return in_sqlite(place, with_times(events, iso_with_offset))
+
+
+def in_sqlite_with_epoch_times(place: Place, events: Sequence[Event]) -> Source:
+    whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    return in_sqlite(replace(place, schema=replace(place.schema, time_unit="us")), whole, time_type="INTEGER")
+
+
+def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") -> Source:
+    path = place.folder / "events.db"
+    connection = sqlite3.connect(path)
+    connection.execute(
+        f"CREATE TABLE events (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
+        f" is_error BOOLEAN, user_id TEXT, session INTEGER, observed_at {time_type})"
+    )
+    rows = [[event.get(name) for name in COLUMNS] for event in events]
+    connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+    connection.commit()
+    connection.close()
+    return DatabaseSource(f"sqlite:///{path}", "events", place.schema, salt=place.salt)
+
+
+def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:
+    times = ("occurred_at", "observed_at")
+    return [
+        {**event, **{name: None if event.get(name) is None else written(event[name]) for name in times}}
+        for event in events
+    ]
+
+
+def iso_with_offset(at: datetime) -> str:
+    return at.astimezone(ZoneInfo("Asia/Kolkata")).isoformat()
+
+
+WRITERS = (
+    in_one_parquet_file,
+    in_a_parquet_folder,
+    in_a_duckdb_file,
+    in_sqlite_with_spaced_times,
+    in_sqlite_with_offset_times,
+    in_sqlite_with_epoch_times,
+)
+wherever = pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+
+
+def windows_of(zone: ZoneInfo, first: date, last: date | None = None) -> list[DayWindow]:
+    return [day_window(day, zone) for day in days_between(first, last or first)]
+
+
+def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, ...]:
+    """The day's aggregates, counted the slow way."""
+    groups = defaultdict(list)
+    for event in events:
+        if window.start <= event["occurred_at"] < window.end:
+            hour = (event["occurred_at"] - window.start) // HOUR
+            groups[hour, event["event_name"], event["service_version"]].append(event)
+    rows = [
+        AggregateRow(
+            hour=hour,
+            event_name=name,
+            service_version=version,
+            events=len(members),
+            errors=sum(event["is_error"] is True for event in members),
+            error_unknown_events=sum(event["is_error"] is None for event in members),
+            missing_version=len(members) if (version or "").strip() in {"", "unknown"} else 0,
+            missing_critical=(
+                sum(not (event.get("user_id") or "").strip() for event in members),
+                sum(event.get("session") is None for event in members),
+            ),
+            late_events=sum(is_late(event) for event in members),
+        )
+        for (hour, name, version), members in groups.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: row.order))
+
+
+def is_late(event: Event) -> bool:
+    observed = event.get("observed_at")
+    return observed is not None and observed - event["occurred_at"] > HOUR
+
+
+def read(source: Source, windows: Sequence[DayWindow], sample_size: int = 100) -> list[DayReading]:
+    answers = list(source.read_days(windows, sample_size))
+    assert [answer.day for answer in answers] == [window.day for window in windows]
+    assert all(isinstance(answer, DayReading) for answer in answers), answers
+    return answers
+
+
+def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], windows: Sequence[DayWindow]) -> None:
+    readings = read(source, windows)
+    for reading, window in zip(readings, windows, strict=True):
+        expected = counted(events, window)
+        assert reading.aggregates.rows == expected
+        assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
+        assert len(reading.sample) == min(100, sum(row.events for row in expected))
+        assert read(source, [window]) == [reading], "a day alone must read as it does in a range"
+    assert source.count_days(windows) == {day.day: day.aggregates.totals().events for day in readings}
+
+
+def local_hours(window: DayWindow) -> list[dict[str, Any]]:
+    """Two events in every hour of a day, its first and its last microsecond, and its neighbours'."""
+    first, last = window.start, window.end - timedelta(microseconds=1)
+    edges = [first, last, first - timedelta(microseconds=1), window.end]
+    inside = [window.start + hour * HOUR + timedelta(minutes=m) for hour in range(int(window.hours)) for m in (7, 59)]
+    return [make_event(event_id=f"h{n}", occurred_at=at) for n, at in enumerate([*edges, *inside])]
+
+
+def moved(event: Event, by: timedelta) -> dict[str, Any]:
+    return {name: event[name] + by for name in ("occurred_at", "observed_at") if event.get(name) is not None}
+
+
+def without_ids(count: int) -> list[dict[str, Any]]:
+    return [event | {"event_id": None} for event in make_events(count)]
+
+
+ODD_NAMES = [
+    'it\'s "quoted" `twice`',
+    "🛰️ emoji",
+    "two\nlines\tand a tab",
+    "x" * 10_000,
+    "'; DROP TABLE events; --",
+    "<script>alert(1)</script>",
+    "100 % :name ? $1",
+    " ",
+    "",
+    "é",
+    "e\u0301",
+]
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "no_events_at_all": [],
+    "an_ordinary_day": make_events(30),
+    "versions_null_blank_and_unknown": [
+        make_event(event_id=f"v{n}", service_version=version)
+        for n, version in enumerate((None, "", "   ", "unknown", "1.0", "1.0 ", "v2", "2.0-rc1"))
+    ],
+    "ids_null": without_ids(5) + make_events(5),
+    "ids_repeated": [make_event(event_id="same") for _ in range(7)],
+    "names_null": make_events(3, event_name=None) + make_events(3),
+    "errors_true_false_and_null": [
+        make_event(event_id=f"e{n}", is_error=value) for n, value in enumerate((True, False, None, True, None, None))
+    ],
+    "nothing_but_errors_of_unknown_state": make_events(4, is_error=None),
+    "critical_fields_null_and_blank": [
+        make_event(event_id=f"c{n}", user_id=user, session=session)
+        for n, (user, session) in enumerate([("u", 1), (None, 0), ("", None), ("  ", None), ("u", -1)])
+    ],
+    "events_that_came_late": [
+        make_event(event_id=f"l{n}", observed_at=None if delay is None else NOON + timedelta(seconds=delay))
+        for n, delay in enumerate((None, 0, 3599, 3600, 3601, 90_000, -90_000))
+    ],
+    "odd_names": [make_event(event_id=f"n{n}", event_name=name) for n, name in enumerate(ODD_NAMES)],
+    "odd_versions": [make_event(event_id=f"n{n}", service_version=name) for n, name in enumerate(ODD_NAMES)],
+    "odd_ids": [make_event(event_id=name) for name in ODD_NAMES],
+}
+
+
+CASE_DAYS = {name: DAY + 2 * number * ONE_DAY for number, name in enumerate(CASES)}
+CASE_WINDOWS = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 2 * len(CASES) * ONE_DAY)
+ALL_EVENTS = [
+    {"user_id": "u", "session": 1} | event | moved(event, CASE_DAYS[name] - DAY)
+    for name, events in CASES.items()
+    for event in events
+]
+
+
+@dataclass(frozen=True)
+class AllCases:
+    """Every case, each on a day of its own with an empty one after it, and what reading them at once gave."""
+
+    source: Source
+    readings: Mapping[date, DayReading]
+
+
+@pytest.fixture(scope="module", params=(*WRITERS, in_parquet_with_text_times), ids=lambda write: write.__name__)
+def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
+    source = request.param(Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
+    return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases, case: str) -> None:
+    window = day_window(CASE_DAYS[case], UTC_ZONE)
+    reading = all_cases.readings[window.day]
+    assert reading.aggregates.rows == counted(ALL_EVENTS, window)
+    assert len(reading.sample) == min(100, len(CASES[case]))
+    assert reading.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
+
+
+def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCases) -> None:
+    empty = all_cases.readings.keys() - CASE_DAYS.values() | {CASE_DAYS["no_events_at_all"]}
+    assert len(empty) == len(CASE_WINDOWS) - len(CASES) + 1
+    assert {all_cases.readings[day] for day in empty} == {DayReading(day, DayAggregates()) for day in empty}
+
+
+def test_a_day_reads_the_same_alone_and_together_with_others(all_cases: AllCases) -> None:
+    for day in CASE_DAYS.values():
+        assert read(all_cases.source, [day_window(day, UTC_ZONE)]) == [all_cases.readings[day]]
+
+
+def test_counting_days_says_what_reading_them_says(all_cases: AllCases) -> None:
+    totals = {day: reading.aggregates.totals().events for day, reading in all_cases.readings.items()}
+    assert all_cases.source.count_days(CASE_WINDOWS) == totals
+    assert all_cases.source.count_days(CASE_WINDOWS[1:2]) == {DAY: totals[DAY]}
+
+
+@wherever
+@pytest.mark.parametrize(("day", "hours"), [(date(2013, 3, 10), 23), (date(2013, 11, 3), 25)], ids=str)
+def test_every_hour_of_a_local_day_is_counted_where_it_belongs(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], day: date, hours: int
+) -> None:
+    window = day_window(day, NEW_YORK)
+    events = local_hours(window)
+    source = write(Place(tmp_path, NEW_YORK), events)
+    around = windows_of(NEW_YORK, day - ONE_DAY, day + ONE_DAY)
+
+    assert_days_are_read_as_counted(source, events, around)
+    (reading,) = read(source, [window])
+    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {
+        hour: 2 + (hour == 0) + (hour == hours - 1) for hour in range(hours)
+    }
+    assert source.count_days(around) == dict(zip([w.day for w in around], [1, 2 + 2 * hours, 1], strict=True))
+
+
+@wherever
+def test_days_of_a_zone_half_an_hour_off_are_cut_at_their_own_midnight(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    lord_howe = ZoneInfo("Australia/Lord_Howe")
+    window = day_window(date(2026, 4, 5), lord_howe)
+    assert window.hours == 24.5
+    events = [make_event(event_id=str(n), occurred_at=window.start + n * HOUR / 2) for n in range(-2, 51)]
+    windows = windows_of(lord_howe, date(2026, 4, 4), date(2026, 4, 6))
+    assert_days_are_read_as_counted(write(Place(tmp_path, lord_howe), events), events, windows)
+
+
+@wherever
+def test_days_may_be_asked_for_in_any_order_and_with_gaps(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = [event for n in range(5) for event in make_events(n + 1, DAY + timedelta(days=n))]
+    windows = [day_window(DAY + timedelta(days=n), UTC_ZONE) for n in (4, 0, 2, 9)]
+    assert_days_are_read_as_counted(write(Place(tmp_path), events), events, windows)
+
+
+@wherever
+def test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    windows = windows_of(apia, date(2011, 12, 29), date(2011, 12, 31))
+    events = [make_event(occurred_at=windows[0].start), make_event(occurred_at=windows[2].start)]
+    before, skipped, after = write(Place(tmp_path, apia), events).read_days(windows, 10)
+    assert skipped.reason_code == "DAY_SKIPPED"
+    assert [len(before.sample), len(after.sample)] == [1, 1]
+
+
+@wherever
+def test_reading_never_changes_a_byte_of_the_source(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    source = write(Place(tmp_path), make_events(20))
+    before = state_of(tmp_path)
+    read(source, windows_of(UTC_ZONE, DAY))
+    source.count_days(windows_of(UTC_ZONE, DAY))
+    assert state_of(tmp_path) == before
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    return {str(file): (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+
+MARCH_9 = datetime(2013, 3, 9, tzinfo=UTC)
+TEXTS = st.one_of(st.none(), st.sampled_from(["", " ", "a", "b", "unknown"]))
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "event_id": st.one_of(st.none(), st.sampled_from(["1", "2", "3"])),
+            "occurred_at": st.timedeltas(timedelta(0), timedelta(days=3, hours=6)).map(lambda after: MARCH_9 + after),
+            "event_name": TEXTS,
+            "service_version": TEXTS,
+            "is_error": st.sampled_from([True, False, None]),
+            "user_id": TEXTS,
+            "session": st.sampled_from([None, 0, 5]),
+        }
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_offset_times], ids=lambda write: write.__name__)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(events=EVENTS)
+def test_any_events_are_read_as_counted_alone_and_in_a_range_over_a_change_of_clocks(
+    write: Callable[[Place, Sequence[Event]], Source], events: list[dict[str, Any]]
+) -> None:
+    windows = windows_of(NEW_YORK, date(2013, 3, 9), date(2013, 3, 11))
+    with tempfile.TemporaryDirectory() as folder:
+        source = write(Place(Path(folder), NEW_YORK), events)
+        assert_days_are_read_as_counted(source, events, windows)
+
+
+MANY = 250
+
+
+@pytest.fixture(scope="module", params=WRITERS, ids=lambda write: write.__name__)
+def write_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
+    """250 events of one day and 90 of the next, in one place; call it with a salt."""
+    place = Place(tmp_path_factory.mktemp("many"))
+    events = make_events(MANY) + make_events(90, DAY + ONE_DAY)
+    source = request.param(place, events)
+
+    def salted(salt: str) -> Source:
+        source._salt = salt
+        return source  # type: ignore[no-any-return]
+
+    return salted
+
+
+def ids(reading: DayReading) -> list[str | None]:
+    return [event.event_id for event in reading.sample]
+
+
+def test_a_sample_is_the_same_whenever_it_is_drawn(write_many: Callable[[str], Source]) -> None:
+    windows = windows_of(UTC_ZONE, DAY)
+    assert read(write_many("salt"), windows, 50) == read(write_many("salt"), windows, 50)
+
+
+def test_a_sample_is_the_same_whether_its_day_is_read_alone_or_in_a_range(write_many: Callable[[str], Source]) -> None:
+    windows = windows_of(UTC_ZONE, DAY - timedelta(days=3), DAY + timedelta(days=3))
+    in_range = read(write_many(""), windows, 40)
+    assert [read(write_many(""), [window], 40)[0].sample for window in windows] == [day.sample for day in in_range]
+
+
+def test_another_salt_draws_another_sample(write_many: Callable[[str], Source]) -> None:
+    windows = windows_of(UTC_ZONE, DAY)
+    one, other = (set(ids(read(write_many(salt), windows, 50)[0])) for salt in ("one", "other"))
+    assert one != other
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, MANY - 1, MANY, MANY + 1])
+def test_a_sample_has_the_size_asked_for_or_every_event_where_there_are_fewer(
+    write_many: Callable[[str], Source], size: int
+) -> None:
+    (reading,) = read(write_many(""), windows_of(UTC_ZONE, DAY), size)
+    assert len(reading.sample) == min(size, MANY)
+    assert len(set(ids(reading))) == len(reading.sample), "no event is drawn twice"
+
+
+def test_a_smaller_sample_is_the_beginning_of_a_larger_one(write_many: Callable[[str], Source]) -> None:
+    (small,), (large,) = (read(write_many(""), windows_of(UTC_ZONE, DAY), size) for size in (20, 200))
+    assert large.sample[:20] == small.sample
+
+
+def evenness(drawn: Counter[int], kinds: int, share: float) -> float:
+    """The chi-square probability of counts so uneven; drawing without replacement evens them by ``1 - share``."""
+    expected = drawn.total() / kinds
+    squares = sum((drawn[kind] - expected) ** 2 for kind in range(kinds))
+    return float(chi2.sf(squares / (expected * (1 - share)), kinds - 1))
+
+
+def numbers(reading: DayReading) -> list[int]:
+    return [int(str(event_id).rpartition("-")[2]) for event_id in ids(reading)]
+
+
+@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_epoch_times], ids=lambda write: write.__name__)
+def test_every_part_of_a_day_is_drawn_equally_often(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    """Counted over 30 days of 60 events; ids and salt are fixed, so it never flakes."""
+    events = [event for n in range(30) for event in make_events(60, DAY + n * ONE_DAY)]
+    readings = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY, DAY + 29 * ONE_DAY), 20)
+    drawn = Counter(number for reading in readings for number in numbers(reading))
+    assert 0.001 < evenness(drawn, 60, 1 / 3) < 0.999
+
+
+@pytest.mark.parametrize("write", [in_sqlite_with_epoch_times], ids=lambda write: write.__name__)
+def test_every_event_is_drawn_equally_often_whatever_the_salt(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    """Counted over 60 fixed salts, so it never flakes."""
+    source: Any = write(Place(tmp_path), make_events(120))
+    drawn: Counter[int] = Counter()
+    for salt in range(60):
+        source._salt = f"salt-{salt}"
+        drawn.update(numbers(read(source, windows_of(UTC_ZONE, DAY), 40)[0]))
+    assert 0.001 < evenness(drawn, 120, 1 / 3) < 0.999
+
+
+@wherever
+def test_a_day_whose_ids_are_all_the_same_still_fills_its_sample(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = [make_event(event_id="same") for _ in range(400)]
+    other = make_events(30, DAY + ONE_DAY)
+    windows = windows_of(UTC_ZONE, DAY, DAY + ONE_DAY)
+    same, others = read(write(Place(tmp_path), events + other), windows, 25)
+    assert ids(same) == ["same"] * 25
+    assert len(set(ids(others))) == 25
+
+
+@wherever
+def test_events_without_an_id_are_drawn_and_shown_without_one(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = without_ids(60) + make_events(60)
+    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY), 60)
+    without = ids(reading).count(None)
+    assert 15 <= without <= 45, "both halves are drawn alike"
+
+
+@wherever
+def test_a_sampled_event_shows_its_id_name_version_and_what_it_misses(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = [
+        make_event(event_id="whole", event_name="a", service_version="1", user_id="u", session=0),
+        make_event(event_id="bare", event_name=None, service_version=None, user_id=" ", session=None),
+        make_event(event_id="", event_name="", service_version="", user_id="u", session=None),
+    ]
+    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY))
+    assert set(reading.sample) == {
+        SampledEvent("whole", "a", "1", ()),
+        SampledEvent("bare", None, None, ("user_id", "session")),
+        SampledEvent("", "", "", ("session",)),
+    }
+
+
+@wherever
+def test_frequent_values_are_counted_within_the_day(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = make_events(5, event_name="often") + make_events(2, event_name=None) + make_events(2, event_name="b")
+    source: Any = write(Place(tmp_path), events + make_events(9, DAY + ONE_DAY))
+    window = day_window(DAY, UTC_ZONE)
+    assert source.frequent_values("event_name", window, 1) == [("often", 5)]
+    assert dict(source.frequent_values("event_name", window, 9)) == {"often": 5, None: 2, "b": 2}
+
+
+FLIGHTS = SHARED_DATA / "flights_events.parquet"
+
+
+def test_a_real_year_has_48_days_over_5_percent_errors_and_64_over_1_percent_without_a_version() -> None:
+    """The figures were counted apart from this code, over the local days of New York in 2013."""
+    if not FLIGHTS.is_file():
+        pytest.skip(f"The real year of flights is absent: {FLIGHTS} does not exist.")
+    schema = replace(SCHEMA, occurred_at="ts", service_version="version", critical_fields=("device_id",))
+    source = ParquetSource(str(FLIGHTS), schema, NEW_YORK)
+    readings = read(source, windows_of(NEW_YORK, date(2013, 1, 1), date(2013, 12, 31)))
+    totals = [reading.aggregates.totals() for reading in readings]
+    assert len(totals) == 365
+    assert sum(day.events for day in totals) == 336_776
+    assert sum((day.error_rate_percent or 0) > 5 for day in totals) == 48
+    assert sum((day.missing_version_percent or 0) > 1 for day in totals) == 64

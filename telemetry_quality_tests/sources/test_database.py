@@ -1,0 +1,220 @@
+"""The database connector: SQLite opened read-only, times in every form SQLite keeps them, faults in our own words."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import text
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import DayReading
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.database import DatabaseSource
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from telemetry_quality.core.events import EventSchema
+
+WINDOW = day_window(DAY, ZoneInfo("UTC"))
+NOON = "2026-03-10 12:00:00"
+
+
+def make_file(
+    folder: Path, times: Sequence[object] = (NOON, NOON, NOON), *, time_type: str = "TEXT", **overrides: Any
+) -> Path:
+    """A file with a table ``events`` of one event per time."""
+    path = folder / "events.db"
+    events = [make_event(event_id=f"e{n}", occurred_at=at, **overrides) for n, at in enumerate(times)]
+    connection = sqlite3.connect(path)
+    connection.execute(
+        f"CREATE TABLE events (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
+        " is_error BOOLEAN)"
+    )
+    connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", [list(event.values()) for event in events])
+    connection.commit()
+    connection.close()
+    return path
+
+
+def change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def source_of(path: Path, table: str = "events", schema: EventSchema = SCHEMA) -> DatabaseSource:
+    return DatabaseSource(f"sqlite:///{path}", table, schema)
+
+
+def read(source: DatabaseSource) -> DayReading:
+    (answer,) = source.read_days([WINDOW], 100)
+    assert isinstance(answer, DayReading), answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM events", "DROP TABLE events", "CREATE TABLE more (a)", "UPDATE events SET is_error = 1"],
+)
+def test_the_file_is_opened_so_that_nothing_can_be_written(tmp_path: Path, statement: str) -> None:
+    source = source_of(make_file(tmp_path))
+    with pytest.raises(SourceError, match="readonly"), source._session() as session:
+        session.connection.execute(text(statement))
+    assert read(source).aggregates.totals().events == 3
+
+
+def test_a_file_in_wal_mode_is_read_while_another_connection_writes(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("DELETE FROM events")
+    assert read(source_of(path)).aggregates.totals().events == 3
+    writer.execute("COMMIT")
+    writer.close()
+    assert read(source_of(path)).aggregates.totals().events == 0
+
+
+@pytest.mark.slow
+def test_a_file_locked_by_a_writer_is_unavailable_for_the_moment_only(tmp_path: Path) -> None:
+    """Slow because SQLite itself waits five seconds before it gives up."""
+    path = make_file(tmp_path)
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(SourceUnavailableError, match="locked") as caught:
+        source_of(path).count_days([WINDOW])
+    assert caught.value.reason_code == "SOURCE_LOCKED"
+    writer.close()
+    assert source_of(path).count_days([WINDOW]) == {DAY: 3}
+
+
+@pytest.mark.parametrize("time_type", ["TEXT", "TIMESTAMP", "DATETIME", "VARCHAR(40)", ""])
+def test_every_way_to_write_a_time_as_text_means_the_same_instant(tmp_path: Path, time_type: str) -> None:
+    times = [
+        "2026-03-10 23:59:59",
+        "2026-03-10T23:59:59",
+        "2026-03-10 23:59:59.999999",
+        "2026-03-10T23:59:59Z",
+        "2026-03-10T23:59:59.9+00:00",
+        "2026-03-11T13:59:59+14:00",
+        "2026-03-10 11:59:59-12:00",
+        "2026-03-11 00:59:59.999999999+01:00",
+    ]
+    reading = read(source_of(make_file(tmp_path, times, time_type=time_type)))
+    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {23: len(times)}
+
+
+def test_text_that_is_no_time_belongs_to_no_day(tmp_path: Path) -> None:
+    nonsense = [None, "", "yesterday", "2026-03-10 25:00:00", "2026-03-10x", "20260310", "infinity", b"2026-03-10"]
+    far = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+    reading = read(source_of(make_file(tmp_path, [*nonsense, *far, NOON])))
+    assert reading.aggregates.totals().events == 1
+
+
+@pytest.mark.parametrize(("unit", "per_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_an_integer_time_is_read_exactly_in_its_unit(tmp_path: Path, unit: str, per_second: int) -> None:
+    start = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) * per_second
+    end = start + 86_400 * per_second
+    path = make_file(tmp_path, [start - 1, start, end - 1, end], time_type="BIGINT")
+    reading = read(source_of(path, schema=replace(SCHEMA, time_unit=unit)))
+    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {0: 1, 23: 1}
+
+
+def test_an_integer_time_without_its_unit_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="set time_unit to s, ms, us or ns") as caught:
+        source_of(make_file(tmp_path, [0], time_type="INTEGER")).count_days([WINDOW])
+    assert caught.value.reason_code == "COLUMN_TYPE"
+
+
+@pytest.mark.parametrize("time_type", ["NUMERIC", "DECIMAL(10, 2)"])
+def test_a_number_with_a_fraction_is_no_time(tmp_path: Path, time_type: str) -> None:
+    with pytest.raises(SourceError, match="occurred_at requires a timestamp") as caught:
+        source_of(make_file(tmp_path, [0.5], time_type=time_type)).count_days([WINDOW])
+    assert caught.value.reason_code == "COLUMN_TYPE"
+
+
+@pytest.mark.parametrize("predicate", ["event_id IN ('e0', 'e2')", "NOT is_error AND event_id <> 'e1'"])
+def test_is_error_may_be_a_predicate(tmp_path: Path, predicate: str) -> None:
+    reading = read(source_of(make_file(tmp_path), schema=replace(SCHEMA, is_error=predicate)))
+    assert reading.aggregates.totals().errors == 2
+
+
+def test_a_view_is_as_good_as_a_table(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    change(path, "CREATE VIEW seen AS SELECT * FROM events WHERE event_id <> 'e1'")
+    assert read(source_of(path, "seen")).aggregates.totals().events == 2
+
+
+@pytest.mark.parametrize("name", ["my events", "it's", 'say "hi"', "ünï", "select", "x; DROP TABLE events"])
+def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = make_file(tmp_path)
+    quoted = name.replace('"', '""')
+    change(path, f'ALTER TABLE events RENAME TO "{quoted}"')
+    assert read(source_of(path, name)).aggregates.totals().events == 3
+
+
+@pytest.mark.parametrize("name", ["a b.db", "50% off.db", "ünï.db", "it's.db"])
+def test_a_file_may_have_an_odd_name(tmp_path: Path, name: str) -> None:
+    path = make_file(tmp_path).rename(tmp_path / name)
+    assert read(source_of(path)).aggregates.totals().events == 3
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="requires the table 'absent'") as caught:
+        source_of(make_file(tmp_path), "absent").count_days([WINDOW])
+    assert caught.value.reason_code == "TABLE_MISSING"
+
+
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="A SQLite file is required") as caught:
+        source_of(tmp_path / "absent.db").count_days([WINDOW])
+    assert caught.value.reason_code == "FILE_MISSING"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_unreadable_and_not_worth_a_retry(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.write_bytes(b"no database, just words\n" * 400)
+    with pytest.raises(SourceError, match="not a database") as caught:
+        source_of(path).count_days([WINDOW])
+    assert caught.value.reason_code == "SOURCE_UNREADABLE"
+    assert not isinstance(caught.value, SourceUnavailableError)
+
+
+def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    change(path, "ALTER TABLE events DROP COLUMN is_error")
+    with pytest.raises(SourceError, match="is_error requires the column 'is_error'") as caught:
+        list(source_of(path).read_days([WINDOW], 1))
+    assert caught.value.reason_code == "COLUMN_MISSING"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://admin:hunter2@host/db", "mysql://admin:hunter2@host/db", "sqlite://", "hunter2", "", "://hunter2"],
+)
+def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(SourceError, match="url requires the form sqlite:///FILE") as caught:
+        DatabaseSource(url, "events", SCHEMA)
+    assert caught.value.reason_code == "URL_INVALID"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_columns_are_those_of_the_table(tmp_path: Path) -> None:
+    found = source_of(make_file(tmp_path)).columns()
+    assert {name: column.kind.value for name, column in found.items()} == {
+        "event_id": "text",
+        "occurred_at": "text",
+        "event_name": "text",
+        "service_version": "text",
+        "is_error": "boolean",
+    }

@@ -1,0 +1,154 @@
+"""The DuckDB connector: database files opened read-only, and faults told in our own words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from sqlalchemy import func, select
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.duckdb import DuckDBFileSource
+from telemetry_quality_tests.builders import DAY, SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WINDOW = day_window(DAY, ZoneInfo("UTC"))
+
+
+def make_file(folder: Path, *statements: str) -> Path:
+    """A file with a table ``events`` of three events on DAY."""
+    path = folder / "events.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            "CREATE TABLE events AS SELECT 'e' || i AS event_id, TIMESTAMPTZ '2026-03-10 12:00:00+00' AS occurred_at,"
+            " 'page.view' AS event_name, '1.0' AS service_version, i = 0 AS is_error FROM range(3) AS numbers(i)"
+        )
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+@contextmanager
+def open_for_writing_elsewhere(path: Path) -> Iterator[None]:
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        try:
+            yield
+        finally:
+            process.communicate()
+
+
+@pytest.mark.slow
+def test_a_file_open_for_writing_elsewhere_is_unavailable_for_the_moment_only(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    source = DuckDBFileSource(str(path), "events", SCHEMA)
+    with open_for_writing_elsewhere(path):
+        for ask in (lambda: list(source.read_days([WINDOW], 1)), lambda: source.count_days([WINDOW]), source.columns):
+            with pytest.raises(SourceUnavailableError, match="must not be open for writing elsewhere") as caught:
+                ask()
+            assert caught.value.reason_code == "SOURCE_LOCKED"
+            assert str(path) in str(caught.value)
+    assert source.count_days([WINDOW]) == {DAY: 3}
+
+
+def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
+    source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
+    with source._open() as session, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        session.connection.execute("DELETE FROM events")
+    assert source.count_days([WINDOW]) == {DAY: 3}
+
+
+def test_a_view_is_as_good_as_a_table(tmp_path: Path) -> None:
+    path = make_file(tmp_path, "CREATE VIEW seen AS SELECT *, 'x' AS more FROM events WHERE event_id <> 'e1'")
+    assert DuckDBFileSource(str(path), "seen", SCHEMA).count_days([WINDOW]) == {DAY: 2}
+
+
+@pytest.mark.parametrize("name", ["my events", "Events 2", "it's", "ünï", "select", "x; DROP TABLE events"])
+def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = make_file(tmp_path, f'CREATE TABLE "{name}" AS FROM events')
+    (answer,) = DuckDBFileSource(str(path), name, SCHEMA).read_days([WINDOW], 1)
+    assert isinstance(answer, DayReading), answer
+    assert answer.aggregates.totals().events == 3
+
+
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
+    path = tmp_path / "absent.duckdb"
+    with pytest.raises(SourceError, match="A DuckDB file is required") as caught:
+        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+    assert caught.value.reason_code == "FILE_MISSING"
+    assert not path.exists()
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="absent") as caught:
+        DuckDBFileSource(str(make_file(tmp_path)), "absent", SCHEMA).count_days([WINDOW])
+    assert caught.value.reason_code == "TABLE_MISSING"
+    assert not isinstance(caught.value, SourceUnavailableError)
+
+
+def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path) -> None:
+    path = make_file(tmp_path, "ALTER TABLE events DROP COLUMN is_error")
+    with pytest.raises(SourceError, match="is_error requires the column 'is_error'") as caught:
+        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+    assert caught.value.reason_code == "COLUMN_MISSING"
+
+
+@pytest.mark.parametrize("content", [b"", b"no database, just words\n" * 400], ids=["empty", "garbage"])
+def test_a_file_that_is_no_database_is_unreadable_and_not_worth_a_retry(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "events.duckdb"
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+    assert not isinstance(caught.value, SourceUnavailableError)
+    assert path.read_bytes() == content
+
+
+def test_a_failing_query_never_repeats_a_value_of_an_event(tmp_path: Path) -> None:
+    """Reasons are stored, and no personal data may reach the store."""
+    path = make_file(
+        tmp_path,
+        "CREATE VIEW private AS SELECT * REPLACE (CAST(CAST(event_id AS INTEGER) AS TEXT) AS event_id) FROM events",
+    )
+    (answer,) = DuckDBFileSource(str(path), "private", SCHEMA).read_days([WINDOW], 1)
+    assert isinstance(answer, UnreadableDay)
+    assert answer.reason_code == "QUERY_FAILED"
+    assert "'e" not in answer.reason
+    assert "ConversionException" in answer.reason
+
+
+def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: Path) -> None:
+    path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
+    source = DuckDBFileSource(str(path), "endless", SCHEMA, time_limit_seconds=60)
+    with source._open() as session:
+        events = session.event_table("endless", SCHEMA, "")
+        timer = Timer(0.2, session.connection.interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.execute(select(func.count()).select_from(events.relation).where(events.relation.c.event_id != "x"))
+        timer.join()
+
+
+def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_file(
+        tmp_path, "CREATE TABLE naive AS SELECT * REPLACE (TIMESTAMP '2026-03-10 23:30:00' AS occurred_at) FROM events"
+    )
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    (answer,) = DuckDBFileSource(str(path), "naive", SCHEMA).read_days([WINDOW], 1)
+    assert isinstance(answer, DayReading)
+    assert list(answer.aggregates.by_hour()) == [23]

@@ -1,0 +1,141 @@
+"""How days are gathered into runs, and the one aggregate query as each engine gets it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import column, table
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from telemetry_quality.core.days import DayWindow, day_window, days_between
+from telemetry_quality.core.events import EventSchema
+from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.duckdb import DuckDBDialect
+from telemetry_quality.sources.query import EventTable, Run, runs_of
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def windows(zone: ZoneInfo, first: date, last: date) -> list[DayWindow]:
+    return [day_window(day, zone) for day in days_between(first, last)]
+
+
+def days_of(runs: list[Run]) -> list[list[int]]:
+    return [[window.day.day for window in run.windows] for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("first", "runs"),
+    [
+        (date(2013, 3, 8), [[8, 9], [10], [11, 12]]),
+        (date(2013, 11, 1), [[1, 2], [3], [4, 5]]),
+    ],
+    ids=["23 hours", "25 hours"],
+)
+def test_a_day_on_which_clocks_change_is_a_run_of_its_own(first: date, runs: list[list[int]]) -> None:
+    assert days_of(list(runs_of(windows(NEW_YORK, first, first + timedelta(days=4))))) == runs
+
+
+def test_a_year_without_clock_changes_is_one_run() -> None:
+    (run,) = runs_of(windows(UTC_ZONE, date(2013, 1, 1), date(2013, 12, 31)))
+    assert len(run.windows) == 365
+    assert (run.start, run.end) == (run.windows[0].start, run.windows[-1].end)
+    assert run.day_seconds == 86_400
+
+
+def test_days_that_do_not_follow_each_other_share_no_run() -> None:
+    asked = windows(UTC_ZONE, date(2013, 1, 1), date(2013, 1, 2)) + windows(
+        UTC_ZONE, date(2013, 1, 9), date(2013, 1, 9)
+    )
+    assert days_of(list(runs_of(asked))) == [[1, 2], [9]]
+    assert days_of(list(runs_of(asked[::-1]))) == [[9], [2], [1]]
+
+
+def test_a_day_the_zone_skipped_is_in_no_run() -> None:
+    asked = windows(ZoneInfo("Pacific/Apia"), date(2011, 12, 29), date(2011, 12, 31))
+    assert days_of(list(runs_of(asked))) == [[29], [31]]
+
+
+def test_no_days_are_no_runs() -> None:
+    assert list(runs_of([])) == []
+
+
+COLUMNS = {
+    "event_id": ColumnKind.TEXT,
+    "event_name": ColumnKind.TEXT,
+    "service_version": ColumnKind.TEXT,
+    "is_error": ColumnKind.BOOLEAN,
+}
+
+
+def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
+    columns = {name: Column(name, "TEXT", kind) for name, kind in COLUMNS.items()}
+    columns["occurred_at"] = Column("occurred_at", time_type, time_kind)
+    return EventTable(table("events", *map(column, columns)), columns, SCHEMA)
+
+
+AGGREGATES_ON_DUCKDB = """\
+SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
+coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
+coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
+coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
+FROM (SELECT (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // 1000000) - 1773100800) // 86400) AS day_index, \
+((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // 1000000) - 1773100800) % 86400) // 3600) AS hour, \
+events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
+FROM events
+WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
+AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version"""
+
+AGGREGATES_ON_SQLITE = """\
+SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
+coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
+coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
+coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
+FROM (SELECT (telemetry_epoch_seconds(events.occurred_at) - 1773100800) / 86400 AS day_index, \
+((telemetry_epoch_seconds(events.occurred_at) - 1773100800) % 86400) / 3600 AS hour, \
+events.event_name AS name, events.service_version AS version, events.is_error AS is_error, 0 AS is_late
+FROM events
+WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
+AND telemetry_epoch_seconds(events.occurred_at) >= 1773100800 \
+AND telemetry_epoch_seconds(events.occurred_at) < 1773187200) AS events_of_run \
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version"""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "time_column", "expected"),
+    [
+        (DuckDBDialect(), ("TIMESTAMP WITH TIME ZONE", ColumnKind.INSTANT), AGGREGATES_ON_DUCKDB),
+        (SQLiteDialect_pysqlite(), ("TEXT", ColumnKind.TEXT), AGGREGATES_ON_SQLITE),
+    ],
+    ids=["duckdb", "sqlite"],
+)
+def test_the_aggregate_query_is_one_group_by_over_the_events_of_the_run(
+    dialect: DuckDBDialect | SQLiteDialect_pysqlite, time_column: tuple[str, ColumnKind], expected: str
+) -> None:
+    run = Run((day_window(DAY, UTC_ZONE),))
+    query = event_table(*time_column).aggregate_query(run)
+    compiled = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    assert "\n".join(line.strip() for line in compiled.splitlines()) == expected
+
+
+def test_names_that_need_it_are_quoted_and_values_are_bound() -> None:
+    hostile = 'name"; DROP TABLE events; --'
+    columns = event_table("TIMESTAMP", ColumnKind.INSTANT).columns
+    schema = EventSchema(
+        event_id="event_id",
+        occurred_at="occurred_at",
+        event_name=hostile,
+        service_version="service_version",
+        is_error="severity >= 17",
+    )
+    found = {**columns, hostile: Column(hostile, "VARCHAR", ColumnKind.TEXT)}
+    found["severity"] = Column("severity", "BIGINT", ColumnKind.INTEGER)
+    events = EventTable(table("my events", *map(column, found)), found, schema)
+    compiled = events.aggregate_query(Run((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
+    assert '"my events"."name""; DROP TABLE events; --" AS name' in str(compiled)
+    assert "17" not in str(compiled)
+    assert 17 in compiled.params.values()

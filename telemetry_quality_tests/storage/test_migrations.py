@@ -1,0 +1,141 @@
+"""The migrations make exactly what the models say, keep what is there, and can be run by everybody at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.engine import open_engine
+from telemetry_quality.storage.migrations import _config, differences, differences_of_a_new_store, migrate
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality.storage.tables import SCHEMA_REVISION
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def url_of(folder: Path) -> str:
+    return f"sqlite:///{folder / 'quality.db'}"
+
+
+def run(folder: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(folder / "quality.db")
+    rows = connection.execute(statement).fetchall()
+    connection.commit()
+    connection.close()
+    return rows
+
+
+def found_differences(folder: Path) -> str:
+    engine = open_engine(url_of(folder))
+    try:
+        return str(differences(engine))
+    finally:
+        engine.dispose()
+
+
+def upgrade(folder: Path, revision: str) -> None:
+    engine = open_engine(url_of(folder))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.upgrade(_config(connection), revision)
+    engine.dispose()
+
+
+def test_a_new_store_is_exactly_what_the_models_say(tmp_path: Path) -> None:
+    assert differences_of_a_new_store() == []
+    migrate(url_of(tmp_path))
+    assert found_differences(tmp_path) == "[]"
+
+
+def test_the_models_belong_to_the_last_migration(tmp_path: Path) -> None:
+    engine = open_engine(url_of(tmp_path))
+    with engine.connect() as connection:
+        scripts = ScriptDirectory.from_config(_config(connection))
+    assert scripts.get_heads() == [SCHEMA_REVISION]
+    assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
+
+
+def test_migrating_makes_the_folders_it_needs(tmp_path: Path) -> None:
+    migrate(url_of(tmp_path / "deep" / "down"))
+    assert SqlQualityStore(url_of(tmp_path / "deep" / "down")).verify().findings == ()
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    migrate(url_of(tmp_path))
+    SqlQualityStore(url_of(tmp_path)).append_reading("web", make_reading(), (), NOW)
+    before = run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")
+    assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
+    assert (run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")) == before
+
+
+def test_upgrading_a_store_with_data_keeps_all_of_it(tmp_path: Path) -> None:
+    whole, old = tmp_path / "whole", tmp_path / "old"
+    migrate(url_of(whole))
+    store = SqlQualityStore(url_of(whole))
+    reading = store.append_reading("web", make_reading(), (), NOW)
+    snapshot, _ = store.append_snapshot(make_snapshot())
+    store.close()
+    old.mkdir()
+    upgrade(old, "0001")
+    assert run(old, "SELECT version_num FROM alembic_version") == [("0001",)]
+    connection = sqlite3.connect(old / "quality.db")
+    connection.execute(f"ATTACH '{whole / 'quality.db'}' AS whole")
+    for table in ("day_reading", "event_aggregate", "event_sample", "integrity_snapshot", "alert"):
+        connection.execute(f"INSERT INTO {table} SELECT * FROM whole.{table}")
+    connection.commit()
+    connection.close()
+
+    assert migrate(url_of(old)) == SCHEMA_REVISION
+    upgraded = SqlQualityStore(url_of(old))
+    assert found_differences(old) == "[]"
+    assert upgraded.latest_readings("web", [DAY])[DAY].figures_hash == reading.figures_hash
+    assert upgraded.aggregates("web", DAY) == make_reading().aggregates
+    assert upgraded.snapshots("web", DAY, DAY) == [snapshot]
+    assert not any("changed" in finding.sentence for finding in upgraded.verify().findings)
+
+
+def test_migrating_at_the_same_time_works(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(migrate, [url_of(tmp_path)] * 4)) == [SCHEMA_REVISION] * 4
+    assert found_differences(tmp_path) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("ALTER TABLE alert DROP COLUMN sentence", "sentence"),
+        ("ALTER TABLE alert ADD COLUMN payload TEXT", "payload"),
+        ("DROP TABLE alert", "alert"),
+        ("CREATE TABLE stray (a INTEGER)", "stray"),
+        ("DROP INDEX ix_integrity_snapshot_day_status", "ix_integrity_snapshot_day_status"),
+        ("DROP VIEW current_snapshot", "current_snapshot"),
+    ],
+)
+def test_whatever_differs_from_the_models_is_noticed(tmp_path: Path, statement: str, named: str) -> None:
+    migrate(url_of(tmp_path))
+    if "COLUMN" in statement:
+        run(tmp_path, "DROP VIEW current_snapshot")
+    run(tmp_path, statement)
+    assert named in found_differences(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"The folder of the store, .*file, must be writable"):
+        migrate(url_of(tmp_path / "file"))
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    run(tmp_path, "CREATE TABLE integrity_snapshot (in_the_way TEXT)")
+    with pytest.raises(Exception, match="already exists"):
+        migrate(url_of(tmp_path))
+    assert run(tmp_path, "SELECT name FROM sqlite_master") == [("integrity_snapshot",)]
+    run(tmp_path, "DROP TABLE integrity_snapshot")
+    assert migrate(url_of(tmp_path)) == SCHEMA_REVISION

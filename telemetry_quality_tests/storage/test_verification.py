@@ -1,0 +1,268 @@
+"""Verification finds whatever was changed, added or removed behind the program's back."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.core.alerts import Alert
+from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.sampling import SampleVerdict
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality.storage.tables import CHAINED, metadata
+from telemetry_quality.storage.triggers import trigger_names
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from telemetry_quality.storage.verification import Verification
+
+DAYS = [DAY + timedelta(days=n) for n in range(3)]
+CHAINED_NAMES = [table.name for table in CHAINED]
+SURROGATE_KEYS = {("event_aggregate", "id"), ("event_sample", "id")}
+"""Row numbers that say nothing and stand in no order: their rows are told apart by what is in them."""
+
+
+@pytest.fixture(scope="module")
+def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days, each with two aggregate rows, two sampled events, a snapshot and an alert; then a day unread."""
+    folder = tmp_path_factory.mktemp("written")
+    store = make_store(folder)
+    for number, day in enumerate(DAYS):
+        rows = (make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,)))
+        sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
+        reading = store.append_reading("web", DayReading(day, DayAggregates(rows, ("user_id",))), sample, NOW)
+        snapshot = make_snapshot(day, total_events=number)
+        store.append_snapshot(replace(snapshot, reading_hash=reading.figures_hash))
+        store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
+    store.append_reading("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
+    return folder / "quality.db"
+
+
+@pytest.fixture
+def store(tmp_path: Path, written_store: Path) -> SqlQualityStore:
+    """A copy of ``written_store`` to tamper with."""
+    shutil.copyfile(written_store, tmp_path / "quality.db")
+    return SqlQualityStore(f"sqlite:///{tmp_path / 'quality.db'}")
+
+
+@contextmanager
+def behind_the_back_of(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A plain connection with the triggers out of the way; they are back afterwards."""
+    connection = sqlite3.connect(folder / "quality.db")
+    triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    yield connection
+    for _, sql in triggers:
+        connection.execute(sql)
+    connection.commit()
+    connection.close()
+
+
+def tables_found(verification: Verification) -> set[str]:
+    return {finding.table for finding in verification.findings}
+
+
+def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
+    verification = store.verify()
+    assert verification.findings == ()
+    assert verification.rows == 4 + 6 + 6 + 3 + 3
+    assert verification.head_hash == store.snapshots("web", DAYS[-1], DAYS[-1])[0].content_hash
+
+
+def test_an_empty_store_has_no_findings_and_no_head(tmp_path: Path) -> None:
+    verification = make_store(tmp_path).verify()
+    assert (verification.rows, verification.findings, verification.head_hash) == (0, (), None)
+
+
+def test_dropping_the_triggers_and_putting_them_back_alone_leaves_no_sign(
+    tmp_path: Path, store: SqlQualityStore
+) -> None:
+    """So that the tests below find the edit itself, and not how it was made."""
+    with behind_the_back_of(tmp_path):
+        pass
+    assert store.verify().findings == ()
+
+
+EDITABLE = [
+    (name, column.name)
+    for name, table in metadata.tables.items()
+    for column in table.columns
+    if (name, column.name) not in SURROGATE_KEYS
+]
+
+
+FIRST_ROWS = [
+    ("min", table, column) for table in CHAINED_NAMES for column in ("sequence", "previous_hash", "content_hash")
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "table", "column"), [*FIRST_ROWS, *(("max", *each) for each in EDITABLE)], ids=lambda part: part
+)
+def test_an_edit_of_any_column_of_any_table_is_found(
+    tmp_path: Path, store: SqlQualityStore, row: str, table: str, column: str
+) -> None:
+    where = f"rowid = (SELECT {row}(rowid) FROM {table})"
+    with behind_the_back_of(tmp_path) as connection:
+        (before,) = connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
+        after = other_value(column, before)
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", [after])
+        assert connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchall() != [(before,)]
+    assert store.verify().findings
+
+
+OTHER_VALUES: dict[str, str | float] = {
+    "sequence": 1000,
+    "position": 1000,
+    "day": "2025-12-31",
+    "read_at": "2025-12-31 23:59:59.000000",
+    "computed_at": "2025-12-31 23:59:59.000000",
+    "logged_at": "2025-12-31 23:59:59.000000",
+    "missing_critical": '{"user_id": 5}',
+    "reason_codes": '["MISSING_VERSION"]',
+}
+
+
+def other_value(column: str, value: str | float | None) -> str | float:
+    """Another value the column may hold."""
+    if column in OTHER_VALUES:
+        return OTHER_VALUES[column]
+    if column.startswith(("has_", "is_")):
+        return int(not value)
+    return value + "x" if isinstance(value, str) else (value or 0) + 1
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("day_reading", "total_events"),
+        ("event_aggregate", "service_version"),
+        ("event_sample", "event_id"),
+        ("integrity_snapshot", "error_rate_percent"),
+    ],
+)
+def test_a_value_edited_away_is_found(tmp_path: Path, store: SqlQualityStore, table: str, column: str) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = 2")
+    assert store.verify().findings
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("table", CHAINED_NAMES)
+def test_a_deleted_row_is_found_be_it_the_first_one_in_the_middle_or_the_last(
+    tmp_path: Path, store: SqlQualityStore, table: str, number: int
+) -> None:
+    if table == "day_reading" and number == 3:
+        number = 4
+    with behind_the_back_of(tmp_path) as connection:
+        assert connection.execute(f"DELETE FROM {table} WHERE sequence = {number}").rowcount == 1
+    assert table in tables_found(store.verify())
+
+
+@pytest.mark.parametrize("table", CHAINED_NAMES)
+def test_a_table_emptied_altogether_is_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute(f"DELETE FROM {table}")
+    assert table in tables_found(store.verify())
+
+
+@pytest.mark.parametrize("table", CHAINED_NAMES)
+def test_an_added_copy_of_a_row_is_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
+    names = ", ".join(column.name for column in metadata.tables[table].columns if column.name != "sequence")
+    values = names.replace("revision", "revision + 1", 1)
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE sequence = 1")
+    assert table in tables_found(store.verify())
+
+
+@pytest.mark.parametrize("table", CHAINED_NAMES)
+def test_two_rows_that_changed_places_are_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        for old, new in ((1, 99), (2, 1), (99, 2)):
+            connection.execute(f"UPDATE {table} SET sequence = {new} WHERE sequence = {old}")
+    assert table in tables_found(store.verify())
+
+
+@pytest.mark.parametrize("table", ["event_aggregate", "event_sample"])
+@pytest.mark.parametrize("which", ["rowid = 1", "rowid = 3", "rowid = 6", "day = '2026-03-11'", "TRUE"])
+def test_a_deleted_part_of_a_reading_is_found(tmp_path: Path, store: SqlQualityStore, table: str, which: str) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        assert connection.execute(f"DELETE FROM {table} WHERE {which}").rowcount
+    assert "day_reading" in tables_found(store.verify())
+
+
+@pytest.mark.parametrize("table", ["event_aggregate", "event_sample"])
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"position": "position + 10", "hour": "hour + 10"}, "day_reading"),
+        ({"position": "position + 10", "revision": "2"}, None),
+        ({"source": "'app'"}, None),
+        ({"day": "'2025-01-01'"}, None),
+    ],
+    ids=["same reading", "other revision", "other source", "other day"],
+)
+def test_an_added_part_of_a_reading_is_found(
+    tmp_path: Path, store: SqlQualityStore, table: str, change: dict[str, str], found: str | None
+) -> None:
+    names = [column.name for column in metadata.tables[table].columns if column.name != "id"]
+    values = [change.get(name, name) for name in names]
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table} WHERE id = 1"
+        )
+    assert tables_found(store.verify()) == {found or table}
+
+
+def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
+    tmp_path: Path, store: SqlQualityStore
+) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE integrity_snapshot SET reading_revision = 2 WHERE sequence = 2")
+    sentences = [finding.sentence for finding in store.verify().findings]
+    assert "The reading behind web 2026-03-11 revision 1 is another one." in sentences
+
+
+@pytest.mark.parametrize("trigger", [name for table in metadata.tables for name in sorted(trigger_names(table))])
+def test_a_dropped_trigger_is_found(tmp_path: Path, store: SqlQualityStore, trigger: str) -> None:
+    connection = sqlite3.connect(tmp_path / "quality.db")
+    connection.execute(f"DROP TRIGGER {trigger}")
+    connection.close()
+    (finding,) = store.verify().findings
+    assert finding.row == trigger
+    assert finding.sentence == f"The trigger {trigger} is gone: {finding.table} can be changed."
+
+
+def test_a_finding_names_its_row_as_a_person_would(tmp_path: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE alert SET sentence = 'Nothing to see.' WHERE sequence = 2")
+    (finding,) = store.verify().findings
+    assert (finding.table, finding.row) == ("alert", "web 2026-03-11 revision 1")
+    assert finding.sentence == "web 2026-03-11 revision 1 was changed after it was written."
+
+
+def test_an_edit_whose_own_hash_was_made_to_fit_breaks_the_chain(tmp_path: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE integrity_snapshot SET content_hash = 'made to fit' WHERE sequence = 1")
+    sentences = [finding.sentence for finding in store.verify().findings]
+    assert f"web {DAYS[1]} revision 1 does not follow the row before it." in sentences
+
+
+def test_a_store_with_many_revisions_has_no_findings(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for number in range(12):
+        for source in ("web", "app"):
+            rows = (make_row(events=number, event_name=None), make_row(event_name=f"n{number}"))
+            store.append_reading(source, DayReading(DAY, DayAggregates(rows)), (SampleVerdict(None, ("A",)),), NOW)
+    assert store.verify().findings == ()
