@@ -6,8 +6,9 @@ and its sample come from the same state.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     Boolean,
     Connection,
+    Float,
     Integer,
     Numeric,
-    column,
     create_engine,
-    event,
+    func,
     inspect,
     make_url,
-    table,
+    select,
 )
-from sqlalchemy.exc import ArgumentError, NoSuchTableError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.limits import time_limit
-from telemetry_quality.sources.query import EventTable, runs_of
+from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.query import EventTable, named_table, runs_of
 from telemetry_quality.sources.reading import answer_days, count_run, read_run
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
@@ -46,30 +47,38 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.signals import SignalCatalogue
 
 
-def _epoch_seconds(text: Any) -> int | None:
-    """Whole seconds since 1970 of ISO 8601 text, rounded down; None for anything else."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+PROBED_ROWS = 1000
+"""Rows looked at to learn what a column really holds."""
+
+
+def _epoch_microseconds(text: Any) -> int | None:
+    """Microseconds since 1970 of ISO 8601 text; None for anything else."""
     try:
         instant = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         return None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return int(instant.replace(microsecond=0).timestamp())
+    return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
-def _sample_hash(*values: Any) -> int:
-    """63 uniform bits of all values; MD5 for its speed, not for secrecy."""
-    joined = "\x1f".join("" if value is None else str(value) for value in values)
-    return int.from_bytes(md5(joined.encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
+def _sample_hash(text: Any) -> int:
+    """63 uniform bits of a text; MD5 for its speed, not for secrecy."""
+    return int.from_bytes(md5(str(text).encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
 
 
-def _kind(type_: TypeEngine[Any]) -> ColumnKind:
-    """SQLite's declared types are hints; text is what dates and unknown types hold."""
-    if isinstance(type_, Boolean):
+def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
+    """The kind of a SQLite column: what it holds counts, what it is declared as only tells booleans apart."""
+    if held == {"integer"}:
+        return ColumnKind.BOOLEAN if isinstance(declared, Boolean) else ColumnKind.INTEGER
+    if held:
+        return ColumnKind.OTHER if held & {"integer", "real"} or "text" not in held else ColumnKind.TEXT
+    if isinstance(declared, Boolean):
         return ColumnKind.BOOLEAN
-    if isinstance(type_, Integer):
+    if isinstance(declared, Integer):
         return ColumnKind.INTEGER
-    return ColumnKind.OTHER if isinstance(type_, Numeric) else ColumnKind.TEXT
+    return ColumnKind.OTHER if isinstance(declared, (Numeric, Float)) else ColumnKind.TEXT
 
 
 class _Session:
@@ -85,10 +94,10 @@ class _Session:
         with time_limit(self._seconds, driver.interrupt) as deadline:
             try:
                 return self.connection.execute(query).all()
-            except OperationalError as error:
+            except DBAPIError as error:
                 if deadline.has_passed:
                     raise SourceError(
-                        "TIME_LIMIT",
+                        TIME_LIMIT,
                         f"{self._what} must answer within {self._seconds:g} s, but did not; "
                         "raise time_limit_seconds or index the time column.",
                     ) from None
@@ -102,11 +111,29 @@ class _Session:
                 "TABLE_MISSING",
                 f"{self._what} requires the table {name!r}, but has none of that name; correct it.",
             ) from None
-        return {item["name"]: Column(item["name"], str(item["type"]), _kind(item["type"])) for item in found}
+        held = self._held_types(name, [item["name"] for item in found])
+        return {
+            item["name"]: Column(item["name"], str(item["type"]), _kind(item["type"], types))
+            for item, types in zip(found, held, strict=True)
+        }
 
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
-        return EventTable(table(name, *map(column, columns)), columns, schema, salt)
+        return EventTable(named_table(name, *columns), columns, schema, salt, is_typed=False)
+
+    def _held_types(self, name: str, columns: Sequence[str]) -> list[frozenset[str]]:
+        """The types of the values each column holds in some of its rows: SQLite lets any column hold any."""
+        some = select(*named_table(name, *columns).c).limit(PROBED_ROWS).subquery("some_events")
+        try:
+            rows = self.execute(select(*(func.typeof(column) for column in some.c)))
+        except SourceUnavailableError:
+            raise
+        except SourceError:
+            # A slow view or a damaged page: what is declared must do, and each day gives its own answer.
+            rows = []
+        if not rows:
+            return [frozenset()] * len(columns)
+        return [frozenset(types) - {"null"} for types in zip(*rows, strict=True)]
 
 
 def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
@@ -211,12 +238,14 @@ def _sqlite_url(text: str) -> URL:
 
 
 def _read_only_engine(path: str) -> Engine:
-    engine = create_engine(f"sqlite:///file:{Path(path).absolute()}?mode=ro&uri=true", poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        # An invalid byte becomes a replacement character; an error would quote the value.
+        connection.text_factory = lambda raw: raw.decode(errors="replace")
         connection.execute("PRAGMA query_only = ON")
-        connection.create_function("telemetry_epoch_seconds", 1, _epoch_seconds, deterministic=True)
-        connection.create_function("telemetry_sample_hash", -1, _sample_hash, deterministic=True)
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)
+        connection.create_function("telemetry_sample_hash", 1, _sample_hash, deterministic=True)
+        return connection
 
-    return engine
+    return create_engine("sqlite://", creator=connect, poolclass=NullPool)

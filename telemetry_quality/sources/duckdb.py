@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-from sqlalchemy import column, table
+from sqlalchemy import literal_column, select
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
 from telemetry_quality.core.events import DayAggregates, DayReading
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
-from telemetry_quality.sources.limits import time_limit
-from telemetry_quality.sources.parquet import index_files, missing_column
-from telemetry_quality.sources.query import EventTable, runs_of
+from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.parquet import drifting_column, index_files, missing_column, time_kinds
+from telemetry_quality.sources.query import EventTable, named_table, runs_of
 from telemetry_quality.sources.reading import answer_days, count_run, read_run
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
@@ -100,17 +101,18 @@ class _Session:
                 if not deadline.has_passed:
                     raise KeyboardInterrupt from None
                 raise SourceError(
-                    "TIME_LIMIT",
+                    TIME_LIMIT,
                     f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
                 ) from None
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
-        return EventTable(table(relation, *map(column, columns)), columns, schema, salt)
+        return EventTable(named_table(relation, *columns), columns, schema, salt)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
+        every: Select[Any] = select(literal_column("*")).select_from(named_table(relation))
         with self._translated():
-            shape = self.connection.table(relation)
+            shape = self.connection.sql(str(every.compile(dialect=_DIALECT)))
             return {
                 name: Column(name, str(type_), _kind(str(type_)))
                 for name, type_ in zip(shape.columns, shape.types, strict=True)
@@ -137,7 +139,7 @@ class _Session:
 
 def _source_error(what: str, error: duckdb.Error) -> SourceError:
     first_line = str(error).splitlines()[0]
-    if isinstance(error, duckdb.IOException) and "lock" in first_line:
+    if isinstance(error, duckdb.IOException) and "Could not set lock on file" in first_line:
         return SourceUnavailableError(
             "SOURCE_LOCKED",
             f"{what} must not be open for writing elsewhere, but it is; close it or use a copy.",
@@ -149,7 +151,7 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
     # Other messages may quote values of events, and nothing of an event may reach the store.
     return SourceError(
         "QUERY_FAILED",
-        f"{what} cannot answer: its columns do not fit their roles ({type(error).__name__}); "
+        f"{what} cannot answer: its files or columns do not fit together or their roles ({type(error).__name__}); "
         "run telemetry-quality check.",
     )
 
@@ -176,7 +178,7 @@ class ParquetSource:
         time_limit_seconds: float = 300,
         salt: str = "",
     ) -> None:
-        self.path = str(Path(path) / "**" / "*.parquet") if Path(path).is_dir() else path
+        self.path = f"{glob.escape(path.rstrip('/'))}/**/*.parquet" if Path(path).is_dir() else path
         self.schema = schema
         self._zone = zone
         self._catalogue = catalogue
@@ -256,6 +258,19 @@ class ParquetSource:
         needed = {name: role for role, name in column_roles(self.schema)}
         if error := missing_column(readable.values(), needed):
             raise error
+        kinds = time_kinds(readable.values(), self.schema.occurred_at)
+        if len(kinds) > 1 and "integer" in kinds:
+            # As text, whole numbers would be no time and their events would silently belong to no day.
+            raise SourceError(
+                "COLUMN_TYPE",
+                f"occurred_at requires {self.schema.occurred_at!r} to be of one kind in all files of a day, "
+                "but some hold whole numbers and others do not; write the files again.",
+            )
+        if len(run.windows) > 1 and (drifting := drifting_column(readable.values(), needed)):
+            # Read together, all days would get the common type: 42 in one file would read 42.0 for another's sake.
+            raise SourceError(
+                "COLUMN_DRIFT", f"{drifting!r} changes its type between the files; each day is read alone."
+            )
         return session.event_table(session.show_files(list(readable)), self.schema, self._salt)
 
 

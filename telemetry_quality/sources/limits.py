@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+TIME_LIMIT = "TIME_LIMIT"
+"""The reason code of a read that was interrupted."""
+
+
 class Deadline:
     """Whether the time limit of a read has passed."""
 

@@ -8,8 +8,12 @@ lie in is the broken one taken at its name; otherwise it puts every day in doubt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -19,7 +23,7 @@ from telemetry_quality.core.days import DayWindow, day_window
 from telemetry_quality.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})[-_/]?(?:day=)?(\d{2})(?!\d)")
 _UTC = ZoneInfo("UTC")
@@ -32,7 +36,7 @@ class ParquetFile:
     Attributes:
         first: Its earliest event, None where the footer keeps no statistics: it may hold any day.
         last: Its latest event.
-        columns: Names of its columns, those of its hive folders included.
+        columns: Types of its top-level columns by name; those of its hive folders have the type ``hive``.
         broken: Why it cannot be read, None where it can.
     """
 
@@ -40,7 +44,7 @@ class ParquetFile:
     rows: int = 0
     first: datetime | None = None
     last: datetime | None = None
-    columns: frozenset[str] = frozenset()
+    columns: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
 
     def may_hold(self, window: DayWindow) -> bool:
@@ -51,13 +55,13 @@ class ParquetFile:
 
     @property
     def day_in_name(self) -> date | None:
-        """The day its path names, as in ``day=2013-02-08/`` or ``events-20130208.parquet``."""
-        for year, month, day in reversed(_DATE_IN_NAME.findall(self.path.replace("year=", ""))):
-            try:
-                return date(int(year), int(month), int(day))
-            except ValueError:
-                continue
-        return None
+        """The day its path names, as in ``day=2013-02-08/`` or ``events-20130208.parquet``.
+
+        A hive folder counts more than other words. None where it names several: which is meant cannot be known.
+        """
+        in_hive_folders = set(_dates_in("/".join(part for part in self.path.split("/") if "=" in part)))
+        found = in_hive_folders or set(_dates_in(self.path))
+        return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,21 @@ class ParquetIndex:
     def split(self, window: DayWindow) -> tuple[list[ParquetFile], list[ParquetFile]]:
         """The readable files that may hold events of ``window``, and the broken ones that may."""
         readable = [file for file in self.files if file.broken is None and file.may_hold(window)]
-        naming_zone = self._naming_zone()
-        broken = [file for file in self.files if file.broken is not None and _in_doubt(file, window, naming_zone)]
+        zones = self._naming_zones
+        broken = [file for file in self.files if file.broken is not None and _in_doubt(file, window, zones)]
         return readable, broken
 
-    def _naming_zone(self) -> ZoneInfo | None:
-        """The zone in which every readable file's events lie within the day its name bears, if there is one."""
+    @cached_property
+    def _naming_zones(self) -> tuple[ZoneInfo, ...]:
+        """The zones in which every readable file's events lie within the day its name bears."""
         dated = [file for file in self.files if file.broken is None and file.rows]
-        return next((zone for zone in (self.zone, _UTC) if dated and all(_lives_up(f, zone) for f in dated)), None)
+        return tuple(zone for zone in (self.zone, _UTC) if dated and all(_lives_up(file, zone) for file in dated))
+
+
+def _dates_in(path: str) -> Iterator[date]:
+    for year, month, day in _DATE_IN_NAME.findall(path.replace("year=", "")):
+        with suppress(ValueError):
+            yield date(int(year), int(month), int(day))
 
 
 def _lives_up(file: ParquetFile, zone: ZoneInfo) -> bool:
@@ -87,11 +98,11 @@ def _lives_up(file: ParquetFile, zone: ZoneInfo) -> bool:
     return window.start <= file.first and file.last < window.end
 
 
-def _in_doubt(file: ParquetFile, window: DayWindow, naming_zone: ZoneInfo | None) -> bool:
-    if naming_zone is None or file.day_in_name is None:
+def _in_doubt(file: ParquetFile, window: DayWindow, naming_zones: Sequence[ZoneInfo]) -> bool:
+    if not naming_zones or file.day_in_name is None:
         return True
-    named = day_window(file.day_in_name, naming_zone)
-    return named.start < window.end and named.end > window.start
+    named = (day_window(file.day_in_name, zone) for zone in naming_zones)
+    return any(day.start < window.end and day.end > window.start for day in named)
 
 
 def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column: str, zone: ZoneInfo) -> ParquetIndex:
@@ -100,7 +111,8 @@ def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column
     Raises:
         SourceError: ``NO_FILES`` where none matches.
     """
-    paths = [path for (path,) in connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()]
+    found = connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()
+    paths = [path for (path,) in found if not _is_hidden(path, pattern)]
     if not paths:
         raise SourceError(
             "NO_FILES", f"At least one Parquet file is required, but none matches {pattern}; check the path."
@@ -113,6 +125,12 @@ def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column
     return ParquetIndex(tuple(files), zone)
 
 
+def _is_hidden(path: str, pattern: str) -> bool:
+    """Whether a writer's own file, as Spark's ``_temporary/`` and ``.crc`` are, was met by a wildcard."""
+    fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
+    return any(part.startswith(("_", ".")) for part in path.removeprefix(fixed).split("/"))
+
+
 def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, time_column: str) -> ParquetFile:
     try:
         return _read_footers(connection, [path], time_column)[0]
@@ -121,9 +139,14 @@ def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, time_column: 
 
 
 def _read_footers(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], time_column: str) -> list[ParquetFile]:
-    columns: dict[str, set[str]] = {path: _hive_columns(path) for path in paths}
-    for path, name in connection.execute("SELECT file_name, name FROM parquet_schema(?)", [paths]).fetchall():
-        columns[path].add(name)
+    columns: dict[str, dict[str, str]] = {path: _hive_columns(path) for path in paths}
+    schema = connection.execute(
+        "SELECT file_name, name, num_children, concat_ws(' ', type, converted_type, logical_type)"
+        " FROM parquet_schema(?)",
+        [paths],
+    ).fetchall()
+    for path, elements in groupby(schema, key=itemgetter(0)):
+        columns[path] |= dict(_top_level([element[1:] for element in elements]))
     rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths]).fetchall())
     # Text and integers sort as their instants do only sometimes: statistics are used for true instants alone.
     spans = {
@@ -131,7 +154,8 @@ def _read_footers(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], t
         for path, first, last, known, groups in connection.execute(
             "SELECT file_name, min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))),"
             " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))),"
-            " count(TRY_CAST(stats_min_value AS TIMESTAMPTZ)), count(*)"
+            " count(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))"
+            " + epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))), count(*)"
             " FROM parquet_metadata(?) WHERE path_in_schema = ? AND type IN ('INT64', 'INT96') GROUP BY file_name",
             [paths, time_column],
         ).fetchall()
@@ -140,11 +164,12 @@ def _read_footers(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], t
     return [_file(path, rows.get(path, 0), spans.get(path), columns[path], time_column) for path in paths]
 
 
-def _file(path: str, rows: int, span: tuple[int, int] | None, columns: Iterable[str], time_column: str) -> ParquetFile:
-    names = frozenset(columns)
-    broken = None if time_column in names else f"it has no column {time_column!r}"
+def _file(
+    path: str, rows: int, span: tuple[int, int] | None, columns: Mapping[str, str], time_column: str
+) -> ParquetFile:
+    broken = None if time_column in columns else f"it has no column {time_column!r}"
     first, last = map(_instant, span) if span else (None, None)
-    return ParquetFile(path, rows, first, last, names, broken)
+    return ParquetFile(path, rows, first, last, columns, broken)
 
 
 def _instant(microseconds: int) -> datetime | None:
@@ -154,8 +179,20 @@ def _instant(microseconds: int) -> datetime | None:
         return None
 
 
-def _hive_columns(path: str) -> set[str]:
-    return {part.partition("=")[0] for part in path.split("/")[:-1] if "=" in part}
+def _hive_columns(path: str) -> dict[str, str]:
+    return {part.partition("=")[0]: "hive" for part in path.split("/")[:-1] if "=" in part}
+
+
+def _top_level(elements: Sequence[tuple[str, int | None, str]]) -> Iterator[tuple[str, str]]:
+    """Name and type of the top-level columns of a schema, which Parquet lists depth first behind its root."""
+    position = 1
+    while position < len(elements):
+        name, _, type_ = elements[position]
+        yield name, type_
+        pending = 1
+        while pending and position < len(elements):
+            pending += (elements[position][1] or 0) - 1
+            position += 1
 
 
 def missing_column(files: Iterable[ParquetFile], needed: Mapping[str, str]) -> SourceError | None:
@@ -172,3 +209,20 @@ def missing_column(files: Iterable[ParquetFile], needed: Mapping[str, str]) -> S
                     "write the file again or change the role.",
                 )
     return None
+
+
+def drifting_column(files: Iterable[ParquetFile], columns: Iterable[str]) -> str | None:
+    """The first of ``columns`` that has not the same type in all files, None where all have."""
+    listed = list(files)
+    return next((name for name in columns if len({file.columns[name] for file in listed}) > 1), None)
+
+
+def time_kinds(files: Iterable[ParquetFile], time_column: str) -> frozenset[str]:
+    """What the files hold as time: ``instant``, ``text``, ``integer`` or more than one of them."""
+    return frozenset(_time_kind(file.columns[time_column]) for file in files)
+
+
+def _time_kind(type_: str) -> str:
+    if "imestamp" in type_ or "TIMESTAMP" in type_ or type_.startswith("INT96"):
+        return "instant"
+    return "text" if type_.startswith("BYTE_ARRAY") else "integer"

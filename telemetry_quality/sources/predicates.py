@@ -27,7 +27,6 @@ _COMPARISONS: dict[type[exp.Expr], Callable[[Any, Any], Any]] = {
     exp.GTE: lambda a, b: a >= b,
     exp.LT: lambda a, b: a < b,
     exp.LTE: lambda a, b: a <= b,
-    exp.Like: lambda a, b: a.like(b),
 }
 
 
@@ -37,7 +36,7 @@ def is_column(text: str) -> bool:
 
 
 def columns_named(text: str) -> list[str]:
-    """The columns that a column name or predicate names, each once, in order.
+    """The columns that a column name or predicate names, each once.
 
     Raises:
         SourceError: ``PREDICATE_INVALID`` for what is neither.
@@ -64,11 +63,24 @@ def _parse(text: str) -> exp.Expr:
         raise _refused(text, "it cannot be parsed") from None
 
 
+_KNOWN_ARGUMENTS = {"this", "expression", "expressions", "low", "high", "is_string", "quoted"}
+"""What is read of a node; sqlglot says things such as NOT LIKE or BETWEEN SYMMETRIC in further arguments."""
+
+
 def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - one case a line
     def build(child: Any) -> Any:
         return _build(child, text)
 
+    is_negated = isinstance(node, exp.Like) and bool(node.args.get("negate"))
+    further = (
+        {name for name, value in node.args.items() if value} - _KNOWN_ARGUMENTS - ({"negate"} if is_negated else set())
+    )
+    if further:
+        raise _refused(text, f"{node.key.upper()} with {' and '.join(sorted(further)).upper()} is not allowed in it")
     match node:
+        case exp.Like():
+            matches = build(node.this).like(build(node.expression))
+            return not_(matches) if is_negated else matches
         case exp.Paren():
             return build(node.this)
         case exp.And():

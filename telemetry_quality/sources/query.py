@@ -6,6 +6,7 @@ that day and hour follow from the seconds since the run began, on every engine a
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,17 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    column,
     false,
     func,
     literal,
     or_,
     select,
+    table,
     union_all,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
 
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import FromClause, Subquery
+    from sqlalchemy import FromClause, Subquery, TableClause
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from telemetry_quality.core.days import DayWindow
@@ -45,25 +49,35 @@ if TYPE_CHECKING:
 HASH_SPACE = 2**63
 """Sample hashes are uniform in ``0 <= hash < HASH_SPACE`` on every engine."""
 
+_SEPARATOR = "\x1f"
+"""Keeps the parts of a hashed text apart."""
+
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-class epoch_seconds(FunctionElement[int]):  # noqa: N801 - SQL functions are lower case
-    """Whole seconds since 1970 of an instant; each engine's connector says how."""
+class epoch_microseconds(FunctionElement[int]):  # noqa: N801 - SQL functions are lower case
+    """Microseconds since 1970 of an instant; each engine's connector says how."""
 
     type = BigInteger()
     inherit_cache = True
 
 
-class epoch_seconds_of_text(FunctionElement[int]):  # noqa: N801
-    """Whole seconds since 1970 of ISO 8601 text, null where it is none; without an offset it is UTC."""
+class epoch_nanoseconds(FunctionElement[int]):  # noqa: N801
+    """Nanoseconds since 1970 of an instant: rounding one to microseconds could move it into the next day."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class epoch_microseconds_of_text(FunctionElement[int]):  # noqa: N801
+    """Microseconds since 1970 of ISO 8601 text, null where it is none; without an offset it is UTC."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class sample_hash(FunctionElement[int]):  # noqa: N801
-    """A uniform hash of its arguments in ``0 <= hash < HASH_SPACE``."""
+    """A uniform hash of one text in ``0 <= hash < HASH_SPACE``."""
 
     type = BigInteger()
     inherit_cache = True
@@ -82,14 +96,19 @@ class EngineType(UserDefinedType[Any]):
         return self.name
 
 
-@compiles(epoch_seconds, "duckdb")
-def _epoch_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(epoch_us(CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ)) // 1000000)"
+@compiles(epoch_microseconds, "duckdb")
+def _microseconds_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"epoch_us(CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
 
 
-@compiles(epoch_seconds_of_text, "duckdb")
-def _epoch_of_text_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(epoch_us(TRY_CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ)) // 1000000)"
+@compiles(epoch_nanoseconds, "duckdb")
+def _nanoseconds_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"epoch_ns({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(epoch_microseconds_of_text, "duckdb")
+def _microseconds_of_text_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"epoch_us(TRY_CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
 
 
 @compiles(sample_hash, "duckdb")
@@ -97,9 +116,9 @@ def _hash_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any
     return f"CAST(hash({compiler.process(element.clauses, **kw)}) >> 1 AS BIGINT)"
 
 
-@compiles(epoch_seconds_of_text, "sqlite")
-def _epoch_of_text_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"telemetry_epoch_seconds({compiler.process(element.clauses, **kw)})"
+@compiles(epoch_microseconds_of_text, "sqlite")
+def _microseconds_of_text_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"telemetry_epoch_microseconds({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(sample_hash, "sqlite")
@@ -129,6 +148,13 @@ class Run:
         return int((self.windows[0].end - self.windows[0].start).total_seconds())
 
 
+def named_table(name: str, *columns: str) -> TableClause:
+    """A table by its name in the settings, ``events`` or ``schema.events``; quoted by SQLAlchemy, whatever it is."""
+    schema, _, last = name.rpartition(".")
+    quoted = quoted_name(last, quote=True)
+    return table(quoted, *map(column, columns), schema=quoted_name(schema, quote=True) if schema else None)
+
+
 def runs_of(windows: Sequence[DayWindow]) -> Iterator[Run]:
     """Split ``windows`` into runs; a day of 23 or 25 hours stands alone, a day of none is left out."""
     gathered: list[DayWindow] = []
@@ -149,12 +175,14 @@ class EventTable:
 
     Attributes:
         salt: Mixed into the sample's hash, so that sources sharing ids are sampled independently.
+        is_typed: Whether a column holds only values of its type; in SQLite it may hold anything.
     """
 
     relation: FromClause
     columns: Mapping[str, Column]
     schema: EventSchema
     salt: str = ""
+    is_typed: bool = True
 
     def __post_init__(self) -> None:
         require_roles(self.schema, self.columns)
@@ -242,44 +270,51 @@ class EventTable:
 
     def _text(self, name: str) -> ColumnElement[str]:
         value = self._column(name)
-        return value if self.columns[name].kind is ColumnKind.TEXT else cast(value, String)
+        is_text = self.is_typed and self.columns[name].kind is ColumnKind.TEXT
+        return value if is_text else cast(value, String)
 
-    def _epoch(self, name: str) -> ColumnElement[int]:
-        match self.columns[name].kind:
+    def _ticks(self, name: str) -> tuple[ColumnElement[int], int]:
+        """An instant as a whole number since 1970, and how many of its units make a second."""
+        value, its = self._column(name), self.columns[name]
+        match its.kind:
             case ColumnKind.INTEGER:
-                return cast(self._column(name), BigInteger) // self._units_per_second
+                return cast(value, BigInteger), self._units_per_second
             case ColumnKind.TEXT:
-                return epoch_seconds_of_text(self._column(name))
+                return epoch_microseconds_of_text(value), UNITS_PER_SECOND["us"]
+            case _ if its.type_name.endswith("_NS"):
+                return epoch_nanoseconds(value), UNITS_PER_SECOND["ns"]
             case _:
-                return epoch_seconds(self._column(name))
+                return epoch_microseconds(value), UNITS_PER_SECOND["us"]
 
     @property
     def _units_per_second(self) -> int:
         return UNITS_PER_SECOND[self.schema.time_unit or "s"]
 
     def _seconds_since(self, run: Run) -> ColumnElement[int]:
-        return self._epoch(self.schema.occurred_at) - int(run.start.timestamp())
+        # The difference is taken first: it is never negative, so that division rounds down on every engine.
+        ticks, per_second = self._ticks(self.schema.occurred_at)
+        return (ticks - int(run.start.timestamp()) * per_second) // per_second
 
     def _within(self, run: Run) -> ColumnElement[bool]:
         """Whether an event lies in the run, said so that indexes and Parquet statistics can help."""
         name = self.schema.occurred_at
-        value, column = self._column(name), self.columns[name]
-        match column.kind:
+        value, its = self._column(name), self.columns[name]
+        match its.kind:
             case ColumnKind.INTEGER:
                 first, last = (int(at.timestamp()) * self._units_per_second for at in (run.start, run.end))
                 return and_(value >= first, value < last)
             case ColumnKind.TEXT:
                 # Dates as text bound the search roughly, whatever the offset; the seconds decide.
                 near, far = run.start - timedelta(days=1), run.end + timedelta(days=2)
-                epoch = self._epoch(name)
+                ticks, per_second = self._ticks(name)
                 return and_(
                     value >= near.date().isoformat(),
                     value < far.date().isoformat(),
-                    epoch >= int(run.start.timestamp()),
-                    epoch < int(run.end.timestamp()),
+                    ticks >= int(run.start.timestamp()) * per_second,
+                    ticks < int(run.end.timestamp()) * per_second,
                 )
             case _:
-                own_type = EngineType(column.type_name)
+                own_type = EngineType(its.type_name)
                 start, end = (cast(literal(_iso_utc(at)), own_type) for at in (run.start, run.end))
                 return and_(value >= start, value < end)
 
@@ -299,17 +334,23 @@ class EventTable:
     def _is_late(self) -> ColumnElement[bool]:
         if self.schema.observed_at is None:
             return false()
-        delay = self._epoch(self.schema.observed_at) - self._epoch(self.schema.occurred_at)
-        return delay > 60 * self.schema.allowed_lateness_minutes
+        seconds = [
+            ticks // per_second
+            for ticks, per_second in map(self._ticks, (self.schema.observed_at, self.schema.occurred_at))
+        ]
+        return seconds[0] - seconds[1] > 60 * self.schema.allowed_lateness_minutes
 
     def _hash(self) -> ColumnElement[int]:
-        """The hash of the event's id; an event without one is drawn by what else tells it apart."""
-        event_id, salt = self._column(self.schema.event_id), literal(self.salt, String)
-        rest = (
-            self._epoch(self.schema.occurred_at),
-            *map(self._text, (self.schema.event_name, self.schema.service_version)),
-        )
-        return case((event_id.is_(None), sample_hash(*rest, salt)), else_=sample_hash(event_id, salt))
+        """The hash of the event's id; an event without one is drawn by what else tells it apart.
+
+        Always of one text, so that it depends neither on the id's type nor on how an engine combines hashes.
+        """
+        ticks, _ = self._ticks(self.schema.occurred_at)
+        names = (self._text(name) for name in (self.schema.event_name, self.schema.service_version))
+        rest = [cast(ticks, String), *(func.coalesce(name, "") for name in names)]
+        without_id = functools.reduce(lambda text, part: text + _SEPARATOR + part, rest)
+        event_id = func.coalesce(self._text(self.schema.event_id), without_id, type_=String)
+        return sample_hash(event_id + f"{_SEPARATOR}{self.salt}")
 
 
 def _count_where(condition: ColumnElement[Any]) -> ColumnElement[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, select
+
+from telemetry_quality.sources.query import named_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,5 +34,5 @@ def read_catalogue(
 ) -> frozenset[str]:
     """The names of a catalogue that is a column of ``relation``."""
     names: ColumnClause[Any] = column(catalogue.column or "event_name")
-    rows = execute(select(names).select_from(table(relation)).distinct())
+    rows = execute(select(names).select_from(named_table(relation)).distinct())
     return frozenset(str(name) for (name,) in rows if name is not None)

@@ -31,7 +31,7 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed is None or parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
         found = "something else" if parsed is None else f"{parsed.get_backend_name()}://…"
         raise StoreError(f"store requires the form sqlite:///FILE, but {found} was found; name a file.")
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)

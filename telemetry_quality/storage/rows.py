@@ -72,8 +72,8 @@ def aggregate_rows(reading: DayReading | UnreadableDay) -> list[Row]:
     ]
 
 
-def aggregate_of(row: Mapping[Any, Any]) -> AggregateRow:
-    """The AggregateRow of a stored row."""
+def aggregate_of(row: Mapping[Any, Any], critical_fields: Sequence[str]) -> AggregateRow:
+    """The AggregateRow of a stored row, its critical fields in the order given."""
     return AggregateRow(
         **{
             name: row[name]
@@ -88,7 +88,7 @@ def aggregate_of(row: Mapping[Any, Any]) -> AggregateRow:
                 "late_events",
             )
         },
-        missing_critical=tuple(row["missing_critical"].values()),
+        missing_critical=tuple(row["missing_critical"][name] for name in critical_fields),
     )
 
 

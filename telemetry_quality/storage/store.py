@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, func, insert, inspect, select, table
+from sqlalchemy import Float, column, func, insert, inspect, select, table
 
 from telemetry_quality.core.events import DayAggregates
 from telemetry_quality.errors import StoreError
@@ -34,9 +35,9 @@ from telemetry_quality.storage.verification import Verification, verify_store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import date, datetime
+    from datetime import date
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Column, Connection, Table
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.events import DayReading, UnreadableDay
@@ -106,7 +107,7 @@ class SqlQualityStore:
                 return DayAggregates()
             rows = _rows_of(connection, event_aggregate, latest)
         names = tuple(rows[0]["missing_critical"]) if rows else ()
-        return DayAggregates(tuple(sorted(map(aggregate_of, rows), key=lambda row: row.order)), names)
+        return DayAggregates(tuple(aggregate_of(row, names) for row in rows), names)
 
     def daily_totals(self, source: str, first: date, last: date) -> dict[date, int]:
         """Events per day from ``first`` to ``last`` whose latest reading could be read."""
@@ -212,9 +213,10 @@ class SqlQualityStore:
                 else None
             )
         if found != SCHEMA_REVISION:
+            is_newer = found is not None and found > SCHEMA_REVISION
+            remedy = "install the telemetry-quality that made it" if is_newer else "run telemetry-quality migrate"
             raise StoreError(
-                f"The store {file} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; "
-                "run telemetry-quality migrate."
+                f"The store {file} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; {remedy}."
             )
         self._is_checked = True
 
@@ -231,17 +233,25 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
 
 def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
     same = (part.c[name] == reading[name] for name in ("source", "day", "revision"))
-    return connection.execute(select(part).where(*same)).mappings().all()
+    return connection.execute(select(part).where(*same).order_by(part.c.id)).mappings().all()
 
 
 def _append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Append a row to a chained table, linked to the one before it, and return it as stored."""
     last = select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1)
     row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
-    row |= {**values, "previous_hash": connection.scalar(last)}
+    row |= {**{name: _as_stored(chained.c[name], value) for name, value in values.items()}}
+    row["previous_hash"] = connection.scalar(last)
     row["content_hash"] = row_hash(row)
     connection.execute(insert(chained), row)
     return row
+
+
+def _as_stored(column: Column[Any], value: Any) -> Any:
+    """The value as the database will give it back, which is what later hashes are made of."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return float(value) if isinstance(column.type, Float) and value is not None else value
 
 
 def _alert_key(one: Alert) -> tuple[str, date, str, int]:

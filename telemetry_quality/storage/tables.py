@@ -168,3 +168,10 @@ CHAINED = (day_reading, integrity_snapshot, alert)
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
 """The view of each day's latest revision, made by migration 0001; in a MetaData of its own, being no table."""
+
+CURRENT_SNAPSHOT_SQL = (
+    "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
+    "(SELECT max(revision) FROM integrity_snapshot AS other"
+    " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
+)
+"""What the view must say; ``verify`` compares."""

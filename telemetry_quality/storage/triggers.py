@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, UniqueConstraint, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Table
 
 
 def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClause]:
@@ -23,6 +25,8 @@ def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClaus
     yield text(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}")
 
 
-def trigger_names(table: str) -> frozenset[str]:
-    """The names of the triggers ``append_only`` makes."""
-    return frozenset(f"{table}_no_{kind}" for kind in ("update", "delete", "replace"))
+def expected_triggers(table: Table) -> dict[str, str]:
+    """Name and text of the triggers that ``append_only`` makes for ``table``."""
+    unique = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
+    keys = [[column.name for column in key.columns] for key in (table.primary_key, *unique)]
+    return {str(trigger).split()[2]: str(trigger) for trigger in append_only(table.name, keys)}

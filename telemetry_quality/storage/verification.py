@@ -10,19 +10,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import column, select, table
 
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import figures_hash
 from telemetry_quality.storage.tables import (
     CHAINED,
+    CURRENT_SNAPSHOT_SQL,
+    current_snapshot,
     day_reading,
     event_aggregate,
     event_sample,
     integrity_snapshot,
     metadata,
 )
-from telemetry_quality.storage.triggers import trigger_names
+from telemetry_quality.storage.triggers import expected_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,12 +75,17 @@ def verify_store(connection: Connection) -> Verification:
 
 
 def _triggers(connection: Connection) -> Iterator[Finding]:
-    schema = table("sqlite_master", column("type"), column("name"))
-    present = set(connection.scalars(select(schema.c.name).where(schema.c.type == "trigger")))
-    for name in inspect(connection).get_table_names():
-        if name in metadata.tables:
-            for trigger in sorted(trigger_names(name) - present):
-                yield Finding(name, trigger, f"The trigger {trigger} is gone: {name} can be changed.")
+    schema = table("sqlite_master", column("type"), column("name"), column("sql"))
+    query = select(schema.c.name, schema.c.sql).where(schema.c.type.in_(("trigger", "view")))
+    present = dict(connection.execute(query).all())
+    for stored in metadata.tables.values():
+        for trigger, text in expected_triggers(stored).items():
+            if present.get(trigger) != text:
+                sentence = f"The trigger {trigger} is gone or changed: {stored.name} is no longer append-only."
+                yield Finding(stored.name, trigger, sentence)
+    view = current_snapshot.name
+    if present.get(view) != CURRENT_SNAPSHOT_SQL:
+        yield Finding(view, view, f"The view {view} is gone or changed: it may not show the latest revisions.")
 
 
 def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:

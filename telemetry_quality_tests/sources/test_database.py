@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading
+from telemetry_quality.core.events import DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
@@ -218,3 +218,72 @@ def test_the_columns_are_those_of_the_table(tmp_path: Path) -> None:
         "service_version": "text",
         "is_error": "boolean",
     }
+
+
+@pytest.mark.parametrize("time_type", ["DATETIME", "TIMESTAMP", "REAL", ""])
+def test_numbers_where_text_is_declared_are_refused_rather_than_read_as_no_events(
+    tmp_path: Path, time_type: str
+) -> None:
+    seconds = datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()
+    times = [seconds + 0.5] * 3 if time_type == "REAL" else [int(seconds)] * 3
+    with pytest.raises(SourceError) as caught:
+        list(source_of(make_file(tmp_path, times, time_type=time_type)).read_days([WINDOW], 10))
+    assert caught.value.reason_code == "COLUMN_TYPE"
+
+
+def test_whole_numbers_are_read_in_their_unit_whatever_the_column_is_declared_as(tmp_path: Path) -> None:
+    seconds = int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp())
+    path = make_file(tmp_path, [seconds] * 3, time_type="DATETIME")
+    assert read(source_of(path, schema=replace(SCHEMA, time_unit="s"))).aggregates.totals().events == 3
+
+
+def test_text_where_a_boolean_is_declared_is_refused_rather_than_read_as_no_errors(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        list(source_of(make_file(tmp_path, is_error="true")).read_days([WINDOW], 10))
+    assert caught.value.reason_code == "COLUMN_TYPE"
+
+
+def test_expressions_of_a_view_are_read_as_the_text_they_show(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    change(
+        path,
+        "CREATE VIEW shown AS SELECT rowid + 0 AS event_id, occurred_at, event_name, 42 + 0 AS service_version,"
+        " is_error FROM events",
+    )
+    reading = read(source_of(path, "shown"))
+    assert [row.service_version for row in reading.aggregates.rows] == ["42"]
+    assert {event.event_id for event in reading.sample} == {"1", "2", "3"}
+
+
+def test_invalid_text_is_shown_with_replacement_characters(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    change(path, "UPDATE events SET event_name = CAST(x'6162ff' AS TEXT)")
+    assert [row.event_name for row in read(source_of(path)).aggregates.rows] == ["ab\ufffd"]
+
+
+def test_a_damaged_page_makes_the_day_unreadable_and_is_no_crash(tmp_path: Path) -> None:
+    path = make_file(tmp_path, [NOON] * 2000)
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 : 3 * 4096 + 2000] = b"\xff" * 2000
+    path.write_bytes(bytes(content))
+    (answer,) = source_of(path).read_days([WINDOW], 1)
+    assert isinstance(answer, UnreadableDay)
+    assert answer.reason_code == "SOURCE_UNREADABLE"
+
+
+def test_a_name_with_a_hash_sign_creates_no_file_beside_it(tmp_path: Path) -> None:
+    path = make_file(tmp_path).rename(tmp_path / "a#b.db")
+    assert read(source_of(path)).aggregates.totals().events == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["a#b.db"]
+
+
+def test_like_tells_case_apart_as_it_does_elsewhere(tmp_path: Path) -> None:
+    schema = replace(SCHEMA, is_error="event_name LIKE 'PAGE%'")
+    assert read(source_of(make_file(tmp_path), schema=schema)).aggregates.totals().errors == 0
+
+
+def test_milliseconds_before_1970_stay_in_their_day(tmp_path: Path) -> None:
+    path = make_file(tmp_path, [-500, -86_400_000 + 500], time_type="INTEGER")
+    source = source_of(path, schema=replace(SCHEMA, time_unit="ms"))
+    windows = [day_window(day, ZoneInfo("UTC")) for day in (date(1969, 12, 31), date(1970, 1, 1))]
+    assert list(source.count_days(windows).values()) == [2, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import Timer
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -152,3 +153,37 @@ def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: p
     (answer,) = DuckDBFileSource(str(path), "naive", SCHEMA).read_days([WINDOW], 1)
     assert isinstance(answer, DayReading)
     assert list(answer.aggregates.by_hour()) == [23]
+
+
+def test_a_word_in_the_path_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    path = tmp_path / "clock" / "events.duckdb"
+    path.parent.mkdir()
+    path.write_bytes(b"garbage" * 1000)
+    with pytest.raises(SourceError) as caught:
+        DuckDBFileSource(str(path), "events", SCHEMA).count_days([WINDOW])
+    assert not isinstance(caught.value, SourceUnavailableError)
+
+
+@pytest.mark.parametrize("name", ["s.events", "show"])
+def test_a_table_may_stand_in_a_schema_or_bear_a_keyword(tmp_path: Path, name: str) -> None:
+    quoted = ".".join(f'"{part}"' for part in name.split("."))
+    path = make_file(tmp_path, "CREATE SCHEMA s", f"CREATE TABLE {quoted} AS FROM events")
+    (reading,) = DuckDBFileSource(str(path), name, SCHEMA).read_days([WINDOW], 10)
+    (same,) = DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 10)
+    assert isinstance(reading, DayReading)
+    assert isinstance(same, DayReading)
+    assert reading.aggregates == same.aggregates
+
+
+def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_path: Path) -> None:
+    path = make_file(
+        tmp_path, "INSERT INTO events SELECT 'n' || i, e.* EXCLUDE (event_id) FROM events e, range(120) AS t(i)"
+    )
+    drawn = []
+    for salt in range(60):
+        (reading,) = DuckDBFileSource(str(path), "events", SCHEMA, salt=str(salt)).read_days([WINDOW], 40)
+        assert isinstance(reading, DayReading)
+        drawn.append({event.event_id for event in reading.sample})
+    shared = [len(first & second) for first, second in pairwise(drawn)]
+    # Hypergeometric: 40 of at least 120 twice; in common 13 or fewer on average, 26 is beyond five deviations.
+    assert max(shared) < 27

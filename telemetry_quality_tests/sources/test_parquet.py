@@ -421,3 +421,81 @@ def test_the_columns_of_all_readable_files_are_shown_together(tmp_path: Path) ->
     fill_with_garbage(tmp_path / "c.parquet")
     found = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE).columns()
     assert {"event_id", "occurred_at", "event_name", "service_version", "is_error", "extra"} <= found.keys()
+
+
+def test_a_day_is_the_same_alone_and_in_a_range_though_the_type_of_its_id_differs_from_another_day_s(
+    tmp_path: Path,
+) -> None:
+    numbered = [event | {"event_id": number} for number, event in enumerate(make_events(500))]
+    write_parquet(tmp_path / "a.parquet", numbered, {"event_id": "BIGINT"})
+    write_parquet(tmp_path / "b.parquet", make_events(500, DAYS[1]))
+    assert read(tmp_path, DAY)[DAY] == read(tmp_path, *DAYS[:2])[DAY]
+
+
+def test_a_version_is_the_same_alone_and_in_a_range_though_another_day_s_has_a_fraction(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", make_events(5, service_version=42), {"service_version": "BIGINT"})
+    write_parquet(tmp_path / "b.parquet", make_events(5, DAYS[1], service_version=42.0), {"service_version": "DOUBLE"})
+    assert read(tmp_path, DAY)[DAY] == read(tmp_path, *DAYS[:2])[DAY]
+
+
+def test_whole_numbers_beside_text_as_times_of_a_day_are_refused_rather_than_half_counted(tmp_path: Path) -> None:
+    numbers = [event | {"occurred_at": int(event["occurred_at"].timestamp())} for event in make_events(5)]
+    texts = [event | {"occurred_at": event["occurred_at"].isoformat()} for event in make_events(5)]
+    write_parquet(tmp_path / "a.parquet", numbers, {"occurred_at": "BIGINT"})
+    write_parquet(tmp_path / "b.parquet", texts, {"occurred_at": "VARCHAR"})
+    source = ParquetSource(str(tmp_path), replace(SCHEMA, time_unit="s"), UTC_ZONE)
+    (answer,) = source.read_days([day_window(DAY, UTC_ZONE)], 10)
+    assert isinstance(answer, UnreadableDay)
+    assert answer.reason_code == "COLUMN_TYPE"
+
+
+def test_infinite_instants_belong_to_no_day(tmp_path: Path) -> None:
+    times = ["infinity", "-infinity", "0001-01-01 00:00:00+00", "9999-12-31 00:00:00+00"]
+    events = [make_event(event_id=at, occurred_at=at) for at in times]
+    write_parquet(tmp_path / "a.parquet", [make_event(), *events])
+    assert read_events(tmp_path, DAY) == [1]
+
+
+def test_the_last_nanosecond_of_a_day_is_still_in_it(tmp_path: Path) -> None:
+    last = make_event(occurred_at=f"{DAY} 23:59:59.999999999+00")
+    write_parquet(tmp_path / "a.parquet", [last], {"occurred_at": "TIMESTAMPTZ_NS"})
+    assert read_events(tmp_path, DAY) == [1]
+    assert read_events(tmp_path, *DAYS[:2]) == [1, 0]
+
+
+def test_a_nested_field_does_not_stand_in_for_a_lost_column(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.sql(
+            f"SELECT 'e' AS event_id, TIMESTAMPTZ '{DAY} 12:00:00+00' AS occurred_at, 'x' AS event_name,"
+            " '1' AS service_version, {'is_error': true} AS payload, [1, 2] AS numbers, 3 AS last"
+        ).to_parquet(str(tmp_path / "a.parquet"))
+    write_parquet(tmp_path / "b.parquet", make_events(5, DAYS[1]))
+    assert read_events(tmp_path, *DAYS[:2]) == ["COLUMN_MISSING", 5]
+
+
+def test_a_writer_s_own_files_are_passed_over(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", make_events(3))
+    for hidden in ("_temporary/0/b.parquet", ".staging/c.parquet", "_d.parquet"):
+        write_parquet(tmp_path / hidden, make_events(3))
+    assert read_events(tmp_path, DAY) == [3]
+
+
+def test_a_hidden_folder_that_is_named_is_read(tmp_path: Path) -> None:
+    write_parquet(tmp_path / ".lake" / "_x" / "a.parquet", make_events(3))
+    assert read_events(tmp_path / ".lake" / "_x", DAY) == [3]
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "[prod]" / "a.parquet", make_events(3))
+    assert read_events(tmp_path / "[prod]", DAY) == [3]
+
+
+def test_where_names_fit_local_and_utc_days_alike_a_broken_file_puts_the_days_of_both_in_doubt(tmp_path: Path) -> None:
+    for day in (date(2026, 3, 2), date(2026, 3, 3)):
+        noon = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+        write_parquet(tmp_path / f"events-{day}.parquet", [make_event(occurred_at=noon)])
+    fill_with_garbage(tmp_path / "events-2026-03-04.parquet")
+    source = ParquetSource(str(tmp_path), SCHEMA, NEW_YORK)
+    windows = [day_window(date(2026, 3, day), NEW_YORK) for day in (2, 3, 4, 5)]
+    unreadable = [isinstance(answer, UnreadableDay) for answer in source.read_days(windows, 5)]
+    assert unreadable == [False, True, True, False]

@@ -82,8 +82,9 @@ SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_o
 coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
 coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
 coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
-FROM (SELECT (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // 1000000) - 1773100800) // 86400) AS day_index, \
-((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // 1000000) - 1773100800) % 86400) // 3600) AS hour, \
+FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) // 86400) \
+AS day_index, \
+(((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) % 86400) // 3600) AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
@@ -95,13 +96,13 @@ SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_o
 coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
 coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
 coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
-FROM (SELECT (telemetry_epoch_seconds(events.occurred_at) - 1773100800) / 86400 AS day_index, \
-((telemetry_epoch_seconds(events.occurred_at) - 1773100800) % 86400) / 3600 AS hour, \
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) / 86400 AS day_index, \
+(((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) % 86400) / 3600 AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, 0 AS is_late
 FROM events
 WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
-AND telemetry_epoch_seconds(events.occurred_at) >= 1773100800 \
-AND telemetry_epoch_seconds(events.occurred_at) < 1773187200) AS events_of_run \
+AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
+AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000) AS events_of_run \
 GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version"""
 
 

@@ -139,3 +139,20 @@ def test_a_migration_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -
     assert run(tmp_path, "SELECT name FROM sqlite_master") == [("integrity_snapshot",)]
     run(tmp_path, "DROP TABLE integrity_snapshot")
     assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
+
+
+def test_a_store_of_a_newer_version_is_left_alone_with_the_right_remedy(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'quality.db'}"
+    migrate(url)
+    connection = sqlite3.connect(tmp_path / "quality.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    for use in (lambda: migrate(url), lambda: SqlQualityStore(url).verify()):
+        with pytest.raises(StoreError, match="install the telemetry-quality that made it"):
+            use()
+
+
+def test_a_store_in_memory_is_refused_for_it_would_keep_nothing() -> None:
+    with pytest.raises(StoreError, match="sqlite:///FILE"):
+        migrate("sqlite:///:memory:")

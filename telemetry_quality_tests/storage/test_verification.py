@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,7 +18,7 @@ from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import CHAINED, metadata
-from telemetry_quality.storage.triggers import trigger_names
+from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store
 
 if TYPE_CHECKING:
@@ -234,14 +235,61 @@ def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
     assert "The reading behind web 2026-03-11 revision 1 is another one." in sentences
 
 
-@pytest.mark.parametrize("trigger", [name for table in metadata.tables for name in sorted(trigger_names(table))])
+TRIGGERS = [name for table in metadata.tables.values() for name in sorted(expected_triggers(table))]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
 def test_a_dropped_trigger_is_found(tmp_path: Path, store: SqlQualityStore, trigger: str) -> None:
     connection = sqlite3.connect(tmp_path / "quality.db")
     connection.execute(f"DROP TRIGGER {trigger}")
     connection.close()
     (finding,) = store.verify().findings
     assert finding.row == trigger
-    assert finding.sentence == f"The trigger {trigger} is gone: {finding.table} can be changed."
+    assert finding.sentence == f"The trigger {trigger} is gone or changed: {finding.table} is no longer append-only."
+
+
+def test_a_trigger_that_no_longer_refuses_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
+    connection = sqlite3.connect(tmp_path / "quality.db")
+    connection.execute("DROP TRIGGER day_reading_no_update")
+    connection.execute("CREATE TRIGGER day_reading_no_update BEFORE UPDATE ON day_reading WHEN 0 BEGIN SELECT 1; END")
+    connection.close()
+    assert [finding.row for finding in store.verify().findings] == ["day_reading_no_update"]
+
+
+def test_a_view_that_shows_other_revisions_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
+    connection = sqlite3.connect(tmp_path / "quality.db")
+    connection.execute("DROP VIEW current_snapshot")
+    connection.execute("CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot WHERE revision = 1")
+    connection.close()
+    assert [finding.table for finding in store.verify().findings] == ["current_snapshot"]
+
+
+def test_critical_fields_are_read_by_name_whatever_order_their_json_is_in(
+    tmp_path: Path, store: SqlQualityStore
+) -> None:
+    rows = (make_row(hour=0, missing_critical=(1, 2)), make_row(hour=1, missing_critical=(3, 4)))
+    reading = DayReading(DAY, DayAggregates(rows, ("a", "b")))
+    store.append_reading("other", reading, (), NOW)
+    connection = sqlite3.connect(tmp_path / "quality.db")
+    (text,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'event_aggregate_no_update'").fetchone()
+    connection.execute("DROP TRIGGER event_aggregate_no_update")
+    connection.execute(
+        "UPDATE event_aggregate SET missing_critical = '{\"b\": 4, \"a\": 3}' WHERE source = 'other' AND hour = 1"
+    )
+    connection.execute(text)
+    connection.commit()
+    connection.close()
+    assert store.aggregates("other", DAY).missing_critical() == {"a": 4, "b": 6}
+
+
+def test_a_clock_of_another_zone_and_whole_numbers_verify(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
+    store.append_reading("web", DayReading(DAY, DayAggregates()), (), berlin)
+    snapshot = replace(make_snapshot(expected_events=1000), computed_at=berlin)
+    store.append_snapshot(snapshot)
+    tampering = [one for one in store.verify().findings if "changed after" in one.sentence]
+    assert tampering == []
 
 
 def test_a_finding_names_its_row_as_a_person_would(tmp_path: Path, store: SqlQualityStore) -> None:

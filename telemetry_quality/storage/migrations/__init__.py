@@ -9,6 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.util.exc import CommandError
 from sqlalchemy import inspect
 
 from telemetry_quality.errors import StoreError
@@ -32,6 +33,11 @@ def migrate(url: str) -> str:
         with transaction(engine, writes=True) as connection:
             command.upgrade(_config(connection), "head")
             return str(MigrationContext.configure(connection).get_current_revision())
+    except CommandError:
+        raise StoreError(
+            f"The store {database_file(engine)} must have a schema this version knows, but its own is newer; "
+            "install the telemetry-quality that made it."
+        ) from None
     except OSError as error:
         raise StoreError(f"The folder of the store, {folder}, must be writable, but: {error}.") from error
     finally:

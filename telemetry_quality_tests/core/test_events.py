@@ -1,0 +1,164 @@
+"""Event roles and the sums of a day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from telemetry_quality.core.events import DayAggregates, Totals
+from telemetry_quality_tests.builders import SCHEMA, make_row
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        None,
+        "",
+        "   ",
+        "\t\n",
+        "unknown",
+        "UNKNOWN",
+        " Unknown ",
+        "unknown_service",
+        "unknown_service:java",
+        "Unknown_Service:Node",
+        "(not set)",
+        "(NOT SET)",
+    ],
+)
+def test_a_version_that_names_no_release_is_missing(version: str | None) -> None:
+    assert SCHEMA.is_missing_version(version)
+
+
+@pytest.mark.parametrize("version", ["1.0", "0", "unknown-1", "unknown2", "not set", "my unknown", "null", "*"])
+def test_a_version_that_merely_looks_odd_is_present(version: str) -> None:
+    assert not SCHEMA.is_missing_version(version)
+
+
+def test_a_list_of_ones_own_replaces_the_usual_texts() -> None:
+    schema = replace(SCHEMA, missing_versions=("DEV", "snapshot-*"))
+
+    assert schema.is_missing_version("dev")
+    assert schema.is_missing_version("SNAPSHOT-17")
+    assert schema.is_missing_version("snapshot-")
+    assert not schema.is_missing_version("snapshot")
+    assert not schema.is_missing_version("dev-1")
+    assert not schema.is_missing_version("unknown")
+
+
+@pytest.mark.parametrize("version", [None, "", "  "])
+def test_null_empty_and_blank_are_missing_even_when_no_text_is_listed(version: str | None) -> None:
+    assert replace(SCHEMA, missing_versions=()).is_missing_version(version)
+
+
+DAY_OF_THREE = DayAggregates(
+    (
+        make_row(hour=9, events=10, errors=1, missing_version=2, late_events=3, missing_critical=(1, 0)),
+        make_row(
+            hour=0,
+            event_name="checkout",
+            service_version="2.0",
+            events=40,
+            errors=4,
+            error_unknown_events=5,
+            missing_critical=(2, 7),
+        ),
+        make_row(hour=9, event_name=None, service_version=None, events=50, missing_version=50, missing_critical=(0, 0)),
+    ),
+    critical_fields=("user_id", "amount"),
+)
+
+
+def test_a_day_is_the_sum_of_its_rows() -> None:
+    assert DAY_OF_THREE.totals() == Totals(
+        events=100, errors=5, error_unknown_events=5, missing_version=52, late_events=3
+    )
+    assert DAY_OF_THREE.totals().error_rate_percent == 5.0
+    assert DAY_OF_THREE.totals().missing_version_percent == 52.0
+
+
+def test_a_roll_up_by_signal_puts_the_busiest_first_and_keeps_events_without_a_name() -> None:
+    rolled_up = DAY_OF_THREE.by_signal()
+
+    assert [(name, part.events) for name, part in rolled_up.items()] == [
+        ("(null)", 50),
+        ("checkout", 40),
+        ("page.view", 10),
+    ]
+    assert rolled_up["checkout"] == Totals(events=40, errors=4, error_unknown_events=5)
+
+
+def test_a_roll_up_by_version_puts_the_busiest_first_and_keeps_events_without_one() -> None:
+    assert {name: part.events for name, part in DAY_OF_THREE.by_version().items()} == {
+        "(null)": 50,
+        "2.0": 40,
+        "1.0": 10,
+    }
+    assert list(DAY_OF_THREE.by_version()) == ["(null)", "2.0", "1.0"]
+
+
+def test_equally_busy_signals_are_ordered_by_name() -> None:
+    day = DayAggregates((make_row(event_name="b"), make_row(event_name="a"), make_row(event_name="")))
+
+    assert list(day.by_signal()) == ["", "a", "b"]
+
+
+def test_a_roll_up_by_hour_is_in_order_and_leaves_out_silent_hours() -> None:
+    assert {hour: part.events for hour, part in DAY_OF_THREE.by_hour().items()} == {0: 40, 9: 60}
+    assert list(DAY_OF_THREE.by_hour()) == [0, 9]
+
+
+def test_no_roll_up_loses_or_doubles_an_event() -> None:
+    for rolled_up in (DAY_OF_THREE.by_signal(), DAY_OF_THREE.by_version()):
+        assert sum(part.events for part in rolled_up.values()) == 100
+        assert sum(part.errors for part in rolled_up.values()) == 5
+
+
+def test_the_signals_of_a_day_are_its_names_without_null() -> None:
+    assert DAY_OF_THREE.signals() == {"page.view", "checkout"}
+
+
+def test_missing_critical_values_are_summed_per_field() -> None:
+    assert DAY_OF_THREE.missing_critical() == {"user_id": 3, "amount": 7}
+
+
+def test_an_empty_day_has_zero_events_and_no_rates() -> None:
+    empty = DayAggregates().totals()
+
+    assert empty == Totals()
+    assert empty.error_rate_percent is None
+    assert empty.missing_version_percent is None
+    assert DayAggregates().by_signal() == {}
+    assert DayAggregates().missing_critical() == {}
+
+
+@pytest.mark.parametrize(
+    ("totals", "rate"),
+    [
+        (Totals(events=10, error_unknown_events=10), None),
+        (Totals(events=10, error_unknown_events=9), 0.0),
+        (Totals(events=10, errors=1, error_unknown_events=9), 10.0),
+        (Totals(events=10), 0.0),
+        (Totals(events=10, errors=10), 100.0),
+    ],
+)
+def test_the_error_rate_is_unknown_only_when_no_event_says_whether_it_is_one(
+    totals: Totals, rate: float | None
+) -> None:
+    assert totals.error_rate_percent == rate
+
+
+def test_rows_have_one_order_in_which_null_comes_before_empty() -> None:
+    ordered = [
+        make_row(hour=0, event_name="b"),
+        make_row(hour=1, event_name=None, service_version=None),
+        make_row(hour=1, event_name=None, service_version=""),
+        make_row(hour=1, event_name="", service_version="2"),
+        make_row(hour=1, event_name="a", service_version=None),
+        make_row(hour=1, event_name="a", service_version="1"),
+    ]
+
+    shuffled = ordered[3:] + ordered[2::-1]
+
+    assert sorted(shuffled, key=lambda row: row.order) == ordered

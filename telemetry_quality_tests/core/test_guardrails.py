@@ -1,0 +1,311 @@
+"""Every guardrail below, at and above its threshold, and where it cannot be judged."""
+
+from __future__ import annotations
+
+from math import inf, nextafter
+from typing import Any
+
+import pytest
+
+from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.snapshots import DayFigures
+from telemetry_quality_tests.builders import make_figures
+
+PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
+
+EMPTY_DAY = DayFigures(
+    total_events=0, error_events=0, missing_version_events=0, sample_size=0, sample_passed=0, expected_events=1000.0
+)
+
+
+def judge(guardrail: str, policy: Policy | None = None, **figures: Any) -> Verdict:
+    return judge_figures(guardrail, make_figures(**figures), policy)
+
+
+def judge_figures(guardrail: str, figures: DayFigures, policy: Policy | None = None) -> Verdict:
+    return {verdict.guardrail: verdict for verdict in judge_day(figures, policy or Policy())}[guardrail]
+
+
+def test_there_are_five_guardrails_and_each_has_the_level_of_its_consequence() -> None:
+    assert {rule.name: rule.level for rule in GUARDRAILS} == {
+        "activity": Level.CRITICAL,
+        "error_rate": Level.CRITICAL,
+        "missing_version": Level.WARNING,
+        "volume": Level.INFO,
+        "sample": Level.WARNING,
+    }
+    assert [verdict.guardrail for verdict in judge_day(make_figures(), Policy())] == [rule.name for rule in GUARDRAILS]
+
+
+@pytest.mark.parametrize("figures", [make_figures(), EMPTY_DAY, DayFigures(unreadable_reason_code="FILE_CORRUPT")])
+def test_every_verdict_has_the_level_of_its_guardrail_whatever_it_says(figures: DayFigures) -> None:
+    verdicts = judge_day(figures, Policy())
+
+    assert [verdict.level for verdict in verdicts] == [rule.level for rule in GUARDRAILS]
+
+
+def test_a_healthy_day_passes_every_guardrail() -> None:
+    assert {verdict.guardrail: verdict.reason_code for verdict in judge_day(make_figures(), Policy())} == {
+        "activity": "ACTIVE",
+        "error_rate": "ERROR_RATE_OK",
+        "missing_version": "VERSION_PRESENT",
+        "volume": "VOLUME_OK",
+        "sample": "SAMPLE_OK",
+    }
+    assert {verdict.outcome for verdict in judge_day(make_figures(), Policy())} == {PASSED}
+
+
+@pytest.mark.parametrize(
+    ("rate", "outcome", "reason_code"),
+    [
+        (0.0, PASSED, "ERROR_RATE_OK"),
+        (4.99, PASSED, "ERROR_RATE_OK"),
+        (5.0, PASSED, "ERROR_RATE_OK"),
+        (nextafter(5.0, inf), FAILED, "ERROR_RATE_HIGH"),
+        (5.01, FAILED, "ERROR_RATE_HIGH"),
+        (100.0, FAILED, "ERROR_RATE_HIGH"),
+    ],
+)
+def test_the_error_rate_fails_strictly_above_five_percent(rate: float, outcome: Outcome, reason_code: str) -> None:
+    verdict = judge("error_rate", error_rate_percent=rate)
+
+    assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
+    assert (verdict.value, verdict.threshold, verdict.level) == (rate, 5.0, Level.CRITICAL)
+
+
+@pytest.mark.parametrize(("rate", "outcome"), [(0.0, PASSED), (0.5, PASSED), (0.51, FAILED)])
+def test_the_error_rate_obeys_a_threshold_of_ones_own(rate: float, outcome: Outcome) -> None:
+    assert judge("error_rate", Policy(error_rate_percent=0.5), error_rate_percent=rate).outcome is outcome
+
+
+def test_a_threshold_of_zero_fails_at_the_first_error_but_not_without_any() -> None:
+    strict = Policy(error_rate_percent=0.0)
+
+    assert judge("error_rate", strict, error_rate_percent=0.0).outcome is PASSED
+    assert judge("error_rate", strict, error_rate_percent=0.01).outcome is FAILED
+
+
+def test_the_error_rate_is_unknown_where_no_event_says_whether_it_is_an_error() -> None:
+    verdict = judge("error_rate", error_rate_percent=None)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "ERROR_STATE_ABSENT", None)
+    assert "none of 1,000 events says whether" in verdict.sentence
+
+
+def test_the_error_rate_of_a_day_without_events_is_unknown_for_another_reason() -> None:
+    verdict = judge_figures("error_rate", EMPTY_DAY)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NO_EVENTS", None)
+    assert "there are no events" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome", "reason_code"),
+    [
+        (0.0, PASSED, "VERSION_PRESENT"),
+        (0.99, PASSED, "VERSION_PRESENT"),
+        (1.0, PASSED, "VERSION_PRESENT"),
+        (nextafter(1.0, inf), FAILED, "VERSION_MISSING"),
+        (1.01, FAILED, "VERSION_MISSING"),
+    ],
+)
+def test_missing_versions_fail_strictly_above_one_percent(share: float, outcome: Outcome, reason_code: str) -> None:
+    verdict = judge("missing_version", missing_version_percent=share)
+
+    assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
+    assert (verdict.value, verdict.threshold, verdict.level) == (share, 1.0, Level.WARNING)
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(19.9, PASSED), (20.0, PASSED), (20.1, FAILED)])
+def test_missing_versions_obey_a_threshold_of_ones_own(share: float, outcome: Outcome) -> None:
+    policy = Policy(missing_version_percent=20.0)
+
+    assert judge("missing_version", policy, missing_version_percent=share).outcome is outcome
+
+
+def test_missing_versions_of_a_day_without_events_are_unknown() -> None:
+    verdict = judge_figures("missing_version", EMPTY_DAY)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NO_EVENTS", None)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "outcome", "reason_code"),
+    [
+        (0.0, PASSED, "VOLUME_OK"),
+        (29.9, PASSED, "VOLUME_OK"),
+        (30.0, PASSED, "VOLUME_OK"),
+        (nextafter(30.0, inf), FAILED, "VOLUME_HIGH"),
+        (30.1, FAILED, "VOLUME_HIGH"),
+        (-29.9, PASSED, "VOLUME_OK"),
+        (-30.0, PASSED, "VOLUME_OK"),
+        (nextafter(-30.0, -inf), FAILED, "VOLUME_LOW"),
+        (-30.1, FAILED, "VOLUME_LOW"),
+        (-100.0, FAILED, "VOLUME_LOW"),
+    ],
+)
+def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
+    deviation: float, outcome: Outcome, reason_code: str
+) -> None:
+    verdict = judge("volume", volume_deviation_percent=deviation)
+
+    assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
+    assert (verdict.value, verdict.threshold, verdict.level) == (deviation, 30.0, Level.INFO)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "outcome"), [(149.9, PASSED), (150.0, PASSED), (150.1, FAILED), (-100.0, PASSED)]
+)
+def test_the_volume_obeys_a_threshold_of_ones_own(deviation: float, outcome: Outcome) -> None:
+    policy = Policy(volume_deviation_percent=150.0)
+
+    assert judge("volume", policy, volume_deviation_percent=deviation).outcome is outcome
+
+
+def test_the_volume_is_unknown_while_the_history_is_too_short() -> None:
+    verdict = judge("volume", expected_events=None, volume_deviation_percent=None)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "HISTORY_TOO_SHORT", None)
+
+
+def test_the_volume_is_unknown_where_no_event_was_expected() -> None:
+    verdict = judge("volume", expected_events=0.0, volume_deviation_percent=None)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NOTHING_EXPECTED", None)
+    assert "1,000 events" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("passed", "size", "outcome", "reason_code"),
+    [
+        (100, 100, PASSED, "SAMPLE_OK"),
+        (99, 100, PASSED, "SAMPLE_OK"),
+        (98, 100, FAILED, "SAMPLE_FAILED"),
+        (989, 1000, FAILED, "SAMPLE_FAILED"),
+        (990, 1000, PASSED, "SAMPLE_OK"),
+        (991, 1000, PASSED, "SAMPLE_OK"),
+        (9, 10, FAILED, "SAMPLE_FAILED"),
+        (0, 1, FAILED, "SAMPLE_FAILED"),
+    ],
+)
+def test_the_sample_fails_strictly_below_ninety_nine_percent(
+    passed: int, size: int, outcome: Outcome, reason_code: str
+) -> None:
+    rate = 100 * passed / size
+    verdict = judge("sample", sample_size=size, sample_passed=passed, sampling_success_rate_percent=rate)
+
+    assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
+    assert (verdict.value, verdict.threshold, verdict.level) == (rate, 99.0, Level.WARNING)
+
+
+@pytest.mark.parametrize(("passed", "outcome"), [(79, FAILED), (80, PASSED), (81, PASSED)])
+def test_the_sample_obeys_a_threshold_of_ones_own(passed: int, outcome: Outcome) -> None:
+    policy = Policy(sample_success_percent=80.0)
+
+    verdict = judge("sample", policy, sample_passed=passed, sampling_success_rate_percent=float(passed))
+
+    assert verdict.outcome is outcome
+
+
+def test_the_sample_is_unknown_where_no_event_could_be_drawn() -> None:
+    verdict = judge("sample", sample_size=0, sample_passed=0, sampling_success_rate_percent=None)
+
+    assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NO_EVENTS", None)
+
+
+def test_a_clean_sample_says_how_many_bad_events_it_still_permits() -> None:
+    assert judge("sample").sentence == (
+        "100 of 100 sampled events pass (100.0 %; 95 % interval for the whole day 96.4 to 100.0 %), at least 99 %."
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "outcome", "reason_code"),
+    [(0, FAILED, "ZERO_ACTIVITY"), (1, PASSED, "ACTIVE"), (2, PASSED, "ACTIVE")],
+)
+def test_a_single_event_is_activity_and_none_is_not(total: int, outcome: Outcome, reason_code: str) -> None:
+    verdict = judge("activity", total_events=total)
+
+    assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
+    assert (verdict.value, verdict.threshold, verdict.level) == (total, 0, Level.CRITICAL)
+
+
+def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_else_is_made_up() -> None:
+    figures = make_figures(
+        total_events=0,
+        error_rate_percent=None,
+        missing_version_percent=None,
+        sample_size=0,
+        sample_passed=0,
+        sampling_success_rate_percent=None,
+        volume_deviation_percent=-100.0,
+    )
+
+    assert {verdict.guardrail: verdict.reason_code for verdict in judge_day(figures, Policy())} == {
+        "activity": "ZERO_ACTIVITY",
+        "error_rate": "NO_EVENTS",
+        "missing_version": "NO_EVENTS",
+        "volume": "VOLUME_LOW",
+        "sample": "NO_EVENTS",
+    }
+
+
+@pytest.mark.parametrize("remembered", [{}, {"total_events": 0}, {"total_events": 1000, "error_rate_percent": 50.0}])
+def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(remembered: dict[str, Any]) -> None:
+    figures = DayFigures(
+        **remembered,
+        expected_events=1000.0,
+        unreadable_reason_code="FILE_CORRUPT",
+        unreadable_reason="part-0.parquet is not a Parquet file.",
+    )
+
+    verdicts = judge_day(figures, Policy())
+
+    assert [verdict.guardrail for verdict in verdicts] == [rule.name for rule in GUARDRAILS]
+    for verdict in verdicts:
+        assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, "DAY_UNREADABLE")
+        assert (verdict.value, verdict.threshold) == (None, None)
+        assert verdict.sentence == ("The day could not be read (FILE_CORRUPT): part-0.parquet is not a Parquet file.")
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "figures", "number", "threshold"),
+    [
+        ("error_rate", {"error_rate_percent": 7.25, "error_events": 72}, "7.25 %", "5 %"),
+        ("error_rate", {"error_rate_percent": 1.25}, "1.25 %", "5 %"),
+        ("missing_version", {"missing_version_percent": 2.5, "missing_version_events": 25}, "2.50 %", "1 %"),
+        ("missing_version", {"missing_version_percent": 0.5}, "0.50 %", "1 %"),
+        ("volume", {"total_events": 1400, "volume_deviation_percent": 40.0}, "40.0 % above", "30 %"),
+        ("volume", {"total_events": 600, "volume_deviation_percent": -40.0}, "40.0 % below", "30 %"),
+        ("volume", {"total_events": 1100, "volume_deviation_percent": 10.0}, "10.0 % above", "30 %"),
+        ("sample", {"sample_passed": 90, "sampling_success_rate_percent": 90.0}, "90 of 100", "99 %"),
+        ("sample", {}, "100 of 100", "99 %"),
+    ],
+)
+def test_a_verdict_names_the_number_and_the_threshold(
+    guardrail: str, figures: dict[str, Any], number: str, threshold: str
+) -> None:
+    verdict = judge(guardrail, **figures)
+
+    assert number in verdict.sentence
+    assert threshold in verdict.sentence.removeprefix(number)
+
+
+def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
+    assert judge("error_rate", total_events=12_000, error_events=840, error_rate_percent=7.0).sentence == (
+        "7.00 % of 12,000 events are errors (840), more than the 5 % allowed."
+    )
+    assert judge(
+        "missing_version", total_events=12_000, missing_version_events=240, missing_version_percent=2.0
+    ).sentence == ("2.00 % of 12,000 events carry no version (240), more than the 1 % allowed.")
+    assert judge("volume", total_events=600, volume_deviation_percent=-40.0).sentence == (
+        "600 events are 40.0 % below the 1,000 expected, farther than the 30 % allowed."
+    )
+    assert judge("sample", sample_passed=90, sampling_success_rate_percent=90.0).sentence == (
+        "90 of 100 sampled events pass (90.0 %; 95 % interval for the whole day 82.4 to 95.1 %), "
+        "fewer than the 99 % required."
+    )
+    assert judge("activity", total_events=0).sentence == "Not a single event was seen."
+    assert judge("activity", total_events=12_000).sentence == "12,000 events were seen."

@@ -1,0 +1,156 @@
+"""The sampling verifier: what is wrong with an event, and what a sample proves of its day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from telemetry_quality.core.events import SampledEvent
+from telemetry_quality.core.sampling import (
+    LEARNING_DAYS,
+    SampleVerdict,
+    clopper_pearson_percent,
+    signals_seen_before,
+    verify_sample,
+)
+from telemetry_quality_tests.builders import DAY, SCHEMA
+
+names = st.sampled_from("abcdef")
+
+HEALTHY = SampledEvent("e1", "page.view", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("event", "reason_codes"),
+    [
+        (HEALTHY, ()),
+        (SampledEvent(None, "page.view", "1.0"), ("MISSING_EVENT_ID",)),
+        (SampledEvent("e1", None, "1.0"), ("MISSING_EVENT_NAME",)),
+        (SampledEvent("e1", "", "1.0"), ("MISSING_EVENT_NAME",)),
+        (SampledEvent("e1", "  ", "1.0"), ("MISSING_EVENT_NAME",)),
+        (SampledEvent("e1", "page.veiw", "1.0"), ("UNKNOWN_SIGNAL",)),
+        (SampledEvent("e1", "Page.View", "1.0"), ("UNKNOWN_SIGNAL",)),
+        (SampledEvent("e1", "page.view", None), ("MISSING_VERSION",)),
+        (SampledEvent("e1", "page.view", "unknown_service:java"), ("MISSING_VERSION",)),
+        (SampledEvent("e1", "page.view", "1.0", ("user_id",)), ("MISSING_CRITICAL_FIELD:user_id",)),
+        (
+            SampledEvent(None, "page.veiw", "", ("user_id", "amount")),
+            (
+                "MISSING_EVENT_ID",
+                "UNKNOWN_SIGNAL",
+                "MISSING_VERSION",
+                "MISSING_CRITICAL_FIELD:user_id",
+                "MISSING_CRITICAL_FIELD:amount",
+            ),
+        ),
+    ],
+)
+def test_every_mistake_of_an_event_has_a_reason_code(event: SampledEvent, reason_codes: tuple[str, ...]) -> None:
+    (verdict,) = verify_sample([event], SCHEMA, {"page.view"})
+
+    assert verdict == SampleVerdict(event.event_id, reason_codes)
+    assert verdict.passed is (not reason_codes)
+
+
+def test_no_name_is_unknown_while_the_catalogue_is_being_learnt() -> None:
+    (verdict,) = verify_sample([SampledEvent("e1", "never.seen", "1.0")], SCHEMA, None)
+
+    assert verdict.passed
+
+
+def test_every_name_is_unknown_to_an_empty_catalogue() -> None:
+    (verdict,) = verify_sample([HEALTHY], SCHEMA, frozenset())
+
+    assert verdict.reason_codes == ("UNKNOWN_SIGNAL",)
+
+
+def test_an_event_without_a_name_fails_even_while_the_catalogue_is_being_learnt() -> None:
+    (verdict,) = verify_sample([SampledEvent("e1", None, "1.0")], SCHEMA, None)
+
+    assert verdict.reason_codes == ("MISSING_EVENT_NAME",)
+
+
+def test_each_sampled_event_has_its_own_verdict_in_order() -> None:
+    verdicts = verify_sample([SampledEvent("b", "page.view", None), HEALTHY], SCHEMA, None)
+
+    assert [(verdict.event_id, verdict.passed) for verdict in verdicts] == [("b", False), ("e1", True)]
+    assert verify_sample([], SCHEMA, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("days_since_the_first", "known"),
+    [
+        (LEARNING_DAYS - 1, None),
+        (LEARNING_DAYS, frozenset({"page.view"})),
+        (LEARNING_DAYS + 1, frozenset({"page.view"})),
+    ],
+)
+def test_names_are_only_learnt_until_the_learning_days_are_over(
+    days_since_the_first: int, known: frozenset[str] | None
+) -> None:
+    assert signals_seen_before(DAY, {"page.view": DAY - timedelta(days=days_since_the_first)}) == known
+
+
+def test_learning_takes_a_week() -> None:
+    assert LEARNING_DAYS == 7
+
+
+def test_nothing_is_known_before_the_first_day() -> None:
+    assert signals_seen_before(DAY, {}) is None
+
+
+def test_names_first_seen_on_the_day_itself_or_later_are_not_known_yet() -> None:
+    first_seen = {
+        "old": DAY - timedelta(days=30),
+        "yesterday": DAY - timedelta(days=1),
+        "today": DAY,
+        "tomorrow": DAY + timedelta(days=1),
+    }
+
+    assert signals_seen_before(DAY, first_seen) == frozenset({"old", "yesterday"})
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(names, st.dates(date(2026, 1, 1), date(2026, 3, 9)), max_size=5),
+    st.dictionaries(names, st.dates(date(2026, 3, 10), date(2026, 12, 31)), max_size=5),
+)
+def test_what_is_known_of_a_day_never_depends_on_that_day_or_later_ones(
+    earlier: dict[str, date], later: dict[str, date]
+) -> None:
+    assert signals_seen_before(DAY, {**later, **earlier}) == signals_seen_before(DAY, earlier)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_interval_is_the_exact_one_of_clopper_and_pearson(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 2000), label="size")
+    passed = data.draw(st.one_of(st.integers(0, size), st.sampled_from([0, size])), label="passed")
+    confidence = data.draw(st.sampled_from([0.8, 0.95, 0.99]), label="confidence")
+    expected = binomtest(passed, size).proportion_ci(confidence_level=confidence, method="exact")
+
+    lower, upper = clopper_pearson_percent(passed, size, confidence)
+
+    assert lower == pytest.approx(100 * expected.low, abs=1e-6)
+    assert upper == pytest.approx(100 * expected.high, abs=1e-6)
+    assert 0 <= lower <= 100 * passed / size <= upper <= 100
+
+
+@pytest.mark.parametrize(
+    ("passed", "size", "lower", "upper"),
+    [(100, 100, 96.38, 100.0), (99, 100, 94.55, 99.97), (0, 100, 0.0, 3.62), (1, 1, 2.5, 100.0)],
+)
+def test_the_interval_has_its_published_values_at_95_percent(
+    passed: int, size: int, lower: float, upper: float
+) -> None:
+    assert clopper_pearson_percent(passed, size) == pytest.approx((lower, upper), abs=0.005)
+
+
+@pytest.mark.parametrize(("passed", "size"), [(0, 0), (-1, 10), (11, 10), (1, 0)])
+def test_an_impossible_sample_has_no_interval(passed: int, size: int) -> None:
+    with pytest.raises(ValueError, match=f"not {passed} of {size}"):
+        clopper_pearson_percent(passed, size)

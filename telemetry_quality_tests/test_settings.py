@@ -1,0 +1,669 @@
+"""telemetry.toml and the environment become one frozen value, or one sentence that says what to mend."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.errors import SettingsError
+from telemetry_quality.settings import DEFAULT_FILE, PRESETS, Settings, load_settings
+
+ROLES: dict[str, Any] = {
+    "event_id": "id",
+    "occurred_at": "at",
+    "event_name": "name",
+    "service_version": "version",
+    "is_error": "failed",
+}
+SECRET = "hunter2"
+SECRET_URL = f"postgresql://quality:{SECRET}@db.example/telemetry"
+DATABASE: dict[str, Any] = {"connector": "database", "url": SECRET_URL, "table": "events", "path": None}
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def toml_table(name: str, values: dict[str, Any]) -> str:
+    lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def write_settings(
+    folder: Path,
+    *,
+    top: str = "",
+    name: str = "web",
+    roles: dict[str, Any] | None = None,
+    guardrails: dict[str, Any] | None = None,
+    signals: dict[str, Any] | None = None,
+    **source: Any,
+) -> Path:
+    """A settings file of one Parquet source; what is None is left out."""
+    values = {"connector": "parquet", "path": "events", "first_day": date(2026, 1, 1)} | source
+    parts = [top, toml_table(f"sources.{name}", values)]
+    parts.append(toml_table(f"sources.{name}.roles", ROLES if roles is None else roles))
+    if guardrails is not None:
+        parts.append(toml_table(f"sources.{name}.guardrails", guardrails))
+    if signals is not None:
+        parts.append(toml_table(f"sources.{name}.signals", signals))
+    return write_text(folder, "\n".join(parts))
+
+
+def write_text(folder: Path, text: str) -> Path:
+    file = folder / DEFAULT_FILE
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaint(file: Path) -> str:
+    """The one sentence that loading ``file`` fails with."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert sentence.endswith((".", "?"))
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+    return sentence
+
+
+# What a file means
+
+
+def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> None:
+    settings = load_settings(write_settings(tmp_path))
+    source = settings.sources["web"]
+
+    assert source.calendar() == Calendar(ZoneInfo("UTC"), date(2026, 1, 1))
+    assert source.policy() == Policy()
+    assert source.event_schema() == EventSchema(**ROLES)
+    assert settings.store == f"sqlite:///{tmp_path / 'telemetry_quality.db'}"
+    assert (source.allowed_lateness_minutes, source.late_days, source.time_limit_seconds) == (60, 7, 300.0)
+    assert (source.signals, source.owners) == (None, ())
+
+
+def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+    roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
+    guardrails = {
+        "error_rate_percent": 2.5,
+        "missing_version_percent": 3,
+        "volume_deviation_percent": 150.0,
+        "sample_success_percent": 90.0,
+        "sample_size": 500,
+        "baseline": "trailing_mean",
+        "holidays": "US-NY",
+    }
+    file = write_settings(
+        tmp_path,
+        roles=roles,
+        guardrails=guardrails,
+        time_zone="America/New_York",
+        last_day=date(2026, 12, 31),
+        missing_versions=["dev-*"],
+        time_unit="ms",
+        allowed_lateness_minutes=90,
+        owners=["team:web", "ada@example.org"],
+    )
+
+    source = load_settings(file).sources["web"]
+
+    assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
+    assert source.policy() == Policy(
+        error_rate_percent=2.5,
+        missing_version_percent=3.0,
+        volume_deviation_percent=150.0,
+        sample_success_percent=90.0,
+        sample_size=500,
+        baseline="trailing_mean",
+        holidays="US-NY",
+    )
+    assert source.event_schema() == EventSchema(
+        **ROLES,
+        observed_at="seen",
+        critical_fields=("user_id", "amount"),
+        dimensions=("country",),
+        missing_versions=("dev-*",),
+        time_unit="ms",
+        allowed_lateness_minutes=90,
+    )
+    assert source.owners == ("team:web", "ada@example.org")
+
+
+def test_several_sources_stand_in_one_file(tmp_path: Path) -> None:
+    web = write_settings(tmp_path).read_text(encoding="utf-8")
+    app = write_settings(tmp_path, name="app", path="app").read_text(encoding="utf-8")
+    settings = load_settings(write_text(tmp_path, web + app))
+
+    assert list(settings.sources) == ["web", "app"]
+    assert settings.source("app") == ("app", settings.sources["app"])
+    with pytest.raises(SettingsError, match=r"one of web, app, but no --source was given"):
+        settings.source(None)
+    with pytest.raises(SettingsError, match=r"one of web, app, but --source ios was given"):
+        settings.source("ios")
+
+
+def test_the_only_source_need_not_be_named(tmp_path: Path) -> None:
+    settings = load_settings(write_settings(tmp_path))
+
+    assert settings.source(None) == ("web", settings.sources["web"])
+    assert settings.source("web") == ("web", settings.sources["web"])
+    with pytest.raises(SettingsError, match="one of web"):
+        settings.source("app")
+
+
+def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+    settings = load_settings(write_settings(tmp_path))
+
+    for part, name in (
+        (settings, "store"),
+        (settings.sources["web"], "time_zone"),
+        (settings.sources["web"].guardrails, "sample_size"),
+        (settings.sources["web"].roles, "event_id"),
+    ):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(part, name, "x")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("error_rate_percent", 0),
+        ("error_rate_percent", 100),
+        ("missing_version_percent", 0),
+        ("missing_version_percent", 100),
+        ("sample_success_percent", 0),
+        ("sample_success_percent", 100),
+        ("volume_deviation_percent", 0),
+        ("volume_deviation_percent", 1000),
+        ("sample_size", 1),
+        ("sample_size", 100_000),
+        ("baseline", "weekday"),
+        ("holidays", "DE-BY"),
+    ],
+)
+def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, value: Any) -> None:
+    settings = load_settings(write_settings(tmp_path, guardrails={setting: value}))
+
+    assert getattr(settings.sources["web"].policy(), setting) == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("allowed_lateness_minutes", 0),
+        ("allowed_lateness_minutes", 1440),
+        ("late_days", 1),
+        ("late_days", 60),
+        ("time_limit_seconds", 0.1),
+        ("last_day", date(2026, 1, 1)),
+        *(("time_unit", unit) for unit in ("s", "ms", "us", "ns")),
+    ],
+)
+def test_a_source_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, value: Any) -> None:
+    assert getattr(load_settings(write_settings(tmp_path, **{setting: value})).sources["web"], setting) == value
+
+
+# Presets
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_fills_every_role_an_event_needs(tmp_path: Path, preset: str) -> None:
+    roles = load_settings(write_settings(tmp_path, preset=preset, roles={})).sources["web"].roles
+
+    assert roles.model_dump(exclude_defaults=True) == PRESETS[preset]
+    assert set(ROLES) <= PRESETS[preset].keys()
+
+
+def test_a_preset_needs_no_table_of_roles(tmp_path: Path) -> None:
+    file = write_text(
+        tmp_path,
+        toml_table(
+            "sources.web",
+            {"connector": "parquet", "path": "events", "first_day": date(2026, 1, 1), "preset": "snowplow"},
+        ),
+    )
+
+    assert load_settings(file).sources["web"].roles.occurred_at == "derived_tstamp"
+
+
+def test_a_role_that_is_given_wins_over_its_preset(tmp_path: Path) -> None:
+    roles = {"event_name": "my_name", "critical_fields": ["user_id"]}
+    filled = load_settings(write_settings(tmp_path, preset="opentelemetry", roles=roles)).sources["web"].roles
+
+    assert (filled.event_name, filled.critical_fields) == ("my_name", ("user_id",))
+    assert (filled.service_version, filled.is_error) == ("service.version", '"SeverityNumber" >= 17')
+
+
+# Relative paths
+
+
+def test_relative_paths_start_at_the_files_folder_wherever_the_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    file = write_settings(tmp_path, top="store = 'sqlite:///store/quality.db'", signals={"table": "signals.parquet"})
+
+    settings = load_settings(Path("..") / file.name)
+    source = settings.sources["web"]
+
+    assert source.path is not None
+    assert source.signals is not None
+    assert source.signals.table is not None
+    assert Path(source.path).resolve() == tmp_path / "events"
+    assert Path(source.signals.table).resolve() == tmp_path / "signals.parquet"
+    assert Path(settings.store.removeprefix("sqlite:///")).resolve() == tmp_path / "store" / "quality.db"
+    assert all(Path(path).is_absolute() for path in (source.path, source.signals.table))
+
+
+def test_absolute_paths_stay_as_they_are(tmp_path: Path) -> None:
+    file = write_settings(
+        tmp_path, top="store = 'sqlite:////srv/quality.db'", path="/srv/events", signals={"table": "/srv/signals"}
+    )
+    settings = load_settings(file)
+    source = settings.sources["web"]
+
+    assert settings.store == "sqlite:////srv/quality.db"
+    assert source.path == "/srv/events"
+    assert source.signals is not None
+    assert source.signals.table == "/srv/signals"
+
+
+def test_a_database_source_anchors_a_sqlite_file_but_no_server_and_no_table(tmp_path: Path) -> None:
+    signals = {"table": "known_signals"}
+    on_disk = load_settings(write_settings(tmp_path, **DATABASE | {"url": "sqlite:///events.db"}, signals=signals))
+    remote = load_settings(write_settings(tmp_path, **DATABASE))
+
+    assert on_disk.sources["web"].url == f"sqlite:///{tmp_path / 'events.db'}"
+    assert on_disk.sources["web"].signals is not None
+    assert on_disk.sources["web"].signals.table == "known_signals"
+    assert remote.sources["web"].url == SECRET_URL
+
+
+# Which file
+
+
+def test_the_file_named_by_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_CONFIG", str(write_settings(tmp_path, late_days=3)))
+
+    assert load_settings().sources["web"].late_days == 3
+
+
+def test_the_file_of_this_folder_is_used_when_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_settings(tmp_path, late_days=4)
+    monkeypatch.chdir(tmp_path)
+
+    assert load_settings().sources["web"].late_days == 4
+
+
+def test_a_file_that_is_passed_wins_over_the_one_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_CONFIG", str(tmp_path / "absent.toml"))
+
+    assert load_settings(str(write_settings(tmp_path))).sources
+
+
+# The environment
+
+
+def test_the_environment_wins_over_the_file_at_every_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_settings(
+        tmp_path, top="store = 'sqlite:///file.db'", guardrails={"error_rate_percent": 1, "sample_size": 9}
+    )
+    monkeypatch.setenv("TELEMETRY_QUALITY_STORE", "sqlite:////srv/environment.db")
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__TIME_ZONE", "Europe/Berlin")
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__LAST_DAY", "2026-02-03")
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT", "7.5")
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__ROLES__EVENT_NAME", "kind")
+
+    settings = load_settings(file)
+    source = settings.sources["web"]
+
+    assert settings.store == "sqlite:////srv/environment.db"
+    assert (source.time_zone, source.last_day) == ("Europe/Berlin", date(2026, 2, 3))
+    assert (source.policy().error_rate_percent, source.policy().sample_size) == (7.5, 9)
+    assert (source.roles.event_name, source.roles.event_id) == ("kind", "id")
+
+
+@pytest.mark.parametrize(("text", "names"), [("a, b", ("a", "b")), ("a,b , c", ("a", "b", "c")), ("a", ("a",))])
+def test_lists_in_the_environment_are_separated_by_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__OWNERS", text)
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__ROLES__CRITICAL_FIELDS", text)
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__SIGNALS__NAMES", text)
+
+    source = load_settings(write_settings(tmp_path)).sources["web"]
+
+    assert source.owners == names
+    assert source.roles.critical_fields == names
+    assert source.signals is not None
+    assert source.signals.names == names
+
+
+@pytest.mark.parametrize(
+    "name", ["TELEMETRY_QUALITY_STOR", "TELEMETRY_QUALITY_SOURCE__WEB__PATH", "TELEMETRY_QUALITY_"]
+)
+def test_a_misspelt_variable_is_refused_rather_than_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+
+    assert complaint(write_settings(tmp_path)) == (
+        f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_SOURCES "
+        "and TELEMETRY_QUALITY_CONFIG are known."
+    )
+
+
+def test_a_misspelt_deeper_variable_is_refused_like_a_misspelt_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE", "5")
+
+    assert "sources.web.guardrails.error_rate is not a setting" in complaint(write_settings(tmp_path))
+
+
+def test_a_wrong_value_in_the_environment_is_refused_like_one_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__SAMPLE_SIZE", "many")
+
+    sentence = complaint(write_settings(tmp_path))
+
+    assert "sources.web.guardrails.sample_size" in sentence
+    assert "'many' was found" in sentence
+
+
+def test_other_programs_variables_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMETRY_STORE", "x")
+    monkeypatch.setenv("STORE", "x")
+
+    assert load_settings(write_settings(tmp_path)).store.endswith("telemetry_quality.db")
+
+
+def test_nothing_but_the_file_and_the_environment_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("TELEMETRY_QUALITY_STORE=sqlite:////srv/dotenv.db\n", encoding="utf-8")
+    before = dict(os.environ)
+
+    assert load_settings(write_settings(tmp_path)).store == f"sqlite:///{tmp_path / 'telemetry_quality.db'}"
+    assert dict(os.environ) == before
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "suggestion"),
+    [
+        ({"top": "stores = 'x'"}, "stores", "did you mean store?"),
+        ({"top": "colour = 'x'"}, "colour", "remove it."),
+        ({"time_zon": "UTC"}, "sources.web.time_zon", "did you mean time_zone?"),
+        ({"roles": ROLES | {"observed": "x"}}, "sources.web.roles.observed", "did you mean observed_at?"),
+        ({"guardrails": {"error_rate": 5}}, "sources.web.guardrails.error_rate", "did you mean error_rate_percent?"),
+        ({"guardrails": {"colour": 5}}, "sources.web.guardrails.colour", "remove it."),
+        ({"signals": {"name": ["a"]}}, "sources.web.signals.name", "did you mean names?"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_what_is_allowed_and_a_suggestion(
+    tmp_path: Path, changes: dict[str, Any], key: str, suggestion: str
+) -> None:
+    sentence = complaint(write_settings(tmp_path, **changes))
+
+    assert sentence.startswith(f"telemetry.toml: {key} is not a setting; allowed here are ")
+    assert sentence.endswith(suggestion)
+
+
+def test_an_unknown_key_is_told_every_key_of_its_own_table(tmp_path: Path) -> None:
+    sentence = complaint(write_settings(tmp_path, signals={"colour": "x"}))
+
+    assert "allowed here are names, table, column;" in sentence
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_without_a_column_is_required_by_name(tmp_path: Path, role: str) -> None:
+    roles = {name: column for name, column in ROLES.items() if name != role}
+
+    assert complaint(write_settings(tmp_path, roles=roles)) == (
+        f"telemetry.toml: sources.web.roles.{role} is required, but no column was named for this role; "
+        "name one or choose a preset."
+    )
+
+
+@pytest.mark.parametrize("key", ["connector", "first_day"])
+def test_a_missing_key_is_required_by_name(tmp_path: Path, key: str) -> None:
+    left_out: dict[str, Any] = {key: None}
+
+    assert complaint(write_settings(tmp_path, **left_out)) == (
+        f"telemetry.toml: sources.web.{key} is required, but was not found."
+    )
+
+
+@pytest.mark.parametrize("text", ["", "store = 'sqlite:///quality.db'"])
+def test_a_file_without_sources_is_refused(tmp_path: Path, text: str) -> None:
+    assert complaint(write_text(tmp_path, text)) == "telemetry.toml: sources is required, but was not found."
+
+
+def test_a_file_needs_at_least_one_source(tmp_path: Path) -> None:
+    assert "at least 1" in complaint(write_text(tmp_path, "[sources]"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("error_rate_percent", -0.1, "greater than or equal to 0"),
+        ("error_rate_percent", 100.1, "less than or equal to 100"),
+        ("error_rate_percent", "many", "valid number"),
+        ("missing_version_percent", -0.1, "greater than or equal to 0"),
+        ("missing_version_percent", 100.1, "less than or equal to 100"),
+        ("sample_success_percent", -0.1, "greater than or equal to 0"),
+        ("sample_success_percent", 100.1, "less than or equal to 100"),
+        ("volume_deviation_percent", -0.1, "greater than or equal to 0"),
+        ("volume_deviation_percent", "nan", "greater than or equal to 0"),
+        ("sample_size", 0, "greater than or equal to 1"),
+        ("sample_size", 100_001, "less than or equal to 100000"),
+        ("sample_size", 1.5, "valid integer"),
+        ("baseline", "holt_winters", "one of weekday, trailing_mean"),
+        ("holidays", "Atlantis", "such as US or US-NY"),
+        ("holidays", "XX-NY", "such as US or US-NY"),
+        ("holidays", "us", "such as US or US-NY"),
+        ("holidays", "", "such as US or US-NY"),
+    ],
+)
+def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
+    tmp_path: Path, setting: str, value: Any, allowed: str
+) -> None:
+    sentence = complaint(write_settings(tmp_path, guardrails={setting: value}))
+
+    assert sentence.startswith(f"telemetry.toml: sources.web.guardrails.{setting}: ")
+    assert allowed in sentence
+    assert sentence.endswith(f", but {value!r} was found.")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("connector", "csv", "'parquet', 'duckdb' or 'database'"),
+        ("time_zone", "Mars/Olympus", "an IANA time zone such as UTC or Europe/Berlin"),
+        ("time_zone", "America", "an IANA time zone"),
+        ("time_zone", "", "an IANA time zone"),
+        ("time_zone", "../../etc/passwd", "an IANA time zone"),
+        ("time_unit", "h", "'s', 'ms', 'us' or 'ns'"),
+        ("first_day", "soon", "valid date"),
+        ("last_day", "late", "valid date"),
+        ("late_days", 0, "greater than or equal to 1"),
+        ("late_days", 61, "less than or equal to 60"),
+        ("allowed_lateness_minutes", -1, "greater than or equal to 0"),
+        ("allowed_lateness_minutes", 1441, "less than or equal to 1440"),
+        ("time_limit_seconds", 0, "greater than 0"),
+        ("time_limit_seconds", "long", "valid number"),
+    ],
+)
+def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_allowed(
+    tmp_path: Path, setting: str, value: Any, allowed: str
+) -> None:
+    sentence = complaint(write_settings(tmp_path, **{setting: value}))
+
+    assert sentence.startswith(f"telemetry.toml: sources.web.{setting}: ")
+    assert allowed in sentence
+    assert sentence.endswith(f", but {value!r} was found.")
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    assert complaint(write_settings(tmp_path, preset="otel")) == (
+        "telemetry.toml: sources.web: preset must be one of opentelemetry, segment, snowplow, cloudevents, "
+        "but 'otel' was found."
+    )
+
+
+def test_a_last_day_before_the_first_one_is_refused(tmp_path: Path) -> None:
+    assert complaint(write_settings(tmp_path, last_day=date(2025, 12, 31))) == (
+        "telemetry.toml: sources.web: last_day must not be before first_day (2026-01-01), but 2025-12-31 was found."
+    )
+
+
+@pytest.mark.parametrize("name", ["Web", "web-events", "'web events'", "9web", "'web.events'", "_web"])
+def test_a_source_must_have_a_lower_case_name(tmp_path: Path, name: str) -> None:
+    assert "lower-case words such as web_events" in complaint(write_settings(tmp_path, name=name))
+
+
+def test_a_source_may_be_called_by_words_and_numbers(tmp_path: Path) -> None:
+    assert list(load_settings(write_settings(tmp_path, name="web_events2")).sources) == ["web_events2"]
+
+
+CONNECTORS: dict[str, dict[str, Any]] = {
+    "parquet": {"path": "events"},
+    "duckdb": {"path": "events.duckdb", "table": "events"},
+    "database": {"url": SECRET_URL, "table": "events"},
+}
+PLACES: dict[str, Any] = {"path": "events", "url": SECRET_URL, "table": "events"}
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_a_connector_takes_the_places_it_reads_from(tmp_path: Path, connector: str) -> None:
+    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
+
+    assert load_settings(write_settings(tmp_path, connector=connector, **places)).sources["web"].connector == connector
+
+
+@pytest.mark.parametrize(
+    ("connector", "place"), [(connector, place) for connector, needed in CONNECTORS.items() for place in needed]
+)
+def test_a_connector_without_a_place_it_reads_from_is_refused(tmp_path: Path, connector: str, place: str) -> None:
+    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {place: None}
+
+    assert complaint(write_settings(tmp_path, connector=connector, **places)) == (
+        f"telemetry.toml: sources.web: connector '{connector}' requires {place}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("connector", "place"),
+    [(connector, place) for connector, needed in CONNECTORS.items() for place in PLACES if place not in needed],
+)
+def test_a_connector_with_a_place_that_does_not_belong_is_refused(tmp_path: Path, connector: str, place: str) -> None:
+    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {place: PLACES[place]}
+
+    assert complaint(write_settings(tmp_path, connector=connector, **places)) == (
+        f"telemetry.toml: sources.web: connector '{connector}' does not take {place}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("sources = 'web'", "sources"),
+        ("[sources]\nweb = 'events'", "sources.web"),
+        (
+            "[sources.web]\nconnector = 'parquet'\npath = 'events'\nfirst_day = 2026-01-01\nroles = 'x'",
+            "sources.web.roles",
+        ),
+    ],
+)
+def test_a_value_where_a_table_belongs_is_refused(tmp_path: Path, text: str, key: str) -> None:
+    assert complaint(write_text(tmp_path, text)).startswith(f"telemetry.toml: {key}: ")
+
+
+def test_a_file_that_is_not_toml_is_refused_with_the_place(tmp_path: Path) -> None:
+    file = write_text(tmp_path, "store = 'x'\n[sources\n")
+
+    sentence = complaint(file)
+
+    assert sentence.startswith(f"{file} must be valid TOML, but it is not: ")
+    assert "line 2" in sentence
+
+
+def test_a_missing_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "absent.toml"
+
+    assert complaint(file) == (
+        f"A settings file is required, but {file} does not exist; run telemetry-quality init or pass --config."
+    )
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / DEFAULT_FILE
+    file.write_bytes(b"\xff\xfe\x00store")
+
+    assert complaint(file).startswith(f"{file} must be readable text, but reading it says: ")
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    assert complaint(tmp_path).startswith(f"{tmp_path} must be readable text, but reading it says: ")
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        DATABASE | {"path": "events"},
+        DATABASE | {"table": None},
+        DATABASE | {"connector": "parquet"},
+        DATABASE | {"late_days": 0},
+        DATABASE | {"time_zone": "Mars/Olympus"},
+        DATABASE | {"last_day": date(2025, 1, 1)},
+        DATABASE | {"roles": {}},
+        DATABASE | {"url": [SECRET_URL]},
+        DATABASE | {"url": None, "ur": SECRET_URL},
+        DATABASE | {"name": "Web"},
+        {"top": f"store = ['{SECRET_URL}']"},
+        {"top": f"stor = '{SECRET_URL}'"},
+        {"top": f"store = '{SECRET_URL}", "name": "web"},
+    ],
+)
+def test_no_complaint_repeats_a_url_because_it_may_hold_a_password(tmp_path: Path, changes: dict[str, Any]) -> None:
+    assert SECRET not in complaint(write_settings(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("name", ["SOURCES__WEB__URL", "SOURCES__WEB__URL__X", "STOR", "SOURCES__WEB__UR"])
+def test_no_complaint_repeats_a_url_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"TELEMETRY_QUALITY_{name}", SECRET_URL)
+
+    assert SECRET not in complaint(write_settings(tmp_path))
+
+
+def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
+    settings = Settings(
+        sources={"web": {"connector": "parquet", "path": "events", "first_day": "2026-01-01", "roles": ROLES}}
+    )
+
+    assert settings.sources["web"].policy() == Policy()
