@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import date  # noqa: TC003 - pydantic resolves it
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -26,7 +26,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as PydanticSettingsError
 
 from telemetry_quality.core.baselines import is_holiday_country
 from telemetry_quality.core.days import Calendar
@@ -84,27 +83,37 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def _split(value: Any) -> Any:
     """A list from the environment: ``a, b``."""
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_switches(cls, values: Any) -> Any:
+        """No setting is a boolean, but ``true`` would pass for the number 1."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, bool):
+                raise ValueError(f"{name} must not be {str(value).lower()}")  # noqa: TRY004 - what pydantic collects
+        return values
 
 
 class RoleSettings(_Part):
     """Which column plays which role; see EventSchema."""
 
-    event_id: str
-    occurred_at: str
-    event_name: str
-    service_version: str
-    is_error: str
+    event_id: Name
+    occurred_at: Name
+    event_name: Name
+    service_version: Name
+    is_error: Name
     critical_fields: Names = ()
-    observed_at: str | None = None
+    observed_at: Name | None = None
     dimensions: Names = ()
 
 
@@ -131,7 +140,7 @@ class GuardrailSettings(_Part):
     def _has_a_calendar(cls, value: str | None) -> str | None:
         # Only the country: the library loads every calendar to know subdivisions, and this runs at each import of
         # the code location. ``telemetry-quality check`` and the first use look at the rest.
-        if value is not None and not is_holiday_country(value):
+        if value is not None and not (re.fullmatch(r"[A-Z]+(-\w+)?", value) and is_holiday_country(value)):
             raise ValueError("must be a country or country-subdivision code such as US or US-NY")
         return value
 
@@ -140,17 +149,23 @@ class SignalSettings(_Part):
     """Where the catalogue of known signals stands: a list of names, or a column of a table or Parquet file."""
 
     names: Names | None = None
-    table: str | None = None
-    column: str = "event_name"
+    table: Name | None = None
+    column: Name = "event_name"
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        if (self.names is None) == (self.table is None):
+            raise ValueError("must have either names or table")
+        return self
 
 
 class SourceSettings(_Part):
     """One source of events."""
 
     connector: Literal["parquet", "duckdb", "database"]
-    path: str | None = None
-    url: str | None = None
-    table: str | None = None
+    path: Name | None = None
+    url: Name | None = None
+    table: Name | None = None
     time_zone: str = "UTC"
     first_day: date
     last_day: date | None = None
@@ -171,7 +186,7 @@ class SourceSettings(_Part):
         if not isinstance(values, dict):
             return values
         preset = values.get("preset")
-        if preset is not None and preset not in PRESETS:
+        if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, but {preset!r} was found")
         given = values.get("roles", {})
         return {
@@ -237,7 +252,7 @@ class Settings(BaseSettings):
     def _have_plain_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                raise ValueError("names must be lower-case words such as web_events")
+                raise ValueError(f"names must be lower-case words such as web_events, but {name!r} was found")
         return value
 
     @classmethod
@@ -283,17 +298,12 @@ def load_settings(path: str | Path | None = None) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(f"{file.name}: {_sentence(error)}") from None
-    except PydanticSettingsError:
-        raise SettingsError(
-            f"{ENVIRONMENT_PREFIX}SOURCES requires deeper keys such as "
-            f"{ENVIRONMENT_PREFIX}SOURCES__WEB__PATH, but a value for the whole was found; set single keys."
-        ) from None
     return _anchored(settings, file.parent)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(
             f"A settings file is required, but {file} does not exist; run telemetry-quality init or pass --config."
@@ -302,21 +312,30 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file} must be readable text, but reading it says: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} must be valid TOML, but it is not: {error}.") from None
+    for name in values:
+        if name.startswith("_"):
+            # pydantic-settings would take such a keyword for an order to itself.
+            raise SettingsError(f"{file.name}: {name} is not a setting; remove it.")
+    return values
 
 
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would be ignored in silence otherwise."""
     for name in sorted(os.environ):
-        if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
-            key = name.removeprefix(ENVIRONMENT_PREFIX).partition("__")[0].lower()
-            if key not in Settings.model_fields:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
+            key, deeper, _ = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")
+            if key.lower() not in Settings.model_fields or (deeper and key == "STORE"):
                 allowed = ", ".join(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
                 raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first mistake, in one sentence; values of ``url`` are left out, they may hold a password."""
-    mistake = error.errors(include_url=False)[0]
+    """The most telling mistake, in one sentence; values that may hold a password are left out.
+
+    An unknown key is told first: a required one may only be misspelt.
+    """
+    mistakes = error.errors(include_url=False)
+    mistake = next((one for one in mistakes if one["type"] == "extra_forbidden"), mistakes[0])
     *parents, last = (str(part) for part in mistake["loc"]) if mistake["loc"] else ("",)
     key = ".".join([*parents, last])
     if mistake["type"] == "extra_forbidden":
@@ -330,9 +349,15 @@ def _sentence(error: ValidationError) -> str:
         return f"{key} is required, but was not found."
     reason = mistake["msg"].removeprefix("Value error, ")
     reason = f"{reason[:1].lower()}{reason[1:]}".removeprefix("input ")
+    if mistake["type"] in {"dict_type", "model_type"}:
+        return f"{key}: should be a table of settings, but something else was found."
+    if mistake["type"] == "string_too_short":
+        reason = "should not be empty"
     found = mistake["input"]
-    shown = "" if last in {"url", "store"} or isinstance(found, dict) else f", but {found!r} was found"
-    return f"{key}: {reason}{shown}."
+    is_harmless = (
+        isinstance(found, (int, float, str, date)) and last not in {"url", "store"} and "://" not in str(found)
+    )
+    return f"{key}: {reason}, but {found!r} was found." if is_harmless else f"{key}: {reason}."
 
 
 def _allowed_keys(parents: Sequence[str]) -> list[str]:

@@ -474,7 +474,7 @@ def test_a_file_needs_at_least_one_source(tmp_path: Path) -> None:
         ("sample_success_percent", -0.1, "greater than or equal to 0"),
         ("sample_success_percent", 100.1, "less than or equal to 100"),
         ("volume_deviation_percent", -0.1, "greater than or equal to 0"),
-        ("volume_deviation_percent", "nan", "greater than or equal to 0"),
+        ("volume_deviation_percent", "nan", "finite number"),
         ("sample_size", 0, "greater than or equal to 1"),
         ("sample_size", 100_001, "less than or equal to 100000"),
         ("sample_size", 1.5, "valid integer"),
@@ -667,3 +667,77 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
     )
 
     assert settings.sources["web"].policy() == Policy()
+
+
+MINIMAL = """
+[sources.web]
+connector = "parquet"
+path = "events"
+first_day = 2026-01-01
+
+[sources.web.roles]
+event_id = "id"
+occurred_at = "at"
+event_name = "name"
+service_version = "version"
+is_error = "failed"
+"""
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "words"),
+    [
+        ("[sources.web]", "[[sources.web]]", "should be a table"),
+        ('path = "events"', "preset = ['a']", "preset must be one of"),
+        ('path = "events"', "preset = {a = 1}", "preset must be one of"),
+        ('path = "events"', 'path = ""', "sources.web.path: should not be empty"),
+        ('event_name = "name"', 'event_nam = "name"', "did you mean event_name?"),
+        ('event_name = "name"', 'event_name = ""', "sources.web.roles.event_name: should not be empty"),
+        ("first_day", "time_limit_seconds = inf\nfirst_day", "finite"),
+        ("first_day", "time_limit_seconds = true\nfirst_day", "time_limit_seconds must not be true"),
+        ("first_day", "signals = {}\nfirst_day", "either names or table"),
+        ("first_day", "signals = {names = ['a'], table = 'b'}\nfirst_day", "either names or table"),
+        ("first_day", "guardrails = {sample_size = true}\nfirst_day", "sample_size must not be true"),
+        ("first_day", "guardrails = {holidays = 'US-'}\nfirst_day", "such as US or US-NY"),
+        ("[sources.web]", "_env_file = 'x'\n[sources.web]", "_env_file is not a setting"),
+    ],
+)
+def test_what_pydantic_alone_would_let_pass_or_explain_badly(
+    tmp_path: Path, find: str, replace: str, words: str
+) -> None:
+    file = tmp_path / "telemetry.toml"
+    file.write_text(MINIMAL.replace(find, replace, 1))
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["TELEMETRY_QUALITY_SOURCES", "TELEMETRY_QUALITY_SOURCES__WEB"])
+def test_a_whole_value_in_the_environment_is_refused_without_repeating_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    (tmp_path / "telemetry.toml").write_text(MINIMAL)
+    monkeypatch.setenv(variable, '{"web": {"url": "postgresql://user:SECRET@host/db"}}')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "telemetry.toml")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_list_of_sources_is_refused_without_repeating_its_url(tmp_path: Path) -> None:
+    text = MINIMAL.replace("[sources.web]", "[[sources.web]]").replace(
+        'path = "events"', 'url = "postgresql://u:SECRET@h/d"'
+    )
+    (tmp_path / "telemetry.toml").write_text(text.split("[sources.web.roles]")[0])
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "telemetry.toml")
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["telemetry_quality_stoer", "TELEMETRY_QUALITY_STORE__X"])
+def test_a_misspelt_variable_is_refused_in_any_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    (tmp_path / "telemetry.toml").write_text(MINIMAL)
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(SettingsError, match=variable):
+        load_settings(tmp_path / "telemetry.toml")

@@ -13,7 +13,7 @@ from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.policies import Policy
@@ -59,7 +59,7 @@ def weekday_profile(day: date, history: Mapping[date, int], holidays: Container[
 
     Holidays are left out of the profile. On a holiday the offset is the median effect of the earlier holidays
     in ``history``. Before two of them are known it lies midway between an ordinary day of this weekday and the
-    quietest weekday: whether a holiday is quiet here is not known yet, and neither must alarm.
+    quietest weekday: whether a holiday is quiet here is not known yet, and neither is then far off.
     """
     logs = {past: log(max(count, 1)) for past, count in history.items()}
     start = day - timedelta(days=PROFILE_DAYS)
@@ -73,7 +73,7 @@ def weekday_profile(day: date, history: Mapping[date, int], holidays: Container[
     trend = median(flat[past] for past in last) + _slope_per_day(flat, day) / 2 * distance
     offset = offsets[day.weekday()]
     if day in holidays:
-        effects = _holiday_effects(logs, holidays)
+        effects = _holiday_effects(logs, holidays, offsets)
         offset = median(effects) if len(effects) >= HOLIDAY_MINIMUM else fmean((offset, min(offsets)))
     return exp(trend + offset)
 
@@ -102,13 +102,13 @@ def _slope_per_day(points: Mapping[date, float], day: date) -> float:
     return median(slopes) if slopes else 0.0
 
 
-def _holiday_effects(logs: Mapping[date, float], holidays: Container[date]) -> list[float]:
-    """How far each earlier holiday lay from the level of the ordinary days around it."""
-    ordinary = {past: value for past, value in logs.items() if past not in holidays}
+def _holiday_effects(logs: Mapping[date, float], holidays: Container[date], offsets: Sequence[float]) -> list[float]:
+    """How far each earlier holiday lay from the ordinary days around it, once these are freed of their weekday."""
+    flat = {past: value - offsets[past.weekday()] for past, value in logs.items() if past not in holidays}
     return [
-        value - _level(past, ordinary)
+        value - _level(past, flat)
         for past, value in logs.items()
-        if past in holidays and any(past + n * ONE_DAY in ordinary for n in range(-3, 4))
+        if past in holidays and any(past + n * ONE_DAY in flat for n in range(-3, 4))
     ]
 
 

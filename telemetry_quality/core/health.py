@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,14 +12,12 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.errors import RequestError, SourceError, StoreError
+from telemetry_quality.errors import RequestError, SettingsError, SourceError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date, datetime
 
     from telemetry_quality.core.daily import DailyWork
-    from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 log = logging.getLogger(__name__)
@@ -90,10 +89,10 @@ def _never_raises(
             try:
                 return method(self, when)
             except Exception as error:
-                code = _reason_code(error)
+                code, words = _reason_code(error), _words(error)
                 # A traceback only for a mistake of our own.
-                log.error("%s(%s): %s %s", method.__name__, when, code, error, exc_info=code == INTERNAL_ERROR)  # noqa: TRY400
-                return unknown(reason_code=code, reason=str(error))
+                log.error("%s: %s %s", method.__name__, code, words, exc_info=code == INTERNAL_ERROR)  # noqa: TRY400
+                return unknown(reason_code=code, reason=words)
 
         return guarded
 
@@ -105,7 +104,16 @@ def _reason_code(error: Exception) -> str:
         return error.reason_code
     if isinstance(error, RequestError):
         return "DAY_NOT_AVAILABLE"
+    if isinstance(error, SettingsError):
+        return "SETTINGS_WRONG"
     return "STORE_FAILED" if isinstance(error, StoreError) else INTERNAL_ERROR
+
+
+def _words(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - even an error that cannot be told must not be raised
+        return type(error).__name__
 
 
 class TelemetryHealthService:
@@ -133,22 +141,25 @@ class TelemetryHealthService:
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:
         """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if nobody has."""
         snapshot = self._known_snapshot(day)
-        worst = self._worst(snapshot, ("error_rate", "volume"))
+        code, reason = self._reason(snapshot, ("error_rate", "volume"))
         return AnomalySpikes(
             snapshot.has_error_spike,
             snapshot.has_volume_anomaly,
             snapshot.error_rate_percent,
             snapshot.volume_deviation_percent,
-            worst.reason_code,
-            worst.sentence,
+            code,
+            reason,
         )
 
     @_never_raises(ZeroActivity)
     def detect_zero_activity(self, now: datetime) -> ZeroActivity:
         """Whether the last day that was complete at the aware instant ``now`` holds no event at all."""
+        _require_kind(now, datetime)
         day = self._work.calendar.latest_day(now)
+        self._work.calendar.require(day, now)
         count = self._work.source.count_days([self._work.calendar.window(day)])[day]
         if isinstance(count, UnreadableDay):
+            log.error("detect_zero_activity: %s %s", count.reason_code, count.reason)
             return ZeroActivity(None, day, None, count.reason_code, count.reason)
         code = "ACTIVE" if count else "ZERO_ACTIVITY"
         return ZeroActivity(count == 0, day, count, code, f"{count:,} events were seen on {day}.")
@@ -157,23 +168,25 @@ class TelemetryHealthService:
     def detect_version_mismatch(self, day: date) -> VersionMismatch:
         """Whether too many events of ``day`` carry no version; reads it only if nobody has."""
         snapshot = self._known_snapshot(day)
-        worst = self._worst(snapshot, ("missing_version",))
+        code, reason = self._reason(snapshot, ("missing_version",))
         return VersionMismatch(
             snapshot.has_version_anomaly,
             snapshot.missing_version_events,
             snapshot.missing_version_percent,
-            worst.reason_code,
-            worst.sentence,
+            code,
+            reason,
         )
 
     def _snapshot(self, day: date) -> TelemetryIntegritySnapshot:
         """Read and judge ``day``."""
+        _require_kind(day, date)
         for _ in self._work.read([day], self._clock()):
             pass
         return self._judged(day)
 
     def _known_snapshot(self, day: date) -> TelemetryIntegritySnapshot:
         """Judge what was read of ``day``; read it first if nothing was, or if it could not be."""
+        _require_kind(day, date)
         self._work.calendar.require(day, self._clock())
         reading = self._work.store.latest_readings(self._work.name, [day]).get(day)
         is_known = reading is not None and reading.unreadable_reason_code is None
@@ -181,10 +194,21 @@ class TelemetryHealthService:
 
     def _judged(self, day: date) -> TelemetryIntegritySnapshot:
         ((snapshot, _, _),) = self._work.judge([day], self._clock())
+        if snapshot.unreadable_reason_code is not None:
+            log.error("%s %s: %s %s", snapshot.source, day, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
         return snapshot
 
-    def _worst(self, snapshot: TelemetryIntegritySnapshot, names: tuple[str, ...]) -> Verdict:
-        """The most telling verdict among ``names``: a failure first, then what is unknown."""
+    def _reason(self, snapshot: TelemetryIntegritySnapshot, names: tuple[str, ...]) -> tuple[str | None, str | None]:
+        """Why the day could not be read, or the most telling verdict among ``names``: failed, unknown, passed."""
+        if snapshot.unreadable_reason_code is not None:
+            return snapshot.unreadable_reason_code, snapshot.unreadable_reason
         order = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.PASSED)
-        verdicts = [v for v in judge_day(snapshot, self._work.policy) if v.guardrail in names]
-        return min(verdicts, key=lambda verdict: order.index(verdict.outcome))
+        verdicts = [verdict for verdict in judge_day(snapshot, self._work.policy) if verdict.guardrail in names]
+        worst = min(verdicts, key=lambda verdict: order.index(verdict.outcome))
+        return worst.reason_code, worst.sentence
+
+
+def _require_kind(when: object, kind: type[date]) -> None:
+    """Raise RequestError unless ``when`` is exactly a date or a datetime: a datetime is also a date in Python."""
+    if type(when) is not kind:
+        raise RequestError(f"A {kind.__name__} is required, but a {type(when).__name__} was passed.")

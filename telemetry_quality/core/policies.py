@@ -32,4 +32,5 @@ class Policy:
 
     def text(self) -> str:
         """Canonical JSON: two policies are equal exactly when their texts are."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        numbers = {name: float(value) for name, value in asdict(self).items() if name.endswith("_percent")}
+        return json.dumps(asdict(self) | numbers, sort_keys=True, separators=(",", ":"))

@@ -369,3 +369,12 @@ def test_on_real_series_the_weekday_baseline_raises_at_most_a_third_of_the_false
     trailing = fmean(false_alarms_percent(one, TRAILING) for one in series)
 
     assert weekday <= trailing / 3
+
+
+@pytest.mark.parametrize("weekend", [200, 500, 1000])
+def test_a_holiday_that_is_always_the_same_is_expected_to_be_the_same_again(weekend: int) -> None:
+    calendar = {day for year in (2024, 2025) for day in holiday_calendar("US", year)}
+    days = [date(2024, 12, 1) + timedelta(days=n) for n in range(390)]
+    history = {day: 300 if day in calendar else weekend if day.weekday() >= 5 else 1000 for day in days}
+    for holiday in (date(2025, 7, 4), date(2025, 11, 27), date(2025, 12, 25)):
+        assert expected_events(holiday, history, Policy(holidays="US")) == pytest.approx(300, rel=0.02)

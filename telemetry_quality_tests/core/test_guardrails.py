@@ -309,3 +309,19 @@ def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
     )
     assert judge("activity", total_events=0).sentence == "Not a single event was seen."
     assert judge("activity", total_events=12_000).sentence == "12,000 events were seen."
+
+
+@pytest.mark.parametrize(
+    ("figures", "shown"),
+    [
+        ({"error_rate_percent": 5.000_4}, "5.0004 % of 1,000 events are errors"),
+        ({"missing_version_percent": 1.001}, "1.001 % of 1,000 events carry no version"),
+        ({"volume_deviation_percent": 30.04}, "30.04 % above"),
+        ({"sampling_success_rate_percent": 98.96}, "(98.96 %;"),
+        ({"error_rate_percent": 5.0}, "5.00 % of 1,000 events are errors"),
+    ],
+)
+def test_a_sentence_shows_enough_digits_to_tell_the_number_from_its_threshold(
+    figures: dict[str, float], shown: str
+) -> None:
+    assert any(shown in verdict.sentence for verdict in judge_day(make_figures(**figures), Policy()))

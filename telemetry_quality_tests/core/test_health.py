@@ -434,3 +434,48 @@ def assert_logged(caplog: pytest.LogCaptureFixture, method: str, reason_code: st
     assert method in record.getMessage()
     assert reason_code in record.getMessage()
     return record
+
+
+class UnspeakableError(RuntimeError):
+    """An error that cannot be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("not even that")
+
+
+def test_an_error_that_cannot_be_told_is_not_raised_either(tmp_path: Path) -> None:
+    service = make_service(tmp_path, CrashingSource(crash=UnspeakableError()))
+    assert service.calculate_daily_integrity(DAY).reason == "UnspeakableError"
+
+
+@pytest.mark.parametrize("method", DAY_METHODS)
+def test_a_day_that_cannot_be_read_is_logged_and_returned_with_the_source_s_own_code(
+    tmp_path: Path, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = FakeSource({DAY: UnreadableDay(DAY, "FILE_BROKEN", "half a file")})
+    result = getattr(make_service(tmp_path, source), method)(DAY)
+    assert (result.reason_code, result.reason) == ("FILE_BROKEN", "half a file")
+    assert any("FILE_BROKEN half a file" in record.getMessage() for record in caplog.records)
+
+
+def test_silence_before_the_first_day_is_not_known_rather_than_zero(tmp_path: Path) -> None:
+    result = make_service(tmp_path, FakeSource()).detect_zero_activity(datetime(2025, 6, 1, tzinfo=UTC))
+    assert (result.is_zero_activity, result.reason_code) == (None, "DAY_NOT_AVAILABLE")
+
+
+@pytest.mark.parametrize("method", DAY_METHODS)
+@pytest.mark.parametrize("when", [None, "2026-03-10", datetime(2026, 3, 10, tzinfo=UTC)])
+def test_what_is_no_day_is_told_in_a_sentence_and_not_as_a_crash(tmp_path: Path, method: str, when: object) -> None:
+    result = getattr(make_service(tmp_path, FakeSource()), method)(when)
+    assert result.reason_code == "DAY_NOT_AVAILABLE"
+    assert result.reason.startswith("A date is required")
+
+
+def test_detectors_judge_what_was_read_already_without_reading_again(tmp_path: Path) -> None:
+    source = make_source(make_row(errors=10))
+    service = make_service(tmp_path, source)
+    service.calculate_daily_integrity(DAY)
+    calls = source.calls
+    assert service.detect_anomaly_spikes(DAY).has_error_spike is True
+    assert service.detect_version_mismatch(DAY).has_version_anomaly is False
+    assert source.calls == calls

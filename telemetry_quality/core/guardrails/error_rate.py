@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
@@ -28,10 +28,12 @@ def judge(figures: DayFigures, policy: Policy) -> Verdict:
     elif rate > threshold:
         outcome, code = Outcome.FAILED, "ERROR_RATE_HIGH"
         sentence = (
-            f"{rate:.2f} % of {figures.total_events:,} events are errors ({figures.error_events:,}), "
+            f"{percent(rate, threshold, 2)} of {figures.total_events:,} events are errors ({figures.error_events:,}), "
             f"more than the {threshold:g} % allowed."
         )
     else:
         outcome, code = Outcome.PASSED, "ERROR_RATE_OK"
-        sentence = f"{rate:.2f} % of {figures.total_events:,} events are errors, within {threshold:g} %."
+        sentence = (
+            f"{percent(rate, threshold, 2)} of {figures.total_events:,} events are errors, within {threshold:g} %."
+        )
     return Verdict(NAME, LEVEL, outcome, code, rate, threshold, sentence)

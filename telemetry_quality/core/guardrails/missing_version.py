@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
@@ -24,10 +24,13 @@ def judge(figures: DayFigures, policy: Policy) -> Verdict:
     elif share > threshold:
         outcome, code = Outcome.FAILED, "VERSION_MISSING"
         sentence = (
-            f"{share:.2f} % of {figures.total_events:,} events carry no version "
+            f"{percent(share, threshold, 2)} of {figures.total_events:,} events carry no version "
             f"({figures.missing_version_events:,}), more than the {threshold:g} % allowed."
         )
     else:
         outcome, code = Outcome.PASSED, "VERSION_PRESENT"
-        sentence = f"{share:.2f} % of {figures.total_events:,} events carry no version, within {threshold:g} %."
+        sentence = (
+            f"{percent(share, threshold, 2)} of {figures.total_events:,} events carry no version, "
+            f"within {threshold:g} %."
+        )
     return Verdict(NAME, LEVEL, outcome, code, share, threshold, sentence)

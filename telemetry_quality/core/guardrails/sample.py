@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.sampling import clopper_pearson_percent
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def judge(figures: DayFigures, policy: Policy) -> Verdict:
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
     lower, upper = clopper_pearson_percent(figures.sample_passed, figures.sample_size)
     facts = (
-        f"{figures.sample_passed} of {figures.sample_size} sampled events pass ({rate:.1f} %; "
+        f"{figures.sample_passed} of {figures.sample_size} sampled events pass ({percent(rate, threshold, 1)}; "
         f"95 % interval for the whole day {lower:.1f} to {upper:.1f} %)"
     )
     if rate < threshold:

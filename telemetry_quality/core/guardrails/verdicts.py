@@ -26,6 +26,13 @@ class Outcome(StrEnum):
     """Not judged: too little history, or nothing to judge."""
 
 
+def percent(value: float, threshold: float, digits: int) -> str:
+    """``value`` with at least ``digits`` decimals, and as many more as tell it from ``threshold``."""
+    while digits < 8 and value != threshold and round(value, digits) == round(threshold, digits):
+        digits += 1
+    return f"{value:.{digits}f} %"
+
+
 DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
 

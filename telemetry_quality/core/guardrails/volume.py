@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
@@ -25,9 +25,9 @@ def judge(figures: DayFigures, policy: Policy) -> Verdict:
         outcome, code = Outcome.UNKNOWN, "NOTHING_EXPECTED"
         sentence = f"{figures.total_events:,} events cannot be compared with the none that earlier days suggest."
     else:
-        direction = "above" if deviation > 0 else "below"
+        direction = "above" if deviation > 0 else "below" if deviation < 0 else "from"
         facts = (
-            f"{figures.total_events:,} events are {abs(deviation):.1f} % {direction} "
+            f"{figures.total_events:,} events are {percent(abs(deviation), threshold, 1)} {direction} "
             f"the {figures.expected_events:,.0f} expected"
         )
         if abs(deviation) > threshold:
