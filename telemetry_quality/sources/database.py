@@ -30,20 +30,17 @@ from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.connector import TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
-from telemetry_quality.sources.query import EventTable, named_table, runs_of
-from telemetry_quality.sources.reading import answer_days, count_run, read_run
-from telemetry_quality.sources.signals import listed_signals, read_catalogue
+from telemetry_quality.sources.query import EventTable, named_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
 
     from sqlalchemy import URL, Engine, Select
     from sqlalchemy.types import TypeEngine
 
-    from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.core.events import EventSchema
     from telemetry_quality.sources.signals import SignalCatalogue
 
 
@@ -143,7 +140,7 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
-class DatabaseSource:
+class DatabaseSource(TableConnector[_Session]):
     """Events in a table or view of a SQL database.
 
     Args:
@@ -168,44 +165,9 @@ class DatabaseSource:
         time_limit_seconds: float = 300,
         salt: str = "",
     ) -> None:
+        super().__init__(table, schema, catalogue, salt)
         self._url = _sqlite_url(url)
-        self.schema = schema
-        self._table = table
-        self._catalogue = catalogue
         self._seconds = time_limit_seconds
-        self._salt = salt
-
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
-        """One answer per window; see EventSource."""
-        with self._session() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            answers = answer_days(windows, lambda run: read_run(session.execute, events, run, sample_size))
-            yield from (answer for _, answer in answers)
-
-    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
-        """Events per day; see EventSource."""
-        with self._session() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            return dict(answer_days(windows, lambda run: count_run(session.execute, events, run)))
-
-    def read_signals(self) -> frozenset[str] | None:
-        """The signal catalogue; see EventSource."""
-        if self._catalogue is None or self._catalogue.table is None:
-            return listed_signals(self._catalogue)
-        with self._session() as session:
-            return read_catalogue(session.execute, self._catalogue.table, self._catalogue)
-
-    def columns(self) -> dict[str, Column]:
-        """The table's columns."""
-        with self._session() as session:
-            return session.columns_of(self._table)
-
-    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
-        """The most frequent values of a column on a day, and how often each occurs."""
-        (run,) = runs_of([window])
-        with self._session() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
 
     @contextmanager
     def _session(self) -> Iterator[_Session]:

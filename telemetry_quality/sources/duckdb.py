@@ -11,24 +11,20 @@ import duckdb
 from sqlalchemy import literal_column, select
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
-from telemetry_quality.core.events import DayAggregates, DayReading
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
+from telemetry_quality.sources.connector import Connector, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import drifting_column, index_files, missing_column, time_kinds
-from telemetry_quality.sources.query import EventTable, named_table, runs_of
-from telemetry_quality.sources.reading import answer_days, count_run, read_run
-from telemetry_quality.sources.signals import listed_signals, read_catalogue
+from telemetry_quality.sources.query import EventTable, named_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Select
 
-    from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.core.events import EventSchema
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import Run
     from telemetry_quality.sources.signals import SignalCatalogue
@@ -156,7 +152,7 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
     )
 
 
-class ParquetSource:
+class ParquetSource(Connector[_Session]):
     """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
 
     Args:
@@ -178,64 +174,27 @@ class ParquetSource:
         time_limit_seconds: float = 300,
         salt: str = "",
     ) -> None:
+        super().__init__(schema, catalogue, salt)
         self.path = f"{glob.escape(path.rstrip('/'))}/**/*.parquet" if Path(path).is_dir() else path
-        self.schema = schema
         self._zone = zone
-        self._catalogue = catalogue
         self._seconds = time_limit_seconds
-        self._salt = salt
-
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
-        """One answer per window; see EventSource."""
-        with self._open() as session:
-            index = session.index_files(self.path, self.schema, self._zone)
-
-            def ask(run: Run) -> Mapping[date, DayReading]:
-                events = self._events_of(session, index, run)
-                if events is None:
-                    return {window.day: DayReading(window.day, DayAggregates()) for window in run.windows}
-                return read_run(session.execute, events, run, sample_size)
-
-            yield from (answer for _, answer in answer_days(windows, ask))
-
-    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
-        """Events per day; see EventSource."""
-        with self._open() as session:
-            index = session.index_files(self.path, self.schema, self._zone)
-
-            def ask(run: Run) -> Mapping[date, int]:
-                events = self._events_of(session, index, run)
-                if events is None:
-                    return {window.day: 0 for window in run.windows}
-                return count_run(session.execute, events, run)
-
-            return dict(answer_days(windows, ask))
-
-    def read_signals(self) -> frozenset[str] | None:
-        """The signal catalogue; see EventSource."""
-        if self._catalogue is None or self._catalogue.table is None:
-            return listed_signals(self._catalogue)
-        with self._open() as session:
-            return read_catalogue(session.execute, session.show_files([self._catalogue.table]), self._catalogue)
 
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together."""
-        with self._open() as session:
+        with self._session() as session:
             index = session.index_files(self.path, self.schema, self._zone)
             paths = [file.path for file in index.files if file.broken is None]
             return session.columns_of(session.show_files(paths or [file.path for file in index.files]))
 
-    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
-        """The most frequent values of a column on a day, and how often each occurs."""
-        (run,) = runs_of([window])
-        with self._open() as session:
-            events = self._events_of(session, session.index_files(self.path, self.schema, self._zone), run)
-            if events is None:
-                return []
-            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
-
-    def _open(self) -> _Session:
+    def _session(self) -> _Session:
         return _Session(self.path, self._seconds)
+
+    def _tables(self, session: _Session) -> Callable[[Run], EventTable | None]:
+        index = session.index_files(self.path, self.schema, self._zone)
+        return lambda run: self._events_of(session, index, run)
+
+    def _catalogue_relation(self, session: _Session, table: str) -> str:
+        return session.show_files([table])
 
     def _events_of(self, session: _Session, index: ParquetIndex, run: Run) -> EventTable | None:
         """The run's events, None where no file holds any.
@@ -274,7 +233,7 @@ class ParquetSource:
         return session.event_table(session.show_files(list(readable)), self.schema, self._salt)
 
 
-class DuckDBFileSource:
+class DuckDBFileSource(TableConnector[_Session]):
     """Events in a table or view of a DuckDB database file, opened read-only."""
 
     def __init__(
@@ -287,46 +246,11 @@ class DuckDBFileSource:
         time_limit_seconds: float = 300,
         salt: str = "",
     ) -> None:
+        super().__init__(table, schema, catalogue, salt)
         self.path = path
-        self.schema = schema
-        self._table = table
-        self._catalogue = catalogue
         self._seconds = time_limit_seconds
-        self._salt = salt
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
-        """One answer per window; see EventSource."""
-        with self._open() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            answers = answer_days(windows, lambda run: read_run(session.execute, events, run, sample_size))
-            yield from (answer for _, answer in answers)
-
-    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
-        """Events per day; see EventSource."""
-        with self._open() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            return dict(answer_days(windows, lambda run: count_run(session.execute, events, run)))
-
-    def read_signals(self) -> frozenset[str] | None:
-        """The signal catalogue; see EventSource."""
-        if self._catalogue is None or self._catalogue.table is None:
-            return listed_signals(self._catalogue)
-        with self._open() as session:
-            return read_catalogue(session.execute, self._catalogue.table, self._catalogue)
-
-    def columns(self) -> dict[str, Column]:
-        """The table's columns."""
-        with self._open() as session:
-            return session.columns_of(self._table)
-
-    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
-        """The most frequent values of a column on a day, and how often each occurs."""
-        (run,) = runs_of([window])
-        with self._open() as session:
-            events = session.event_table(self._table, self.schema, self._salt)
-            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
-
-    def _open(self) -> _Session:
+    def _session(self) -> _Session:
         if not Path(self.path).is_file():
             raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
         return _Session(self.path, self._seconds, self.path)

@@ -70,7 +70,7 @@ def test_a_file_open_for_writing_elsewhere_is_unavailable_for_the_moment_only(tm
 
 def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
     source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
-    with source._open() as session, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+    with source._session() as session, pytest.raises(duckdb.InvalidInputException, match="read-only"):
         session.connection.execute("DELETE FROM events")
     assert source.count_days([WINDOW]) == {DAY: 3}
 
@@ -136,7 +136,7 @@ def test_a_failing_query_never_repeats_a_value_of_an_event(tmp_path: Path) -> No
 def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: Path) -> None:
     path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
     source = DuckDBFileSource(str(path), "endless", SCHEMA, time_limit_seconds=60)
-    with source._open() as session:
+    with source._session() as session:
         events = session.event_table("endless", SCHEMA, "")
         timer = Timer(0.2, session.connection.interrupt)
         timer.start()

@@ -1,0 +1,132 @@
+"""What all connectors share: a connector only says how to open a session and which table holds the events.
+
+Everything that decides what a day is stands here and below, once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from telemetry_quality.core.events import DayAggregates, DayReading
+from telemetry_quality.sources.query import runs_of
+from telemetry_quality.sources.reading import answer_days, count_run, read_run
+from telemetry_quality.sources.signals import listed_signals, read_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
+
+    from sqlalchemy import Select
+
+    from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.sources.columns import Column
+    from telemetry_quality.sources.query import EventTable, Run
+    from telemetry_quality.sources.signals import SignalCatalogue
+
+
+class Session(Protocol):
+    """An open, read-only connection whose errors are SourceErrors."""
+
+    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of a query, within the time limit."""
+        ...
+
+    def columns_of(self, relation: str) -> dict[str, Column]:
+        """The columns of a table or view."""
+        ...
+
+    def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        """A table or view whose columns can play their roles."""
+        ...
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Connector(ABC, Generic[S]):
+    """An EventSource; see there for what its methods promise."""
+
+    def __init__(self, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:
+        self.schema = schema
+        self._catalogue = catalogue
+        self._salt = salt
+
+    @abstractmethod
+    def _session(self) -> AbstractContextManager[S]:
+        """Open the source."""
+
+    @abstractmethod
+    def _tables(self, session: S) -> Callable[[Run], EventTable | None]:
+        """What finds the table that holds a run's events, or None where there are none."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, Column]:
+        """The columns of the events."""
+
+    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+        """One answer per window; see EventSource."""
+        with self._session() as session:
+            table_of = self._tables(session)
+
+            def ask(run: Run) -> Mapping[date, DayReading]:
+                events = table_of(run)
+                if events is None:
+                    return {window.day: DayReading(window.day, DayAggregates()) for window in run.windows}
+                return read_run(session.execute, events, run, sample_size)
+
+            yield from (answer for _, answer in answer_days(windows, ask))
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        """Events per day; see EventSource."""
+        with self._session() as session:
+            table_of = self._tables(session)
+
+            def ask(run: Run) -> Mapping[date, int]:
+                events = table_of(run)
+                if events is None:
+                    return {window.day: 0 for window in run.windows}
+                return count_run(session.execute, events, run)
+
+            return dict(answer_days(windows, ask))
+
+    def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
+        """The most frequent values of a column on a day, and how often each occurs."""
+        (run,) = runs_of([window])
+        with self._session() as session:
+            events = self._tables(session)(run)
+            if events is None:
+                return []
+            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+
+    def read_signals(self) -> frozenset[str] | None:
+        """The signal catalogue; see EventSource."""
+        if self._catalogue is None or self._catalogue.table is None:
+            return listed_signals(self._catalogue)
+        with self._session() as session:
+            relation = self._catalogue_relation(session, self._catalogue.table)
+            return read_catalogue(session.execute, relation, self._catalogue)
+
+    def _catalogue_relation(self, session: S, table: str) -> str:
+        """The relation that lists the signals."""
+        del session
+        return table
+
+
+class TableConnector(Connector[S]):
+    """Events in one table or view of a database."""
+
+    def __init__(self, table: str, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:
+        super().__init__(schema, catalogue, salt)
+        self._table = table
+
+    def columns(self) -> dict[str, Column]:
+        """The columns of the table."""
+        with self._session() as session:
+            return session.columns_of(self._table)
+
+    def _tables(self, session: S) -> Callable[[Run], EventTable | None]:
+        events = session.event_table(self._table, self.schema, self._salt)
+        return lambda _: events
