@@ -255,8 +255,11 @@ def health(  # noqa: PLR0917
     store, now = open_store(settings), utc_now()
     listed: list[tuple[str, date, TelemetryIntegritySnapshot | None]] = []
     for name in names:
-        end = last or settings.sources[name].calendar().latest_day(now)
-        wanted = _range(first or end - timedelta(days=(days or 30) - 1), end)
+        calendar = settings.sources[name].calendar()
+        end = last or calendar.latest_day(now)
+        # Days before the first are not unknown, they do not exist; who names them is shown them all the same.
+        begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
+        wanted = _range(begin, end)
         known = {one.day: one for one in store.snapshots(name, wanted[0], wanted[-1])}
         listed += [(name, day, known.get(day)) for day in wanted]
     listed.sort(key=lambda line: line[1])

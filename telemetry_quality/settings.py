@@ -194,6 +194,14 @@ class SourceSettings(_Part):
             "roles": {**(PRESETS[preset] if preset else {}), **given} if isinstance(given, dict) else given,
         }
 
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in value:
+            if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                raise ValueError(f"must be team:NAME or e-mail addresses, but {owner!r} was found")
+        return value
+
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
@@ -357,7 +365,8 @@ def _sentence(error: ValidationError) -> str:
     is_harmless = (
         isinstance(found, (int, float, str, date)) and last not in {"url", "store"} and "://" not in str(found)
     )
-    return f"{key}: {reason}, but {found!r} was found." if is_harmless else f"{key}: {reason}."
+    is_told = " was found" in reason
+    return f"{key}: {reason}." if is_told or not is_harmless else f"{key}: {reason}, but {found!r} was found."
 
 
 def _allowed_keys(parents: Sequence[str]) -> list[str]:

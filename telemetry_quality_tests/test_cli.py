@@ -382,3 +382,10 @@ def test_a_day_in_a_database_file_is_the_same_day(terminal: Terminal, connector:
     same = ("total_events", "error_events", "missing_version_events", "sample_size", "signals")
     assert [shown["sources"][0][name] for name in same] == [parquet["sources"][0][name] for name in same]
     assert terminal.type("snapshot", "2026-02-02")[0] == 1
+
+
+def test_days_before_the_first_are_shown_only_to_who_names_them(terminal: Terminal) -> None:
+    _, shown = terminal.json("health", "--days", "30")
+    assert [one["day"] for one in shown["days"]] == ["2026-02-01", "2026-02-02", "2026-02-03"]
+    _, shown = terminal.json("health", "--first", "2026-01-31", "--last", "2026-02-01")
+    assert [one["status"] for one in shown["days"]] == ["unknown", "unknown"]

@@ -344,13 +344,13 @@ def test_the_environment_wins_over_the_file_at_every_depth(tmp_path: Path, monke
 def test_lists_in_the_environment_are_separated_by_commas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, names: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__OWNERS", text)
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__MISSING_VERSIONS", text)
     monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__ROLES__CRITICAL_FIELDS", text)
     monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__SIGNALS__NAMES", text)
 
     source = load_settings(write_settings(tmp_path)).sources["web"]
 
-    assert source.owners == names
+    assert source.missing_versions == names
     assert source.roles.critical_fields == names
     assert source.signals is not None
     assert source.signals.names == names
@@ -695,6 +695,7 @@ is_error = "failed"
         ('event_name = "name"', 'event_name = ""', "sources.web.roles.event_name: should not be empty"),
         ("first_day", "time_limit_seconds = inf\nfirst_day", "finite"),
         ("first_day", "time_limit_seconds = true\nfirst_day", "time_limit_seconds must not be true"),
+        ("first_day", "owners = ['nobody']\nfirst_day", "but 'nobody' was found."),
         ("first_day", "signals = {}\nfirst_day", "either names or table"),
         ("first_day", "signals = {names = ['a'], table = 'b'}\nfirst_day", "either names or table"),
         ("first_day", "guardrails = {sample_size = true}\nfirst_day", "sample_size must not be true"),

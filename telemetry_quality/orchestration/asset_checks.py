@@ -13,7 +13,7 @@ from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.assets import snapshot_key
 from telemetry_quality.orchestration.evaluations import materialization_targets
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.settings import SourceSettings
 
 
@@ -35,7 +35,7 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
 
     @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
         snapshots = {one.day: one for one in work.store.snapshots(source, min(days), max(days))}
         targets = materialization_targets(context.instance, key, days)
@@ -61,7 +61,11 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
             yield dg.Output(None, output_name=spec.get_python_identifier())
         _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
         _fail_visibly(
-            [f"{day} ({one.unreadable_reason_code})" for day, one in snapshots.items() if one.unreadable_reason_code],
+            [
+                f"{day} ({snapshots[day].unreadable_reason_code})"
+                for day in days
+                if day in snapshots and snapshots[day].unreadable_reason_code
+            ],
             "could not be read; they are recorded as unknown",
         )
 

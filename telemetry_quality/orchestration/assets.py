@@ -8,7 +8,7 @@ import dagster as dg
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.settings import SourceSettings
 
 LOG_EVERY_DAYS = 31
@@ -70,7 +70,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
         required_resource_keys={RESOURCE},
     )
     def reading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
         events_read = 0
         for done, stored in enumerate(work.read(days, telemetry.clock()), 1):
@@ -108,7 +108,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
         op_tags={"telemetry_quality/source": source},
     )
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        telemetry = telemetry_of(context)
         work = telemetry.work(source)
         for snapshot, _, _ in work.judge(partition_days(context), telemetry.clock()):
             metadata = rendering.snapshot_metadata(snapshot, judge_day(snapshot, work.policy))

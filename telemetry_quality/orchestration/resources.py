@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from telemetry_quality.assembly import daily_work, open_store, utc_now
 
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.store import SqlQualityStore
 
 RESOURCE = "telemetry"
+
+
+class HasResources(Protocol):
+    """Any of Dagster's contexts."""
+
+    @property
+    def resources(self) -> Any:
+        """Its resources."""
+        ...
+
+
+def telemetry_of(context: HasResources) -> TelemetryResource:
+    """The resource, typed."""
+    telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+    return telemetry
 
 
 def _no_progress(_: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from telemetry_quality.core.days import days_between
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 
 if TYPE_CHECKING:
     from dagster import UnresolvedAssetJobDefinition as Job
@@ -56,7 +56,7 @@ def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Sc
         description=f"Looks again at the last {settings.late_days} days and reads only those that changed.",
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        telemetry = telemetry_of(context)
         latest = calendar.latest_day(context.scheduled_execution_time)
         first = max(calendar.first_day, latest - timedelta(days=settings.late_days - 1))
         changed = telemetry.work(source).changed_days(list(days_between(first, latest)))

@@ -15,7 +15,7 @@ import dagster as dg
 
 from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
         description="Logs every failed guardrail once, at its level, and keeps it in the table alert.",
     )
     def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+        telemetry = telemetry_of(context)
         cursors: dict[str, str] = json.loads(context.cursor or "{}")
         runs, cursors = _finished_runs(context.instance, cursors)
         found = [alert for run_id in runs for alert in _alerts_of_run(context.instance, run_id, sources)]

@@ -118,3 +118,21 @@ def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: d
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     assert sum(steps) == STEPS_PER_DAY
+
+
+def test_each_source_is_a_group_of_its_own_with_its_own_jobs_and_schedules(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    settings = station.settings.model_copy(
+        update={"sources": {"web": station.settings.sources["web"], "app": station.settings.sources["web"]}}
+    )
+    definitions = build_definitions(settings)
+    dg.Definitions.validate_loadable(definitions)
+    assert {spec.group_name for spec in definitions.resolve_all_asset_specs()} == {"web", "app"}
+    repository = definitions.get_repository_def()
+    assert {one.name for one in repository.schedule_defs} == {
+        "web_daily",
+        "web_late_days",
+        "app_daily",
+        "app_late_days",
+    }
+    assert [one.name for one in repository.sensor_defs] == ["alert_sensor"]
