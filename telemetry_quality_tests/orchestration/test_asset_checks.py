@@ -9,6 +9,7 @@ import pytest
 
 from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
 from telemetry_quality.core.policies import Policy
+from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets
 from telemetry_quality.settings import load_settings
@@ -78,6 +79,16 @@ def test_targets_are_found_for_more_days_than_one_question_may_name(
         dg.AssetRecordsFilter(SNAPSHOT_KEY, asset_partitions=[days[0].isoformat()]), limit=1
     )
     assert targets[days[0]].storage_id == newest.records[0].storage_id
+
+
+def test_a_day_s_target_is_found_behind_many_newer_ones_of_another_day(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluations_module, "CHUNK_DAYS", 2)
+    seldom, often = FIRST_DAY, FIRST_DAY + timedelta(days=1)
+    for day in [seldom] + [often] * 6:
+        instance.report_runless_asset_event(dg.AssetMaterialization(SNAPSHOT_KEY, partition=day.isoformat()))
+    assert materialization_targets(instance, SNAPSHOT_KEY, [seldom, often]).keys() == {seldom, often}
 
 
 def test_rechecking_judges_the_stored_snapshot_again_without_materializing(
