@@ -6,11 +6,10 @@ out keeps a copy of the last content hash elsewhere; ``telemetry-quality verify`
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, exists, select, table
 
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import figures_hash
@@ -29,9 +28,12 @@ from telemetry_quality.storage.triggers import expected_triggers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Select, Table
 
     Key = tuple[Any, ...]
+
+
+KEY = ("source", "day", "revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +112,38 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
 
 
 def _readings(connection: Connection) -> tuple[list[Finding], int]:
-    """Every reading's aggregates and sample still hash to what it says, and none lacks its reading."""
-    details = {
-        part: _by_key(connection, part, order)
-        for part, order in ((event_aggregate, event_aggregate.c.id), (event_sample, event_sample.c.position))
-    }
-    count = sum(len(rows) for groups in details.values() for rows in groups.values())
+    """Every reading's aggregates and sample still hash to what it says, and none lacks its reading.
+
+    One reading at a time: a store of years does not fit into memory.
+    """
     findings = []
-    for row in connection.execute(select(day_reading)).mappings():
-        key = _key(row)
-        aggregates, sample = (details[part].pop(key, []) for part in (event_aggregate, event_sample))
+    count = 0
+    for row in connection.execute(select(day_reading)).mappings().all():
+        aggregates = _details(connection, event_aggregate, event_aggregate.c.id, row)
+        sample = _details(connection, event_sample, event_sample.c.position, row)
+        count += len(aggregates) + len(sample)
         if figures_hash(row, aggregates, sample) != row["figures_hash"]:
             sentence = f"The aggregates or the sample of {_row_name(row)} were changed after they were written."
             findings.append(Finding("day_reading", _row_name(row), sentence))
-    for part, groups in details.items():
-        for source, day, revision in groups:
-            name = f"{source} {day} revision {revision}"
-            findings.append(Finding(part.name, name, f"Rows of {name} belong to no reading."))
+    for part in (event_aggregate, event_sample):
+        findings += [
+            Finding(part.name, _row_name(row), f"Rows of {_row_name(row)} belong to no reading.")
+            for row in connection.execute(_orphans(part)).mappings()
+        ]
     return findings, count
 
 
-def _by_key(connection: Connection, part: Table, order: Any) -> dict[Key, list[Mapping[Any, Any]]]:
-    groups: defaultdict[Key, list[Mapping[Any, Any]]] = defaultdict(list)
-    for row in connection.execute(select(part).order_by(order)).mappings():
-        groups[_key(row)].append({name: row[name] for name in row if name not in {"id", "source", "day", "revision"}})
-    return groups
+def _details(connection: Connection, part: Table, order: Any, reading: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """A reading's rows of ``part`` as they were hashed: without surrogate id and key, in order."""
+    hashed = [column for column in part.columns if column.name not in {"id", *KEY}]
+    same = (part.c[name] == reading[name] for name in KEY)
+    return [dict(row) for row in connection.execute(select(*hashed).where(*same).order_by(order)).mappings()]
+
+
+def _orphans(part: Table) -> Select[Any]:
+    """The keys in ``part`` that no reading has."""
+    has_reading = exists().where(*(day_reading.c[name] == part.c[name] for name in KEY))
+    return select(*(part.c[name] for name in KEY)).where(~has_reading).distinct()
 
 
 def _snapshots(connection: Connection) -> Iterator[Finding]:
