@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.baselines import HISTORY_DAYS, expected_events
 from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
 from telemetry_quality.core.snapshots import DayFigures, take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.ports import EventSource, QualityStore, StoredReading
+    from telemetry_quality.core.ports import EventSource, QualityStore
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,12 @@ class DailyWork:
     def read(self, days: Sequence[date], now: datetime) -> Iterator[StoredReading]:
         """Read ``days`` at the source and keep what changed, one answer per day, in order.
 
+        An outage says nothing about days that were read before: while the source is unavailable their readings
+        stand. Days that never were become unreadable.
+
         Raises:
             RequestError: If a day is not complete at ``now`` or lies outside the calendar.
+            SourceUnavailableError: If the source stays unavailable and all days asked for were read before.
             StoreError: If the store refuses.
         """
         for day in days:
@@ -64,6 +69,9 @@ class DailyWork:
         for start in range(0, len(days), CHUNK_DAYS):
             catalogue, readings = self._read_chunk(days[start : start + CHUNK_DAYS])
             for reading in readings:
+                if isinstance(reading, StoredReading):
+                    yield reading
+                    continue
                 if isinstance(reading, UnreadableDay):
                     yield self.store.append_reading(self.name, reading, (), now)
                     continue
@@ -114,20 +122,37 @@ class DailyWork:
         readings = self.store.latest_readings(self.name, days)
         return [day for day in days if _needs_another_look(readings.get(day), counts[day])]
 
-    def _read_chunk(self, days: Sequence[date]) -> tuple[Collection[str] | None, list[DayReading | UnreadableDay]]:
-        """The signal catalogue, and one answer per day; a source that stays unavailable makes all unreadable."""
+    def _read_chunk(
+        self, days: Sequence[date]
+    ) -> tuple[Collection[str] | None, Sequence[DayReading | UnreadableDay | StoredReading]]:
+        """The signal catalogue, and one answer per day."""
         windows = [self.calendar.window(day) for day in days]
         for pause in (*RETRY_WAITS_SECONDS, None):
             try:
                 catalogue = self.source.read_signals()
                 # Collected before it is passed on: a retry must not repeat days already kept.
                 return catalogue, list(self.source.read_days(windows, self.policy.sample_size))
-            except SourceError as error:
-                if pause is None or not isinstance(error, SourceUnavailableError):
-                    return None, [UnreadableDay(day, error.reason_code, str(error)) for day in days]
+            except SourceUnavailableError as error:
+                if pause is None:
+                    return None, self._answers_during_an_outage(days, error)
                 log.warning("%s is unavailable (%s), trying again in %g s", self.name, error, pause)
                 self.wait(pause)
+            except SourceError as error:
+                return None, [_unreadable(day, error) for day in days]
         raise AssertionError("the last round always returns")
+
+    def _answers_during_an_outage(
+        self, days: Sequence[date], error: SourceUnavailableError
+    ) -> list[UnreadableDay | StoredReading]:
+        readings = self.store.latest_readings(self.name, days)
+        known = {day: one for day, one in readings.items() if one.unreadable_reason_code is None}
+        if len(known) == len(days):
+            raise error
+        return [known.get(day) or _unreadable(day, error) for day in days]
+
+
+def _unreadable(day: date, error: SourceError) -> UnreadableDay:
+    return UnreadableDay(day, error.reason_code, str(error))
 
 
 def _needs_another_look(reading: StoredReading | None, count: int | UnreadableDay) -> bool:

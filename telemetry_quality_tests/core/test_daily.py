@@ -655,3 +655,37 @@ def test_a_day_is_complete_only_when_its_zone_says_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError):
         read(work, DAY, now=midnight_in_new_york - timedelta(seconds=1))
     assert len(read(work, DAY, now=midnight_in_new_york)) == 1
+
+
+def outage() -> SourceUnavailableError:
+    return SourceUnavailableError("SOURCE_LOCKED", "locked")
+
+
+def test_an_outage_leaves_days_that_were_read_before_as_they_are_and_fails(tmp_path: Path) -> None:
+    source = FakeSource({DAY: make_reading(DAY)})
+    work = make_work(tmp_path, source)
+    (before,) = work.read([DAY], NOW)
+    source.failures = [outage(), outage(), outage()]
+    with pytest.raises(SourceUnavailableError):
+        list(work.read([DAY], NOW))
+    assert work.store.latest_readings("web", [DAY])[DAY].revision == before.revision == 1
+
+
+def test_an_outage_makes_only_days_unreadable_that_were_never_read(tmp_path: Path) -> None:
+    days = [DAY, DAY + timedelta(days=1)]
+    source = FakeSource({DAY: make_reading(DAY)})
+    work = make_work(tmp_path, source)
+    list(work.read(days[:1], NOW))
+    source.failures = [outage(), outage(), outage()]
+    known, new = work.read(days, NOW)
+    assert (known.day, known.is_new, known.total_events) == (DAY, False, 100)
+    assert (new.day, new.unreadable_reason_code) == (days[1], "SOURCE_LOCKED")
+
+
+def test_a_day_that_was_unreadable_before_an_outage_is_still_unreadable_after_it(tmp_path: Path) -> None:
+    source = FakeSource({DAY: UnreadableDay(DAY, "FILE_BROKEN", "half a file")})
+    work = make_work(tmp_path, source)
+    list(work.read([DAY], NOW))
+    source.failures = [outage(), outage(), outage()]
+    (reading,) = work.read([DAY], NOW)
+    assert reading.unreadable_reason_code == "SOURCE_LOCKED"
