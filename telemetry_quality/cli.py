@@ -348,6 +348,7 @@ def demo(  # noqa: PLR0917
         print_days([(stage.SOURCE, one.day, one) for one in known], {stage.SOURCE: its.policy()})
     if no_serve:
         return _exit_code(known)
+    click.echo(f"Serving the Dagster UI at http://{host}:{port} in a moment; stop it with Ctrl-C.", err=True)
     stage.serve(host, port)
     return EXIT_HEALTHY
 
