@@ -75,7 +75,8 @@ def weekday_profile(day: date, history: Mapping[date, int], holidays: Container[
     if day in holidays:
         effects = _holiday_effects(logs, holidays, offsets)
         offset = median(effects) if len(effects) >= HOLIDAY_MINIMUM else fmean((offset, min(offsets)))
-    return exp(trend + offset)
+    # Without rounding a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
+    return float(f"{exp(trend + offset):.12g}")
 
 
 def _weekday_offsets(points: Mapping[date, float]) -> list[float]:

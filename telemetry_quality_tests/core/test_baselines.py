@@ -22,7 +22,7 @@ from telemetry_quality.core.baselines import (
     holiday_calendar,
     is_holiday_country,
 )
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.policies import BASELINES, Policy
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
 
@@ -378,3 +378,11 @@ def test_a_holiday_that_is_always_the_same_is_expected_to_be_the_same_again(week
     history = {day: 300 if day in calendar else weekend if day.weekday() >= 5 else 1000 for day in days}
     for holiday in (date(2025, 7, 4), date(2025, 11, 27), date(2025, 12, 25)):
         assert expected_events(holiday, history, Policy(holidays="US")) == pytest.approx(300, rel=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 7, 1000, 12_345, 10**9])
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_a_steady_stream_is_expected_to_the_event(count: int, baseline: str) -> None:
+    day = date(2026, 3, 10)
+    history = {day - timedelta(days=n): count for n in range(1, 57)}
+    assert expected_events(day, history, Policy(baseline=baseline)) == count

@@ -689,3 +689,19 @@ def test_a_day_that_was_unreadable_before_an_outage_is_still_unreadable_after_it
     source.failures = [outage(), outage(), outage()]
     (reading,) = work.read([DAY], NOW)
     assert reading.unreadable_reason_code == "SOURCE_LOCKED"
+
+
+@pytest.mark.parametrize("baseline", ["weekday", "trailing_mean"])
+@pytest.mark.parametrize(
+    ("events", "is_anomaly"), [(1299, False), (1300, False), (1301, True), (700, False), (699, True)]
+)
+def test_the_volume_of_a_steady_stream_fails_strictly_beyond_its_threshold(
+    tmp_path: Path, baseline: str, events: int, is_anomaly: bool
+) -> None:
+    days = [DAY - timedelta(days=n) for n in range(20, -1, -1)]
+    source = FakeSource({day: make_reading(day, make_row(events=1000)) for day in days[:-1]})
+    source.days[DAY] = make_reading(DAY, make_row(events=events))
+    work = make_work(tmp_path, source, policy=Policy(baseline=baseline))
+    list(work.read(days, NOW))
+    ((snapshot, _, _),) = work.judge([DAY], NOW)
+    assert snapshot.has_volume_anomaly is is_anomaly
