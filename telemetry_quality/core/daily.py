@@ -114,13 +114,17 @@ class DailyWork:
             yield stored, readings[day], is_new
 
     def changed_days(self, days: Sequence[date]) -> list[date]:
-        """Which of ``days`` need another look: never read, unreadable before, or holding another count now.
+        """Which of ``days`` need another look.
 
-        A day that cannot be counted now but could be read before is left alone: its snapshot still stands.
+        Those never read, unreadable before, holding another count now, or read by a process that ended before it
+        judged them. A day that cannot be counted now but could be read before is left alone: its snapshot stands.
         """
+        if not days:
+            return []
         counts = self.source.count_days([self.calendar.window(day) for day in days])
         readings = self.store.latest_readings(self.name, days)
-        return [day for day in days if _needs_another_look(readings.get(day), counts[day])]
+        judged = {one.day: one.reading_hash for one in self.store.snapshots(self.name, min(days), max(days))}
+        return [day for day in days if _needs_another_look(readings.get(day), judged.get(day), counts[day])]
 
     def _read_chunk(
         self, days: Sequence[date]
@@ -155,8 +159,8 @@ def _unreadable(day: date, error: SourceError) -> UnreadableDay:
     return UnreadableDay(day, error.reason_code, str(error))
 
 
-def _needs_another_look(reading: StoredReading | None, count: int | UnreadableDay) -> bool:
-    if reading is None or reading.unreadable_reason_code is not None:
+def _needs_another_look(reading: StoredReading | None, judged_hash: str | None, count: int | UnreadableDay) -> bool:
+    if reading is None or reading.unreadable_reason_code is not None or reading.figures_hash != judged_hash:
         return True
     return not isinstance(count, UnreadableDay) and count != reading.total_events
 

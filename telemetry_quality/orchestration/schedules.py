@@ -30,10 +30,9 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
         description="Takes the snapshot of the day before, once late events have had their time.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        latest = calendar.latest_day(context.scheduled_execution_time)
-        if calendar.last_day is not None and context.scheduled_execution_time > calendar.window(latest).end + timedelta(
-            days=1
-        ):
+        now = context.scheduled_execution_time
+        latest = calendar.latest_day(now)
+        if calendar.last_day is not None and now > calendar.window(latest).end + timedelta(days=1):
             return dg.SkipReason(f"The data set ended on {calendar.last_day}.")
         if latest < calendar.first_day:
             return dg.SkipReason(f"The first day, {calendar.first_day}, is not over yet.")

@@ -61,7 +61,7 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
 
 
 def _finished_runs(instance: dg.DagsterInstance, cursors: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Runs that ended since the cursors were taken, oldest first, and the cursors that follow them."""
+    """Runs that ended since the cursors were taken, oldest first of each kind, and the cursors that follow them."""
     runs: list[str] = []
     moved = dict(cursors)
     for kind in FINISHED:

@@ -1,7 +1,7 @@
 """The database connector: any table SQLAlchemy can reach and this project has been tried on.
 
-Today that is SQLite. It is opened read-only, and each reading is one transaction, so that a day's aggregates
-and its sample come from the same state.
+Today that is SQLite. It is opened read-only, and each query is a read of its own: a writer never waits for longer
+than one of them. An event that arrives between a day's two queries may be drawn without having been counted.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
 
 
 class _Session:
-    """One read-only transaction; the driver's errors become errors of ours, and each query has a time limit."""
+    """A read-only connection; the driver's errors become errors of ours, and each query has a time limit."""
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
         self.connection = connection
@@ -176,7 +176,7 @@ class DatabaseSource(TableConnector[_Session]):
             raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is none; check the url.")
         engine = _read_only_engine(what)
         try:
-            with engine.connect() as connection, connection.begin():
+            with engine.connect() as connection:
                 yield _Session(connection, what, self._seconds)
         except SQLAlchemyError as error:
             raise _source_error(what, error) from error

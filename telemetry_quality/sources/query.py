@@ -220,10 +220,11 @@ class EventTable:
         events = self._events_of(run, day_index=self._seconds_since(run) // run.day_seconds)
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
 
-    def sample_query(self, run: Run, thresholds: Mapping[int, int]) -> Select[Any]:
-        """The events whose hash is not above their day's threshold, per day the lowest hash first.
+    def sample_query(self, run: Run, thresholds: Mapping[int, int], size: int) -> Select[Any]:
+        """Per day the ``size`` events of lowest hash among those whose hash is not above the day's threshold.
 
-        Columns: day index, id, name, version, then whether each critical field is missing.
+        Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
+        ``size``: of an id that is repeated a million times, a million events share one hash.
         """
         events = self._events_of(
             run,
@@ -244,9 +245,11 @@ class EventTable:
             )
         ).subquery("thresholds")
         below = and_(limits.c.day_index == events.c.day_index, events.c.drawn <= limits.c.threshold)
-        columns = [column for name, column in events.c.items() if name != "drawn"]
-        order = (events.c.day_index, events.c.drawn, events.c.id, events.c.name, events.c.version)
-        return select(*columns).select_from(events.join(limits, below)).order_by(*order)
+        order = (events.c.drawn, events.c.id, events.c.name, events.c.version)
+        position = func.row_number().over(partition_by=events.c.day_index, order_by=order).label("position")
+        drawn = select(*events.c, position).select_from(events.join(limits, below)).subquery("drawn_events")
+        columns = [column for name, column in drawn.c.items() if name not in {"drawn", "position"}]
+        return select(*columns).where(drawn.c.position <= size).order_by(drawn.c.day_index, drawn.c.position)
 
     def values_query(self, name: str, run: Run, limit: int) -> Select[Any]:
         """The most frequent values of a column and how often each occurs."""

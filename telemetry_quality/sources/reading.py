@@ -102,7 +102,7 @@ def _draw(
 ) -> dict[int, tuple[SampledEvent, ...]]:
     """The ``size`` events of lowest hash of each day.
 
-    Hashes are uniform, so a threshold lets through little more than is needed and nothing has to be sorted. A
+    Hashes are uniform, so a threshold lets through little more than is needed and little has to be sorted. A
     day whose threshold let through too few (repeated ids share a hash) is asked again without one.
     """
     if not events:
@@ -124,9 +124,8 @@ def _below(
     execute: Execute, table: EventTable, run: Run, thresholds: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
     drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    for day_index, *values in execute(table.sample_query(run, thresholds)):
-        if len(drawn[day_index]) < size:
-            drawn[day_index].append(values)
+    for day_index, *values in execute(table.sample_query(run, thresholds, size)):
+        drawn[day_index].append(values)
     return {index: tuple(_sampled_events(rows, table.schema)) for index, rows in drawn.items()}
 
 

@@ -240,7 +240,7 @@ def _append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -
     """Append a row to a chained table, linked to the one before it, and return it as stored."""
     last = select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1)
     row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
-    row |= {**{name: _as_stored(chained.c[name], value) for name, value in values.items()}}
+    row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
     row["previous_hash"] = connection.scalar(last)
     row["content_hash"] = row_hash(row)
     connection.execute(insert(chained), row)

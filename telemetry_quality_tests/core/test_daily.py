@@ -551,6 +551,7 @@ def test_only_days_that_may_say_something_new_are_looked_at_again(tmp_path: Path
     source.days |= {day: unreadable(day) for day in (was_unreadable, still_unreadable)}
     work = make_work(tmp_path, source)
     read(work, was_unreadable, changed, unchanged, not_countable, still_unreadable)
+    judge(work, was_unreadable, changed, unchanged, not_countable, still_unreadable)
 
     source.days |= make_days([never_read, was_unreadable]) | make_days([changed], 101)
     source.days |= {not_countable: unreadable(not_countable)}
@@ -564,16 +565,30 @@ def test_a_day_has_changed_when_it_holds_more_or_fewer_events(tmp_path: Path, co
     source = FakeSource(make_days([DAY]))
     work = make_work(tmp_path, source)
     read(work, DAY)
+    judge(work, DAY)
 
     source.days = make_days([DAY], count)
 
     assert work.changed_days([DAY]) == ([DAY] if is_changed else [])
 
 
+def test_a_day_that_was_read_by_a_process_that_ended_before_it_judged_is_looked_at_again(tmp_path: Path) -> None:
+    source = FakeSource(make_days([DAY]))
+    work = make_work(tmp_path, source)
+    read(work, DAY)
+    assert work.changed_days([DAY]) == [DAY]
+    judge(work, DAY)
+    assert work.changed_days([DAY]) == []
+    source.days = make_days([DAY], 101)
+    read(work, DAY)
+    assert work.changed_days([DAY]) == [DAY], "the snapshot is of the reading before"
+
+
 def test_a_day_read_as_empty_has_changed_when_events_arrive(tmp_path: Path) -> None:
     source = FakeSource()
     work = make_work(tmp_path, source)
     read(work, DAY)
+    judge(work, DAY)
 
     assert work.changed_days([DAY]) == []
     source.days = make_days([DAY], 1)

@@ -18,6 +18,7 @@ from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.duckdb import DuckDBFileSource
+from telemetry_quality.sources.query import HASH_SPACE, runs_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
 if TYPE_CHECKING:
@@ -187,3 +188,17 @@ def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_pa
     shared = [len(first & second) for first, second in pairwise(drawn)]
     # Hypergeometric: 40 of at least 120 twice; in common 13 or fewer on average, 26 is beyond five deviations.
     assert max(shared) < 27
+
+
+def test_an_id_that_is_repeated_without_end_brings_no_more_events_than_are_drawn(tmp_path: Path) -> None:
+    path = make_file(
+        tmp_path, "INSERT INTO events SELECT 'same', e.* EXCLUDE (event_id) FROM events e, range(20000) AS t(i)"
+    )
+    source = DuckDBFileSource(str(path), "events", SCHEMA)
+    with source._session() as session:
+        events = session.event_table("events", SCHEMA, "")
+        (run,) = runs_of([WINDOW])
+        assert len(session.execute(events.sample_query(run, {0: HASH_SPACE - 1}, 50))) == 50
+    (reading,) = source.read_days([WINDOW], 50)
+    assert isinstance(reading, DayReading)
+    assert len(reading.sample) == 50
