@@ -38,9 +38,11 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure a day of a million events and a year's backfill
+bench: $(VENV)/.dev ## Measure days, years, explanations and detection
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
+	$(BIN)/python benchmarks/explanations.py
+	$(BIN)/python benchmarks/detection
 
 constraints: $(VENV)/.dev ## Write down the versions now installed
 	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \

@@ -7,6 +7,7 @@ milliseconds and as ratios of the floor within this one run; other processes on 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 ROUNDS = 7
 DAY = date(2026, 3, 10)
 SCHEMA = EventSchema("event_id", "occurred_at", "event_name", "app_version", "severity >= 17")
+EXPLAINED = replace(SCHEMA, observed_at="received_at", dimensions=("platform", "country"))
 
 
 def write_day(folder: Path, events: int) -> Path:
-    """A synthetic day: 50 names, 30 versions (0.5 % null), 2 % errors, random ids, row groups of 122,880."""
+    """A synthetic day: 50 names, 30 versions (0.5 % null), 2 % errors, random ids, row groups of 122,880.
+
+    Of 5 platforms and 50 countries, each event received within an hour.
+    """
     file = folder / f"day={DAY}" / "events.parquet"
     file.parent.mkdir()
     with duckdb.connect() as connection:
@@ -44,6 +49,9 @@ def write_day(folder: Path, events: int) -> Path:
                    'signal.' || (random() * 49)::INT AS event_name,
                    CASE WHEN random() < 0.005 THEN NULL ELSE '1.' || (random() * 29)::INT END AS app_version,
                    CASE WHEN random() < 0.02 THEN 17 ELSE 9 END AS severity,
+                   'platform.' || (random() * 4)::INT AS platform,
+                   'country.' || (random() * 49)::INT AS country,
+                   occurred_at + to_microseconds((3600e6 * random())::BIGINT) AS received_at,
                    md5(n::VARCHAR)[:16] AS device_id,
                    repeat('x', 60) || n AS payload
             FROM range(?) AS series(n)
@@ -59,6 +67,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         file = write_day(Path(folder), events)
         source = ParquetSource(folder, SCHEMA, ZoneInfo("UTC"))
+        explained = ParquetSource(folder, EXPLAINED, ZoneInfo("UTC"))
         window = day_window(DAY, ZoneInfo("UTC"))
 
         def floor() -> None:
@@ -76,10 +85,15 @@ def main() -> None:
             (reading,) = source.read_days([window], 100)
             assert len(getattr(reading, "sample", ())) == 100
 
+        def snapshot_with_parts() -> None:
+            (reading,) = explained.read_days([window], 100)
+            assert getattr(reading, "arrivals", None) is not None
+
         work: dict[str, Callable[[], None]] = {
             "floor: decode the five columns, keep nothing": floor,
             "count of the day (late-day schedule)": count,
-            "aggregates and sample of 100": snapshot,
+            "aggregates, sample of 100, repetitions": snapshot,
+            "the same with 2 dimensions and arrivals": snapshot_with_parts,
         }
         seconds: dict[str, list[float]] = {name: [] for name in work}
         for _ in range(ROUNDS + 1):

@@ -7,11 +7,10 @@ sensor do, so that cron is served too.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,50 +18,39 @@ import click
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import daily_work, open_source, open_store, utc_now
+from telemetry_quality.commands.incidents import incidents
+from telemetry_quality.commands.options import (
+    DAY,
+    EXIT_HEALTHY,
+    EXIT_NOT_HEALTHY,
+    EXIT_UNKNOWN,
+    config_option,
+    day_range,
+    json_option,
+    print_json,
+    say,
+    source_option,
+)
+from telemetry_quality.commands.tune import tune
 from telemetry_quality.console import console, print_days, print_snapshot, progress
-from telemetry_quality.core.alerts import alerts_of
+from telemetry_quality.core.alerts import Alert, alerts_of, tell
 from telemetry_quality.core.baselines import holiday_calendar
-from telemetry_quality.core.days import days_between
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot, unknown_day_as_json
-from telemetry_quality.errors import RequestError, SettingsError, SourceError, TelemetryQualityError
+from telemetry_quality.errors import SettingsError, SourceError, TelemetryQualityError
 from telemetry_quality.settings import DEFAULT_FILE, PRESETS, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
-    from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.daily import DailyWork, Judgement
+    from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.settings import SourceSettings
-
-    Listed = Sequence[tuple[str, date, TelemetryIntegritySnapshot | None]]
-
-EXIT_HEALTHY, EXIT_NOT_HEALTHY, EXIT_UNKNOWN = 0, 1, 2
+    from telemetry_quality.storage.store import SqlQualityStore
 
 alert_log = logging.getLogger("telemetry_quality.alerts")
-
-
-class _Day(click.ParamType[date | None]):
-    """``2013-02-08``, or ``yesterday`` for the source's latest complete day."""
-
-    name = "day"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date | None:
-        if isinstance(value, date) or value == "yesterday":
-            return value if isinstance(value, date) else None
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"a day such as 2013-02-08 is required, but {value!r} was given", param, ctx)
-
-
-DAY = _Day()
-
-config_option = click.option(
-    "--config", metavar="FILE", help=f"Settings file (default: {DEFAULT_FILE} in this folder)."
-)
-source_option = click.option("--source", metavar="NAME", help="Which source, where there are several.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,6 +62,10 @@ def cli(debug: bool) -> None:
     Exit codes: 0 healthy, 1 not healthy, 2 unknown or failed.
     """
     del debug  # read by main
+
+
+cli.add_command(incidents)
+cli.add_command(tune)
 
 
 @cli.command()
@@ -98,7 +90,7 @@ def init(preset: str | None, config: str | None, as_json: bool) -> int:
         ) from None
     except OSError as error:
         raise SettingsError(f"init requires a folder it may write to, but for {file} {error.strerror}.") from None
-    _say(
+    say(
         as_json,
         {"file": str(file)},
         f"Wrote {file}. Name your columns in it, then run telemetry-quality check.",
@@ -123,7 +115,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
             is_role = error.reason_code in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}
             raise SettingsError(f"sources.{name}{'.roles.' if is_role else ': '}{error}") from None
     if as_json:
-        _print_json({"sources": found})
+        print_json({"sources": found})
     else:
         for one in found:
             _print_checked(one)
@@ -199,10 +191,10 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _take_snapshots(work, [day], is_shown=False)
     if as_json:
-        _print_json({"days": [taken.as_json()]})
+        print_json({"days": [_day_as_json(taken.snapshot, taken.verdicts)]})
     else:
-        print_snapshot(taken, work.policy)
-    return _exit_code([taken])
+        print_snapshot(taken.snapshot, taken.verdicts)
+    return _exit_code([taken.snapshot])
 
 
 @cli.command()
@@ -222,14 +214,14 @@ def backfill(
     settings = load_settings(config)
     name, its = settings.source(source)
     latest = its.calendar().latest_day(utc_now())
-    days = _range(first or latest, last or latest)
+    days = day_range(first or latest, last or latest)
     work = daily_work(settings, name)
     taken = _take_snapshots(work, days, is_shown=not as_json)
     if as_json:
-        _print_json({"days": [one.as_json() for one in taken]})
+        print_json({"days": [_day_as_json(one.snapshot, one.verdicts) for one in taken]})
     else:
-        print_days([(name, one.day, one) for one in taken], {name: work.policy})
-    return _exit_code(taken)
+        print_days([(name, one.snapshot.day, one.snapshot, one.verdicts) for one in taken])
+    return _exit_code([one.snapshot for one in taken])
 
 
 @cli.command()
@@ -253,21 +245,43 @@ def health(  # noqa: PLR0917
     settings = load_settings(config)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     store, now = open_store(settings), utc_now()
-    listed: list[tuple[str, date, TelemetryIntegritySnapshot | None]] = []
+    listed: list[tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]] = []
     for name in names:
         calendar = settings.sources[name].calendar()
         end = last or calendar.latest_day(now)
         # Days before the first are not unknown, they do not exist; who names them is shown them all the same.
         begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
-        wanted = _range(begin, end)
-        known = {one.day: one for one in store.snapshots(name, wanted[0], wanted[-1])}
-        listed += [(name, day, known.get(day)) for day in wanted]
+        listed += _known_days(store, name, day_range(begin, end))
     listed.sort(key=lambda line: line[1])
     if as_json:
-        _print_json({"days": [one.as_json() if one else unknown_day_as_json(name, day) for name, day, one in listed]})
+        print_json(
+            {
+                "days": [
+                    _day_as_json(one, verdicts) if one else {**unknown_day_as_json(name, day), "guardrails": []}
+                    for name, day, one, verdicts in listed
+                ]
+            }
+        )
     else:
-        print_days(listed, {name: settings.sources[name].policy() for name in names})
-    return _exit_code([one for _, _, one in listed])
+        print_days(listed)
+    return _exit_code([one for _, _, one, _ in listed])
+
+
+def _known_days(
+    store: SqlQualityStore, name: str, days: Sequence[date]
+) -> list[tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]]:
+    """Each day with what the store knows of it."""
+    known = {one.day: one for one in store.snapshots(name, days[0], days[-1])}
+    said = store.verdicts(name, days[0], days[-1])
+    return [
+        (name, day, known.get(day), said.get(day, {}).get(known[day].revision or 0, ()) if day in known else ())
+        for day in days
+    ]
+
+
+def _day_as_json(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """A snapshot with what each guardrail says of it."""
+    return {**snapshot.as_json(), "guardrails": [verdict.as_json() for verdict in verdicts]}
 
 
 @cli.command()
@@ -277,7 +291,7 @@ def verify(config: str | None, as_json: bool) -> int:
     """Find rows of the store that were changed, added or removed behind the program's back."""
     result = open_store(load_settings(config)).verify()
     if as_json:
-        _print_json(
+        print_json(
             {
                 "is_intact": not result.findings,
                 "rows": result.rows,
@@ -302,7 +316,7 @@ def migrate(only_check: bool, config: str | None, as_json: bool) -> int:
 
     if only_check:
         found = migrations.differences_of_a_new_store()
-        _say(
+        say(
             as_json,
             {"differences": list(map(str, found))},
             "\n".join(map(str, found)) or "Migrations and models agree.",
@@ -310,7 +324,7 @@ def migrate(only_check: bool, config: str | None, as_json: bool) -> int:
         return EXIT_UNKNOWN if found else EXIT_HEALTHY
     settings = load_settings(config)
     revision = migrations.migrate(settings.store)
-    _say(as_json, {"schema_revision": revision}, f"The store has schema {revision}.")
+    say(as_json, {"schema_revision": revision}, f"The store has schema {revision}.")
     return EXIT_HEALTHY
 
 
@@ -338,48 +352,39 @@ def demo(  # noqa: PLR0917
     settings = load_settings(file)
     its = settings.sources[stage.SOURCE]
     latest = its.calendar().latest_day(utc_now())
-    wanted = _range(latest - timedelta(days=days - 1), latest)
-    with progress(f"Backfilling {days} days", stage.STEPS_PER_DAY * days, is_shown=not as_json) as advance:
+    wanted = day_range(latest - timedelta(days=days - 1), latest)
+    steps = stage.steps_per_day(settings) * days
+    with progress(f"Backfilling {days} days", steps, is_shown=not as_json) as advance:
         stage.backfill(settings, wanted, advance)
-    known = open_store(settings).snapshots(stage.SOURCE, wanted[0], wanted[-1])
+    known = _known_days(open_store(settings), stage.SOURCE, wanted)
     if as_json:
-        _print_json({"days": [one.as_json() for one in known]})
+        print_json({"days": [_day_as_json(one, verdicts) for _, _, one, verdicts in known if one]})
     else:
-        print_days([(stage.SOURCE, one.day, one) for one in known], {stage.SOURCE: its.policy()})
+        print_days(known)
     if no_serve:
-        return _exit_code(known)
+        return _exit_code([one for _, _, one, _ in known])
     click.echo(f"Serving the Dagster UI at http://{host}:{port} in a moment; stop it with Ctrl-C.", err=True)
     stage.serve(host, port)
     return EXIT_HEALTHY
 
 
-def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[TelemetryIntegritySnapshot]:
+def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
     """What the assets and the alert sensor do, in their order."""
     now = utc_now()
     with progress(f"Reading and judging {len(days)} days", 2 * len(days), is_shown=is_shown) as advance:
         for _ in work.read(days, now):
             advance(1)
         taken = []
-        for one, _, _ in work.judge(days, now):
+        for one in work.judge(days, now):
             taken.append(one)
             advance(1)
-    _tell(work, taken)
+    alerts = [alert for one in taken for alert in alerts_of(one.snapshot, one.verdicts)]
+    tell(work.store, alerts, _log, now)
     return taken
 
 
-def _tell(work: DailyWork, taken: Iterable[TelemetryIntegritySnapshot]) -> None:
-    """Log each alert once, then keep it: a crash in between repeats it rather than losing it."""
-    fresh = work.store.new_alerts([alert for one in taken for alert in alerts_of(one, work.policy)])
-    for alert in fresh:
-        alert_log.log(getattr(logging, Level(alert.level).value), alert.line())
-    if fresh:
-        work.store.append_alerts(fresh, utc_now())
-
-
-def _range(first: date, last: date) -> list[date]:
-    if first > last:
-        raise RequestError(f"FIRST must not be after LAST, but {first} is after {last}; swap them.")
-    return list(days_between(first, last))
+def _log(alert: Alert) -> None:
+    alert_log.log(getattr(logging, Level(alert.level).value), alert.line())
 
 
 def _exit_code(snapshots: Iterable[TelemetryIntegritySnapshot | None]) -> int:
@@ -387,17 +392,6 @@ def _exit_code(snapshots: Iterable[TelemetryIntegritySnapshot | None]) -> int:
     if not statuses or DayStatus.UNKNOWN in statuses:
         return EXIT_UNKNOWN
     return EXIT_HEALTHY if statuses == {DayStatus.HEALTHY} else EXIT_NOT_HEALTHY
-
-
-def _say(as_json: bool, document: dict[str, Any], sentence: str) -> None:
-    if as_json:
-        _print_json(document)
-    else:
-        click.echo(sentence)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -432,6 +426,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fail(arguments: Sequence[str], sentence: str) -> int:
     if "--json" in arguments:
-        _print_json({"error": {"sentence": sentence}})
+        print_json({"error": {"sentence": sentence}})
     click.echo(f"Error: {sentence}", err=True)
     return EXIT_UNKNOWN

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
 
     from rich.console import Console
 
-    from telemetry_quality.core.policies import Policy
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+
+    Listed = tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]
 
 # Status is never told by colour alone: the sign and the word say it too.
 STATUS_SIGNS = {
@@ -66,9 +67,7 @@ def progress(what: str, total: int, *, is_shown: bool) -> Iterator[Callable[[int
         yield lambda steps: bar.advance(task, steps)
 
 
-def print_days(
-    days: Sequence[tuple[str, date, TelemetryIntegritySnapshot | None]], policies: Mapping[str, Policy]
-) -> None:
+def print_days(days: Iterable[Listed]) -> None:
     """One line per source and day: status, numbers, and which guardrails failed."""
     from rich.table import Table  # noqa: PLC0415
 
@@ -78,25 +77,25 @@ def print_days(
     for heading in ("events", "expected", "errors", "no version", "sample"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("guardrails that failed")
-    for source, day, snapshot in days:
-        table.add_row(source, str(day), *_cells(snapshot, policies[source]))
+    for source, day, snapshot, verdicts in days:
+        table.add_row(source, str(day), *_cells(snapshot, verdicts))
     console().print(table)
 
 
-def print_snapshot(snapshot: TelemetryIntegritySnapshot, policy: Policy) -> None:
+def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> None:
     """One day with the sentence of every guardrail."""
     out = console()
     out.print(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {_status(snapshot.status)}")
     if snapshot.unreadable_reason is not None:
         out.print(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}", markup=False, soft_wrap=True)
         return
-    for verdict in judge_day(snapshot, policy):
+    for verdict in verdicts:
         sign = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNKNOWN: "[magenta]?[/]"}
         out.print(f"  {sign[verdict.outcome]} {verdict.guardrail:16}", end="")
         out.print(verdict.sentence, markup=False)
 
 
-def _cells(snapshot: TelemetryIntegritySnapshot | None, policy: Policy) -> tuple[str, ...]:
+def _cells(snapshot: TelemetryIntegritySnapshot | None, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     if snapshot is None:
         return (_status(DayStatus.UNKNOWN), "", "", "", "", "", "no snapshot")
     if snapshot.unreadable_reason_code is not None:
@@ -109,7 +108,7 @@ def _cells(snapshot: TelemetryIntegritySnapshot | None, policy: Policy) -> tuple
             "",
             snapshot.unreadable_reason_code,
         )
-    failed = [verdict for verdict in judge_day(snapshot, policy) if verdict.outcome is Outcome.FAILED]
+    failed = [verdict for verdict in verdicts if verdict.outcome is Outcome.FAILED]
     return (
         _status(snapshot.status),
         _count(snapshot.total_events),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import CONFIG_VARIABLE, load_settings
 from telemetry_quality.storage.migrations import migrate
@@ -29,8 +29,9 @@ STARTER = Path(__file__).with_name("starter")
 ZONE = "America/New_York"
 
 
-STEPS_PER_DAY = 2 + len(GUARDRAILS)
-"""What a day's run counts: read, judge, and one check per guardrail."""
+def steps_per_day(settings: Settings) -> int:
+    """What a day's run counts: read, judge, and one check per guardrail."""
+    return 2 + len(guardrails_of(settings.sources[SOURCE].event_schema()))
 
 
 def prepare(file: Path) -> Path:
@@ -70,7 +71,7 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
     with dg.DagsterInstance.get() as instance:
         done = instance.get_materialized_partitions(dg.AssetKey([SOURCE, "integrity_snapshot"]))
         if {day.isoformat() for day in days} <= done:
-            on_progress(STEPS_PER_DAY * len(days))
+            on_progress(steps_per_day(settings) * len(days))
             return
         definitions = build_definitions(settings, on_progress=on_progress)
         result = definitions.resolve_job_def(f"{SOURCE}_materialize_day").execute_in_process(

@@ -29,8 +29,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from telemetry_quality.core.baselines import is_holiday_country
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EventSchema
-from telemetry_quality.core.policies import BASELINES, Policy
+from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
+from telemetry_quality.core.policies import BASELINES, VOLUME_RULES, Policy
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -86,6 +86,12 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _one_of(value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
+    return value
+
+
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -107,7 +113,7 @@ class _Part(BaseModel):
 class RoleSettings(_Part):
     """Which column plays which role; see EventSchema."""
 
-    event_id: Name
+    event_id: Name | None = None
     occurred_at: Name
     event_name: Name
     service_version: Name
@@ -116,6 +122,14 @@ class RoleSettings(_Part):
     observed_at: Name | None = None
     dimensions: Names = ()
 
+    @field_validator("dimensions")
+    @classmethod
+    def _leave_the_roles_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name in {EVENT_NAME, SERVICE_VERSION, HOUR}:
+                raise ValueError(f"must not be named {name}, by which every day is cut already; rename the column")
+        return value
+
 
 class GuardrailSettings(_Part):
     """When a day fails; see Policy."""
@@ -123,17 +137,32 @@ class GuardrailSettings(_Part):
     error_rate_percent: Percent = 5.0
     missing_version_percent: Percent = 1.0
     volume_deviation_percent: Annotated[float, Field(ge=0)] = 30.0
-    sample_success_percent: Percent = 99.0
-    sample_size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    volume_rule: str = "both"
+    volume_far_percent: Annotated[float, Field(ge=0, lt=100)] = 40.0
+    interval_percent: Annotated[float, Field(ge=50, lt=100)] = 99.0
+    minimum_events: Annotated[int, Field(ge=0)] = 20
     baseline: str = "weekday"
     holidays: str | None = None
+    sample_success_percent: Percent = 99.0
+    sample_size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    duplicate_percent: Percent = 10.0
+    leak_percent: Percent = 15.0
+    leak_spreads: Annotated[float, Field(ge=0)] = 2.75
+    version_drift_percent: Percent = 10.0
+    critical_missing_percent: Percent = 1.0
+    late_percent: Percent = 5.0
+    complete_percent: Percent = 99.0
+    misdated_percent: Percent = 1.0
 
     @field_validator("baseline")
     @classmethod
-    def _is_known(cls, value: str) -> str:
-        if value not in BASELINES:
-            raise ValueError(f"must be one of {', '.join(BASELINES)}")
-        return value
+    def _is_a_baseline(cls, value: str) -> str:
+        return _one_of(value, BASELINES)
+
+    @field_validator("volume_rule")
+    @classmethod
+    def _is_a_rule(cls, value: str) -> str:
+        return _one_of(value, VOLUME_RULES)
 
     @field_validator("holidays")
     @classmethod
@@ -176,6 +205,8 @@ class SourceSettings(_Part):
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
+    future_tolerance_minutes: Annotated[int, Field(ge=0)] = 10
+    stale_after_days: Annotated[int, Field(ge=1)] = 7
     late_days: Annotated[int, Field(ge=1, le=60)] = 7
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
     owners: Names = ()
@@ -238,6 +269,8 @@ class SourceSettings(_Part):
             missing_versions=self.missing_versions,
             time_unit=self.time_unit,
             allowed_lateness_minutes=self.allowed_lateness_minutes,
+            future_tolerance_minutes=self.future_tolerance_minutes,
+            stale_after_days=self.stale_after_days,
         )
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from telemetry_quality.core.baselines import Expectation
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import (
@@ -18,9 +19,14 @@ from telemetry_quality.core.events import (
     DayReading,
     EventSchema,
     SampledEvent,
+    Slice,
+    SliceCounts,
     UnreadableDay,
 )
+from telemetry_quality.core.evidence import Evidence
+from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.snapshots import DayFigures, TelemetryIntegritySnapshot, take_snapshot
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.guardrails.verdicts import Verdict
 
 DAY = date(2026, 3, 10)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -109,14 +116,54 @@ def make_row(**overrides: Any) -> AggregateRow:
     return row._replace(**overrides)
 
 
-def make_reading(day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None) -> DayReading:
-    """A reading of ``rows``, one healthy row without any; ten healthy sampled events."""
+def make_reading(
+    day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None, **parts: Any
+) -> DayReading:
+    """A reading of ``rows``, one healthy row without any; ten healthy sampled events; ``parts`` such as slices."""
     drawn = [SampledEvent(f"s{n}", "page.view", "1.0") for n in range(10)] if sample is None else sample
-    return DayReading(day, DayAggregates(rows or (make_row(),)), tuple(drawn))
+    return replace(DayReading(day, DayAggregates(rows or (make_row(),)), tuple(drawn)), **parts)
+
+
+def make_sliced_reading(day: date, platforms: Mapping[str, int], **parts: Any) -> DayReading:
+    """A healthy day of one signal, version and hour, cut by ``platform``, whose events these are."""
+    total = sum(platforms.values())
+    slices = {Slice("event_name", "page.view"): total, Slice("service_version", "1.0"): total}
+    for platform, events in platforms.items():
+        slices[Slice("platform", platform)] = events
+        slices[Slice("platform", platform, "event_name", "page.view")] = events
+        slices[Slice("platform", platform, "service_version", "1.0")] = events
+        slices[Slice("platform", platform, "hour", "12")] = events
+    counted = {part: SliceCounts(events, 0, 0) for part, events in slices.items() if events}
+    return make_reading(day, make_row(events=total), slices=counted, **parts)
+
+
+def make_stored_reading(total_events: int = 1000, **overrides: Any) -> StoredReading:
+    """What the store keeps of a healthy DAY whose repetitions, arrivals and critical fields were not counted."""
+    reading = StoredReading(
+        source="web",
+        day=DAY,
+        revision=1,
+        read_at=NOW,
+        figures_hash="0" * 64,
+        total_events=total_events,
+        error_events=0,
+        error_unknown_events=0,
+        missing_version_events=0,
+        late_events=0,
+        sample_size=100,
+        sample_passed=100,
+        unreadable_reason_code=None,
+        unreadable_reason=None,
+        missing_critical=None,
+        repetitions=None,
+        arrivals=None,
+        is_new=False,
+    )
+    return replace(reading, **overrides)
 
 
 def make_figures(**overrides: Any) -> DayFigures:
-    """A healthy day of 1,000 events, as many as expected."""
+    """A healthy, complete day of 1,000 events, as many as expected."""
     figures = DayFigures(
         total_events=1000,
         error_events=0,
@@ -127,9 +174,29 @@ def make_figures(**overrides: Any) -> DayFigures:
         sample_passed=100,
         sampling_success_rate_percent=100.0,
         expected_events=1000.0,
+        expected_low_events=900.0,
+        expected_high_events=1100.0,
         volume_deviation_percent=0.0,
+        is_volume_unusual=False,
+        compared_events=1000,
+        repeated_events=0,
+        duplicate_percent=0.0,
+        critical_missing_percent=None,
+        is_provisional=False,
     )
     return replace(figures, **overrides)
+
+
+def make_evidence(figures: DayFigures | None = None, day: date = DAY, **overrides: Any) -> Evidence:
+    """The evidence of a healthy day whose earlier days are not known."""
+    its = figures or make_figures()
+    expectation = Expectation(its.expected_events, its.expected_low_events, its.expected_high_events)
+    return replace(Evidence(day, its, expectation, totals={day: its.total_events or 0}), **overrides)
+
+
+def make_verdicts(policy: Policy | None = None, schema: EventSchema = SCHEMA, **figures: Any) -> tuple[Verdict, ...]:
+    """What the guardrails say of ``make_figures(**figures)``."""
+    return judge_day(make_evidence(make_figures(**figures)), policy or Policy(), schema)
 
 
 def make_snapshot(
@@ -140,6 +207,7 @@ def make_snapshot(
         source=source,
         day=day,
         figures=make_figures(**figures),
+        verdicts=make_verdicts(policy, **figures),
         policy=policy or Policy(),
         reading_revision=reading_revision,
         reading_hash="0" * 64,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,9 +16,13 @@ import duckdb
 import pytest
 
 from telemetry_quality import cli, load_settings
+from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.verdicts import Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+from telemetry_quality.core.tuning import MINIMUM_DAYS
 from telemetry_quality.settings import PRESETS
-from telemetry_quality_tests.builders import make_events, write_parquet
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality_tests.builders import NOW, FakeSource, make_events, make_reading, make_work, write_parquet
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
 
 if TYPE_CHECKING:
@@ -88,14 +93,47 @@ def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_fiel
         ("web", "2026-02-02"),
         ("web", "2026-02-03"),
     ]
-    fields = set(TelemetryIntegritySnapshot.__dataclass_fields__)
+    fields = {*TelemetryIntegritySnapshot.__dataclass_fields__, "guardrails"}
     assert all(one.keys() == fields for one in shown["days"])
     missing = shown["days"][0]
     assert {name: value for name, value in missing.items() if value is not None} == {
         "source": "web",
         "day": "2026-02-01",
         "status": "unknown",
+        "guardrails": [],
     }
+
+
+def test_every_command_that_shows_days_says_what_each_guardrail_says_of_them(terminal: Terminal) -> None:
+    _, taken = terminal.json("snapshot", "2026-02-02")
+    _, made = terminal.json("backfill", "2026-02-02", "2026-02-02")
+    _, shown = terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")
+    assert taken == made == shown
+    schema = load_settings("telemetry.toml").sources["web"].event_schema()
+    guardrails = {one["guardrail"]: one for one in shown["days"][0]["guardrails"]}
+    assert list(guardrails) == [rule.name for rule in guardrails_of(schema)]
+    assert {frozenset(one) for one in guardrails.values()} == {frozenset(Verdict.__dataclass_fields__)}
+    failed = guardrails["error_rate"]
+    assert (failed["outcome"], failed["level"], failed["reason_code"]) == ("failed", "CRITICAL", "ERROR_RATE_HIGH")
+    assert (failed["value"], failed["threshold"]) == (25.0, 5.0)
+    assert failed["sentence"].startswith("25.00 % of 40 events are errors (10)")
+
+
+def test_a_failure_says_where_for_people_and_for_machines(terminal: Terminal) -> None:
+    for offset in range(3, 10):
+        terminal.write_day(FIRST_DAY + timedelta(days=offset))
+    bad = FIRST_DAY + timedelta(days=10)
+    terminal.write_day(bad)
+    late = make_events(20, bad, event_name="checkout", is_error=True)
+    rows = [{**one, "event_id": f"c-{number}"} for number, one in enumerate(late)]
+    write_parquet(terminal.folder / "events" / f"day={bad}" / "checkout.parquet", rows)
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace("last_day = 2026-02-03", f"last_day = {bad}"))
+    _, shown = terminal.json("backfill", "2026-02-01", str(bad))
+    guardrails = {one["guardrail"]: one for one in shown["days"][-1]["guardrails"]}
+    assert guardrails["error_rate"]["causes"][0]["parts"] == [["event_name", "checkout"]]
+    _, out, _ = terminal.type("snapshot", str(bad))
+    assert "event_name=checkout" in " ".join(out.split())
 
 
 def test_latest_means_the_source_s_own_last_day(terminal: Terminal) -> None:
@@ -170,6 +208,12 @@ def test_a_wrong_setting_is_one_sentence_naming_the_key_and_exit_code_2(
         ["backfill", "2026-02-03", "2026-02-01"],
         ["health", "--days", "0"],
         ["health", "--days", "3", "--first", "2026-02-01"],
+        ["incidents", "nonsense"],
+        ["incidents", "show", "web/2026-02-01"],
+        ["incidents", "confirm", "2026-02-01"],
+        ["incidents", "mute", "web/2026-02-02"],
+        ["tune"],
+        ["tune", "--days", "1"],
         ["init"],
         ["nonsense"],
     ],
@@ -246,6 +290,39 @@ def test_several_sources_require_a_name_where_one_is_meant(terminal: Terminal) -
     assert terminal.type("snapshot", "2026-02-01", "--source", "app")[0] == 0
     _, shown = terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-01")
     assert [(one["source"], one["status"]) for one in shown["days"]] == [("web", "unknown"), ("app", "healthy")]
+
+
+def test_incidents_are_reached_from_the_main_command_and_answer_by_their_exit_codes(terminal: Terminal) -> None:
+    assert terminal.json("incidents") == (0, {"incidents": []})
+    terminal.type("backfill", "2026-02-01", "2026-02-02")
+    code, shown = terminal.json("incidents")
+    assert (code, [one["key"] for one in shown["incidents"]]) == (1, ["web/2026-02-02"])
+    assert terminal.type("incidents", "show", "web/2026-02-02")[0] == 1
+    assert terminal.type("incidents", "confirm", "web/2026-02-02", "--by", "ada")[0] == 0
+    assert terminal.type("incidents", "dismiss", "web/2026-02-09")[0] == 2
+    terminal.type("snapshot", "2026-02-03")
+    assert terminal.json("incidents") == (0, {"incidents": []})
+    _, shown = terminal.json("incidents", "--all")
+    assert [(one["is_open"], one["is_confirmed"]) for one in shown["incidents"]] == [(False, True)]
+
+
+def test_tuning_is_reached_from_the_main_command_and_answers_by_its_exit_codes(terminal: Terminal) -> None:
+    code, _, err = terminal.type("tune")
+    assert (code, f"at least {MINIMUM_DAYS} stored days" in err) == (2, True)
+    days = [FIRST_DAY + timedelta(days=offset) for offset in range(MINIMUM_DAYS)]
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace("last_day = 2026-02-03", f"last_day = {days[-1]}"))
+    source = FakeSource({day: make_reading(day) for day in days})
+    store = SqlQualityStore(f"sqlite:///{terminal.folder / 'quality.db'}")
+    list(make_work(terminal.folder, source, store=store).read(days, NOW))
+    code, shown = terminal.json("tune")
+    assert (code, shown["source"], shown["days"]) == (0, "web", MINIMUM_DAYS)
+
+
+def test_help_names_every_command(terminal: Terminal) -> None:
+    _, out, _ = terminal.type("--help")
+    for name in cli.cli.commands:
+        assert re.search(rf"^  {name} ", out, flags=re.MULTILINE), name
 
 
 def test_help_names_the_exit_codes(terminal: Terminal) -> None:

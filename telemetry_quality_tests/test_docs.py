@@ -12,7 +12,8 @@ import click
 import pytest
 
 from telemetry_quality import cli, load_settings
-from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
 from telemetry_quality.settings import (
     GuardrailSettings,
     RoleSettings,
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+
+DEFAULTS = GuardrailSettings().model_dump()
+THRESHOLDS = {
+    "error_rate": "error_rate_percent",
+    "missing_version": "missing_version_percent",
+    "volume": "volume_deviation_percent",
+    "sample": "sample_success_percent",
+    "duplicates": "duplicate_percent",
+    "leak": "leak_percent",
+    "critical_fields": "critical_missing_percent",
+    "arrival_lag": "late_percent",
+    "timestamps": "misdated_percent",
+}
+"""The setting that each guardrail's row in the README must name by its default."""
 
 COLUMNS = {"app_version": "VARCHAR", "severity_number": "INTEGER"}
 
@@ -61,13 +76,26 @@ def test_every_setting_is_documented_with_its_default_and_nothing_else_is(headin
             assert shown == (", ".join(f"`{one}`" for one in field.default) or "none"), name
 
 
+def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
+    """Every command by what is typed for it, those of groups included: ``incidents``, ``incidents show``."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        found[f"{before}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= _commands(command, f"{before}{name} ")
+    return found
+
+
 def test_the_readme_names_every_command_and_option_and_no_other() -> None:
     table = README.split("## The command line")[1].split("From Python")[0]
-    assert set(re.findall(r"^\| `telemetry-quality (\w+)", table, flags=re.MULTILINE)) == set(cli.cli.commands)
+    commands = _commands(cli.cli)
+    assert "incidents confirm" in commands
+    rows = re.findall(r"^\| `telemetry-quality ([a-z]+(?: [a-z]+)*)", table, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(commands)
     documented = set(re.findall(r"`(--[a-z-]+)", table))
     options = {
         option
-        for command in cli.cli.commands.values()
+        for command in commands.values()
         for parameter in command.params
         if isinstance(parameter, click.Option)
         for option in parameter.opts
@@ -77,17 +105,29 @@ def test_the_readme_names_every_command_and_option_and_no_other() -> None:
 
 
 def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:
-    table = README.split("## What the guardrails mean")[1]
+    table = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (\w+) \|", table, flags=re.MULTILINE))
     assert rows == {rule.name: rule.level.value for rule in GUARDRAILS}
-    defaults = GuardrailSettings()
-    for name, words in {
-        "error_rate": f"more than {defaults.error_rate_percent:g} %",
-        "missing_version": f"more than {defaults.missing_version_percent:g} %",
-        "volume": f"more than {defaults.volume_deviation_percent:g} %",
-        "sample": f"fewer than {defaults.sample_success_percent:g} % of {defaults.sample_size} events",
-    }.items():
+    for name, setting in THRESHOLDS.items():
+        words = f"more than {DEFAULTS[setting]:g} %"
+        if name == "sample":
+            words = f"fewer than {DEFAULTS[setting]:g} % of {DEFAULTS['sample_size']} events"
         assert re.search(rf"^\| `{name}` \| .*{re.escape(words)}", table, flags=re.MULTILINE), name
+
+
+def test_the_readme_says_which_roles_a_guardrail_needs() -> None:
+    section = README.split("## What the guardrails mean")[1].split("\n## ")[0]
+    always = {rule.name for rule in guardrails_of(EventSchema(None, "at", "name", "version", "failed"))}
+    needs = " ".join(section.split("Beyond is strictly beyond")[1].split(". ")[1].split())
+    assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in GUARDRAILS} - always
+    assert "`observed_at`" in needs
+
+
+def test_every_description_of_a_guardrail_names_the_default_threshold() -> None:
+    """What Dagster's page shows of a check must not speak of another number than the settings."""
+    for rule in GUARDRAILS:
+        named = [float(number) for number in re.findall(r"(\d+(?:\.\d+)?) %", rule.description)]
+        assert named in ([], [DEFAULTS.get(THRESHOLDS.get(rule.name, ""))]), rule.name
 
 
 def test_every_make_target_the_docs_name_exists() -> None:

@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-HEAVY = ("sqlalchemy", "duckdb", "pandas", "numpy", "scipy", "alembic", "sqlglot", "rich")
+HEAVY = (
+    "sqlalchemy",
+    "duckdb",
+    "pandas",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "holidays",
+    "alembic",
+    "sqlglot",
+    "rich",
+)
 
 
 def _python(code: str, folder: Path = ROOT) -> str:
@@ -25,9 +36,39 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
-def test_loading_the_code_location_imports_no_engine() -> None:
-    loaded = _python(f"import sys, telemetry_quality.definitions; print([m for m in {HEAVY!r} if m in sys.modules])")
-    assert loaded == "[]"
+LOADED = f"print([m for m in {HEAVY!r} if m in sys.modules])"
+
+
+def test_loading_the_code_location_imports_no_engine(tmp_path: Path) -> None:
+    text = (ROOT / "telemetry_quality" / "starter" / "telemetry.toml").read_text()
+    (tmp_path / "telemetry.toml").write_text(text)
+    assert _python(f"import sys, telemetry_quality.definitions; {LOADED}", tmp_path) == "[]"
+
+
+def test_a_code_location_with_a_holiday_calendar_looks_its_country_up_and_loads_none(tmp_path: Path) -> None:
+    (tmp_path / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
+    assert 'holidays = "US"' in (tmp_path / "telemetry.toml").read_text()
+    code = f"""
+import sys, telemetry_quality.definitions
+print([m for m in sys.modules if m.startswith("holidays.countries.")])
+{LOADED}
+"""
+    assert _python(code, tmp_path).splitlines() == ["[]", "['holidays']"]
+
+
+@pytest.mark.parametrize("command", ["incidents", "tune"])
+def test_asking_a_command_for_help_imports_no_engine(command: str) -> None:
+    """A shell completes and explains commands often: what it needs for that must stay light."""
+    code = f"""
+import sys
+from telemetry_quality import cli
+try:
+    cli.main([{command!r}, "--help"])
+except SystemExit as stop:
+    assert not stop.code
+print("loaded:", [m for m in {(*HEAVY, "dagster")!r} if m in sys.modules])
+"""
+    assert _python(code).splitlines()[-1] == "loaded: []"
 
 
 def test_the_package_names_what_it_offers() -> None:

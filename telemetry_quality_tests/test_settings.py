@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import EventSchema
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.policies import VOLUME_RULES, Policy
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings import DEFAULT_FILE, PRESETS, Settings, load_settings
 
@@ -24,6 +25,16 @@ ROLES: dict[str, Any] = {
     "service_version": "version",
     "is_error": "failed",
 }
+PERCENTS = (
+    "duplicate_percent",
+    "critical_missing_percent",
+    "late_percent",
+    "misdated_percent",
+    "leak_percent",
+    "version_drift_percent",
+    "complete_percent",
+)
+"""Shares of a whole that came after the first four."""
 SECRET = "hunter2"
 SECRET_URL = f"postgresql://quality:{SECRET}@db.example/telemetry"
 DATABASE: dict[str, Any] = {"connector": "database", "url": SECRET_URL, "table": "events", "path": None}
@@ -93,17 +104,30 @@ def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> Non
     assert source.event_schema() == EventSchema(**ROLES)
     assert settings.store == f"sqlite:///{tmp_path / 'telemetry_quality.db'}"
     assert (source.allowed_lateness_minutes, source.late_days, source.time_limit_seconds) == (60, 7, 300.0)
+    assert (source.future_tolerance_minutes, source.stale_after_days) == (10, 7)
     assert (source.signals, source.owners) == (None, ())
 
 
 def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
     roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
-    guardrails = {
+    guardrails: dict[str, Any] = {
         "error_rate_percent": 2.5,
         "missing_version_percent": 3,
         "volume_deviation_percent": 150.0,
+        "volume_rule": "either",
+        "volume_far_percent": 60,
+        "interval_percent": 95,
+        "minimum_events": 7,
         "sample_success_percent": 90.0,
         "sample_size": 500,
+        "duplicate_percent": 4,
+        "critical_missing_percent": 2,
+        "late_percent": 8,
+        "misdated_percent": 0.5,
+        "leak_percent": 12,
+        "leak_spreads": 5,
+        "version_drift_percent": 25,
+        "complete_percent": 95,
         "baseline": "trailing_mean",
         "holidays": "US-NY",
     }
@@ -116,21 +140,16 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
         missing_versions=["dev-*"],
         time_unit="ms",
         allowed_lateness_minutes=90,
+        future_tolerance_minutes=30,
+        stale_after_days=14,
         owners=["team:web", "ada@example.org"],
     )
 
     source = load_settings(file).sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
-    assert source.policy() == Policy(
-        error_rate_percent=2.5,
-        missing_version_percent=3.0,
-        volume_deviation_percent=150.0,
-        sample_success_percent=90.0,
-        sample_size=500,
-        baseline="trailing_mean",
-        holidays="US-NY",
-    )
+    assert guardrails.keys() == {one.name for one in fields(Policy)}
+    assert source.policy() == Policy(**guardrails)
     assert source.event_schema() == EventSchema(
         **ROLES,
         observed_at="seen",
@@ -139,6 +158,8 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
         missing_versions=("dev-*",),
         time_unit="ms",
         allowed_lateness_minutes=90,
+        future_tolerance_minutes=30,
+        stale_after_days=14,
     )
     assert source.owners == ("team:web", "ada@example.org")
 
@@ -191,6 +212,16 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
         ("volume_deviation_percent", 1000),
         ("sample_size", 1),
         ("sample_size", 100_000),
+        *((name, limit) for name in PERCENTS for limit in (0, 100)),
+        ("volume_far_percent", 0),
+        ("volume_far_percent", 99.9),
+        ("interval_percent", 50),
+        ("interval_percent", 99.9),
+        ("minimum_events", 0),
+        ("minimum_events", 1_000_000),
+        ("leak_spreads", 0),
+        ("leak_spreads", 50),
+        *(("volume_rule", rule) for rule in VOLUME_RULES),
         ("baseline", "weekday"),
         ("holidays", "DE-BY"),
     ],
@@ -206,6 +237,10 @@ def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, v
     [
         ("allowed_lateness_minutes", 0),
         ("allowed_lateness_minutes", 1440),
+        ("future_tolerance_minutes", 0),
+        ("future_tolerance_minutes", 100_000),
+        ("stale_after_days", 1),
+        ("stale_after_days", 4000),
         ("late_days", 1),
         ("late_days", 60),
         ("time_limit_seconds", 0.1),
@@ -435,7 +470,7 @@ def test_an_unknown_key_is_told_every_key_of_its_own_table(tmp_path: Path) -> No
     assert "allowed here are names, table, column;" in sentence
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "event_id"])
 def test_a_role_without_a_column_is_required_by_name(tmp_path: Path, role: str) -> None:
     roles = {name: column for name, column in ROLES.items() if name != role}
 
@@ -443,6 +478,21 @@ def test_a_role_without_a_column_is_required_by_name(tmp_path: Path, role: str) 
         f"telemetry.toml: sources.web.roles.{role} is required, but no column was named for this role; "
         "name one or choose a preset."
     )
+
+
+def test_events_need_no_id(tmp_path: Path) -> None:
+    roles = {name: column for name, column in ROLES.items() if name != "event_id"}
+
+    assert load_settings(write_settings(tmp_path, roles=roles)).sources["web"].event_schema().event_id is None
+
+
+@pytest.mark.parametrize("name", ["event_name", "service_version", "hour"])
+def test_a_dimension_must_not_be_called_like_what_every_day_is_cut_by(tmp_path: Path, name: str) -> None:
+    sentence = complaint(write_settings(tmp_path, roles=ROLES | {"dimensions": ["country", name]}))
+
+    assert sentence.startswith("telemetry.toml: sources.web.roles.dimensions: ")
+    assert f"must not be named {name}" in sentence
+    assert "rename the column" in sentence
 
 
 @pytest.mark.parametrize("key", ["connector", "first_day"])
@@ -478,6 +528,16 @@ def test_a_file_needs_at_least_one_source(tmp_path: Path) -> None:
         ("sample_size", 0, "greater than or equal to 1"),
         ("sample_size", 100_001, "less than or equal to 100000"),
         ("sample_size", 1.5, "valid integer"),
+        *((name, -0.1, "greater than or equal to 0") for name in PERCENTS),
+        *((name, 100.1, "less than or equal to 100") for name in PERCENTS),
+        ("volume_far_percent", -0.1, "greater than or equal to 0"),
+        ("volume_far_percent", 100, "less than 100"),
+        ("interval_percent", 49.9, "greater than or equal to 50"),
+        ("interval_percent", 100, "less than 100"),
+        ("minimum_events", -1, "greater than or equal to 0"),
+        ("minimum_events", 1.5, "valid integer"),
+        ("leak_spreads", -0.1, "greater than or equal to 0"),
+        ("volume_rule", "neither", "one of deviation, unusual, both, either"),
         ("baseline", "holt_winters", "one of weekday, trailing_mean"),
         ("holidays", "Atlantis", "such as US or US-NY"),
         ("holidays", "XX-NY", "such as US or US-NY"),
@@ -510,6 +570,10 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
         ("late_days", 61, "less than or equal to 60"),
         ("allowed_lateness_minutes", -1, "greater than or equal to 0"),
         ("allowed_lateness_minutes", 1441, "less than or equal to 1440"),
+        ("future_tolerance_minutes", -1, "greater than or equal to 0"),
+        ("future_tolerance_minutes", 0.5, "valid integer"),
+        ("stale_after_days", 0, "greater than or equal to 1"),
+        ("stale_after_days", 1.5, "valid integer"),
         ("time_limit_seconds", 0, "greater than 0"),
         ("time_limit_seconds", "long", "valid number"),
     ],

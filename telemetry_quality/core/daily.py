@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
 from time import sleep
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import HISTORY_DAYS, expected_events
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
 from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
-from telemetry_quality.core.snapshots import DayFigures, take_snapshot
+from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
+    from telemetry_quality.core.events import DayReading
+    from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import EventSource, QualityStore
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+
+    Judged = tuple[TelemetryIntegritySnapshot, tuple[Verdict, ...]]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,20 @@ CHUNK_DAYS = 31
 
 RETRY_WAITS_SECONDS = (1.0, 5.0)
 """Pauses before a source that was unavailable is asked again; after the last the days are unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A judged day as the store has it now.
+
+    Attributes:
+        is_new: Whether this call appended the snapshot; False where it says what the latest one said.
+    """
+
+    snapshot: TelemetryIntegritySnapshot
+    verdicts: tuple[Verdict, ...]
+    reading: StoredReading
+    is_new: bool
 
 
 @dataclass(frozen=True)
@@ -81,50 +98,84 @@ class DailyWork:
                 for name in reading.aggregates.signals():
                     first_seen[name] = min(first_seen.get(name, reading.day), reading.day)
 
-    def judge(
-        self, days: Sequence[date], now: datetime
-    ) -> Iterator[tuple[TelemetryIntegritySnapshot, StoredReading, bool]]:
-        """Judge days already read: the current snapshot, its reading, and whether the snapshot is new.
+    def judge(self, days: Sequence[date], now: datetime) -> Iterator[Judgement]:
+        """Judge days already read and keep each snapshot with its verdicts.
 
         Raises:
             RequestError: If a day has never been read.
             StoreError: If the store refuses.
         """
-        if not days:
-            return
-        readings = self.store.latest_readings(self.name, days)
-        first = min(days) - timedelta(days=HISTORY_DAYS)
-        history = self.store.daily_totals(self.name, first, max(days))
+        for start in range(0, len(days), CHUNK_DAYS):
+            yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now)
+
+    def _judge_chunk(self, days: Sequence[date], now: datetime) -> Iterator[Judgement]:
+        memory = remember(self.store, self.name, days)
         for day in days:
-            if day not in readings:
+            if day not in memory.readings:
                 raise RequestError(
                     f"A day must be read before it is judged, but {day} of {self.name} never was; "
                     f"run telemetry-quality snapshot {day}."
                 )
+            reading = memory.readings[day][-1]
+            evidence = evidence_of(day, memory, self.policy, self.calendar, now)
+            verdicts = judge(evidence, memory, self.policy, self.source.schema)
             snapshot = take_snapshot(
                 source=self.name,
                 day=day,
-                figures=figures_of(readings[day], history, self.policy),
+                figures=evidence.figures,
+                verdicts=verdicts,
                 policy=self.policy,
-                reading_revision=readings[day].revision,
-                reading_hash=readings[day].figures_hash,
+                reading_revision=reading.revision,
+                reading_hash=reading.figures_hash,
                 now=now,
             )
-            stored, is_new = self.store.append_snapshot(snapshot)
-            yield stored, readings[day], is_new
+            stored, is_new = self.store.append_snapshot(snapshot, verdicts)
+            yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), reading, is_new)
 
-    def changed_days(self, days: Sequence[date]) -> list[date]:
+    def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
+        """What was said of a stored snapshot: nothing, where a version without verdicts stored it."""
+        revisions = self.store.verdicts(self.name, snapshot.day, snapshot.day).get(snapshot.day, {})
+        return revisions.get(snapshot.revision or 0, ())
+
+    def standing(self, days: Sequence[date], now: datetime) -> dict[date, Judged]:
+        """The current snapshot and verdicts of each of ``days`` that has one, by today's policy.
+
+        Where a snapshot was judged by another policy it is judged again, without reading events.
+        """
+        text = self.policy.text()
+        stored = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
+        outdated = [day for day in days if day in stored and stored[day].policy != text]
+        anew = {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now)}
+        verdicts = self.store.verdicts(self.name, min(days), max(days))
+        kept = {
+            day: (stored[day], verdicts.get(day, {}).get(stored[day].revision or 0, ()))
+            for day in days
+            if day in stored and day not in anew
+        }
+        return kept | anew
+
+    def changed_days(self, days: Sequence[date], now: datetime) -> list[date]:
         """Which of ``days`` need another look.
 
-        Those never read, unreadable before, holding another count now, or read by a process that ended before it
-        judged them. A day that cannot be counted now but could be read before is left alone: its snapshot stands.
+        Those never read, unreadable before, holding another count now, read by a process that ended before it
+        judged them, or provisional when they were judged and complete by ``now``. A day that cannot be counted now
+        but could be read before is left alone: its snapshot stands.
         """
         if not days:
             return []
         counts = self.source.count_days([self.calendar.window(day) for day in days])
         readings = self.store.latest_readings(self.name, days)
-        judged = {one.day: one.reading_hash for one in self.store.snapshots(self.name, min(days), max(days))}
-        return [day for day in days if _needs_another_look(readings.get(day), judged.get(day), counts[day])]
+        judged = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
+        return [
+            day
+            for day in days
+            if _needs_another_look(readings.get(day), judged.get(day), counts[day])
+            or (judged[day].is_provisional and self._is_complete(day, now))
+        ]
+
+    def _is_complete(self, day: date, now: datetime) -> bool:
+        completeness = usual_completeness(day, remember(self.store, self.name, [day]), self.calendar, now)
+        return completeness is None or completeness >= self.policy.complete_percent
 
     def _read_chunk(
         self, days: Sequence[date]
@@ -159,34 +210,11 @@ def _unreadable(day: date, error: SourceError) -> UnreadableDay:
     return UnreadableDay(day, error.reason_code, str(error))
 
 
-def _needs_another_look(reading: StoredReading | None, judged_hash: str | None, count: int | UnreadableDay) -> bool:
-    if reading is None or reading.unreadable_reason_code is not None or reading.figures_hash != judged_hash:
+def _needs_another_look(
+    reading: StoredReading | None, judged: TelemetryIntegritySnapshot | None, count: int | UnreadableDay
+) -> bool:
+    if reading is None or judged is None or reading.unreadable_reason_code is not None:
+        return True
+    if reading.figures_hash != judged.reading_hash:
         return True
     return not isinstance(count, UnreadableDay) and count != reading.total_events
-
-
-def figures_of(reading: StoredReading, history: Mapping[date, int], policy: Policy) -> DayFigures:
-    """The figures of a stored reading beside what ``history`` leads to expect."""
-    expected = expected_events(reading.day, history, policy)
-    if reading.unreadable_reason_code is not None:
-        return DayFigures(
-            expected_events=expected,
-            unreadable_reason_code=reading.unreadable_reason_code,
-            unreadable_reason=reading.unreadable_reason,
-        )
-    total = reading.total_events or 0
-    errors = reading.error_events or 0
-    missing = reading.missing_version_events or 0
-    size, passed = reading.sample_size or 0, reading.sample_passed or 0
-    return DayFigures(
-        total_events=total,
-        error_events=errors,
-        error_rate_percent=None if total == reading.error_unknown_events else 100 * errors / total,
-        missing_version_events=missing,
-        missing_version_percent=100 * missing / total if total else None,
-        sample_size=size,
-        sample_passed=passed,
-        sampling_success_rate_percent=100 * passed / size if size else None,
-        expected_events=expected,
-        volume_deviation_percent=100 * (total - expected) / expected if expected else None,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
 K = TypeVar("K")
@@ -20,14 +20,17 @@ class EventSchema:
     """Which column of a source plays which role.
 
     Attributes:
+        event_id: None where events have no id: then wholly equal role columns count as a repetition.
         is_error: A boolean column, or a SQL predicate over the source's columns.
         missing_versions: Texts that stand for "no version"; a trailing ``*`` matches any continuation.
             Null, empty and blank are always missing.
         time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
         allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
+        future_tolerance_minutes: An event observed earlier than this before it occurred comes from the future.
+        stale_after_days: An event observed later than this after it occurred comes from the far past.
     """
 
-    event_id: str
+    event_id: str | None
     occurred_at: str
     event_name: str
     service_version: str
@@ -38,6 +41,8 @@ class EventSchema:
     missing_versions: tuple[str, ...] = DEFAULT_MISSING_VERSIONS
     time_unit: str | None = None
     allowed_lateness_minutes: int = 60
+    future_tolerance_minutes: int = 10
+    stale_after_days: int = 7
 
     def is_missing_version(self, version: str | None) -> bool:
         """Whether ``version`` says nothing about which release sent the event."""
@@ -159,6 +164,85 @@ def _sum(rows: Iterable[AggregateRow]) -> Totals:
     return Totals(events, errors, unknown, missing, late)
 
 
+EVENT_NAME, SERVICE_VERSION, HOUR = "event_name", "service_version", "hour"
+"""The ways of cutting a day that every source has; its own dimensions are named after their columns."""
+
+
+class Slice(NamedTuple):
+    """One part of a day: the events whose ``dimension`` is ``value``, and whose ``by``, if any, is ``by_value``.
+
+    A reading has, for event names and versions, the slices of each alone; for each dimension of the schema the
+    slices of it alone and of it by event name, by version and by hour (``"7"``).
+    """
+
+    dimension: str
+    value: str | None
+    by: str | None = None
+    by_value: str | None = None
+
+    @property
+    def parts(self) -> tuple[tuple[str, str | None], ...]:
+        """Its conditions: ``(("platform", "ios"), ("event_name", "page.view"))``."""
+        first = (self.dimension, self.value)
+        return (first,) if self.by is None else (first, (self.by, self.by_value))
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """A total order, null before empty."""
+        return tuple(text for name, value in self.parts for text in (name, "" if value is None else f"={value}"))
+
+
+class SliceCounts(NamedTuple):
+    """What one slice of a day holds."""
+
+    events: int
+    errors: int
+    missing_version: int
+
+
+OTHER_VALUES = "(other)"
+"""The value that stands for all but the MAXIMUM_VALUES busiest of a dimension on a day."""
+
+MAXIMUM_VALUES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Repetitions:
+    """How many of a day's events repeat another one.
+
+    Attributes:
+        compared_events: Events looked at: all that have an id, or, on a large day, those of a hash slice of ids.
+        repeated_events: Those among them beyond the first of their id.
+    """
+
+    compared_events: int
+    repeated_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """When a day's events arrived, and what arrived on that day bearing an impossible time.
+
+    Attributes:
+        by_hour: Events of the day by when they arrived: first those before its end, then those within each whole
+            hour after it; the last of at most MAXIMUM_ARRIVAL_HOURS + 1 also holds all later ones. Trailing zeros
+            are left out.
+        observed_events: Events of any time that arrived on the day.
+        future_events: Those of them that had not happened yet, beyond the schema's tolerance.
+        stale_events: Those that had happened longer ago than the schema's ``stale_after_days``.
+        undated_events: Those without a time that can be read: no day holds them.
+    """
+
+    by_hour: tuple[int, ...]
+    observed_events: int
+    future_events: int
+    stale_events: int
+    undated_events: int
+
+
+MAXIMUM_ARRIVAL_HOURS = 168
+
+
 @dataclass(frozen=True, slots=True)
 class SampledEvent:
     """What the verifier looks at in one event; read, judged and forgotten, never stored."""
@@ -171,11 +255,20 @@ class SampledEvent:
 
 @dataclass(frozen=True, slots=True)
 class DayReading:
-    """A day that could be read."""
+    """A day that could be read.
+
+    Attributes:
+        slices: The day's parts, as Slice says.
+        repetitions: None where they could not be counted.
+        arrivals: None where the schema has no ``observed_at`` or they could not be counted.
+    """
 
     day: date
     aggregates: DayAggregates
-    sample: tuple[SampledEvent, ...] = field(default=())
+    sample: tuple[SampledEvent, ...] = ()
+    slices: Mapping[Slice, SliceCounts] = field(default_factory=dict)
+    repetitions: Repetitions | None = None
+    arrivals: Arrivals | None = None
 
 
 @dataclass(frozen=True, slots=True)

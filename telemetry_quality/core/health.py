@@ -9,7 +9,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from telemetry_quality.core.events import UnreadableDay
-from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SettingsError, SourceError, StoreError
@@ -17,7 +16,7 @@ from telemetry_quality.errors import RequestError, SettingsError, SourceError, S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.daily import DailyWork, Judgement
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 log = logging.getLogger(__name__)
@@ -134,14 +133,15 @@ class TelemetryHealthService:
     @_never_raises(DailyIntegrity)
     def calculate_daily_integrity(self, day: date) -> DailyIntegrity:
         """Read, judge and keep ``day``; the same numbers add nothing to the store."""
-        snapshot = self._snapshot(day)
+        snapshot = self._read_and_judge(day).snapshot
         return DailyIntegrity(snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:
         """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if nobody has."""
-        snapshot = self._known_snapshot(day)
-        code, reason = self._reason(snapshot, ("error_rate", "volume"))
+        judgement = self._known(day)
+        snapshot = judgement.snapshot
+        code, reason = _reason(judgement, ("error_rate", "volume"))
         return AnomalySpikes(
             snapshot.has_error_spike,
             snapshot.has_volume_anomaly,
@@ -167,8 +167,9 @@ class TelemetryHealthService:
     @_never_raises(VersionMismatch)
     def detect_version_mismatch(self, day: date) -> VersionMismatch:
         """Whether too many events of ``day`` carry no version; reads it only if nobody has."""
-        snapshot = self._known_snapshot(day)
-        code, reason = self._reason(snapshot, ("missing_version",))
+        judgement = self._known(day)
+        snapshot = judgement.snapshot
+        code, reason = _reason(judgement, ("missing_version",))
         return VersionMismatch(
             snapshot.has_version_anomaly,
             snapshot.missing_version_events,
@@ -177,35 +178,37 @@ class TelemetryHealthService:
             reason,
         )
 
-    def _snapshot(self, day: date) -> TelemetryIntegritySnapshot:
-        """Read and judge ``day``."""
+    def _read_and_judge(self, day: date) -> Judgement:
         _require_kind(day, date)
         for _ in self._work.read([day], self._clock()):
             pass
         return self._judged(day)
 
-    def _known_snapshot(self, day: date) -> TelemetryIntegritySnapshot:
+    def _known(self, day: date) -> Judgement:
         """Judge what was read of ``day``; read it first if nothing was, or if it could not be."""
         _require_kind(day, date)
         self._work.calendar.require(day, self._clock())
         reading = self._work.store.latest_readings(self._work.name, [day]).get(day)
         is_known = reading is not None and reading.unreadable_reason_code is None
-        return self._judged(day) if is_known else self._snapshot(day)
+        return self._judged(day) if is_known else self._read_and_judge(day)
 
-    def _judged(self, day: date) -> TelemetryIntegritySnapshot:
-        ((snapshot, _, _),) = self._work.judge([day], self._clock())
+    def _judged(self, day: date) -> Judgement:
+        (judgement,) = self._work.judge([day], self._clock())
+        snapshot = judgement.snapshot
         if snapshot.unreadable_reason_code is not None:
             log.error("%s %s: %s %s", snapshot.source, day, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
-        return snapshot
+        return judgement
 
-    def _reason(self, snapshot: TelemetryIntegritySnapshot, names: tuple[str, ...]) -> tuple[str | None, str | None]:
-        """Why the day could not be read, or the most telling verdict among ``names``: failed, unknown, passed."""
-        if snapshot.unreadable_reason_code is not None:
-            return snapshot.unreadable_reason_code, snapshot.unreadable_reason
-        order = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.PASSED)
-        verdicts = [verdict for verdict in judge_day(snapshot, self._work.policy) if verdict.guardrail in names]
-        worst = min(verdicts, key=lambda verdict: order.index(verdict.outcome))
-        return worst.reason_code, worst.sentence
+
+def _reason(judgement: Judgement, names: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Why the day could not be read, or the most telling verdict among ``names``: failed, unknown, passed."""
+    snapshot = judgement.snapshot
+    if snapshot.unreadable_reason_code is not None:
+        return snapshot.unreadable_reason_code, snapshot.unreadable_reason
+    order = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.PASSED)
+    verdicts = [verdict for verdict in judgement.verdicts if verdict.guardrail in names]
+    worst = min(verdicts, key=lambda verdict: order.index(verdict.outcome))
+    return worst.reason_code, worst.sentence
 
 
 def _require_kind(when: object, kind: type[date]) -> None:

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayAggregates, DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.core.events import (
+        Arrivals,
+        DayAggregates,
+        DayReading,
+        EventSchema,
+        Repetitions,
+        Slice,
+        SliceCounts,
+        UnreadableDay,
+    )
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.incidents import IncidentAct
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
@@ -46,12 +57,16 @@ class StoredReading:
 
     Attributes:
         figures_hash: Hash of all that was read; two readings of equal hash said the same.
+        missing_critical: Events without a value, per critical field.
+        repetitions: None where they were not counted.
+        arrivals: None where they were not counted.
         is_new: Whether this call appended it; False where the same content was already the latest.
     """
 
     source: str
     day: date
     revision: int
+    read_at: datetime
     figures_hash: str
     total_events: int | None
     error_events: int | None
@@ -62,6 +77,9 @@ class StoredReading:
     sample_passed: int | None
     unreadable_reason_code: str | None
     unreadable_reason: str | None
+    missing_critical: Mapping[str, int] | None
+    repetitions: Repetitions | None
+    arrivals: Arrivals | None
     is_new: bool
 
 
@@ -82,20 +100,44 @@ class QualityStore(Protocol):
         """The aggregates of the day's latest reading, empty where there is none."""
         ...
 
-    def daily_totals(self, source: str, first: date, last: date) -> dict[date, int]:
-        """Events per readable day from ``first`` to ``last``."""
+    def readings(self, source: str, first: date, last: date) -> list[StoredReading]:
+        """All revisions of all readings from ``first`` to ``last``, by day and revision."""
+        ...
+
+    def slices(
+        self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
+    ) -> dict[date, dict[Slice, SliceCounts]]:
+        """The slices of each day's latest reading, those of fewer events left out, and those by hour if unwanted."""
         ...
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
         ...
 
-    def append_snapshot(self, snapshot: TelemetryIntegritySnapshot) -> tuple[TelemetryIntegritySnapshot, bool]:
-        """Append a revision if numbers or policy changed; return the latest, and whether it is new."""
+    def append_snapshot(
+        self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]
+    ) -> tuple[TelemetryIntegritySnapshot, bool]:
+        """Append a revision if numbers, verdicts or policy changed; return the latest, and whether it is new."""
+        ...
+
+    def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        """The verdicts of each day's snapshots, per revision, in their order."""
         ...
 
     def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
         """The current snapshot of each day that has one, oldest first."""
+        ...
+
+    def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:
+        """All snapshots of a day, the first revision first."""
+        ...
+
+    def append_act(self, act: IncidentAct) -> None:
+        """Keep what somebody decided about an incident."""
+        ...
+
+    def acts(self, source: str) -> list[IncidentAct]:
+        """All acts on incidents of the source, oldest first."""
         ...
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:

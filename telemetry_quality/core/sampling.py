@@ -46,7 +46,7 @@ def verify_sample(
 
 def _reasons(event: SampledEvent, schema: EventSchema, known_signals: Collection[str] | None) -> tuple[str, ...]:
     reasons = []
-    if event.event_id is None:
+    if event.event_id is None and schema.event_id is not None:
         reasons.append(MISSING_EVENT_ID)
     if event.event_name is None or not event.event_name.strip():
         reasons.append(MISSING_EVENT_NAME)

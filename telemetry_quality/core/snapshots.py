@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 
 if TYPE_CHECKING:
@@ -36,8 +35,19 @@ class DayFigures:
     """The numbers of one day; all None where it could not be read.
 
     Attributes:
-        expected_events: What the baseline expected, None while its history is too short.
-        volume_deviation_percent: Signed distance from it, in percent of it.
+        expected_events: What the baseline expected, None while its history is too short. Of a provisional day:
+            what was expected to have arrived by then.
+        expected_low_events: Lower end of the interval in which normal days lie, None while it is not known.
+        expected_high_events: Its upper end.
+        volume_deviation_percent: Signed distance from what was expected, in percent of it.
+        is_volume_unusual: Whether the day lies outside the interval.
+        compared_events: Events looked at for repetitions; see Repetitions.
+        critical_missing_percent: Share of events without the critical field that is missing most often.
+        late_percent: Share of events that arrived later than the schema allows.
+        misdated_percent: Share of the events that arrived on the day whose time is in the future, in the far past
+            or cannot be read.
+        completeness_percent: Share of a day's events that has usually arrived by ``computed_at``, None if not known.
+        is_provisional: Whether that is known to be less than the policy wants, so that the numbers may still change.
         unreadable_reason_code: Why the day could not be read, None where it could.
     """
 
@@ -50,7 +60,18 @@ class DayFigures:
     sample_passed: int | None = None
     sampling_success_rate_percent: float | None = None
     expected_events: float | None = None
+    expected_low_events: float | None = None
+    expected_high_events: float | None = None
     volume_deviation_percent: float | None = None
+    is_volume_unusual: bool | None = None
+    compared_events: int | None = None
+    repeated_events: int | None = None
+    duplicate_percent: float | None = None
+    critical_missing_percent: float | None = None
+    late_percent: float | None = None
+    misdated_percent: float | None = None
+    completeness_percent: float | None = None
+    is_provisional: bool | None = None
     unreadable_reason_code: str | None = None
     unreadable_reason: str | None = None
 
@@ -64,6 +85,7 @@ class TelemetryIntegritySnapshot(DayFigures):
         policy: Canonical JSON of the thresholds in force.
         reading_revision: Revision of the aggregates and sample it was made from.
         reading_hash: Hash of what these said.
+        verdicts_hash: Hash of all its verdicts; None until stored.
         previous_hash: Content hash of the snapshot stored before it, None for a source's first.
         content_hash: SHA-256 over everything above; None until stored.
     """
@@ -80,6 +102,7 @@ class TelemetryIntegritySnapshot(DayFigures):
     computed_at: datetime
     reading_revision: int
     reading_hash: str
+    verdicts_hash: str | None = None
     previous_hash: str | None = None
     content_hash: str | None = None
 
@@ -118,13 +141,13 @@ def take_snapshot(
     source: str,
     day: date,
     figures: DayFigures,
+    verdicts: Sequence[Verdict],
     policy: Policy,
     reading_revision: int,
     reading_hash: str,
     now: datetime,
 ) -> TelemetryIntegritySnapshot:
-    """Judge ``figures`` by ``policy`` and freeze the result; the store adds revision and hashes."""
-    verdicts = judge_day(figures, policy)
+    """Freeze a day's figures and what its verdicts make of them; the store adds revision and hashes."""
     failed = {verdict.guardrail: _failed(verdict) for verdict in verdicts}
     return TelemetryIntegritySnapshot(
         **{f.name: getattr(figures, f.name) for f in fields(DayFigures)},

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from telemetry_quality.core.alerts import is_alert
-from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
+from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.assets import snapshot_key
@@ -30,25 +30,23 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
             partitions_def=partitions,
             metadata={"level": rule.level.value},
         )
-        for rule in GUARDRAILS
+        for rule in guardrails_of(settings.event_schema())
     ]
 
     @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
         telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
-        snapshots = {one.day: one for one in work.store.snapshots(source, min(days), max(days))}
+        standing = work.standing(days, telemetry.clock())
+        snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
+        verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
         targets = materialization_targets(context.instance, key, days)
-        verdicts = {
-            day: {verdict.guardrail: verdict for verdict in judge_day(snapshots[day], work.policy)}
-            for day in days
-            if day in snapshots
-        }
         for spec in specs:
             if spec.key not in context.selected_asset_check_keys:
                 continue
             for day in days:
-                if day in verdicts:
+                # A snapshot that an older version took has no verdict of a newer guardrail.
+                if spec.name in verdicts.get(day, {}):
                     yield dg.AssetCheckEvaluation(
                         asset_key=key,
                         check_name=spec.name,

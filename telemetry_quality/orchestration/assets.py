@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
@@ -110,9 +109,9 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         telemetry = telemetry_of(context)
         work = telemetry.work(source)
-        for snapshot, _, _ in work.judge(partition_days(context), telemetry.clock()):
-            metadata = rendering.snapshot_metadata(snapshot, judge_day(snapshot, work.policy))
-            context.add_asset_metadata(metadata, partition_key=snapshot.day.isoformat())
+        for judgement in work.judge(partition_days(context), telemetry.clock()):
+            metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
+            context.add_asset_metadata(metadata, partition_key=judgement.snapshot.day.isoformat())
             telemetry.on_progress(1)
         return dg.MaterializeResult()
 

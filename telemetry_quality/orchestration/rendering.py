@@ -49,7 +49,12 @@ SNAPSHOT_COLUMNS = dg.TableSchema(
         dg.TableColumn("missing_version_percent", "float"),
         dg.TableColumn("sampling_success_rate_percent", "float"),
         dg.TableColumn("expected_events", "float"),
+        dg.TableColumn("expected_low_events", "float", "lower end of the interval of normal days"),
+        dg.TableColumn("expected_high_events", "float", "its upper end"),
         dg.TableColumn("volume_deviation_percent", "float"),
+        dg.TableColumn("duplicate_percent", "float"),
+        dg.TableColumn("late_percent", "float"),
+        dg.TableColumn("is_provisional", "bool", "whether the numbers may still change"),
         dg.TableColumn("content_hash", "string"),
     ]
 )
@@ -113,7 +118,14 @@ def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[V
         "missing_version_percent",
         "sampling_success_rate_percent",
         "expected_events",
+        "expected_low_events",
+        "expected_high_events",
         "volume_deviation_percent",
+        "duplicate_percent",
+        "critical_missing_percent",
+        "late_percent",
+        "misdated_percent",
+        "completeness_percent",
     )
     records = [
         dg.TableRecord(

@@ -42,7 +42,7 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
 
 
 def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
-    """Recent days that were never read or hold another number of events now, every six hours."""
+    """Recent days that were never read, hold another number of events now or have become complete, every six hours."""
     calendar = settings.calendar()
 
     @dg.schedule(
@@ -56,12 +56,13 @@ def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Sc
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         telemetry = telemetry_of(context)
-        latest = calendar.latest_day(context.scheduled_execution_time)
+        now = context.scheduled_execution_time
+        latest = calendar.latest_day(now)
         first = max(calendar.first_day, latest - timedelta(days=settings.late_days - 1))
-        changed = telemetry.work(source).changed_days(list(days_between(first, latest)))
+        changed = telemetry.work(source).changed_days(list(days_between(first, latest)), now)
         if not changed:
             return dg.SkipReason(f"No day from {first} to {latest} has changed.")
-        tick = context.scheduled_execution_time.isoformat()
+        tick = now.isoformat()
         return [dg.RunRequest(run_key=f"{tick}:{day}", partition_key=day.isoformat()) for day in changed]
 
     return late_days

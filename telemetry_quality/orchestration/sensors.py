@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telemetry_quality.core.alerts import Alert
+from telemetry_quality.core.alerts import Alert, tell
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 
@@ -45,16 +45,16 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
     def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         telemetry = telemetry_of(context)
         cursors: dict[str, str] = json.loads(context.cursor or "{}")
+
+        def log_alert(alert: Alert) -> None:
+            context.log.log(PYTHON_LEVELS[alert.level], alert.line())
+
         runs, cursors = _finished_runs(context.instance, cursors)
         found = [alert for run_id in runs for alert in _alerts_of_run(context.instance, run_id, sources)]
-        fresh = telemetry.store().new_alerts(found) if found else []
-        for alert in fresh:
-            context.log.log(PYTHON_LEVELS[alert.level], alert.line())
-        if fresh:
-            telemetry.store().append_alerts(fresh, telemetry.clock())
+        told = tell(telemetry.store(), found, log_alert, telemetry.clock()) if found else 0
         seen = f"{len(runs)} finished run{'' if len(runs) == 1 else 's'} looked at"
         return dg.SensorResult(
-            skip_reason=f"{len(fresh)} new alerts logged, {seen}.", cursor=json.dumps(cursors, sort_keys=True)
+            skip_reason=f"{told} new alerts logged, {seen}.", cursor=json.dumps(cursors, sort_keys=True)
         )
 
     return alert_sensor

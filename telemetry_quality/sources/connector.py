@@ -6,24 +6,25 @@ Everything that decides what a day is stands here and below, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from telemetry_quality.core.events import DayAggregates, DayReading
 from telemetry_quality.sources.query import runs_of
 from telemetry_quality.sources.reading import answer_days, count_run, read_run
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
     from sqlalchemy import Select
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.core.events import DayReading, EventSchema, UnreadableDay
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.query import EventTable, Run
+    from telemetry_quality.sources.reading import EventTables
     from telemetry_quality.sources.signals import SignalCatalogue
 
 
@@ -59,8 +60,8 @@ class Connector(ABC, Generic[S]):
         """Open the source."""
 
     @abstractmethod
-    def _tables(self, session: S) -> Callable[[Run], EventTable | None]:
-        """What finds the table that holds a run's events, or None where there are none."""
+    def _tables(self, session: S) -> EventTables:
+        """What finds the table that holds a run's events."""
 
     @abstractmethod
     def columns(self) -> dict[str, Column]:
@@ -69,23 +70,20 @@ class Connector(ABC, Generic[S]):
     def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
         """One answer per window; see EventSource."""
         with self._session() as session:
-            table_of = self._tables(session)
+            tables = self._tables(session)
 
             def ask(run: Run) -> Mapping[date, DayReading]:
-                events = table_of(run)
-                if events is None:
-                    return {window.day: DayReading(window.day, DayAggregates()) for window in run.windows}
-                return read_run(session.execute, events, run, sample_size)
+                return read_run(session.execute, tables, run, sample_size)
 
             yield from (answer for _, answer in answer_days(windows, ask))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""
         with self._session() as session:
-            table_of = self._tables(session)
+            tables = self._tables(session)
 
             def ask(run: Run) -> Mapping[date, int]:
-                events = table_of(run)
+                events = tables.of(run)
                 if events is None:
                     return {window.day: 0 for window in run.windows}
                 return count_run(session.execute, events, run)
@@ -96,7 +94,7 @@ class Connector(ABC, Generic[S]):
         """The most frequent values of a column on a day, and how often each occurs."""
         (run,) = runs_of([window])
         with self._session() as session:
-            events = self._tables(session)(run)
+            events = self._tables(session).of(run)
             if events is None:
                 return []
             return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
@@ -127,6 +125,22 @@ class TableConnector(Connector[S]):
         with self._session() as session:
             return session.columns_of(self._table)
 
-    def _tables(self, session: S) -> Callable[[Run], EventTable | None]:
-        events = session.event_table(self._table, self.schema, self._salt)
-        return lambda _: events
+    def _tables(self, session: S) -> EventTables:
+        return _OneTable(session.event_table(self._table, self.schema, self._salt))
+
+
+@dataclass(frozen=True, slots=True)
+class _OneTable:
+    """All events of a source, whenever they happened or arrived."""
+
+    events: EventTable
+
+    @property
+    def schema(self) -> EventSchema:
+        return self.events.schema
+
+    def of(self, _: Run) -> EventTable:
+        return self.events
+
+    def observed_in(self, _: Run) -> EventTable:
+        return self.events

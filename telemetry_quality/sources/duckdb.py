@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from telemetry_quality.sources.parquet import drifting_column, index_files, miss
 from telemetry_quality.sources.query import EventTable, named_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Select
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import Run
     from telemetry_quality.sources.signals import SignalCatalogue
 
-_VIEW = "events_of_source"
+_VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
 
 
 class _DuckDBCompiler(PGCompiler):
@@ -114,16 +115,16 @@ class _Session:
                 for name, type_ in zip(shape.columns, shape.types, strict=True)
             }
 
-    def show_files(self, paths: Sequence[str]) -> str:
+    def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
         """Make Parquet files one view, columns matched by name, and return its name."""
         with self._translated():
             files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
-            files.create_view(_VIEW, replace=True)
-        return _VIEW
+            files.create_view(view, replace=True)
+        return view
 
     def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
         with self._translated():
-            return index_files(self.connection, pattern, schema.occurred_at, zone)
+            return index_files(self.connection, pattern, schema, zone)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -189,14 +190,23 @@ class ParquetSource(Connector[_Session]):
     def _session(self) -> _Session:
         return _Session(self.path, self._seconds)
 
-    def _tables(self, session: _Session) -> Callable[[Run], EventTable | None]:
-        index = session.index_files(self.path, self.schema, self._zone)
-        return lambda run: self._events_of(session, index, run)
+    def _tables(self, session: _Session) -> _FileTables:
+        return _FileTables(session, session.index_files(self.path, self.schema, self._zone), self.schema, self._salt)
 
     def _catalogue_relation(self, session: _Session, table: str) -> str:
         return session.show_files([table])
 
-    def _events_of(self, session: _Session, index: ParquetIndex, run: Run) -> EventTable | None:
+
+@dataclass(frozen=True, slots=True)
+class _FileTables:
+    """Which of the files of a source hold which events."""
+
+    session: _Session
+    index: ParquetIndex
+    schema: EventSchema
+    salt: str
+
+    def of(self, run: Run) -> EventTable | None:
         """The run's events, None where no file holds any.
 
         Raises:
@@ -204,7 +214,7 @@ class ParquetSource(Connector[_Session]):
         """
         readable: dict[str, ParquetFile] = {}
         for window in run.windows:
-            files, broken = index.split(window)
+            files, broken = self.index.split(window)
             if broken:
                 raise SourceError(
                     "FILE_BROKEN",
@@ -212,25 +222,53 @@ class ParquetSource(Connector[_Session]):
                     f"({broken[0].broken}); restore it or move it away.",
                 )
             readable |= {file.path: file for file in files}
-        if not readable:
-            return None
-        needed = {name: role for role, name in column_roles(self.schema)}
+        needed = self._roles()
         if error := missing_column(readable.values(), needed):
             raise error
-        kinds = time_kinds(readable.values(), self.schema.occurred_at)
-        if len(kinds) > 1 and "integer" in kinds:
-            # As text, whole numbers would be no time and their events would silently belong to no day.
-            raise SourceError(
-                "COLUMN_TYPE",
-                f"occurred_at requires {self.schema.occurred_at!r} to be of one kind in all files of a day, "
-                "but some hold whole numbers and others do not; write the files again.",
-            )
-        if len(run.windows) > 1 and (drifting := drifting_column(readable.values(), needed)):
+        times = [("occurred_at", self.schema.occurred_at)]
+        return self._table(list(readable.values()), run, times, needed, _VIEW)
+
+    def observed_in(self, run: Run) -> EventTable | None:
+        """The events that arrived in the run, None where no file that can be read holds any.
+
+        A file that cannot be read does not count: it makes the day of its own events unreadable.
+        """
+        needed = self._roles()
+        may_hold = self.index.observed_between(run.start, run.end)
+        files = [file for file in may_hold if missing_column([file], needed) is None]
+        times = [(role, name) for role, name in column_roles(self.schema) if role in {"occurred_at", "observed_at"}]
+        return self._table(files, run, times, [name for _, name in times], _OBSERVED_VIEW)
+
+    def _roles(self) -> dict[str, str]:
+        return {name: role for role, name in column_roles(self.schema)}
+
+    def _table(
+        self,
+        files: Sequence[ParquetFile],
+        run: Run,
+        times: Iterable[tuple[str, str]],
+        columns: Iterable[str],
+        view: str,
+    ) -> EventTable | None:
+        """Files as one table in which ``times`` and ``columns`` mean what they mean in each of them."""
+        if not files:
+            return None
+        for role, name in times:
+            kinds = time_kinds(files, name)
+            if len(kinds) > 1 and "integer" in kinds:
+                # As text, whole numbers would be no time and their events would silently belong to no day.
+                raise SourceError(
+                    "COLUMN_TYPE",
+                    f"{role} requires {name!r} to be of one kind in all files of a day, "
+                    "but some hold whole numbers and others do not; write the files again.",
+                )
+        if len(run.windows) > 1 and (drifting := drifting_column(files, columns)):
             # Read together, all days would get the common type: 42 in one file would read 42.0 for another's sake.
             raise SourceError(
                 "COLUMN_DRIFT", f"{drifting!r} changes its type between the files; each day is read alone."
             )
-        return session.event_table(session.show_files(list(readable)), self.schema, self._salt)
+        shown = self.session.show_files([file.path for file in files], view)
+        return self.session.event_table(shown, self.schema, self.salt)
 
 
 class DuckDBFileSource(TableConnector[_Session]):

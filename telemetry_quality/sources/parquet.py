@@ -25,6 +25,8 @@ from telemetry_quality.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from telemetry_quality.core.events import EventSchema
+
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})[-_/]?(?:day=)?(\d{2})(?!\d)")
 _UTC = ZoneInfo("UTC")
 
@@ -36,6 +38,8 @@ class ParquetFile:
     Attributes:
         first: Its earliest event, None where the footer keeps no statistics: it may hold any day.
         last: Its latest event.
+        first_observed: Its earliest arrival, None where the footer keeps no statistics of arrivals.
+        last_observed: Its latest arrival.
         columns: Types of its top-level columns by name; those of its hive folders have the type ``hive``.
         broken: Why it cannot be read, None where it can.
     """
@@ -44,14 +48,18 @@ class ParquetFile:
     rows: int = 0
     first: datetime | None = None
     last: datetime | None = None
+    first_observed: datetime | None = None
+    last_observed: datetime | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
 
     def may_hold(self, window: DayWindow) -> bool:
         """Whether an event of ``window`` may be in here."""
-        if not self.rows:
-            return False
-        return self.first is None or self.last is None or (self.first < window.end and self.last >= window.start)
+        return self.rows > 0 and _may_overlap(self.first, self.last, window.start, window.end)
+
+    def may_hold_arrivals(self, start: datetime, end: datetime) -> bool:
+        """Whether an event that arrived at ``start <= t < end`` may be in here."""
+        return self.rows > 0 and _may_overlap(self.first_observed, self.last_observed, start, end)
 
     @property
     def day_in_name(self) -> date | None:
@@ -78,11 +86,20 @@ class ParquetIndex:
         broken = [file for file in self.files if file.broken is not None and _in_doubt(file, window, zones)]
         return readable, broken
 
+    def observed_between(self, start: datetime, end: datetime) -> list[ParquetFile]:
+        """The readable files that may hold events which arrived at ``start <= t < end``."""
+        return [file for file in self.files if file.broken is None and file.may_hold_arrivals(start, end)]
+
     @cached_property
     def _naming_zones(self) -> tuple[ZoneInfo, ...]:
         """The zones in which every readable file's events lie within the day its name bears."""
         dated = [file for file in self.files if file.broken is None and file.rows]
         return tuple(zone for zone in (self.zone, _UTC) if dated and all(_lives_up(file, zone) for file in dated))
+
+
+def _may_overlap(first: datetime | None, last: datetime | None, start: datetime, end: datetime) -> bool:
+    """Whether ``first <= t <= last`` and ``start <= t < end`` have an instant in common; None is not known."""
+    return first is None or last is None or (first < end and last >= start)
 
 
 def _dates_in(path: str) -> Iterator[date]:
@@ -105,7 +122,9 @@ def _in_doubt(file: ParquetFile, window: DayWindow, naming_zones: Sequence[ZoneI
     return any(day.start < window.end and day.end > window.start for day in named)
 
 
-def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column: str, zone: ZoneInfo) -> ParquetIndex:
+def index_files(
+    connection: duckdb.DuckDBPyConnection, pattern: str, schema: EventSchema, zone: ZoneInfo
+) -> ParquetIndex:
     """Read the footers of all files that match ``pattern``.
 
     Raises:
@@ -118,10 +137,10 @@ def index_files(connection: duckdb.DuckDBPyConnection, pattern: str, time_column
             "NO_FILES", f"At least one Parquet file is required, but none matches {pattern}; check the path."
         )
     try:
-        files = _read_footers(connection, paths, time_column)
+        files = _read_footers(connection, paths, schema)
     except duckdb.Error:
         # One bad footer fails the query for all: ask one by one, to know which.
-        files = [_read_footer(connection, path, time_column) for path in paths]
+        files = [_read_footer(connection, path, schema) for path in paths]
     return ParquetIndex(tuple(files), zone)
 
 
@@ -131,45 +150,60 @@ def _is_hidden(path: str, pattern: str) -> bool:
     return any(part.startswith(("_", ".")) for part in path.removeprefix(fixed).split("/"))
 
 
-def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, time_column: str) -> ParquetFile:
+def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, schema: EventSchema) -> ParquetFile:
     try:
-        return _read_footers(connection, [path], time_column)[0]
+        return _read_footers(connection, [path], schema)[0]
     except duckdb.Error as error:
         return ParquetFile(path, broken=str(error).splitlines()[0])
 
 
-def _read_footers(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], time_column: str) -> list[ParquetFile]:
+def _read_footers(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
+) -> list[ParquetFile]:
     columns: dict[str, dict[str, str]] = {path: _hive_columns(path) for path in paths}
-    schema = connection.execute(
+    elements = connection.execute(
         "SELECT file_name, name, num_children, concat_ws(' ', type, converted_type, logical_type)"
         " FROM parquet_schema(?)",
         [paths],
     ).fetchall()
-    for path, elements in groupby(schema, key=itemgetter(0)):
-        columns[path] |= dict(_top_level([element[1:] for element in elements]))
+    for path, its_elements in groupby(elements, key=itemgetter(0)):
+        columns[path] |= dict(_top_level([element[1:] for element in its_elements]))
     rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths]).fetchall())
+    spans = _spans(connection, paths, [name for name in (schema.occurred_at, schema.observed_at) if name is not None])
+    return [_file(path, rows.get(path, 0), spans, columns[path], schema) for path in paths]
+
+
+def _spans(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[str]
+) -> dict[tuple[str, str | None], tuple[datetime | None, datetime | None]]:
+    """From when to when the instants of each file and column reach, where the footers know it for all rows."""
     # Text and integers sort as their instants do only sometimes: statistics are used for true instants alone.
-    spans = {
-        path: (first, last)
-        for path, first, last, known, groups in connection.execute(
-            "SELECT file_name, min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))),"
-            " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))),"
-            " count(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))"
-            " + epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))), count(*)"
-            " FROM parquet_metadata(?) WHERE path_in_schema = ? AND type IN ('INT64', 'INT96') GROUP BY file_name",
-            [paths, time_column],
-        ).fetchall()
+    found = connection.execute(
+        "SELECT file_name, path_in_schema, min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))),"
+        " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))),"
+        " count(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))"
+        " + epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))), count(*)"
+        " FROM parquet_metadata(?) WHERE list_contains(?, path_in_schema) AND type IN ('INT64', 'INT96')"
+        " GROUP BY file_name, path_in_schema",
+        [paths, list(columns)],
+    ).fetchall()
+    return {
+        (path, column): (_instant(first), _instant(last))
+        for path, column, first, last, known, groups in found
         if known == groups
     }
-    return [_file(path, rows.get(path, 0), spans.get(path), columns[path], time_column) for path in paths]
 
 
 def _file(
-    path: str, rows: int, span: tuple[int, int] | None, columns: Mapping[str, str], time_column: str
+    path: str,
+    rows: int,
+    spans: Mapping[tuple[str, str | None], tuple[datetime | None, datetime | None]],
+    columns: Mapping[str, str],
+    schema: EventSchema,
 ) -> ParquetFile:
-    broken = None if time_column in columns else f"it has no column {time_column!r}"
-    first, last = map(_instant, span) if span else (None, None)
-    return ParquetFile(path, rows, first, last, columns, broken)
+    broken = None if schema.occurred_at in columns else f"it has no column {schema.occurred_at!r}"
+    occurred, observed = (spans.get((path, name), (None, None)) for name in (schema.occurred_at, schema.observed_at))
+    return ParquetFile(path, rows, *occurred, *observed, columns=columns, broken=broken)
 
 
 def _instant(microseconds: int) -> datetime | None:

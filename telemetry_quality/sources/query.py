@@ -1,7 +1,8 @@
 """The one aggregate query and the one sample query, as SQLAlchemy Core over the role columns.
 
-Both read a *run*: consecutive days of equal length (every day of 24 hours, or a single one of any length), so
-that day and hour follow from the seconds since the run began, on every engine alike.
+All queries read a *run*: consecutive days of equal length (every day of 24 hours, or a single one of any length),
+so that day and hour follow from the seconds since the run began, on every engine alike. Those for slices,
+repetitions and arrivals stand in modules of their own and are made of the same expressions.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    null,
     or_,
     select,
     table,
@@ -188,36 +190,37 @@ class EventTable:
         require_roles(self.schema, self.columns)
 
     def aggregate_query(self, run: Run) -> Select[Any]:
-        """One row per day, hour, event name and version.
+        """One row per day, hour, event name and version, in this order.
 
         Columns: day index, hour, name, version, events, errors, events of unknown error state, one count of
         missing values per critical field, late events.
         """
-        seconds = self._seconds_since(run)
-        events = self._events_of(
+        events = self.events_of(
             run,
-            day_index=seconds // run.day_seconds,
-            hour=(seconds % run.day_seconds) // 3600,
-            name=self._text(self.schema.event_name),
-            version=self._text(self.schema.service_version),
-            is_error=self._is_error(),
+            day_index=self.day_index(run),
+            hour=self.hour(run),
+            name=self.text(self.schema.event_name),
+            version=self.text(self.schema.service_version),
+            is_error=self.is_error(),
             is_late=self._is_late(),
             **self._missing_critical(),
         )
         keys = (events.c.day_index, events.c.hour, events.c.name, events.c.version)
-        missing = (_count_where(events.c[name]) for name in self._missing_critical())
-        return select(
-            *keys,
+        missing = (count_where(events.c[name]) for name in self._missing_critical())
+        counts = (
             func.count().label("events"),
-            _count_where(events.c.is_error),
-            _count_where(events.c.is_error.is_(None)),
+            count_where(events.c.is_error),
+            count_where(events.c.is_error.is_(None)),
             *missing,
-            _count_where(events.c.is_late),
-        ).group_by(*keys)
+            count_where(events.c.is_late),
+        )
+        # The order of AggregateRow, which engines reach in a tenth of the time Python takes.
+        order = (*keys[:2], *(key.nulls_first() for key in keys[2:]))
+        return select(*keys, *counts).group_by(*keys).order_by(*order)
 
     def count_query(self, run: Run) -> Select[Any]:
         """One row per day that has events: day index, events."""
-        events = self._events_of(run, day_index=self._seconds_since(run) // run.day_seconds)
+        events = self.events_of(run, day_index=self.day_index(run))
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
 
     def sample_query(self, run: Run, thresholds: Mapping[int, int], size: int) -> Select[Any]:
@@ -226,13 +229,13 @@ class EventTable:
         Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
         ``size``: of an id that is repeated a million times, a million events share one hash.
         """
-        events = self._events_of(
+        events = self.events_of(
             run,
-            day_index=self._seconds_since(run) // run.day_seconds,
+            day_index=self.day_index(run),
             drawn=self._hash(),
-            id=self._text(self.schema.event_id),
-            name=self._text(self.schema.event_name),
-            version=self._text(self.schema.service_version),
+            id=self._event_id(),
+            name=self.text(self.schema.event_name),
+            version=self.text(self.schema.service_version),
             **self._missing_critical(),
         )
         limits = union_all(
@@ -253,35 +256,45 @@ class EventTable:
 
     def values_query(self, name: str, run: Run, limit: int) -> Select[Any]:
         """The most frequent values of a column and how often each occurs."""
-        events = self._events_of(run, value=self._text(name))
+        events = self.events_of(run, value=self.text(name))
         count = func.count()
         return (
             select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
         )
 
-    def _events_of(self, run: Run, **expressions: ColumnElement[Any]) -> Subquery:
+    def events_of(self, run: Run, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Subquery:
         """The run's events, as a subquery: grouping by its columns works where grouping by expressions does not."""
+        within = self.within(run, self.schema.occurred_at)
+        return self.events_where(within, *conditions, **expressions).subquery("events_of_run")
+
+    def events_where(self, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Select[Any]:
+        """Some events, each as the given expressions."""
         columns = (expression.label(name) for name, expression in expressions.items())
-        return select(*columns).select_from(self.relation).where(self._within(run)).subquery("events_of_run")
+        query = select(*columns).select_from(self.relation).where(*conditions)
+        # SQLite would put an expression wherever the outer query names its column, and call a Python function
+        # for each; it lets a query with an offset stand.
+        return query if self.is_typed else query.offset(0)
 
     def _missing_critical(self) -> dict[str, ColumnElement[bool]]:
         fields = self.schema.critical_fields
         return {f"missing_{position}": self._is_missing(name) for position, name in enumerate(fields)}
 
-    def _column(self, name: str) -> ColumnElement[Any]:
+    def column(self, name: str) -> ColumnElement[Any]:
+        """A column as it is."""
         return self.relation.c[name]
 
-    def _text(self, name: str) -> ColumnElement[str]:
-        value = self._column(name)
+    def text(self, name: str) -> ColumnElement[str]:
+        """A column as text, whatever its type."""
+        value = self.column(name)
         is_text = self.is_typed and self.columns[name].kind is ColumnKind.TEXT
         return value if is_text else cast(value, String)
 
-    def _ticks(self, name: str) -> tuple[ColumnElement[int], int]:
+    def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
         """An instant as a whole number since 1970, and how many of its units make a second."""
-        value, its = self._column(name), self.columns[name]
+        value, its = self.column(name), self.columns[name]
         match its.kind:
             case ColumnKind.INTEGER:
-                return cast(value, BigInteger), self._units_per_second
+                return cast(value, BigInteger), self.units_per_second
             case ColumnKind.TEXT:
                 return epoch_microseconds_of_text(value), UNITS_PER_SECOND["us"]
             case _ if its.type_name.endswith("_NS"):
@@ -290,26 +303,39 @@ class EventTable:
                 return epoch_microseconds(value), UNITS_PER_SECOND["us"]
 
     @property
-    def _units_per_second(self) -> int:
+    def units_per_second(self) -> int:
+        """Units of an integer time that make a second."""
         return UNITS_PER_SECOND[self.schema.time_unit or "s"]
 
-    def _seconds_since(self, run: Run) -> ColumnElement[int]:
+    def seconds_since(self, run: Run, name: str) -> ColumnElement[int]:
+        """Whole seconds from the run's beginning to the instant in column ``name``, which lies within the run."""
         # The difference is taken first: it is never negative, so that division rounds down on every engine.
-        ticks, per_second = self._ticks(self.schema.occurred_at)
+        ticks, per_second = self.ticks(name)
         return (ticks - int(run.start.timestamp()) * per_second) // per_second
 
-    def _within(self, run: Run) -> ColumnElement[bool]:
-        """Whether an event lies in the run, said so that indexes and Parquet statistics can help."""
-        name = self.schema.occurred_at
-        value, its = self._column(name), self.columns[name]
+    def day_index(self, run: Run, name: str | None = None) -> ColumnElement[int]:
+        """Which day of the run an event belongs to by the instant in column ``name``, by default ``occurred_at``."""
+        if len(run.windows) == 1:
+            # Nothing to compute: a tenth of a day's aggregates on DuckDB, a Python call per event on SQLite.
+            return literal(0, BigInteger)
+        return self.seconds_since(run, name or self.schema.occurred_at) // run.day_seconds
+
+    def hour(self, run: Run) -> ColumnElement[int]:
+        """Whole hours since the event's day began."""
+        seconds = self.seconds_since(run, self.schema.occurred_at)
+        return (seconds if len(run.windows) == 1 else seconds % run.day_seconds) // 3600
+
+    def within(self, run: Run, name: str) -> ColumnElement[bool]:
+        """Whether the instant in column ``name`` lies in the run, so that indexes and Parquet statistics can help."""
+        value, its = self.column(name), self.columns[name]
         match its.kind:
             case ColumnKind.INTEGER:
-                first, last = (int(at.timestamp()) * self._units_per_second for at in (run.start, run.end))
+                first, last = (int(at.timestamp()) * self.units_per_second for at in (run.start, run.end))
                 return and_(value >= first, value < last)
             case ColumnKind.TEXT:
                 # Dates as text bound the search roughly, whatever the offset; the seconds decide.
                 near, far = run.start - timedelta(days=1), run.end + timedelta(days=2)
-                ticks, per_second = self._ticks(name)
+                ticks, per_second = self.ticks(name)
                 return and_(
                     value >= near.date().isoformat(),
                     value < far.date().isoformat(),
@@ -321,15 +347,16 @@ class EventTable:
                 start, end = (cast(literal(_iso_utc(at)), own_type) for at in (run.start, run.end))
                 return and_(value >= start, value < end)
 
-    def _is_error(self) -> ColumnElement[Any]:
+    def is_error(self) -> ColumnElement[Any]:
+        """Whether an event is an error; null where it does not say."""
         name = self.schema.is_error
         if not is_column(name):
             return parse_predicate(name)
-        value = self._column(name)
+        value = self.column(name)
         return value != 0 if self.columns[name].kind is ColumnKind.INTEGER else value
 
     def _is_missing(self, name: str) -> ColumnElement[bool]:
-        value = self._column(name)
+        value = self.column(name)
         if self.columns[name].kind is not ColumnKind.TEXT:
             return value.is_(None)
         return or_(value.is_(None), func.trim(value) == "")
@@ -339,25 +366,34 @@ class EventTable:
             return false()
         seconds = [
             ticks // per_second
-            for ticks, per_second in map(self._ticks, (self.schema.observed_at, self.schema.occurred_at))
+            for ticks, per_second in map(self.ticks, (self.schema.observed_at, self.schema.occurred_at))
         ]
         return seconds[0] - seconds[1] > 60 * self.schema.allowed_lateness_minutes
+
+    def _event_id(self) -> ColumnElement[Any]:
+        return cast(null(), String) if self.schema.event_id is None else self.text(self.schema.event_id)
 
     def _hash(self) -> ColumnElement[int]:
         """The hash of the event's id; an event without one is drawn by what else tells it apart.
 
         Always of one text, so that it depends neither on the id's type nor on how an engine combines hashes.
         """
-        ticks, _ = self._ticks(self.schema.occurred_at)
-        names = (self._text(name) for name in (self.schema.event_name, self.schema.service_version))
-        rest = [cast(ticks, String), *(func.coalesce(name, "") for name in names)]
-        without_id = functools.reduce(lambda text, part: text + _SEPARATOR + part, rest)
-        event_id = func.coalesce(self._text(self.schema.event_id), without_id, type_=String)
-        return sample_hash(event_id + f"{_SEPARATOR}{self.salt}")
+        ticks, _ = self.ticks(self.schema.occurred_at)
+        names = (self.text(name) for name in (self.schema.event_name, self.schema.service_version))
+        drawn = joined(cast(ticks, String), *(func.coalesce(name, "") for name in names))
+        if self.schema.event_id is not None:
+            drawn = func.coalesce(self.text(self.schema.event_id), drawn, type_=String)
+        return sample_hash(drawn + f"{_SEPARATOR}{self.salt}")
 
 
-def _count_where(condition: ColumnElement[Any]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+def joined(*parts: ColumnElement[str]) -> ColumnElement[str]:
+    """Texts as one, kept apart."""
+    return functools.reduce(lambda text, part: text + _SEPARATOR + part, parts)
+
+
+def count_where(condition: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many rows meet ``condition``; counting is cheaper than summing, and never null."""
+    return func.count(case((condition, 1)))
 
 
 def _iso_utc(instant: datetime) -> str:

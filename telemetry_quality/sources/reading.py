@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import lru_cache
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from telemetry_quality.core.events import AggregateRow, DayAggregates, DayReading, SampledEvent, UnreadableDay
+from telemetry_quality.core.events import (
+    AggregateRow,
+    DayAggregates,
+    DayReading,
+    Repetitions,
+    SampledEvent,
+    UnreadableDay,
+)
 from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.arrivals import read_arrivals
+from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import HASH_SPACE, Run, runs_of
+from telemetry_quality.sources.repetitions import read_repetitions
+from telemetry_quality.sources.slices import read_slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,13 +29,30 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.events import Arrivals, EventSchema
     from telemetry_quality.sources.query import EventTable
 
     Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
 
 
 T = TypeVar("T")
+
+
+class EventTables(Protocol):
+    """Which table holds which events of a source; None where there is none, a SourceError where it cannot be read."""
+
+    @property
+    def schema(self) -> EventSchema:
+        """Which column plays which role."""
+        ...
+
+    def of(self, run: Run) -> EventTable | None:
+        """The table of the events that happened in ``run``."""
+        ...
+
+    def observed_in(self, run: Run) -> EventTable | None:
+        """The table of the events that arrived in ``run``, whenever they happened."""
+        ...
 
 
 def answer_days(
@@ -55,15 +83,44 @@ def _answer_run(run: Run, ask: Callable[[Run], Mapping[date, T]]) -> Mapping[dat
     return {day: answer for window in run.windows for day, answer in _answer_run(Run((window,)), ask).items()}
 
 
-def read_run(execute: Execute, table: EventTable, run: Run, sample_size: int) -> dict[date, DayReading]:
-    """Aggregates and sample of every day of ``run``, in two scans however many days it has."""
-    aggregates = _aggregates(execute(table.aggregate_query(run)), table.schema)
-    events = {index: day.totals().events for index, day in aggregates.items()}
-    samples = _draw(execute, table, run, events, sample_size)
+def read_run(execute: Execute, tables: EventTables, run: Run, sample_size: int) -> dict[date, DayReading]:
+    """All that is read of every day of ``run``, in a few scans however many days it has."""
+    events = tables.of(run)
+    # First, for where they cannot be had of all days together, each day is read alone.
+    arrivals = _arrivals_if_possible(execute, tables, events, run)
+    days = {} if events is None else _aggregates(execute(events.aggregate_query(run)), tables.schema)
+    counts = {index: day.totals().events for index, day in days.items()}
+    samples = {} if events is None else _draw(execute, events, run, counts, sample_size)
+    slices = {} if events is None else read_slices(execute, events, run, days)
+    repetitions = {} if events is None else read_repetitions(execute, events, run, counts)
     return {
-        window.day: DayReading(window.day, aggregates.get(index, DayAggregates()), samples.get(index, ()))
+        window.day: DayReading(
+            window.day,
+            days.get(index, DayAggregates()),
+            samples.get(index, ()),
+            slices.get(index, {}),
+            repetitions.get(index, Repetitions(0, 0)),
+            arrivals.get(index),
+        )
         for index, window in enumerate(run.windows)
     }
+
+
+def _arrivals_if_possible(
+    execute: Execute, tables: EventTables, events: EventTable | None, run: Run
+) -> dict[int, Arrivals]:
+    """The arrivals of each day; empty where they are not known, which makes no day unreadable."""
+    column = tables.schema.observed_at
+    if column is None:
+        return {}
+    try:
+        return read_arrivals(execute, events, tables.observed_in(run), run, column)
+    except SourceUnavailableError:
+        raise
+    except SourceError as error:
+        if len(run.windows) > 1 or error.reason_code == TIME_LIMIT:
+            raise
+        return {}
 
 
 def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
@@ -73,28 +130,16 @@ def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
 
 
 def _aggregates(found: Iterable[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
-    """Rows of the aggregate query per day index, in the total order that makes days comparable."""
+    """Rows of the aggregate query per day index, in the order they come in: that of AggregateRow."""
     # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
     is_missing = lru_cache(maxsize=None)(schema.is_missing_version)
     days: defaultdict[int, list[AggregateRow]] = defaultdict(list)
     for day_index, hour, name, version, events, errors, error_unknown, *missing_critical, late in found:
+        missing = events if is_missing(version) else 0
         days[day_index].append(
-            AggregateRow(
-                hour,
-                name,
-                version,
-                events,
-                int(errors),
-                int(error_unknown),
-                events if is_missing(version) else 0,
-                tuple(map(int, missing_critical)),
-                int(late),
-            )
+            AggregateRow(hour, name, version, events, errors, error_unknown, missing, tuple(missing_critical), late)
         )
-    return {
-        day_index: DayAggregates(tuple(sorted(rows, key=lambda row: row.order)), schema.critical_fields)
-        for day_index, rows in days.items()
-    }
+    return {day_index: DayAggregates(tuple(rows), schema.critical_fields) for day_index, rows in days.items()}
 
 
 def _draw(

@@ -2,51 +2,83 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, column, func, insert, inspect, select, table
+from sqlalchemy import JSON, Float, Text, and_, cast, column, func, insert, inspect, select, table
 
-from telemetry_quality.core.events import DayAggregates
+from telemetry_quality.core.events import HOUR, DayAggregates
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_file, open_engine, transaction
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import (
+    AGGREGATE_COLUMNS,
+    READING_COLUMNS,
+    SLICE_COLUMNS,
     SNAPSHOT_FIELDS,
-    aggregate_of,
+    VERDICT_COLUMNS,
+    SliceReader,
+    act_of,
+    act_row,
     aggregate_rows,
+    aggregates_of,
     figures_hash,
     figures_row,
     sample_rows,
+    slice_rows,
     snapshot_of,
     stored_reading,
+    stored_readings,
+    verdict_rows,
+    verdicts_hash,
+    verdicts_of,
 )
 from telemetry_quality.storage.tables import (
     SCHEMA_REVISION,
+    added_later,
     alert,
     current_snapshot,
     day_reading,
     event_aggregate,
     event_sample,
+    event_slice,
+    guardrail_verdict,
+    incident_act,
     integrity_snapshot,
 )
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
-    from sqlalchemy import Column, Connection, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
-    from telemetry_quality.core.events import DayReading, UnreadableDay
+    from telemetry_quality.core.events import DayReading, Slice, SliceCounts, UnreadableDay
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.incidents import IncidentAct
     from telemetry_quality.core.ports import StoredReading
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
-_NOT_COMPARED = {"revision", "computed_at", "reading_revision", "previous_hash", "content_hash"}
-"""What two snapshots may differ in and still say the same."""
+_NOT_COMPARED = {
+    "revision",
+    "computed_at",
+    "completeness_percent",
+    "reading_revision",
+    "verdicts_hash",
+    "previous_hash",
+    "content_hash",
+}
+"""What two snapshots may differ in and still say the same; completeness grows by the clock alone."""
+
+_COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "causes")
+"""What two verdicts must share to say the same; a sentence may be put into other words."""
 
 
 class SqlQualityStore:
@@ -68,8 +100,8 @@ class SqlQualityStore:
     ) -> StoredReading:
         """Append a revision if the content differs from the latest one; return the latest either way."""
         figures = figures_row(reading, sample)
-        aggregates, verdicts = aggregate_rows(reading), sample_rows(sample)
-        hashed = figures_hash(figures, aggregates, verdicts)
+        aggregates, verdicts, slices = aggregate_rows(reading), sample_rows(sample), slice_rows(reading)
+        hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:
             latest = _latest(connection, day_reading, source, reading.day)
             if latest is not None and latest["figures_hash"] == hashed:
@@ -80,9 +112,8 @@ class SqlQualityStore:
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
             row = _append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
-            for part, rows in ((event_aggregate, aggregates), (event_sample, verdicts)):
-                if rows:
-                    connection.execute(insert(part), [{**key, **values} for values in rows])
+            for part, rows in ((event_aggregate, aggregates), (event_sample, verdicts), (event_slice, slices)):
+                _append_details(connection, part, key, rows)
             return stored_reading(row, is_new=True)
 
     def latest_readings(self, source: str, days: Iterable[date]) -> dict[date, StoredReading]:
@@ -90,14 +121,21 @@ class SqlQualityStore:
         wanted = set(days)
         if not wanted:
             return {}
+        latest = _latest_revisions(day_reading, source, min(wanted), max(wanted))
+        query = _readings(source).join(latest, _is_of(day_reading, latest))
+        with self._reading() as connection:
+            stored = stored_readings(connection.execute(query).all())
+        return {one.day: one for one in stored if one.day in wanted}
+
+    def readings(self, source: str, first: date, last: date) -> list[StoredReading]:
+        """All revisions of all readings from ``first`` to ``last``, by day and revision."""
         query = (
-            select(day_reading)
-            .where(day_reading.c.source == source, day_reading.c.day.between(min(wanted), max(wanted)))
-            .order_by(day_reading.c.revision)
+            _readings(source)
+            .where(day_reading.c.day.between(first, last))
+            .order_by(day_reading.c.day, day_reading.c.revision)
         )
         with self._reading() as connection:
-            rows = {row["day"]: row for row in connection.execute(query).mappings()}
-        return {day: stored_reading(row, is_new=False) for day, row in rows.items() if day in wanted}
+            return stored_readings(connection.execute(query).all())
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
         """The aggregates of the day's latest reading, empty where there is none."""
@@ -105,20 +143,28 @@ class SqlQualityStore:
             latest = _latest(connection, day_reading, source, day)
             if latest is None:
                 return DayAggregates()
-            rows = _rows_of(connection, event_aggregate, latest)
-        names = tuple(rows[0]["missing_critical"]) if rows else ()
-        return DayAggregates(tuple(aggregate_of(row, names) for row in rows), names)
+            same = (event_aggregate.c[name] == latest[name] for name in ("source", "day", "revision"))
+            query = select(*AGGREGATE_COLUMNS).where(*same).order_by(event_aggregate.c.id)
+            return aggregates_of(connection.execute(query).all())
 
-    def daily_totals(self, source: str, first: date, last: date) -> dict[date, int]:
-        """Events per day from ``first`` to ``last`` whose latest reading could be read."""
+    def slices(
+        self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
+    ) -> dict[date, dict[Slice, SliceCounts]]:
+        """The slices of each day's latest reading, those of fewer events left out; no day that has none stored."""
+        latest = _latest_revisions(day_reading, source, first, last)
         query = (
-            select(day_reading.c.day, day_reading.c.total_events)
-            .where(day_reading.c.source == source, day_reading.c.day.between(first, last))
-            .order_by(day_reading.c.day, day_reading.c.revision)
+            select(event_slice.c.day, *(event_slice.c[name] for name in SLICE_COLUMNS))
+            .join(latest, _is_of(event_slice, latest))
+            .where(event_slice.c.source == source)
         )
+        if not with_hours:
+            query = query.where(func.coalesce(event_slice.c.by_dimension, "") != HOUR)
+        days: dict[date, dict[Slice, SliceCounts]] = {}
+        reader = SliceReader()
         with self._reading() as connection:
-            latest = dict(connection.execute(query).all())
-        return {day: total for day, total in latest.items() if total is not None}
+            for day, *row in connection.execute(query):
+                days.setdefault(day, {}).update(reader.slices_of(row, minimum_events))
+        return days
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
@@ -131,20 +177,45 @@ class SqlQualityStore:
         with self._reading() as connection:
             return dict(connection.execute(query).all())
 
-    def append_snapshot(self, snapshot: TelemetryIntegritySnapshot) -> tuple[TelemetryIntegritySnapshot, bool]:
-        """Append a revision if numbers or policy changed; return the latest, and whether it is new.
+    def append_snapshot(
+        self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]
+    ) -> tuple[TelemetryIntegritySnapshot, bool]:
+        """Append a revision if numbers, verdicts or policy changed; return the latest, and whether it is new.
 
         A snapshot made from an older reading than the latest one is not appended: another run was faster.
         """
         values = {name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}
+        rows = verdict_rows(verdicts)
         with self._writing() as connection:
             latest = _latest(connection, integrity_snapshot, snapshot.source, snapshot.day)
             if latest is not None:
-                says_the_same = all(latest[name] == values[name] for name in values.keys() - _NOT_COMPARED)
-                if says_the_same or latest["reading_revision"] > snapshot.reading_revision:
+                is_older = latest["reading_revision"] > snapshot.reading_revision
+                if is_older or _says_the_same(connection, latest, values, rows):
                     return snapshot_of(latest), False
-            revision = 1 + (latest["revision"] if latest else 0)
-            return snapshot_of(_append(connection, integrity_snapshot, {**values, "revision": revision})), True
+            key = {
+                "source": snapshot.source,
+                "day": snapshot.day,
+                "revision": 1 + (latest["revision"] if latest else 0),
+            }
+            row = {**values, **key, "verdicts_hash": verdicts_hash(rows)}
+            stored = _append(connection, integrity_snapshot, row)
+            _append_details(connection, guardrail_verdict, key, rows)
+            return snapshot_of(stored), True
+
+    def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        """The verdicts of each day's snapshots, per revision, in their order; no revision that has none stored."""
+        kept = guardrail_verdict.c
+        query = (
+            select(*_as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
+            .where(kept.source == source, kept.day.between(first, last))
+            .order_by(kept.day, kept.revision, kept.position)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        days: defaultdict[date, dict[int, tuple[Verdict, ...]]] = defaultdict(dict)
+        for (day, revision), of_one in groupby(verdicts_of(rows), key=itemgetter(0, 1)):
+            days[day][revision] = tuple(verdict for *_, verdict in of_one)
+        return dict(days)
 
     def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
         """The current snapshot of each day that has one, oldest first."""
@@ -155,6 +226,27 @@ class SqlQualityStore:
         )
         with self._reading() as connection:
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:
+        """All snapshots of a day, the first revision first."""
+        query = (
+            select(integrity_snapshot)
+            .where(integrity_snapshot.c.source == source, integrity_snapshot.c.day == day)
+            .order_by(integrity_snapshot.c.revision)
+        )
+        with self._reading() as connection:
+            return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def append_act(self, act: IncidentAct) -> None:
+        """Keep what somebody decided about an incident."""
+        with self._writing() as connection:
+            _append(connection, incident_act, act_row(act))
+
+    def acts(self, source: str) -> list[IncidentAct]:
+        """All acts on incidents of the source, oldest first."""
+        query = select(incident_act).where(incident_act.c.source == source).order_by(incident_act.c.sequence)
+        with self._reading() as connection:
+            return [act_of(row) for row in connection.execute(query).mappings()]
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
         """Those of ``alerts`` that are not kept yet, each once, in order."""
@@ -231,6 +323,41 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
+def _latest_revisions(chained: Table, source: str, first: date, last: date) -> Subquery:
+    """The latest revision of each day from ``first`` to ``last``."""
+    return (
+        select(chained.c.day, func.max(chained.c.revision).label("revision"))
+        .where(chained.c.source == source, chained.c.day.between(first, last))
+        .group_by(chained.c.day)
+        .subquery()
+    )
+
+
+def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
+    return and_(stored.c.day == latest.c.day, stored.c.revision == latest.c.revision)
+
+
+def _readings(source: str) -> Select[Any]:
+    return select(*_as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
+
+
+def _as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
+    """The columns of these names, JSON as text: it is parsed for all rows at once."""
+    columns = (stored.c[name] for name in names)
+    return (cast(one, Text) if isinstance(one.type, JSON) else one for one in columns)
+
+
+def _says_the_same(
+    connection: Connection, latest: Mapping[Any, Any], values: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether a snapshot and its verdicts are those of ``latest``, which may be older than verdicts are kept."""
+    if latest["verdicts_hash"] is None or any(latest[name] != values[name] for name in values.keys() - _NOT_COMPARED):
+        return False
+    stored = _rows_of(connection, guardrail_verdict, latest)
+    said, says = ([[row[name] for name in _COMPARED] for row in rows] for rows in (stored, verdicts))
+    return said == says
+
+
 def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
     same = (part.c[name] == reading[name] for name in ("source", "day", "revision"))
     return connection.execute(select(part).where(*same).order_by(part.c.id)).mappings().all()
@@ -242,9 +369,17 @@ def _append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -
     row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
     row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
     row["previous_hash"] = connection.scalar(last)
-    row["content_hash"] = row_hash(row)
+    row["content_hash"] = row_hash(row, added_later(chained))
     connection.execute(insert(chained), row)
     return row
+
+
+def _append_details(
+    connection: Connection, part: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Append the rows that a row of a chained table is bound to by a hash, under its key."""
+    if rows:
+        connection.execute(insert(part), [{**key, **values} for values in rows])
 
 
 def _as_stored(column: Column[Any], value: Any) -> Any:

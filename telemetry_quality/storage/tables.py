@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The migration these tables belong to; a test compares it with Alembic's head."""
 
 metadata = MetaData(
@@ -63,6 +63,20 @@ def _chain() -> tuple[Column[Any], ...]:
     return (Column("previous_hash", Text), Column("content_hash", Text, nullable=False))
 
 
+def _since_0003(name: str, kind: Any) -> Column[Any]:
+    """A column that migration 0003 added to a table that has had rows before; see ``hashing.known``."""
+    return Column(name, kind, info={"since": "0003"})
+
+
+def added_later(stored: Table) -> frozenset[str]:
+    """The columns that rows of ``stored`` may lack because they are older."""
+    return frozenset(column.name for column in stored.columns if "since" in column.info)
+
+
+OptionalJson = JSON(none_as_null=True)
+"""JSON that may be missing: None is NULL, as in the rows from before the column, not the text ``null``."""
+
+
 day_reading = Table(
     "day_reading",
     metadata,
@@ -80,6 +94,14 @@ day_reading = Table(
     Column("unreadable_reason", Text),
     Column("figures_hash", Text, nullable=False),
     *_chain(),
+    _since_0003("missing_critical", OptionalJson),
+    _since_0003("compared_events", BigInteger),
+    _since_0003("repeated_events", BigInteger),
+    _since_0003("arrivals_by_hour", OptionalJson),
+    _since_0003("observed_events", BigInteger),
+    _since_0003("future_events", BigInteger),
+    _since_0003("stale_events", BigInteger),
+    _since_0003("undated_events", BigInteger),
     UniqueConstraint("source", "day", "revision"),
     sqlite_autoincrement=True,
 )
@@ -116,6 +138,28 @@ event_sample = Table(
     sqlite_autoincrement=True,
 )
 
+event_slice = Table(
+    "event_slice",
+    metadata,
+    Column("id", Sequence, primary_key=True),
+    *_key(),
+    Column("position", Integer, nullable=False),
+    Column("dimension", Text, nullable=False),
+    Column("by_dimension", Text),
+    Column("value", JSON, nullable=False),
+    Column("by_value", OptionalJson),
+    Column("events", JSON, nullable=False),
+    Column("errors", JSON, nullable=False),
+    Column("missing_version", JSON, nullable=False),
+    UniqueConstraint("source", "day", "revision", "position"),
+    sqlite_autoincrement=True,
+)
+"""One row per way of cutting a reading; its slices stand in lists of equal length, those of most events first.
+
+Six weeks of slices are read whenever a day is judged. One row per slice took four times as long to read, and twice
+the space.
+"""
+
 integrity_snapshot = Table(
     "integrity_snapshot",
     metadata,
@@ -143,6 +187,18 @@ integrity_snapshot = Table(
     Column("reading_revision", Integer, nullable=False),
     Column("reading_hash", Text, nullable=False),
     *_chain(),
+    _since_0003("expected_low_events", Float),
+    _since_0003("expected_high_events", Float),
+    _since_0003("is_volume_unusual", Boolean),
+    _since_0003("compared_events", BigInteger),
+    _since_0003("repeated_events", BigInteger),
+    _since_0003("duplicate_percent", Float),
+    _since_0003("critical_missing_percent", Float),
+    _since_0003("late_percent", Float),
+    _since_0003("misdated_percent", Float),
+    _since_0003("completeness_percent", Float),
+    _since_0003("is_provisional", Boolean),
+    _since_0003("verdicts_hash", Text),
     UniqueConstraint("source", "day", "revision"),
     Index(None, "day", "status"),
     sqlite_autoincrement=True,
@@ -163,7 +219,41 @@ alert = Table(
     sqlite_autoincrement=True,
 )
 
-CHAINED = (day_reading, integrity_snapshot, alert)
+guardrail_verdict = Table(
+    "guardrail_verdict",
+    metadata,
+    Column("id", Sequence, primary_key=True),
+    *_key(),
+    Column("position", Integer, nullable=False),
+    Column("guardrail", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    Column("value", Float),
+    Column("threshold", Float),
+    Column("sentence", Text, nullable=False),
+    Column("causes", JSON, nullable=False),
+    UniqueConstraint("source", "day", "revision", "position"),
+    sqlite_autoincrement=True,
+)
+
+incident_act = Table(
+    "incident_act",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("acted_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("until", Date),
+    Column("acted_at", UtcDateTime, nullable=False),
+    *_chain(),
+    sqlite_autoincrement=True,
+)
+
+CHAINED = (day_reading, integrity_snapshot, alert, incident_act)
 """Tables whose rows carry the hash of the row before them."""
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")

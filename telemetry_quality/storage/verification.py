@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import column, exists, select, table
 
 from telemetry_quality.storage.hashing import row_hash
-from telemetry_quality.storage.rows import figures_hash
+from telemetry_quality.storage.rows import figures_hash, verdicts_hash
 from telemetry_quality.storage.tables import (
     CHAINED,
     CURRENT_SNAPSHOT_SQL,
+    added_later,
     current_snapshot,
     day_reading,
     event_aggregate,
     event_sample,
+    event_slice,
+    guardrail_verdict,
     integrity_snapshot,
     metadata,
 )
@@ -28,12 +31,21 @@ from telemetry_quality.storage.triggers import expected_triggers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection, Select, Table
+    from sqlalchemy import Connection, Table
 
     Key = tuple[Any, ...]
 
 
 KEY = ("source", "day", "revision")
+"""What a reading or a snapshot shares with the rows that are bound to it by a hash."""
+
+PARTS = (
+    (event_aggregate, day_reading, "reading"),
+    (event_sample, day_reading, "reading"),
+    (event_slice, day_reading, "reading"),
+    (guardrail_verdict, integrity_snapshot, "snapshot"),
+)
+"""Such rows, what they belong to, and what that is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +75,19 @@ class Verification:
 
 
 def verify_store(connection: Connection) -> Verification:
-    """Check triggers, chains, and that every reading still holds what was hashed."""
+    """Check triggers, chains, and that every reading and every snapshot still holds what was hashed."""
     findings = [*_triggers(connection)]
     rows = 0
-    for chained in CHAINED:
-        found, count = _chain(connection, chained)
+    for found, count in (
+        *(_chain(connection, chained) for chained in CHAINED),
+        _readings(connection),
+        _verdicts(connection),
+    ):
         findings += found
         rows += count
-    found, count = _readings(connection)
-    findings += [*found, *_snapshots(connection)]
+    findings += [*_orphans(connection), *_snapshots(connection)]
     head = select(integrity_snapshot.c.content_hash).order_by(integrity_snapshot.c.sequence.desc()).limit(1)
-    return Verification(rows + count, tuple(findings), connection.scalar(head))
+    return Verification(rows, tuple(findings), connection.scalar(head))
 
 
 def _triggers(connection: Connection) -> Iterator[Finding]:
@@ -93,6 +107,7 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
 def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
     """Follow the chain of one table: no row missing, added or changed."""
     findings, previous, expected = [], None, 0
+    later = added_later(chained)
     for row in connection.execute(select(chained).order_by(chained.c.sequence)).mappings():
         expected += 1
         name = _row_name(row)
@@ -101,7 +116,8 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
             expected = row["sequence"]
         if row["previous_hash"] != previous:
             findings.append(Finding(chained.name, name, f"{name} does not follow the row before it."))
-        if row_hash({key: value for key, value in row.items() if key != "sequence"}) != row["content_hash"]:
+        hashed = {key: value for key, value in row.items() if key != "sequence"}
+        if row_hash(hashed, later) != row["content_hash"]:
             findings.append(Finding(chained.name, name, f"{name} was changed after it was written."))
         previous = row["content_hash"]
     sequences = table("sqlite_sequence", column("name"), column("seq"))
@@ -112,7 +128,7 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
 
 
 def _readings(connection: Connection) -> tuple[list[Finding], int]:
-    """Every reading's aggregates and sample still hash to what it says, and none lacks its reading.
+    """Every reading's aggregates, sample and slices still hash to what it says.
 
     One reading at a time: a store of years does not fit into memory.
     """
@@ -121,29 +137,42 @@ def _readings(connection: Connection) -> tuple[list[Finding], int]:
     for row in connection.execute(select(day_reading)).mappings().all():
         aggregates = _details(connection, event_aggregate, event_aggregate.c.id, row)
         sample = _details(connection, event_sample, event_sample.c.position, row)
-        count += len(aggregates) + len(sample)
-        if figures_hash(row, aggregates, sample) != row["figures_hash"]:
-            sentence = f"The aggregates or the sample of {_row_name(row)} were changed after they were written."
+        slices = _details(connection, event_slice, event_slice.c.position, row)
+        count += len(aggregates) + len(sample) + len(slices)
+        if figures_hash(row, aggregates, sample, slices) != row["figures_hash"]:
+            sentence = f"The aggregates, sample or slices of {_row_name(row)} were changed after they were written."
             findings.append(Finding("day_reading", _row_name(row), sentence))
-    for part in (event_aggregate, event_sample):
-        findings += [
-            Finding(part.name, _row_name(row), f"Rows of {_row_name(row)} belong to no reading.")
-            for row in connection.execute(_orphans(part)).mappings()
-        ]
     return findings, count
 
 
-def _details(connection: Connection, part: Table, order: Any, reading: Mapping[Any, Any]) -> list[dict[str, Any]]:
-    """A reading's rows of ``part`` as they were hashed: without surrogate id and key, in order."""
+def _verdicts(connection: Connection) -> tuple[list[Finding], int]:
+    """Every snapshot's verdicts still hash to what it says; a snapshot older than verdicts are kept has none."""
+    findings = []
+    count = 0
+    for row in connection.execute(select(integrity_snapshot)).mappings().all():
+        verdicts = _details(connection, guardrail_verdict, guardrail_verdict.c.position, row)
+        count += len(verdicts)
+        has_hash = row["verdicts_hash"] is not None
+        if (verdicts_hash(verdicts) if has_hash or verdicts else None) != row["verdicts_hash"]:
+            sentence = f"The verdicts of {_row_name(row)} were changed after they were written."
+            findings.append(Finding("integrity_snapshot", _row_name(row), sentence))
+    return findings, count
+
+
+def _details(connection: Connection, part: Table, order: Any, head: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """The rows of ``part`` that belong to ``head``, as they were hashed: without surrogate id and key, in order."""
     hashed = [column for column in part.columns if column.name not in {"id", *KEY}]
-    same = (part.c[name] == reading[name] for name in KEY)
+    same = (part.c[name] == head[name] for name in KEY)
     return [dict(row) for row in connection.execute(select(*hashed).where(*same).order_by(order)).mappings()]
 
 
-def _orphans(part: Table) -> Select[Any]:
-    """The keys in ``part`` that no reading has."""
-    has_reading = exists().where(*(day_reading.c[name] == part.c[name] for name in KEY))
-    return select(*(part.c[name] for name in KEY)).where(~has_reading).distinct()
+def _orphans(connection: Connection) -> Iterator[Finding]:
+    """The keys of rows that no reading or no snapshot has."""
+    for part, head, called in PARTS:
+        has_head = exists().where(*(head.c[name] == part.c[name] for name in KEY))
+        query = select(*(part.c[name] for name in KEY)).where(~has_head).distinct()
+        for row in connection.execute(query).mappings():
+            yield Finding(part.name, _row_name(row), f"Rows of {_row_name(row)} belong to no {called}.")
 
 
 def _snapshots(connection: Connection) -> Iterator[Finding]:
@@ -159,4 +188,5 @@ def _key(row: Mapping[Any, Any]) -> Key:
 
 
 def _row_name(row: Mapping[Any, Any]) -> str:
-    return f"{row['source']} {row['day']} revision {row['revision']}"
+    about = f"revision {row['revision']}" if "revision" in row else f"{row['act']} {row['cause']}"
+    return f"{row['source']} {row['day']} {about}"

@@ -1,10 +1,11 @@
-"""Baselines expect a day from earlier days only, and rightly on Mondays, Sundays and holidays."""
+"""Baselines expect a day, within an honest interval, from earlier days only: Mondays, Sundays and holidays too."""
 
 from __future__ import annotations
 
 import csv
 from datetime import date, timedelta
-from math import isfinite
+from math import exp, isfinite
+from random import Random
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -13,21 +14,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.baselines import (
+    ERRORS_MINIMUM,
+    FEW_EVENTS,
     HISTORY_DAYS,
     PROFILE_DAYS,
     PROFILE_MINIMUM,
+    SHIFT_DAYS,
     TRAILING_DAYS,
     TRAILING_MINIMUM,
-    expected_events,
+    Expectation,
+    expect,
     holiday_calendar,
     is_holiday_country,
+    special_days,
+    surprise,
 )
 from telemetry_quality.core.policies import BASELINES, Policy
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 MONDAY = date(2026, 3, 9)
@@ -41,6 +48,10 @@ counts = st.one_of(st.integers(0, 10**12), st.sampled_from([0, 1, 2, 10**12]))
 histories = st.lists(st.one_of(counts, counts, counts, st.none()), min_size=20, max_size=70)
 """Counts of the days before a day, the last one first; None is a day that could not be read."""
 policies = st.sampled_from([WEEKDAY, TRAILING, HOLIDAYS])
+
+
+def expected_events(day: date, history: Mapping[date, int], policy: Policy) -> float | None:
+    return expect(day, history, policy).events
 
 
 def make_history(day: date, days: int, count: Callable[[date], int]) -> dict[date, int]:
@@ -73,7 +84,7 @@ def test_no_baseline_looks_at_the_day_itself_or_at_later_ones(
     history = known(day, earlier)
     future = {day + timedelta(days=n): count for n, count in enumerate(later)}
 
-    assert expected_events(day, {**future, **history}, policy) == expected_events(day, history, policy)
+    assert expect(day, {**future, **history}, policy) == expect(day, history, policy)
 
 
 @settings(deadline=None)
@@ -85,12 +96,17 @@ def test_no_baseline_looks_at_the_day_itself_or_at_later_ones(
 def test_an_expectation_is_always_a_finite_number_of_events(
     day: date, earlier: list[int | None], policy: Policy
 ) -> None:
-    expected = expected_events(day, known(day, earlier), policy)
+    found = expect(day, known(day, earlier), policy)
 
-    if expected is not None:
-        assert isfinite(expected)
+    if found.events is not None:
+        assert isfinite(found.events)
         # Only a mean of nothing but zeros is zero; the guardrail then says that nothing was expected.
-        assert expected > 0 or (policy is TRAILING and expected == 0)
+        assert found.events > 0 or (policy is TRAILING and found.events == 0)
+    if found.low is not None:
+        assert found.events is not None
+        assert found.high is not None
+        assert 0 <= found.low < found.events < found.high < float("inf")
+    assert (found.known_from is None) == (found.events is not None)
 
 
 @pytest.mark.parametrize("policy", [WEEKDAY, TRAILING, HOLIDAYS])
@@ -209,14 +225,14 @@ def test_decline_is_followed_more_closely_than_by_a_trailing_mean() -> None:
 def test_a_single_bad_day_moves_a_trailing_mean_but_not_the_weekday_profile() -> None:
     history = make_history(MONDAY, 56, steady) | {MONDAY - timedelta(days=1): 100_000}
 
-    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000)
+    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000, rel=0.03)
     assert expected_events(MONDAY, history, TRAILING) == pytest.approx((6 * 1000 + 100_000) / 7)
 
 
 def test_days_without_events_count_as_days_and_do_not_break_the_logarithm() -> None:
     history = make_history(MONDAY, 56, steady) | {MONDAY - timedelta(days=n): 0 for n in (1, 9, 20)}
 
-    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000)
+    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000, rel=0.03)
     assert expected_events(MONDAY, history, TRAILING) == pytest.approx(6 * 1000 / 7)
 
 
@@ -280,7 +296,7 @@ def test_a_holiday_is_expected_to_be_like_earlier_holidays() -> None:
     history = make_history(MEMORIAL_DAY, HISTORY_DAYS, count_with_quiet_holidays)
 
     assert expected_events(MEMORIAL_DAY, history, HOLIDAYS) == pytest.approx(300)
-    assert expected_events(MEMORIAL_DAY, history, WEEKDAY) == pytest.approx(1000)
+    assert expected_events(MEMORIAL_DAY, history, WEEKDAY) == pytest.approx(1000, rel=0.01)
 
 
 def test_two_earlier_holidays_are_enough_to_learn_from_and_one_is_not() -> None:
@@ -295,17 +311,35 @@ def test_two_earlier_holidays_are_enough_to_learn_from_and_one_is_not() -> None:
     assert expected_events(MEMORIAL_DAY, two, HOLIDAYS) == pytest.approx(3000)
 
 
-def test_the_first_holiday_alarms_neither_when_ordinary_nor_when_as_quiet_as_a_weekend() -> None:
+def test_the_first_holiday_is_unusual_neither_when_ordinary_nor_when_as_quiet_as_a_weekend() -> None:
     def calm_week(day: date) -> int:
         return 1000 if day.weekday() < 5 else 600
 
-    history = make_history(MEMORIAL_DAY, 56, calm_week)
-    expected = expected_events(MEMORIAL_DAY, history, HOLIDAYS)
+    found = expect(MEMORIAL_DAY, make_history(MEMORIAL_DAY, 56, calm_week), HOLIDAYS)
 
-    assert expected is not None
-    assert abs(1000 - expected) <= 0.3 * expected
-    assert abs(600 - expected) <= 0.3 * expected
-    assert expected_events(MEMORIAL_DAY, history, WEEKDAY) == pytest.approx(1000)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 600
+    assert found.high > 1000
+    assert expected_events(MEMORIAL_DAY, make_history(MEMORIAL_DAY, 56, calm_week), WEEKDAY) == pytest.approx(1000)
+
+
+def test_the_days_around_christmas_are_special_and_teach_nothing_of_ordinary_days() -> None:
+    special = special_days("US", 2025)
+
+    assert {special[date(2025, 12, n)].kind for n in (24, 26, 31)} == {"near a holiday"}
+    assert {special[date(2025, 12, n)].kind for n in range(27, 31)} == {"between the years"}
+    assert special[date(2025, 12, 25)].kind == "holiday"
+    assert special[date(2025, 11, 28)].kind == "near a holiday"  # the Friday after Thanksgiving
+    assert date(2025, 12, 23) not in special
+    assert special_days(None, 2025) == {}
+
+    def quiet_season(day: date) -> int:
+        return 400 if day in special else 1000
+
+    after = date(2026, 1, 2)
+    history = make_history(after, 100, quiet_season) | {date(2026, 1, 1): 400}
+    assert expected_events(date(2026, 1, 6), history, HOLIDAYS) == pytest.approx(1000)
 
 
 def test_holidays_of_more_than_four_hundred_days_ago_are_forgotten() -> None:
@@ -386,3 +420,180 @@ def test_a_steady_stream_is_expected_to_the_event(count: int, baseline: str) -> 
     day = date(2026, 3, 10)
     history = {day - timedelta(days=n): count for n in range(1, 57)}
     assert expected_events(day, history, Policy(baseline=baseline)) == count
+
+
+@pytest.mark.parametrize(("known_days", "waits"), [(0, 14), (1, 13), (12, 2), (13, 1)])
+def test_a_new_stream_says_from_which_day_on_it_will_know(known_days: int, waits: int) -> None:
+    history = make_history(MONDAY, known_days, steady)
+
+    found = expect(MONDAY, history, WEEKDAY)
+
+    assert found == Expectation(known_from=MONDAY + timedelta(days=waits))
+    day, found_events = MONDAY, None
+    while found_events is None:
+        history[day] = 1000
+        day += timedelta(days=1)
+        found_events = expect(day, history, WEEKDAY).events
+    assert day == found.known_from
+
+
+def test_a_trailing_mean_says_so_as_well() -> None:
+    assert expect(MONDAY, make_history(MONDAY, 2, steady), TRAILING).known_from == MONDAY + timedelta(days=2)
+    assert expect(MONDAY, {}, TRAILING).known_from == MONDAY + timedelta(days=4)
+
+
+def test_days_too_long_ago_to_count_do_not_hasten_the_day_a_stream_will_know() -> None:
+    leaving = make_history(MONDAY - timedelta(days=PROFILE_DAYS - 5), 8, steady)
+
+    found = expect(MONDAY, leaving, WEEKDAY)
+
+    assert found.known_from == MONDAY + timedelta(days=14)
+
+
+@pytest.mark.parametrize(("errors", "has_interval"), [(-1, False), (0, True), (1, True)])
+def test_an_interval_needs_a_week_of_the_streams_own_errors(errors: int, has_interval: bool) -> None:
+    found = expect(MONDAY, make_history(MONDAY, PROFILE_MINIMUM + ERRORS_MINIMUM + errors, steady), WEEKDAY)
+
+    assert found.events == 1000
+    assert (found.low is not None) is has_interval
+    assert (found.high is not None) is has_interval
+
+
+def test_a_wider_level_of_the_interval_holds_a_narrower_one() -> None:
+    history = noisy_history(MONDAY, 200, spread=0.1)
+    ends = []
+    for percent in (90.0, 95.0, 99.0, 99.9):
+        found = expect(MONDAY, history, Policy(interval_percent=percent))
+        assert found.low is not None
+        assert found.high is not None
+        ends.append((found.low, found.high))
+
+    assert [low for low, _ in ends] == sorted((low for low, _ in ends), reverse=True)
+    assert [high for _, high in ends] == sorted(high for _, high in ends)
+
+
+def noisy_history(day: date, days: int, *, spread: float, seed: int = 7) -> dict[date, int]:
+    random = Random(seed)
+    return make_history(day, days, lambda past: round(office_week(past) * 20 * exp(random.gauss(0, spread))))
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.15, 0.3])
+def test_the_interval_holds_about_ninety_nine_of_a_hundred_days_of_a_noisy_stream(spread: float) -> None:
+    last = date(2026, 11, 30)
+    history = noisy_history(last, 460, spread=spread)
+    inside = []
+    for n in range(1, 400):
+        day = last - timedelta(days=n)
+        found = expect(day, history, WEEKDAY)
+        if found.low is not None and found.high is not None:
+            inside.append(found.low <= history[day] <= found.high)
+
+    assert len(inside) > 390
+    assert 0.98 <= fmean(inside) <= 0.999
+
+
+def test_small_counts_differ_by_chance_and_the_interval_knows() -> None:
+    random = Random(3)
+    history = make_history(MONDAY, 100, lambda _: 1 + random.randrange(4))
+
+    found = expect(MONDAY, history, WEEKDAY)
+
+    assert found.events is not None
+    assert found.events < FEW_EVENTS
+    assert found.low == 0
+    assert found.high is not None
+    assert found.high > 8
+
+
+def test_a_day_without_events_is_always_unusual_where_events_are_expected() -> None:
+    for count in (6, 20, 1000, 10**9):
+        found = expect(MONDAY, make_history(MONDAY, 56, lambda _, count=count: count), WEEKDAY)  # type: ignore[misc]
+        assert found.low is not None
+        assert found.low > 0
+        assert surprise(0, found) == float("inf")
+
+
+def test_a_surprise_is_one_at_either_end_of_the_interval() -> None:
+    found = Expectation(1000, 500, 2000)
+
+    assert surprise(1000, found) == 0
+    assert surprise(500, found) == pytest.approx(1)
+    assert surprise(2000, found) == pytest.approx(1)
+    assert surprise(707, found) == pytest.approx(0.5, abs=0.001)
+    assert surprise(499, found) > 1 > surprise(501, found)  # type: ignore[operator]
+    assert surprise(0, Expectation(3, 0, 9)) == 0
+    assert surprise(5, Expectation()) is None
+    assert surprise(5, Expectation(1000)) is None
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_new_level_is_expected_within_a_week(factor: float) -> None:
+    change = MONDAY - timedelta(days=7)
+    history = make_history(MONDAY, 100, lambda past: round(office_week(past) * (factor if past >= change else 1)))
+
+    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000 * factor, rel=0.15)
+
+
+def test_a_level_is_not_new_before_four_days_say_so() -> None:
+    change = MONDAY - timedelta(days=SHIFT_DAYS - 1)
+    history = make_history(MONDAY, 100, lambda past: 500 if past >= change else 1000)
+
+    assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000, rel=0.25)
+
+
+def test_an_incident_that_remains_in_the_history_neither_moves_nor_blinds_the_expectation() -> None:
+    history = noisy_history(MONDAY, 150, spread=0.05)
+    incident = {MONDAY - timedelta(days=n): 0 for n in (15, 16, 60)}
+
+    clean, marked = expect(MONDAY, history, WEEKDAY), expect(MONDAY, history | incident, WEEKDAY)
+
+    assert marked.events == pytest.approx(clean.events, rel=0.05)
+    assert marked.low is not None
+    assert marked.low > 10_000
+
+
+def test_yesterdays_surprise_is_partly_expected_again() -> None:
+    history = noisy_history(MONDAY, 150, spread=0.05)
+    yesterday = MONDAY - timedelta(days=1)
+    usual = expected_events(MONDAY, history, WEEKDAY)
+
+    more = expected_events(MONDAY, history | {yesterday: round(history[yesterday] * 1.1)}, WEEKDAY)
+
+    assert usual is not None
+    assert more is not None
+    assert usual < more < 1.1 * usual
+
+
+def test_a_noisier_weekday_has_a_wider_interval() -> None:
+    random = Random(5)
+    history = make_history(
+        MONDAY, 200, lambda past: round(10_000 * exp(random.gauss(0, 0.3 if past.weekday() == 5 else 0.05)))
+    )
+    saturday, sunday = (expect(MONDAY - timedelta(days=n), history, WEEKDAY) for n in (2, 1))
+
+    assert saturday.low is not None
+    assert sunday.low is not None
+    assert saturday.low / saturday.events < 0.8 * sunday.low / sunday.events  # type: ignore[operator]
+
+
+def test_holidays_ahead_are_reckoned_with_when_a_stream_says_from_when_on_it_will_know() -> None:
+    christmas = date(2025, 12, 20)
+    history = make_history(christmas, 10, steady)
+
+    # 20 to 23 December are ordinary, so the fourteenth day is the 23rd; with two days less it is 4 January,
+    # since the 2nd is a Friday after a holiday.
+    assert expect(christmas, history, HOLIDAYS).known_from == date(2025, 12, 24)
+    del history[date(2025, 12, 11)], history[date(2025, 12, 12)]
+    assert expect(christmas, history, HOLIDAYS).known_from == date(2026, 1, 5)
+
+
+def test_a_trailing_mean_has_an_interval_of_its_own_errors_and_so_a_wide_one_where_weekdays_matter() -> None:
+    found, flat = (expect(MONDAY, make_history(MONDAY, 56, count), TRAILING) for count in (office_week, steady))
+
+    assert found.low is not None
+    assert found.high is not None
+    assert flat.low is not None
+    assert found.low < 500
+    assert found.high > 1000
+    assert 900 < flat.low < 1000
+    assert expect(MONDAY, make_history(MONDAY, 56, lambda _: 0), TRAILING) == Expectation(0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry_quality.core.events import DayAggregates, Totals
+from telemetry_quality.core.events import DayAggregates, Slice, Totals
 from telemetry_quality_tests.builders import SCHEMA, make_row
 
 
@@ -162,3 +162,21 @@ def test_rows_have_one_order_in_which_null_comes_before_empty() -> None:
     shuffled = ordered[3:] + ordered[2::-1]
 
     assert sorted(shuffled, key=lambda row: row.order) == ordered
+
+
+def test_a_slice_names_its_conditions() -> None:
+    assert Slice("platform", None).parts == (("platform", None),)
+    assert Slice("platform", "ios", "hour", "7").parts == (("platform", "ios"), ("hour", "7"))
+
+
+def test_slices_have_one_order_in_which_null_comes_before_empty() -> None:
+    ordered = [
+        Slice("platform", None),
+        Slice("platform", ""),
+        Slice("platform", "", "event_name", None),
+        Slice("platform", "", "event_name", ""),
+        Slice("platform", "", "event_name", "a"),
+        Slice("platform", "ios"),
+    ]
+
+    assert sorted(ordered[3:] + ordered[2::-1], key=lambda part: part.order) == ordered

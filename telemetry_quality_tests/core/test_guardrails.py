@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nextafter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
+from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of, judge_day
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.snapshots import DayFigures
-from telemetry_quality_tests.builders import make_figures
+from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.events import EventSchema
 
 PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
 
@@ -20,41 +24,78 @@ EMPTY_DAY = DayFigures(
 )
 
 
+FULL_SCHEMA = replace(SCHEMA, critical_fields=("user_id",), observed_at="observed_at")
+"""A schema that every guardrail applies to."""
+
+
+def verdicts_of(
+    figures: DayFigures, policy: Policy | None = None, schema: EventSchema = FULL_SCHEMA
+) -> tuple[Verdict, ...]:
+    return judge_day(make_evidence(figures), policy or Policy(), schema)
+
+
 def judge(guardrail: str, policy: Policy | None = None, **figures: Any) -> Verdict:
     return judge_figures(guardrail, make_figures(**figures), policy)
 
 
 def judge_figures(guardrail: str, figures: DayFigures, policy: Policy | None = None) -> Verdict:
-    return {verdict.guardrail: verdict for verdict in judge_day(figures, policy or Policy())}[guardrail]
+    return {verdict.guardrail: verdict for verdict in verdicts_of(figures, policy)}[guardrail]
 
 
-def test_there_are_five_guardrails_and_each_has_the_level_of_its_consequence() -> None:
+def test_each_guardrail_has_the_level_of_its_consequence() -> None:
     assert {rule.name: rule.level for rule in GUARDRAILS} == {
         "activity": Level.CRITICAL,
         "error_rate": Level.CRITICAL,
         "missing_version": Level.WARNING,
         "volume": Level.INFO,
         "sample": Level.WARNING,
+        "duplicates": Level.WARNING,
+        "silence": Level.WARNING,
+        "leak": Level.WARNING,
+        "version_drift": Level.WARNING,
+        "critical_fields": Level.WARNING,
+        "arrival_lag": Level.WARNING,
+        "timestamps": Level.WARNING,
     }
-    assert [verdict.guardrail for verdict in judge_day(make_figures(), Policy())] == [rule.name for rule in GUARDRAILS]
+    assert [verdict.guardrail for verdict in verdicts_of(make_figures())] == [rule.name for rule in GUARDRAILS]
+
+
+def test_a_source_is_judged_only_by_guardrails_that_its_schema_permits() -> None:
+    everything = {rule.name for rule in GUARDRAILS}
+
+    assert {rule.name for rule in guardrails_of(FULL_SCHEMA)} == everything
+    assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, observed_at=None))} == everything - {
+        "arrival_lag",
+        "timestamps",
+    }
+    assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, critical_fields=()))} == everything - {
+        "critical_fields"
+    }
 
 
 @pytest.mark.parametrize("figures", [make_figures(), EMPTY_DAY, DayFigures(unreadable_reason_code="FILE_CORRUPT")])
 def test_every_verdict_has_the_level_of_its_guardrail_whatever_it_says(figures: DayFigures) -> None:
-    verdicts = judge_day(figures, Policy())
+    verdicts = verdicts_of(figures)
 
     assert [verdict.level for verdict in verdicts] == [rule.level for rule in GUARDRAILS]
 
 
-def test_a_healthy_day_passes_every_guardrail() -> None:
-    assert {verdict.guardrail: verdict.reason_code for verdict in judge_day(make_figures(), Policy())} == {
+def test_a_healthy_day_passes_every_guardrail_that_needs_no_history() -> None:
+    verdicts = {verdict.guardrail: verdict for verdict in verdicts_of(make_figures(), schema=SCHEMA)}
+
+    assert {name: verdict.reason_code for name, verdict in verdicts.items() if verdict.outcome is PASSED} == {
         "activity": "ACTIVE",
         "error_rate": "ERROR_RATE_OK",
         "missing_version": "VERSION_PRESENT",
         "volume": "VOLUME_OK",
         "sample": "SAMPLE_OK",
+        "duplicates": "DUPLICATES_OK",
     }
-    assert {verdict.outcome for verdict in judge_day(make_figures(), Policy())} == {PASSED}
+    assert {name for name, verdict in verdicts.items() if verdict.outcome is UNKNOWN} == {
+        "silence",
+        "leak",
+        "version_drift",
+    }
 
 
 @pytest.mark.parametrize(
@@ -149,7 +190,7 @@ def test_missing_versions_of_a_day_without_events_are_unknown() -> None:
 def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
     deviation: float, outcome: Outcome, reason_code: str
 ) -> None:
-    verdict = judge("volume", volume_deviation_percent=deviation)
+    verdict = judge("volume", Policy(volume_rule="deviation"), volume_deviation_percent=deviation)
 
     assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
     assert (verdict.value, verdict.threshold, verdict.level) == (deviation, 30.0, Level.INFO)
@@ -159,7 +200,7 @@ def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
     ("deviation", "outcome"), [(149.9, PASSED), (150.0, PASSED), (150.1, FAILED), (-100.0, PASSED)]
 )
 def test_the_volume_obeys_a_threshold_of_ones_own(deviation: float, outcome: Outcome) -> None:
-    policy = Policy(volume_deviation_percent=150.0)
+    policy = Policy(volume_deviation_percent=150.0, volume_rule="deviation")
 
     assert judge("volume", policy, volume_deviation_percent=deviation).outcome is outcome
 
@@ -241,14 +282,24 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         sample_passed=0,
         sampling_success_rate_percent=None,
         volume_deviation_percent=-100.0,
+        is_volume_unusual=True,
+        compared_events=0,
+        duplicate_percent=None,
     )
 
-    assert {verdict.guardrail: verdict.reason_code for verdict in judge_day(figures, Policy())} == {
+    assert {verdict.guardrail: verdict.reason_code for verdict in verdicts_of(figures)} == {
         "activity": "ZERO_ACTIVITY",
         "error_rate": "NO_EVENTS",
         "missing_version": "NO_EVENTS",
         "volume": "VOLUME_LOW",
         "sample": "NO_EVENTS",
+        "duplicates": "NO_EVENTS",
+        "silence": "NO_EVENTS",
+        "leak": "NO_EVENTS",
+        "version_drift": "NO_EVENTS",
+        "critical_fields": "NO_EVENTS",
+        "arrival_lag": "NO_EVENTS",
+        "timestamps": "NO_EVENTS",
     }
 
 
@@ -261,7 +312,7 @@ def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(remembered: 
         unreadable_reason="part-0.parquet is not a Parquet file.",
     )
 
-    verdicts = judge_day(figures, Policy())
+    verdicts = verdicts_of(figures)
 
     assert [verdict.guardrail for verdict in verdicts] == [rule.name for rule in GUARDRAILS]
     for verdict in verdicts:
@@ -300,8 +351,9 @@ def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
     assert judge(
         "missing_version", total_events=12_000, missing_version_events=240, missing_version_percent=2.0
     ).sentence == ("2.00 % of 12,000 events carry no version (240), more than the 1 % allowed.")
-    assert judge("volume", total_events=600, volume_deviation_percent=-40.0).sentence == (
-        "600 events are 40.0 % below the 1,000 expected, farther than the 30 % allowed."
+    assert judge("volume", total_events=600, volume_deviation_percent=-40.0, is_volume_unusual=True).sentence == (
+        "600 events are 40.0 % below the 1,000 expected, farther than the 30 % allowed; "
+        "normal days lie between 900 and 1,100, so this is unusual for the stream."
     )
     assert judge("sample", sample_passed=90, sampling_success_rate_percent=90.0).sentence == (
         "90 of 100 sampled events pass (90.0 %; 95 % interval for the whole day 82.4 to 95.1 %), "
@@ -324,4 +376,4 @@ def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
 def test_a_sentence_shows_enough_digits_to_tell_the_number_from_its_threshold(
     figures: dict[str, float], shown: str
 ) -> None:
-    assert any(shown in verdict.sentence for verdict in judge_day(make_figures(**figures), Policy()))
+    assert any(shown in verdict.sentence for verdict in verdicts_of(make_figures(**figures)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -54,6 +55,12 @@ def test_every_mistake_of_an_event_has_a_reason_code(event: SampledEvent, reason
 
     assert verdict == SampleVerdict(event.event_id, reason_codes)
     assert verdict.passed is (not reason_codes)
+
+
+def test_where_events_have_no_ids_none_is_missed() -> None:
+    (verdict,) = verify_sample([SampledEvent(None, "page.view", None)], replace(SCHEMA, event_id=None), None)
+
+    assert verdict == SampleVerdict(None, ("MISSING_VERSION",))
 
 
 def test_no_name_is_unknown_while_the_catalogue_is_being_learnt() -> None:

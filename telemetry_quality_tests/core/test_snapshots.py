@@ -9,19 +9,27 @@ from typing import Any
 
 import pytest
 
+from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.snapshots import (
     DayFigures,
     DayStatus,
     TelemetryIntegritySnapshot,
+    day_status,
     take_snapshot,
     unknown_day_as_json,
 )
-from telemetry_quality_tests.builders import DAY, NOW, make_figures, make_snapshot
+from telemetry_quality_tests.builders import DAY, NOW, make_figures, make_snapshot, make_verdicts
 
 ERROR_SPIKE: dict[str, Any] = {"error_events": 51, "error_rate_percent": 5.1}
 UNTAGGED: dict[str, Any] = {"missing_version_events": 11, "missing_version_percent": 1.1}
-TOO_FEW: dict[str, Any] = {"expected_events": 2000.0, "volume_deviation_percent": -50.0}
+TOO_FEW: dict[str, Any] = {
+    "expected_events": 2000.0,
+    "volume_deviation_percent": -50.0,
+    "is_volume_unusual": True,
+}
+REPEATED: dict[str, Any] = {"repeated_events": 101, "duplicate_percent": 10.1}
 BAD_SAMPLE: dict[str, Any] = {"sample_passed": 98, "sampling_success_rate_percent": 98.0}
 NO_HISTORY: dict[str, Any] = {"expected_events": None, "volume_deviation_percent": None}
 NO_SEVERITY: dict[str, Any] = {"error_events": 0, "error_rate_percent": None}
@@ -34,6 +42,10 @@ NO_EVENTS: dict[str, Any] = {
     "sample_passed": 0,
     "sampling_success_rate_percent": None,
     "volume_deviation_percent": -100.0,
+    "is_volume_unusual": True,
+    "compared_events": 0,
+    "repeated_events": 0,
+    "duplicate_percent": None,
 }
 UNREADABLE: dict[str, Any] = dict.fromkeys(field.name for field in fields(DayFigures)) | {
     "unreadable_reason_code": "FILE_CORRUPT",
@@ -51,6 +63,7 @@ UNREADABLE: dict[str, Any] = dict.fromkeys(field.name for field in fields(DayFig
         (TOO_FEW, DayStatus.DEGRADED),
         (UNTAGGED, DayStatus.DEGRADED),
         (BAD_SAMPLE, DayStatus.DEGRADED),
+        (REPEATED, DayStatus.DEGRADED),
         (TOO_FEW | UNTAGGED | BAD_SAMPLE, DayStatus.DEGRADED),
         (NO_SEVERITY | UNTAGGED, DayStatus.DEGRADED),
         (ERROR_SPIKE, DayStatus.UNHEALTHY),
@@ -123,6 +136,44 @@ def test_a_snapshot_keeps_the_figures_and_the_policy_it_was_judged_by() -> None:
     assert snapshot.has_error_spike is False
     assert snapshot.computed_at == NOW
     assert (snapshot.revision, snapshot.previous_hash, snapshot.content_hash) == (None, None, None)
+    assert snapshot.verdicts_hash is None
+
+
+def test_a_snapshot_says_what_its_verdicts_say_and_judges_nothing_itself() -> None:
+    """Its flags and its status come from the verdicts that are kept beside it, whatever its figures look like."""
+    said = {"error_rate": (Outcome.FAILED, Level.CRITICAL), "missing_version": (Outcome.UNKNOWN, Level.WARNING)}
+    verdicts = [
+        replace(one, outcome=said[one.guardrail][0], level=said[one.guardrail][1]) if one.guardrail in said else one
+        for one in make_verdicts()
+    ]
+
+    snapshot = take_snapshot(
+        source="web",
+        day=DAY,
+        figures=make_figures(),
+        verdicts=verdicts,
+        policy=Policy(),
+        reading_revision=1,
+        reading_hash="0" * 64,
+        now=NOW,
+    )
+
+    assert (snapshot.status, snapshot.has_error_spike) == (DayStatus.UNHEALTHY, True)
+    assert (snapshot.has_version_anomaly, snapshot.has_volume_anomaly) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("level", "status"),
+    [(Level.CRITICAL, DayStatus.UNHEALTHY), (Level.WARNING, DayStatus.DEGRADED), (Level.INFO, DayStatus.DEGRADED)],
+)
+@pytest.mark.parametrize("guardrail", [rule.name for rule in GUARDRAILS])
+def test_any_guardrail_that_fails_makes_the_day_unhealthy_or_degraded_by_its_level(
+    guardrail: str, level: Level, status: DayStatus
+) -> None:
+    failed = Verdict(guardrail, level, Outcome.FAILED, "BAD", 1.0, 0.0, "It is bad.")
+    passed = Verdict("other", Level.CRITICAL, Outcome.PASSED, "OK", 0.0, 0.0, "It is good.")
+
+    assert day_status(make_figures(), [passed, failed, passed]) is status
 
 
 def test_a_snapshot_cannot_be_changed() -> None:
@@ -171,6 +222,7 @@ def test_a_snapshot_is_taken_at_the_instant_it_is_given() -> None:
         source="app",
         day=DAY,
         figures=make_figures(),
+        verdicts=make_verdicts(),
         policy=Policy(),
         reading_revision=1,
         reading_hash="1" * 64,

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from telemetry_quality.assembly import daily_work
+from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.settings import Settings, load_settings
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality_tests.builders import NOW, make_event, make_events, write_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from telemetry_quality.core.daily import DailyWork
@@ -55,11 +57,31 @@ class Station:
     def work(self) -> DailyWork:
         return daily_work(self.settings, "web")
 
-    def write_day(self, day: date, events: int = 40, errors: int = 0, **overrides: Any) -> None:
+    @property
+    def guardrails(self) -> list[str]:
+        """The names of those that the source's schema allows."""
+        return [rule.name for rule in guardrails_of(self.settings.sources["web"].event_schema())]
+
+    def write_day(
+        self,
+        day: date,
+        events: int = 40,
+        errors: int = 0,
+        types: Mapping[str, str | None] | None = None,
+        **overrides: Any,
+    ) -> None:
         rows = make_events(events, day, **overrides)
         for row in rows[:errors]:
             row["is_error"] = True
-        write_parquet(self.file(day), rows)
+        write_parquet(self.file(day), rows, types)
+
+    def set_guardrails(self, **thresholds: float) -> None:
+        """Settings with these thresholds from now on."""
+        file = self.folder / "telemetry.toml"
+        before = file.read_text(encoding="utf-8").partition("\n[sources.web.guardrails]")[0]
+        lines = [f"{name} = {value}" for name, value in thresholds.items()]
+        file.write_text("\n".join([before, "[sources.web.guardrails]", *lines, ""]), encoding="utf-8")
+        self.settings = load_settings(file)
 
     def file(self, day: date) -> Path:
         return self.folder / "events" / f"day={day}" / "events.parquet"
@@ -84,10 +106,10 @@ class Station:
         )
 
 
-def make_station(folder: Path, days: int = 3, extra: str = "") -> Station:
-    """A station with ``days`` healthy days from FIRST_DAY."""
+def make_station(folder: Path, days: int = 3, extra: str = "", roles: str = "") -> Station:
+    """A station with ``days`` healthy days from FIRST_DAY; ``extra`` settings and ``roles`` of the source."""
     file = folder / "telemetry.toml"
-    file.write_text(SETTINGS.format(extra=extra), encoding="utf-8")
+    file.write_text(SETTINGS.format(extra=extra) + roles + "\n", encoding="utf-8")
     station = Station(folder, load_settings(file))
     migrate(station.settings.store)
     for offset in range(days):

@@ -1,22 +1,23 @@
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails import GUARDRAILS
 from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets
-from telemetry_quality.settings import load_settings
-from telemetry_quality_tests.builders import make_snapshot
+from telemetry_quality_tests.builders import NOW, make_snapshot, make_verdicts
 from telemetry_quality_tests.orchestration.station import (
     FIRST_DAY,
     SNAPSHOT_KEY,
+    Station,
     evaluations,
     make_station,
 )
@@ -28,13 +29,13 @@ DAYS = 30
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 
 
-def _summary(instance: dg.DagsterInstance) -> dict[Any, Any]:
+def _summary(station: Station, instance: dg.DagsterInstance) -> dict[Any, Any]:
     """What the storage keeps for each check's days, as the UI's per-day grid reads it."""
     found = {}
-    for rule in GUARDRAILS:
-        key = dg.AssetCheckKey(SNAPSHOT_KEY, rule.name)
+    for name in station.guardrails:
+        key = dg.AssetCheckKey(SNAPSHOT_KEY, name)
         records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1000)
-        found[rule.name] = [(record.partition, record.status.value) for record in records]
+        found[name] = [(record.partition, record.status.value) for record in records]
     return found
 
 
@@ -46,7 +47,7 @@ def test_a_thirty_day_run_leaves_exactly_one_right_evaluation_per_check_and_day(
     station.write_day(bad, events=100, errors=6)
     assert station.run(instance, FIRST_DAY, LAST_DAY).success
     expected_days = {(FIRST_DAY + timedelta(days=offset)).isoformat() for offset in range(DAYS)}
-    for name, records in _summary(instance).items():
+    for name, records in _summary(station, instance).items():
         assert Counter(day for day, _ in records) == dict.fromkeys(expected_days, 1), name
         failed = {day for day, status in records if status == "FAILED"}
         assert failed == ({bad.isoformat()} if name in {"error_rate", "volume"} else set()), name
@@ -91,22 +92,74 @@ def test_a_day_s_target_is_found_behind_many_newer_ones_of_another_day(
     assert materialization_targets(instance, SNAPSHOT_KEY, [seldom, often]).keys() == {seldom, often}
 
 
-def test_rechecking_judges_the_stored_snapshot_again_without_materializing(
+def test_rechecking_by_another_threshold_appends_a_revision_and_reports_it_without_reading_or_materializing(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
+    second = FIRST_DAY + timedelta(days=1)
     station.write_day(FIRST_DAY, events=100, errors=4)
-    station.run(instance, FIRST_DAY)
+    station.run(instance, FIRST_DAY, second)
     before = instance.get_latest_materialization_event(SNAPSHOT_KEY)
-    station.file(FIRST_DAY).unlink()  # the events are not looked at again
-    text = (tmp_path / "telemetry.toml").read_text() + "\n[sources.web.guardrails]\nerror_rate_percent = 3\n"
-    (tmp_path / "telemetry.toml").write_text(text)
-    station.settings = load_settings(tmp_path / "telemetry.toml")
+    shutil.rmtree(tmp_path / "events")  # the events are not looked at again
+    station.set_guardrails(error_rate_percent=3)
+    result = station.run(instance, FIRST_DAY, second, job="recheck_day")
+    assert result.success
+    found = evaluations(instance, result.run_id)
+    assert [(one.check_name, one.partition) for one in found if not one.passed] == [("error_rate", "2026-02-01")]
+    assert {one.metadata["revision"].value for one in found} == {2}
+    assert instance.get_latest_materialization_event(SNAPSHOT_KEY) == before
+    store = station.work.store
+    for day, statuses in ((FIRST_DAY, ["healthy", "unhealthy"]), (second, ["healthy", "healthy"])):
+        assert [one.status.value for one in store.revisions("web", day)] == statuses
+        assert store.revisions("web", day)[1].policy == station.work.policy.text()
+    (one,) = (one for one in found if not one.passed)
+    (said,) = (
+        each for each in store.verdicts("web", FIRST_DAY, FIRST_DAY)[FIRST_DAY][2] if each.guardrail == "error_rate"
+    )
+    assert (one.description, one.metadata["threshold"].value) == (said.sentence, 3.0)
+
+
+def test_rechecking_by_the_same_thresholds_repeats_what_is_kept_and_appends_nothing(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, errors=40)
+    first = evaluations(instance, station.run(instance, FIRST_DAY).run_id)
+    again = evaluations(instance, station.run(instance, FIRST_DAY, job="recheck_day").run_id)
+    assert [(one.check_name, one.passed, one.description) for one in again] == [
+        (one.check_name, one.passed, one.description) for one in first
+    ]
+    assert len(station.work.store.revisions("web", FIRST_DAY)) == 1
+
+
+def test_the_checks_report_the_verdicts_kept_with_the_snapshot(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """Taken from the store, not judged again: a later history or a newer version must not contradict the snapshot."""
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100, errors=6)
+    result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
+    kept = station.work.store.verdicts("web", FIRST_DAY, FIRST_DAY + timedelta(days=2))
+    said = {(day.isoformat(), one.guardrail): one for day, revisions in kept.items() for one in revisions[1]}
+    found = evaluations(instance, result.run_id)
+    assert {(one.partition, one.check_name) for one in found} == said.keys()
+    for one in found:
+        verdict = said[str(one.partition), one.check_name]
+        assert one.description == verdict.sentence
+        assert one.metadata["reason_code"].value == verdict.reason_code
+
+
+def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_not_evaluated_for_it(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    list(station.work.read([FIRST_DAY], NOW))
+    snapshot = replace(
+        make_snapshot(FIRST_DAY), reading_hash=station.work.store.readings("web", FIRST_DAY, FIRST_DAY)[0].figures_hash
+    )
+    few = [one for one in make_verdicts() if one.guardrail in {"activity", "error_rate"}]
+    station.work.store.append_snapshot(snapshot, few)
     result = station.run(instance, FIRST_DAY, job="recheck_day")
     assert result.success
-    failed = {one.check_name for one in evaluations(instance, result.run_id) if not one.passed}
-    assert failed == {"error_rate"}
-    assert instance.get_latest_materialization_event(SNAPSHOT_KEY) == before
+    assert {one.check_name for one in evaluations(instance, result.run_id)} == {"activity", "error_rate"}
 
 
 def test_rechecking_a_day_without_a_snapshot_fails_instead_of_passing(
@@ -125,7 +178,7 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
     station.file(FIRST_DAY).write_bytes(b"")
     result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
     outcome = Counter((one.partition, one.passed) for one in evaluations(instance, result.run_id))
-    count = len(GUARDRAILS)
+    count = len(station.guardrails)
     assert outcome == {("2026-02-01", False): count, ("2026-02-02", True): count, ("2026-02-03", True): count}
     assert not result.success
 
@@ -136,7 +189,10 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
         ({"error_rate_percent": 5.1}, "error_rate", False, "ERROR"),
         ({"error_rate_percent": 5.0}, "error_rate", True, "ERROR"),
         ({"missing_version_percent": 1.1}, "missing_version", False, "WARN"),
-        ({"volume_deviation_percent": -31.0}, "volume", False, "WARN"),
+        ({"volume_deviation_percent": -31.0, "is_volume_unusual": True}, "volume", False, "WARN"),
+        ({"volume_deviation_percent": -31.0, "is_volume_unusual": None}, "volume", False, "WARN"),
+        ({"duplicate_percent": 10.1}, "duplicates", False, "WARN"),
+        ({}, "silence", True, "WARN"),
         ({"expected_events": None, "volume_deviation_percent": None}, "volume", True, "WARN"),
         ({"total_events": 0, "error_rate_percent": None}, "activity", False, "ERROR"),
         ({"unreadable_reason_code": "X", "unreadable_reason": "gone"}, "volume", False, "WARN"),
@@ -145,17 +201,59 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
 )
 def test_a_verdict_in_dagster_s_words(figures: dict[str, Any], guardrail: str, passed: bool, severity: str) -> None:
     snapshot = make_snapshot(**figures)
-    (verdict,) = (one for one in judge_day(snapshot, Policy()) if one.guardrail == guardrail)
+    (verdict,) = (one for one in make_verdicts(**figures) if one.guardrail == guardrail)
     evaluation = evaluation_of(verdict, snapshot)
     assert evaluation["passed"] is passed
     assert evaluation["severity"].value == severity
     assert evaluation["metadata"]["level"] == verdict.level.value
 
 
-def test_checks_never_block(tmp_path: Path) -> None:
-    station = make_station(tmp_path)
+ROLES_OF_ALL = """
+observed_at = "seen_at"
+critical_fields = ["user_id"]
+dimensions = ["platform"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("roles", "left_out"),
+    [
+        ("", {"critical_fields", "arrival_lag", "timestamps"}),
+        ('critical_fields = ["user_id"]', {"arrival_lag", "timestamps"}),
+        ('observed_at = "seen_at"', {"critical_fields"}),
+        (ROLES_OF_ALL, set()),
+    ],
+)
+def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_none_blocks(
+    tmp_path: Path, roles: str, left_out: set[str]
+) -> None:
+    station = make_station(tmp_path, days=0, roles=roles)
     checks = station.definitions.resolve_asset_graph().asset_check_keys
-    assert {key.name for key in checks} == {rule.name for rule in GUARDRAILS}
     specs = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
-    assert len(specs) == len(GUARDRAILS)
-    assert not any(spec.blocking for spec in specs)
+    wanted = {rule.name: rule for rule in GUARDRAILS if rule.name not in left_out}
+    assert {key.name for key in checks} == wanted.keys()
+    assert sorted(spec.name for spec in specs) == sorted(wanted)
+    for spec in specs:
+        assert not spec.blocking
+        assert spec.description == wanted[spec.name].description
+        assert spec.metadata["level"] == wanted[spec.name].level.value
+
+
+def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=0, roles=ROLES_OF_ALL)
+    types = {"seen_at": "TIMESTAMPTZ", "user_id": "VARCHAR", "platform": "VARCHAR"}
+    days = [FIRST_DAY + timedelta(days=offset) for offset in range(3)]
+    for day in days:
+        seen_at = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+        user_id = None if day == days[1] else "ada"
+        station.write_day(day, types=types, seen_at=seen_at, user_id=user_id, platform="ios")
+    result = station.run(instance, days[0], days[-1])
+    assert result.success
+    found = evaluations(instance, result.run_id)
+    assert Counter((one.check_name, one.partition) for one in found) == {
+        (rule.name, day.isoformat()): 1 for rule in GUARDRAILS for day in days
+    }
+    failed = {one.partition for one in found if one.check_name == "critical_fields" and not one.passed}
+    assert failed == {days[1].isoformat()}

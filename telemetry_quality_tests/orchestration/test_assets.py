@@ -4,9 +4,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pytest
 
 from telemetry_quality.definitions import build_definitions, defs
-from telemetry_quality.demo import STEPS_PER_DAY
+from telemetry_quality.demo import SOURCE, steps_per_day
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def test_a_day_that_cannot_be_read_shows_no_number_at_all_and_fails_the_run(
     for name in ("event_aggregates", "event_sample", "integrity_snapshot"):
         shown = _metadata(instance, name, broken)
         assert shown["status"] == "unknown"
-        assert not any("events" in key or "percent" in key for key in shown if key != "expected_events")
+        about_history = {"expected_events", "expected_low_events", "expected_high_events", "completeness_percent"}
+        assert not any("events" in key or "percent" in key for key in shown.keys() - about_history)
     assert _metadata(instance, "integrity_snapshot", FIRST_DAY)["status"] == "healthy"
     assert _metadata(instance, "integrity_snapshot", LAST_DAY)["status"] == "healthy"
 
@@ -108,16 +110,35 @@ def test_partitions_follow_the_source_s_time_zone_and_end_with_a_finished_data_s
     assert asset.partitions_def.get_partition_keys() == ["2026-02-01", "2026-02-02", "2026-02-03"]
 
 
-def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    station = make_station(tmp_path)
+@pytest.mark.parametrize("roles", ["", 'critical_fields = ["event_name"]'])
+def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: dg.DagsterInstance, roles: str) -> None:
+    """As many steps as the demo's progress bar counts, whatever guardrails the schema allows."""
+    station = make_station(tmp_path, roles=roles)
+    settings = station.settings.model_copy(update={"sources": {SOURCE: station.settings.sources["web"]}})
     steps: list[int] = []
-    definitions = build_definitions(station.settings, on_progress=steps.append)
-    definitions.resolve_job_def("web_materialize_day").execute_in_process(
+    definitions = build_definitions(settings, on_progress=steps.append)
+    definitions.resolve_job_def(f"{SOURCE}_materialize_day").execute_in_process(
         instance=instance,
         partition_key=FIRST_DAY.isoformat(),
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
-    assert sum(steps) == STEPS_PER_DAY
+    assert sum(steps) == steps_per_day(settings) == 2 + len(station.guardrails)
+
+
+def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100, errors=6)
+    station.run(instance, FIRST_DAY)
+    event = instance.get_latest_materialization_event(SNAPSHOT_KEY)
+    assert event is not None
+    assert event.asset_materialization is not None
+    table = event.asset_materialization.metadata["guardrails"]
+    assert isinstance(table, dg.TableMetadataValue)
+    records = [record.data for record in table.records]
+    assert [one["guardrail"] for one in records] == station.guardrails
+    (failed,) = (one for one in records if one["outcome"] == "failed")
+    assert (failed["guardrail"], failed["level"]) == ("error_rate", "CRITICAL")
+    assert str(failed["sentence"]).startswith("6.00 % of 100 events are errors")
 
 
 def test_each_source_is_a_group_of_its_own_with_its_own_jobs_and_schedules(tmp_path: Path) -> None:

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_quality.core.events import DayAggregates
-from telemetry_quality.core.guardrails import judge_day
-from telemetry_quality.core.policies import Policy
 from telemetry_quality.orchestration.rendering import TABLE_ROWS, aggregates_metadata, hour_chart, snapshot_metadata
-from telemetry_quality_tests.builders import make_reading, make_row, make_snapshot, make_store
+from telemetry_quality_tests.builders import make_reading, make_row, make_snapshot, make_store, make_verdicts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,10 +38,30 @@ def test_a_day_without_events_has_words_instead_of_a_chart() -> None:
 
 
 def test_numbers_that_are_not_known_are_left_out_rather_than_plotted_as_zero() -> None:
-    snapshot = make_snapshot(expected_events=None, volume_deviation_percent=None)
-    shown = snapshot_metadata(snapshot, judge_day(snapshot, Policy()))
-    assert not {"expected_events", "volume_deviation_percent"} & shown.keys()
+    names = {
+        "expected_events",
+        "expected_low_events",
+        "expected_high_events",
+        "volume_deviation_percent",
+        "duplicate_percent",
+        "critical_missing_percent",
+        "late_percent",
+        "misdated_percent",
+        "completeness_percent",
+    }
+    figures: dict[str, Any] = dict.fromkeys(names)
+    snapshot = make_snapshot(**figures)
+    shown = snapshot_metadata(snapshot, make_verdicts(**figures))
+    assert not shown.keys() & names
     assert shown["error_rate_percent"] == 0.0
+
+
+def test_every_number_of_a_snapshot_that_is_known_can_be_plotted() -> None:
+    figures: dict[str, Any] = {"late_percent": 1.5, "misdated_percent": 0.5, "critical_missing_percent": 2.0}
+    shown = snapshot_metadata(make_snapshot(**figures, completeness_percent=100.0), make_verdicts(**figures))
+    assert {name: shown[name] for name in figures} == figures
+    assert (shown["expected_low_events"], shown["expected_high_events"]) == (900.0, 1100.0)
+    assert (shown["duplicate_percent"], shown["completeness_percent"]) == (0.0, 100.0)
 
 
 def test_tables_show_the_busiest_first_and_stay_short(tmp_path: Path) -> None:

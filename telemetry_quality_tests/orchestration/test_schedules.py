@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 
+from telemetry_quality.core.events import Arrivals
 from telemetry_quality.errors import SourceError
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
-from telemetry_quality_tests.builders import NOW
+from telemetry_quality_tests.builders import NOW, FakeSource, make_reading, make_row
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from telemetry_quality.core.events import DayReading, UnreadableDay
 
 
 def _tick(station: Station, name: str, at: datetime) -> Any:
@@ -82,6 +86,28 @@ def test_the_late_day_schedule_asks_for_days_that_nobody_read(tmp_path: Path) ->
     station = make_station(tmp_path, days=2)
     data = _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
     assert [request.partition_key for request in data.run_requests] == ["2026-02-01", "2026-02-02"]
+
+
+def test_the_late_day_schedule_asks_again_for_a_provisional_day_once_it_is_complete(tmp_path: Path) -> None:
+    """A tenth of this stream arrives within five hours; the last day lost its tenth, so that its count stays."""
+    station = make_station(tmp_path, days=20, extra="late_days = 3")
+    days = [FIRST_DAY + timedelta(days=offset) for offset in range(20)]
+    arrived = Arrivals((36, 0, 0, 0, 0, 4), 40, 0, 0, 0)
+    readings: dict[date, DayReading | UnreadableDay] = {
+        day: make_reading(day, make_row(events=40), arrivals=arrived) for day in days
+    }
+    work = replace(station.work, source=FakeSource(readings))
+    list(work.read(days[:-1], NOW))
+    list(work.judge(days[:-1], NOW))
+    end = datetime(2026, 2, 21, tzinfo=UTC)
+    list(work.read(days[-1:], end + timedelta(hours=1)))
+    (judgement,) = work.judge(days[-1:], end + timedelta(hours=1))
+    assert judgement.snapshot.is_provisional
+    early = _tick(station, "late_days", end + timedelta(hours=2))
+    assert "has changed" in early.skip_message
+    station.add_late_event(days[-3])
+    data = _tick(station, "late_days", end + timedelta(hours=6, minutes=30))
+    assert [request.partition_key for request in data.run_requests] == ["2026-02-18", "2026-02-20"]
 
 
 def test_a_source_that_cannot_be_counted_fails_the_tick_instead_of_looking_unchanged(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
+from telemetry_quality.core.incidents import Act, incidents_of
 from telemetry_quality.orchestration import sensors
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
 from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
@@ -40,6 +43,12 @@ def tick(
         context.log.addHandler(listener)
         result = sensor.evaluate_tick(context)
     return listener.lines, result.cursor, str(result.skip_message)
+
+
+def kept(station: Station) -> list[tuple[str, int]]:
+    """Guardrail and revision of every alert in the store, in the order in which they were kept."""
+    with closing(sqlite3.connect(station.folder / "quality.db")) as connection:
+        return connection.execute("SELECT guardrail, revision FROM alert ORDER BY sequence").fetchall()
 
 
 def test_each_alert_is_logged_once_at_its_own_level(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -83,7 +92,48 @@ def test_running_a_bad_day_again_unchanged_logs_nothing_new_and_late_events_do(
         lines, cursor, _ = tick(station, instance, cursor)
         counts.append([line for _, line in lines])
     assert [len(lines) for lines in counts] == [1, 0, 1]
-    assert "(revision 2)" in counts[2][0]
+    assert counts[2][0].endswith(
+        "Since revision 1: 41 events instead of 40, 97.56 % errors instead of 100.00. (revision 2)"
+    )
+
+
+def test_rechecking_by_thresholds_that_change_nothing_logs_nothing_and_others_do(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100, errors=10)
+    station.run(instance, FIRST_DAY)
+    _, cursor, _ = tick(station, instance, None)
+    logged = []
+    for thresholds in ({"error_rate_percent": 6}, {"error_rate_percent": 20}, {"error_rate_percent": 7}):
+        station.set_guardrails(**thresholds)
+        station.run(instance, FIRST_DAY, job="recheck_day")
+        lines, cursor, summary = tick(station, instance, cursor)
+        logged.append(([line.split("] ")[0] for _, line in lines], summary.split(",")[0]))
+    nothing: tuple[list[str], str] = ([], "0 new alerts logged")
+    assert logged == [
+        nothing,
+        nothing,
+        (["CRITICAL web 2026-02-01 error_rate [ERROR_RATE_HIGH"], "1 new alerts logged"),
+    ]
+    assert kept(station) == [("error_rate", 1), ("error_rate", 2), ("error_rate", 4)]
+
+
+def test_an_incident_that_somebody_muted_is_kept_and_not_logged(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    second = FIRST_DAY + timedelta(days=1)
+    station.write_day(FIRST_DAY, errors=40)
+    station.write_day(second, errors=40, service_version=None)
+    station.run(instance, FIRST_DAY)
+    _, cursor, _ = tick(station, instance, None)
+    store = station.work.store
+    (incident,) = incidents_of(store, "web")
+    store.append_act(incident.decide(Act.MUTE, "ada", NOW, muted_until=NOW.date()))
+    station.run(instance, second)
+    lines, _, summary = tick(station, instance, cursor)
+    assert not any("error_rate" in line for _, line in lines)
+    assert ("error_rate", 1) in kept(station)[1:]
+    assert summary.startswith(f"{len(lines)} new alerts logged")
 
 
 def test_an_unreadable_day_is_told_once_as_critical_although_its_run_failed(

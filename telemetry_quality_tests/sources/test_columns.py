@@ -58,6 +58,12 @@ def test_every_column_the_schema_names_plays_a_role_those_in_a_predicate_include
     ]
 
 
+def test_where_events_have_no_id_no_column_plays_its_role() -> None:
+    schema = replace(SCHEMA, event_id=None)
+    assert "event_id" not in dict(column_roles(schema))
+    require_roles(schema, columns(event_id=None))
+
+
 def test_columns_that_fit_their_roles_are_accepted() -> None:
     require_roles(SCHEMA, columns())
 

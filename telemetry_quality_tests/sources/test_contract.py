@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
@@ -19,7 +20,17 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
-from telemetry_quality.core.events import AggregateRow, DayAggregates, DayReading, SampledEvent
+from telemetry_quality.core.events import (
+    AggregateRow,
+    Arrivals,
+    DayAggregates,
+    DayReading,
+    Repetitions,
+    SampledEvent,
+    Slice,
+    SliceCounts,
+)
+from telemetry_quality.sources import repetitions
 from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, SHARED_DATA, make_event, make_events, write_parquet
@@ -32,8 +43,16 @@ if TYPE_CHECKING:
     Event = Mapping[str, Any]
 
 UTC_ZONE = ZoneInfo("UTC")
-CONTRACT_SCHEMA = replace(SCHEMA, critical_fields=("user_id", "session"), observed_at="observed_at")
-TYPES = {"user_id": "VARCHAR", "session": "BIGINT", "observed_at": "TIMESTAMPTZ"}
+CONTRACT_SCHEMA = replace(
+    SCHEMA, critical_fields=("user_id", "session"), observed_at="observed_at", dimensions=("platform", "build")
+)
+TYPES = {
+    "user_id": "VARCHAR",
+    "session": "BIGINT",
+    "observed_at": "TIMESTAMPTZ",
+    "platform": "VARCHAR",
+    "build": "BIGINT",
+}
 COLUMNS = ("event_id", "occurred_at", "event_name", "service_version", "is_error", *TYPES)
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -70,7 +89,8 @@ def in_parquet_with_text_times(place: Place, events: Sequence[Event]) -> Source:
 def in_a_parquet_folder(place: Place, events: Sequence[Event]) -> Source:
     days = defaultdict(list)
     for event in events:
-        days[event["occurred_at"].astimezone(place.zone).date()].append(event)
+        occurred_at = event["occurred_at"]
+        days[DAY if occurred_at is None else occurred_at.astimezone(place.zone).date()].append(event)
     for day, members in (days or {DAY: []}).items():
         write_parquet(place.folder / f"day={day}" / "part-0.parquet", members, TYPES)
     return ParquetSource(str(place.folder), place.schema, place.zone, salt=place.salt)
@@ -102,7 +122,7 @@ def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") ->
     connection = sqlite3.connect(path)
     connection.execute(
         f"CREATE TABLE events (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
-        f" is_error BOOLEAN, user_id TEXT, session INTEGER, observed_at {time_type})"
+        f" is_error BOOLEAN, user_id TEXT, session INTEGER, observed_at {time_type}, platform TEXT, build INTEGER)"
     )
     rows = [[event.get(name) for name in COLUMNS] for event in events]
     connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})", rows)
@@ -142,7 +162,7 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
     """The day's aggregates, counted the slow way."""
     groups = defaultdict(list)
     for event in events:
-        if window.start <= event["occurred_at"] < window.end:
+        if is_within(event["occurred_at"], window):
             hour = (event["occurred_at"] - window.start) // HOUR
             groups[hour, event["event_name"], event["service_version"]].append(event)
     rows = [
@@ -153,7 +173,7 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
             events=len(members),
             errors=sum(event["is_error"] is True for event in members),
             error_unknown_events=sum(event["is_error"] is None for event in members),
-            missing_version=len(members) if (version or "").strip() in {"", "unknown"} else 0,
+            missing_version=len(members) if is_missing(version) else 0,
             missing_critical=(
                 sum(not (event.get("user_id") or "").strip() for event in members),
                 sum(event.get("session") is None for event in members),
@@ -163,6 +183,65 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
         for (hour, name, version), members in groups.items()
     ]
     return tuple(sorted(rows, key=lambda row: row.order))
+
+
+def is_within(instant: datetime | None, window: DayWindow) -> bool:
+    return instant is not None and window.start <= instant < window.end
+
+
+def is_missing(version: str | None) -> bool:
+    return (version or "").strip() in {"", "unknown"}
+
+
+def sliced(events: Sequence[Event], window: DayWindow) -> dict[Slice, SliceCounts]:
+    """The day's slices, counted the slow way; for at most 100 values of a dimension."""
+    groups: defaultdict[Slice, list[Event]] = defaultdict(list)
+    for event in events:
+        if is_within(event["occurred_at"], window):
+            hour = str((event["occurred_at"] - window.start) // HOUR)
+            name, version, build = event["event_name"], event["service_version"], event.get("build")
+            groups[Slice("event_name", name)].append(event)
+            groups[Slice("service_version", version)].append(event)
+            for dimension, value in (
+                ("platform", event.get("platform")),
+                ("build", None if build is None else str(build)),
+            ):
+                groups[Slice(dimension, value)].append(event)
+                for by, by_value in (("event_name", name), ("service_version", version), ("hour", hour)):
+                    groups[Slice(dimension, value, by, by_value)].append(event)
+    return {
+        part: SliceCounts(
+            len(members),
+            sum(event["is_error"] is True for event in members),
+            sum(is_missing(event["service_version"]) for event in members),
+        )
+        for part, members in groups.items()
+    }
+
+
+def repeated(events: Sequence[Event], window: DayWindow) -> Repetitions:
+    """The day's repetitions, counted the slow way."""
+    found = [event["event_id"] for event in events if is_within(event["occurred_at"], window)]
+    with_id = [event_id for event_id in found if event_id is not None]
+    return Repetitions(len(with_id), len(with_id) - len(set(with_id)))
+
+
+def arrived(events: Sequence[Event], window: DayWindow) -> Arrivals:
+    """The day's arrivals, counted the slow way."""
+    hours: Counter[int] = Counter()
+    for event in events:
+        if is_within(event["occurred_at"], window) and event.get("observed_at") is not None:
+            lag = event["observed_at"] - window.end
+            hours[0 if lag < timedelta(0) else min(168, max(1, -(-lag // HOUR)))] += 1
+    observed = [event for event in events if is_within(event.get("observed_at"), window)]
+    ages = [event["observed_at"] - event["occurred_at"] for event in observed if event["occurred_at"] is not None]
+    return Arrivals(
+        tuple(hours[hour] for hour in range(max(hours, default=-1) + 1)),
+        len(observed),
+        sum(age < -timedelta(minutes=10) for age in ages),
+        sum(age > timedelta(days=7) for age in ages),
+        len(observed) - len(ages),
+    )
 
 
 def is_late(event: Event) -> bool:
@@ -184,6 +263,9 @@ def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], win
         assert reading.aggregates.rows == expected
         assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
         assert len(reading.sample) == min(100, sum(row.events for row in expected))
+        assert reading.slices == sliced(events, window)
+        assert reading.repetitions == repeated(events, window)
+        assert reading.arrivals == arrived(events, window)
         assert read(source, [window]) == [reading], "a day alone must read as it does in a range"
     assert source.count_days(windows) == {day.day: day.aggregates.totals().events for day in readings}
 
@@ -218,7 +300,8 @@ ODD_NAMES = [
     "e\u0301",
 ]
 
-NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+NOON, MIDNIGHT = datetime(2026, 3, 10, 12, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 CASES: dict[str, list[dict[str, Any]]] = {
     "no_events_at_all": [],
@@ -245,6 +328,24 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "odd_names": [make_event(event_id=f"n{n}", event_name=name) for n, name in enumerate(ODD_NAMES)],
     "odd_versions": [make_event(event_id=f"n{n}", service_version=name) for n, name in enumerate(ODD_NAMES)],
     "odd_ids": [make_event(event_id=name) for name in ODD_NAMES],
+    "dimensions_null_empty_and_odd": [
+        make_event(event_id=f"d{n}", platform=value, build=n % 3 or None, is_error=n % 2 == 0, service_version=version)
+        for n, (value, version) in enumerate(product([None, *ODD_NAMES, "(other)"], [None, "1.0", "unknown"]))
+    ],
+    "arrivals_around_every_boundary": [
+        make_event(event_id=f"b{n}", observed_at=MIDNIGHT + hours * HOUR + by)
+        for n, (hours, by) in enumerate(product((0, 1, 2, 167, 168, 169, 9999), (-MICROSECOND, 0 * HOUR, MICROSECOND)))
+    ],
+    "clocks_that_were_wrong": [
+        make_event(event_id=f"w{n}", occurred_at=NOON + ahead + by, observed_at=NOON)
+        for n, (ahead, by) in enumerate(
+            product((timedelta(minutes=10), -timedelta(days=7)), (-MICROSECOND, 0 * HOUR, MICROSECOND))
+        )
+    ],
+    "hours_of_a_day_observed_later": [
+        make_event(event_id=f"o{n}", occurred_at=MIDNIGHT - n * HOUR / 2 - MICROSECOND, observed_at=MIDNIGHT + n * HOUR)
+        for n in range(20)
+    ],
 }
 
 
@@ -255,6 +356,7 @@ ALL_EVENTS = [
     for name, events in CASES.items()
     for event in events
 ]
+"""Each case on a day of its own; what clocks that were wrong say lies days before and after."""
 
 
 @dataclass(frozen=True)
@@ -276,14 +378,21 @@ def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases
     window = day_window(CASE_DAYS[case], UTC_ZONE)
     reading = all_cases.readings[window.day]
     assert reading.aggregates.rows == counted(ALL_EVENTS, window)
-    assert len(reading.sample) == min(100, len(CASES[case]))
+    assert reading.slices == sliced(ALL_EVENTS, window)
+    assert reading.repetitions == repeated(ALL_EVENTS, window)
+    assert reading.arrivals == arrived(ALL_EVENTS, window)
+    assert len(reading.sample) == min(100, sum(row.events for row in reading.aggregates.rows))
     assert reading.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
 
 
 def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCases) -> None:
-    empty = all_cases.readings.keys() - CASE_DAYS.values() | {CASE_DAYS["no_events_at_all"]}
-    assert len(empty) == len(CASE_WINDOWS) - len(CASES) + 1
-    assert {all_cases.readings[day] for day in empty} == {DayReading(day, DayAggregates()) for day in empty}
+    empty = {window.day for window in CASE_WINDOWS if not counted(ALL_EVENTS, window)}
+    assert CASE_DAYS["no_events_at_all"] in empty
+    assert len(empty) >= len(CASE_WINDOWS) - len(CASES) - 2
+    for day in empty:
+        arrivals = arrived(ALL_EVENTS, day_window(day, UTC_ZONE))
+        expected = DayReading(day, DayAggregates(), repetitions=Repetitions(0, 0), arrivals=arrivals)
+        assert all_cases.readings[day] == expected
 
 
 def test_a_day_reads_the_same_alone_and_together_with_others(all_cases: AllCases) -> None:
@@ -376,6 +485,11 @@ EVENTS = st.lists(
             "is_error": st.sampled_from([True, False, None]),
             "user_id": TEXTS,
             "session": st.sampled_from([None, 0, 5]),
+            "platform": TEXTS,
+            "build": st.sampled_from([None, 0, 17]),
+            "observed_at": st.one_of(
+                st.none(), st.timedeltas(timedelta(0), timedelta(days=12)).map(lambda after: MARCH_9 + after)
+            ),
         }
     ),
     max_size=12,
@@ -529,6 +643,165 @@ def test_frequent_values_are_counted_within_the_day(
     window = day_window(DAY, UTC_ZONE)
     assert source.frequent_values("event_name", window, 1) == [("often", 5)]
     assert dict(source.frequent_values("event_name", window, 9)) == {"often": 5, None: 2, "b": 2}
+
+
+@wherever
+def test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    """102 values: one twice, a null twice, the others once: of those the last two by name are not told apart."""
+    values = [*(f"v{n:03}" for n in range(101)), "v050", None, None]
+    events = [
+        event | {"platform": value, "is_error": value in {"v000", "v100"}, "service_version": value and "1.0"}
+        for event, value in zip(make_events(len(values)), values, strict=True)
+    ]
+    source = write(Place(tmp_path), events + make_events(3, DAY + ONE_DAY, platform="v100"))
+    reading, next_day = read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))
+    told = {part.value: counts for part, counts in reading.slices.items() if part == Slice("platform", part.value)}
+    assert len(told) == 101
+    assert told[None] == SliceCounts(2, 0, 2)
+    assert told["v000"] == SliceCounts(1, 1, 0)
+    assert told["v050"] == SliceCounts(2, 0, 0)
+    assert told["(other)"] == SliceCounts(2, 1, 0)
+    assert "v098" in told
+    assert not {"v099", "v100"} & told.keys()
+    assert reading.slices[Slice("platform", "(other)", "event_name", "page.view")] == SliceCounts(2, 1, 0)
+    assert next_day.slices[Slice("platform", "v100")] == SliceCounts(3, 0, 0)
+    assert read(source, windows_of(UTC_ZONE, DAY)) == [reading]
+
+
+@wherever
+@pytest.mark.parametrize("missing", ["few", "most"])
+def test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], missing: str
+) -> None:
+    versions = ["unknown_service:java", " UNKNOWN ", None, "1.0", "2.0", "3.0", "it's"]
+    versions += [f"unknown_service:{n}" for n in range(9 if missing == "most" else 0)]
+    events = [
+        event | {"service_version": version, "platform": "web"}
+        for event, version in zip(make_events(len(versions)), versions, strict=True)
+    ]
+    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY))
+    assert reading.slices[Slice("platform", "web")].missing_version == len(versions) - 4
+    assert reading.aggregates.totals().missing_version == len(versions) - 4
+
+
+@wherever
+def test_a_day_sent_twice_is_half_repetitions(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    once, twice = make_events(40), make_events(30, DAY + ONE_DAY)
+    source = write(Place(tmp_path), once + twice + twice + without_ids(5))
+    readings = read(source, windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY))
+    assert [reading.repetitions for reading in readings] == [Repetitions(40, 0), Repetitions(60, 30), Repetitions(0, 0)]
+
+
+@wherever
+def test_beyond_the_limit_a_slice_of_the_ids_is_compared_and_says_the_same(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repetitions, "MAXIMUM_COMPARED_EVENTS", 100)
+    monkeypatch.setattr(repetitions, "EVENTS_AT_ONCE", 150)
+    twice, once = make_events(400, DAY), make_events(399, DAY + 2 * ONE_DAY)
+    small = [event for n in (1, 3, 4, 6) for event in make_events(100 - n, DAY + n * ONE_DAY)]
+    source = write(Place(tmp_path), twice + twice + once + small)
+    windows = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 7 * ONE_DAY)
+    readings = read(source, windows)
+    empty, first, _, third, *_ = found = [reading.repetitions or Repetitions(-1, -1) for reading in readings]
+    assert empty == Repetitions(0, 0)
+    assert first.compared_events == 2 * first.repeated_events
+    assert 50 < first.compared_events < 160
+    assert 50 < third.compared_events < 160
+    assert third.repeated_events == 0
+    exact = [(99, 0), (97, 0), (96, 0), (0, 0), (94, 0), (0, 0)]
+    assert found[2:3] + found[4:] == [Repetitions(*counts) for counts in exact]
+    assert [read(source, [window])[0].repetitions for window in windows] == found
+
+
+@wherever
+def test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = replace(CONTRACT_SCHEMA, event_id=None)
+    one = make_event(event_id="a", user_id=None, platform="web", build=1, observed_at=NOON)
+    changes: list[dict[str, Any]] = [
+        {"user_id": ""},
+        {"session": 0},
+        {"platform": None},
+        {"build": None},
+        {"observed_at": None},
+        {"observed_at": NOON + MICROSECOND},
+        {"occurred_at": NOON + MICROSECOND},
+        {"is_error": None},
+        {"is_error": True},
+        {"event_name": None},
+        {"service_version": None},
+    ]
+    events = [one, one | {"event_id": "b"}, *(one | change for change in changes)]
+    source = write(Place(tmp_path, schema=schema), events)
+    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert reading.repetitions == Repetitions(13, 1)
+    assert len(reading.sample) == 13
+    assert set(ids(reading)) == {None}
+    monkeypatch.setattr(repetitions, "MAXIMUM_COMPARED_EVENTS", 6)
+    (sliced_reading,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert sliced_reading.repetitions is not None
+    assert sliced_reading.repetitions.compared_events < 13
+
+
+@wherever
+def test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    times = [None, datetime(2099, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), NOON, NOON - ONE_DAY]
+    events = [
+        make_event(event_id=f"m{n}", occurred_at=occurred_at, observed_at=observed_at)
+        for n, (occurred_at, observed_at) in enumerate(
+            product(times, [NOON, MIDNIGHT - MICROSECOND, MIDNIGHT, NOON - ONE_DAY, None])
+        )
+    ]
+    source = write(Place(tmp_path), events)
+    windows = windows_of(UTC_ZONE, DAY - 3 * ONE_DAY, DAY + 3 * ONE_DAY)
+    readings = read(source, windows)
+    assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
+    assert readings[3].arrivals == Arrivals((3, 1), 10, 2, 2, 2)
+    assert [read(source, [window])[0] for window in windows] == readings
+
+
+@wherever
+def test_without_a_column_of_arrival_there_are_no_arrivals(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    schema = replace(CONTRACT_SCHEMA, observed_at=None, dimensions=())
+    (reading,) = read(write(Place(tmp_path, schema=schema), make_events(3)), windows_of(UTC_ZONE, DAY))
+    assert reading.arrivals is None
+    assert {part.dimension for part in reading.slices} == {"event_name", "service_version"}
+
+
+@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_spaced_times], ids=lambda write: write.__name__)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(events=EVENTS)
+def test_the_slices_of_every_dimension_and_its_hours_sum_to_the_day(
+    write: Callable[[Place, Sequence[Event]], Source], events: list[dict[str, Any]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        readings = read(
+            write(Place(Path(folder), NEW_YORK), events), windows_of(NEW_YORK, date(2013, 3, 9), date(2013, 3, 11))
+        )
+    for reading in readings:
+        totals = reading.aggregates.totals()
+        sums: defaultdict[tuple[str, str | None], list[SliceCounts]] = defaultdict(list)
+        for part, counts in reading.slices.items():
+            sums[part.dimension, part.by].append(counts)
+        for members in sums.values():
+            assert [sum(column) for column in zip(*members, strict=True)] == [
+                totals.events,
+                totals.errors,
+                totals.missing_version,
+            ]
+        assert len(sums) == (10 if totals.events else 0)
+        assert reading.arrivals is not None
+        assert sum(reading.arrivals.by_hour) <= totals.events
 
 
 FLIGHTS = SHARED_DATA / "flights_events.parquet"

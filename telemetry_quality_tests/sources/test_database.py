@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
@@ -287,3 +287,27 @@ def test_milliseconds_before_1970_stay_in_their_day(tmp_path: Path) -> None:
     source = source_of(path, schema=replace(SCHEMA, time_unit="ms"))
     windows = [day_window(day, ZoneInfo("UTC")) for day in (date(1969, 12, 31), date(1970, 1, 1))]
     assert list(source.count_days(windows).values()) == [2, 0]
+
+
+def test_times_of_different_units_are_compared_exactly(tmp_path: Path) -> None:
+    """Whole seconds beside an arrival half a second later: ten minutes ahead and seven days behind are tolerated."""
+    noon = int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp())
+    path = make_file(tmp_path, [noon + 600, noon + 601, noon - 604_800, noon - 604_799], time_type="INTEGER")
+    change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
+    change(path, "UPDATE events SET arrived = '2026-03-10 12:00:00.5'")
+    schema = replace(SCHEMA, observed_at="arrived", time_unit="s")
+    assert read(source_of(path, schema=schema)).arrivals == Arrivals((2,), 4, 1, 1, 0)
+
+
+def test_an_arrival_that_is_no_time_is_not_counted(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
+    change(path, "UPDATE events SET arrived = '2026-03-10 yesterday' WHERE event_id <> 'e0'")
+    assert read(source_of(path, schema=replace(SCHEMA, observed_at="arrived"))).arrivals == Arrivals((), 0, 0, 0, 0)
+
+
+def test_text_that_is_no_time_is_undated_on_the_day_it_arrived(tmp_path: Path) -> None:
+    path = make_file(tmp_path, [None, "", "yesterday", "2026-03-10 25:00:00", "2099-01-01", "1970-01-01", NOON])
+    change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
+    change(path, f"UPDATE events SET arrived = '{NOON}'")
+    assert read(source_of(path, schema=replace(SCHEMA, observed_at="arrived"))).arrivals == Arrivals((1,), 7, 1, 1, 4)

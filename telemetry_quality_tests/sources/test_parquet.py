@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window, days_between
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.parquet import ParquetFile
@@ -499,3 +499,109 @@ def test_where_names_fit_local_and_utc_days_alike_a_broken_file_puts_the_days_of
     windows = [day_window(date(2026, 3, day), NEW_YORK) for day in (2, 3, 4, 5)]
     unreadable = [isinstance(answer, UnreadableDay) for answer in source.read_days(windows, 5)]
     assert unreadable == [False, True, True, False]
+
+
+OBSERVED = replace(SCHEMA, observed_at="observed_at")
+
+
+def write_arrivals(path: Path, day: date, observed: date, kind: str = "TIMESTAMPTZ", **types: str | None) -> Path:
+    """Three events of ``day``, all observed at eight in the evening of another one."""
+    events = make_events(3, day, observed_at=f"{observed} 20:00:00+00")
+    return write_parquet(path, events, {"observed_at": kind, **types})
+
+
+def damage_pages(file: Path) -> None:
+    """Leave only the footer whole, whose length stands before the last four bytes."""
+    content = bytearray(file.read_bytes())
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    content[4:footer] = b"\xff" * (footer - 4)
+    file.write_bytes(bytes(content))
+
+
+def arrivals_of(path: Path, *days: date, schema: EventSchema = OBSERVED) -> list[Arrivals | str | None]:
+    answers = read(path, *days, schema=schema).values()
+    return [answer.reason_code if isinstance(answer, UnreadableDay) else answer.arrivals for answer in answers]
+
+
+def test_only_files_that_may_hold_arrivals_of_a_day_are_looked_at_for_them(tmp_path: Path) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
+    write_arrivals(tmp_path / "b.parquet", DAYS[1], DAYS[1])
+    damage_pages(write_arrivals(tmp_path / "c.parquet", DAYS[2], DAYS[1]))
+    assert arrivals_of(tmp_path, DAYS[0]) == [Arrivals((3,), 3, 0, 0, 0)]
+    assert arrivals_of(tmp_path, *DAYS[:2]) == [Arrivals((3,), 3, 0, 0, 0), None], "one that arrived cannot be read"
+
+
+def test_a_day_whose_arrivals_cannot_be_counted_is_read_all_the_same(tmp_path: Path) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
+    damage_pages(write_arrivals(tmp_path / "b.parquet", DAYS[1], DAYS[0]))
+    answer = read(tmp_path, DAYS[0], schema=OBSERVED)[DAYS[0]]
+    assert isinstance(answer, DayReading)
+    assert answer.arrivals is None
+    assert answer.aggregates.totals().events == 3
+
+
+def test_events_that_arrived_on_a_day_without_events_of_its_own_are_counted(tmp_path: Path) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[2])
+    write_arrivals(tmp_path / "b.parquet", DAY + 30 * ONE_DAY, DAYS[2])
+    answers = arrivals_of(tmp_path, *DAYS[:3])
+    twenty_four_and_twenty_hours_late = (*[0] * 44, 3)
+    assert answers == [
+        Arrivals(twenty_four_and_twenty_hours_late, 0, 0, 0, 0),
+        Arrivals((), 0, 0, 0, 0),
+        Arrivals((), 6, 3, 0, 0),
+    ]
+    assert answers == [arrivals_of(tmp_path, day)[0] for day in DAYS[:3]]
+
+
+def test_a_file_without_the_column_of_arrival_makes_its_own_day_unreadable_and_no_other(tmp_path: Path) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
+    write_parquet(tmp_path / "b.parquet", make_events(3, DAYS[1]))
+    assert arrivals_of(tmp_path, *DAYS[:2]) == [Arrivals((3,), 3, 0, 0, 0), "COLUMN_MISSING"]
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP_NS", "VARCHAR"])
+def test_arrivals_of_different_types_are_the_same_alone_and_in_a_range(tmp_path: Path, kind: str) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
+    write_arrivals(tmp_path / "b.parquet", DAYS[1], DAYS[1], kind)
+    expected = Arrivals((3,), 3, 0, 0, 0)
+    assert arrivals_of(tmp_path, *DAYS[:2]) == [expected, expected]
+
+
+def test_whole_numbers_beside_instants_as_arrivals_of_a_day_are_not_counted_rather_than_half_counted(
+    tmp_path: Path,
+) -> None:
+    write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
+    numbers = make_events(3, DAYS[1], observed_at=1_773_259_200)
+    write_parquet(tmp_path / "b.parquet", numbers, {"observed_at": "BIGINT"})
+    assert arrivals_of(tmp_path, *DAYS[:2], schema=replace(OBSERVED, time_unit="s")) == [
+        None,
+        Arrivals((3,), 3, 0, 0, 0),
+    ]
+
+
+def test_infinite_and_absurd_instants_are_misdated_and_break_nothing(tmp_path: Path) -> None:
+    times = ["infinity", "-infinity", "290000-01-01 00:00:00+00", "4000-01-01 (BC) 00:00:00+00"]
+    events = [make_event(event_id=at, occurred_at=at, observed_at="2026-03-10 12:00:00+00") for at in times]
+    never = [make_event(event_id=at, observed_at=at) for at in times]
+    write_parquet(tmp_path / "a.parquet", events + never, {"observed_at": "TIMESTAMPTZ"})
+    (arrivals,) = arrivals_of(tmp_path, DAY)
+    assert isinstance(arrivals, Arrivals)
+    assert (arrivals.observed_events, arrivals.future_events + arrivals.stale_events + arrivals.undated_events) == (
+        4,
+        4,
+    )
+    assert arrivals.by_hour[0] == 1
+    assert arrivals.by_hour[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "may_hold"),
+    [(0, 24, True), (-24, -1, False), (-24, 0, True), (24, 48, False), (23, 48, True), (None, None, True)],
+)
+def test_a_file_may_hold_arrivals_of_a_day_unless_its_footer_says_otherwise(
+    first: float | None, last: float | None, *, may_hold: bool
+) -> None:
+    window = day_window(DAY, UTC_ZONE)
+    begin, end = (None if hour is None else window.start + timedelta(hours=hour) for hour in (first, last))
+    file = ParquetFile("a", rows=1, first_observed=begin, last_observed=end)
+    assert file.may_hold_arrivals(window.start, window.end) is may_hold

@@ -74,36 +74,42 @@ COLUMNS = {
 def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
     columns = {name: Column(name, "TEXT", kind) for name, kind in COLUMNS.items()}
     columns["occurred_at"] = Column("occurred_at", time_type, time_kind)
-    return EventTable(table("events", *map(column, columns)), columns, SCHEMA)
+    is_typed = time_kind is not ColumnKind.TEXT
+    return EventTable(table("events", *map(column, columns)), columns, SCHEMA, is_typed=is_typed)
 
 
 AGGREGATES_ON_DUCKDB = """\
 SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
-coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
-coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
-coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
-FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) // 86400) \
-AS day_index, \
-(((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) % 86400) // 3600) AS hour, \
+count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
+count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
+count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
+FROM (SELECT 0 AS day_index, \
+((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) // 3600) AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version"""
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version \
+ORDER BY events_of_run.day_index, events_of_run.hour, events_of_run.name NULLS FIRST, \
+events_of_run.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
 SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
-coalesce(sum(CASE WHEN events_of_run.is_error THEN 1 ELSE 0 END), 0) AS coalesce_1, \
-coalesce(sum(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 ELSE 0 END), 0) AS coalesce_2, \
-coalesce(sum(CASE WHEN events_of_run.is_late THEN 1 ELSE 0 END), 0) AS coalesce_3
-FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) / 86400 AS day_index, \
-(((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) % 86400) / 3600 AS hour, \
-events.event_name AS name, events.service_version AS version, events.is_error AS is_error, 0 AS is_late
+count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
+count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
+count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
+FROM (SELECT 0 AS day_index, \
+((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) / 3600 AS hour, \
+CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
+events.is_error AS is_error, 0 AS is_late
 FROM events
 WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
 AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
-AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version"""
+AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
+LIMIT ? OFFSET 0) AS events_of_run \
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version \
+ORDER BY events_of_run.day_index, events_of_run.hour, events_of_run.name NULLS FIRST, \
+events_of_run.version NULLS FIRST"""
 
 
 @pytest.mark.parametrize(

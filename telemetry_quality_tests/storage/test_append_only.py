@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.alerts import alerts_of
-from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.tables import metadata
-from telemetry_quality_tests.builders import NOW, make_reading, make_snapshot, make_store
+from telemetry_quality_tests.builders import NOW, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,11 @@ KEYS = {
     "day_reading": ("sequence", "source, day, revision"),
     "event_aggregate": ("id", "id"),
     "event_sample": ("id", "source, day, revision, position"),
+    "event_slice": ("id", "source, day, revision, position"),
     "integrity_snapshot": ("sequence", "source, day, revision"),
+    "guardrail_verdict": ("id", "source, day, revision, position"),
     "alert": ("sequence", "source, day, guardrail, revision"),
+    "incident_act": ("sequence", "sequence"),
 }
 every_table = pytest.mark.parametrize("table", KEYS)
 
@@ -31,9 +34,10 @@ every_table = pytest.mark.parametrize("table", KEYS)
 def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A plain connection to a store with rows in each of its tables; it is checked to be unchanged at the end."""
     store = make_store(tmp_path)
-    store.append_reading("web", make_reading(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
-    snapshot, _ = store.append_snapshot(make_snapshot(error_rate_percent=50.0, missing_version_percent=2.0))
-    store.append_alerts(alerts_of(snapshot, Policy()), NOW)
+    store.append_reading("web", make_full_reading(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
+    snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
+    store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
+    store.append_act(make_act())
     connection = sqlite3.connect(tmp_path / "quality.db")
     before = content(connection)
     assert all(before.values())

@@ -12,6 +12,7 @@ import pytest
 
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import DAY, make_reading, make_row, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import SLICES, VERDICTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,22 +20,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PROCESSES = 4
+CUTS = len({(part.dimension, part.by) for part in SLICES})
 APPEND = """
 import sys
 from datetime import timedelta
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot
+from telemetry_quality_tests.storage.examples import VERDICTS, make_full_reading
+from telemetry_quality.core.events import DayAggregates
 
 url, first, days = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 store = SqlQualityStore(url)
-rows = [make_row(event_name=f"name {n}", events=n) for n in range(50)]
+aggregates = DayAggregates(tuple(make_row(event_name=f"name {n}", events=n) for n in range(50)))
+sample = [SampleVerdict(f"s{n}") for n in range(100)]
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(first, first + days):
     day = DAY + timedelta(days=number)
-    store.append_reading("web", make_reading(day, *rows), [SampleVerdict(f"s{n}") for n in range(100)], NOW)
-    store.append_snapshot(make_snapshot(day))
+    store.append_reading("web", make_full_reading(day, aggregates=aggregates), sample, NOW)
+    store.append_snapshot(make_snapshot(day), VERDICTS)
     print(number, flush=True)
 """
 
@@ -86,8 +91,10 @@ def test_the_same_day_appended_by_four_processes_at_once_has_one_revision(tmp_pa
     days = [DAY + timedelta(days=n) for n in range(10)]
     assert {reading.revision for reading in store.latest_readings("web", days).values()} == {1}
     assert [(one.day, one.revision) for one in store.snapshots("web", days[0], days[-1])] == [(day, 1) for day in days]
+    assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
+    assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
     verification = store.verify()
-    assert verification.rows == 10 * (1 + 50 + 100 + 1)
+    assert verification.rows == 10 * (1 + 50 + 100 + CUTS + 1 + len(VERDICTS))
     assert not tampering(store)
 
 
@@ -95,7 +102,10 @@ def test_different_days_appended_by_four_processes_at_once_are_all_there(tmp_pat
     store = make_store(tmp_path)
     append_at_once(url_of(tmp_path), [(10 * n, 10) for n in range(PROCESSES)])
     days = [DAY + timedelta(days=n) for n in range(10 * PROCESSES)]
-    assert store.daily_totals("web", days[0], days[-1]) == dict.fromkeys(days, sum(range(50)))
+    readings = store.readings("web", days[0], days[-1])
+    assert [(one.day, one.revision, one.total_events) for one in readings] == [(day, 1, sum(range(50))) for day in days]
+    assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
+    assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
     assert [one.day for one in store.snapshots("web", days[0], days[-1])] == days
     assert not tampering(store)
 

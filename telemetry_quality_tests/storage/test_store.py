@@ -10,15 +10,34 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality.core.alerts import Alert, alerts_of
-from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.events import (
+    Arrivals,
+    DayAggregates,
+    DayReading,
+    Repetitions,
+    Slice,
+    SliceCounts,
+    UnreadableDay,
+)
+from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
+from telemetry_quality.core.incidents import Act
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality.core.snapshots import DayFigures, DayStatus
+from telemetry_quality.core.snapshots import DayFigures, DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot
 from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import (
+    ARRIVALS,
+    CAUSES,
+    REPETITIONS,
+    SLICES,
+    VERDICTS,
+    make_act,
+    make_full_reading,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,17 +166,115 @@ def test_sources_days_and_names_that_look_like_sql_never_mix(store: SqlQualitySt
     sources = ["web", "app", "web' OR 1=1 --", ""]
     for number, source in enumerate(sources):
         store.append_reading(source, make_reading(DAY, make_row(events=number + 1)), (), NOW)
-    assert [store.daily_totals(source, DAY, DAY) for source in sources] == [{DAY: n + 1} for n in range(4)]
+        store.append_act(make_act(source=source, note=str(number)))
+    readings = [store.readings(source, DAY, DAY) for source in sources]
+    assert [[one.total_events for one in of_source] for of_source in readings] == [[1], [2], [3], [4]]
+    assert [[act.note for act in store.acts(source)] for source in sources] == [["0"], ["1"], ["2"], ["3"]]
 
 
-def test_daily_totals_are_of_readable_days_within_the_range_latest_revision_first(store: SqlQualityStore) -> None:
+def test_readings_are_all_revisions_within_the_range_by_day_and_revision(store: SqlQualityStore) -> None:
     days = [DAY + timedelta(days=n) for n in range(6)]
-    for number, day in enumerate(days):
+    for number, day in enumerate(reversed(days)):
         store.append_reading("web", make_reading(day, make_row(events=10 + number)), (), NOW)
-    store.append_reading("web", make_reading(days[1], make_row(events=99)), (), LATER)
+    for total in range(90, 100):
+        store.append_reading("web", make_reading(days[1], make_row(events=total)), (), LATER)
     store.append_reading("web", replace(UNREADABLE, day=days[2]), (), LATER)
-    store.append_reading("web", DayReading(days[3], DayAggregates()), (), LATER)
-    assert store.daily_totals("web", days[1], days[4]) == {days[1]: 99, days[3]: 0, days[4]: 14}
+    store.append_reading("app", make_reading(days[2]), (), NOW)
+    readings = store.readings("web", days[1], days[3])
+    assert [(one.day, one.revision, one.total_events) for one in readings] == [
+        (days[1], 1, 14),
+        *((days[1], 2 + n, 90 + n) for n in range(10)),
+        (days[2], 1, 13),
+        (days[2], 2, None),
+        (days[3], 1, 12),
+    ]
+    assert {one.read_at for one in readings if one.revision == 1} == {NOW}
+    assert {one.read_at for one in readings if one.revision > 1} == {LATER}
+    assert store.readings("web", days[3], days[1]) == store.readings("none", DAY, days[5]) == []
+
+
+def test_a_full_reading_is_read_back_exactly(store: SqlQualityStore) -> None:
+    stored = store.append_reading("web", make_full_reading(), SAMPLE, NOW)
+    assert (stored.missing_critical, stored.repetitions, stored.arrivals) == ({"user_id": 1}, REPETITIONS, ARRIVALS)
+    assert stored.read_at == NOW
+    assert store.readings("web", DAY, DAY) == [replace(stored, is_new=False)]
+    assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
+    assert store.slices("web", DAY, DAY) == {DAY: SLICES}
+    assert store.append_reading("web", make_full_reading(), SAMPLE, LATER) == replace(stored, is_new=False)
+    assert store.verify().findings == ()
+
+
+def test_what_was_not_counted_is_none_and_what_was_counted_as_nothing_is_zero(store: SqlQualityStore) -> None:
+    plain = store.append_reading("web", make_reading(), (), NOW)
+    assert (plain.missing_critical, plain.repetitions, plain.arrivals) == ({}, None, None)
+    nothing = make_full_reading(NEXT_DAY, repetitions=Repetitions(0, 0), arrivals=Arrivals((), 0, 0, 0, 0))
+    store.append_reading("web", nothing, (), NOW)
+    stored = store.latest_readings("web", [NEXT_DAY])[NEXT_DAY]
+    assert (stored.repetitions, stored.arrivals) == (Repetitions(0, 0), Arrivals((), 0, 0, 0, 0))
+    unreadable = store.append_reading("web", UNREADABLE, (), NOW)
+    assert (unreadable.missing_critical, unreadable.repetitions, unreadable.arrivals) == (None, None, None)
+    assert store.latest_readings("web", [DAY]) == {DAY: replace(unreadable, is_new=False)}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"repetitions": None},
+        {"repetitions": replace(REPETITIONS, compared_events=99)},
+        {"repetitions": replace(REPETITIONS, repeated_events=5)},
+        {"arrivals": None},
+        {"arrivals": replace(ARRIVALS, by_hour=(90, 8, 0, 1, 1))},
+        {"arrivals": replace(ARRIVALS, observed_events=0)},
+        {"arrivals": replace(ARRIVALS, future_events=0)},
+        {"arrivals": replace(ARRIVALS, stale_events=0)},
+        {"arrivals": replace(ARRIVALS, undated_events=0)},
+        {"slices": {}},
+        {"slices": SLICES | {Slice("platform", None): SliceCounts(30, 2, 1)}},
+        {"slices": SLICES | {Slice("platform", None): SliceCounts(30, 3, 0)}},
+        {"slices": SLICES | {Slice("platform", None): SliceCounts(31, 2, 0)}},
+        {"slices": SLICES | {Slice("platform", ""): SliceCounts(0, 0, 0)}},
+        {"slices": SLICES | {Slice("country", None): SliceCounts(0, 0, 0)}},
+        {"slices": SLICES | {Slice("platform", None, "hour", None): SliceCounts(0, 0, 0)}},
+        {"slices": dict(list(SLICES.items())[1:])},
+    ],
+    ids=str,
+)
+def test_any_other_slice_repetition_or_arrival_adds_one_revision(
+    store: SqlQualityStore, changed: dict[str, Any]
+) -> None:
+    store.append_reading("web", make_full_reading(), SAMPLE, NOW)
+    assert store.append_reading("web", make_full_reading(**changed), SAMPLE, LATER).revision == 2
+    assert store.slices("web", DAY, DAY).get(DAY, {}) == changed.get("slices", SLICES)
+    assert store.verify().findings == ()
+
+
+def test_the_same_slices_in_another_order_add_nothing(store: SqlQualityStore) -> None:
+    tied = {Slice("platform", name, "hour", hour): SliceCounts(5, 0, 0) for name in (None, "", "a") for hour in "12"}
+    store.append_reading("web", make_full_reading(slices=SLICES | tied), SAMPLE, NOW)
+    again = make_full_reading(slices=dict(reversed((SLICES | tied).items())))
+    assert not store.append_reading("web", again, SAMPLE, LATER).is_new
+
+
+@pytest.mark.parametrize(("minimum", "kept"), [(0, 9), (1, 8), (29, 5), (30, 5), (31, 4), (100, 1), (101, 0)])
+def test_slices_of_fewer_events_are_left_out(store: SqlQualityStore, minimum: int, kept: int) -> None:
+    store.append_reading("web", make_full_reading(), SAMPLE, NOW)
+    (found,) = store.slices("web", DAY, DAY, minimum).values()
+    assert found == {part: counts for part, counts in SLICES.items() if counts.events >= minimum}
+    assert len(found) == kept
+
+
+def test_slices_are_those_of_the_latest_reading_of_each_day_in_the_range(store: SqlQualityStore) -> None:
+    days = [DAY + timedelta(days=n) for n in range(6)]
+    few = {Slice("event_name", "page.view"): SliceCounts(5, 0, 0)}
+    for day in days:
+        store.append_reading("web", make_full_reading(day), SAMPLE, NOW)
+        store.append_reading("app", make_full_reading(day, slices={}), SAMPLE, NOW)
+    for repeated in range(5, 16):
+        changed = make_full_reading(days[1], slices=few, repetitions=Repetitions(100, repeated))
+        store.append_reading("web", changed, SAMPLE, LATER)
+    store.append_reading("web", replace(UNREADABLE, day=days[2]), (), LATER)
+    assert store.slices("web", days[1], days[4]) == {days[1]: few, days[3]: SLICES, days[4]: SLICES}
+    assert store.slices("app", days[0], days[5]) == store.slices("web", days[4], days[1]) == {}
 
 
 def test_a_signal_was_first_seen_on_its_earliest_day(store: SqlQualityStore) -> None:
@@ -184,10 +301,10 @@ def test_a_snapshot_is_read_back_exactly(store: SqlQualityStore) -> None:
     snapshot = make_snapshot(
         source="it's 🛰️", error_rate_percent=100 / 3, volume_deviation_percent=-1e-300, expected_events=0.1 + 0.2
     )
-    stored, is_new = store.append_snapshot(snapshot)
+    stored, is_new = store.append_snapshot(snapshot, VERDICTS)
     assert is_new
     assert stored.revision == 1
-    assert stored == replace(snapshot, revision=1, content_hash=stored.content_hash)
+    assert stored == replace(snapshot, revision=1, verdicts_hash=stored.verdicts_hash, content_hash=stored.content_hash)
     assert store.snapshots("it's 🛰️", DAY, DAY) == [stored]
     assert store.snapshots("it's 🛰️", DAY, DAY)[0].status is DayStatus.UNHEALTHY
     assert store.snapshots("it's 🛰️", DAY, DAY)[0].computed_at.tzinfo is not None
@@ -196,15 +313,135 @@ def test_a_snapshot_is_read_back_exactly(store: SqlQualityStore) -> None:
 def test_an_unknown_day_is_read_back_with_nothing_but_its_reason(store: SqlQualityStore) -> None:
     nothing: dict[str, Any] = {field.name: None for field in fields(DayFigures)}
     snapshot = make_snapshot(**nothing | {"unreadable_reason_code": "FILE_BROKEN", "unreadable_reason": "…"})
-    stored, _ = store.append_snapshot(snapshot)
+    stored, _ = store.append_snapshot(snapshot, VERDICTS)
     assert store.snapshots("web", DAY, DAY) == [stored]
     assert stored.status is DayStatus.UNKNOWN
     assert stored.has_error_spike is stored.total_events is None
 
 
 def test_the_same_snapshot_taken_later_adds_nothing(store: SqlQualityStore) -> None:
-    first, _ = store.append_snapshot(make_snapshot())
-    assert store.append_snapshot(replace(make_snapshot(), computed_at=LATER)) == (first, False)
+    first, _ = store.append_snapshot(make_snapshot(), VERDICTS)
+    assert store.append_snapshot(replace(make_snapshot(), computed_at=LATER), VERDICTS) == (first, False)
+
+
+def test_every_field_of_a_snapshot_has_its_column() -> None:
+    assert {field.name for field in fields(TelemetryIntegritySnapshot)} == {
+        column.name for column in integrity_snapshot.columns if column.name != "sequence"
+    }
+
+
+def test_every_number_of_a_snapshot_is_read_back_exactly(store: SqlQualityStore) -> None:
+    snapshot = make_snapshot(
+        expected_low_events=0.1 + 0.2,
+        expected_high_events=1e300,
+        is_volume_unusual=True,
+        compared_events=2**40,
+        repeated_events=7,
+        duplicate_percent=100 / 3,
+        critical_missing_percent=0.0,
+        late_percent=1.5,
+        misdated_percent=2.5,
+        completeness_percent=99.5,
+        is_provisional=True,
+    )
+    stored, _ = store.append_snapshot(snapshot, VERDICTS)
+    assert replace(snapshot, revision=1, verdicts_hash=stored.verdicts_hash, content_hash=stored.content_hash) == stored
+    assert store.snapshots("web", DAY, DAY) == store.revisions("web", DAY) == [stored]
+
+
+def test_verdicts_are_read_back_exactly_per_day_and_revision_in_their_order(store: SqlQualityStore) -> None:
+    store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS[:1])
+    for total in range(12):
+        store.append_snapshot(make_snapshot(total_events=total), VERDICTS if total % 2 else VERDICTS[::-1])
+    store.append_snapshot(make_snapshot(source="app"), VERDICTS[1:])
+    found = store.verdicts("web", DAY, NEXT_DAY)
+    assert found == {DAY: {n: VERDICTS[::-1] if n % 2 else VERDICTS for n in range(1, 13)}, NEXT_DAY: {1: VERDICTS[:1]}}
+    assert [list(revisions) for revisions in found.values()] == [list(range(1, 13)), [1]]
+    assert store.verdicts("web", NEXT_DAY, NEXT_DAY) == {NEXT_DAY: {1: VERDICTS[:1]}}
+    assert store.verdicts("web", NEXT_DAY, DAY) == {}
+    assert not any("changed" in finding.sentence for finding in store.verify().findings)
+
+
+def test_a_snapshot_without_verdicts_says_so_in_its_hash(store: SqlQualityStore) -> None:
+    stored, _ = store.append_snapshot(make_snapshot(), ())
+    assert stored.verdicts_hash is not None
+    assert store.verdicts("web", DAY, DAY) == {}
+    assert store.append_snapshot(make_snapshot(), ()) == (stored, False)
+    assert store.append_snapshot(make_snapshot(), VERDICTS)[1]
+
+
+JUDGED = Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -40.0, 30.0, "Too few.", CAUSES)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"guardrail": "leak"},
+        {"level": Level.WARNING},
+        {"outcome": Outcome.PASSED},
+        {"reason_code": "VOLUME_HIGH"},
+        {"value": -41.0},
+        {"value": None},
+        {"threshold": 31.0},
+        {"threshold": None},
+        {"causes": ()},
+        {"causes": CAUSES[:1]},
+        {"causes": CAUSES[::-1]},
+        {"causes": (replace(CAUSES[0], place=Place()), CAUSES[1])},
+        {"causes": (replace(CAUSES[0], place=replace(CAUSES[0].place, hours=None)), CAUSES[1])},
+        {"causes": (replace(CAUSES[0], expected=1.0), CAUSES[1])},
+        {"causes": (replace(CAUSES[0], found=1.0), CAUSES[1])},
+        {"causes": (replace(CAUSES[0], share_percent=None), CAUSES[1])},
+        {"causes": (replace(CAUSES[0], since=None), CAUSES[1])},
+    ],
+    ids=str,
+)
+def test_a_verdict_that_says_something_else_adds_one_revision(store: SqlQualityStore, changed: dict[str, Any]) -> None:
+    store.append_snapshot(make_snapshot(), (JUDGED,))
+    other = replace(JUDGED, **changed)
+    second, is_new = store.append_snapshot(make_snapshot(), (other,))
+    assert (second.revision, is_new) == (2, True)
+    assert store.verdicts("web", DAY, DAY) == {DAY: {1: (JUDGED,), 2: (other,)}}
+
+
+@pytest.mark.parametrize("verdicts", [(), (JUDGED, JUDGED), (VERDICTS[1], JUDGED), (JUDGED, VERDICTS[1])], ids=len)
+def test_more_fewer_or_reordered_verdicts_add_one_revision(
+    store: SqlQualityStore, verdicts: tuple[Verdict, ...]
+) -> None:
+    store.append_snapshot(make_snapshot(), (JUDGED,))
+    assert store.append_snapshot(make_snapshot(), verdicts)[1]
+    assert store.append_snapshot(make_snapshot(), verdicts[::-1])[1] is (len(set(verdicts)) > 1)
+
+
+def test_the_same_verdict_in_other_words_or_whole_numbers_adds_nothing(store: SqlQualityStore) -> None:
+    first, _ = store.append_snapshot(make_snapshot(), (JUDGED,))
+    again = replace(JUDGED, sentence="In other words.", value=-40, causes=(CAUSES[0], Cause(Place(), 1000.0, 0)))
+    assert store.append_snapshot(replace(make_snapshot(), computed_at=LATER), (again,)) == (first, False)
+    assert store.verdicts("web", DAY, DAY) == {DAY: {1: (JUDGED,)}}
+
+
+def test_revisions_are_all_snapshots_of_a_day_in_order(store: SqlQualityStore) -> None:
+    stored = [store.append_snapshot(make_snapshot(total_events=total), VERDICTS)[0] for total in range(12)]
+    store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS)
+    store.append_snapshot(make_snapshot(source="app"), VERDICTS)
+    assert store.revisions("web", DAY) == stored
+    assert store.revisions("web", DATE_NEVER_READ) == []
+
+
+def test_acts_are_read_back_exactly_oldest_first_even_if_somebody_repeats_one(store: SqlQualityStore) -> None:
+    acts = [
+        make_act(),
+        make_act(day=DATE_NEVER_READ, act=Act.CONFIRM, until=None, note="", acted_at=LATER),
+        make_act(cause=ODD_TEXTS[1], by=ODD_TEXTS[0], act=Act.DISMISS, acted_at=NOW),
+        make_act(),
+    ]
+    for act in acts:
+        store.append_act(act)
+    store.append_act(make_act(source="app"))
+    assert store.acts("web") == acts
+    assert store.acts("app") == [make_act(source="app")]
+    assert store.acts("none") == []
+    assert store.verify().findings == ()
 
 
 @pytest.mark.parametrize(
@@ -222,33 +459,33 @@ def test_the_same_snapshot_taken_later_adds_nothing(store: SqlQualityStore) -> N
 def test_changed_numbers_or_another_policy_add_one_revision_and_going_back_another(
     store: SqlQualityStore, changed: Any
 ) -> None:
-    first, _ = store.append_snapshot(make_snapshot())
-    second, is_new = store.append_snapshot(changed)
+    first, _ = store.append_snapshot(make_snapshot(), VERDICTS)
+    second, is_new = store.append_snapshot(changed, VERDICTS)
     assert (second.revision, is_new, second.previous_hash) == (2, True, first.content_hash)
-    third, is_new = store.append_snapshot(make_snapshot())
+    third, is_new = store.append_snapshot(make_snapshot(), VERDICTS)
     assert (third.revision, is_new) == (3, True)
     assert store.snapshots("web", DAY, DAY) == [third]
 
 
 def test_the_chain_runs_through_all_sources_and_days(store: SqlQualityStore) -> None:
-    first, _ = store.append_snapshot(make_snapshot())
-    second, _ = store.append_snapshot(make_snapshot(NEXT_DAY, source="app"))
+    first, _ = store.append_snapshot(make_snapshot(), VERDICTS)
+    second, _ = store.append_snapshot(make_snapshot(NEXT_DAY, source="app"), VERDICTS)
     assert first.previous_hash is None
     assert second.previous_hash == first.content_hash
 
 
 def test_a_snapshot_of_an_older_reading_than_the_stored_one_is_not_appended(store: SqlQualityStore) -> None:
-    newest, _ = store.append_snapshot(make_snapshot(reading_revision=3))
-    assert store.append_snapshot(make_snapshot(reading_revision=2, total_events=1)) == (newest, False)
-    assert store.append_snapshot(make_snapshot(reading_revision=3, total_events=1))[1]
-    assert store.append_snapshot(make_snapshot(reading_revision=4, total_events=2))[1]
+    newest, _ = store.append_snapshot(make_snapshot(reading_revision=3), VERDICTS)
+    assert store.append_snapshot(make_snapshot(reading_revision=2, total_events=1), VERDICTS) == (newest, False)
+    assert store.append_snapshot(make_snapshot(reading_revision=3, total_events=1), VERDICTS)[1]
+    assert store.append_snapshot(make_snapshot(reading_revision=4, total_events=2), VERDICTS)[1]
 
 
 def test_current_snapshots_are_the_latest_revision_of_each_day_oldest_first(store: SqlQualityStore) -> None:
-    store.append_snapshot(make_snapshot(NEXT_DAY))
+    store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS)
     for total in range(12):
-        store.append_snapshot(make_snapshot(total_events=total + 1))
-    store.append_snapshot(make_snapshot(source="app"))
+        store.append_snapshot(make_snapshot(total_events=total + 1), VERDICTS)
+    store.append_snapshot(make_snapshot(source="app"), VERDICTS)
     current = store.snapshots("web", DAY, NEXT_DAY)
     assert [(one.day, one.revision) for one in current] == [(DAY, 12), (NEXT_DAY, 1)]
     assert store.snapshots("web", NEXT_DAY, NEXT_DAY) == current[1:]
@@ -293,8 +530,8 @@ def test_an_alert_with_another_sentence_is_the_same_alert(store: SqlQualityStore
 
 
 def test_alerts_of_a_stored_snapshot_can_be_kept(store: SqlQualityStore) -> None:
-    snapshot, _ = store.append_snapshot(make_snapshot(error_rate_percent=50.0))
-    alerts = alerts_of(snapshot, Policy())
+    snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
+    alerts = alerts_of(snapshot, VERDICTS)
     assert alerts
     store.append_alerts(alerts, NOW)
     assert store.new_alerts(alerts) == []
@@ -311,8 +548,20 @@ def test_a_store_is_read_back_by_another_process_and_after_closing(tmp_path: Pat
 def test_a_failed_append_leaves_nothing_behind(tmp_path: Path, store: SqlQualityStore) -> None:
     twice = (make_row(), make_row(hour=None))
     with pytest.raises((StoreError, TypeError)):
-        store.append_reading("web", DayReading(DAY, DayAggregates(twice)), SAMPLE, NOW)
-    assert [count(tmp_path, table) for table in ("day_reading", "event_aggregate", "event_sample")] == [0, 0, 0]
+        store.append_reading("web", make_full_reading(aggregates=DayAggregates(twice)), SAMPLE, NOW)
+    with pytest.raises((StoreError, TypeError)):
+        store.append_reading("web", make_full_reading(slices={Slice(None, "a"): SliceCounts(1, 0, 0)}), SAMPLE, NOW)  # type: ignore[arg-type]
+    with pytest.raises((StoreError, TypeError)):
+        store.append_snapshot(make_snapshot(), (JUDGED, replace(JUDGED, guardrail=None)))  # type: ignore[arg-type]
+    tables = (
+        "day_reading",
+        "event_aggregate",
+        "event_sample",
+        "event_slice",
+        "integrity_snapshot",
+        "guardrail_verdict",
+    )
+    assert [count(tmp_path, table) for table in tables] == [0] * 6
     assert store.append_reading("web", make_reading(), SAMPLE, datetime(2026, 1, 1, tzinfo=UTC)).revision == 1
 
 
@@ -321,10 +570,15 @@ def ask_everything(store: SqlQualityStore) -> list[Any]:
         lambda: store.append_reading("web", make_reading(), (), NOW),
         lambda: store.latest_readings("web", [DAY]),
         lambda: store.aggregates("web", DAY),
-        lambda: store.daily_totals("web", DAY, DAY),
+        lambda: store.readings("web", DAY, DAY),
+        lambda: store.slices("web", DAY, DAY),
         lambda: store.signals_first_seen("web"),
-        lambda: store.append_snapshot(make_snapshot()),
+        lambda: store.append_snapshot(make_snapshot(), VERDICTS),
         lambda: store.snapshots("web", DAY, DAY),
+        lambda: store.revisions("web", DAY),
+        lambda: store.verdicts("web", DAY, DAY),
+        lambda: store.append_act(make_act()),
+        lambda: store.acts("web"),
         lambda: store.new_alerts([make_alert()]),
         lambda: store.append_alerts([make_alert()], NOW),
         store.verify,
@@ -352,7 +606,7 @@ def test_a_store_that_was_not_migrated_says_so(tmp_path: Path, found: str, prepa
         with pytest.raises(StoreError) as caught:
             ask()
         assert str(caught.value) == (
-            f"The store {path} must have schema 0002, but has {found}; run telemetry-quality migrate."
+            f"The store {path} must have schema {SCHEMA_REVISION}, but has {found}; run telemetry-quality migrate."
         )
 
 

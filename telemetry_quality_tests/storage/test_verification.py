@@ -7,19 +7,21 @@ import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import JSON
 
 from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import CHAINED, metadata
+from telemetry_quality.storage.tables import CHAINED, added_later, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_act, make_full_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,23 +29,39 @@ if TYPE_CHECKING:
 
     from telemetry_quality.storage.verification import Verification
 
+FIGURES: dict[str, Any] = {
+    "critical_missing_percent": 2.5,
+    "late_percent": 2.5,
+    "misdated_percent": 2.5,
+    "completeness_percent": 2.5,
+}
 DAYS = [DAY + timedelta(days=n) for n in range(3)]
 CHAINED_NAMES = [table.name for table in CHAINED]
-SURROGATE_KEYS = {("event_aggregate", "id"), ("event_sample", "id")}
+PARTS = {
+    "event_aggregate": "day_reading",
+    "event_sample": "day_reading",
+    "event_slice": "day_reading",
+    "guardrail_verdict": "integrity_snapshot",
+}
+"""Tables whose rows are bound to the chain by a hash in another one."""
+SURROGATE_KEYS = {(table, "id") for table in PARTS}
 """Row numbers that say nothing and stand in no order: their rows are told apart by what is in them."""
 
 
 @pytest.fixture(scope="module")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days, each with two aggregate rows, two sampled events, a snapshot and an alert; then a day unread."""
+    """Three days, each with two of every part, a snapshot, an alert and an act; then a day unread."""
     folder = tmp_path_factory.mktemp("written")
     store = make_store(folder)
     for number, day in enumerate(DAYS):
         rows = (make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,)))
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
-        reading = store.append_reading("web", DayReading(day, DayAggregates(rows, ("user_id",))), sample, NOW)
-        snapshot = make_snapshot(day, total_events=number)
-        store.append_snapshot(replace(snapshot, reading_hash=reading.figures_hash))
+        slices = dict(list(SLICES.items())[-2:])
+        full = make_full_reading(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
+        reading = store.append_reading("web", full, sample, NOW)
+        snapshot = make_snapshot(day, total_events=number, **FIGURES)
+        store.append_snapshot(replace(snapshot, reading_hash=reading.figures_hash), VERDICTS[:2])
+        store.append_act(make_act(day=day))
         store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
     store.append_reading("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
     return folder / "quality.db"
@@ -77,7 +95,7 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3
     assert verification.head_hash == store.snapshots("web", DAYS[-1], DAYS[-1])[0].content_hash
 
 
@@ -117,7 +135,7 @@ def test_an_edit_of_any_column_of_any_table_is_found(
     where = f"rowid = (SELECT {row}(rowid) FROM {table})"
     with behind_the_back_of(tmp_path) as connection:
         (before,) = connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
-        after = other_value(column, before)
+        after = other_value(table, column, before)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", [after])
         assert connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchall() != [(before,)]
     assert store.verify().findings
@@ -130,13 +148,15 @@ OTHER_VALUES: dict[str, str | float] = {
     "read_at": "2025-12-31 23:59:59.000000",
     "computed_at": "2025-12-31 23:59:59.000000",
     "logged_at": "2025-12-31 23:59:59.000000",
-    "missing_critical": '{"user_id": 5}',
-    "reason_codes": '["MISSING_VERSION"]',
+    "acted_at": "2025-12-31 23:59:59.000000",
+    "until": "2025-12-31",
 }
 
 
-def other_value(column: str, value: str | float | None) -> str | float:
+def other_value(table: str, column: str, value: str | float | None) -> str | float:
     """Another value the column may hold."""
+    if isinstance(metadata.tables[table].columns[column].type, JSON):
+        return '["other"]'
     if column in OTHER_VALUES:
         return OTHER_VALUES[column]
     if column.startswith(("has_", "is_")):
@@ -150,13 +170,44 @@ def other_value(column: str, value: str | float | None) -> str | float:
         ("day_reading", "total_events"),
         ("event_aggregate", "service_version"),
         ("event_sample", "event_id"),
+        ("event_slice", "by_value"),
         ("integrity_snapshot", "error_rate_percent"),
+        ("guardrail_verdict", "value"),
+        ("incident_act", "until"),
+        *((table.name, column) for table in CHAINED for column in sorted(added_later(table))),
     ],
 )
 def test_a_value_edited_away_is_found(tmp_path: Path, store: SqlQualityStore, table: str, column: str) -> None:
     with behind_the_back_of(tmp_path) as connection:
-        connection.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = 2")
+        edited = connection.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = 1 AND {column} IS NOT NULL")
+        assert edited.rowcount == 1
     assert store.verify().findings
+
+
+def test_verdicts_taken_away_together_with_their_hash_are_found(tmp_path: Path, store: SqlQualityStore) -> None:
+    """A snapshot from before verdicts were kept has neither; one cannot be made to look like it."""
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute(f"DELETE FROM guardrail_verdict WHERE day = '{DAYS[0]}'")
+        connection.execute("UPDATE integrity_snapshot SET verdicts_hash = NULL WHERE sequence = 1")
+    (finding,) = store.verify().findings
+    assert finding.sentence == f"web {DAYS[0]} revision 1 was changed after it was written."
+
+
+def test_verdicts_that_changed_places_or_days_are_found(tmp_path: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        for old, new in ((0, 9), (1, 0), (9, 1)):
+            connection.execute(
+                f"UPDATE guardrail_verdict SET position = {new} WHERE position = {old} AND day = '{DAYS[1]}'"
+            )
+    (finding,) = store.verify().findings
+    assert finding.sentence == f"The verdicts of web {DAYS[1]} revision 1 were changed after they were written."
+
+
+def test_an_act_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE incident_act SET acted_by = 'nobody' WHERE sequence = 2")
+    (finding,) = store.verify().findings
+    assert finding.sentence == f"web {DAYS[1]} mute platform=ios was changed after it was written."
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -195,27 +246,29 @@ def test_two_rows_that_changed_places_are_found(tmp_path: Path, store: SqlQualit
     assert table in tables_found(store.verify())
 
 
-@pytest.mark.parametrize("table", ["event_aggregate", "event_sample"])
+@pytest.mark.parametrize("table", PARTS)
 @pytest.mark.parametrize("which", ["rowid = 1", "rowid = 3", "rowid = 6", "day = '2026-03-11'", "TRUE"])
-def test_a_deleted_part_of_a_reading_is_found(tmp_path: Path, store: SqlQualityStore, table: str, which: str) -> None:
+def test_a_deleted_part_of_a_reading_or_snapshot_is_found(
+    tmp_path: Path, store: SqlQualityStore, table: str, which: str
+) -> None:
     with behind_the_back_of(tmp_path) as connection:
         assert connection.execute(f"DELETE FROM {table} WHERE {which}").rowcount
-    assert "day_reading" in tables_found(store.verify())
+    assert PARTS[table] in tables_found(store.verify())
 
 
-@pytest.mark.parametrize("table", ["event_aggregate", "event_sample"])
+@pytest.mark.parametrize("table", PARTS)
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "is_orphan"),
     [
-        ({"position": "position + 10", "hour": "hour + 10"}, "day_reading"),
-        ({"position": "position + 10", "revision": "2"}, None),
-        ({"source": "'app'"}, None),
-        ({"day": "'2025-01-01'"}, None),
+        ({"position": "position + 10", "hour": "hour + 10"}, False),
+        ({"position": "position + 10", "revision": "2"}, True),
+        ({"source": "'app'"}, True),
+        ({"day": "'2025-01-01'"}, True),
     ],
     ids=["same reading", "other revision", "other source", "other day"],
 )
-def test_an_added_part_of_a_reading_is_found(
-    tmp_path: Path, store: SqlQualityStore, table: str, change: dict[str, str], found: str | None
+def test_an_added_part_of_a_reading_or_snapshot_is_found(
+    tmp_path: Path, store: SqlQualityStore, table: str, change: dict[str, str], is_orphan: bool
 ) -> None:
     names = [column.name for column in metadata.tables[table].columns if column.name != "id"]
     values = [change.get(name, name) for name in names]
@@ -223,7 +276,7 @@ def test_an_added_part_of_a_reading_is_found(
         connection.execute(
             f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table} WHERE id = 1"
         )
-    assert tables_found(store.verify()) == {found or table}
+    assert tables_found(store.verify()) == {table if is_orphan else PARTS[table]}
 
 
 def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
@@ -287,7 +340,7 @@ def test_a_clock_of_another_zone_and_whole_numbers_verify(tmp_path: Path) -> Non
     berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
     store.append_reading("web", DayReading(DAY, DayAggregates()), (), berlin)
     snapshot = replace(make_snapshot(expected_events=1000), computed_at=berlin)
-    store.append_snapshot(snapshot)
+    store.append_snapshot(snapshot, VERDICTS)
     tampering = [one for one in store.verify().findings if "changed after" in one.sentence]
     assert tampering == []
 

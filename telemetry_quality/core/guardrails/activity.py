@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
 
 NAME = "activity"
 LEVEL = Level.CRITICAL
 DESCRIPTION = "The day could be read and holds at least one event."
 
 
-def judge(figures: DayFigures, policy: Policy) -> Verdict:  # noqa: ARG001 - guardrails share one signature
+def judge(evidence: Evidence, policy: Policy) -> Verdict:  # noqa: ARG001 - guardrails share one signature
     """Fails on zero events; a day that could not be read never comes here (see ``judge_day``)."""
-    total = figures.total_events
+    total = evidence.figures.total_events
     if total:
         return Verdict(NAME, LEVEL, Outcome.PASSED, "ACTIVE", total, 0, f"{total:,} events were seen.")
     return Verdict(NAME, LEVEL, Outcome.FAILED, "ZERO_ACTIVITY", total, 0, "Not a single event was seen.")

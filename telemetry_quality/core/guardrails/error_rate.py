@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
 
 NAME = "error_rate"
 LEVEL = Level.CRITICAL
 DESCRIPTION = "The share of events that are errors is at most the threshold (5 % unless set)."
 
 
-def judge(figures: DayFigures, policy: Policy) -> Verdict:
+def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown on a day without events that say whether they are errors."""
+    figures = evidence.figures
     rate, threshold = figures.error_rate_percent, policy.error_rate_percent
     if rate is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS if not figures.total_events else "ERROR_STATE_ABSENT"

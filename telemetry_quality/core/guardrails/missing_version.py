@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
 
 NAME = "missing_version"
 LEVEL = Level.WARNING
 DESCRIPTION = "The share of events without a version tag is at most the threshold (1 % unless set)."
 
 
-def judge(figures: DayFigures, policy: Policy) -> Verdict:
+def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown on a day without events."""
+    figures = evidence.figures
     share, threshold = figures.missing_version_percent, policy.missing_version_percent
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS

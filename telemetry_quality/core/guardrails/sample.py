@@ -8,16 +8,17 @@ from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome
 from telemetry_quality.core.sampling import clopper_pearson_percent
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
 
 NAME = "sample"
 LEVEL = Level.WARNING
 DESCRIPTION = "Of a random sample of events, at least the threshold (99 % unless set) passes verification."
 
 
-def judge(figures: DayFigures, policy: Policy) -> Verdict:
+def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly below the threshold; unknown where no event could be drawn."""
+    figures = evidence.figures
     rate, threshold = figures.sampling_success_rate_percent, policy.sample_success_percent
     if rate is None or not figures.sample_size or figures.sample_passed is None:
         sentence = "The sample cannot be judged: no event could be drawn."

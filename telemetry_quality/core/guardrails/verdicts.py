@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 class Level(StrEnum):
@@ -33,8 +37,56 @@ def percent(value: float, threshold: float, digits: int) -> str:
     return f"{value:.{digits}f} %"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a day: events for which all ``parts`` hold, such as platform is ios and event_name is page.view.
+
+    Attributes:
+        parts: Names and values; none at all means everywhere.
+        hours: First and last whole hour since the day began, None where it lasts all day.
+    """
+
+    parts: tuple[tuple[str, str | None], ...] = ()
+    hours: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        words = [f"{name}={'(null)' if value is None else value}" for name, value in self.parts]
+        text = " × ".join(words) or "everywhere"
+        return text if self.hours is None else f"{text}, hours {self.hours[0]} to {self.hours[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One place that broke, and how much of what happened lies there.
+
+    Attributes:
+        expected: What earlier days suggest for the place, in the unit of what broke (events, errors, percent).
+        found: What the day holds there.
+        share_percent: How much of the whole day's change lies there, None where nothing is shared out.
+        since: The first day it was broken, None where it began on the day judged or is not known.
+    """
+
+    place: Place
+    expected: float
+    found: float
+    share_percent: float | None = None
+    since: date | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field under its own name, the place as its parts and hours, JSON's types only."""
+        return {
+            "parts": [list(part) for part in self.place.parts],
+            "hours": None if self.place.hours is None else list(self.place.hours),
+            "expected": self.expected,
+            "found": self.found,
+            "share_percent": self.share_percent,
+            "since": None if self.since is None else self.since.isoformat(),
+        }
+
+
 DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
+HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +97,7 @@ class Verdict:
         reason_code: Stable identifier; pages and alerts group by it.
         value: The number judged, None where there is none.
         sentence: What happened, for a person.
+        causes: Where it happened, the most telling first.
     """
 
     guardrail: str
@@ -54,3 +107,17 @@ class Verdict:
     value: float | None
     threshold: float | None
     sentence: str
+    causes: tuple[Cause, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field under its own name, JSON's types only."""
+        return {
+            "guardrail": self.guardrail,
+            "level": self.level.value,
+            "outcome": self.outcome.value,
+            "reason_code": self.reason_code,
+            "value": self.value,
+            "threshold": self.threshold,
+            "sentence": self.sentence,
+            "causes": [cause.as_json() for cause in self.causes],
+        }

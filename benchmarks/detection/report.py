@@ -1,0 +1,217 @@
+"""One command: judge every method, and write a table (Markdown, CSV) and a picture (SVG)."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detection.memory import library_versions, recall, remember
+from detection.methods import METHODS
+from detection.plain import library
+from detection.protocol import FAULTS, HOLIDAY, INCIDENT, NORMAL, Figures, Method, Series, groups, judge, load_folder
+from telemetry_quality import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data" / "daily"
+OUT = ROOT / "artifacts" / "detection"
+DOCS = ROOT / "docs" / "detection.md"
+PICTURE = ROOT / "docs" / "images" / "detection.svg"
+BEGIN, END = "<!-- begin: written by benchmarks/detection --update-docs -->", "<!-- end -->"
+
+PICTURED_FAULT = "−50 %"
+INK, OURS, PEERS, PLAIN = "#7d858f", "#d9730d", "#3b82d6", "#7d858f"
+"""Colours that can be read on white and on black alike."""
+
+HEADINGS = (
+    "method",
+    "false alarms per 100 normal days, mean / median",
+    "holidays alarmed %",
+    "incident days hit",
+    *FAULTS,
+    "normal days inside the interval %",
+    "leak found / imagined %",
+    "normal days judged",
+    "ms a day",
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = _parser().parse_args(arguments)
+    if options.update_docs and options.methods != list(METHODS):
+        raise SystemExit("--update-docs requires every method, but --methods was given; leave one of them out.")
+    folder = load_folder(options.data)
+    methods = [method for name in options.methods if not _say_what_is_missing(method := METHODS[name])]
+    known = {} if options.fresh else recall(options.out, folder)
+    for one in _judge_all([method for method in methods if method.name not in known], folder, options.jobs):
+        known[one.name] = one
+        remember(options.out, folder, [one])
+        print(_line(_cells(one)), flush=True)
+    figures = [known[method.name] for method in methods]
+    write(figures, folder, options.out)
+    print(f"Written to {options.out}: table.md, table.csv, detection.svg.")
+    if options.update_docs:
+        update_docs(figures, folder)
+        print(f"Updated {DOCS.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)}.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks/detection", description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of date,count,label,note series")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder to write to")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to use")
+    parser.add_argument("--fresh", action="store_true", help="measure again what an earlier run has measured")
+    parser.add_argument("--update-docs", action="store_true", help="also replace table and picture in docs/")
+    return parser
+
+
+def _say_what_is_missing(method: Method) -> bool:
+    needs = missing_libraries(method)
+    if needs:
+        print(f"{method.name} is left out: it needs {' and '.join(needs)}, not installed; pip install '.[bench]'.")
+    return bool(needs)
+
+
+def missing_libraries(method: Method) -> list[str]:
+    """Which of the libraries a method needs are not installed."""
+    return [name for name in method.needs if find_spec(name) is None]
+
+
+def _judge_all(methods: Sequence[Method], folder: Sequence[Series], jobs: int) -> Iterator[Figures]:
+    if jobs == 1:
+        yield from (judge(method, folder) for method in methods)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(partial(_judge_by_name, folder=folder), [method.name for method in methods])
+
+
+def _judge_by_name(name: str, folder: Sequence[Series]) -> Figures:
+    return judge(METHODS[name], folder)
+
+
+def write(figures: Sequence[Figures], folder: Sequence[Series], out: Path) -> None:
+    """Write table.md, table.csv and detection.svg into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "table.md").write_text(markdown(figures, folder), encoding="utf-8")
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as lines:
+        rows = csv.writer(lines)
+        rows.writerow(("name", *HEADINGS))
+        rows.writerows((one.name, *_cells(one)) for one in figures)
+    draw_picture(figures, out / "detection.svg")
+
+
+def update_docs(figures: Sequence[Figures], folder: Sequence[Series]) -> None:
+    """Replace the table between the markers of docs/detection.md, and the picture beside it."""
+    before, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCS.write_text(f"{before}{BEGIN}\n\n{markdown(figures, folder)}\n{END}{after}", encoding="utf-8")
+    PICTURE.parent.mkdir(exist_ok=True)
+    draw_picture(figures, PICTURE)
+
+
+def markdown(figures: Iterable[Figures], folder: Sequence[Series]) -> str:
+    """The provenance of the figures in a sentence, and their table."""
+    table = [_line(HEADINGS), _line("---" for _ in HEADINGS), *(_line(_cells(one)) for one in figures)]
+    return f"{provenance(folder)}\n\n{chr(10).join(table)}\n"
+
+
+def provenance(folder: Sequence[Series]) -> str:
+    """When, on what, and with which versions."""
+    days = {label: sum(len(series.judged(label)) for series in folder) for label in (NORMAL, HOLIDAY, INCIDENT)}
+    versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {len(folder)} series in "
+        f"{len(set(groups(series.name for series in folder).values()))} groups: {days[NORMAL]:,} normal days, "
+        f"{days[HOLIDAY]} holidays and {days[INCIDENT]} incident days after the warm-up; "
+        f"telemetry-quality {__version__}, Python {platform.python_version()}, {versions}."
+    )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(one: Figures) -> tuple[str, ...]:
+    return (
+        one.title,
+        f"{_number(one.false_alarms_mean, 1)} / {_number(one.false_alarms_median, 1)}",
+        _number(one.holidays_alarmed_percent),
+        f"{one.incident_days_hit} of {one.incident_days}",
+        *(_number(one.recall_percent[fault]) for fault in FAULTS),
+        _number(one.coverage_percent, 1),
+        f"{_number(one.leaks_found_percent)} / {_number(one.leaks_imagined_percent)}",
+        f"{one.normal_days:,}",
+        _number(one.milliseconds_per_day, 2 if one.milliseconds_per_day < 1 else 0),
+    )
+
+
+def _number(value: float, digits: int = 0) -> str:
+    return "–" if isnan(value) else f"{value:.{digits}f}"
+
+
+def draw_picture(figures: Iterable[Figures], file: Path) -> None:
+    """False alarms against the share of halved days that are caught, both axes stretched towards the good corner."""
+    if find_spec("matplotlib") is None:
+        print("The picture is left out: it requires matplotlib, not installed; pip install '.[bench]' has it.")
+        return
+    shown = [one for one in figures if not isnan(one.recall_percent[PICTURED_FAULT])]
+    library("matplotlib").use("svg")
+    plot = library("matplotlib.pyplot")
+    with plot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "detection", "font.family": "sans-serif"}):
+        figure, axes = plot.subplots(figsize=(9, 5.4))
+        _axes(axes)
+        _points(axes, shown)
+        figure.subplots_adjust(left=0.09, right=0.62, top=0.97, bottom=0.11)
+        figure.savefig(file, transparent=True, metadata={"Date": None})
+        plot.close(figure)
+
+
+def _axes(axes: Any) -> None:
+    numpy = library("numpy")
+    axes.set_xscale("function", functions=(lambda x: numpy.sqrt(numpy.abs(x)), numpy.square))
+    axes.set_yscale("function", functions=(lambda y: -numpy.sqrt(numpy.abs(100 - y)), lambda y: 100 - numpy.square(y)))
+    axes.set_xlim(0, 20)
+    axes.set_ylim(0, 100)
+    axes.set_xticks([0, 0.5, 1, 2, 5, 10, 20], ["0", "0.5", "1", "2", "5", "10", "20"])
+    axes.set_yticks([0, 50, 75, 90, 95, 99, 100])
+    axes.set_xlabel("false alarms per 100 normal days", color=INK)
+    axes.set_ylabel("halved days caught, %", color=INK)
+    axes.tick_params(colors=INK)
+    axes.grid(color=INK, alpha=0.25, linewidth=0.6)
+    for spine in axes.spines.values():
+        spine.set_color(INK)
+
+
+def _points(axes: Any, figures: Sequence[Figures]) -> None:
+    """One point each, labelled in a column on the right in the order of the catch rate."""
+    ranked = sorted(figures, key=lambda one: (-one.recall_percent[PICTURED_FAULT], one.false_alarms_mean))
+    for rank, one in enumerate(ranked):
+        color = _color(one.name)
+        point = (min(one.false_alarms_mean, 20), one.recall_percent[PICTURED_FAULT])
+        axes.plot(*point, "o", color=color, markersize=6, clip_on=False)
+        axes.annotate(
+            one.title if "…" not in one.title else f"profile{one.title[1:]}",
+            point,
+            xytext=(1.06, 0.985 - 0.97 * rank / max(len(ranked) - 1, 1)),
+            textcoords="axes fraction",
+            va="center",
+            color=color,
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": color, "alpha": 0.45, "linewidth": 0.7, "relpos": (0, 0.5)},
+        )
+
+
+def _color(name: str) -> str:
+    limits = METHODS[name].limits if name in METHODS else None
+    return {"detection.ours": OURS, "detection.peers": PEERS}.get(getattr(limits, "__module__", ""), PLAIN)

@@ -1,0 +1,62 @@
+"""What commands share: their options, their exit codes, and how they answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import click
+
+from telemetry_quality.core.days import days_between
+from telemetry_quality.errors import RequestError
+from telemetry_quality.settings import DEFAULT_FILE
+
+EXIT_HEALTHY, EXIT_NOT_HEALTHY, EXIT_UNKNOWN = 0, 1, 2
+
+
+class _Day(click.ParamType[date | None]):
+    """``2013-02-08``, or ``yesterday`` for the source's latest complete day."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date | None:
+        if isinstance(value, date) or value == "yesterday":
+            return value if isinstance(value, date) else None
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"a day such as 2013-02-08 is required, but {value!r} was given", param, ctx)
+
+
+DAY = _Day()
+
+config_option = click.option(
+    "--config", metavar="FILE", help=f"Settings file (default: {DEFAULT_FILE} in this folder)."
+)
+source_option = click.option("--source", metavar="NAME", help="Which source, where there are several.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def day_range(first: date, last: date) -> list[date]:
+    """Every day from ``first`` to ``last``.
+
+    Raises:
+        RequestError: If they are the wrong way round.
+    """
+    if first > last:
+        raise RequestError(f"FIRST must not be after LAST, but {first} is after {last}; swap them.")
+    return list(days_between(first, last))
+
+
+def say(as_json: bool, document: dict[str, Any], sentence: str) -> None:
+    """Answer with a document for machines or a sentence for people."""
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(sentence)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,44 @@
+"""Evidence: all that guardrails may look at when they judge a day.
+
+Nothing in it is younger than the day, so that no verdict can depend on a later one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from telemetry_quality.core.baselines import Expectation
+    from telemetry_quality.core.events import Slice, SliceCounts
+    from telemetry_quality.core.snapshots import DayFigures
+
+
+SLICE_DAYS = 42
+"""How many earlier days' slices are known: six weeks show which parts of a stream are regular."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One day and what is known of the days before it; days of confirmed incidents are not among these.
+
+    Attributes:
+        figures: The day's own numbers.
+        expectation: The volume to expect, with its interval.
+        totals: Events of each readable day among the last HISTORY_DAYS, the day itself included.
+        slices: The parts of the day and of the SLICE_DAYS before it, per day; slices of few events may be left
+            out of earlier days.
+        missing_critical: Events of the day without a value, per critical field.
+        late_percents: Share of late events of each earlier readable day, where it is known.
+    """
+
+    day: date
+    figures: DayFigures
+    expectation: Expectation
+    totals: Mapping[date, int] = field(default_factory=dict)
+    slices: Mapping[date, Mapping[Slice, SliceCounts]] = field(default_factory=dict)
+    missing_critical: Mapping[str, int] = field(default_factory=dict)
+    late_percents: Mapping[date, float] = field(default_factory=dict)

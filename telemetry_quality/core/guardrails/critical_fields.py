@@ -1,0 +1,53 @@
+"""Critical fields: events without the values that their users cannot do without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Cause, Level, Outcome, Place, Verdict, percent
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.policies import Policy
+
+NAME = "critical_fields"
+LEVEL = Level.WARNING
+DESCRIPTION = "Of each critical field, at most the threshold (1 % unless set) of the events carries no value."
+
+
+def applies(schema: EventSchema) -> bool:
+    """Only a source with critical fields."""
+    return bool(schema.critical_fields)
+
+
+def judge(evidence: Evidence, policy: Policy) -> Verdict:
+    """Fails strictly above the threshold, judged by the field that is missing most often."""
+    total, threshold = evidence.figures.total_events, policy.critical_missing_percent
+    if not total:
+        sentence = "Critical fields cannot be judged: there are no events."
+        return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
+    ordered = sorted(evidence.missing_critical.items(), key=lambda item: (-item[1], item[0]))
+    shares = {name: 100 * missing / total for name, missing in ordered}
+    worst = max(shares.values(), default=None)
+    if worst is None:
+        sentence = "Critical fields cannot be judged: they were not counted."
+        return Verdict(NAME, LEVEL, Outcome.UNKNOWN, "NOT_COUNTED", None, threshold, sentence)
+    failing = {name: share for name, share in shares.items() if share > threshold}
+    if not failing:
+        name = next(iter(shares))
+        sentence = f"{percent(worst, threshold, 2)} of {total:,} events carry no {name}, within {threshold:g} %."
+        if not worst:
+            sentence = f"Every one of {total:,} events carries {_listed(sorted(shares))}."
+        return Verdict(NAME, LEVEL, Outcome.PASSED, "CRITICAL_FIELDS_PRESENT", worst, threshold, sentence)
+    facts = [
+        f"{percent(share, threshold, 2)} carry no {name} ({evidence.missing_critical[name]:,})"
+        for name, share in failing.items()
+    ]
+    sentence = f"Of {total:,} events {_listed(facts)}, more than the {threshold:g} % allowed."
+    causes = tuple(Cause(Place(((name, None),)), threshold, share) for name, share in failing.items())
+    return Verdict(NAME, LEVEL, Outcome.FAILED, "CRITICAL_FIELD_MISSING", worst, threshold, sentence, causes)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,70 @@
+"""Leak: a stream that loses a little every day, too slowly for any expectation that follows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.guardrails.verdicts import (
+    HISTORY_TOO_SHORT,
+    NO_EVENTS,
+    Cause,
+    Level,
+    Outcome,
+    Place,
+    Verdict,
+    percent,
+)
+from telemetry_quality.core.leaks import leak
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.leaks import LeakEvidence
+    from telemetry_quality.core.policies import Policy
+
+NAME = "leak"
+LEVEL = Level.WARNING
+DESCRIPTION = "The last days hold about as many events as some weeks ago, measured by how much the stream varies."
+
+
+def judge(evidence: Evidence, policy: Policy) -> Verdict:
+    """Fails where the loss is strictly above ``leak_percent`` and above ``leak_spreads``.
+
+    Not judged on a provisional day, whose missing events may still arrive, nor on an empty one.
+    """
+    if evidence.figures.is_provisional:
+        return _unknown(policy, "DAY_PROVISIONAL", "A slow loss cannot be judged yet: the day is provisional.")
+    if not evidence.figures.total_events:
+        return _unknown(policy, NO_EVENTS, "A slow loss cannot be judged: there are no events.")
+    history = {day: count for day, count in evidence.totals.items() if day <= evidence.day}
+    found = leak(evidence.day, history, policy)
+    if found is None:
+        sentence = "A slow loss cannot be judged yet: too few earlier days are known."
+        return _unknown(policy, HISTORY_TOO_SHORT, sentence)
+    if found.drop_percent > policy.leak_percent and found.scale > policy.leak_spreads:
+        return _failed(found, policy)
+    sentence = f"The last days hold {_compared(found, policy)}: no slow loss."
+    return Verdict(NAME, LEVEL, Outcome.PASSED, "LEAK_NONE", found.drop_percent, policy.leak_percent, sentence)
+
+
+def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
+    began = "" if found.since is None else f"; it began about {found.since}"
+    sentence = (
+        f"The last days hold {_compared(found, policy)}, "
+        f"{percent(found.scale, policy.leak_spreads, 1).removesuffix(' %')} times what this stream varies{began}."
+    )
+    cause = Cause(Place(), found.reference_events, found.recent_events, since=found.since)
+    return Verdict(
+        NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy.leak_percent, sentence, (cause,)
+    )
+
+
+def _compared(found: LeakEvidence, policy: Policy) -> str:
+    direction = "fewer" if found.drop_percent >= 0 else "more"
+    return (
+        f"{percent(abs(found.drop_percent), policy.leak_percent, 0)} {direction} events than some weeks ago "
+        f"({found.recent_events:,.0f} against {found.reference_events:,.0f})"
+    )
+
+
+def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
+    return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, policy.leak_percent, sentence)

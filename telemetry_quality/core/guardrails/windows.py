@@ -1,0 +1,71 @@
+"""Windows: the earlier days that the parts of a day are compared with; for guardrails that look at slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.events import EVENT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from telemetry_quality.core.events import Slice, SliceCounts
+    from telemetry_quality.core.evidence import Evidence
+
+WINDOW_DAYS = 42
+"""As many as evidence has (its SLICE_DAYS, which cannot be imported from here)."""
+
+WINDOW_MINIMUM = 14
+"""Two weeks: each weekday twice."""
+
+SLICES_NOT_COUNTED = "SLICES_NOT_COUNTED"
+"""Why a day is unknown whose reading says nothing about its parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The day judged and the readable days with events among the WINDOW_DAYS before it.
+
+    Attributes:
+        days: The earlier days, oldest first.
+        slices: The slices of those days and of the day itself.
+        totals: Their events.
+        weekday_totals: Median events of the earlier days, per weekday that has any.
+    """
+
+    day: date
+    days: tuple[date, ...]
+    slices: Mapping[date, Mapping[Slice, SliceCounts]]
+    totals: Mapping[date, int]
+    weekday_totals: Mapping[int, float]
+
+    @property
+    def known_from(self) -> date | None:
+        """The first day with WINDOW_MINIMUM days before it if none is missing from now on; None once there is."""
+        missing = WINDOW_MINIMUM - len(self.days)
+        return self.day + missing * ONE_DAY if missing > 0 else None
+
+
+def window_of(evidence: Evidence) -> Window:
+    """What ``evidence`` knows of the day and of those before it; later days are never looked at."""
+    day = evidence.day
+    first = day - timedelta(days=WINDOW_DAYS)
+    totals: dict[date, int] = {}
+    for past in sorted(past for past in evidence.slices if first <= past <= day):
+        total = evidence.totals.get(past)
+        totals[past] = _total(evidence.slices[past]) if total is None else total
+    days = tuple(past for past, total in totals.items() if past < day and total > 0)
+    by_weekday: dict[int, list[int]] = {}
+    for past in days:
+        by_weekday.setdefault(past.weekday(), []).append(totals[past])
+    medians = {weekday: float(median(counts)) for weekday, counts in by_weekday.items()}
+    return Window(day, days, evidence.slices, totals, medians)
+
+
+def _total(slices: Mapping[Slice, SliceCounts]) -> int:
+    return sum(counts.events for part, counts in slices.items() if part.dimension == EVENT_NAME and part.by is None)

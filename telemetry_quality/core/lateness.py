@@ -1,0 +1,101 @@
+"""Lateness: how much of a day has usually arrived some hours after its end, told by earlier days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import accumulate
+from statistics import median
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from telemetry_quality.core.ports import StoredReading
+
+CURVE_DAYS = 28
+"""How many of the latest earlier days tell: long enough for four weekends, short enough to follow a change."""
+CURVE_MINIMUM = 7
+"""Fewer days that tell make no curve."""
+SETTLED_HOURS = 24
+"""How long after its end a day must have been read at least: before, most of its tail is unknown."""
+
+_HOUR = timedelta(hours=1)
+
+
+def completeness_curve(readings: Sequence[StoredReading], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
+    """Usual share (percent) of a day's events that had arrived h whole hours after its end, h = 0 to at most 168.
+
+    The median over the last CURVE_DAYS that tell; it never falls and ends at 100. A day tells by its counted
+    arrivals or else by its revisions, each relative to the day's last count. What a day read h hours after its end
+    says ends there: the curve is as long as what CURVE_MINIMUM days know, and shorter ones, whose last count is
+    not their final one, are left out. None while fewer than CURVE_MINIMUM tell.
+
+    Args:
+        readings: All revisions of earlier days only, in any order.
+        ends: The instant at which each day ended; days without one are left out.
+    """
+    by_day: dict[date, list[StoredReading]] = {}
+    for reading in sorted(readings, key=lambda one: (one.day, one.revision)):
+        if reading.day in ends and reading.total_events:
+            by_day.setdefault(reading.day, []).append(reading)
+    newest_first = sorted(by_day, reverse=True)
+    told = [_by_arrivals(by_day[day][-1], ends[day]) for day in newest_first]
+    if sum(map(bool, told)) < CURVE_MINIMUM:
+        seen_until = max((reading.read_at for known in by_day.values() for reading in known), default=None)
+        if seen_until is None or all(len(known) == 1 for known in by_day.values()):
+            return None  # Days that never changed were either complete at once or never looked at again.
+        told = [_by_revisions(by_day[day], ends[day], seen_until) for day in newest_first]
+    return _median_curve([counts for counts in told if counts])
+
+
+def _median_curve(days: Sequence[Sequence[int]]) -> tuple[float, ...] | None:
+    """The median of the newest CURVE_DAYS that reach as far as at least CURVE_MINIMUM do; newest first."""
+    if len(days) < CURVE_MINIMUM:
+        return None
+    length = sorted(map(len, days), reverse=True)[CURVE_MINIMUM - 1]
+    long_enough = [counts[:length] for counts in days if len(counts) >= length][:CURVE_DAYS]
+    return tuple(median(100 * counts[hour] / counts[-1] for counts in long_enough) for hour in range(length))
+
+
+def usual_completeness_percent(curve: Sequence[float], hours_after_end: float) -> float | None:
+    """The share that has usually arrived so long after the day's end, between whole hours by a straight line.
+
+    None before the day's end; 100 beyond the curve.
+    """
+    if hours_after_end < 0 or not curve:
+        return None
+    hour = int(hours_after_end)
+    if hour >= len(curve) - 1:
+        return curve[-1] if hour < len(curve) else 100.0
+    return curve[hour] + (curve[hour + 1] - curve[hour]) * (hours_after_end - hour)
+
+
+def _by_arrivals(reading: StoredReading, end: datetime) -> list[int]:
+    """Events that had arrived by each whole hour after the day's end, as far as the reading could know."""
+    known_hours = _whole_hours(end, reading.read_at)
+    if reading.arrivals is None or known_hours < SETTLED_HOURS or not any(reading.arrivals.by_hour):
+        return []
+    counts = list(accumulate(reading.arrivals.by_hour))[: known_hours + 1]
+    return counts + [counts[-1]] * (known_hours + 1 - len(counts))
+
+
+def _by_revisions(readings: Sequence[StoredReading], end: datetime, seen_until: datetime) -> list[int]:
+    """The same from what each revision held; hours before the first one are taken to have held as much."""
+    known_hours = _whole_hours(end, seen_until)
+    if known_hours < SETTLED_HOURS or _whole_hours(end, readings[0].read_at) >= SETTLED_HOURS:
+        return []
+    held, counts = iter(readings), []
+    current, following = next(held), next(held, None)
+    for hour in range(known_hours + 1):
+        while following is not None and following.read_at <= end + hour * _HOUR:
+            current, following = following, next(held, None)
+        counts.append(current.total_events or 0)
+    # A day may also lose events; a share above 100 would say nothing.
+    return [min(count, counts[-1]) for count in accumulate(counts, max)] if counts[-1] else []
+
+
+def _whole_hours(end: datetime, instant: datetime) -> int:
+    return min(int((instant - end) / _HOUR), MAXIMUM_ARRIVAL_HOURS)

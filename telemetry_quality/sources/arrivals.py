@@ -1,0 +1,105 @@
+"""When a day's events arrived, and what arrived on that day bearing a time that cannot be true."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, func, select
+
+from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, Arrivals
+from telemetry_quality.sources.columns import ColumnKind
+from telemetry_quality.sources.query import count_where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Select
+
+    from telemetry_quality.sources.query import EventTable, Run
+    from telemetry_quality.sources.reading import Execute
+
+
+def read_arrivals(
+    execute: Execute, events: EventTable | None, observed: EventTable | None, run: Run, column: str
+) -> dict[int, Arrivals]:
+    """The arrivals of every day of ``run``, by day index.
+
+    Args:
+        execute: What answers a query.
+        events: Where the events of the run are, None where it has none.
+        observed: Where the events are that arrived in the run, whenever they happened; None where there are none.
+        run: The days.
+        column: The column of the arrival.
+    """
+    by_hour: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for index, hour, count in [] if events is None else execute(arrival_query(events, run, column)):
+        by_hour[index][hour] = count
+    counts = {} if observed is None else {row[0]: row[1:] for row in execute(misdating_query(observed, run, column))}
+    return {
+        index: Arrivals(_series(by_hour[index]), *map(int, counts.get(index, (0, 0, 0, 0))))
+        for index in range(len(run.windows))
+    }
+
+
+def _series(by_hour: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(by_hour.get(hour, 0) for hour in range(max(by_hour, default=-1) + 1))
+
+
+def arrival_query(events: EventTable, run: Run, column: str) -> Select[Any]:
+    """One row per day and hour of arrival: day index, hours from the day's end rounded up, events.
+
+    What arrived before the end has hour 0; at the end begins the first hour. Events without an arrival are left out.
+    """
+    arrived, per_second = events.ticks(column)
+    each = events.events_of(run, events.column(column).is_not(None), day_index=events.day_index(run), arrived=arrived)
+    hour_ticks = 3600 * per_second
+    day_end = (each.c.day_index + 1) * (run.day_seconds * per_second) + int(run.start.timestamp()) * per_second
+    # The bounds are compared before anything is subtracted: no instant is too far away for a whole number.
+    hours = case(
+        (each.c.arrived < day_end, 0),
+        (each.c.arrived < day_end + hour_ticks, 1),
+        (each.c.arrived > day_end + (MAXIMUM_ARRIVAL_HOURS - 1) * hour_ticks, MAXIMUM_ARRIVAL_HOURS),
+        else_=(each.c.arrived - day_end - 1) // hour_ticks + 1,
+    )
+    timed = select(each.c.day_index, hours.label("hour")).where(each.c.arrived.is_not(None)).subquery("arrivals")
+    return select(timed.c.day_index, timed.c.hour, func.count()).group_by(timed.c.day_index, timed.c.hour)
+
+
+def misdating_query(events: EventTable, run: Run, column: str) -> Select[Any]:
+    """One row per day on which events arrived: day index, events, those from the future, the far past and no time."""
+    schema = events.schema
+    arrived, arrived_per_second = events.ticks(column)
+    occurred, per_second = _ticks_of_any_time(events, schema.occurred_at)
+    each = events.events_where(
+        events.within(run, column),
+        day_index=events.day_index(run, column),
+        since_start=arrived - int(run.start.timestamp()) * arrived_per_second,
+        occurred=occurred,
+    ).subquery("arrivals")
+    # Both in the unit in which events occurred, rounded so that exactly the tolerance is tolerated.
+    earlier, later = _converted(each.c.since_start, arrived_per_second, per_second)
+    start = int(run.start.timestamp()) * per_second
+    latest = earlier + (start + schema.future_tolerance_minutes * 60 * per_second)
+    earliest = later + (start - schema.stale_after_days * 86_400 * per_second)
+    return select(
+        each.c.day_index,
+        func.count(),
+        count_where(each.c.occurred > latest),
+        count_where(each.c.occurred < earliest),
+        count_where(each.c.occurred.is_(None)),
+    ).group_by(each.c.day_index)
+
+
+def _ticks_of_any_time(events: EventTable, column: str) -> tuple[ColumnElement[int], int]:
+    """As ``EventTable.ticks``, but a whole number stays as it is: a wrong one may be too large for 64 bits."""
+    ticks, per_second = events.ticks(column)
+    is_number = events.columns[column].kind is ColumnKind.INTEGER
+    return (events.column(column) if is_number else ticks), per_second
+
+
+def _converted(ticks: ColumnElement[int], unit: int, wanted: int) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Ticks that are not negative in another unit, rounded down and rounded up."""
+    if wanted >= unit:
+        return ticks * (wanted // unit), ticks * (wanted // unit)
+    return ticks // (unit // wanted), (ticks + (unit // wanted - 1)) // (unit // wanted)

@@ -1,0 +1,110 @@
+"""How many events of a day repeat another one: all of them compared, or on a large day a slice of all ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, String, case, cast, func, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from telemetry_quality.core.events import Repetitions
+from telemetry_quality.sources.query import HASH_SPACE, Run, joined, sample_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from telemetry_quality.sources.query import EventTable
+    from telemetry_quality.sources.reading import Execute
+
+MAXIMUM_COMPARED_EVENTS = 1_000_000
+"""A day of more events is compared in a slice of its ids, which is all of them, half, a quarter, …
+
+Repetitions of an id share its slice, so that their percentage is that of the day but for chance.
+"""
+
+EVENTS_AT_ONCE = 4_000_000
+"""How many events the days compared in one query may have together: it keeps a number for each."""
+
+
+class compared_text(FunctionElement[Any]):  # noqa: N801 - SQL functions are lower case
+    """Whatever an engine counts the different ones of most cheaply: two are equal where their texts are."""
+
+    inherit_cache = True
+
+
+@compiles(compared_text, "duckdb")
+def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # Numbers take a quarter of the memory of ids; that two ids of a million share one happens once in 20 million days.
+    return compiler.process(sample_hash(*element.clauses), **kw)
+
+
+@compiles(compared_text, "sqlite")
+def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # A hash would be a call of Python for each event; SQLite sorts the texts on disk.
+    return compiler.process(element.clauses, **kw)
+
+
+def read_repetitions(
+    execute: Execute, events: EventTable, run: Run, counts: Mapping[int, int]
+) -> dict[int, Repetitions]:
+    """The repetitions of every day of ``run``, by day index; ``counts`` are the days' events."""
+    found = {index: Repetitions(0, 0) for index in range(len(run.windows))}
+    for first, last, halvings in _batches(len(run.windows), counts):
+        part = Run(run.windows[first : last + 1])
+        for index, compared, different in execute(repetition_query(events, part, halvings)):
+            found[first + index] = Repetitions(compared, compared - different)
+    return found
+
+
+def _batches(days: int, counts: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """First and last of the days compared in one query, and how often all ids are halved; empty days apart."""
+    first, total = 0, 0
+    for index in range(days):
+        events = counts.get(index, 0)
+        halvings = _halvings(events)
+        if total and (halvings or total + events > EVENTS_AT_ONCE):
+            yield first, index - 1, 0
+            total = 0
+        if halvings:
+            yield index, index, halvings
+        elif events:
+            first = first if total else index
+            total += events
+    if total:
+        yield first, days - 1, 0
+
+
+def _halvings(events: int) -> int:
+    """How often the ids of a day must be halved for at most MAXIMUM_COMPARED_EVENTS to be expected."""
+    return max(0, (events - 1) // MAXIMUM_COMPARED_EVENTS).bit_length()
+
+
+def repetition_query(events: EventTable, run: Run, halvings: int) -> Select[Any]:
+    """One row per day: day index, compared events, different ones among them."""
+    text, conditions = _identity(events)
+    if halvings:
+        # Without the salt: this slice has nothing to do with which events are drawn for the sample.
+        conditions.append(sample_hash(text) < HASH_SPACE >> halvings)
+    each = events.events_of(run, *conditions, day_index=events.day_index(run), compared=compared_text(text))
+    different = func.count(each.c.compared.distinct())
+    return select(each.c.day_index, func.count(), different).group_by(each.c.day_index)
+
+
+def _identity(events: EventTable) -> tuple[ColumnElement[str], list[ColumnElement[bool]]]:
+    """The text that is the same for an event and its repetitions, and which events have one."""
+    schema = events.schema
+    if schema.event_id is not None:
+        return events.text(schema.event_id), [events.column(schema.event_id).is_not(None)]
+    names = dict.fromkeys((schema.event_name, schema.service_version, *schema.critical_fields, *schema.dimensions))
+    times = (events.ticks(name)[0] for name in (schema.occurred_at, schema.observed_at) if name is not None)
+    is_error = events.is_error()
+    texts = [
+        *(events.text(name) for name in names),
+        *(cast(ticks, String) for ticks in times),
+        case((is_error, "1"), (is_error.is_(None), None), else_="0"),
+    ]
+    return joined(*(func.coalesce("=" + text, "", type_=String) for text in texts)), []

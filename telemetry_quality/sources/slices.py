@@ -1,0 +1,148 @@
+"""The slices of a day: event names and versions from its aggregates, its dimensions by a query for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import String, and_, case, cast, func, literal, or_, select, true, union_all
+
+from telemetry_quality.core.events import (
+    EVENT_NAME,
+    HOUR,
+    MAXIMUM_VALUES,
+    OTHER_VALUES,
+    SERVICE_VERSION,
+    Slice,
+    SliceCounts,
+)
+from telemetry_quality.sources.query import count_where
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from sqlalchemy import CTE, ColumnElement, Select, Subquery
+
+    from telemetry_quality.core.events import DayAggregates
+    from telemetry_quality.sources.query import EventTable, Run
+    from telemetry_quality.sources.reading import Execute
+
+
+def read_slices(
+    execute: Execute, events: EventTable, run: Run, days: Mapping[int, DayAggregates]
+) -> dict[int, dict[Slice, SliceCounts]]:
+    """The slices of every day of ``run`` that has events, by day index."""
+    slices: defaultdict[int, dict[Slice, SliceCounts]] = defaultdict(dict)
+    for index, day in days.items():
+        slices[index].update(_singles(day))
+    versions = {row.service_version for day in days.values() for row in day.rows}
+    for dimension in events.schema.dimensions if days else ():
+        for index, by, value, by_value, *counts in execute(slice_query(events, dimension, run, versions)):
+            counted = SliceCounts(*map(int, counts))
+            slices[index][Slice(dimension, value, by, by_value)] = counted
+            if by == HOUR:
+                _add(slices[index], Slice(dimension, value), counted)
+    return slices
+
+
+def _singles(day: DayAggregates) -> Iterator[tuple[Slice, SliceCounts]]:
+    """The slices of each event name and each version."""
+    # Tens of thousands of rows of few names and versions: each row is looked up once, not once per dimension.
+    pairs: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for _, name, version, events, errors, _, missing, _, _ in day.rows:
+        counts = pairs[name, version]
+        counts[0] += events
+        counts[1] += errors
+        counts[2] += missing
+    for dimension, position in ((EVENT_NAME, 0), (SERVICE_VERSION, 1)):
+        sums: defaultdict[str | None, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for pair, counts in pairs.items():
+            sums[pair[position]][:] = map(add, sums[pair[position]], counts)
+        for value, counts in sums.items():
+            yield Slice(dimension, value), SliceCounts(*counts)
+
+
+def _add(slices: dict[Slice, SliceCounts], part: Slice, counts: SliceCounts) -> None:
+    before = slices.get(part)
+    slices[part] = counts if before is None else SliceCounts(*map(add, before, counts))
+
+
+def slice_query(events: EventTable, dimension: str, run: Run, versions: Collection[str | None]) -> Select[Any]:
+    """One row per day, value of ``dimension`` and event name, version or hour.
+
+    Columns: day index, by what, value, value of that, events, errors, events without a version. Of the values of
+    a day only the busiest are told apart, so that an ill-chosen dimension, such as a user's id, brings no more
+    rows than another.
+
+    Args:
+        events: Where the events are.
+        dimension: A column.
+        run: The days.
+        versions: All versions the days' events have: the core says of each whether it is missing.
+    """
+    each = (
+        events.events_where(
+            events.within(run, events.schema.occurred_at),
+            day_index=events.day_index(run),
+            value=events.text(dimension),
+            event_name=events.text(events.schema.event_name),
+            service_version=events.text(events.schema.service_version),
+            hour=events.hour(run),
+            is_error=events.is_error(),
+            is_missing=_is_missing_version(events, versions),
+        )
+        .cte("events_of_run")
+        # DuckDB scans narrow columns again faster than it could keep the events of a whole run.
+        .prefix_with("NOT MATERIALIZED", dialect="duckdb")
+    )
+    # One GROUP BY of all five keys takes eight times as long: it has hardly fewer groups than there are events.
+    parts = {by: _grouped(each, by).cte(f"by_{by}") for by in (EVENT_NAME, SERVICE_VERSION, HOUR)}
+    kept = _busiest(parts[HOUR])
+    return select(*union_all(*(_folded(by, part, kept) for by, part in parts.items())).subquery("slices").c)
+
+
+def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
+    """Whether an event's version is one of those the core calls missing: its rule, told by its answers."""
+    named = {version for version in versions if version is not None}
+    missing = {version for version in named if events.schema.is_missing_version(version)}
+    present = named - missing
+    version = events.text(events.schema.service_version)
+    # The shorter list is told: of build numbers or of unknown services there may be thousands, hardly of both.
+    if len(missing) <= len(present):
+        return or_(version.is_(None), *([version.in_(map(literal, sorted(missing)))] if missing else []))
+    return or_(version.is_(None), version.not_in(map(literal, sorted(present))) if present else true())
+
+
+def _grouped(each: CTE, by: str) -> Select[Any]:
+    keys = (each.c.day_index, each.c.value, each.c[by])
+    return select(
+        each.c.day_index,
+        each.c.value,
+        cast(each.c[by], String).label("by_value"),
+        func.count().label("events"),
+        count_where(each.c.is_error).label("errors"),
+        count_where(each.c.is_missing).label("missing_version"),
+    ).group_by(*keys)
+
+
+def _busiest(by_hour: CTE) -> Subquery:
+    """Day index and value of the values that are told apart."""
+    keys = (by_hour.c.day_index, by_hour.c.value)
+    sums = select(*keys, func.sum(by_hour.c.events).label("events")).group_by(*keys).subquery("value_sums")
+    # A null comes before all texts on every engine.
+    order = (sums.c.events.desc(), sums.c.value.is_not(None), sums.c.value)
+    position = func.row_number().over(partition_by=sums.c.day_index, order_by=order).label("position")
+    ranked = select(sums.c.day_index, sums.c.value, position).subquery("ranked_values")
+    return select(ranked.c.day_index, ranked.c.value).where(ranked.c.position <= MAXIMUM_VALUES).subquery("kept_values")
+
+
+def _folded(by: str, part: CTE, kept: Subquery) -> Select[Any]:
+    """The counts of ``part``, those of values that are not ``kept`` summed."""
+    same = and_(kept.c.day_index == part.c.day_index, kept.c.value.is_not_distinct_from(part.c.value))
+    told = case((kept.c.day_index.is_not(None), part.c.value), else_=OTHER_VALUES).label("value")
+    counts = (part.c.events, part.c.errors, part.c.missing_version)
+    rows = select(part.c.day_index, told, part.c.by_value, *counts).select_from(part.outerjoin(kept, same)).subquery()
+    keys = (rows.c.day_index, rows.c.value, rows.c.by_value)
+    sums = (func.sum(rows.c[count.name]).label(count.name) for count in counts)
+    return select(keys[0], literal(by).label("by"), *keys[1:], *sums).group_by(*keys)

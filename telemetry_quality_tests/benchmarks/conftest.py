@@ -1,0 +1,8 @@
+"""The benchmarks are programs, not an installed package: they are found beside the tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))

@@ -1,0 +1,360 @@
+"""The detection benchmark: fair to every method, right in its arithmetic, and described as it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from detection import memory, ours, peers, plain, report
+from detection.methods import METHODS
+from detection.protocol import (
+    FAULTS,
+    HOLIDAY,
+    INCIDENT,
+    LEAK,
+    LEAK_DAYS,
+    NO_LEAK,
+    NORMAL,
+    OUTSIDE,
+    WARM_UP_DAYS,
+    Days,
+    Limits,
+    Method,
+    Series,
+    Tally,
+    draw,
+    faulty_counts,
+    groups,
+    judge,
+    judge_series,
+    leak_starts,
+    leaking,
+    load_folder,
+    load_series,
+    make_days,
+    region_of,
+    summarize,
+)
+
+from telemetry_quality.core.baselines import expect
+from telemetry_quality.core.guardrails import volume
+from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.judging import figures_of
+from telemetry_quality.core.policies import Policy
+from telemetry_quality_tests.builders import SHARED_DATA, make_evidence, make_stored_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+START = date(2026, 1, 1)
+DAILY = SHARED_DATA / "daily"
+
+
+def make_counts(length: int = 90, seed: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A week with a quiet weekend, much noise, and one absent day."""
+    noise = np.random.default_rng(seed).normal(0, 0.15, length)
+    weekend = np.array([0.6 if (START + timedelta(days=n)).weekday() >= 5 else 1.0 for n in range(length)])
+    counts = np.round(1000 * weekend * np.exp(noise))
+    counts[40] = nan
+    return counts
+
+
+def make_series(counts: Sequence[float] | None = None, labels: dict[int, str] | None = None) -> Series:
+    values = make_counts() if counts is None else np.array(counts, dtype=float)
+    dates = tuple(START + timedelta(days=n) for n in range(len(values)))
+    marks = tuple((labels or {}).get(n, NORMAL) for n in range(len(values)))
+    return Series("made", make_days(dates, values), marks)
+
+
+def accepts(low: float, high: float, interval: tuple[float, float] | None = None) -> Method:
+    return Method("fixed", "always the same limits", lambda _days, _index: Limits(low, high, interval))
+
+
+def answer(method: Method, days: Days, index: int) -> object:
+    if method.finds is not None:
+        return method.finds(days, index)
+    return method.limits(days, index) if method.limits else None
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_looks_ahead(name: str) -> None:
+    method = METHODS[name]
+    if missing := report.missing_libraries(method):
+        pytest.skip(f"{name} needs {' and '.join(missing)}")
+    days = make_series().days
+    for index in (60, 75) if method.sample is None else (75,):
+        later = days.counts.copy()
+        later[index + (method.finds is not None) :] *= 7
+        assert answer(method, days, index) == answer(method, days.with_counts(later), index)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_sees_earlier_days(name: str) -> None:
+    method = METHODS[name]
+    if missing := report.missing_libraries(method):
+        pytest.skip(f"{name} needs {' and '.join(missing)}")
+    if method.limits is None:
+        pytest.skip(f"{name} answers with yes or no; the leak it must find is tested by itself")
+    days = make_series().days
+    assert method.limits(days, 75) != method.limits(days.with_counts(days.counts * 3), 75)
+
+
+def test_faults_are_put_into_normal_days_only() -> None:
+    labels = {60: HOLIDAY, 61: INCIDENT, 62: "shift", 10: INCIDENT}
+    series = make_series([100.0] * 64 + [nan], labels)
+    asked: list[int] = []
+
+    def limits(_days: Days, index: int) -> Limits:
+        asked.append(index)
+        return Limits(90, 110)
+
+    tally = judge_series(Method("spy", "spy", limits), series)
+    assert asked == [56, 57, 58, 59, 63, 60, 61], "after the warm-up, neither a shift nor an absent day"
+    assert {tally.judged[fault] for fault in FAULTS} == {5}
+    assert (tally.judged[NORMAL], tally.judged[HOLIDAY], tally.judged[INCIDENT]) == (5, 1, 1)
+
+
+def test_no_fault_enters_the_history_of_another_day() -> None:
+    series = make_series()
+    before = series.days.counts.copy()
+    seen: list[bool] = []
+
+    def limits(days: Days, _index: int) -> Limits:
+        seen.append(np.array_equal(days.counts, before, equal_nan=True))
+        return Limits(0, 1)
+
+    judge_series(Method("spy", "spy", limits, leak_starts=0), series)
+    assert seen
+    assert all(seen)
+
+
+def test_faults_leave_what_their_names_say() -> None:
+    assert dict(faulty_counts(101)) == {
+        "−20 %": 81,
+        "−35 %": 66,
+        "−50 %": 50,
+        "+50 %": 152,
+        "doubled": 202,
+        "zero": 0,
+    }
+
+
+def test_the_figures_of_a_small_example_are_those_computed_by_hand() -> None:
+    counts = [100.0] * WARM_UP_DAYS + [100, 120, 80, 100, 40, 100]
+    series = make_series(counts, {WARM_UP_DAYS + 4: INCIDENT, WARM_UP_DAYS + 5: HOLIDAY})
+    tally = judge_series(accepts(60, 110, (90, 110)), series)
+    figures = summarize(accepts(60, 110), {"made": tally}, seconds=0.6)
+    assert figures.normal_days == 4
+    assert figures.false_alarms_mean == figures.false_alarms_median == 25, "120 is above 110"
+    assert figures.coverage_percent == 50, "120 and 80 are outside 90 to 110"
+    assert (figures.incident_days_hit, figures.incident_days) == (1, 1)
+    assert figures.holidays_alarmed_percent == 0
+    assert figures.recall_percent == {
+        "−20 %": 0,  # 80, 96, 64, 80
+        "−35 %": 25,  # 65, 78, 52, 65
+        "−50 %": 75,  # 50, 60, 40, 50
+        "+50 %": 100,  # 150, 180, 120, 150
+        "doubled": 100,
+        "zero": 100,
+    }
+    assert isnan(figures.leaks_found_percent), "six days have no room for a leak"
+    assert figures.milliseconds_per_day == pytest.approx(100)
+
+
+def test_a_group_of_series_counts_once_in_the_mean_and_each_series_in_the_median() -> None:
+    tallies = {"dap_a": Tally(), "dap_b": Tally(), "taxi": Tally()}
+    for name, alarms in {"dap_a": 1, "dap_b": 3, "taxi": 10}.items():
+        for n in range(100):
+            tallies[name].add(NORMAL, n < alarms)
+    figures = summarize(accepts(0, 1), tallies)
+    assert figures.false_alarms_mean == pytest.approx(6), "(1 + 3) / 2 and 10"
+    assert figures.false_alarms_median == pytest.approx(3)
+
+
+def test_series_are_grouped_by_a_prefix_they_share() -> None:
+    assert groups(["dap_a", "dap_b", "us_births", "taxi"]) == {
+        "dap_a": "dap",
+        "dap_b": "dap",
+        "us_births": "us_births",
+        "taxi": "taxi",
+    }
+
+
+def test_exactly_at_a_limit_is_no_alarm() -> None:
+    limits = Limits(70, 130)
+    assert [limits.is_alarm(count) for count in (69.9, 70, 130, 130.1)] == [True, False, False, True]
+
+
+def test_a_leak_takes_two_percent_more_each_day_and_nothing_before_or_after() -> None:
+    days = make_series([10_000.0] * 100).days
+    leaked = leaking(days, 60).counts
+    assert set(leaked[:60]) == set(leaked[60 + LEAK_DAYS :]) == {10_000}
+    assert leaked[60:63].tolist() == [9800, 9604, 9412]
+    assert leaked[60 + LEAK_DAYS - 1] == round(10_000 * 0.98**LEAK_DAYS)
+    assert days.counts[60] == 10_000
+
+
+def test_a_leak_is_found_by_an_alarm_below_on_a_normal_day_within_thirty_days() -> None:
+    series = make_series([10_000.0] * (WARM_UP_DAYS + LEAK_DAYS))
+    assert leak_starts(series, 5) == [WARM_UP_DAYS]
+    tally = judge_series(accepts(10_000 * 0.98**29, 11_000), series)
+    assert (tally.alarms[LEAK], tally.alarms[NO_LEAK], tally.judged[LEAK]) == (1, 0, 1)
+    assert judge_series(accepts(0, 5_000), series).alarms[LEAK] == 0, "too high is not a leak"
+    holidays = dict.fromkeys(range(WARM_UP_DAYS + 1, WARM_UP_DAYS + LEAK_DAYS), HOLIDAY)
+    quiet = make_series([10_000.0] * (WARM_UP_DAYS + LEAK_DAYS), holidays)
+    assert judge_series(accepts(9_000, 11_000), quiet).alarms[LEAK] == 0
+
+
+def test_our_leak_check_finds_a_leak_in_a_steady_stream_and_none_without() -> None:
+    finds = METHODS["ours_leak"].finds
+    assert finds is not None
+    counts = 10_000 * np.exp(np.random.default_rng(1).normal(0, 0.02, 120))
+    days = make_series(list(np.round(counts))).days
+    window = range(80, 80 + LEAK_DAYS)
+    assert any(finds(leaking(days, 80), index) for index in window)
+    assert not any(finds(days, index) for index in window)
+
+
+def test_a_sample_is_the_same_every_time_and_in_order() -> None:
+    sample = draw(range(1000), 20)
+    assert sample == draw(range(1000), 20)
+    assert sample == sorted(set(sample))
+    assert len(sample) == 20
+    assert draw(range(5), 20) == draw(range(5), None) == [0, 1, 2, 3, 4]
+
+
+def test_a_day_without_a_row_or_a_count_is_absent_and_a_zero_is_a_zero(tmp_path: Path) -> None:
+    file = tmp_path / "melbourne_square.csv"
+    file.write_text(
+        "date,count,label,note\n"
+        "2026-01-25,10,,\n2026-01-26,0,holiday,Australia Day\n2026-01-28,,,\n2026-01-29,0.0,,row missing in source\n"
+    )
+    series = load_series(file)
+    assert series.days.counts.tolist() == pytest.approx([10, 0, nan, nan, nan], nan_ok=True)
+    assert series.labels == ("", "holiday", "", "", "")
+    assert series.days.holidays.tolist() == [False, True, False, False, False], "Victoria's calendar, not the US one"
+    assert region_of("nyc_taxi") == "US"
+
+
+@pytest.mark.parametrize("name", ["absent", "empty"])
+def test_a_folder_without_series_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match=rf"is required, but .*{name} .*; pass --data FOLDER\.$"):
+        report.main(["--data", str(tmp_path / name)])
+
+
+def test_elementarys_limits_are_where_its_own_score_is_three() -> None:
+    days = make_series().days
+    limits = peers.elementary(days, 80)
+    assert limits is not None
+    for count in (limits.low, limits.high):
+        window = np.append(days.counts[80 - 13 : 80], count)
+        assert abs(count - window.mean()) / window.std(ddof=1) == pytest.approx(3)
+
+
+def test_dbt_expectations_limits_are_where_its_own_sigma_is_three() -> None:
+    days = make_series().days
+    limits = peers.dbt_expectations(days, 80)
+    assert limits is not None
+    changes = np.diff(np.log(days.counts[80 - 8 : 80]))
+    for count, sigma in ((limits.low, -3), (limits.high, 3)):
+        change = np.log(count) - np.log(days.counts[79])
+        assert (change - changes.mean()) / changes.std(ddof=1) == pytest.approx(sigma)
+
+
+@pytest.mark.parametrize("name", ["profile_r30", "profile_holidays_r30", "weekday_median_r30", "deequ"])
+def test_a_steady_week_is_foreseen_exactly(name: str) -> None:
+    limits = METHODS[name].limits
+    week = [100.0, 110, 120, 130, 140, 60, 50]
+    series = make_series(week * 10)
+    accepted = limits(series.days, 68) if limits else None
+    assert accepted is not None
+    assert (accepted.low + accepted.high) / 2 == pytest.approx(week[68 % 7], rel=0.01)
+
+
+def test_both_alarms_less_and_either_more_than_the_deviation_alone() -> None:
+    assert plain.both(100, 90, 140) == (70, 140, (90, 140))
+    assert plain.either(100, 90, 140) == (90, 130, (90, 140))
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.15, 0.4])
+def test_our_limits_by_both_are_where_the_guardrail_itself_fails(spread: float) -> None:
+    counts = np.round(1000 * np.random.default_rng(3).lognormal(0, spread, 90))
+    days = make_series(counts.tolist()).days
+    limits = ours.deviation_and_unusual(days, 80)
+    assert limits is not None
+    history = {day: int(count) for day, count in zip(days.dates[:80], counts[:80], strict=True)}
+    policy = Policy(holidays=days.region)
+    expectation = expect(days.dates[80], history, policy)
+    for count in range(1, 3000, 7):
+        reading = make_stored_reading(count)
+        figures = figures_of(reading, expectation, 100.0, policy)
+        verdict = volume.judge(make_evidence(figures, expectation=expectation), policy)
+        assert (verdict.outcome is Outcome.FAILED) == limits.is_alarm(count), count
+
+
+def test_the_level_is_the_median_of_the_week_around_a_day() -> None:
+    counts = np.array([5, 1, 9, nan, 7, 3, 100, 4])
+    windows = [counts[max(0, n - 3) : n + 4] for n in range(len(counts))]
+    assert plain.level(counts).tolist() == [np.nanmedian(window) for window in windows]
+
+
+def test_the_report_writes_a_table_and_leaves_out_what_was_not_measured(tmp_path: Path) -> None:
+    figures = [judge(accepts(500, 1200), [make_series()])]
+    report.write(figures, [make_series()], tmp_path)
+    table = (tmp_path / "table.md").read_text()
+    assert "always the same limits" in table
+    assert "–" in table
+    assert (tmp_path / "table.csv").read_text().startswith("name,method,")
+
+
+def test_figures_are_remembered_until_one_count_changes_and_ours_never(tmp_path: Path) -> None:
+    folder = [make_series()]
+    other = judge(accepts(500, 1200, (600, 1000)), folder)
+    memory.remember(tmp_path, folder, [other, replace(other, name="ours_both")])
+    recalled = memory.recall(tmp_path, folder)
+    assert list(recalled) == ["fixed"]
+    assert repr(recalled["fixed"]) == repr(other), "by their texts, because NaN equals nothing"
+    changed = make_counts()
+    changed[70] += 1
+    assert memory.recall(tmp_path, [make_series(list(changed))]) == {}
+    assert memory.recall(tmp_path / "elsewhere", folder) == {}
+
+
+def test_docs_are_not_updated_from_some_of_the_methods() -> None:
+    with pytest.raises(SystemExit, match="requires every method"):
+        report.main(["--update-docs", "--methods", "elementary"])
+
+
+def test_the_docs_name_every_method_and_no_other() -> None:
+    text = report.DOCS.read_text(encoding="utf-8")
+    described = text.split("## The methods\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", described, flags=re.MULTILINE) == list(METHODS)
+
+
+def test_the_table_in_the_docs_has_a_row_per_method_and_a_column_per_heading() -> None:
+    table = report.DOCS.read_text(encoding="utf-8").split(report.BEGIN)[1].split(report.END)[0]
+    header, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    assert tuple(header) == report.HEADINGS
+    assert [row[0] for row in rows] == [method.title for method in METHODS.values()]
+
+
+def test_the_picture_in_the_docs_is_small() -> None:
+    assert "images/detection.svg" in report.DOCS.read_text(encoding="utf-8")
+    assert report.PICTURE.stat().st_size < 80_000
+
+
+@pytest.mark.skipif(not DAILY.is_dir(), reason="needs the daily series in ../shared/data/daily")
+def test_the_real_series_load_with_their_labels() -> None:
+    folder = load_folder(DAILY)
+    labels = {label for series in folder for label in series.labels}
+    assert {NORMAL, HOLIDAY, INCIDENT} <= labels <= {NORMAL, HOLIDAY, INCIDENT, "shift"}
+    assert all(series.judged(NORMAL) for series in folder)
+    tally = judge_series(METHODS["trailing_mean_r30"], folder[0])
+    assert tally.judged[OUTSIDE] == 0, "a method without an interval has no coverage"

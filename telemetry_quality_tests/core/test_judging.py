@@ -1,0 +1,593 @@
+"""Judging: from what the store remembers to a day's evidence, its figures and verdicts that say where it broke."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
+from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.events import (
+    HOUR,
+    MAXIMUM_ARRIVAL_HOURS,
+    Arrivals,
+    DayAggregates,
+    DayReading,
+    Repetitions,
+    Slice,
+    SliceCounts,
+    UnreadableDay,
+)
+from telemetry_quality.core.evidence import SLICE_DAYS, Evidence
+from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.judging import ARRIVAL_DAYS, evidence_of, figures_of, judge, remember, usual_completeness
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.snapshots import DayFigures
+from telemetry_quality_tests.builders import (
+    DAY,
+    NOW,
+    SCHEMA,
+    FakeSource,
+    make_evidence,
+    make_reading,
+    make_row,
+    make_sliced_reading,
+    make_stored_reading,
+    make_work,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+
+TRAILING = Policy(baseline="trailing_mean")
+END = datetime(2026, 3, 11, tzinfo=UTC)
+"""The instant at which DAY ends."""
+LONG = Calendar(ZoneInfo("UTC"), date(2024, 1, 1))
+
+
+COUNTS = (
+    "total_events",
+    "error_events",
+    "error_unknown_events",
+    "missing_version_events",
+    "late_events",
+    "sample_size",
+    "sample_passed",
+)
+
+
+def days_before(day: date, count: int) -> list[date]:
+    return [day - timedelta(days=n) for n in range(count, 0, -1)]
+
+
+def make_figures_of(
+    expectation: Expectation | None = None, completeness_percent: float | None = None, **overrides: Any
+) -> DayFigures:
+    reading = make_stored_reading(**overrides)
+    return figures_of(reading, expectation or Expectation(), completeness_percent, Policy())
+
+
+def outcomes(figures: DayFigures, policy: Policy | None = None) -> dict[str, Outcome]:
+    return {one.guardrail: one.outcome for one in judge_day(make_evidence(figures), policy or Policy(), SCHEMA)}
+
+
+# Figures
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_shares_are_judged_exactly_however_many_events_there_are(data: st.DataObject) -> None:
+    total = data.draw(st.integers(1, 10**9), label="total")
+    near = st.integers(-2, 2)
+    errors = min(total, max(0, total // 20 + data.draw(near, label="errors")))
+    untagged = min(total, max(0, total // 100 + data.draw(near, label="untagged")))
+    size = data.draw(st.integers(1, 100_000), label="size")
+    passed = min(size, max(0, size * 99 // 100 + data.draw(near, label="passed")))
+    compared = data.draw(st.integers(1, 10**9), label="compared")
+    repeated = min(compared, max(0, compared // 10 + data.draw(near, label="repeated")))
+
+    figures = make_figures_of(
+        total_events=total,
+        error_events=errors,
+        missing_version_events=untagged,
+        sample_size=size,
+        sample_passed=passed,
+        repetitions=Repetitions(compared, repeated),
+    )
+    said = outcomes(figures)
+
+    assert (said["error_rate"] is Outcome.FAILED) is (20 * errors > total)
+    assert (said["missing_version"] is Outcome.FAILED) is (100 * untagged > total)
+    assert (said["sample"] is Outcome.FAILED) is (100 * passed < 99 * size)
+    assert (said["duplicates"] is Outcome.FAILED) is (10 * repeated > compared)
+
+
+@pytest.mark.parametrize(
+    ("total", "deviation", "outcome"),
+    [
+        (700, -30.0, Outcome.PASSED),
+        (1300, 30.0, Outcome.PASSED),
+        (699, -30.1, Outcome.FAILED),
+        (1301, 30.1, Outcome.FAILED),
+        (0, -100.0, Outcome.FAILED),
+    ],
+)
+def test_the_deviation_is_signed_and_in_percent_of_what_was_expected(
+    total: int, deviation: float, outcome: Outcome
+) -> None:
+    history = dict.fromkeys(days_before(DAY, 7), 1000)
+
+    figures = make_figures_of(expect(DAY, history, TRAILING), total_events=total)
+
+    assert figures.volume_deviation_percent == pytest.approx(deviation)
+    assert outcomes(figures, TRAILING)["volume"] is outcome
+
+
+def test_nothing_can_deviate_from_an_expectation_of_nothing() -> None:
+    figures = make_figures_of(expect(DAY, dict.fromkeys(days_before(DAY, 7), 0), TRAILING))
+
+    assert (figures.expected_events, figures.volume_deviation_percent) == (0, None)
+
+
+@pytest.mark.parametrize(("total", "is_unusual"), [(899, True), (900, False), (1100, False), (1101, True)])
+def test_a_volume_is_unusual_strictly_outside_its_interval(total: int, is_unusual: bool) -> None:
+    figures = make_figures_of(Expectation(1000.0, 900.0, 1100.0), total_events=total)
+
+    assert (figures.expected_low_events, figures.expected_high_events) == (900.0, 1100.0)
+    assert figures.is_volume_unusual is is_unusual
+
+
+@pytest.mark.parametrize("expectation", [Expectation(), Expectation(1000.0)])
+def test_without_an_interval_nobody_knows_what_is_unusual(expectation: Expectation) -> None:
+    assert make_figures_of(expectation).is_volume_unusual is None
+
+
+@pytest.mark.parametrize(
+    ("repetitions", "compared", "repeated", "share"),
+    [
+        (None, None, None, None),
+        (Repetitions(0, 0), 0, 0, None),
+        (Repetitions(1000, 0), 1000, 0, 0.0),
+        (Repetitions(250, 100), 250, 100, 40.0),
+    ],
+)
+def test_the_share_of_repeated_events_is_one_of_those_compared(
+    repetitions: Repetitions | None, compared: int | None, repeated: int | None, share: float | None
+) -> None:
+    figures = make_figures_of(repetitions=repetitions)
+
+    assert (figures.compared_events, figures.repeated_events, figures.duplicate_percent) == (compared, repeated, share)
+
+
+@pytest.mark.parametrize(
+    ("missing", "total", "share"),
+    [
+        (None, 1000, None),
+        ({}, 1000, None),
+        ({"user_id": 0}, 1000, 0.0),
+        ({"user_id": 5, "amount": 20}, 1000, 2.0),
+        ({"user_id": 0}, 0, None),
+    ],
+)
+def test_the_critical_field_that_is_missing_most_often_is_the_day_s_figure(
+    missing: dict[str, int] | None, total: int, share: float | None
+) -> None:
+    assert make_figures_of(missing_critical=missing, total_events=total).critical_missing_percent == share
+
+
+def test_arrivals_say_how_many_events_were_late_and_how_many_bear_an_impossible_time() -> None:
+    figures = make_figures_of(late_events=50, arrivals=Arrivals((950, 50), 400, 1, 2, 3))
+
+    assert (figures.late_percent, figures.misdated_percent) == (5.0, 1.5)
+
+
+def test_without_arrivals_nothing_is_known_of_lateness() -> None:
+    figures = make_figures_of(late_events=50, arrivals=None)
+
+    assert (figures.late_percent, figures.misdated_percent) == (None, None)
+
+
+def test_where_nothing_arrived_on_the_day_no_share_of_it_is_misdated() -> None:
+    assert make_figures_of(arrivals=Arrivals((1000,), 0, 0, 0, 0)).misdated_percent is None
+
+
+@pytest.mark.parametrize(
+    ("completeness", "is_provisional"), [(None, False), (98.9, True), (99.0, False), (99.1, False), (100.0, False)]
+)
+def test_a_day_is_provisional_strictly_below_the_completeness_wanted(
+    completeness: float | None, is_provisional: bool | None
+) -> None:
+    figures = make_figures_of(completeness_percent=completeness)
+
+    assert (figures.completeness_percent, figures.is_provisional) == (completeness, is_provisional)
+
+
+def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> None:
+    figures = make_figures_of(
+        Expectation(1000.0, 900.0, 1100.0),
+        100.0,
+        **dict.fromkeys(COUNTS),
+        unreadable_reason_code="FILE_CORRUPT",
+        unreadable_reason="The file is broken.",
+    )
+
+    known = {one.name: getattr(figures, one.name) for one in fields(DayFigures)}
+    assert {name: value for name, value in known.items() if value is not None} == {
+        "expected_events": 1000.0,
+        "expected_low_events": 900.0,
+        "expected_high_events": 1100.0,
+        "completeness_percent": 100.0,
+        "unreadable_reason_code": "FILE_CORRUPT",
+        "unreadable_reason": "The file is broken.",
+    }
+
+
+# Evidence
+
+
+def kept_work(folder: Path, readings: Iterable[DayReading | UnreadableDay], now: datetime = NOW) -> DailyWork:
+    """The work of a stream whose days are read and kept, but not judged."""
+    days = {one.day: one for one in readings}
+    work = make_work(folder, FakeSource(dict(days)), calendar=LONG)
+    list(work.read(sorted(days), now))
+    return work
+
+
+def evidence(
+    work: DailyWork, day: date = DAY, *others: date, now: datetime = NOW, policy: Policy | None = None
+) -> Evidence:
+    """The evidence of ``day``, remembered together with that of ``others``."""
+    memory = remember(work.store, work.name, [day, *others])
+    return evidence_of(day, memory, policy or work.policy, work.calendar, now)
+
+
+def full_reading(day: date, events: int = 100) -> DayReading:
+    """A day with slices, arrivals and a late event."""
+    reading = make_sliced_reading(day, {"ios": 30, "web": events - 30})
+    rows = tuple(row._replace(late_events=1) for row in reading.aggregates.rows)
+    return replace(reading, aggregates=DayAggregates(rows), arrivals=Arrivals((events - 1, 1), events, 0, 0, 0))
+
+
+@pytest.mark.parametrize("is_one_call", [True, False])
+def test_evidence_holds_nothing_younger_than_the_day(tmp_path: Path, is_one_call: bool) -> None:
+    later = [DAY + timedelta(days=n) for n in range(1, 4)]
+    earlier = days_before(DAY, 3)
+    work = kept_work(tmp_path, [full_reading(day) for day in [*earlier, DAY, *later]])
+
+    its = evidence(work, DAY, *(later if is_one_call else ()))
+
+    assert its.day == DAY
+    assert list(its.totals) == [*earlier, DAY]
+    assert list(its.slices) == [*earlier, DAY]
+    assert list(its.late_percents) == earlier
+
+
+def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Path) -> None:
+    reaches = (ARRIVAL_DAYS, SLICE_DAYS, HISTORY_DAYS)
+    ages = [age for reach in reaches for age in (reach, reach + 1)]
+    work = kept_work(tmp_path, [full_reading(DAY - timedelta(days=age)) for age in [*ages, 0]])
+
+    its = evidence(work)
+
+    found = [max((DAY - day).days for day in part) for part in (its.late_percents, its.slices, its.totals)]
+    assert found == list(reaches)
+
+
+def test_totals_tell_an_empty_day_from_one_that_could_not_be_read(tmp_path: Path) -> None:
+    empty, lost = days_before(DAY, 2)
+    broken = UnreadableDay(lost, "FILE_CORRUPT", "The file is broken.")
+    work = kept_work(tmp_path, [DayReading(empty, DayAggregates()), broken, full_reading(DAY)])
+
+    its = evidence(work)
+
+    assert its.totals == {empty: 0, DAY: 100}
+    assert lost not in its.slices
+    assert its.late_percents == {}
+
+
+def test_the_totals_of_a_day_that_could_not_be_read_leave_it_out(tmp_path: Path) -> None:
+    before = DAY - timedelta(days=1)
+    work = kept_work(tmp_path, [full_reading(before), UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken.")])
+
+    its = evidence(work)
+
+    assert its.totals == {before: 100}
+    assert DAY not in its.slices
+    assert its.figures.unreadable_reason_code == "FILE_CORRUPT"
+
+
+def test_slices_and_missing_values_are_handed_on_as_they_were_read(tmp_path: Path) -> None:
+    before = DAY - timedelta(days=1)
+    row = make_row(missing_critical=(7,))
+    reading = replace(full_reading(DAY), aggregates=DayAggregates((row,), ("user_id",)))
+    work = kept_work(tmp_path, [full_reading(before), reading])
+
+    its = evidence(work)
+
+    whole = {part: counts for part, counts in reading.slices.items() if part.by != HOUR}
+    assert its.slices == {before: whole, DAY: whole}
+    assert its.slices[DAY][Slice("platform", "ios")] == SliceCounts(30, 0, 0)
+    assert its.missing_critical == {"user_id": 7}
+    assert its.late_percents == {before: 1.0}
+
+
+@pytest.mark.parametrize(("events", "is_known"), [(4, False), (5, True), (6, True)])
+def test_slices_of_few_events_are_left_out_of_earlier_days(tmp_path: Path, events: int, is_known: bool) -> None:
+    before = DAY - timedelta(days=1)
+    work = kept_work(tmp_path, [make_sliced_reading(before, {"ios": events, "web": 100}), full_reading(DAY)])
+
+    assert (Slice("platform", "ios") in evidence(work).slices[before]) is is_known
+
+
+def test_the_day_itself_is_known_down_to_its_smallest_part(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [make_sliced_reading(DAY, {"ios": 1, "web": 100})])
+
+    assert evidence(work).slices[DAY][Slice("platform", "ios")] == SliceCounts(1, 0, 0)
+
+
+@pytest.mark.parametrize("is_one_call", [True, False])
+def test_what_is_known_of_a_day_is_the_same_whichever_days_are_judged_with_it(
+    tmp_path: Path, is_one_call: bool
+) -> None:
+    days = [*days_before(DAY, 2), DAY]
+    work = kept_work(tmp_path, [make_sliced_reading(day, {"ios": 3, "web": 100}) for day in days])
+
+    its = evidence(work, DAY, *(days[:-1] if is_one_call else ()))
+
+    assert [Slice("platform", "ios") in its.slices[day] for day in days[:-1]] == [False, False]
+
+
+def test_lateness_is_known_only_of_days_whose_arrivals_were_counted(tmp_path: Path) -> None:
+    first, second = days_before(DAY, 2)
+    work = kept_work(tmp_path, [full_reading(first), replace(full_reading(second), arrivals=None), full_reading(DAY)])
+
+    assert evidence(work).late_percents == {first: 1.0}
+
+
+def test_the_latest_revision_of_each_day_counts(tmp_path: Path) -> None:
+    before = DAY - timedelta(days=1)
+    work = kept_work(tmp_path, [full_reading(before), full_reading(DAY)])
+    kept_source = FakeSource({before: full_reading(before, 150), DAY: full_reading(DAY, 160)})
+    list(replace(work, source=kept_source).read([before, DAY], NOW))
+
+    its = evidence(work)
+
+    assert its.totals == {before: 150, DAY: 160}
+    assert its.slices[before][Slice("platform", "web")].events == 120
+    assert its.figures.total_events == 160
+
+
+# Days of confirmed incidents
+
+
+def decide(work: DailyWork, day: date, act: Act) -> None:
+    (incident,) = incidents_of(work.store, work.name, day, day)
+    work.store.append_act(incident.decide(act, "ada", NOW))
+
+
+def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compared_with(tmp_path: Path) -> None:
+    earlier = days_before(DAY, 10)
+    bad = earlier[-3]
+    reading = full_reading(bad, 800)
+    broken = replace(
+        reading, aggregates=DayAggregates(tuple(row._replace(errors=400) for row in reading.aggregates.rows))
+    )
+    work = kept_work(tmp_path, [full_reading(day) for day in earlier if day != bad] + [broken, full_reading(DAY)])
+    list(work.judge(earlier, NOW))
+
+    before = evidence(work, policy=TRAILING)
+    decide(work, bad, Act.CONFIRM)
+    confirmed = evidence(work, policy=TRAILING)
+    decide(work, bad, Act.DISMISS)
+    dismissed = evidence(work, policy=TRAILING)
+
+    assert before.expectation.events == pytest.approx(200)
+    assert bad not in {*confirmed.totals, *confirmed.slices, *confirmed.late_percents}
+    assert [len(one) for one in (confirmed.totals, confirmed.slices, confirmed.late_percents)] == [10, 10, 9]
+    assert confirmed.expectation.events == pytest.approx(100)
+    assert dismissed == before
+
+
+def test_what_the_detector_alarmed_on_by_itself_is_never_left_out(tmp_path: Path) -> None:
+    bad = DAY - timedelta(days=1)
+    work = kept_work(tmp_path, [make_reading(bad, make_row(errors=50)), full_reading(DAY)])
+    list(work.judge([bad], NOW))
+    decide(work, bad, Act.ACKNOWLEDGE)
+
+    assert evidence(work).totals == {bad: 100, DAY: 100}
+
+
+def test_a_confirmed_day_is_still_judged_itself(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [make_reading(DAY, make_row(errors=50))])
+    list(work.judge([DAY], NOW))
+    decide(work, DAY, Act.CONFIRM)
+
+    its = evidence(work)
+
+    assert its.totals == {DAY: 100}
+    assert its.figures.error_rate_percent == 50
+
+
+# Provisional days
+
+
+def arriving(day: date, events: int = 1000) -> DayReading:
+    """Nine of ten events arrive before the day ends, the others within two and five hours after it."""
+    early, tail = events * 9 // 10, events // 20
+    arrivals = Arrivals((early, 0, tail, 0, 0, events - early - tail), events, 0, 0, 0)
+    return make_reading(day, make_row(events=events), arrivals=arrivals)
+
+
+@pytest.fixture
+def arriving_work(tmp_path: Path) -> DailyWork:
+    """Thirty days of known arrivals, and DAY as it stands an hour after its end."""
+    return kept_work(tmp_path, [*map(arriving, days_before(DAY, 30)), make_reading(DAY, make_row(events=900))])
+
+
+@pytest.mark.parametrize(
+    ("hours", "percent"),
+    [(0, 90.0), (1, 90.0), (1.5, 92.5), (2, 95.0), (4, 95.0), (4.9, 99.5), (5, 100.0), (24, 100.0), (400, 100.0)],
+)
+def test_completeness_is_what_has_usually_arrived_by_then(
+    arriving_work: DailyWork, hours: float, percent: float
+) -> None:
+    memory = remember(arriving_work.store, "web", [DAY])
+    now = END + timedelta(hours=hours)
+
+    assert usual_completeness(DAY, memory, arriving_work.calendar, now) == pytest.approx(percent)
+
+
+def test_completeness_is_not_known_where_no_earlier_day_tells(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [*map(make_reading, days_before(DAY, 30)), make_reading(DAY)])
+    memory = remember(work.store, "web", [DAY])
+
+    assert usual_completeness(DAY, memory, work.calendar, END + timedelta(hours=1)) is None
+
+
+def test_after_a_week_a_day_is_complete_whoever_tells(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [make_reading(DAY)])
+    memory = remember(work.store, "web", [DAY])
+    week = END + timedelta(hours=MAXIMUM_ARRIVAL_HOURS)
+
+    assert usual_completeness(DAY, memory, work.calendar, week) == 100.0
+    assert usual_completeness(DAY, memory, work.calendar, week - timedelta(seconds=1)) is None
+
+
+def test_later_days_say_nothing_of_how_complete_a_day_is(tmp_path: Path) -> None:
+    later = [DAY + timedelta(days=n) for n in range(1, 31)]
+    work = kept_work(tmp_path, [make_reading(DAY), *map(arriving, later)])
+    memory = remember(work.store, "web", [DAY, *later])
+
+    assert usual_completeness(DAY, memory, work.calendar, END + timedelta(hours=1)) is None
+
+
+def test_of_a_provisional_day_as_much_is_expected_as_has_usually_arrived(arriving_work: DailyWork) -> None:
+    complete = evidence(arriving_work)
+    provisional = evidence(arriving_work, now=END + timedelta(hours=1))
+
+    scaled, whole = provisional.expectation, complete.expectation
+    assert whole.events == pytest.approx(1000)
+    for part, all_of_it in ((scaled.events, whole.events), (scaled.low, whole.low), (scaled.high, whole.high)):
+        assert all_of_it is not None
+        assert part == pytest.approx(0.9 * all_of_it)
+    assert (provisional.figures.expected_events, provisional.figures.expected_low_events) == (scaled.events, scaled.low)
+    assert provisional.figures.volume_deviation_percent == pytest.approx(0)
+    assert (provisional.figures.is_provisional, complete.figures.is_provisional) == (True, False)
+    assert provisional.totals == complete.totals, "what was counted is what was counted"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_provisional", "expected"), [(94.9, False, 1000), (95.0, False, 1000), (95.1, True, 950)]
+)
+def test_a_day_is_scaled_strictly_below_the_completeness_wanted(
+    arriving_work: DailyWork, wanted: float, is_provisional: bool, expected: float
+) -> None:
+    policy = Policy(complete_percent=wanted)
+
+    its = evidence(arriving_work, now=END + timedelta(hours=2), policy=policy)
+
+    assert its.figures.is_provisional is is_provisional
+    assert its.expectation.events == pytest.approx(expected)
+
+
+def test_a_day_whose_completeness_is_not_known_is_neither_scaled_nor_called_provisional(tmp_path: Path) -> None:
+    earlier = days_before(DAY, 20)
+    work = kept_work(tmp_path, [*map(make_reading, earlier), make_reading(DAY)])
+
+    its = evidence(work, now=END + timedelta(hours=1))
+
+    assert its.expectation.events == pytest.approx(100)
+    assert (its.figures.completeness_percent, its.figures.is_provisional) == (None, False)
+
+
+def test_a_provisional_day_without_a_history_expects_nothing(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [*map(arriving, days_before(DAY, 8)), arriving(DAY, 900)])
+
+    its = evidence(work, now=END + timedelta(hours=1))
+
+    assert its.figures.is_provisional is True
+    assert its.expectation.events is None
+
+
+# Where it broke
+
+
+def verdicts(work: DailyWork, day: date = DAY) -> dict[str, Verdict]:
+    memory = remember(work.store, work.name, [day])
+    its = evidence_of(day, memory, work.policy, work.calendar, NOW)
+    return {one.guardrail: one for one in judge(its, memory, work.policy, SCHEMA)}
+
+
+def with_errors(reading: DayReading, platform: str, errors: int) -> DayReading:
+    """The same day with ``errors`` events of ``platform`` failed."""
+    slices = {
+        part: counts._replace(errors=errors)
+        if ("platform", platform) in part.parts or part.dimension != "platform"
+        else counts
+        for part, counts in reading.slices.items()
+    }
+    rows = tuple(row._replace(errors=errors) for row in reading.aggregates.rows)
+    return replace(reading, aggregates=DayAggregates(rows), slices=slices)
+
+
+SPLIT = {"ios": 300, "android": 300, "web": 400}
+
+
+def test_a_guardrail_that_failed_says_where_and_one_that_passed_does_not(tmp_path: Path) -> None:
+    bad = with_errors(make_sliced_reading(DAY, SPLIT), "ios", 200)
+    work = kept_work(tmp_path, [*(make_sliced_reading(day, SPLIT) for day in days_before(DAY, 20)), bad])
+
+    said = verdicts(work)
+
+    first = said["error_rate"].causes[0]
+    assert first.place.parts == (("platform", "ios"),)
+    assert first.found == 200
+    assert first.share_percent == pytest.approx(100, abs=1)
+    facts, explanation = said["error_rate"].sentence.split(" more than the 5 % allowed. ")
+    assert facts.startswith("20.00 % of 1,000 events are errors (200),")
+    assert "platform=ios" in explanation
+    assert {name for name, one in said.items() if one.causes} == {"error_rate"}
+
+
+def test_a_drop_of_volume_says_which_platform_lost_it(tmp_path: Path) -> None:
+    earlier = [make_sliced_reading(day, SPLIT) for day in days_before(DAY, 40)]
+    work = kept_work(tmp_path, [*earlier, make_sliced_reading(DAY, SPLIT | {"web": 20})])
+
+    low = verdicts(work)["volume"]
+
+    assert (low.outcome, low.causes[0].place.parts) == (Outcome.FAILED, (("platform", "web"),))
+    assert "platform=web" in low.sentence
+
+
+def test_without_a_day_to_compare_with_a_failure_says_no_more_than_its_number(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [make_reading(DAY, make_row(errors=6))])
+
+    failed = verdicts(work)["error_rate"]
+
+    assert failed.causes == ()
+    assert failed.sentence == "6.00 % of 100 events are errors (6), more than the 5 % allowed."
+
+
+def test_an_explanation_compares_with_no_confirmed_day(tmp_path: Path) -> None:
+    """The only earlier day is the first day of the same incident: once confirmed, nothing is left to compare with."""
+    before = DAY - timedelta(days=1)
+    bad: Sequence[DayReading] = [with_errors(make_sliced_reading(day, SPLIT), "ios", 200) for day in (before, DAY)]
+    work = kept_work(tmp_path, bad)
+    list(work.judge([before], NOW))
+    assert verdicts(work)["error_rate"].causes != ()
+
+    decide(work, before, Act.CONFIRM)
+
+    assert verdicts(work)["error_rate"].causes == ()

@@ -1,0 +1,187 @@
+"""A slow leak is seen against an older reference, and weekdays, holidays, growth and noise are none."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import exp, pi, sin
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry_quality.core.baselines import holiday_calendar, special_days
+from telemetry_quality.core.leaks import LeakEvidence, leak
+from telemetry_quality.core.policies import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAY = date(2026, 6, 10)
+POLICY = Policy()
+HOLIDAYS = Policy(holidays="US")
+
+
+def make_days(last: date, days: int, count: Callable[[date], float]) -> dict[date, int]:
+    """``days`` days up to and with ``last``."""
+    return {past: round(count(past)) for n in range(days) if (past := last - timedelta(days=n))}
+
+
+def office_week(day: date) -> float:
+    return 10_000 if day.weekday() < 5 else 4_000
+
+
+def noisy_week(spread: float, seed: int = 1) -> Callable[[date], float]:
+    random = Random(seed)
+    return lambda day: office_week(day) * exp(random.gauss(0, spread))
+
+
+def leaking(days: dict[date, int], start: date, share: float = 0.98) -> dict[date, int]:
+    return {
+        day: round(count * share ** ((day - start).days + 1)) if day >= start else count for day, count in days.items()
+    }
+
+
+def is_leak(found: LeakEvidence | None) -> bool:
+    return found is not None and found.drop_percent > POLICY.leak_percent and found.scale > POLICY.leak_spreads
+
+
+@settings(deadline=None)
+@given(
+    counts=st.lists(st.one_of(st.integers(0, 10**9), st.none()), min_size=20, max_size=120),
+    later=st.lists(st.integers(0, 10**9), min_size=1, max_size=5),
+)
+def test_no_later_day_is_looked_at(counts: list[int | None], later: list[int]) -> None:
+    history = {DAY - timedelta(days=n): count for n, count in enumerate(counts) if count is not None}
+    future = {DAY + timedelta(days=n): count for n, count in enumerate(later, start=1)}
+
+    assert leak(DAY, history | future, HOLIDAYS) == leak(DAY, history, HOLIDAYS)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.1])
+def test_two_percent_a_day_is_found_within_thirty_days(spread: float) -> None:
+    start = DAY - timedelta(days=29)
+    days = leaking(make_days(DAY, 120, noisy_week(spread)), start)
+
+    found_on = [n for n in range(30) if is_leak(leak(start + timedelta(days=n), days, POLICY))]
+
+    assert found_on
+    assert 8 <= found_on[0] <= 29
+
+
+def test_the_evidence_says_how_much_is_missing_and_since_when() -> None:
+    start = DAY - timedelta(days=20)
+    days = leaking(make_days(DAY, 120, lambda _: 10_000), start)
+
+    found = leak(DAY, days, POLICY)
+
+    assert found is not None
+    assert found.reference_events == pytest.approx(10_000, rel=0.01)
+    assert found.recent_events == pytest.approx(10_000 * 0.98**17.5, rel=0.02)
+    assert found.drop_percent == pytest.approx(100 * (1 - found.recent_events / found.reference_events))
+    assert abs((found.since - start).days) <= 5
+
+
+def test_a_steady_stream_loses_nothing() -> None:
+    found = leak(DAY, make_days(DAY, 120, office_week), POLICY)
+
+    assert found is not None
+    assert found.drop_percent == pytest.approx(0)
+    assert found.scale == pytest.approx(0)
+
+
+def test_growth_is_no_leak() -> None:
+    found = leak(DAY, make_days(DAY, 120, lambda day: 10_000 * 1.01 ** (day - DAY).days), POLICY)
+
+    assert found is not None
+    assert found.drop_percent < 0
+    assert found.scale < 0
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
+def test_noise_is_no_leak(spread: float) -> None:
+    days = make_days(DAY, 400, noisy_week(spread))
+
+    alarms = [is_leak(leak(DAY - timedelta(days=n), days, POLICY)) for n in range(300)]
+
+    assert sum(alarms) <= 3
+
+
+@pytest.mark.parametrize(
+    ("lost", "is_found"),
+    [(POLICY.leak_percent - 1, False), (POLICY.leak_percent, False), (POLICY.leak_percent + 1, True)],
+)
+def test_a_leak_is_strictly_more_than_the_smallest_that_counts(lost: float, is_found: bool) -> None:
+    # Ten steady years and then one step, so that any loss is many spreads.
+    step = DAY - timedelta(days=9)
+    days = make_days(DAY, 400, lambda day: 1_000_000 * (1 - lost / 100 if day >= step else 1))
+
+    found = leak(DAY, days, POLICY)
+
+    assert found is not None
+    assert found.scale > POLICY.leak_spreads
+    assert round(found.drop_percent, 6) == lost
+    assert (round(found.drop_percent, 6) > POLICY.leak_percent) is is_found
+
+
+def test_a_few_quiet_days_are_not_a_leak() -> None:
+    quiet = {DAY - timedelta(days=n): 100 for n in range(3)}
+
+    assert not is_leak(leak(DAY, make_days(DAY, 120, office_week) | quiet, POLICY))
+
+
+def test_the_quiet_days_around_christmas_are_no_leak() -> None:
+    special = special_days("US", 2026)
+
+    def quiet_season(day: date) -> float:
+        return office_week(day) * (0.4 if day in special else 1)
+
+    last = date(2026, 1, 9)
+    days = make_days(last, 120, quiet_season)
+
+    assert date(2025, 12, 25) in holiday_calendar("US", 2026)
+    assert not any(is_leak(leak(last - timedelta(days=n), days, HOLIDAYS)) for n in range(20))
+
+
+def test_a_season_that_also_fell_last_year_is_no_leak() -> None:
+    def season(day: date) -> float:
+        return 10_000 * exp(0.5 * sin(2 * pi * day.timetuple().tm_yday / 365))
+
+    days = make_days(date(2026, 12, 31), 1000, season)
+
+    assert not any(is_leak(leak(date(2026, 1, 1) + timedelta(days=n), days, POLICY)) for n in range(0, 365, 3))
+
+
+def test_gaps_are_bridged_by_the_same_weekday_of_other_weeks() -> None:
+    start = DAY - timedelta(days=25)
+    days = leaking(make_days(DAY, 120, office_week), start)
+    gappy = {day: count for day, count in days.items() if day.toordinal() % 5 or day == DAY}
+
+    assert is_leak(leak(DAY, gappy, POLICY))
+
+
+@pytest.mark.parametrize(("known_days", "is_known"), [(28, False), (32, False), (33, True), (60, True)])
+def test_a_leak_needs_a_reference_of_two_weeks_before_the_recent_days(known_days: int, is_known: bool) -> None:
+    assert (leak(DAY, make_days(DAY, known_days, office_week), POLICY) is not None) is is_known
+
+
+def test_a_stream_that_was_not_read_lately_is_not_judged() -> None:
+    days = make_days(DAY - timedelta(days=8), 120, office_week)
+
+    assert leak(DAY, days, POLICY) is None
+    assert leak(DAY, {}, POLICY) is None
+
+
+def test_tiny_counts_fall_by_chance() -> None:
+    random = Random(2)
+    days = make_days(DAY, 200, lambda _: random.randrange(6))
+
+    assert not any(is_leak(leak(DAY - timedelta(days=n), days, POLICY)) for n in range(100))
+
+
+def test_a_silent_stream_has_nothing_to_lose() -> None:
+    found = leak(DAY, make_days(DAY, 100, lambda _: 0), POLICY)
+
+    assert found is not None
+    assert found.drop_percent == pytest.approx(0)

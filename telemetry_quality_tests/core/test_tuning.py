@@ -1,0 +1,477 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry_quality.core.baselines import Expectation
+from telemetry_quality.core.events import Slice, SliceCounts
+from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.judging import figures_of, remember
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.ports import StoredReading
+from telemetry_quality.core.tuning import (
+    BOUNDS,
+    CONCERNS,
+    LEAK_DAYS,
+    SETTINGS,
+    Advice,
+    Fault,
+    Trial,
+    Try,
+    back_test,
+    candidates,
+    inject,
+    leaking,
+    propose,
+    stored_evidences,
+    trial_of,
+    whole_weeks,
+)
+from telemetry_quality_tests.builders import DAY, NOW, SCHEMA, FakeSource, make_evidence, make_figures, make_work
+from telemetry_quality_tests.builders import make_reading as make_day_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from telemetry_quality.core.evidence import Evidence
+
+PLATFORMS = replace(SCHEMA, dimensions=("platform",))
+
+PARTS = {
+    Slice("event_name", "page.view"): SliceCounts(700, 30, 20),
+    Slice("event_name", "page.leave"): SliceCounts(300, 20, 0),
+    Slice("service_version", "1.0"): SliceCounts(780, 40, 0),
+    Slice("service_version", "2.0"): SliceCounts(200, 10, 0),
+    Slice("service_version", None): SliceCounts(20, 0, 20),
+    Slice("platform", "android"): SliceCounts(600, 20, 10),
+    Slice("platform", "ios"): SliceCounts(400, 30, 10),
+    Slice("platform", "ios", "event_name", "page.view"): SliceCounts(250, 20, 10),
+    Slice("platform", "ios", "event_name", "page.leave"): SliceCounts(150, 10, 0),
+    Slice("platform", "ios", "service_version", "1.0"): SliceCounts(290, 25, 0),
+    Slice("platform", "ios", "service_version", "2.0"): SliceCounts(100, 5, 0),
+    Slice("platform", "ios", "service_version", None): SliceCounts(10, 0, 10),
+    Slice("platform", "ios", "hour", "7"): SliceCounts(400, 30, 10),
+}
+"""A day of 1,000 events on two platforms in two versions."""
+
+
+def make_day(**figures: Any) -> Evidence:
+    """1,000 events, 50 of them errors, 20 without a version, 100 repeating another."""
+    its = make_figures(
+        error_events=50,
+        error_rate_percent=5.0,
+        missing_version_events=20,
+        missing_version_percent=2.0,
+        repeated_events=100,
+        duplicate_percent=10.0,
+    )
+    return make_evidence(replace(its, **figures), slices={DAY: PARTS}, missing_critical={"country": 7})
+
+
+def broken(fault: Fault, evidence: Evidence | None = None) -> Evidence:
+    changed = inject(fault, evidence or make_day(), PLATFORMS)
+    assert changed is not None
+    return changed
+
+
+def make_stream(
+    days: int,
+    volume: Callable[[int], int] = lambda _: 1000,
+    missing: Callable[[int], float] = lambda _: 0.0,
+) -> list[Evidence]:
+    """Consecutive days with 1,000 events expected on each, between 900 and 1,100; 70 % android, 30 % ios."""
+    first = DAY - timedelta(days=days - 1)
+    totals = {first + timedelta(days=n): volume(max(n, 0)) for n in range(-100, days)}
+    slices = {day: _platforms(total) for day, total in totals.items()}
+    stream = []
+    for n in range(days):
+        day = first + timedelta(days=n)
+        earlier = {past: total for past, total in totals.items() if day - timedelta(days=100) <= past <= day}
+        known = {past: slices[past] for past in earlier if past >= day - timedelta(days=42)}
+        total, share = totals[day], missing(n)
+        figures = make_figures(
+            total_events=total,
+            missing_version_events=round(total * share / 100),
+            missing_version_percent=share,
+            volume_deviation_percent=100 * (total - 1000) / 1000,
+            is_volume_unusual=not 900 <= total <= 1100,
+            compared_events=total,
+        )
+        expectation = Expectation(1000.0, 900.0, 1100.0)
+        stream.append(make_evidence(figures, day, totals=earlier, slices=known, expectation=expectation))
+    return stream
+
+
+def _platforms(total: int) -> dict[Slice, SliceCounts]:
+    ios = round(0.3 * total)
+    parts = {}
+    for platform, events in (("android", total - ios), ("ios", ios)):
+        parts[Slice("platform", platform)] = SliceCounts(events, 0, 0)
+        parts[Slice("platform", platform, "service_version", "1.0")] = SliceCounts(events, 0, 0)
+        parts[Slice("platform", platform, "event_name", "page.view")] = SliceCounts(events, 0, 0)
+    return {
+        Slice("event_name", "page.view"): SliceCounts(total, 0, 0),
+        Slice("service_version", "1.0"): SliceCounts(total, 0, 0),
+        **parts,
+    }
+
+
+def make_trial_of(name: str, stream: Sequence[Evidence], policy: Policy | None = None) -> Trial:
+    rule = next(one for one in GUARDRAILS if one.name == name)
+    return trial_of(rule, stream, policy or Policy(), PLATFORMS)
+
+
+@pytest.fixture(scope="module")
+def steady() -> dict[str, Trial]:
+    """Every guardrail on a stream that never changes."""
+    return {one.guardrail: one for one in back_test(make_stream(120), Policy(), PLATFORMS)}
+
+
+def make_trial(failing: Sequence[int], tries: dict[Fault, tuple[Try, ...]] | None = None, today: float = 30.0) -> Trial:
+    """A trial of the volume whose days fail at the ``failing`` strictest thresholds."""
+    thresholds = candidates("volume_deviation_percent", today)
+    known = {Fault.ZERO: caught_below(100)} if tries is None else tries
+    return Trial("volume", "volume_deviation_percent", thresholds, thresholds.index(today), tuple(failing), 0, known)
+
+
+def caught_below(position: int, times: int = 100) -> tuple[Try, ...]:
+    return (Try(range(100), range(position)),) * times
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("fault", "total", "errors", "deviation", "ios"),
+        [
+            (Fault.DROP_20, 800, 40, -20.0, SliceCounts(320, 24, 8)),
+            (Fault.DROP_35, 650, 32, -35.0, SliceCounts(260, 20, 6)),
+            (Fault.DROP_50, 500, 25, -50.0, SliceCounts(200, 15, 5)),
+            (Fault.RISE_50, 1500, 75, 50.0, SliceCounts(600, 45, 15)),
+            (Fault.DOUBLED, 2000, 100, 100.0, SliceCounts(800, 60, 20)),
+        ],
+    )
+    def test_a_volume_fault_changes_every_count_alike_and_no_share(
+        self, fault: Fault, total: int, errors: int, deviation: float, ios: SliceCounts
+    ) -> None:
+        changed = broken(fault)
+        assert changed.figures.total_events == total
+        assert changed.totals[DAY] == total
+        assert changed.figures.error_events == errors
+        assert changed.figures.error_rate_percent == 5.0
+        assert changed.figures.volume_deviation_percent == deviation
+        assert changed.figures.is_volume_unusual
+        assert changed.slices[DAY][Slice("platform", "ios")] == ios
+
+    def test_a_day_that_was_unusual_may_be_usual_with_a_fault(self) -> None:
+        high = make_day(total_events=2000, volume_deviation_percent=100.0, is_volume_unusual=True)
+        assert broken(Fault.DROP_50, high).figures.is_volume_unusual is False
+
+    def test_a_doubled_day_repeats_each_event_once_more(self) -> None:
+        figures = broken(Fault.DOUBLED).figures
+        assert (figures.compared_events, figures.repeated_events) == (2000, 1100)
+        assert figures.duplicate_percent == 55.0
+
+    def test_a_clean_doubled_day_repeats_half_of_its_events(self) -> None:
+        clean = make_day(repeated_events=0, duplicate_percent=0.0)
+        assert broken(Fault.DOUBLED, clean).figures.duplicate_percent == 50.0
+
+    def test_where_repetitions_are_not_counted_a_doubled_day_has_none(self) -> None:
+        uncounted = make_day(compared_events=None, repeated_events=None, duplicate_percent=None)
+        assert broken(Fault.DOUBLED, uncounted).figures.duplicate_percent is None
+
+    def test_an_emptied_day_has_the_figures_of_an_empty_reading(self) -> None:
+        evidence = make_day()
+        changed = broken(Fault.ZERO, evidence)
+        reading = StoredReading(
+            source="web",
+            day=DAY,
+            revision=1,
+            read_at=NOW,
+            figures_hash="",
+            total_events=0,
+            error_events=0,
+            error_unknown_events=0,
+            missing_version_events=0,
+            late_events=0,
+            sample_size=0,
+            sample_passed=0,
+            unreadable_reason_code=None,
+            unreadable_reason=None,
+            missing_critical={"country": 0},
+            repetitions=None,
+            arrivals=None,
+            is_new=True,
+        )
+        expected = figures_of(reading, evidence.expectation, 100.0, Policy())
+        counted = replace(expected, compared_events=0, repeated_events=0, completeness_percent=None)
+        assert changed.figures == counted
+        assert changed.totals[DAY] == 0
+        assert changed.slices[DAY] == {}
+        assert changed.missing_critical == {"country": 0}
+
+    def test_nothing_can_break_on_a_day_without_events(self) -> None:
+        assert inject(Fault.DROP_50, make_day(total_events=0), PLATFORMS) is None
+
+    def test_a_leak_takes_2_percent_more_every_day_from_its_start(self) -> None:
+        days = [DAY - timedelta(days=n) for n in (3, 2, 1, 0)]
+        evidence = make_evidence(totals=dict.fromkeys(days, 10_000))
+        changed = leaking(evidence, days[1])
+        assert [changed.totals[day] for day in days] == [10_000, 9_800, 9_604, 9_412]
+        assert changed.figures.total_events == 9_412
+
+    def test_the_busiest_platform_below_half_of_the_stream_loses_its_versions(self) -> None:
+        changed = broken(Fault.TAGS)
+        parts = changed.slices[DAY]
+        assert changed.figures.missing_version_events == 20 + 390
+        assert changed.figures.missing_version_percent == 41.0
+        assert parts[Slice("platform", "ios")] == SliceCounts(400, 30, 400)
+        assert parts[Slice("platform", "ios", "hour", "7")].missing_version == 400
+        assert parts[Slice("platform", "ios", "event_name", "page.view")].missing_version == 250
+        assert parts[Slice("platform", "ios", "service_version", None)] == SliceCounts(400, 30, 400)
+        assert Slice("platform", "ios", "service_version", "1.0") not in parts
+        assert parts[Slice("platform", "android")] == PARTS[Slice("platform", "android")]
+
+    def test_versions_and_signals_of_all_platforms_lose_what_the_platform_lost(self) -> None:
+        parts = broken(Fault.TAGS).slices[DAY]
+        assert parts[Slice("service_version", "1.0")] == SliceCounts(490, 15, 0)
+        assert parts[Slice("service_version", "2.0")] == SliceCounts(100, 5, 0)
+        assert parts[Slice("service_version", None)] == SliceCounts(410, 30, 410)
+        assert parts[Slice("event_name", "page.view")].missing_version == 20 + 240
+        assert parts[Slice("event_name", "page.leave")].missing_version == 150
+
+    def test_without_dimensions_one_signal_loses_its_versions_in_proportion(self) -> None:
+        changed = inject(Fault.TAGS, make_day(), SCHEMA)
+        assert changed is not None
+        parts = changed.slices[DAY]
+        assert changed.figures.missing_version_percent == 32.0
+        assert parts[Slice("event_name", "page.leave")].missing_version == 300
+        assert parts[Slice("service_version", "1.0")].events == 780 - 234
+        assert parts[Slice("service_version", None)].events == 20 + 234 + 60
+
+    def test_of_two_equal_platforms_one_is_chosen_and_of_one_none(self) -> None:
+        def with_events(**platforms: int) -> Evidence:
+            parts = {Slice("platform", one): SliceCounts(events, 0, 0) for one, events in platforms.items()}
+            return replace(make_day(), slices={DAY: parts})
+
+        changed = broken(Fault.TAGS, with_events(ios=500, android=500))
+        assert changed.slices[DAY][Slice("platform", "ios")].missing_version == 500
+        assert inject(Fault.TAGS, with_events(ios=1000), PLATFORMS) is None
+
+    def test_a_platform_without_versions_has_none_to_lose(self) -> None:
+        parts = {**PARTS, Slice("platform", "ios"): SliceCounts(400, 0, 400)}
+        assert inject(Fault.TAGS, replace(make_day(), slices={DAY: parts}), PLATFORMS) is None
+
+    def test_on_a_spoiled_day_one_in_ten_good_events_is_bad(self) -> None:
+        changed = broken(
+            Fault.SPOILED, make_day(sample_passed=90, sampling_success_rate_percent=90.0, late_percent=20.0)
+        )
+        assert changed.figures.total_events == 1000
+        assert (changed.figures.error_events, changed.figures.error_rate_percent) == (50 + 95, 14.5)
+        assert (changed.figures.sample_passed, changed.figures.sampling_success_rate_percent) == (81, 81.0)
+        assert changed.figures.late_percent == 28.0
+        assert changed.missing_critical == {"country": 7 + 99}
+
+    def test_what_is_not_known_of_a_day_is_not_known_of_it_when_spoiled(self) -> None:
+        figures = broken(Fault.SPOILED, make_day(error_events=None, error_rate_percent=None, sample_size=0)).figures
+        assert (figures.error_events, figures.error_rate_percent, figures.late_percent) == (None, None, None)
+        assert figures.sampling_success_rate_percent is None
+
+    def test_the_earlier_days_are_left_as_they_were(self) -> None:
+        earlier = DAY - timedelta(days=1)
+        evidence = replace(make_day(), slices={earlier: PARTS, DAY: PARTS}, totals={earlier: 900, DAY: 1000})
+        for fault in Fault:
+            if fault is not Fault.LEAK:
+                changed = broken(fault, evidence)
+                assert changed.slices[earlier] == PARTS
+                assert changed.totals[earlier] == 900
+
+
+class TestBackTest:
+    def test_a_steady_stream_raises_no_alarm_and_every_fault_is_caught(self, steady: dict[str, Trial]) -> None:
+        for trial in steady.values():
+            score = trial.at(trial.today)
+            assert score.alarms == 0
+            for fault, catch in score.catches.items():
+                assert catch.tried > 0
+                is_beyond_the_threshold = fault is not Fault.DROP_20
+                assert catch.percent == (100.0 if is_beyond_the_threshold else 0.0), (trial.guardrail, fault)
+
+    def test_a_fault_is_shown_only_to_the_guardrails_it_concerns(self, steady: dict[str, Trial]) -> None:
+        for name, trial in steady.items():
+            assert set(trial.tries) == {fault for fault, names in CONCERNS.items() if name in names}
+
+    def test_a_day_that_alarms_without_the_fault_says_nothing_of_the_fault(self) -> None:
+        trial = make_trial_of("volume", make_stream(40, volume=lambda n: 1000 if n % 2 else 1500))
+        assert trial.at(trial.today).alarms == 20
+        assert trial.at(trial.today).catches[Fault.DROP_50].tried == 20
+
+    def test_days_that_cannot_be_judged_are_counted_apart(self) -> None:
+        stream = make_stream(40)
+        unknown = [replace(one, figures=replace(one.figures, expected_events=None)) for one in stream[:10]]
+        score = make_trial_of("volume", [*unknown, *stream[10:]]).at(0)
+        assert (score.judged_days, score.unknown_days) == (30, 10)
+
+    def test_no_day_judged_is_no_rate_at_all(self) -> None:
+        stream = [replace(one, figures=replace(one.figures, duplicate_percent=None)) for one in make_stream(20)]
+        trial = make_trial_of("duplicates", stream)
+        assert trial.at(trial.today).alarms_per_100_days is None
+        assert trial.at(trial.today).catch_percent is None
+
+    def test_every_threshold_says_what_its_guardrail_would(self) -> None:
+        random = Random(1)
+        stream = make_stream(50, volume=lambda _: random.randint(500, 1500))
+        trial = make_trial_of("volume", stream, Policy(volume_rule="deviation"))
+        for position, threshold in enumerate(trial.thresholds):
+            assert threshold is not None
+            deviations = (abs(one.figures.volume_deviation_percent or 0) for one in stream)
+            assert trial.at(position).alarms == sum(one > threshold for one in deviations)
+
+    def test_progress_is_told_for_every_guardrail(self) -> None:
+        told: list[int] = []
+        trials = back_test(make_stream(20), Policy(), PLATFORMS, told.append)
+        assert told == [20] * len(trials)
+
+    def test_a_leak_is_tried_only_where_a_month_follows(self) -> None:
+        assert make_trial_of("leak", make_stream(LEAK_DAYS - 1)).tries[Fault.LEAK] == ()
+        assert len(make_trial_of("leak", make_stream(LEAK_DAYS)).tries[Fault.LEAK]) == 1
+
+    @pytest.mark.parametrize("days", [120, 365, 840, 843])
+    def test_the_days_of_slow_guardrails_are_spread_and_favour_no_weekday(self, days: int) -> None:
+        stream = [make_evidence(day=date(2024, 1, 1) + timedelta(days=n)) for n in range(days)]
+        chosen = [one.day for one in whole_weeks(stream, 119)]
+        assert len(set(chosen)) == len(chosen) == 119
+        assert [sum(day.weekday() == weekday for day in chosen) for weekday in range(7)] == [17] * 7
+        assert (chosen[-1] - chosen[0]).days > 0.9 * days - 7
+
+    def test_few_days_are_all_tried(self) -> None:
+        stream = [make_evidence(day=DAY + timedelta(days=n)) for n in range(119)]
+        assert whole_weeks(stream, 119) == stream
+
+
+class TestThresholds:
+    def test_every_threshold_is_a_setting_of_a_guardrail_and_has_bounds(self) -> None:
+        assert set(SETTINGS) <= {rule.name for rule in GUARDRAILS}
+        assert set(SETTINGS.values()) == set(BOUNDS)
+        for setting, (low, high) in BOUNDS.items():
+            assert low <= getattr(Policy(), setting) <= high
+
+    def test_candidates_are_round_and_the_strictest_comes_first(self) -> None:
+        assert candidates("volume_deviation_percent", 30.0) == (
+            *(8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200),
+        )
+        assert candidates("sample_success_percent", 99.0)[:4] == (99.6, 99.5, 99.4, 99.2)
+
+    def test_todays_is_among_them_whatever_it_is(self) -> None:
+        assert 33.0 in candidates("volume_deviation_percent", 33.0)
+        assert candidates("volume_deviation_percent", 1.0)[0] == 1.0
+
+
+class TestProposals:
+    def test_a_steady_stream_may_be_watched_more_closely(self, steady: dict[str, Trial]) -> None:
+        proposal = propose(steady["volume"])
+        assert proposal.advice is Advice.TIGHTEN
+        assert proposal.proposed is not None
+        assert proposal.proposed.threshold == 15.0
+        assert proposal.proposed.catches[Fault.DROP_20].percent == 100.0
+        assert proposal.proposed.alarms == 0
+
+    def test_todays_stays_where_nothing_catches_clearly_more(self, steady: dict[str, Trial]) -> None:
+        for name in ("duplicates", "missing_version", "version_drift", "leak", "error_rate", "sample"):
+            proposal = propose(steady[name])
+            assert (proposal.advice, proposal.proposed) == (Advice.KEEP, None), name
+
+    def test_a_noisy_stream_gets_a_looser_threshold(self) -> None:
+        random = Random(2)
+        stream = make_stream(200, missing=lambda _: random.uniform(0.5, 1.8))
+        proposal = propose(make_trial_of("missing_version", stream))
+        assert proposal.advice is Advice.LOOSEN
+        assert proposal.today.alarms > 100
+        assert proposal.proposed is not None
+        assert proposal.proposed.threshold == 2.5
+        assert proposal.proposed.alarms == 0
+
+    def test_a_threshold_that_just_fits_the_noise_is_not_proposed(self) -> None:
+        # 40 would have raised no alarm, but the step before it would have raised many: 50 has a margin.
+        position = candidates("volume_deviation_percent", 20.0).index(40.0)
+        proposal = propose(make_trial([position] * 20 + [0] * 80, today=20.0))
+        assert proposal.proposed is not None
+        assert proposal.proposed.threshold == 50.0
+
+    def test_a_threshold_must_fit_both_halves_of_the_history(self) -> None:
+        # 3 alarms in 365 days are within 1 in 100, 3 in the last 182 are not.
+        trial = make_trial([0] * 362 + [10] * 3, {Fault.DROP_20: caught_below(4)})
+        assert 100 * trial.at(0).alarms / 365 <= 1
+        assert propose(trial).advice is Advice.KEEP
+
+    def test_no_looser_threshold_hides_a_fault_that_todays_catches(self) -> None:
+        at_40 = candidates("volume_deviation_percent", 30.0).index(40.0)
+        noisy = [12] * 50 + [0] * 50
+        proposal = propose(make_trial(noisy, {Fault.DROP_50: caught_below(at_40)}))
+        assert proposal.advice is Advice.NOTHING_FITS
+        assert proposal.proposed is None
+        assert "confirm" in proposal.sentence
+
+    def test_where_none_fits_the_quietest_is_proposed_if_it_halves_the_alarms(self) -> None:
+        at_40 = candidates("volume_deviation_percent", 30.0).index(40.0)
+        days = [at_40] * 10 + [12] * 5 + [0] * 85
+        proposal = propose(make_trial(days, {Fault.DROP_50: caught_below(at_40 + 1)}))
+        assert proposal.proposed is not None
+        assert (proposal.proposed.threshold, proposal.proposed.alarms) == (40.0, 5)
+
+    @pytest.mark.parametrize(("days", "advice"), [(59, Advice.TOO_LITTLE_HISTORY), (60, Advice.LOOSEN)])
+    def test_nothing_is_proposed_from_fewer_than_60_judged_days(self, days: int, advice: Advice) -> None:
+        proposal = propose(make_trial([9] * days))
+        assert proposal.advice is advice
+
+    def test_a_guardrail_that_never_had_a_value_says_so(self) -> None:
+        proposal = propose(replace(make_trial([]), unknown_days=365))
+        assert proposal.advice is Advice.TOO_LITTLE_HISTORY
+        assert proposal.sentence == "It could not judge a single one of 365 days."
+
+    def test_a_guardrail_without_a_threshold_keeps_none(self, steady: dict[str, Trial]) -> None:
+        for name in ("activity", "silence"):
+            assert propose(steady[name]).advice is Advice.NO_THRESHOLD
+
+    def test_a_threshold_that_is_not_known_to_catch_anything_is_not_proposed(self) -> None:
+        noisy = [12] * 50 + [0] * 50
+        assert propose(make_trial(noisy, {})).advice is Advice.NOTHING_FITS
+        assert propose(make_trial(noisy, {Fault.DROP_20: caught_below(0)})).advice is Advice.NOTHING_FITS
+
+    @given(
+        today=st.sampled_from([1.0, 10.0, 15.0, 30.0, 33.0, 200.0, 400.0]),
+        failing=st.lists(st.integers(0, 17), max_size=120),
+        halved=st.integers(0, 17),
+        small=st.integers(0, 17),
+        target=st.floats(0, 100),
+    )
+    def test_a_proposal_is_within_bounds_and_never_hides_a_halved_day(
+        self, today: float, failing: list[int], halved: int, small: int, target: float
+    ) -> None:
+        trial = make_trial(failing, {Fault.DROP_50: caught_below(halved), Fault.DROP_20: caught_below(small)}, today)
+        proposal = propose(trial, target)
+        if proposal.proposed is None:
+            return
+        assert len(failing) >= 60
+        assert proposal.proposed.threshold is not None
+        assert 10 <= proposal.proposed.threshold <= 200
+        assert proposal.proposed.threshold != today
+        before, after = proposal.today.catches[Fault.DROP_50], proposal.proposed.catches[Fault.DROP_50]
+        assert after.caught >= 0.95 * before.caught
+        assert proposal.proposed.alarms <= max(proposal.today.alarms / 2, target * len(failing) / 100)
+
+
+def test_only_readable_days_of_the_store_are_tried(tmp_path: Path) -> None:
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(30)]
+    work = make_work(tmp_path, FakeSource({day: make_day_reading(day) for day in days}))
+    list(work.read(days, NOW))
+    memory = replace(remember(work.store, "web", days), left_out=frozenset(days[10:12]))
+    wanted = [*days, days[-1] + timedelta(days=1)]
+    found = list(stored_evidences(wanted, memory, work.policy, work.calendar, NOW))
+    assert [one.day for one in found] == [*days[:10], *days[12:]]
+    assert not set(found[-1].totals) & set(days[10:12])

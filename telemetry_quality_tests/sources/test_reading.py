@@ -1,0 +1,107 @@
+"""What is read of a run where not all of it can be had, and how days are gathered to be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import column, table
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.query import EventTable, Run
+from telemetry_quality.sources.reading import _arrivals_if_possible
+from telemetry_quality.sources.repetitions import MAXIMUM_COMPARED_EVENTS, _batches, _halvings
+from telemetry_quality_tests.builders import DAY, SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from telemetry_quality.core.events import EventSchema
+
+OBSERVED = replace(SCHEMA, observed_at="observed_at")
+KINDS = {"is_error": ColumnKind.BOOLEAN, "occurred_at": ColumnKind.INSTANT, "observed_at": ColumnKind.INSTANT}
+COLUMNS = {
+    name: Column(name, "TIMESTAMP", KINDS.get(name, ColumnKind.TEXT))
+    for name in ("event_id", "event_name", "service_version", *KINDS)
+}
+
+
+@dataclass(frozen=True)
+class OneTable:
+    """All events in one table."""
+
+    events: EventTable
+    schema: EventSchema = OBSERVED
+
+    def of(self, run: Run) -> EventTable:
+        return self.events
+
+    def observed_in(self, run: Run) -> EventTable:
+        return self.events
+
+
+EVENTS = EventTable(table("events", *map(column, COLUMNS)), COLUMNS, OBSERVED)
+
+
+def run_of(days: int) -> Run:
+    return Run(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in range(days)))
+
+
+def failing(error: Exception) -> Callable[[Any], NoReturn]:
+    def execute(query: Any) -> NoReturn:
+        raise error
+
+    return execute
+
+
+def test_where_the_arrivals_of_a_day_cannot_be_counted_they_are_not_known() -> None:
+    execute = failing(SourceError("QUERY_FAILED", "the types do not fit"))
+    assert _arrivals_if_possible(execute, OneTable(EVENTS), EVENTS, run_of(1)) == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "error"),
+    [
+        (2, SourceError("QUERY_FAILED", "each day is read alone")),
+        (1, SourceError("TIME_LIMIT", "too slow")),
+        (1, SourceUnavailableError("SOURCE_LOCKED", "gone for the moment")),
+    ],
+    ids=["a range", "a time limit", "a source that is gone"],
+)
+def test_a_failure_that_is_not_the_day_s_own_is_raised(days: int, error: SourceError) -> None:
+    with pytest.raises(SourceError) as caught:
+        _arrivals_if_possible(failing(error), OneTable(EVENTS), EVENTS, run_of(days))
+    assert caught.value is error
+
+
+def test_without_a_column_of_arrival_nothing_is_asked() -> None:
+    execute = failing(AssertionError("asked"))
+    assert _arrivals_if_possible(execute, OneTable(EVENTS, SCHEMA), EVENTS, run_of(1)) == {}
+
+
+@pytest.mark.parametrize(
+    ("events", "halvings"),
+    [
+        (0, 0),
+        (1, 0),
+        (MAXIMUM_COMPARED_EVENTS, 0),
+        (MAXIMUM_COMPARED_EVENTS + 1, 1),
+        (2 * MAXIMUM_COMPARED_EVENTS, 1),
+        (2 * MAXIMUM_COMPARED_EVENTS + 1, 2),
+        (100 * MAXIMUM_COMPARED_EVENTS, 7),
+    ],
+)
+def test_ids_are_halved_until_a_million_events_are_to_be_compared(events: int, halvings: int) -> None:
+    assert _halvings(events) == halvings
+
+
+def test_days_are_compared_together_as_long_as_memory_allows_and_a_large_one_alone() -> None:
+    million, large = MAXIMUM_COMPARED_EVENTS, 5 * MAXIMUM_COMPARED_EVENTS
+    counts = dict(enumerate([0, million, million, 0, million, million, 1, large, 0, 7, 0]))
+    assert list(_batches(11, counts)) == [(1, 5, 0), (6, 6, 0), (7, 7, 3), (9, 10, 0)]
+    assert list(_batches(3, {})) == []

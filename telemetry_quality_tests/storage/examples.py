@@ -1,0 +1,65 @@
+"""One of everything that can be kept beside a day's numbers, with every field that may be there in use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from telemetry_quality.core.events import Arrivals, DayReading, Repetitions, Slice, SliceCounts
+from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
+from telemetry_quality.core.incidents import Act, IncidentAct
+from telemetry_quality_tests.builders import DAY, make_reading, make_row
+
+SLICES = {
+    Slice("event_name", "page.view"): SliceCounts(90, 3, 0),
+    Slice("event_name", None): SliceCounts(10, 0, 10),
+    Slice("service_version", ""): SliceCounts(100, 3, 2**40),
+    Slice("platform", "it's “ios”"): SliceCounts(70, 1, 0),
+    Slice("platform", None): SliceCounts(30, 2, 0),
+    Slice("platform", "it's “ios”", "event_name", "page.view"): SliceCounts(60, 1, 0),
+    Slice("platform", "it's “ios”", "event_name", None): SliceCounts(10, 0, 0),
+    Slice("platform", None, "event_name", ""): SliceCounts(20, 2, 0),
+    Slice("platform", None, "hour", "7"): SliceCounts(0, 0, 0),
+}
+REPETITIONS = Repetitions(100, 4)
+ARRIVALS = Arrivals((90, 8, 0, 2), 110, 3, 2, 1)
+
+CAUSES = (
+    Cause(Place((("platform", "ios"), ("event_name", None)), (7, 9)), 0.1 + 0.2, 12, 100 / 3, date(2026, 3, 8)),
+    Cause(Place(), 1000, 0.0),
+)
+VERDICTS = (
+    Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -100 / 3, 30, "It's “odd” 🛰️\n", CAUSES),
+    Verdict("sample", Level.WARNING, Outcome.UNKNOWN, "NO_EVENTS", None, None, ""),
+    Verdict("activity", Level.CRITICAL, Outcome.PASSED, "ACTIVITY_SEEN", 12.0, 1.0, "Twelve events."),
+)
+
+
+def make_full_reading(day: date = DAY, **overrides: Any) -> DayReading:
+    """A reading with slices, repetitions and arrivals."""
+    rows = (make_row(missing_critical=(1,)), make_row(hour=13, missing_critical=(0,)))
+    plain = make_reading(day, *rows)
+    aggregates = replace(plain.aggregates, critical_fields=("user_id",))
+    parts: dict[str, Any] = {
+        "aggregates": aggregates,
+        "slices": SLICES,
+        "repetitions": REPETITIONS,
+        "arrivals": ARRIVALS,
+    }
+    return replace(plain, **(parts | overrides))
+
+
+def make_act(**overrides: Any) -> IncidentAct:
+    """Somebody mutes an incident for a while."""
+    act = IncidentAct(
+        source="web",
+        day=DAY,
+        cause="platform=ios",
+        act=Act.MUTE,
+        by="ada@example.org",
+        note="it's known; see “the plan”",
+        until=date(2026, 4, 1),
+        acted_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
+    )
+    return replace(act, **overrides)
