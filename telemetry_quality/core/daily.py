@@ -11,6 +11,7 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
 from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
@@ -138,21 +139,20 @@ class DailyWork:
         return revisions.get(snapshot.revision or 0, ())
 
     def standing(self, days: Sequence[date], now: datetime) -> dict[date, Judged]:
-        """The current snapshot and verdicts of each of ``days`` that has one, by today's policy.
+        """The current snapshot and verdicts of each of ``days`` that has one, by today's policy and guardrails.
 
-        Where a snapshot was judged by another policy it is judged again, without reading events.
+        Where a snapshot was judged by another policy, or before a guardrail came to apply, it is judged again,
+        without reading events.
         """
-        text = self.policy.text()
         stored = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
-        outdated = [day for day in days if day in stored and stored[day].policy != text]
-        anew = {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now)}
-        verdicts = self.store.verdicts(self.name, min(days), max(days))
-        kept = {
-            day: (stored[day], verdicts.get(day, {}).get(stored[day].revision or 0, ()))
-            for day in days
-            if day in stored and day not in anew
-        }
-        return kept | anew
+        said = self.store.verdicts(self.name, min(days), max(days))
+        kept = {day: (one, said.get(day, {}).get(one.revision or 0, ())) for day, one in stored.items() if day in days}
+        outdated = [day for day in days if day in kept and self._is_outdated(*kept[day])]
+        return kept | {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now)}
+
+    def _is_outdated(self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]) -> bool:
+        names = {rule.name for rule in guardrails_of(self.source.schema)}
+        return snapshot.policy != self.policy.text() or {one.guardrail for one in verdicts} != names
 
     def changed_days(self, days: Sequence[date], now: datetime) -> list[date]:
         """Which of ``days`` need another look.

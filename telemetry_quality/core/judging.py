@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from math import floor
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
@@ -139,7 +140,8 @@ def evidence_of(day: date, memory: Memory, policy: Policy, calendar: Calendar, n
     expectation = expect(day, history, policy)
     completeness = usual_completeness(day, memory, calendar, now)
     if completeness is not None and completeness < policy.complete_percent:
-        expectation = _scaled(expectation, completeness / 100)
+        # Whole percents: else every look at a provisional day would be a new revision.
+        expectation = _scaled(expectation, floor(completeness) / 100)
     slices = {past: memory.slices[past] for past in memory.before(day, SLICE_DAYS) if past in memory.slices}
     # A reading of a version that counted no slices must not look like a day on which all of them are silent.
     own = {day: memory.own_slices[day]} if day in memory.own_slices else {}

@@ -882,6 +882,13 @@ def test_a_provisional_day_is_looked_at_again_once_it_is_complete_and_then_no_mo
     assert arriving.changed_days([DAY], later) == []
 
 
+def test_looking_often_at_a_provisional_day_adds_no_revision_a_minute(arriving: DailyWork) -> None:
+    read(arriving, DAY, now=END + timedelta(hours=1))
+    revisions = {judge(arriving, DAY, now=END + timedelta(hours=1, minutes=n))[0].revision for n in range(6)}
+
+    assert len(revisions) <= 2, "one per whole percent that has usually arrived"
+
+
 def test_a_day_that_was_complete_when_it_was_judged_is_left_alone(arriving: DailyWork) -> None:
     later = END + timedelta(hours=6)
     read(arriving, DAY, now=later)
@@ -900,6 +907,20 @@ def test_time_alone_adds_no_revision_to_a_complete_day(tmp_path: Path, arriving:
 
 
 # What stands
+
+
+def test_a_day_judged_before_a_guardrail_came_to_apply_is_judged_again(tmp_path: Path) -> None:
+    work = make_work(tmp_path, FakeSource(make_days([DAY])))
+    read(work, DAY)
+    judge(work, DAY)
+    stricter = replace(SCHEMA, critical_fields=("user_id",))
+    later = make_work(tmp_path, FakeSource(make_days([DAY]), schema=stricter), store=work.store)
+
+    snapshot, verdicts = later.standing([DAY], NOW)[DAY]
+
+    assert snapshot.revision == 2
+    assert "critical_fields" in {one.guardrail for one in verdicts}
+    assert later.standing([DAY], NOW)[DAY][0].revision == 2
 
 
 def test_what_stands_is_the_current_snapshot_with_the_verdicts_kept_beside_it(tmp_path: Path) -> None:
