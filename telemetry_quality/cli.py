@@ -34,10 +34,10 @@ from telemetry_quality.commands.options import (
 from telemetry_quality.commands.tune import tune
 from telemetry_quality.console import console, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of, tell
-from telemetry_quality.core.baselines import holiday_calendar
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot, unknown_day_as_json
+from telemetry_quality.core.special_days import holiday_calendar
 from telemetry_quality.errors import SettingsError, SourceError, TelemetryQualityError
 from telemetry_quality.settings import DEFAULT_FILE, PRESETS, load_settings
 

@@ -27,10 +27,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from telemetry_quality.core.baselines import is_holiday_country
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
 from telemetry_quality.core.policies import BASELINES, VOLUME_RULES, Policy
+from telemetry_quality.core.special_days import is_holiday_country
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:

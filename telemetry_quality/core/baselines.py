@@ -11,17 +11,17 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import count as count_from
 from math import exp, inf, log, sqrt
-from operator import itemgetter
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.days import ONE_DAY
-from telemetry_quality.errors import SettingsError
+from telemetry_quality.core.special_days import BETWEEN, HOLIDAY, NEAR, special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from telemetry_quality.core.policies import Policy
+    from telemetry_quality.core.special_days import Special
 
 HISTORY_DAYS = 400
 """How far back a baseline may look: a year of holidays and a little more."""
@@ -71,6 +71,10 @@ TAIL_EVIDENCE_DAYS = 40
 LARGEST_TAIL = 6.0
 """Errors the interval is made of; the spreads to its ends before any is known; the days of evidence that is worth;
 the spreads at which an error is clipped."""
+
+
+PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
+"""How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +138,6 @@ def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, C
     raise AssertionError("days never end")
 
 
-# --- the trailing mean -------------------------------------------------------------------------------------------
-
-
 def trailing_mean(day: date, history: Mapping[date, int]) -> float | None:
     """Mean of the last TRAILING_DAYS days; None where fewer than TRAILING_MINIMUM of them are known."""
     counts = [history[past] for past in _trailing_days(day) if past in history]
@@ -164,9 +165,6 @@ def _expect_trailing_mean(day: date, history: Mapping[date, int], policy: Policy
         return Expectation(events)
     spread = max(1.4826 * median(abs(error) for error in errors), SMALLEST_SPREAD, 1 / sqrt(max(events, 1)))
     return _within(log(events), spread, [error / spread for error in errors], policy)
-
-
-# --- the weekday baseline ----------------------------------------------------------------------------------------
 
 
 def _expect_weekday(day: date, history: Mapping[date, int], policy: Policy) -> Expectation:
@@ -400,9 +398,6 @@ def _first_profile(first: Sequence[tuple[date, float]]) -> tuple[float, list[flo
     return level + slope * (first[-1][0].toordinal() - middle), offsets
 
 
-# --- the interval ------------------------------------------------------------------------------------------------
-
-
 def _events(logarithm: float) -> float:
     # Without rounding a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
     return float(f"{exp(min(logarithm, 700.0)):.12g}")
@@ -450,81 +445,3 @@ def _level_factor(percent: float) -> float:
     from scipy.special import stdtrit  # noqa: PLC0415 - late: loading the code location must stay light
 
     return float(stdtrit(5, 0.5 + percent / 200) / stdtrit(5, 0.995))
-
-
-# --- special days ------------------------------------------------------------------------------------------------
-
-HOLIDAY, NEAR, BETWEEN = "holiday", "near a holiday", "between the years"
-
-PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
-"""How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
-
-
-class Special(NamedTuple):
-    """Why a day is not an ordinary one, and the name that returns next year."""
-
-    kind: str
-    name: str
-
-
-def is_holiday_country(region: str) -> bool:
-    """Whether the ``holidays`` library has calendars for the country of ``region``."""
-    from holidays.registry import EntityLoader  # noqa: PLC0415 - late: only policies with a calendar need it
-
-    return region.partition("-")[0] in set(EntityLoader.get_country_codes())
-
-
-@lru_cache(maxsize=16)
-def holiday_calendar(region: str | None, year: int) -> frozenset[date]:
-    """Public holidays of ``region`` (``US`` or ``US-NY``) in ``year`` and the one before.
-
-    Raises:
-        SettingsError: If the ``holidays`` library does not know the region.
-    """
-    return frozenset(_named_holidays(region, year - 1, year))
-
-
-def _named_holidays(region: str | None, first_year: int, last_year: int) -> dict[date, str]:
-    if region is None:
-        return {}
-    import holidays  # noqa: PLC0415 - late: only policies with a calendar need it
-
-    country, _, subdivision = region.partition("-")
-    years = range(first_year, last_year + 1)
-    try:
-        known = holidays.country_holidays(country, subdiv=subdivision or None, years=years)
-    except NotImplementedError:
-        raise SettingsError(
-            f"holidays requires a country or country-subdivision code that the holidays library knows, "
-            f"such as US or US-NY, but {region!r} was found; correct it or remove the setting."
-        ) from None
-    return {day: name.removesuffix(" (observed)") for day, name in known.items()}
-
-
-@lru_cache(maxsize=16)
-def special_days(region: str | None, year: int) -> Mapping[date, Special]:
-    """Holidays of ``region`` and the days they bend, from two years before ``year`` to the one after.
-
-    Near a holiday are the Friday after a Thursday, the Monday before a Tuesday, and, where Christmas Day is a
-    holiday, 24, 26 and 31 December; between the years 27 to 30 December.
-
-    Raises:
-        SettingsError: If the ``holidays`` library does not know the region.
-    """
-    named = _named_holidays(region, year - 2, year + 1)
-    special = {day: Special(HOLIDAY, name) for day, name in named.items()}
-    for day, name in sorted(named.items(), key=itemgetter(0)):
-        for near, why in _bent_by(day, name):
-            special.setdefault(near, why)
-    return special
-
-
-def _bent_by(holiday: date, name: str) -> list[tuple[date, Special]]:
-    if (holiday.month, holiday.day) == (12, 25):
-        near = [(date(holiday.year, 12, n), Special(NEAR, f"{n} December")) for n in (24, 26, 31)]
-        return near + [(date(holiday.year, 12, n), Special(BETWEEN, "Christmas week")) for n in range(27, 31)]
-    if holiday.weekday() == 3:
-        return [(holiday + ONE_DAY, Special(NEAR, f"day after {name}"))]
-    if holiday.weekday() == 1:
-        return [(holiday - ONE_DAY, Special(NEAR, f"day before {name}"))]
-    return []

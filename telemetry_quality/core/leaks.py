@@ -8,7 +8,8 @@ from math import exp, log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import HISTORY_DAYS, special_days
+from telemetry_quality.core.baselines import HISTORY_DAYS
+from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,12 +24,10 @@ from telemetry_quality.core.baselines import (
     TRAILING_MINIMUM,
     Expectation,
     expect,
-    holiday_calendar,
-    is_holiday_country,
-    special_days,
     surprise,
 )
 from telemetry_quality.core.policies import BASELINES, Policy
+from telemetry_quality.core.special_days import holiday_calendar, is_holiday_country, special_days
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
 

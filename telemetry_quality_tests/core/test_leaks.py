@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.baselines import holiday_calendar, special_days
 from telemetry_quality.core.leaks import LeakEvidence, leak
 from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.special_days import holiday_calendar, special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable

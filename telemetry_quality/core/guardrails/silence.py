@@ -12,7 +12,6 @@ from math import log
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.baselines import holiday_calendar
 from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -24,6 +23,7 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
 )
 from telemetry_quality.core.guardrails.windows import SLICES_NOT_COUNTED, WINDOW_MINIMUM, Window, window_of
+from telemetry_quality.core.special_days import holiday_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
