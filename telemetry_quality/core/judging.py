@@ -15,7 +15,7 @@ from telemetry_quality.core.explanations import DayParts, Measure, explain, refe
 from telemetry_quality.core.explanations import sentence as explanation_sentence
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.core.incidents import confirmed_days, incidents_of
+from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
 from telemetry_quality.core.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.snapshots import DayFigures
 
@@ -111,14 +111,14 @@ def remember(store: QualityStore, source: str, days: Sequence[date]) -> Memory:
         day: {part: counts for part, counts in parts.items() if counts.events >= SMALL_SLICE}
         for day, parts in own.items()
     }
-    return Memory(store, source, readings, before | large, own, _left_out(store, source, last))
+    return Memory(store, source, readings, before | large, own, _left_out(store, source))
 
 
-def _left_out(store: QualityStore, source: str, last: date) -> frozenset[date]:
-    acts = store.acts(source)
-    if not acts:
+def _left_out(store: QualityStore, source: str) -> frozenset[date]:
+    confirmations = [act for act in store.acts(source) if act.act is Act.CONFIRM]
+    if not confirmations:
         return frozenset()
-    first = min(act.day for act in acts) - timedelta(days=HISTORY_DAYS)
+    first, last = min(act.day for act in confirmations), max(act.last_seen for act in confirmations)
     return confirmed_days(incidents_of(store, source, first, last))
 
 
