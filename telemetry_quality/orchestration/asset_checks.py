@@ -45,8 +45,7 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
             if spec.key not in context.selected_asset_check_keys:
                 continue
             for day in days:
-                # A snapshot that an older version took has no verdict of a newer guardrail.
-                if spec.name in verdicts.get(day, {}):
+                if day in verdicts:
                     yield dg.AssetCheckEvaluation(
                         asset_key=key,
                         check_name=spec.name,

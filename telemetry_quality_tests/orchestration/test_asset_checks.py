@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
 from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets
@@ -147,7 +147,7 @@ def test_the_checks_report_the_verdicts_kept_with_the_snapshot(tmp_path: Path, i
         assert one.metadata["reason_code"].value == verdict.reason_code
 
 
-def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_not_evaluated_for_it(
+def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_judged_again_and_evaluated_for_all(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
@@ -159,7 +159,9 @@ def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_not_evaluated
     station.work.store.append_snapshot(snapshot, few)
     result = station.run(instance, FIRST_DAY, job="recheck_day")
     assert result.success
-    assert {one.check_name for one in evaluations(instance, result.run_id)} == {"activity", "error_rate"}
+    found = evaluations(instance, result.run_id)
+    assert {one.check_name for one in found} == {rule.name for rule in guardrails_of(station.work.source.schema)}
+    assert {one.metadata["revision"].value for one in found} == {2}
 
 
 def test_rechecking_a_day_without_a_snapshot_fails_instead_of_passing(
