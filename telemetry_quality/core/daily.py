@@ -99,17 +99,17 @@ class DailyWork:
                 for name in reading.aggregates.signals():
                     first_seen[name] = min(first_seen.get(name, reading.day), reading.day)
 
-    def judge(self, days: Sequence[date], now: datetime) -> Iterator[Judgement]:
-        """Judge days already read and keep each snapshot with its verdicts.
+    def judge(self, days: Sequence[date], now: datetime, run_id: str | None = None) -> Iterator[Judgement]:
+        """Judge days already read and keep each snapshot with its verdicts, and with the Dagster run that did it.
 
         Raises:
             RequestError: If a day has never been read.
             StoreError: If the store refuses.
         """
         for start in range(0, len(days), CHUNK_DAYS):
-            yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now)
+            yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now, run_id)
 
-    def _judge_chunk(self, days: Sequence[date], now: datetime) -> Iterator[Judgement]:
+    def _judge_chunk(self, days: Sequence[date], now: datetime, run_id: str | None) -> Iterator[Judgement]:
         memory = remember(self.store, self.name, days)
         for day in days:
             if day not in memory.readings:
@@ -129,6 +129,7 @@ class DailyWork:
                 reading_revision=reading.revision,
                 reading_hash=reading.figures_hash,
                 now=now,
+                run_id=run_id,
             )
             stored, is_new = self.store.append_snapshot(snapshot, verdicts)
             yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), reading, is_new)
@@ -138,7 +139,7 @@ class DailyWork:
         revisions = self.store.verdicts(self.name, snapshot.day, snapshot.day).get(snapshot.day, {})
         return revisions.get(snapshot.revision or 0, ())
 
-    def standing(self, days: Sequence[date], now: datetime) -> dict[date, Judged]:
+    def standing(self, days: Sequence[date], now: datetime, run_id: str | None = None) -> dict[date, Judged]:
         """The current snapshot and verdicts of each of ``days`` that has one, by today's policy and guardrails.
 
         Where a snapshot was judged by another policy, or before a guardrail came to apply, it is judged again,
@@ -148,7 +149,7 @@ class DailyWork:
         said = self.store.verdicts(self.name, min(days), max(days))
         kept = {day: (one, said.get(day, {}).get(one.revision or 0, ())) for day, one in stored.items() if day in days}
         outdated = [day for day in days if day in kept and self._is_outdated(*kept[day])]
-        return kept | {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now)}
+        return kept | {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now, run_id)}
 
     def _is_outdated(self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]) -> bool:
         names = {rule.name for rule in guardrails_of(self.source.schema)}

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from itertools import chain
 from math import inf
@@ -31,11 +30,10 @@ from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.ports import QualityStore
-    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.core.ports import IncidentStore, JudgedDay
 
 EVERYWHERE = str(Place())
 UNREADABLE = "unreadable"
@@ -328,27 +326,27 @@ class Incident:
 
 
 def incidents_of(
-    store: QualityStore, source: str, first: date | None = None, last: date | None = None
+    store: IncidentStore, source: str, first: date | None = None, last: date | None = None
 ) -> list[Incident]:
     """The incidents that touch the days from ``first`` to ``last``, whole, oldest first; all of them without days.
 
     Raises:
         StoreError: If the store refuses.
     """
-    snapshots, acts = store.snapshots(source, date.min, date.max), store.acts(source)
-    if not snapshots:
+    days, acts = store.judged_days(source), store.acts(source)
+    if not days:
         return []
-    first, last = first or snapshots[0].day, last or snapshots[-1].day
-    begin, end = _whole_range(snapshots, acts, first, last)
-    verdicts = store.verdicts(source, begin, end)
+    first, last = first or days[0].day, last or days[-1].day
+    begin, end = _whole_range(days, acts, first, last)
+    failed = store.failed_verdicts(source, begin, end)
     failures: list[FailedGuardrail] = []
     judged: set[date] = set()
-    for one in snapshots:
-        said = verdicts.get(one.day, {}).get(one.revision or 0, ())
+    for one in days:
         # A snapshot of a version that kept no verdicts cannot say whether a guardrail passed.
-        if begin <= one.day <= end and (said or one.is_healthy()):
+        if begin <= one.day <= end and (one.has_verdicts or one.is_healthy):
             judged.add(one.day)
-            failures += failures_of(one.day, one.revision or 0, said)
+            if one.day in failed:
+                failures += failures_of(one.day, one.revision, failed[one.day].get(one.revision, ()))
     found = group_incidents(source, failures, judged, acts)
     return [one for one in found if one.first_day <= last and first <= one.last_day]
 
@@ -391,6 +389,9 @@ def group_incidents(
     strands: list[_Strand] = []
     alive: list[_Strand] = []
     for day in sorted({*judged_days, *by_day}):
+        if day not in by_day and not alive:
+            # Nearly all days of years: nothing fails, and nothing is open.
+            continue
         groups = _groups_of_day(by_day.get(day, ()))
         begun = _go_on(alive, groups)
         is_readable = not any(_is_unreadable(group) for group in groups)
@@ -426,18 +427,16 @@ def require_incident(incidents: Iterable[Incident], key: str) -> Incident:
     raise RequestError(f"An incident's key such as web/2026-03-10 is required, but {key!r} names none; {remedy}")
 
 
-def _whole_range(
-    snapshots: Sequence[TelemetryIntegritySnapshot], acts: Sequence[IncidentAct], first: date, last: date
-) -> tuple[date, date]:
+def _whole_range(days: Sequence[JudgedDay], acts: Sequence[IncidentAct], first: date, last: date) -> tuple[date, date]:
     """A range around ``first`` and ``last`` in which incidents, and what acts speak of, are whole.
 
     A healthy day closes whatever was open: between two of them an incident and its key are what they are in the
     whole history, which need not be loaded.
     """
-    healthy = [one.day for one in snapshots if one.is_healthy()]
+    healthy = [one.day for one in days if one.is_healthy]
     while True:
-        begin = max((day for day in healthy if day < first), default=min(first, snapshots[0].day))
-        end = min((day for day in healthy if day > last), default=max(last, snapshots[-1].day))
+        begin = max((day for day in healthy if day < first), default=min(first, days[0].day))
+        end = min((day for day in healthy if day > last), default=max(last, days[-1].day))
         met = [act for act in acts if act.speaks_of(begin, end)]
         wider = min([first, *(act.day for act in met)]), max([last, *(act.last_seen for act in met)])
         if wider == (first, last):

@@ -6,7 +6,7 @@ The implementations live in ``sources`` and ``storage``; the core knows only the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,7 +83,36 @@ class StoredReading:
     is_new: bool
 
 
-class QualityStore(Protocol):
+class JudgedDay(NamedTuple):
+    """As much of a day's current snapshot as incidents need.
+
+    Attributes:
+        has_verdicts: False where a version that kept no verdicts made it.
+    """
+
+    day: date
+    revision: int
+    is_healthy: bool
+    has_verdicts: bool
+
+
+class IncidentStore(Protocol):
+    """What incidents are made of. Every method may raise StoreError."""
+
+    def judged_days(self, source: str) -> list[JudgedDay]:
+        """Every day that has a snapshot, oldest first."""
+        ...
+
+    def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        """Per day and revision the verdicts that failed, or say that the day could not be read, in their order."""
+        ...
+
+    def acts(self, source: str) -> list[IncidentAct]:
+        """All acts on incidents of the source, oldest first."""
+        ...
+
+
+class QualityStore(IncidentStore, Protocol):
     """The append-only memory of what was read, judged and told. Every method may raise StoreError."""
 
     def append_reading(
@@ -134,10 +163,6 @@ class QualityStore(Protocol):
 
     def append_act(self, act: IncidentAct) -> None:
         """Keep what somebody decided about an incident."""
-        ...
-
-    def acts(self, source: str) -> list[IncidentAct]:
-        """All acts on incidents of the source, oldest first."""
         ...
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:

@@ -85,6 +85,7 @@ class TelemetryIntegritySnapshot(DayFigures):
         policy: Canonical JSON of the thresholds in force.
         reading_revision: Revision of the aggregates and sample it was made from.
         reading_hash: Hash of what these said.
+        run_id: The Dagster run that computed it, None where none did or it is not known.
         verdicts_hash: Hash of all its verdicts; None until stored.
         previous_hash: Content hash of the snapshot stored before it, None for a source's first.
         content_hash: SHA-256 over everything above; None until stored.
@@ -102,6 +103,7 @@ class TelemetryIntegritySnapshot(DayFigures):
     computed_at: datetime
     reading_revision: int
     reading_hash: str
+    run_id: str | None = None
     verdicts_hash: str | None = None
     previous_hash: str | None = None
     content_hash: str | None = None
@@ -146,6 +148,7 @@ def take_snapshot(
     reading_revision: int,
     reading_hash: str,
     now: datetime,
+    run_id: str | None = None,
 ) -> TelemetryIntegritySnapshot:
     """Freeze a day's figures and what its verdicts make of them; the store adds revision and hashes."""
     failed = {verdict.guardrail: _failed(verdict) for verdict in verdicts}
@@ -162,6 +165,7 @@ def take_snapshot(
         computed_at=now,
         reading_revision=reading_revision,
         reading_hash=reading_hash,
+        run_id=run_id,
     )
 
 

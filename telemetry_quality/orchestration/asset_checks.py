@@ -37,7 +37,7 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
         telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
-        standing = work.standing(days, telemetry.clock())
+        standing = work.standing(days, telemetry.clock(), context.run.run_id)
         snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
         verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
         targets = materialization_targets(context.instance, key, days)

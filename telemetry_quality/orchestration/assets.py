@@ -109,7 +109,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         telemetry = telemetry_of(context)
         work = telemetry.work(source)
-        for judgement in work.judge(partition_days(context), telemetry.clock()):
+        for judgement in work.judge(partition_days(context), telemetry.clock(), context.run.run_id):
             metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
             context.add_asset_metadata(metadata, partition_key=judgement.snapshot.day.isoformat())
             telemetry.on_progress(1)

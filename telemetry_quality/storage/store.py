@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections import defaultdict
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Float, Text, and_, cast, column, func, insert, inspect, select, table
+from sqlalchemy import and_, func, insert, select
 
 from telemetry_quality.core.events import HOUR, DayAggregates
-from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_file, open_engine, transaction
-from telemetry_quality.storage.hashing import row_hash
+from telemetry_quality.storage.chains import append
+from telemetry_quality.storage.engine import open_engine, transaction
+from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     READING_COLUMNS,
@@ -23,10 +17,10 @@ from telemetry_quality.storage.rows import (
     SNAPSHOT_FIELDS,
     VERDICT_COLUMNS,
     SliceReader,
-    act_of,
     act_row,
     aggregate_rows,
     aggregates_of,
+    as_text,
     figures_hash,
     figures_row,
     sample_rows,
@@ -35,12 +29,12 @@ from telemetry_quality.storage.rows import (
     stored_reading,
     stored_readings,
     verdict_rows,
+    verdicts_by_revision,
     verdicts_hash,
-    verdicts_of,
+    without_collecting,
 )
+from telemetry_quality.storage.schema import require_schema
 from telemetry_quality.storage.tables import (
-    SCHEMA_REVISION,
-    added_later,
     alert,
     current_snapshot,
     day_reading,
@@ -54,17 +48,17 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import date
+    from datetime import date, datetime
 
-    from sqlalchemy import Column, ColumnElement, Connection, Select, Subquery, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.events import DayReading, Slice, SliceCounts, UnreadableDay
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAct
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.ports import JudgedDay, StoredReading
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
@@ -73,6 +67,7 @@ _NOT_COMPARED = {
     "computed_at",
     "completeness_percent",
     "reading_revision",
+    "run_id",
     "verdicts_hash",
     "previous_hash",
     "content_hash",
@@ -113,7 +108,7 @@ class SqlQualityStore:
                 "day": reading.day,
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
-            row = _append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
+            row = append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
             for part, rows in ((event_aggregate, aggregates), (event_sample, verdicts), (event_slice, slices)):
                 _append_details(connection, part, key, rows)
             return stored_reading(row, is_new=True)
@@ -141,7 +136,7 @@ class SqlQualityStore:
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
         """The aggregates of the day's latest reading, empty where there is none."""
-        with self._reading() as connection, _without_collecting():
+        with self._reading() as connection, without_collecting():
             latest = _latest(connection, day_reading, source, day)
             if latest is None:
                 return DayAggregates()
@@ -163,7 +158,7 @@ class SqlQualityStore:
             query = query.where(func.coalesce(event_slice.c.by_dimension, "") != HOUR)
         days: dict[date, dict[Slice, SliceCounts]] = {}
         reader = SliceReader()
-        with self._reading() as connection, _without_collecting():
+        with self._reading() as connection, without_collecting():
             for day, *row in connection.execute(query):
                 days.setdefault(day, {}).update(reader.slices_of(row, minimum_events))
         return days
@@ -200,7 +195,7 @@ class SqlQualityStore:
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
             row = {**values, **key, "verdicts_hash": verdicts_hash(rows)}
-            stored = _append(connection, integrity_snapshot, row)
+            stored = append(connection, integrity_snapshot, row)
             _append_details(connection, guardrail_verdict, key, rows)
             return snapshot_of(stored), True
 
@@ -208,16 +203,22 @@ class SqlQualityStore:
         """The verdicts of each day's snapshots, per revision, in their order; no revision that has none stored."""
         kept = guardrail_verdict.c
         query = (
-            select(*_as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
+            select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
             .where(kept.source == source, kept.day.between(first, last))
             .order_by(kept.day, kept.revision, kept.position)
         )
         with self._reading() as connection:
-            rows = connection.execute(query).all()
-        days: defaultdict[date, dict[int, tuple[Verdict, ...]]] = defaultdict(dict)
-        for (day, revision), of_one in groupby(verdicts_of(rows), key=itemgetter(0, 1)):
-            days[day][revision] = tuple(verdict for *_, verdict in of_one)
-        return dict(days)
+            return verdicts_by_revision(connection.execute(query).all())
+
+    def judged_days(self, source: str) -> list[JudgedDay]:
+        """Every day that has a snapshot, oldest first, with as much of its current one as incidents need."""
+        with self._reading() as connection:
+            return History(connection).judged_days(source)
+
+    def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        """Those of ``verdicts`` that failed, or say that the day could not be read."""
+        with self._reading() as connection:
+            return History(connection).failed_verdicts(source, first, last)
 
     def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
         """The current snapshot of each day that has one, oldest first."""
@@ -242,13 +243,12 @@ class SqlQualityStore:
     def append_act(self, act: IncidentAct) -> None:
         """Keep what somebody decided about an incident."""
         with self._writing() as connection:
-            _append(connection, incident_act, act_row(act))
+            append(connection, incident_act, act_row(act))
 
     def acts(self, source: str) -> list[IncidentAct]:
         """All acts on incidents of the source, oldest first."""
-        query = select(incident_act).where(incident_act.c.source == source).order_by(incident_act.c.sequence)
         with self._reading() as connection:
-            return [act_of(row) for row in connection.execute(query).mappings()]
+            return History(connection).acts(source)
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
         """Those of ``alerts`` that are not kept yet, each once, in order."""
@@ -261,7 +261,7 @@ class SqlQualityStore:
         with self._writing() as connection:
             for one in alerts:
                 if not _is_kept(connection, _alert_key(one)):
-                    _append(
+                    append(
                         connection,
                         alert,
                         {
@@ -294,25 +294,9 @@ class SqlQualityStore:
         return transaction(self._engine, writes=True)
 
     def _require_schema(self) -> None:
-        if self._is_checked:
-            return
-        file = database_file(self._engine)
-        if not file.is_file():
-            raise StoreError(f"The store {file} must exist, but does not; run telemetry-quality migrate.")
-        with transaction(self._engine, writes=False) as connection:
-            is_there = inspect(connection).has_table("alembic_version")
-            found = (
-                connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
-                if is_there
-                else None
-            )
-        if found != SCHEMA_REVISION:
-            is_newer = found is not None and found > SCHEMA_REVISION
-            remedy = "install the telemetry-quality that made it" if is_newer else "run telemetry-quality migrate"
-            raise StoreError(
-                f"The store {file} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; {remedy}."
-            )
-        self._is_checked = True
+        if not self._is_checked:
+            require_schema(self._engine)
+            self._is_checked = True
 
 
 def _latest(connection: Connection, chained: Table, source: str, day: date) -> Mapping[Any, Any] | None:
@@ -340,13 +324,7 @@ def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
 
 
 def _readings(source: str) -> Select[Any]:
-    return select(*_as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
-
-
-def _as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
-    """The columns of these names, JSON as text: it is parsed for all rows at once."""
-    columns = (stored.c[name] for name in names)
-    return (cast(one, Text) if isinstance(one.type, JSON) else one for one in columns)
+    return select(*as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
 
 
 def _says_the_same(
@@ -360,35 +338,9 @@ def _says_the_same(
     return said == says
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Pause the garbage collector: of tens of thousands of new tuples that all stay it can free none.
-
-    Looking for some took a third of the time of loading a day's history.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
     same = (part.c[name] == reading[name] for name in ("source", "day", "revision"))
     return connection.execute(select(part).where(*same).order_by(part.c.id)).mappings().all()
-
-
-def _append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Append a row to a chained table, linked to the one before it, and return it as stored."""
-    last = select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1)
-    row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
-    row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
-    row["previous_hash"] = connection.scalar(last)
-    row["content_hash"] = row_hash(row, added_later(chained))
-    connection.execute(insert(chained), row)
-    return row
 
 
 def _append_details(
@@ -397,13 +349,6 @@ def _append_details(
     """Append the rows that a row of a chained table is bound to by a hash, under its key."""
     if rows:
         connection.execute(insert(part), [{**key, **values} for values in rows])
-
-
-def _as_stored(column: Column[Any], value: Any) -> Any:
-    """The value as the database will give it back, which is what later hashes are made of."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return float(value) if isinstance(column.type, Float) and value is not None else value
 
 
 def _alert_key(one: Alert) -> tuple[str, date, str, int]:

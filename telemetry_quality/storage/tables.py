@@ -1,4 +1,7 @@
-"""The tables of the quality store. What is in them is never updated and never deleted; see ``triggers``."""
+"""The tables of the quality store. What is in them is never updated and never deleted; see ``triggers``.
+
+The exception are the tables of MUTABLE: who may look at the dashboard changes, what was measured does not.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,16 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The migration these tables belong to; a test compares it with Alembic's head."""
 
 metadata = MetaData(
@@ -63,9 +68,9 @@ def _chain() -> tuple[Column[Any], ...]:
     return (Column("previous_hash", Text), Column("content_hash", Text, nullable=False))
 
 
-def _since_0003(name: str, kind: Any) -> Column[Any]:
-    """A column that migration 0003 added to a table that has had rows before; see ``hashing.known``."""
-    return Column(name, kind, info={"since": "0003"})
+def _since(revision: str, name: str, kind: Any) -> Column[Any]:
+    """A column that migration ``revision`` added to a table that has had rows before; see ``hashing.known``."""
+    return Column(name, kind, info={"since": revision})
 
 
 def added_later(stored: Table) -> frozenset[str]:
@@ -94,14 +99,14 @@ day_reading = Table(
     Column("unreadable_reason", Text),
     Column("figures_hash", Text, nullable=False),
     *_chain(),
-    _since_0003("missing_critical", OptionalJson),
-    _since_0003("compared_events", BigInteger),
-    _since_0003("repeated_events", BigInteger),
-    _since_0003("arrivals_by_hour", OptionalJson),
-    _since_0003("observed_events", BigInteger),
-    _since_0003("future_events", BigInteger),
-    _since_0003("stale_events", BigInteger),
-    _since_0003("undated_events", BigInteger),
+    _since("0003", "missing_critical", OptionalJson),
+    _since("0003", "compared_events", BigInteger),
+    _since("0003", "repeated_events", BigInteger),
+    _since("0003", "arrivals_by_hour", OptionalJson),
+    _since("0003", "observed_events", BigInteger),
+    _since("0003", "future_events", BigInteger),
+    _since("0003", "stale_events", BigInteger),
+    _since("0003", "undated_events", BigInteger),
     UniqueConstraint("source", "day", "revision"),
     sqlite_autoincrement=True,
 )
@@ -187,18 +192,19 @@ integrity_snapshot = Table(
     Column("reading_revision", Integer, nullable=False),
     Column("reading_hash", Text, nullable=False),
     *_chain(),
-    _since_0003("expected_low_events", Float),
-    _since_0003("expected_high_events", Float),
-    _since_0003("is_volume_unusual", Boolean),
-    _since_0003("compared_events", BigInteger),
-    _since_0003("repeated_events", BigInteger),
-    _since_0003("duplicate_percent", Float),
-    _since_0003("critical_missing_percent", Float),
-    _since_0003("late_percent", Float),
-    _since_0003("misdated_percent", Float),
-    _since_0003("completeness_percent", Float),
-    _since_0003("is_provisional", Boolean),
-    _since_0003("verdicts_hash", Text),
+    _since("0003", "expected_low_events", Float),
+    _since("0003", "expected_high_events", Float),
+    _since("0003", "is_volume_unusual", Boolean),
+    _since("0003", "compared_events", BigInteger),
+    _since("0003", "repeated_events", BigInteger),
+    _since("0003", "duplicate_percent", Float),
+    _since("0003", "critical_missing_percent", Float),
+    _since("0003", "late_percent", Float),
+    _since("0003", "misdated_percent", Float),
+    _since("0003", "completeness_percent", Float),
+    _since("0003", "is_provisional", Boolean),
+    _since("0003", "verdicts_hash", Text),
+    _since("0004", "run_id", Text),
     UniqueConstraint("source", "day", "revision"),
     Index(None, "day", "status"),
     sqlite_autoincrement=True,
@@ -219,6 +225,9 @@ alert = Table(
     sqlite_autoincrement=True,
 )
 
+FAILED_VERDICTS = "outcome = 'failed' OR reason_code = 'DAY_UNREADABLE'"
+"""One verdict in a hundred, of which incidents are made; in these words the planner knows its index again."""
+
 guardrail_verdict = Table(
     "guardrail_verdict",
     metadata,
@@ -234,6 +243,15 @@ guardrail_verdict = Table(
     Column("sentence", Text, nullable=False),
     Column("causes", JSON, nullable=False),
     UniqueConstraint("source", "day", "revision", "position"),
+    Index(
+        "ix_guardrail_verdict_failed",
+        "source",
+        "day",
+        "revision",
+        "position",
+        sqlite_where=text(FAILED_VERDICTS),
+        postgresql_where=text(FAILED_VERDICTS),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -253,8 +271,81 @@ incident_act = Table(
     sqlite_autoincrement=True,
 )
 
-CHAINED = (day_reading, integrity_snapshot, alert, incident_act)
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("account_name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    *_chain(),
+    # Asked before every password is tried: how often did the account, and the address, fail lately?
+    Index(None, "account_name", "outcome", "at"),
+    Index(None, "address", "outcome", "at"),
+    sqlite_autoincrement=True,
+)
+
+staff_account = Table(
+    "staff_account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("oidc_issuer", Text),
+    Column("oidc_subject", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("password_changed_at", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    UniqueConstraint("name"),
+    UniqueConstraint("oidc_issuer", "oidc_subject"),
+    sqlite_autoincrement=True,
+)
+
+staff_session = Table(
+    "staff_session",
+    metadata,
+    Column("id_hash", Text, primary_key=True),
+    Column("account_id", Integer, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    Index(None, "account_id"),
+)
+
+staff_token = Table(
+    "staff_token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("token_hash", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    UniqueConstraint("token_hash"),
+    sqlite_autoincrement=True,
+)
+
+staff_secret = Table(
+    "staff_secret",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""One row: the key that cookies are signed with, shared by all workers."""
+
+CHAINED = (day_reading, integrity_snapshot, alert, incident_act, sign_in)
 """Tables whose rows carry the hash of the row before them."""
+
+MUTABLE = (staff_account, staff_session, staff_token, staff_secret)
+"""Tables whose rows change; none of them says anything about telemetry."""
+
+APPEND_ONLY = tuple(stored for stored in metadata.tables.values() if stored not in MUTABLE)
+"""All others: triggers guard them, and ``verify`` looks at them."""
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
 """The view of each day's latest revision, made by migration 0001; in a MetaData of its own, being no table."""

@@ -1,5 +1,7 @@
 """Finds what was changed behind the program's back: every hash is computed again, every link followed.
 
+Accounts, sessions and tokens are not looked at: they change, and every use of them is a row of ``sign_in``.
+
 What cannot be found: a rewrite of the whole chain by somebody who knows how it is made. Whoever must rule that
 out keeps a copy of the last content hash elsewhere; ``telemetry-quality verify`` prints it.
 """
@@ -14,6 +16,7 @@ from sqlalchemy import column, exists, select, table
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import figures_hash, verdicts_hash
 from telemetry_quality.storage.tables import (
+    APPEND_ONLY,
     CHAINED,
     CURRENT_SNAPSHOT_SQL,
     added_later,
@@ -24,7 +27,7 @@ from telemetry_quality.storage.tables import (
     event_slice,
     guardrail_verdict,
     integrity_snapshot,
-    metadata,
+    sign_in,
 )
 from telemetry_quality.storage.triggers import expected_triggers
 
@@ -94,7 +97,7 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
     schema = table("sqlite_master", column("type"), column("name"), column("sql"))
     query = select(schema.c.name, schema.c.sql).where(schema.c.type.in_(("trigger", "view")))
     present = dict(connection.execute(query).all())
-    for stored in metadata.tables.values():
+    for stored in APPEND_ONLY:
         for trigger, text in expected_triggers(stored).items():
             if present.get(trigger) != text:
                 sentence = f"The trigger {trigger} is gone or changed: {stored.name} is no longer append-only."
@@ -110,7 +113,7 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
     later = added_later(chained)
     for row in connection.execute(select(chained).order_by(chained.c.sequence)).mappings():
         expected += 1
-        name = _row_name(row)
+        name = _row_name(row) if chained is not sign_in else _attempt_name(row)
         if row["sequence"] != expected:
             findings.append(Finding(chained.name, name, f"Row {expected} is missing before {name}."))
             expected = row["sequence"]
@@ -190,3 +193,9 @@ def _key(row: Mapping[Any, Any]) -> Key:
 def _row_name(row: Mapping[Any, Any]) -> str:
     about = f"revision {row['revision']}" if "revision" in row else f"{row['act']} {row['cause']}"
     return f"{row['source']} {row['day']} {about}"
+
+
+def _attempt_name(row: Mapping[Any, Any]) -> str:
+    """An attempt to sign in; the name was typed by a stranger and may hold what a terminal would obey."""
+    who = "".join(one if one.isprintable() else "�" for one in row["account_name"])
+    return f"{row['at']:%Y-%m-%d %H:%M:%S} {who} {row['outcome']}"

@@ -629,6 +629,20 @@ def test_a_day_that_says_nothing_new_is_answered_with_what_the_store_says_of_it(
     assert again.verdicts == work.store.verdicts("web", DAY, DAY)[DAY][1]
 
 
+def test_a_snapshot_names_the_run_that_computed_it_whoever_computes_the_same_afterwards(tmp_path: Path) -> None:
+    source = FakeSource(make_days([DAY], 100))
+    work = make_work(tmp_path, source)
+    read(work, DAY)
+    told = [one.snapshot.run_id for run_id in ("run-1", "run-2", None) for one in work.judge([DAY], NOW, run_id)]
+    assert told == ["run-1"] * 3
+    source.days |= make_days([DAY], 90)
+    read(work, DAY)
+    assert [one.snapshot.run_id for one in work.judge([DAY], NOW)] == [None]
+    lenient = replace(work, policy=Policy(error_rate_percent=10.0))
+    assert lenient.standing([DAY], NOW, "run-3")[DAY][0].run_id == "run-3"
+    assert [one.run_id for one in work.store.revisions("web", DAY)] == ["run-1", None, "run-3"]
+
+
 def test_another_verdict_on_the_same_numbers_is_a_new_revision(tmp_path: Path) -> None:
     """Whether a part is missing no number of the snapshot tells; once earlier days' parts are known it is judged."""
     earlier = days_before(DAY, 20)

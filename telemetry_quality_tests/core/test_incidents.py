@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -25,12 +25,11 @@ from telemetry_quality.core.incidents import (
     is_muted,
     require_incident,
 )
+from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from telemetry_quality.core.ports import QualityStore
 
 FIRST = date(2026, 3, 1)
 NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
@@ -498,10 +497,10 @@ class Past:
     def unreadable(self) -> set[date]:
         return {one.day for one in self.failures if one.cause == UNREADABLE}
 
-    def snapshots(self, source: str, first: date, last: date) -> list[Any]:
-        return [Judged(one, not self.judged[one]) for one in sorted(self.judged) if first <= one <= last]
+    def judged_days(self, source: str) -> list[JudgedDay]:
+        return [JudgedDay(one, 2, not self.judged[one], has_verdicts=True) for one in sorted(self.judged)]
 
-    def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+    def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         return {
             one: {1: (make_verdict(outcome=Outcome.FAILED),), 2: tuple(map(verdict_of, failed))}
             for one, failed in self.judged.items()
@@ -510,16 +509,6 @@ class Past:
 
     def acts(self, source: str) -> list[IncidentAct]:
         return list(self.kept)
-
-
-@dataclass(frozen=True)
-class Judged:
-    day: date
-    healthy: bool
-    revision: int = 2
-
-    def is_healthy(self) -> bool:
-        return self.healthy
 
 
 def verdict_of(one: FailedGuardrail) -> Verdict:
@@ -580,25 +569,27 @@ def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_whil
 
 @given(pasts(), st.integers(1, 14), st.integers(0, 14))
 def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past: Past, first: int, days: int) -> None:
-    store = cast("QualityStore", past)
     begin, end = day(first), day(first) + timedelta(days=days)
-    everything = incidents_of(store, "web")
+    everything = incidents_of(past, "web")
     assert everything == group(past.failures, past.judged, past.kept)
     touching = [one for one in everything if one.first_day <= end and begin <= one.last_day]
-    assert incidents_of(store, "web", begin, end) == touching
+    assert incidents_of(past, "web", begin, end) == touching
 
 
 def test_a_snapshot_that_kept_no_verdicts_closes_nothing_unless_it_is_healthy() -> None:
     class WithoutVerdicts(Past):
-        def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-            return {one: said for one, said in super().verdicts(source, first, last).items() if one != day(9)}
+        def judged_days(self, source: str) -> list[JudgedDay]:
+            return [one._replace(has_verdicts=one.day != day(9)) for one in super().judged_days(source)]
+
+        def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+            return {one: said for one, said in super().failed_verdicts(source, first, last).items() if one != day(9)}
 
     judged: dict[date, tuple[FailedGuardrail, ...]] = {day(number): (fail(number),) for number in (8, 9, 10)}
-    (incident,) = incidents_of(cast("QualityStore", WithoutVerdicts(judged)), "web")
+    (incident,) = incidents_of(WithoutVerdicts(judged), "web")
     assert incident.days == (day(8), day(10))
     healed = WithoutVerdicts({**judged, day(9): ()})
-    assert len(incidents_of(cast("QualityStore", healed), "web")) == 2
+    assert len(incidents_of(healed, "web")) == 2
 
 
 def test_a_source_without_snapshots_has_no_incidents() -> None:
-    assert incidents_of(cast("QualityStore", Past({})), "web") == []
+    assert incidents_of(Past({}), "web") == []

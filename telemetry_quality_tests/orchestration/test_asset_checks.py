@@ -112,6 +112,7 @@ def test_rechecking_by_another_threshold_appends_a_revision_and_reports_it_witho
     for day, statuses in ((FIRST_DAY, ["healthy", "unhealthy"]), (second, ["healthy", "healthy"])):
         assert [one.status.value for one in store.revisions("web", day)] == statuses
         assert store.revisions("web", day)[1].policy == station.work.policy.text()
+        assert store.revisions("web", day)[1].run_id == result.run_id
     (one,) = (one for one in found if not one.passed)
     (said,) = (
         each for each in store.verdicts("web", FIRST_DAY, FIRST_DAY)[FIRST_DAY][2] if each.guardrail == "error_rate"

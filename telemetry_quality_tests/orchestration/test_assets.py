@@ -77,14 +77,14 @@ def test_running_a_day_twice_adds_no_revision_and_late_events_add_exactly_one(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
-    revisions = []
+    revisions, runs = [], []
     for has_late_event in (False, False, True, False):
         if has_late_event:
             station.add_late_event(FIRST_DAY)
-        station.run(instance, FIRST_DAY)
+        runs.append(station.run(instance, FIRST_DAY).run_id)
         ((snapshot),) = station.work.store.snapshots("web", FIRST_DAY, FIRST_DAY)
-        revisions.append((snapshot.revision, snapshot.total_events))
-    assert revisions == [(1, 40), (1, 40), (2, 41), (2, 41)]
+        revisions.append((snapshot.revision, snapshot.total_events, snapshot.run_id))
+    assert revisions == [(1, 40, runs[0]), (1, 40, runs[0]), (2, 41, runs[2]), (2, 41, runs[2])]
 
 
 def test_assets_carry_owner_kinds_description_and_column_schema(tmp_path: Path) -> None:

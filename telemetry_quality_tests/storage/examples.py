@@ -9,7 +9,8 @@ from typing import Any
 from telemetry_quality.core.events import Arrivals, DayReading, Repetitions, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act, IncidentAct
-from telemetry_quality_tests.builders import DAY, make_reading, make_row
+from telemetry_quality.storage.staff import SignIn, SignInOutcome
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
 
 SLICES = {
     Slice("event_name", "page.view"): SliceCounts(90, 3, 0),
@@ -63,3 +64,15 @@ def make_act(**overrides: Any) -> IncidentAct:
         acted_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
     )
     return replace(act, **overrides)
+
+
+def make_sign_in(**overrides: Any) -> SignIn:
+    """Ada mistypes her password."""
+    attempt = SignIn(
+        at=NOW,
+        account_name="ada@example.org",
+        address="192.0.2.7",
+        method="password",
+        outcome=SignInOutcome.WRONG_PASSWORD,
+    )
+    return replace(attempt, **overrides)

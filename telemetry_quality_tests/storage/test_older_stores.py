@@ -17,8 +17,9 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import _config, differences, migrate
+from telemetry_quality.storage.staff import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import CHAINED, SCHEMA_REVISION, added_later, metadata
+from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, SCHEMA_REVISION, added_later, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
 from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WRITTEN_BY_0002 = (Path(__file__).parent / "written_by_0002.sql").read_text(encoding="utf-8")
+WRITTEN_BY_0003 = (Path(__file__).parent / "written_by_0003.sql").read_text(encoding="utf-8")
 OLD_TABLES = ("day_reading", "event_aggregate", "event_sample", "integrity_snapshot", "alert")
+TABLES_OF_0003 = (*OLD_TABLES, "event_slice", "guardrail_verdict", "incident_act")
 LATER_COLUMNS = [(table.name, column) for table in CHAINED for column in sorted(added_later(table))]
 NEXT_DAY, UNREAD_DAY = DAY + timedelta(days=1), DAY + timedelta(days=2)
 
@@ -51,19 +54,19 @@ def plain_connection(folder: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def content(folder: Path, *columns_of: str) -> dict[str, list[tuple[Any, ...]]]:
+def content(folder: Path, columns_of: dict[str, str]) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of the old tables, by the columns they had."""
     with plain_connection(folder) as connection:
         return {
             table: connection.execute(f"SELECT {columns} FROM {table}").fetchall()
-            for table, columns in zip(OLD_TABLES, columns_of, strict=True)
+            for table, columns in columns_of.items()
         }
 
 
-def columns_of_old_tables(folder: Path) -> list[str]:
+def columns_of(folder: Path, *tables: str) -> dict[str, str]:
     with plain_connection(folder) as connection:
-        names = [connection.execute(f"PRAGMA table_info({table})").fetchall() for table in OLD_TABLES]
-    return [", ".join(str(column[1]) for column in columns) for columns in names]
+        names = {table: connection.execute(f"PRAGMA table_info({table})").fetchall() for table in tables}
+    return {table: ", ".join(str(column[1]) for column in columns) for table, columns in names.items()}
 
 
 @pytest.fixture
@@ -83,11 +86,11 @@ def store(old_store: Path) -> SqlQualityStore:
 
 
 def test_an_older_store_is_migrated_without_touching_a_row(old_store: Path) -> None:
-    columns = columns_of_old_tables(old_store)
-    before = content(old_store, *columns)
+    columns = columns_of(old_store, *OLD_TABLES)
+    before = content(old_store, columns)
     assert [len(rows) for rows in before.values()] == [3, 4, 4, 2, 2]
     migrate(url_of(old_store))
-    assert content(old_store, *columns) == before
+    assert content(old_store, columns) == before
     engine = open_engine(url_of(old_store))
     assert differences(engine) == []
     engine.dispose()
@@ -109,7 +112,7 @@ def test_a_migrated_store_has_no_findings(store: SqlQualityStore) -> None:
 
 
 def test_the_triggers_of_migrated_tables_are_those_of_new_ones(tmp_path: Path, store: SqlQualityStore) -> None:
-    expected = {name: text for table in metadata.tables.values() for name, text in expected_triggers(table).items()}
+    expected = {name: text for table in APPEND_ONLY for name, text in expected_triggers(table).items()}
     with plain_connection(tmp_path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     assert dict(found) == expected
@@ -218,3 +221,71 @@ def test_a_snapshot_from_before_verdicts_were_kept_is_not_the_same_as_one_with_t
 def test_a_day_that_still_cannot_be_read_adds_nothing_to_an_older_store(store: SqlQualityStore) -> None:
     assert not store.append_reading("web", UnreadableDay(UNREAD_DAY, "NO_FILES", "None."), (), NOW).is_new
     assert store.append_reading("web", make_reading(UNREAD_DAY, make_row()), (), NOW).revision == 2
+
+
+@pytest.fixture
+def store_of_0003(tmp_path: Path) -> Path:
+    """Two days with everything that schema 0003 keeps, and an unread one, as its version wrote them."""
+    upgrade(url_of(tmp_path), "0003")
+    with plain_connection(tmp_path) as connection:
+        connection.executescript(WRITTEN_BY_0003)
+    return tmp_path
+
+
+def test_a_store_of_schema_0003_is_migrated_without_touching_a_row(store_of_0003: Path) -> None:
+    columns = columns_of(store_of_0003, *TABLES_OF_0003)
+    before = content(store_of_0003, columns)
+    assert {table: len(rows) for table, rows in before.items()} == {
+        "day_reading": 3,
+        "event_aggregate": 4,
+        "event_sample": 4,
+        "integrity_snapshot": 2,
+        "alert": 2,
+        "event_slice": 4,
+        "guardrail_verdict": 6,
+        "incident_act": 2,
+    }
+    assert migrate(url_of(store_of_0003)) == SCHEMA_REVISION
+    assert content(store_of_0003, columns) == before
+    engine = open_engine(url_of(store_of_0003))
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_snapshots_of_schema_0003_keep_their_hashes_and_know_no_run(store_of_0003: Path) -> None:
+    migrate(url_of(store_of_0003))
+    store = SqlQualityStore(url_of(store_of_0003))
+    verification = store.verify()
+    assert (verification.findings, verification.rows) == ((), 3 + 4 + 4 + 4 + 2 + 6 + 2 + 2)
+    snapshots = store.snapshots("web", DAY, NEXT_DAY)
+    assert [one.run_id for one in snapshots] == [None, None]
+    assert verification.head_hash == snapshots[-1].content_hash
+    assert store.verdicts("web", DAY, DAY) == {DAY: {1: VERDICTS}}
+    assert store.acts("web") == [make_act(), make_act(day=NEXT_DAY)]
+
+
+@pytest.mark.parametrize("row", [1, 2])
+@pytest.mark.parametrize("run_id", ["", "a run that never was"])
+def test_a_run_put_into_a_snapshot_of_schema_0003_is_found(store_of_0003: Path, row: int, run_id: str) -> None:
+    migrate(url_of(store_of_0003))
+    edit(
+        store_of_0003, "integrity_snapshot", f"UPDATE integrity_snapshot SET run_id = ? WHERE sequence = {row}", run_id
+    )
+    findings = SqlQualityStore(url_of(store_of_0003)).verify().findings
+    assert [finding.sentence for finding in findings] == [
+        f"web {(DAY, NEXT_DAY)[row - 1]} revision 1 was changed after it was written."
+    ]
+
+
+def test_the_chain_of_schema_0003_goes_on_and_staff_can_be_let_in(store_of_0003: Path) -> None:
+    migrate(url_of(store_of_0003))
+    store, staff = SqlQualityStore(url_of(store_of_0003)), StaffStore(url_of(store_of_0003))
+    (*_, newest) = store.snapshots("web", DAY, NEXT_DAY)
+    judged = replace(newest, total_events=1, run_id="run-1")
+    snapshot, is_new = store.append_snapshot(judged, VERDICTS)
+    assert (is_new, snapshot.revision, snapshot.previous_hash) == (True, 2, newest.content_hash)
+    assert store.snapshots("web", NEXT_DAY, NEXT_DAY)[0].run_id == "run-1"
+    assert staff.accounts() == []
+    staff.add_account("ada", None, NOW)
+    staff.close()
+    assert store.verify().findings == ()

@@ -22,6 +22,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act
 from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.core.snapshots import DayFigures, DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.errors import StoreError
@@ -324,6 +325,18 @@ def test_the_same_snapshot_taken_later_adds_nothing(store: SqlQualityStore) -> N
     assert store.append_snapshot(replace(make_snapshot(), computed_at=LATER), VERDICTS) == (first, False)
 
 
+def test_the_run_that_computed_a_snapshot_first_is_kept_and_another_one_that_finds_the_same_adds_nothing(
+    store: SqlQualityStore,
+) -> None:
+    first, _ = store.append_snapshot(replace(make_snapshot(), run_id="run-1"), VERDICTS)
+    assert first.run_id == "run-1"
+    for run_id in ("run-1", "run-2", None):
+        assert store.append_snapshot(replace(make_snapshot(), run_id=run_id), VERDICTS) == (first, False)
+    second, _ = store.append_snapshot(replace(make_snapshot(total_events=1), run_id="run-2"), VERDICTS)
+    assert [one.run_id for one in store.revisions("web", DAY)] == ["run-1", "run-2"]
+    assert store.snapshots("web", DAY, DAY) == [second]
+
+
 def test_every_field_of_a_snapshot_has_its_column() -> None:
     assert {field.name for field in fields(TelemetryIntegritySnapshot)} == {
         column.name for column in integrity_snapshot.columns if column.name != "sequence"
@@ -360,6 +373,51 @@ def test_verdicts_are_read_back_exactly_per_day_and_revision_in_their_order(stor
     assert store.verdicts("web", NEXT_DAY, NEXT_DAY) == {NEXT_DAY: {1: VERDICTS[:1]}}
     assert store.verdicts("web", NEXT_DAY, DAY) == {}
     assert not any("changed" in finding.sentence for finding in store.verify().findings)
+
+
+def test_judged_days_are_those_of_the_current_snapshots_oldest_first(store: SqlQualityStore, tmp_path: Path) -> None:
+    third, fourth = (NEXT_DAY + timedelta(days=n) for n in (1, 2))
+    store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS)
+    for total in range(12):
+        store.append_snapshot(make_snapshot(total_events=total), VERDICTS)
+    store.append_snapshot(replace(make_snapshot(third), status=DayStatus.DEGRADED), ())
+    store.append_snapshot(make_snapshot(DATE_NEVER_READ, source="app"), VERDICTS)
+    store.append_snapshot(make_snapshot(fourth), VERDICTS)
+    append_copy(tmp_path, "integrity_snapshot", sequence=99, revision=2, day=fourth.isoformat(), verdicts_hash=None)
+    assert store.judged_days("web") == [
+        JudgedDay(DAY, 12, is_healthy=True, has_verdicts=True),
+        JudgedDay(NEXT_DAY, 1, is_healthy=True, has_verdicts=True),
+        JudgedDay(third, 1, is_healthy=False, has_verdicts=False),
+        JudgedDay(fourth, 2, is_healthy=True, has_verdicts=False),
+    ]
+    assert store.judged_days("none") == []
+
+
+def append_copy(folder: Path, table: str, **changed: Any) -> None:
+    """One more row of a table, like its last one but for what is changed."""
+    connection = sqlite3.connect(folder / "quality.db")
+    names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(f":{name}" if name in changed else name for name in names)
+    connection.execute(f"INSERT INTO {table} SELECT {values} FROM {table} ORDER BY sequence DESC LIMIT 1", changed)
+    connection.commit()
+    connection.close()
+
+
+def test_failed_verdicts_are_those_that_failed_or_say_that_the_day_could_not_be_read(store: SqlQualityStore) -> None:
+    unread = Verdict("activity", Level.CRITICAL, Outcome.UNKNOWN, "DAY_UNREADABLE", None, None, "It is broken.")
+    known: dict[date, list[tuple[Verdict, ...]]] = {
+        DAY: [(JUDGED, *VERDICTS), VERDICTS[1:], (*VERDICTS[1:], JUDGED)],
+        NEXT_DAY: [(VERDICTS[1], unread)],
+    }
+    for day, revisions in known.items():
+        for total, said in enumerate(revisions):
+            store.append_snapshot(make_snapshot(day, total_events=total), said)
+            store.append_snapshot(make_snapshot(day, source="app", total_events=total), said)
+    found = {DAY: {1: (JUDGED, VERDICTS[0]), 3: (JUDGED,)}, NEXT_DAY: {1: (unread,)}}
+    assert store.failed_verdicts("web", DAY, NEXT_DAY) == found
+    assert store.failed_verdicts("web", date.min, DAY) == {DAY: found[DAY]}
+    assert store.failed_verdicts("web", NEXT_DAY, date.max) == {NEXT_DAY: found[NEXT_DAY]}
+    assert store.failed_verdicts("none", date.min, date.max) == {}
 
 
 def test_a_snapshot_without_verdicts_says_so_in_its_hash(store: SqlQualityStore) -> None:
@@ -577,6 +635,8 @@ def ask_everything(store: SqlQualityStore) -> list[Any]:
         lambda: store.snapshots("web", DAY, DAY),
         lambda: store.revisions("web", DAY),
         lambda: store.verdicts("web", DAY, DAY),
+        lambda: store.judged_days("web"),
+        lambda: store.failed_verdicts("web", DAY, DAY),
         lambda: store.append_act(make_act()),
         lambda: store.acts("web"),
         lambda: store.new_alerts([make_alert()]),

@@ -17,11 +17,12 @@ from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.sampling import SampleVerdict
+from telemetry_quality.storage.staff import SignInOutcome, StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import CHAINED, added_later, metadata
+from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, added_later, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_act, make_full_reading
+from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_act, make_full_reading, make_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +51,9 @@ SURROGATE_KEYS = {(table, "id") for table in PARTS}
 
 @pytest.fixture(scope="module")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days, each with two of every part, a snapshot, an alert and an act; then a day unread."""
+    """Three days, each with two of every part, a snapshot, an alert, an act and a sign-in; then a day unread."""
     folder = tmp_path_factory.mktemp("written")
-    store = make_store(folder)
+    store, staff = make_store(folder), StaffStore(f"sqlite:///{folder / 'quality.db'}")
     for number, day in enumerate(DAYS):
         rows = (make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,)))
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
@@ -60,10 +61,14 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         full = make_full_reading(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
         reading = store.append_reading("web", full, sample, NOW)
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
-        store.append_snapshot(replace(snapshot, reading_hash=reading.figures_hash), VERDICTS[:2])
+        store.append_snapshot(
+            replace(snapshot, reading_hash=reading.figures_hash, run_id=f"run-{number}"), VERDICTS[:2]
+        )
         store.append_act(make_act(day=day))
+        staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
     store.append_reading("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
+    staff.close()
     return folder / "quality.db"
 
 
@@ -95,7 +100,7 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3
     assert verification.head_hash == store.snapshots("web", DAYS[-1], DAYS[-1])[0].content_hash
 
 
@@ -114,10 +119,10 @@ def test_dropping_the_triggers_and_putting_them_back_alone_leaves_no_sign(
 
 
 EDITABLE = [
-    (name, column.name)
-    for name, table in metadata.tables.items()
+    (table.name, column.name)
+    for table in APPEND_ONLY
     for column in table.columns
-    if (name, column.name) not in SURROGATE_KEYS
+    if (table.name, column.name) not in SURROGATE_KEYS
 ]
 
 
@@ -149,6 +154,7 @@ OTHER_VALUES: dict[str, str | float] = {
     "computed_at": "2025-12-31 23:59:59.000000",
     "logged_at": "2025-12-31 23:59:59.000000",
     "acted_at": "2025-12-31 23:59:59.000000",
+    "at": "2025-12-31 23:59:59.000000",
     "until": "2025-12-31",
 }
 
@@ -208,6 +214,29 @@ def test_an_act_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQ
         connection.execute("UPDATE incident_act SET acted_by = 'nobody' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert finding.sentence == f"web {DAYS[1]} mute platform=ios was changed after it was written."
+
+
+def test_a_failure_edited_into_a_success_is_found_and_named_by_who_and_when(
+    tmp_path: Path, store: SqlQualityStore
+) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE sign_in SET outcome = 'signed_in' WHERE sequence = 2")
+    (finding,) = store.verify().findings
+    assert (finding.table, finding.row) == ("sign_in", "2026-06-01 12:01:00 ada@example.org signed_in")
+    assert finding.sentence == f"{finding.row} was changed after it was written."
+
+
+def test_a_name_that_a_stranger_typed_does_not_reach_the_terminal_that_verifies(
+    tmp_path: Path, store: SqlQualityStore
+) -> None:
+    staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    staff.record(make_sign_in(account_name="\x1b[2Jall\nis well", outcome=SignInOutcome.UNKNOWN_ACCOUNT))
+    staff.close()
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE sign_in SET address = '::1' WHERE sequence = 4")
+    (finding,) = store.verify().findings
+    assert finding.row == "2026-06-01 12:00:00 �[2jall�is well unknown_account"
+    assert finding.sentence.isprintable()
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -288,7 +317,7 @@ def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
     assert "The reading behind web 2026-03-11 revision 1 is another one." in sentences
 
 
-TRIGGERS = [name for table in metadata.tables.values() for name in sorted(expected_triggers(table))]
+TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers(table))]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

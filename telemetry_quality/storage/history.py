@@ -1,0 +1,67 @@
+"""What incidents are made of, asked in one transaction: nothing else of a day need be loaded to find them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, or_, select
+
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
+from telemetry_quality.core.ports import JudgedDay
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.storage.rows import VERDICT_COLUMNS, act_of, as_text, verdicts_by_revision, verdicts_hash
+from telemetry_quality.storage.tables import guardrail_verdict, incident_act, integrity_snapshot
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from sqlalchemy import Connection
+
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.incidents import IncidentAct
+
+NO_VERDICTS = (None, verdicts_hash([]))
+"""How a snapshot says that no verdict is kept of it."""
+
+_SAID = guardrail_verdict.c
+_FAILED = or_(
+    # As literals, not as parameters: the database must see that this is what a partial index holds.
+    _SAID.outcome == bindparam(None, Outcome.FAILED.value, literal_execute=True),
+    _SAID.reason_code == bindparam(None, DAY_UNREADABLE, literal_execute=True),
+)
+
+
+class History:
+    """An IncidentStore as one transaction sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def judged_days(self, source: str) -> list[JudgedDay]:
+        """Every day that has a snapshot, oldest first."""
+        kept = integrity_snapshot.c
+        query = (
+            select(kept.day, kept.revision, kept.status, kept.verdicts_hash)
+            .where(kept.source == source)
+            .order_by(kept.day, kept.revision)
+        )
+        # Later revisions take the place of earlier ones.
+        days = {
+            day: JudgedDay(day, revision, status == DayStatus.HEALTHY, hashed not in NO_VERDICTS)
+            for day, revision, status, hashed in self._connection.execute(query).all()
+        }
+        return list(days.values())
+
+    def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        """Per day and revision the verdicts that failed, or say that the day could not be read, in their order."""
+        query = (
+            select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
+            .where(_SAID.source == source, _SAID.day.between(first, last), _FAILED)
+            .order_by(_SAID.day, _SAID.revision, _SAID.position)
+        )
+        return verdicts_by_revision(self._connection.execute(query).all())
+
+    def acts(self, source: str) -> list[IncidentAct]:
+        """All acts on incidents of the source, oldest first."""
+        query = select(incident_act).where(incident_act.c.source == source).order_by(incident_act.c.sequence)
+        return [act_of(row) for row in self._connection.execute(query).mappings()]

@@ -1,0 +1,369 @@
+"""StoreReader: the store for whoever only looks at it; the database itself refuses it every write.
+
+Each question costs a number of queries that does not grow with what is stored, and is answered from one transaction,
+so that its parts belong together while others append.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Text, bindparam, func, or_, select, type_coerce
+
+from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.storage.engine import (
+    CommitWatch,
+    database_file,
+    identity_of,
+    missing,
+    open_reading_engine,
+    transaction,
+    unusable,
+)
+from telemetry_quality.storage.history import History
+from telemetry_quality.storage.rows import (
+    READING_COLUMNS,
+    SNAPSHOT_FIELDS,
+    VERDICT_COLUMNS,
+    as_text,
+    snapshot_of,
+    stored_readings,
+    verdicts_by_revision,
+    without_collecting,
+)
+from telemetry_quality.storage.schema import require_schema
+from telemetry_quality.storage.tables import (
+    current_snapshot,
+    day_reading,
+    event_aggregate,
+    event_sample,
+    guardrail_verdict,
+    incident_act,
+    integrity_snapshot,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Select, Table
+
+    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.storage.engine import Identity
+
+MOST_PARTS = 200
+"""How many signals, or versions, of a day are listed; a day may have thousands."""
+
+
+class JournalRow(NamedTuple):
+    """One snapshot as the journal tells it; a tuple, since hundreds of thousands are kept in memory.
+
+    Attributes:
+        sequence: Its place in the journal, which only ever grows.
+        status: The value of a DayStatus.
+        policy: Canonical JSON of the thresholds in force.
+        run_id: The Dagster run that computed it, None where none did or it is not known.
+    """
+
+    sequence: int
+    source: str
+    day: date
+    revision: int
+    status: str
+    computed_at: datetime
+    total_events: int | None
+    error_events: int | None
+    error_rate_percent: float | None
+    missing_version_events: int | None
+    missing_version_percent: float | None
+    sample_size: int | None
+    sample_passed: int | None
+    sampling_success_rate_percent: float | None
+    expected_events: float | None
+    expected_low_events: float | None
+    expected_high_events: float | None
+    volume_deviation_percent: float | None
+    is_provisional: bool | None
+    policy: str
+    run_id: str | None
+
+
+class Part(NamedTuple):
+    """Counts of one signal, version or hour of a day; ``value`` None where the events name none."""
+
+    value: str | int | None
+    events: int
+    errors: int
+    missing_version: int
+    late_events: int
+    error_unknown_events: int
+
+
+class SampledVerdict(NamedTuple):
+    """What the verifier said of one sampled event."""
+
+    position: int
+    event_id: str | None
+    passed: bool
+    reason_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDay:
+    """All that is kept of one day of one source; everything is empty where it never was read.
+
+    Attributes:
+        revisions: Its snapshots, the first revision first.
+        verdicts: Per revision, in their order; no revision that has none stored.
+        readings: The first revision first. Parts and sample are those of the last one.
+        by_signal: The busiest first, at most MOST_PARTS.
+        by_version: Likewise.
+        by_hour: By hour since the day began, in order; hours without events are left out.
+        more_signals: How many beyond these have a name of their own.
+        more_versions: Likewise.
+    """
+
+    source: str
+    day: date
+    revisions: tuple[TelemetryIntegritySnapshot, ...] = ()
+    verdicts: Mapping[int, tuple[Verdict, ...]] = field(default_factory=dict)
+    readings: tuple[StoredReading, ...] = ()
+    by_signal: tuple[Part, ...] = ()
+    by_version: tuple[Part, ...] = ()
+    by_hour: tuple[Part, ...] = ()
+    more_signals: int = 0
+    more_versions: int = 0
+    sample: tuple[SampledVerdict, ...] = ()
+
+
+class StoreReader:
+    """The store, read-only; safe from many threads.
+
+    Args:
+        url: ``sqlite:///FILE``.
+
+    Raises:
+        StoreError: If the URL is wrong. Every method raises it where the store cannot be read, and works again as
+            soon as it can.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_reading_engine(url)
+        self._watch = CommitWatch(url)
+        self._file = database_file(self._engine).absolute()
+        self._checked: Identity | None = None
+
+    def version(self) -> Hashable:
+        """Another value than ever before if anything was committed since the last call, or the file is another."""
+        return self._watch.version()
+
+    def journal(self, after: int = 0) -> list[JournalRow]:
+        """The snapshots, all revisions, whose sequence is above ``after``, in the order they were stored."""
+        with self._reading() as connection, without_collecting():
+            return _journal_rows(connection.execute(_JOURNAL, {"after": after}))
+
+    def content_hash(self, sequence: int) -> str | None:
+        """The hash of the snapshot at this place of the journal, None where there is none.
+
+        Another one than before means that the store is another one.
+        """
+        with self._reading() as connection:
+            found: str | None = connection.scalar(_CONTENT_HASH, {"sequence": sequence})
+            return found
+
+    def last_acts(self) -> dict[str, str]:
+        """Per source that has acts on incidents, the content hash of the latest."""
+        with self._reading() as connection:
+            return dict(connection.execute(_LAST_ACTS).all())
+
+    def incidents(self, source: str) -> list[Incident]:
+        """All incidents the source ever had, oldest first, with their acts."""
+        with self._reading() as connection, without_collecting():
+            return incidents_of(History(connection), source)
+
+    def day(self, source: str, day: date) -> StoredDay:
+        """All that is kept of one day."""
+        key: dict[str, Any] = {"source": source, "day": day}
+        with self._reading() as connection:
+            revisions = tuple(snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
+            verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all())
+            readings = tuple(stored_readings(connection.execute(_READINGS, key).all()))
+            key["revision"] = readings[-1].revision if readings else 0
+            signals, versions, hours = (connection.execute(query, key).all() for query in _PARTS)
+            sample = _sampled(connection.execute(_SAMPLE, key).all())
+        return StoredDay(
+            source=source,
+            day=day,
+            revisions=revisions,
+            verdicts=verdicts.get(day, {}),
+            readings=readings,
+            by_signal=_listed(signals),
+            by_version=_listed(versions),
+            by_hour=_listed(hours),
+            more_signals=_more(signals),
+            more_versions=_more(versions),
+            sample=sample,
+        )
+
+    def snapshots(
+        self,
+        *,
+        sources: Collection[str] = (),
+        statuses: Collection[str] = (),
+        first: date | None = None,
+        last: date | None = None,
+        after: tuple[date, str] | None = None,
+        limit: int = 1000,
+    ) -> list[TelemetryIntegritySnapshot]:
+        """At most ``limit`` current snapshots by day and source, behind the day and source of ``after``.
+
+        All sources, or statuses, where none is named.
+        """
+        kept = current_snapshot.c
+        query = select(*(kept[name] for name in SNAPSHOT_FIELDS)).order_by(kept.day, kept.source).limit(limit)
+        for column, wanted in ((kept.source, sources), (kept.status, statuses)):
+            if wanted:
+                query = query.where(column.in_(wanted))
+        if first is not None:
+            query = query.where(kept.day >= first)
+        if last is not None:
+            query = query.where(kept.day <= last)
+        if after is not None:
+            query = query.where(kept.day >= after[0], or_(kept.day > after[0], kept.source > after[1]))
+        with self._reading() as connection, without_collecting():
+            return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def close(self) -> None:
+        """Close the database; the reader can be used again afterwards."""
+        self._watch.close()
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One transaction, which sees the store as it was when the first question was asked."""
+        try:
+            identity = identity_of(self._file)
+            if identity != self._checked:
+                require_schema(self._engine)
+                self._checked = identity
+            with transaction(self._engine, writes=False) as connection:
+                yield connection
+        except FileNotFoundError as error:
+            raise missing(self._file) from error
+        except (OSError, ValueError) as error:
+            # A value that is none of those this program writes: the file was changed, or is damaged.
+            raise unusable(self._file, error, is_read_only=True) from error
+
+
+def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
+    return [stored.c[name] == bindparam(name) for name in ("source", "day", *more)]
+
+
+def _parts(name: str, *order: Any) -> Select[Any]:
+    """Counts by one column of the aggregates of a reading; the last column is how many groups there are."""
+    kept = event_aggregate.c
+    counted = ("events", "errors", "missing_version", "late_events", "error_unknown_events")
+    return (
+        select(kept[name], *(func.sum(kept[one]).label(one) for one in counted), func.count().over().label("groups"))
+        .where(*_of_day(event_aggregate, "revision"))
+        .group_by(kept[name])
+        .order_by(*order, kept[name])
+        .limit(MOST_PARTS)
+    )
+
+
+# Made once: putting a statement together takes longer than a day's answer from the database.
+_JOURNAL = (
+    select(
+        *(
+            # The driver's texts: a few thousand days stand in hundreds of thousands of rows.
+            type_coerce(integrity_snapshot.c[name], Text)
+            if name in {"day", "computed_at"}
+            else integrity_snapshot.c[name]
+            for name in JournalRow._fields
+        )
+    )
+    .where(integrity_snapshot.c.sequence > bindparam("after"))
+    .order_by(integrity_snapshot.c.sequence)
+)
+_CONTENT_HASH = select(integrity_snapshot.c.content_hash).where(integrity_snapshot.c.sequence == bindparam("sequence"))
+_LAST_ACTS = select(incident_act.c.source, incident_act.c.content_hash).where(
+    incident_act.c.sequence.in_(select(func.max(incident_act.c.sequence)).group_by(incident_act.c.source))
+)
+_REVISIONS = (
+    select(*(integrity_snapshot.c[name] for name in SNAPSHOT_FIELDS))
+    .where(*_of_day(integrity_snapshot))
+    .order_by(integrity_snapshot.c.revision)
+)
+_VERDICTS = (
+    select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
+    .where(*_of_day(guardrail_verdict))
+    .order_by(guardrail_verdict.c.revision, guardrail_verdict.c.position)
+)
+_READINGS = select(*as_text(day_reading, READING_COLUMNS)).where(*_of_day(day_reading)).order_by(day_reading.c.revision)
+_BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
+_PARTS = (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST), _parts("hour"))
+_SAMPLE = (
+    select(*as_text(event_sample, ("position", "event_id", "verdict", "reason_codes")))
+    .where(*_of_day(event_sample, "revision"))
+    .order_by(event_sample.c.position)
+)
+
+
+def _journal_rows(rows: Iterable[Sequence[Any]]) -> list[JournalRow]:
+    """The rows of _JOURNAL; equal texts become one object, for the policy alone would take a hundred megabytes."""
+    days: dict[str, date] = _Once(date.fromisoformat)
+    texts: dict[str, str] = _Once(str)
+    new, instant = JournalRow._make, datetime.fromisoformat
+    return [
+        new(
+            (
+                sequence,
+                texts[source],
+                days[day],
+                revision,
+                texts[status],
+                instant(computed_at).replace(tzinfo=UTC),
+                *numbers,
+                texts[policy],
+                run_id if run_id is None else texts[run_id],
+            )
+        )
+        for sequence, source, day, revision, status, computed_at, *numbers, policy, run_id in rows
+    ]
+
+
+class _Once(dict[str, Any]):
+    """What each text stands for, found out once."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, text: str) -> Any:
+        self[text] = made = self._make(text)
+        return made
+
+
+def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
+    """The sample of _SAMPLE's rows, whose reason codes are a text that is nearly always the same."""
+    reasons = _Once(lambda text: tuple(json.loads(text)))
+    return tuple(
+        SampledVerdict(position, event_id, verdict == "passed", reasons[codes])
+        for position, event_id, verdict, codes in rows
+    )
+
+
+def _listed(parts: Iterable[Sequence[Any]]) -> tuple[Part, ...]:
+    return tuple(Part._make(row[:-1]) for row in parts)
+
+
+def _more(parts: Sequence[Sequence[Any]]) -> int:
+    """How many groups there are beyond those listed."""
+    return parts[0][-1] - len(parts) if parts else 0
