@@ -12,8 +12,10 @@ import os
 import re
 import tomllib
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -274,6 +276,75 @@ class SourceSettings(_Part):
         )
 
 
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _web_address(value: str) -> str:
+    """An ``http(s)://host[:port]`` without anything behind it; plain HTTP only on this machine."""
+    try:
+        parts = urlsplit(value)
+        is_plain = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+        is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment and parts.port != 0
+    except ValueError:
+        is_plain = is_bare = False
+    if not (is_plain and is_bare):
+        raise ValueError("must be an address such as https://telemetry.example.org, without a path")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("must begin with https:// unless it is this machine: passwords would travel readable")
+    return value.rstrip("/")
+
+
+class OidcSettings(_Part):
+    """Sign-in at an OpenID Connect provider, for accounts that the store has."""
+
+    issuer: str
+    client_id: Name
+    client_secret: Name
+    claim: Name = "email"
+    button: Name = "Sign in with single sign-on"
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not (
+            parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)))
+        ):
+            raise ValueError("must be the provider's address and begin with https://")
+        return value.rstrip("/")
+
+
+class DashboardSettings(_Part):
+    """How the health dashboard is reached, and when it calls itself stale."""
+
+    url: str = "http://127.0.0.1:3001"
+    dagster_url: Name | None = None
+    session_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 12.0
+    grace_minutes: Annotated[int, Field(ge=0)] = 120
+    oidc: OidcSettings | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return _web_address(value)
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _can_be_linked_to(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s\"'<>]+", value):
+            raise ValueError("must be the address of Dagster's web server, such as https://dagster.example.org")
+        return value and value.rstrip("/")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches it, by plain HTTP."""
+        return _is_loopback(urlsplit(self.url).hostname)
+
+
 class Settings(BaseSettings):
     """Everything a user decides, frozen; relative paths start at the settings file's folder."""
 
@@ -287,6 +358,7 @@ class Settings(BaseSettings):
 
     store: str = "sqlite:///telemetry_quality.db"
     sources: dict[str, SourceSettings] = Field(min_length=1)
+    dashboard: DashboardSettings = DashboardSettings()
 
     @field_validator("sources")
     @classmethod
@@ -396,7 +468,9 @@ def _sentence(error: ValidationError) -> str:
         reason = "should not be empty"
     found = mistake["input"]
     is_harmless = (
-        isinstance(found, (int, float, str, date)) and last not in {"url", "store"} and "://" not in str(found)
+        isinstance(found, (int, float, str, date))
+        and last not in {"url", "store", "client_secret"}
+        and "://" not in str(found)
     )
     is_told = " was found" in reason
     return f"{key}: {reason}." if is_told or not is_harmless else f"{key}: {reason}, but {found!r} was found."
@@ -405,7 +479,7 @@ def _sentence(error: ValidationError) -> str:
 def _allowed_keys(parents: Sequence[str]) -> list[str]:
     model: type[BaseModel] = Settings
     # Below "sources" stands a name of the user's choice, which is no model.
-    for part in (part for depth, part in enumerate(parents) if depth != 1):
+    for part in (part for depth, part in enumerate(parents) if depth != 1 or parents[0] != "sources"):
         model = _MODELS[part]
     return list(model.model_fields)
 
@@ -415,6 +489,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "roles": RoleSettings,
     "guardrails": GuardrailSettings,
     "signals": SignalSettings,
+    "dashboard": DashboardSettings,
+    "oidc": OidcSettings,
 }
 
 
