@@ -1,0 +1,171 @@
+"""The page of one's own account: sessions, tokens and the password.
+
+The guard saw that our own forms of this session sent what comes here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 - read by the framework
+from starlette.responses import RedirectResponse, Response
+
+from telemetry_quality.dashboard.access.forms import form_fields
+from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH, require_good_password
+from telemetry_quality.dashboard.access.paths import ACCOUNT, SIGN_IN
+from telemetry_quality.dashboard.access.visitors import address_of
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.rendering import page, render
+from telemetry_quality.errors import RequestError
+from telemetry_quality.storage.staff import fingerprint, new_token
+
+if TYPE_CHECKING:
+    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.storage.staff import Session
+
+router = APIRouter()
+
+UTC_ZONE = ZoneInfo("UTC")
+DEFAULT_TOKEN_DAYS = 365
+MOST_TOKEN_DAYS = 3650
+
+DONE = {
+    "password": "Your password is changed, and all your other sessions are ended.",
+    "revoked": "The token is revoked; whatever used it is refused from now on.",
+}
+"""What a page may say was done, by the word in its address."""
+
+
+@router.get(ACCOUNT)
+async def show_account(request: Request) -> Response:
+    """Own sessions, tokens and password."""
+    return await _page(request, done=DONE.get(request.query_params.get("done", ""), ""))
+
+
+@router.post(f"{ACCOUNT}tokens/")
+async def add_token(request: Request) -> Response:
+    """Make a token and show it, once."""
+    access, session = _who(request)
+    fields = await form_fields(request)
+    text = new_token()
+    try:
+        now = access.clock()
+        until = now + timedelta(days=_token_days(fields.get("days", "")))
+        arguments = (session.account.id, fields.get("label", ""), fingerprint(text), now, until)
+        await run_in_threadpool(access.staff.add_token, *arguments)
+    except RequestError as error:
+        return await _page(request, wrong=str(error), wrong_in="token", status_code=422)
+    return await _page(request, new_token=text)
+
+
+@router.post(f"{ACCOUNT}tokens/{{token_id}}/revoke/")
+async def revoke_token(request: Request, token_id: int) -> Response:
+    """Shut one of the own tokens out."""
+    access, session = _who(request)
+    is_done = await run_in_threadpool(access.staff.revoke_token, token_id, session.account.id, access.clock())
+    if not is_done:
+        raise Refusal(
+            404,
+            "NO_SUCH_TOKEN",
+            f"A token of yours that is not revoked is required, but there is none numbered {token_id}; "
+            "see your account's page.",
+        )
+    return RedirectResponse(f"{ACCOUNT}?done=revoked", 303)
+
+
+@router.post(f"{ACCOUNT}password/")
+async def change_password(request: Request) -> Response:
+    """Change the password, for who knows the present one; all sessions end and this browser gets a new one."""
+    access, session = _who(request)
+    name, address = session.account.name, address_of(request)
+    fields = await form_fields(request)
+    try:
+        _require_new_password(fields, name)
+        arguments = (name, fields.get("current", ""), address, "password_change")
+        account = await run_in_threadpool(access.try_password, *arguments)
+        hashed = await run_in_threadpool(access.hashed, fields["new"])
+        await run_in_threadpool(access.staff.set_password, name, hashed, access.clock())
+        value = await run_in_threadpool(access.open_session, account, address, session.method)
+    except (RequestError, Refusal) as error:
+        status_code = error.status_code if isinstance(error, Refusal) else 422
+        return await _page(request, wrong=str(error), wrong_in="password", status_code=status_code)
+    response = RedirectResponse(f"{ACCOUNT}?done=password", 303)
+    access.session_cookie.put(response, value)
+    return response
+
+
+@router.post(f"{ACCOUNT}sign-out-everywhere/")
+async def sign_out_everywhere(request: Request) -> Response:
+    """End all own sessions, this one too."""
+    access, session = _who(request)
+    await run_in_threadpool(access.end_session, session, address_of(request))
+    await run_in_threadpool(access.staff.end_sessions, session.account.id, access.clock())
+    response = RedirectResponse(SIGN_IN, 303)
+    access.session_cookie.remove(response)
+    return response
+
+
+def _who(request: Request) -> tuple[Access, Session]:
+    """The session that asks; it may have ended since the guard saw it.
+
+    Raises:
+        Refusal: If it has.
+    """
+    access = dashboard_of(request).access
+    session = access.session_of(request.headers)
+    if session is None:
+        raise Refusal(401, "SIGN_IN_REQUIRED", f"A session is required, but yours is over; sign in at {SIGN_IN}.")
+    return access, session
+
+
+def _token_days(text: str) -> int:
+    days = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    if not 1 <= days <= MOST_TOKEN_DAYS:
+        raise RequestError(
+            f"A number of days from 1 to {MOST_TOKEN_DAYS} is required for a token, but another one was found; "
+            f"write {DEFAULT_TOKEN_DAYS} for a year."
+        )
+    return days
+
+
+def _require_new_password(fields: dict[str, str], name: str) -> None:
+    if fields.get("new", "") != fields.get("again", ""):
+        raise RequestError("The new password is required twice, but the two differ; write it again.")
+    require_good_password(fields.get("new", ""), name)
+
+
+async def _page(
+    request: Request,
+    *,
+    done: str = "",
+    wrong: str = "",
+    wrong_in: str = "",
+    new_token: str = "",
+    status_code: int = 200,
+) -> Response:
+    access, session = _who(request)
+    now = access.clock()
+    main = render(
+        "account.html",
+        account=session.account,
+        session=session,
+        sessions=await run_in_threadpool(access.staff.sessions, session.account.id, now),
+        tokens=[one for one in await run_in_threadpool(access.staff.tokens, session.account.id) if not one.revoked_at],
+        csrf_token=request.state.visitor.csrf_token,
+        now=now,
+        zone=UTC_ZONE,
+        done=done,
+        wrong=wrong,
+        wrong_in=wrong_in,
+        new_token=new_token,
+        default_days=DEFAULT_TOKEN_DAYS,
+        most_days=MOST_TOKEN_DAYS,
+        minimum_length=MINIMUM_LENGTH,
+        url=access.settings.url,
+    )
+    return cast("Response", page(request, title="Your account", main=main, status_code=status_code, section="account"))

@@ -1,0 +1,203 @@
+"""HostAndHeaders: outermost of all; refuses what no browser of ours sends, and puts strict headers on every answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+
+from telemetry_quality.dashboard.access.bodies import MOST_BYTES, read_body, replayed, too_large
+from telemetry_quality.dashboard.access.paths import API, OIDC_CALLBACK
+from telemetry_quality.dashboard.refusals import Refusal, response_for
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from telemetry_quality.settings import DashboardSettings
+
+MOST_ADDRESS_BYTES = 8 * 1024
+MOST_HEADER_BYTES = 32 * 1024
+MOST_FIELDS = 100
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
+_TOKEN = re.compile(rb"tq_[A-Za-z0-9_-]{43}")
+_FORM = "application/x-www-form-urlencoded"
+
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie"})
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """A server at DEBUG logs the headers of each WebSocket; these are left out."""
+    match record.args:
+        case (str(name), _) if name.lower() in _SECRET_HEADERS:
+            record.args = (name, "...")
+    return True
+
+
+class HostAndHeaders:
+    """Refuses foreign hosts and anything oversized; every answer, refusals included, gets the headers.
+
+    Args:
+        app: What is behind.
+        settings: Where the dashboard is.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: DashboardSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._headers = dict(HEADERS)
+        logging.getLogger("uvicorn.error").addFilter(_without_secrets)
+        if settings.url.startswith("https://"):
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is refused, pass on the rest."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        is_http = scope["type"] == "http"
+        send = partial(self._send, scope, send) if is_http else send
+        try:
+            self._require_bearable(scope)
+            receive = await _checked_body(scope, receive) if is_http else receive
+        except Refusal as refusal:
+            await _refuse(scope, receive, send, refusal)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _send(self, scope: Scope, send: Send, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(self._headers)
+            headers.setdefault("Cache-Control", "no-store, private")
+            if scope["path"] == OIDC_CALLBACK:
+                # The server's log would keep the provider's code.
+                scope["query_string"] = b"..."
+        await send(message)
+
+    def _require_bearable(self, scope: Scope) -> None:
+        """Refuse an address that is foreign, oversized, unreadable or tells a secret.
+
+        Raises:
+            Refusal: If it is.
+        """
+        path, query = scope["path"], scope["query_string"]
+        if len(scope.get("raw_path") or path.encode()) + len(query) > MOST_ADDRESS_BYTES:
+            raise Refusal(
+                414,
+                "ADDRESS_TOO_LONG",
+                f"An address of at most {MOST_ADDRESS_BYTES} bytes is required, but this one is longer; filter less.",
+            )
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            raise Refusal(
+                431,
+                "HEADERS_TOO_LARGE",
+                f"Headers of at most {MOST_HEADER_BYTES} bytes are required, but these are larger; remove cookies.",
+            )
+        _require_no_token(scope)
+        if any(one < " " or one in "\\\x7f" for one in path) or {".", ".."} & set(path.split("/")):
+            raise Refusal(
+                400,
+                "ADDRESS_UNREADABLE",
+                "A plain path is required, but this one has dots, backslashes or control characters; correct it.",
+            )
+        if path != "/healthz":  # Probes ask by whatever address they know.
+            self._require_our_host(Headers(scope=scope).getlist("host"))
+
+    def _require_our_host(self, hosts: list[str]) -> None:
+        """Another name that leads here is a trick to read us from a foreign page (DNS rebinding)."""
+        found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+        if found is None or not self._is_ours(found[1], found[2]):
+            raise Refusal(
+                400,
+                "FOREIGN_HOST",
+                "The host of the setting dashboard.url is required, but another one was asked for; "
+                "use that address, or correct the setting.",
+            )
+
+    def _is_ours(self, name: str, port: str | None) -> bool:
+        if self._settings.is_loopback and name in LOOPBACK_NAMES:
+            return True
+        ours = urlsplit(self._settings.url)
+        its_name = f"[{ours.hostname}]" if ":" in (ours.hostname or "") else ours.hostname
+        its_ports = {None, str(ours.port or (443 if ours.scheme == "https" else 80))}
+        return name == its_name and port in its_ports
+
+
+def _require_no_token(scope: Scope) -> None:
+    """Addresses are logged, kept in histories and passed on: no secret belongs there."""
+    path, query = scope["path"].encode("utf-8", "replace"), unquote_to_bytes(scope["query_string"])
+    if _TOKEN.search(path) or _TOKEN.search(query):
+        # What the server's log tells of the request is read from here.
+        plain = f"{API if scope['path'].startswith(API) else '/'}..."
+        scope.update(path=plain, raw_path=plain.encode(), query_string=b"")
+        raise Refusal(
+            400,
+            "TOKEN_IN_ADDRESS",
+            "An API token is required in the header Authorization, but it was found in the address, where logs keep "
+            "it; revoke it, make a new one and send Authorization: Bearer.",
+        )
+
+
+async def _checked_body(scope: Scope, receive: Receive) -> Receive:
+    """The channel of a request whose body, if it has one, is a small form.
+
+    Raises:
+        Refusal: If it is not.
+    """
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "")
+    if scope["method"] in {"GET", "HEAD"} and length in {"", "0"} and "transfer-encoding" not in headers:
+        return receive
+    if length.isdigit() and int(length) > MOST_BYTES:
+        raise too_large()
+    body = await read_body(receive)
+    if body:
+        _require_form(headers.get("content-type", ""), body)
+    return replayed(body, receive)
+
+
+def _require_form(content_type: str, body: bytes) -> None:
+    if content_type.partition(";")[0].strip().lower() != _FORM:
+        raise Refusal(
+            415, "NOT_A_FORM", f"A body of the type {_FORM} is required, but another one was found; send a plain form."
+        )
+    if body.count(b"&") >= MOST_FIELDS:
+        raise Refusal(
+            413,
+            "TOO_MANY_FIELDS",
+            f"A form of at most {MOST_FIELDS} fields is required, but this one has more; send fewer.",
+        )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    # An answer is made of the request; what was refused in it must not get in.
+    plain = [(name, value) for name, value in scope["headers"] if name == b"accept"]
+    request = Request({**scope, "headers": plain, "query_string": b""})
+    await response_for(request, refusal)(scope, receive, send)

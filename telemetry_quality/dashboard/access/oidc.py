@@ -1,0 +1,204 @@
+"""Signing in at an OpenID Connect provider: it says who somebody is, the store says whether that one may look.
+
+Authorization code with PKCE, state and nonce (OpenID Connect Core 1.0; RFC 9700, 2.1). No account is ever made here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
+from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
+from joserfc.errors import JoseError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from telemetry_quality.dashboard.access.paths import OIDC_CALLBACK, return_path
+from telemetry_quality.dashboard.access.visitors import address_of
+from telemetry_quality.dashboard.refusals import Refusal, shown
+from telemetry_quality.errors import RequestError
+from telemetry_quality.storage.staff import SignInOutcome
+
+try:
+    # Authlib speaks through this one where it is installed, with errors of its own.
+    from httpx2 import HTTPError, InvalidURL  # type: ignore[import-not-found]
+except ImportError:
+    from httpx import HTTPError, InvalidURL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.settings import OidcSettings
+    from telemetry_quality.storage.staff import Account
+
+log = logging.getLogger(__name__)
+
+METHOD = "oidc"
+TIMEOUT_SECONDS = 10
+
+ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+"""How a provider may sign: with a key that only it has. Never ``none``, and never with a secret that we share."""
+
+_FAILURES = (AuthlibBaseError, JoseError, HTTPError, InvalidURL, ValueError, LookupError, TypeError, RuntimeError)
+"""All that a provider that is down, wrong or malicious makes the libraries raise."""
+
+
+class Provider:
+    """The provider of the settings.
+
+    Args:
+        settings: Which one, and which claim is an account's name.
+        access: Knows the accounts.
+    """
+
+    def __init__(self, settings: OidcSettings, access: Access) -> None:
+        self._settings = settings
+        self._access = access
+        self._callback = f"{access.settings.url}{OIDC_CALLBACK}"
+        self._client = OAuth().register(
+            "provider",
+            server_metadata_url=f"{settings.issuer}/.well-known/openid-configuration",
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            client_kwargs={"scope": "openid email profile", "timeout": TIMEOUT_SECONDS},
+        )
+
+    async def start(self, request: Request, wanted: str) -> Response:
+        """Send the browser to the provider, with a cookie it must bring back.
+
+        Raises:
+            Refusal: If the provider cannot be asked.
+        """
+        session: dict[str, Any] = {}
+        request.scope["session"] = session
+        # Made here and not by the library, which writes it into the log.
+        verifier = secrets.token_urlsafe(48)
+        challenge = _unpadded(hashlib.sha256(verifier.encode()).digest())
+        try:
+            await self._load_metadata()
+            way = await self._client.create_authorization_url(
+                self._callback, code_challenge=challenge, code_challenge_method="S256"
+            )
+            await self._client.save_authorize_data(request, redirect_uri=self._callback, code_verifier=verifier, **way)
+        except _FAILURES as error:
+            raise await self._failed(request, error) from None
+        response = RedirectResponse(way["url"], 303)
+        self._put_cookie(response, {"session": session, "next": wanted})
+        return response
+
+    async def finish(self, request: Request) -> tuple[Account, str]:
+        """Whom the provider vouches for, if that is an account of ours, and where it wanted to go.
+
+        Raises:
+            Refusal: If it does not, or there is none.
+        """
+        kept = self._read_cookie(request)
+        request.scope["session"] = kept.get("session", {})
+        try:
+            metadata = await self._load_metadata()
+            token = await self._client.authorize_access_token(request, claims_options=self._wanted_claims(metadata))
+            claims = token["userinfo"]
+            name, subject = self._name(claims), str(claims["sub"])
+        except _FAILURES as error:
+            raise await self._failed(request, error) from None
+        account = await run_in_threadpool(self._account, name, claims["iss"], subject)
+        if account is None:
+            await self._record(request, name)
+            raise Refusal(
+                403,
+                "NO_ACCOUNT",
+                "An active account that belongs to you is required, but the provider's answer leads to none; "
+                "ask whoever runs this dashboard to add one.",
+            )
+        return account, return_path(kept.get("next", ""))
+
+    async def _load_metadata(self) -> dict[str, Any]:
+        """What the provider says of itself, with nothing in it that would weaken how its answers are checked."""
+        metadata: dict[str, Any] = await self._client.load_server_metadata()
+        if str(metadata.get("issuer", "")).rstrip("/") != self._settings.issuer:
+            # Read again next time: the setting is the same, but the provider may be mended.
+            metadata.pop("_loaded_at", None)
+            raise ValueError("the provider calls itself another one")
+        offered = metadata.get("id_token_signing_alg_values_supported") or ()
+        metadata["id_token_signing_alg_values_supported"] = [one for one in offered if one in ASYMMETRIC] or ["RS256"]
+        ways = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        if "client_secret_basic" not in ways and "client_secret_post" in ways:
+            self._client.client_kwargs["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - a way
+        return metadata
+
+    def _wanted_claims(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "iss": {"essential": True, "value": metadata["issuer"]},
+            "aud": {"essential": True, "value": self._settings.client_id},
+            "sub": {"essential": True, "allow_blank": False},
+        }
+
+    def _name(self, claims: Mapping[str, Any]) -> str:
+        """The name of the account these claims belong to; an address that nobody verified could be anybody's."""
+        name = claims.get(self._settings.claim)
+        if self._settings.claim == "email" and claims.get("email_verified") is not True:
+            raise ValueError("the address is not verified")
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError("the claim is missing")
+        return name
+
+    def _account(self, name: str, issuer: str, subject: str) -> Account | None:
+        """The active account of that name, bound to this person at the first sign-in."""
+        account = self._access.staff.account(name)
+        if account is None or not account.is_active:
+            return None
+        if (account.oidc_issuer, account.oidc_subject) != (issuer, subject):
+            try:
+                self._access.staff.bind_oidc(account.id, issuer, subject)
+            except RequestError:
+                return None
+        return account
+
+    async def _failed(self, request: Request, error: Exception) -> Refusal:
+        """What is said of a sign-in that did not work; what the provider or a stranger sent is not repeated."""
+        log.warning("A sign-in at the OpenID Connect provider failed: %s", shown(type(error).__name__))
+        arguments = ("", address_of(request), METHOD, SignInOutcome.REFUSED)
+        await run_in_threadpool(self._access.record_seldom, *arguments)
+        if isinstance(error, HTTPError):
+            return Refusal(
+                502,
+                "PROVIDER_UNREACHABLE",
+                "The sign-in provider is required for this, but it does not answer; try again in a moment, "
+                "or sign in with a password.",
+            )
+        return Refusal(
+            403,
+            "PROVIDER_REFUSED",
+            "A completed sign-in at the provider is required, but this one failed or took too long; start it again.",
+        )
+
+    async def _record(self, request: Request, name: str) -> None:
+        arguments = (name, address_of(request), METHOD, SignInOutcome.REFUSED)
+        await run_in_threadpool(self._access.record, *arguments)
+
+    def _put_cookie(self, response: Response, kept: Mapping[str, Any]) -> None:
+        access = self._access
+        text = _unpadded(json.dumps(kept).encode())
+        until = access.clock() + timedelta(seconds=access.oidc_cookie.seconds)
+        access.oidc_cookie.put(response, access.seal("oidc").close(text, until))
+
+    def _read_cookie(self, request: Request) -> dict[str, Any]:
+        """What ``start`` kept in this browser, empty where it is missing, changed or too old."""
+        access = self._access
+        sealed = access.oidc_cookie.read(request.headers)
+        text = None if sealed is None else access.seal("oidc").open(sealed, access.clock())
+        return json.loads(base64.urlsafe_b64decode(f"{text}==")) if text else {}
+
+
+def _unpadded(content: bytes) -> str:
+    """``content`` in characters that need no quotes in cookies and addresses."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

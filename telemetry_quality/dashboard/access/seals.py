@@ -1,0 +1,45 @@
+"""Seals: text that a browser keeps for us and can read, but neither change nor use after its time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+
+from itsdangerous import BadSignature, Signer
+
+
+class Seal:
+    """Signs text for one purpose; what was signed for another one is refused.
+
+    Args:
+        secret: The store's key, shared by all workers.
+        purpose: What the text is for.
+    """
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        self._signer = Signer(
+            secret, salt=f"telemetry-quality.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+
+    def close(self, text: str, until: datetime) -> str:
+        """``text``, signed and good until then."""
+        return self._signer.sign(f"{text}.{until.timestamp():.0f}").decode()
+
+    def open(self, sealed: str, now: datetime) -> str | None:
+        """The text, None where somebody changed it or its time is over."""
+        try:
+            text, _, until = self._signer.unsign(sealed).decode().rpartition(".")
+        except (BadSignature, UnicodeError):
+            return None
+        return text if now < datetime.fromtimestamp(int(until), UTC) else None
+
+
+def csrf_token(secret: bytes, holder: str) -> str:
+    """What only our own pages can know of ``holder``: a session's fingerprint, or the value of the sign-in cookie."""
+    return hmac.digest(secret, f"telemetry-quality.csrf.{holder}".encode(), "sha256").hex()
+
+
+def is_same(expected: str, found: str) -> bool:
+    """Whether two texts are the same, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(expected.encode(), found.encode("utf-8", "replace"))

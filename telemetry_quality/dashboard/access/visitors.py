@@ -1,0 +1,290 @@
+"""Access: who a request comes from, and how somebody becomes a visitor: by a password, a session or a token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import re
+import secrets
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from telemetry_quality.dashboard.access.cookies import form_cookie, oidc_cookie, session_cookie
+from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
+from telemetry_quality.dashboard.access.seals import Seal, csrf_token
+from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.storage.staff import SignIn, SignInOutcome, account_key, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+    from datetime import datetime
+
+    from starlette.datastructures import Headers
+    from starlette.requests import HTTPConnection
+
+    from telemetry_quality.dashboard.access.oidc import Provider
+    from telemetry_quality.settings import DashboardSettings
+    from telemetry_quality.storage.staff import Account, Session, StaffStore
+
+log = logging.getLogger(__name__)
+
+WINDOW = timedelta(minutes=15)
+ACCOUNT_FAILURES = 5
+"""As many wrong passwords for one account within WINDOW, and no further one is tried."""
+
+ADDRESS_FAILURES = 20
+"""The same from one address, which many people may share."""
+
+MOST_WAITING = 16
+"""Passwords are tried one by one, since each costs 64 MiB; more people than these are asked to come back."""
+
+TOKEN = re.compile(r"tq_[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who may look.
+
+    Attributes:
+        csrf_token: What forms of this visitor's pages carry.
+        session_hash: The fingerprint of the session; None for a token.
+        is_token: Whether it is a machine, which may read and do nothing else.
+    """
+
+    account_name: str
+    csrf_token: str = field(repr=False)
+    session_hash: str | None = field(repr=False)
+    is_token: bool
+
+
+class Access:
+    """Who may look at the dashboard; safe from many threads.
+
+    Args:
+        staff: The accounts.
+        settings: How long a session is good, and by which way it travels.
+        clock: Tells the time.
+    """
+
+    def __init__(self, staff: StaffStore, settings: DashboardSettings, clock: Callable[[], datetime]) -> None:
+        self.staff = staff
+        self.settings = settings
+        self.clock = clock
+        self.session_cookie = session_cookie(settings)
+        self.form_cookie = form_cookie(settings)
+        self.oidc_cookie = oidc_cookie(settings)
+        self._known: dict[str, Session] = {}
+        self._version: Hashable = None
+        self._remembering = threading.Lock()
+        self._trying = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+        self._recorded_at: dict[tuple[str, SignInOutcome], datetime] = {}
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key of all seals and tokens of forms."""
+        return self.staff.secret(self.clock())
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The OpenID Connect provider, None where the settings name none."""
+        if self.settings.oidc is None:
+            return None
+        from telemetry_quality.dashboard.access.oidc import Provider  # noqa: PLC0415 - most have no use for it
+
+        return Provider(self.settings.oidc, self)
+
+    def seal(self, purpose: str) -> Seal:
+        """A seal of this store."""
+        return Seal(self.secret, purpose)
+
+    def close(self) -> None:
+        """Close the store of accounts."""
+        self.staff.close()
+
+    # Who is it?
+
+    def visitor_of(self, headers: Headers) -> Visitor | None:
+        """Whoever sends these headers, None for a stranger.
+
+        Raises:
+            StoreError: If the accounts cannot be read.
+        """
+        session = self.session_of(headers)
+        if session is not None:
+            return self._visitor(session)
+        shown = _shown_token(headers)
+        account = None if shown is None else self.staff.token_account(fingerprint(shown), self.clock())
+        return None if account is None else Visitor(account.name, "", None, is_token=True)
+
+    def recalled(self, headers: Headers) -> Visitor | None:
+        """The same, but only who was seen before and since when nothing was committed; never waits for a query."""
+        now = self.clock()
+        id_hash = self._id_hash(headers, now)
+        session = None if id_hash is None else self._recall(id_hash)[0]
+        return self._visitor(session) if session is not None and now < session.expires_at else None
+
+    def session_of(self, headers: Headers) -> Session | None:
+        """The session of the cookie among these headers."""
+        now = self.clock()
+        id_hash = self._id_hash(headers, now)
+        session = None if id_hash is None else self._session(id_hash, now)
+        return session if session is not None and now < session.expires_at else None
+
+    def _visitor(self, session: Session) -> Visitor:
+        token = csrf_token(self.secret, session.id_hash)
+        return Visitor(session.account.name, token, session.id_hash, is_token=False)
+
+    def _id_hash(self, headers: Headers, now: datetime) -> str | None:
+        sealed = self.session_cookie.read(headers)
+        session_id = None if sealed is None else self.seal("session").open(sealed, now)
+        return None if session_id is None else fingerprint(session_id)
+
+    def _recall(self, id_hash: str) -> tuple[Session | None, Hashable]:
+        """The session, if nothing was committed since it was asked for, and the version that says so."""
+        version = self.staff.version()
+        with self._remembering:
+            if version != self._version:
+                self._known.clear()
+                self._version = version
+            return self._known.get(id_hash), version
+
+    def _session(self, id_hash: str, now: datetime) -> Session | None:
+        known, version = self._recall(id_hash)
+        if known is not None:
+            return known
+        session = self.staff.session(id_hash, now)
+        with self._remembering:
+            # Asked before a commit and kept after it, a session would outlive its end.
+            if session is not None and self._version == version:
+                self._known[id_hash] = session
+        return session
+
+    # Coming in
+
+    def try_password(self, name: str, password: str, address: str, method: str = "password") -> Account:
+        """The account called ``name``, if this is its password.
+
+        The answer and the work are the same whether there is such an account or not.
+
+        Raises:
+            Refusal: If it is wrong, or too many were.
+        """
+        with self._one_at_a_time():
+            self._refuse_guessing(name, address, method)
+            account = self.staff.account(name)
+            is_right = matches(account.password_hash if account else None, password)
+            outcome = _outcome(account, is_right=is_right)
+            if account is None or outcome is not SignInOutcome.SIGNED_IN:
+                self.record(name, address, method, outcome)
+                raise Refusal(
+                    403, "WRONG_PASSWORD", "A name and its password are required, but these two do not belong together."
+                )
+        if account.password_hash is not None and needs_rehash(account.password_hash):
+            self.staff.rehash(account.id, account.password_hash, hash_password(password))
+        return account
+
+    def hashed(self, password: str) -> str:
+        """What is kept of a new password."""
+        with self._one_at_a_time():
+            return hash_password(password)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Nobody gets a try while another one is counted, and memory for one hash is enough."""
+        if not self._waiting.acquire(blocking=False):
+            raise Refusal(
+                503,
+                "TOO_BUSY",
+                "Signing in takes a moment, but too many people do so right now; try again in a few seconds.",
+                {"Retry-After": "5"},
+            )
+        try:
+            with self._trying:
+                yield
+        finally:
+            self._waiting.release()
+
+    def _refuse_guessing(self, name: str, address: str, method: str) -> None:
+        now = self.clock()
+        of_account, of_address = self.staff.failures_since(name, address, now - WINDOW)
+        if of_account < ACCOUNT_FAILURES and of_address < ADDRESS_FAILURES:
+            return
+        self.record_seldom(name, address, method, SignInOutcome.THROTTLED)
+        minutes = WINDOW // timedelta(minutes=1)
+        raise Refusal(
+            429,
+            "TOO_MANY_TRIES",
+            f"Too many wrong passwords were tried for this name or from this address; try again in {minutes} minutes.",
+            {"Retry-After": f"{WINDOW.total_seconds():.0f}"},
+        )
+
+    def open_session(self, account: Account, address: str, method: str) -> str:
+        """A new session of ``account``; the value of its cookie, whose id was never seen before.
+
+        Raises:
+            RequestError: If the account was disabled in the meantime.
+        """
+        now = self.clock()
+        session_id, until = secrets.token_urlsafe(32), now + timedelta(hours=self.settings.session_hours)
+        self.staff.open_session(account.id, fingerprint(session_id), method, now, until)
+        self.record(account.name, address, method, SignInOutcome.SIGNED_IN)
+        return self.seal("session").close(session_id, until)
+
+    def end_session(self, session: Session, address: str) -> None:
+        """Let nobody in by this session again."""
+        self.staff.end_session(session.id_hash, self.clock())
+        self.record(session.account.name, address, session.method, SignInOutcome.SIGNED_OUT)
+
+    def record(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
+        """Keep what happened in the chain of sign-ins."""
+        self.staff.record(SignIn(self.clock(), account_key(name), address, method, outcome))
+
+    def record_seldom(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
+        """Keep what strangers can do as often as they like: once a minute per address, or they could fill the disk."""
+        now, key = self.clock(), (address, outcome)
+        with self._remembering:
+            self._recorded_at = {one: at for one, at in self._recorded_at.items() if now - at < timedelta(minutes=1)}
+            is_new = key not in self._recorded_at
+            self._recorded_at.setdefault(key, now)
+        if is_new:
+            self.record(name, address, method, outcome)
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from, as it is counted: of IPv6 the network of 64 bits, which one machine may own."""
+    host = connection.client.host if connection.client else "unknown"
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address) or address.is_loopback:
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+
+
+def _outcome(account: Account | None, *, is_right: bool) -> SignInOutcome:
+    if account is None:
+        return SignInOutcome.UNKNOWN_ACCOUNT
+    if not account.is_active:
+        return SignInOutcome.DISABLED
+    return SignInOutcome.SIGNED_IN if is_right else SignInOutcome.WRONG_PASSWORD
+
+
+def _shown_token(headers: Headers) -> str | None:
+    """The token in ``Authorization``: as Bearer, or as the password of Basic, which feed readers can send."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            value = base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    elif scheme.lower() != "bearer":
+        return None
+    return value if TOKEN.fullmatch(value) else None

@@ -1,0 +1,203 @@
+"""The JSON API: the same answers as the pages, for machines, and ``/healthz`` for whoever restarts processes.
+
+Answers are made once and kept as bytes as long as the store says the same. They are not validated again on their
+way out: the response models are for the OpenAPI document, and a test holds real answers against them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import PlainTextResponse, Response
+
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.day_answers import day_answer
+from telemetry_quality.dashboard.incident_answers import incidents_answer
+from telemetry_quality.dashboard.models import (
+    DayAnswer,
+    IncidentsAnswer,
+    LogAnswer,
+    Summary,
+    VersionAnswer,
+)
+from telemetry_quality.dashboard.parameters import (
+    ANYWHERE,
+    INSIDE,
+    JSON,
+    NO_PARAMETERS,
+    NOT_MODIFIED,
+    ONE_EACH,
+    ONE_EACH_BUT_FILTERS,
+    STAFF,
+    Day,
+    IncidentParameters,
+    LogParameters,
+    OneSource,
+    SourceName,
+    answers,
+    refused_beside,
+    refused_with,
+)
+from telemetry_quality.dashboard.refusals import Refusal, shown
+from telemetry_quality.dashboard.series import log_answer
+from telemetry_quality.dashboard.summary import summarize
+from telemetry_quality.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import date, datetime
+
+    from pydantic import BaseModel
+
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.context import Dashboard
+
+UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
+NO_SUCH_DAY = "NO_SUCH_DAY"
+
+router = APIRouter(tags=["health"])
+staff = APIRouter(prefix="/api/health", dependencies=STAFF, responses=refused_with(*INSIDE) | NOT_MODIFIED)
+
+
+@answers(router, "/healthz", response_class=PlainTextResponse, responses=refused_beside(*ANYWHERE))
+async def healthz() -> PlainTextResponse:
+    """Says that the process answers, and nothing else."""
+    return PlainTextResponse("ok\n")
+
+
+@answers(staff, "/summary/", response_model=Summary, responses=refused_with(404), dependencies=[ONE_EACH])
+def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+    """Whether the latest complete day of each source can be trusted, in words and numbers."""
+    dashboard = dashboard_of(request)
+    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    require_watched(dashboard, asked.source)
+    return kept(request, board, now, JSON, lambda: as_bytes(summarize(board, dashboard.settings, now, asked.source)))
+
+
+@answers(
+    staff, "/snapshots/", response_model=LogAnswer, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
+)
+def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
+    """The log of snapshots, the latest revision of each day: filtered, sorted, page by page."""
+    dashboard = dashboard_of(request)
+    board = dashboard.keeper.board()
+    require_sources(dashboard, board, asked.source)
+    return kept(request, board, None, JSON, lambda: as_bytes(log_answer(board, asked.query())))
+
+
+@answers(
+    staff,
+    "/snapshots/{source}/{day}/",
+    response_model=DayAnswer,
+    responses=refused_with(404),
+    dependencies=[NO_PARAMETERS],
+)
+def one_day(
+    request: Request,
+    source: Annotated[SourceName, Path(description="The source.")],
+    day: Annotated[Day, Path(description="The day, such as 2026-03-10.")],
+) -> Response:
+    """One day with everything that is stored of it; of a day without a snapshot the status is unknown."""
+    dashboard = dashboard_of(request)
+    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    require_day(dashboard, board, source, day, now)
+
+    def make() -> bytes:
+        return as_bytes(day_answer(dashboard.reader.day(source, day), board, dashboard.settings, now))
+
+    return kept(request, board, now, JSON, make)
+
+
+@answers(staff, "/incidents/", response_model=IncidentsAnswer, responses=refused_with(404), dependencies=[ONE_EACH])
+def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
+    """Incidents that touch the days asked for, the newest first."""
+    dashboard = dashboard_of(request)
+    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    sources = (asked.source,) if asked.source else ()
+    require_sources(dashboard, board, sources)
+
+    def make() -> bytes:
+        answer = incidents_answer(
+            board,
+            now.astimezone(UTC).date(),
+            sources=sources,
+            is_open=asked.is_open,
+            first=asked.first,
+            last=asked.last,
+            page=asked.page,
+            size=asked.page_size,
+        )
+        return as_bytes(answer)
+
+    return kept(request, board, now, JSON, make)
+
+
+@answers(staff, "/version/", response_model=VersionAnswer, dependencies=[NO_PARAMETERS])
+def version(request: Request) -> Response:
+    """Whether anything is new: the same text as long as the store says the same."""
+    return conditional(request, as_bytes(VersionAnswer(version=dashboard_of(request).keeper.board().version)), JSON)
+
+
+def this_minute(dashboard: Dashboard) -> datetime:
+    """Now, to the minute: an answer that tells the time is the same for everybody who asks within it."""
+    return dashboard.clock().replace(second=0, microsecond=0)
+
+
+def require_sources(dashboard: Dashboard, board: Board, names: Collection[str]) -> None:
+    """Refuse names of sources that neither the settings nor the store know."""
+    known = {*dashboard.settings.sources, *board.ledger.sources}
+    for name in names:
+        _require_among(known, name)
+
+
+def require_watched(dashboard: Dashboard, name: str | None) -> None:
+    """Refuse the name of a source that the settings do not have: nothing tells which days it should have."""
+    if name is not None:
+        _require_among(dashboard.settings.sources, name)
+
+
+def _require_among(known: Collection[str], name: str) -> None:
+    if name not in known:
+        raise Refusal(
+            404,
+            UNKNOWN_SOURCE,
+            f"One of the sources {', '.join(sorted(known))} is required, but {shown(name)} was asked for; "
+            "choose one of them.",
+        )
+
+
+def require_day(dashboard: Dashboard, board: Board, source: str, day: date, now: datetime) -> None:
+    """Refuse a day that its source does not have."""
+    require_watched(dashboard, source)
+    if board.ledger.current(source, day) is not None:
+        return
+    try:
+        dashboard.settings.sources[source].calendar().require(day, now)
+    except RequestError as error:
+        raise Refusal(404, NO_SUCH_DAY, str(error)) from None
+
+
+def as_bytes(answer: BaseModel) -> bytes:
+    """An answer as JSON in UTF-8."""
+    return answer.model_dump_json().encode()
+
+
+def kept(request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]) -> Response:
+    """The answer to exactly this address, made once per version of the board, and per ``moment`` where it tells one."""
+    key = (request.url.path, request.url.query, moment)
+    return conditional(request, dashboard_of(request).answers.get_or_make(key, board.version, make), media_type)
+
+
+def conditional(request: Request, body: bytes, media_type: str) -> Response:
+    """``body``, or nothing but 304 where whoever asks has it already (RFC 9110, 13.1.2)."""
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type=media_type, headers={"ETag": tag})
+
+
+router.include_router(staff)

@@ -1,0 +1,82 @@
+"""create_app: wires the rooms of the dashboard into one ASGI application; nothing is decided here."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from telemetry_quality import __version__
+from telemetry_quality.assembly import open_store, utc_now
+from telemetry_quality.dashboard import api, exports, feeds, incidents, live, pages, refusals
+from telemetry_quality.dashboard.access import routes as access_routes
+from telemetry_quality.dashboard.access.guard import StaffOnly
+from telemetry_quality.dashboard.access.headers import HostAndHeaders
+from telemetry_quality.dashboard.access.visitors import Access
+from telemetry_quality.dashboard.board import BoardKeeper
+from telemetry_quality.dashboard.cache import AnswerCache
+from telemetry_quality.dashboard.context import Dashboard
+from telemetry_quality.dashboard.live import Hub
+from telemetry_quality.storage.reader import StoreReader
+from telemetry_quality.storage.staff import StaffStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from telemetry_quality.settings import Settings
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The dashboard of ``settings`` as an ASGI application.
+
+    Raises:
+        StoreError: If the store's URL is wrong. A store that cannot be read is told on the pages instead.
+    """
+    reader = StoreReader(settings.store)
+    access = Access(StaffStore(settings.store), settings.dashboard, clock)
+    dashboard = Dashboard(
+        settings=settings,
+        clock=clock,
+        reader=reader,
+        acts=open_store(settings),
+        keeper=BoardKeeper(reader, clock),
+        answers=AnswerCache(),
+        access=access,
+        hub=Hub(),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with live.watching(dashboard):
+            yield
+        reader.close()
+        dashboard.acts.close()
+        access.close()
+
+    app = FastAPI(
+        title="telemetry-quality",
+        summary="Whether a day of telemetry can be trusted.",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/health/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(HostAndHeaders, settings=settings.dashboard), Middleware(StaffOnly, access=access)],
+    )
+    app.state.dashboard = dashboard
+    refusals.install(app)
+    for router in (
+        api.router,
+        feeds.router,
+        exports.router,
+        pages.router,
+        incidents.router,
+        access_routes.router,
+        live.router,
+    ):
+        app.include_router(router)
+    return app

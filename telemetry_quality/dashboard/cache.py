@@ -1,0 +1,90 @@
+"""The answer cache: rendered answers, good as long as the board they were made of, within a fixed number of bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Future
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+ENTRY_BYTES = 500
+"""What an entry takes beside its key and its answer, at most."""
+
+
+class AnswerCache:
+    """Answers by key and version; safe from many threads.
+
+    Args:
+        max_bytes: What keys and answers may take together; the one longest unasked for is forgotten first.
+    """
+
+    def __init__(self, max_bytes: int = 64 * 2**20) -> None:
+        self._max_bytes = max_bytes
+        self._lock = Lock()
+        self._version: str | None = None
+        self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._bytes = 0
+        self._making: dict[tuple[Hashable, str], Future[bytes]] = {}
+
+    def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
+        """The answer kept for ``key``, or a new one; made once, however many ask for it at the same time.
+
+        Args:
+            key: Everything the answer depends on beside the board.
+            version: The board's. All answers of another one are forgotten.
+            make: Called without any lock held. What it raises, everybody waiting for it gets.
+        """
+        with self._lock:
+            self._turn_to(version)
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+            making = self._making.get((key, version))
+            if making is None:
+                own = self._making[key, version] = Future()
+        if making is not None:
+            return making.result()
+        return self._make(own, key, version, make)
+
+    @property
+    def size_bytes(self) -> int:
+        """What is kept now, keys included."""
+        return self._bytes
+
+    def _make(self, own: Future[bytes], key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
+        try:
+            answer = make()
+        except BaseException as error:
+            with self._lock:
+                del self._making[key, version]
+            own.set_exception(error)
+            raise
+        with self._lock:
+            del self._making[key, version]
+            if version == self._version:
+                self._keep(key, answer)
+        own.set_result(answer)
+        return answer
+
+    def _turn_to(self, version: str) -> None:
+        if version != self._version:
+            self._version = version
+            self._answers.clear()
+            self._bytes = 0
+
+    def _keep(self, key: Hashable, answer: bytes) -> None:
+        size = _size(key, answer)
+        if size > self._max_bytes:
+            return
+        self._answers[key] = answer
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            self._bytes -= _size(*self._answers.popitem(last=False))
+
+
+def _size(key: Hashable, answer: bytes) -> int:
+    # Keys hold what visitors send, such as a long query.
+    return len(repr(key)) + len(answer) + ENTRY_BYTES

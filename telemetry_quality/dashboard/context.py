@@ -1,0 +1,49 @@
+"""What every route of the dashboard works with, put together once by ``create_app``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from starlette.requests import HTTPConnection
+
+    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.board import BoardKeeper
+    from telemetry_quality.dashboard.cache import AnswerCache
+    from telemetry_quality.dashboard.live import Hub
+    from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.reader import StoreReader
+    from telemetry_quality.storage.store import SqlQualityStore
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """The parts of one running dashboard.
+
+    Attributes:
+        clock: Tells the time; the only clock there is.
+        reader: The store, opened read-only.
+        acts: The store again, used for nothing but acts on incidents.
+        keeper: What the store says, kept in memory as long as it does.
+        answers: Rendered answers, good as long as the board they were made of.
+        access: Who may see anything.
+        hub: The open pages that want to hear of news.
+    """
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    reader: StoreReader
+    acts: SqlQualityStore
+    keeper: BoardKeeper
+    answers: AnswerCache
+    access: Access
+    hub: Hub
+
+
+def dashboard_of(connection: HTTPConnection) -> Dashboard:
+    """The dashboard that serves a request or a WebSocket."""
+    return cast("Dashboard", connection.app.state.dashboard)

@@ -1,0 +1,141 @@
+"""One day with everything that is stored of it, and the way to the Dagster run that made it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from telemetry_quality.core.alerts import changes
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard.incident_answers import incident_line, worst_first
+from telemetry_quality.dashboard.models import (
+    CauseAnswer,
+    DayAnswer,
+    PartAnswer,
+    PartsAnswer,
+    ReadingAnswer,
+    RevisionAnswer,
+    SampledAnswer,
+    VerdictAnswer,
+)
+from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
+from telemetry_quality.dashboard.series import snapshot_line
+from telemetry_quality.dashboard.summary import sentence_without_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from pydantic import BaseModel
+
+    from telemetry_quality.core.guardrails.verdicts import Cause, Verdict
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.reader import Part, StoredDay
+
+Answer = TypeVar("Answer", bound="BaseModel")
+
+COPIED = (
+    "compared_events",
+    "repeated_events",
+    "duplicate_percent",
+    "critical_missing_percent",
+    "late_percent",
+    "misdated_percent",
+    "completeness_percent",
+    "unreadable_reason_code",
+    "unreadable_reason",
+    "reading_revision",
+    "content_hash",
+)
+"""What a revision says under the snapshot's own names, beside what the log lists."""
+
+
+def day_answer(stored: StoredDay, board: Board, settings: Settings, now: datetime) -> DayAnswer:
+    """Everything that is stored of a day, and its verdict in words."""
+    source, day = stored.source, stored.day
+    latest = stored.revisions[-1] if stored.revisions else None
+    wrong = wrong_on(day, board.incidents.get(source, ())) if latest else []
+    touching = {one.incident.key: one.incident for one in wrong}.values()
+    previous_day, next_day = board.ledger.neighbours(source, day)
+    revisions = _revisions(stored, settings)
+    return DayAnswer(
+        source=source,
+        day=day,
+        time_zone=settings.sources[source].time_zone,
+        status=latest.status if latest else DayStatus.UNKNOWN,
+        is_trustworthy=latest is not None and latest.is_healthy(),
+        sentence=(
+            day_sentence(day, latest, wrong) if latest else sentence_without_snapshot(board, settings, now, source, day)
+        ),
+        since=wrong[0].incident.first_day if wrong else None,
+        trouble=board.trouble,
+        snapshot=revisions[-1].snapshot if revisions else None,
+        revisions=revisions,
+        changes=tuple(one.changes for one in revisions if one.changes is not None),
+        incidents=tuple(incident_line(one, now.astimezone(UTC).date()) for one in worst_first(touching)),
+        readings=tuple(_copy(ReadingAnswer, one) for one in stored.readings),
+        by_signal=_parts(stored.by_signal, stored.more_signals),
+        by_version=_parts(stored.by_version, stored.more_versions),
+        by_hour=_parts(stored.by_hour, 0),
+        sample=tuple(_copy(SampledAnswer, one) for one in stored.sample),
+        previous_day=previous_day,
+        next_day=next_day,
+        dagster_run_url=dagster_url_of(settings, source, day, latest.run_id if latest else None),
+    )
+
+
+def dagster_url_of(settings: Settings, source: str, day: date, run_id: str | None) -> str | None:
+    """Where Dagster shows the run of a day, or the day's partition; None without ``dashboard.dagster_url``."""
+    server = settings.dashboard.dagster_url
+    if server is None:
+        return None
+    if run_id is not None:
+        return f"{server}/runs/{quote(run_id, safe='')}"
+    return f"{server}/assets/{quote(source)}/integrity_snapshot?view=partitions&partition={day}"
+
+
+def _revisions(stored: StoredDay, settings: Settings) -> tuple[RevisionAnswer, ...]:
+    told = [None, *(changes(earlier, later) for earlier, later in pairwise(stored.revisions))]
+    return tuple(
+        _revision(one, stored.verdicts.get(one.revision or 0, ()), changed, settings)
+        for one, changed in zip(stored.revisions, told, strict=False)
+    )
+
+
+def _revision(
+    one: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict], changed: str | None, settings: Settings
+) -> RevisionAnswer:
+    return RevisionAnswer.model_validate(
+        {
+            **{name: getattr(one, name) for name in COPIED},
+            "snapshot": snapshot_line(one),
+            "policy": json.loads(one.policy),
+            "verdicts": tuple(_verdict(verdict) for verdict in verdicts),
+            "changes": changed,
+            "dagster_run_url": dagster_url_of(settings, one.source, one.day, one.run_id),
+        }
+    )
+
+
+def _verdict(verdict: Verdict) -> VerdictAnswer:
+    return _copy(VerdictAnswer, verdict, causes=tuple(_cause(one) for one in verdict.causes))
+
+
+def _cause(cause: Cause) -> CauseAnswer:
+    return _copy(CauseAnswer, cause, place=str(cause.place))
+
+
+def _parts(parts: Sequence[Part], rest: int) -> PartsAnswer:
+    return PartsAnswer(parts=tuple(_copy(PartAnswer, one) for one in parts), rest=rest)
+
+
+def _copy(answer: type[Answer], one: object, **other: object) -> Answer:
+    """The answer with what ``one`` has under the same names."""
+    return answer.model_validate(
+        {name: getattr(one, name) for name in answer.model_fields if name not in other} | other
+    )

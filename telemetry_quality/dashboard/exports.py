@@ -1,0 +1,220 @@
+"""Exports: every column of the snapshots that the log's filters name, as CSV or Parquet, by day and source.
+
+They are read in chunks, each beginning behind the last row of the one before, so that neither memory nor the number
+of queries per chunk grows with what is stored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import fields
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import BigInteger, Boolean, Date, Float, Integer
+from starlette.responses import Response, StreamingResponse
+
+from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+from telemetry_quality.dashboard.api import require_sources
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.parameters import (
+    INSIDE,
+    ONE_EACH_BUT_FILTERS,
+    SESSION,
+    TO_SIGN_IN,
+    LogFilters,
+    answers,
+    refused_beside,
+)
+from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from pandas import DataFrame
+    from sqlalchemy.types import TypeEngine
+
+    from telemetry_quality.storage.reader import StoreReader
+
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+
+CHUNK_ROWS = 2_000
+"""Rows that are in memory at a time."""
+
+ROW_GROUP_ROWS = 20_000
+"""Rows that a reader of the Parquet file must take at a time."""
+
+_KEY = ("source", "day", "revision")
+COLUMNS = (*_KEY, *(one.name for one in fields(TelemetryIntegritySnapshot) if one.name not in _KEY))
+
+_values = attrgetter(*COLUMNS)
+
+_SENT_BYTES = 1 << 16
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet calculate a text instead of showing it (OWASP, CSV injection)."""
+
+Chunk = list[TelemetryIntegritySnapshot]
+
+router = APIRouter(
+    tags=["exports"], dependencies=[SESSION, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
+)
+
+
+_BINARY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {PARQUET: {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+class CsvResponse(StreamingResponse):
+    """A table as text."""
+
+    media_type = CSV
+
+
+class ParquetResponse(StreamingResponse):
+    """A table as a Parquet file."""
+
+    media_type = PARQUET
+
+
+@answers(router, "/health/snapshots.csv", response_class=CsvResponse)
+def as_csv(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
+    """The snapshots that the filters name, all columns, as CSV (RFC 4180, UTF-8).
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    chunks, headers = _asked_for(request, asked), _saved_as("snapshots.csv")
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=CSV)
+    return CsvResponse(csv_of(chunks), headers=headers)
+
+
+@answers(router, "/health/snapshots.parquet", response_class=ParquetResponse, responses=_BINARY)
+def as_parquet(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
+    """The snapshots that the filters name, all columns, as Parquet with dates, UTC timestamps and doubles."""
+    chunks, headers = _asked_for(request, asked), _saved_as("snapshots.parquet")
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=PARQUET)
+    file, length = parquet_of(chunks)
+    return ParquetResponse(_pieces(file), headers=headers | {"Content-Length": str(length)})
+
+
+def _saved_as(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _asked_for(request: Request, asked: LogFilters) -> Iterator[Chunk]:
+    dashboard = dashboard_of(request)
+    require_sources(dashboard, dashboard.keeper.board(), asked.source)
+    return chunks_of(dashboard.reader, asked)
+
+
+def chunks_of(reader: StoreReader, asked: LogFilters) -> Iterator[Chunk]:
+    """The current snapshots in the order of days and sources, CHUNK_ROWS at a time, one query each.
+
+    The first chunk is read at once, so that a store that cannot be read is told before the answer begins.
+    """
+    first = _chunk(reader, asked, None)
+    return _and_the_rest(reader, asked, first)
+
+
+def _and_the_rest(reader: StoreReader, asked: LogFilters, chunk: Chunk) -> Iterator[Chunk]:
+    while chunk:
+        yield chunk
+        if len(chunk) < CHUNK_ROWS:
+            return
+        chunk = _chunk(reader, asked, (chunk[-1].day, chunk[-1].source))
+
+
+def _chunk(reader: StoreReader, asked: LogFilters, after: tuple[Any, ...] | None) -> Chunk:
+    return reader.snapshots(
+        sources=tuple(asked.source),
+        statuses=tuple(asked.status),
+        first=asked.first,
+        last=asked.last,
+        after=after,
+        limit=CHUNK_ROWS,
+    )
+
+
+def csv_of(chunks: Iterator[Chunk]) -> Iterator[bytes]:
+    """CSV, a chunk at a time; what is not known is an empty cell."""
+    yield _lines([COLUMNS])
+    for chunk in chunks:
+        yield _lines([map(_cell, _values(one)) for one in chunk])
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", errors="replace")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else str(value)
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
+    """A Parquet file, open for reading and already without a name, and its length in bytes."""
+    with TemporaryDirectory(prefix="telemetry-quality-") as folder:
+        file = Path(folder, "snapshots.parquet")
+        _write_parquet(chunks, Path(folder), file)
+        return file.open("rb"), file.stat().st_size
+
+
+def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
+    """A part per chunk, and then all parts in one file: DuckDB holds a row group in memory, never the table."""
+    # A third of a second that only exports need to wait for.
+    import duckdb  # noqa: PLC0415
+
+    with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}) as connection:
+        parts = []
+        columns = [duckdb.ColumnExpression(name).cast(_kind(name)[0]).alias(name) for name in COLUMNS]
+        for number, chunk in enumerate(chunks):
+            parts.append(str(folder / f"{number}.parquet"))
+            connection.from_df(_frame(chunk)).select(*columns).to_parquet(parts[-1])
+        if not parts:
+            parts.append(str(folder / "empty.parquet"))
+            connection.from_df(_frame([])).select(*columns).to_parquet(parts[-1])
+        connection.read_parquet(parts).to_parquet(str(file), row_group_size=ROW_GROUP_ROWS)
+
+
+_KINDS: tuple[tuple[type[TypeEngine[Any]], str, str], ...] = (
+    (UtcDateTime, "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
+    (Date, "DATE", "datetime64[s]"),
+    (Boolean, "BOOLEAN", "boolean"),
+    (BigInteger, "BIGINT", "Int64"),
+    (Integer, "INTEGER", "Int64"),
+    (Float, "DOUBLE", "Float64"),
+)
+"""What a column of the store is in DuckDB and pandas; everything else is text."""
+
+
+def _kind(name: str) -> tuple[str, str]:
+    stored = integrity_snapshot.columns[name].type
+    return next(((duckdb, pandas) for kind, duckdb, pandas in _KINDS if isinstance(stored, kind)), ("VARCHAR", "str"))
+
+
+def _frame(chunk: Chunk) -> DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
+    columns = zip(*map(_values, chunk), strict=True) if chunk else ((),) * len(COLUMNS)
+    return pd.DataFrame(
+        {name: pd.Series(list(values), dtype=_kind(name)[1]) for name, values in zip(COLUMNS, columns, strict=True)}
+    )
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_SENT_BYTES):
+            yield piece

@@ -1,0 +1,253 @@
+"""What others show of us: an Atom feed of incidents (RFC 4287) and a badge that says how the last day was."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote, urlsplit
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard.api import kept, require_sources, require_watched, this_minute
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.incident_answers import incident_line
+from telemetry_quality.dashboard.parameters import (
+    INSIDE,
+    NOT_MODIFIED,
+    ONE_EACH,
+    STAFF_AND_FEED_READERS,
+    TO_SIGN_IN,
+    OneSource,
+    answers,
+    refused_beside,
+)
+from telemetry_quality.dashboard.refusals import CANNOT_READ, STORE_UNREADABLE, Refusal
+from telemetry_quality.dashboard.rendering import SIGNS
+from telemetry_quality.dashboard.summary import summarize
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.models import SourceSummary, Summary
+
+ATOM = "application/atom+xml"
+SVG = "image/svg+xml"
+
+MOST_ENTRIES = 100
+"""Incidents in the feed, those with the latest news; readers that ask once a day miss none."""
+
+CLOSING_DAYS = 31
+"""How long after an incident's last day the day that closed it is looked for."""
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped."""
+
+_COLOURS = {
+    DayStatus.HEALTHY: "#1a7037",
+    DayStatus.DEGRADED: "#8a5a00",
+    DayStatus.UNHEALTHY: "#b3261e",
+    DayStatus.NO_ACTIVITY: "#6b3fa0",
+    DayStatus.UNKNOWN: "#545b64",
+}
+_WORST_FIRST = list(DayStatus)
+_LONGEST_LABEL = 40
+_CHARACTER_WIDTH = 7
+_GAP = 10
+
+router = APIRouter(
+    tags=["feeds"],
+    dependencies=[*STAFF_AND_FEED_READERS, ONE_EACH],
+    responses=refused_beside(*INSIDE, 404) | NOT_MODIFIED | TO_SIGN_IN,
+)
+
+
+class AtomResponse(Response):
+    """A feed."""
+
+    media_type = ATOM
+
+
+class SvgResponse(Response):
+    """A picture."""
+
+    media_type = SVG
+
+
+@answers(router, "/health/incidents.atom", response_class=AtomResponse)
+def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+    """An Atom feed of the incidents with the latest news, of all sources or of one."""
+    dashboard = dashboard_of(request)
+    board, today = dashboard.keeper.board(), dashboard.clock().astimezone(UTC).date()
+    require_sources(dashboard, board, [asked.source] if asked.source else [])
+    if not board.has_been_read:
+        # An empty feed would say that there are no incidents.
+        raise Refusal(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"})
+    url = dashboard.settings.dashboard.url
+    return kept(request, board, today, ATOM, lambda: feed_of(board, url, today, asked.source))
+
+
+@answers(router, "/health/badge.svg", response_class=SvgResponse)
+def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+    """A badge with the status of the latest complete day and that day, of one source or the worst of all."""
+    dashboard = dashboard_of(request)
+    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    require_watched(dashboard, asked.source)
+    return kept(
+        request,
+        board,
+        now,
+        SVG,
+        lambda: badge_of(summarize(board, dashboard.settings, now, asked.source), asked.source),
+    )
+
+
+def feed_of(board: Board, url: str, today: date, source: str | None = None) -> bytes:
+    """The feed's XML; ``url`` is where the dashboard is reached from outside.
+
+    An entry's identifier is made of host, source and the incident's key, so it stays the same as long as these do.
+    """
+    here = f"{url}/health/incidents.atom" + (f"?source={quote(source)}" if source else "")
+    incidents = _latest_news(board, source)
+    entries = sorted(
+        ((_updated(board, one), one) for one in incidents), key=lambda one: (one[0], one[1].key), reverse=True
+    )
+    root = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
+    _add(root, "id", _tag(url, f"incidents/{source}" if source else "incidents"))
+    _add(root, "title", f"Incidents of {source}" if source else "Incidents")
+    _add(root, "subtitle", "Days of telemetry that cannot be trusted, gathered by cause.")
+    _add(root, "updated", _instant(entries[0][0] if entries else _newest(board)))
+    _add(SubElement(root, "author"), "name", "telemetry-quality")
+    SubElement(root, "link", {"rel": "self", "type": ATOM, "href": here})
+    SubElement(root, "link", {"rel": "alternate", "type": "text/html", "href": f"{url}/health/incidents/"})
+    for updated, incident in entries:
+        root.append(_entry(incident, url, updated, today))
+    return _document(root)
+
+
+def _latest_news(board: Board, source: str | None) -> list[Incident]:
+    sources = [source] if source else sorted(board.incidents)
+    every = [incident for name in sources for incident in board.incidents.get(name, ())]
+    every.sort(key=lambda one: (max([one.last_day, *(act.acted_at.date() for act in one.acts)]), one.key), reverse=True)
+    return every[:MOST_ENTRIES]
+
+
+def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Element:
+    line = incident_line(incident, today)
+    name = incident.key.removeprefix(f"{incident.source}/")
+    entry = Element("entry")
+    _add(entry, "id", _tag(url, f"incident/{incident.key}"))
+    _add(
+        entry,
+        "title",
+        f"{incident.source}: {line.level.value}, {'open' if line.is_open else 'closed'}, since {line.first_day}",
+    )
+    _add(entry, "updated", _instant(updated))
+    address = f"{url}/health/incidents/{quote(incident.source)}/{quote(name)}/"
+    SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": address})
+    SubElement(entry, "category", {"term": line.level.value})
+    SubElement(entry, "category", {"term": _clean(incident.source)})
+    _add(entry, "summary", f"{line.sentence} State: {', '.join(line.state)}.")
+    return entry
+
+
+def _updated(board: Board, incident: Incident) -> datetime:
+    """When something was last said of an incident: by a judged day, the one that closed it, or somebody's act."""
+    rows = [board.ledger.current(incident.source, day) for day in incident.days]
+    if not incident.is_open:
+        after = board.ledger.window(
+            incident.source, incident.last_day + timedelta(days=1), incident.last_day + timedelta(days=CLOSING_DAYS)
+        )
+        rows.append(next((row for row in after if row is not None and row.status != DayStatus.UNKNOWN), None))
+    told = [row.computed_at for row in rows if row is not None] + [act.acted_at for act in incident.acts]
+    return max(told) if told else _newest(board)
+
+
+def _newest(board: Board) -> datetime:
+    """When the last snapshot was made; the beginning of time without any, so that nothing seems to be news."""
+    rows = [board.ledger.latest(source) for source in board.ledger.sources]
+    return max((row.computed_at for row in rows if row is not None), default=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def _tag(url: str, specific: str) -> str:
+    """A tag URI (RFC 4151), which names without being an address: it outlives ports, paths and software."""
+    host = (urlsplit(url).hostname or "localhost").replace(":", "-")
+    return f"tag:{host},2026:{quote(specific)}"
+
+
+def _instant(value: datetime) -> str:
+    """As RFC 3339 writes an instant."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def badge_of(summary: Summary, source: str | None) -> bytes:
+    """The badge's SVG: words and a sign that are read without colour, in whatever font there is."""
+    shown = min(summary.sources, key=lambda one: _WORST_FIRST.index(one.status), default=None)
+    status = DayStatus.UNKNOWN if shown is None or summary.trouble else shown.status
+    only = summary.sources[0].source if len(summary.sources) == 1 else None
+    label, words = _cut(source or only or "telemetry"), _words(shown, status, has_trouble=bool(summary.trouble))
+    return _picture(label, words, f"{label}: {_sentence(shown, has_trouble=bool(summary.trouble))}", _COLOURS[status])
+
+
+def _sentence(shown: SourceSummary | None, *, has_trouble: bool) -> str:
+    return CANNOT_READ if shown is None or has_trouble else shown.sentence
+
+
+def _words(shown: SourceSummary | None, status: DayStatus, *, has_trouble: bool) -> str:
+    sign, word = SIGNS[status]
+    if shown is None or has_trouble:
+        return f"{sign} {word}"
+    if shown.is_stale:
+        return f"{sign} stale, last {shown.last_snapshot_day}" if shown.last_snapshot_day else f"{sign} no snapshot yet"
+    return f"{sign} {word}" if shown.day is None else f"{sign} {word} {shown.day}"
+
+
+def _picture(label: str, words: str, sentence: str, colour: str) -> bytes:
+    left, right = (len(text) * _CHARACTER_WIDTH + _GAP for text in (label, words))
+    root = Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "width": str(left + right),
+            "height": "20",
+            "role": "img",
+            "aria-label": _clean(f"{label}: {words}"),
+        },
+    )
+    _add(root, "title", sentence)
+    for x, width, fill in ((0, left, "#333a42"), (left, right, colour)):
+        SubElement(root, "rect", {"x": str(x), "width": str(width), "height": "20", "fill": fill})
+    letters = SubElement(
+        root, "g", {"fill": "#ffffff", "font-family": "Verdana,DejaVu Sans,sans-serif", "font-size": "11"}
+    )
+    for x, width, text in ((0, left, label), (left, right, words)):
+        place = {
+            "x": str(x + _GAP // 2),
+            "y": "14",
+            "textLength": str(width - _GAP),
+            "lengthAdjust": "spacingAndGlyphs",
+        }
+        _add(letters, "text", text, place)
+    return _document(root)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+
+
+def _add(parent: Element, name: str, text: str, attributes: dict[str, str] | None = None) -> None:
+    SubElement(parent, name, attributes or {}).text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def _document(root: Element) -> bytes:
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return written

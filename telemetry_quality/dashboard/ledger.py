@@ -1,0 +1,277 @@
+"""The ledger: every source's current snapshots in columns, so that ten years of fifty sources page in milliseconds.
+
+It knows the latest revision of each day and nothing of the ones before; those are read from the store, day by day.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from math import isnan
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from telemetry_quality.core.days import days_between
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.storage.reader import JournalRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Columns = Mapping[str, NDArray[Any]]
+
+SORTABLE: Final = (
+    "day",
+    "computed_at",
+    "source",
+    "status",
+    "total_events",
+    "volume_deviation_percent",
+    "error_rate_percent",
+    "missing_version_percent",
+    "sampling_success_rate_percent",
+)
+"""What the log may be sorted by; in descending order the worst status comes first."""
+
+STATUSES: Final = tuple(one.value for one in reversed(DayStatus))
+"""The better one first."""
+
+COUNTS: Final = ("total_events", "error_events", "missing_version_events", "sample_size", "sample_passed")
+"""Columns of counts. They are never negative, so -1 stands for *not known*."""
+
+REALS: Final = (
+    "error_rate_percent",
+    "missing_version_percent",
+    "sampling_success_rate_percent",
+    "expected_events",
+    "expected_low_events",
+    "expected_high_events",
+    "volume_deviation_percent",
+)
+"""Columns of real numbers, NaN for *not known*."""
+
+NOT_KNOWN: Final = -1
+DAY_BITS: Final = 22
+DAY_MASK: Final = (1 << DAY_BITS) - 1
+"""So many bits hold the ordinal of any day; with the source above them it makes one number."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which snapshots to list, in which order, and which page of them.
+
+    Attributes:
+        sources: Only of these; of all without any.
+        statuses: Only with these; with all without any.
+        first: The first day, None for no limit.
+        last: The last one.
+        sort: One of SORTABLE. What is not known comes last either way; of equals the younger day, then the source.
+        page: From 1; one beyond the last is empty.
+    """
+
+    sources: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    first: date | None = None
+    last: date | None = None
+    sort: str = "day"
+    descending: bool = True
+    page: int = 1
+    size: int = 50
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """One page of the log.
+
+    Attributes:
+        total: Rows on all pages.
+        pages: Pages there are, at least 1.
+    """
+
+    rows: tuple[JournalRow, ...]
+    total: int
+    page: int
+    pages: int
+
+
+def _columns_of(rows: Sequence[JournalRow], sources: Sequence[str]) -> Columns:
+    """Rows as columns; ``key`` is source and day in one number."""
+    codes = {source: code << DAY_BITS for code, source in enumerate(sources)}
+    ranks = {status: rank for rank, status in enumerate(STATUSES)}
+    given: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(JournalRow._fields)}
+    whole = {
+        "sequence": given["sequence"],
+        "key": [codes[source] + day.toordinal() for source, day in zip(given["source"], given["day"], strict=True)],
+        "revision": given["revision"],
+        "computed_at": [(instant - EPOCH) // MICROSECOND for instant in given["computed_at"]],
+        **{name: [NOT_KNOWN if one is None else one for one in given[name]] for name in COUNTS},
+    }
+    small = {
+        "status": [ranks[status] for status in given["status"]],
+        "is_provisional": [NOT_KNOWN if one is None else one for one in given["is_provisional"]],
+    }
+    # Thousands of rows share a policy, and those of one run its id: each text is kept once.
+    texts = {name: [one and sys.intern(one) for one in given[name]] for name in ("policy", "run_id")}
+    return {
+        **{name: np.array(values, np.int64) for name, values in whole.items()},
+        **{name: np.array(values, np.int8) for name, values in small.items()},
+        **{name: np.array(given[name], np.float64) for name in REALS},
+        **{name: np.array(values, object) for name, values in texts.items()},
+    }
+
+
+def _newest(columns: Columns) -> NDArray[Any]:
+    """Where the highest revision of each source and day stands, in the order of these."""
+    order: NDArray[Any] = np.lexsort((columns["revision"], columns["key"]))
+    keys = columns["key"][order]
+    is_last = np.append(keys[1:] != keys[:-1], True)
+    newest: NDArray[Any] = order[is_last[: len(keys)]]
+    return newest
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """The current snapshots of all days of all sources; a new value whenever rows arrive.
+
+    Attributes:
+        sources: By name.
+        last_sequence: The journal was read up to here.
+    """
+
+    sources: tuple[str, ...] = ()
+    last_sequence: int = 0
+    _columns: Columns = field(default_factory=lambda: _columns_of((), ()), repr=False)
+    _orders: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+
+    def extended(self, rows: Iterable[JournalRow]) -> Ledger:
+        """This ledger with more rows of the journal; a higher revision takes the place of a lower one."""
+        new = list(rows)
+        if not new:
+            return self
+        sources = tuple(sorted({*self.sources, *(row.source for row in new)}))
+        parts = self._recoded(sources), _columns_of(new, sources)
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        newest = _newest(columns)
+        last_sequence = max(self.last_sequence, *(row.sequence for row in new))
+        return Ledger(sources, last_sequence, {name: column[newest] for name, column in columns.items()})
+
+    def _recoded(self, sources: Sequence[str]) -> Columns:
+        """The columns as they are where ``sources`` number the sources."""
+        codes = np.array([sources.index(source) for source in self.sources], np.int64)
+        if not len(codes) or codes[-1] == len(codes) - 1:
+            return self._columns
+        key = self._columns["key"]
+        ordinals = key & DAY_MASK
+        return {**self._columns, "key": (codes[key >> DAY_BITS] << DAY_BITS) + ordinals}
+
+    def __len__(self) -> int:
+        """How many days there are, those of each source counted."""
+        return len(self._columns["key"])
+
+    def current(self, source: str, day: date) -> JournalRow | None:
+        """The latest revision of a day; None where it has no snapshot."""
+        return self.window(source, day, day)[0]
+
+    def latest(self, source: str) -> JournalRow | None:
+        """The snapshot of the source's latest day."""
+        low, high = self._range(source)
+        return self._rows(slice(high - 1, high))[0] if high > low else None
+
+    def first_day(self, source: str) -> date | None:
+        """The source's earliest day with a snapshot."""
+        low, high = self._range(source)
+        return self._rows(slice(low, low + 1))[0].day if high > low else None
+
+    def neighbours(self, source: str, day: date) -> tuple[date | None, date | None]:
+        """The nearest days with a snapshot before and after ``day``."""
+        low, high = self._range(source)
+        before, after = self._range(source, day, day)
+        days = [self._rows(slice(at, at + 1))[0].day if low <= at < high else None for at in (before - 1, after)]
+        return days[0], days[1]
+
+    def window(self, source: str, first: date, last: date) -> list[JournalRow | None]:
+        """One answer per day from ``first`` to ``last``; None where a day has no snapshot."""
+        found = {row.day: row for row in self._rows(slice(*self._range(source, first, last)))}
+        return [found.get(day) for day in days_between(first, last)]
+
+    def page(self, query: LogQuery) -> LogPage:
+        """One page of the snapshots that ``query`` asks for.
+
+        Raises:
+            ValueError: If they cannot be sorted like that.
+        """
+        if query.sort not in SORTABLE:
+            raise ValueError(f"The log is sorted by one of {', '.join(SORTABLE)}, but {query.sort!r} was asked for.")
+        order = self._order(query.sort, query.descending)
+        wanted = self._wanted(query)
+        chosen = order if wanted is None else order[wanted[order]]
+        start = (query.page - 1) * query.size
+        rows = self._rows(chosen[start : start + query.size])
+        return LogPage(tuple(rows), len(chosen), query.page, max(-(-len(chosen) // query.size), 1))
+
+    def _wanted(self, query: LogQuery) -> NDArray[Any] | None:
+        """Which rows the filters let through; None for all of them."""
+        is_range = bool(query.sources or query.first or query.last)
+        if not (is_range or query.statuses):
+            return None
+        wanted = np.full(len(self), not is_range)
+        if is_range:
+            # Rows stand by source and day: what is wanted of each source is one piece.
+            for source in query.sources or self.sources:
+                wanted[slice(*self._range(source, query.first or date.min, query.last or date.max))] = True
+        if query.statuses:
+            is_listed = np.array([status in query.statuses for status in STATUSES])
+            wanted &= is_listed[self._columns["status"]]
+        return wanted
+
+    def _order(self, sort: str, descending: bool) -> NDArray[Any]:
+        """Where the rows stand in an order; sorted once, however often it is asked for."""
+        known = self._orders.get((sort, descending))
+        if known is not None:
+            return known
+        # Rows stand by source and day: a stable sort by day alone leaves the sources of a day in order.
+        youngest_first = np.argsort(-self._sort_key("day"), kind="stable").astype(np.int32)
+        key = self._sort_key(sort)[youngest_first]
+        towards = -key if descending else key
+        if sort in COUNTS:
+            towards[key == NOT_KNOWN] = np.iinfo(np.int64).max
+        order = youngest_first[np.argsort(towards, kind="stable")]
+        self._orders[sort, descending] = order
+        return order
+
+    def _sort_key(self, sort: str) -> NDArray[Any]:
+        key = self._columns["key"]
+        if sort == "day":
+            return key & DAY_MASK
+        return key >> DAY_BITS if sort == "source" else self._columns[sort].copy()
+
+    def _range(self, source: str, first: date = date.min, last: date = date.max) -> tuple[int, int]:
+        """Where the source's days from ``first`` to ``last`` stand."""
+        if source not in self.sources:
+            return 0, 0
+        key = self.sources.index(source) << DAY_BITS
+        ends = [key + first.toordinal(), key + last.toordinal() + 1]
+        low, high = np.searchsorted(self._columns["key"], ends)
+        return int(low), int(high)
+
+    def _rows(self, places: slice | NDArray[Any]) -> list[JournalRow]:
+        """The rows that stand there, as the journal has them."""
+        found = {name: column[places].tolist() for name, column in self._columns.items()}
+        parts = {
+            **found,
+            "source": [self.sources[key >> DAY_BITS] for key in found["key"]],
+            "day": [date.fromordinal(key & DAY_MASK) for key in found["key"]],
+            "status": [STATUSES[rank] for rank in found["status"]],
+            "computed_at": [EPOCH + one * MICROSECOND for one in found["computed_at"]],
+            **{name: [None if one == NOT_KNOWN else one for one in found[name]] for name in COUNTS},
+            **{name: [None if isnan(one) else one for one in found[name]] for name in REALS},
+            "is_provisional": [None if one == NOT_KNOWN else bool(one) for one in found["is_provisional"]],
+        }
+        return [JournalRow(*values) for values in zip(*(parts[name] for name in JournalRow._fields), strict=True)]

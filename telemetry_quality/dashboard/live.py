@@ -1,0 +1,283 @@
+"""Open pages hear of news: a hub of WebSockets that are told when what the store says has changed.
+
+What is told is that something changed, and which days; the pages fetch what they show themselves. ``static/live.js``
+is the other end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from enum import IntEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocketDisconnect
+
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from starlette.websockets import WebSocket
+
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.context import Dashboard
+
+log = logging.getLogger(__name__)
+
+router = APIRouter()
+
+PAUSE_SECONDS = 1.0
+"""Between two looks at the store and at the sessions of open pages."""
+
+BEAT_SECONDS = 20.0
+"""At least this often every page is told something, so that it notices when it is told nothing any more."""
+
+SEND_SECONDS = 10.0
+"""How long a page may take to receive before it is given up."""
+
+MOST_SOCKETS = 1000
+"""More pages than this are not listened to; they ask for the version instead."""
+
+MOST_CHANGES = 50
+"""More changed days than this are not named one by one."""
+
+
+class Farewell(IntEnum):
+    """Why a socket is closed; ``live.js`` knows the numbers."""
+
+    UNASKED = 1008
+    TRY_LATER = 1013
+    SIGNED_OUT = 4401
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One day that has a new snapshot."""
+
+    source: str
+    day: str
+    revision: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What open pages are told.
+
+    Attributes:
+        version: The board's; a page that shows another one is out of date.
+        changed: The days with new snapshots since the last news, the latest ones where there are many.
+    """
+
+    version: str
+    changed: tuple[Change, ...] = ()
+
+    def after(self, earlier: News | None) -> News:
+        """These news for a page that was not told ``earlier`` yet."""
+        changed = (*(earlier.changed if earlier else ()), *self.changed)
+        return replace(self, changed=changed[-MOST_CHANGES:])
+
+    def as_text(self) -> str:
+        """What goes over the wire."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+class Listener:
+    """One open page; holds only what it was not told yet, so that a slow one costs no memory.
+
+    Args:
+        reason_to_end: Why it may not listen any longer; None as long as it may.
+    """
+
+    def __init__(self, reason_to_end: Callable[[], Farewell | None]) -> None:
+        self.reason_to_end = reason_to_end
+        self._news: News | None = None
+        self._farewell: Farewell | None = None
+        self._has_word = asyncio.Event()
+
+    def tell(self, news: News) -> None:
+        """Leave ``news`` for the page; never waits for it."""
+        self._news = news.after(self._news)
+        self._has_word.set()
+
+    def dismiss(self, farewell: Farewell) -> None:
+        """Let the page go."""
+        self._farewell = farewell
+        self._has_word.set()
+
+    async def next_word(self) -> News | Farewell:
+        """What the page is to be told next, as soon as there is something."""
+        while True:
+            await self._has_word.wait()
+            self._has_word.clear()
+            if self._farewell is not None:
+                return self._farewell
+            if self._news is not None:
+                news, self._news = self._news, None
+                return news
+
+
+class Hub:
+    """The open pages of this process; belongs to its event loop."""
+
+    def __init__(self, most_sockets: int = MOST_SOCKETS) -> None:
+        self._listeners: set[Listener] = set()
+        self._most_sockets = most_sockets
+        self._latest: News | None = None
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further page can listen."""
+        return len(self._listeners) >= self._most_sockets
+
+    @contextmanager
+    def listening(self, reason_to_end: Callable[[], Farewell | None]) -> Iterator[Listener]:
+        """A listener, told the present version at once: its page may have been made a while ago."""
+        listener = Listener(reason_to_end)
+        if self._latest is not None:
+            listener.tell(self._latest)
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    def tell(self, news: News) -> None:
+        """Tell every page."""
+        self._latest = replace(news, changed=())
+        for listener in self._listeners:
+            listener.tell(news)
+
+    def repeat(self) -> None:
+        """Tell every page the present version again."""
+        if self._latest is not None:
+            self.tell(self._latest)
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """The pages that listen now."""
+        return tuple(self._listeners)
+
+
+@asynccontextmanager
+async def watching(dashboard: Dashboard) -> AsyncIterator[None]:
+    """Look at the store, and at who still may listen, again and again until the block ends."""
+    tasks = [asyncio.create_task(watch(dashboard)) for watch in (_watch_store, _watch_sessions)]
+    try:
+        yield
+    finally:
+        await _end(*tasks)
+
+
+async def _watch_store(dashboard: Dashboard) -> None:
+    told: Board | None = None
+    quiet_seconds = 0.0
+    while True:
+        try:
+            board = await asyncio.to_thread(dashboard.keeper.board)
+            if told is None or told.version != board.version:
+                changed = await asyncio.to_thread(_changes, dashboard, told, board)
+                dashboard.hub.tell(News(board.version, changed))
+                told, quiet_seconds = board, 0.0
+            elif quiet_seconds >= BEAT_SECONDS:
+                dashboard.hub.repeat()
+                quiet_seconds = 0.0
+        except Exception:
+            log.exception("Open pages could not be told of news; trying again")
+        await asyncio.sleep(PAUSE_SECONDS)
+        quiet_seconds += PAUSE_SECONDS
+
+
+async def _watch_sessions(dashboard: Dashboard) -> None:
+    while True:
+        try:
+            for listener, farewell in await asyncio.to_thread(_to_be_ended, dashboard.hub.listeners()):
+                listener.dismiss(farewell)
+        except Exception:
+            log.exception("Sessions of open pages could not be looked at; trying again")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _to_be_ended(listeners: tuple[Listener, ...]) -> list[tuple[Listener, Farewell]]:
+    return [(one, farewell) for one in listeners if (farewell := one.reason_to_end()) is not None]
+
+
+def _changes(dashboard: Dashboard, before: Board | None, board: Board) -> tuple[Change, ...]:
+    """The days with new snapshots; none where the first board is all new."""
+    if before is None:
+        return ()
+    try:
+        rows = dashboard.reader.journal(before.ledger.last_sequence)
+    except StoreError:
+        # That something changed is told nevertheless.
+        return ()
+    new = [row for row in rows if row.sequence <= board.ledger.last_sequence][-MOST_CHANGES:]
+    return tuple(Change(row.source, row.day.isoformat(), row.revision, row.status) for row in new)
+
+
+async def _listen(websocket: WebSocket) -> None:
+    """Tell one open page of news until it goes away or its session ends.
+
+    That it is a page of ours, and its visitor signed in, StaffOnly has seen to.
+    """
+    dashboard = dashboard_of(websocket)
+    if dashboard.hub.is_full:
+        await websocket.close(Farewell.TRY_LATER)
+        return
+    with dashboard.hub.listening(partial(_reason_to_end, dashboard, websocket)) as listener:
+        await websocket.accept()
+        farewell = await _farewell_of(websocket, listener)
+        if farewell is not None:
+            with suppress(WebSocketDisconnect, TimeoutError):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await websocket.close(farewell)
+
+
+# Not the decorator: it would read the annotation when it runs, for which WebSocket would have to be imported.
+router.add_websocket_route("/health/live/", _listen)
+
+
+def _reason_to_end(dashboard: Dashboard, websocket: WebSocket) -> Farewell | None:
+    try:
+        visitor = dashboard.access.visitor_of(websocket.headers)
+    except StoreError:
+        # Nobody knows whether the session still stands.
+        return Farewell.TRY_LATER
+    return Farewell.SIGNED_OUT if visitor is None else None
+
+
+async def _farewell_of(websocket: WebSocket, listener: Listener) -> Farewell | None:
+    """Pass on news; why to close the socket, or None where it is closed or given up."""
+    hearing, telling = asyncio.create_task(websocket.receive()), asyncio.create_task(_tell(websocket, listener))
+    try:
+        await asyncio.wait({hearing, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if telling.done():
+            return telling.result()
+        # No page of ours ever says anything.
+        return Farewell.UNASKED if hearing.result()["type"] == "websocket.receive" else None
+    finally:
+        await _end(hearing, telling)
+
+
+async def _tell(websocket: WebSocket, listener: Listener) -> Farewell | None:
+    with suppress(WebSocketDisconnect, TimeoutError):
+        while isinstance(word := await listener.next_word(), News):
+            async with asyncio.timeout(SEND_SECONDS):
+                await websocket.send_text(word.as_text())
+        return word
+    return None
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,186 @@
+"""Days in a row: the lines of the log, windows, what charts show, and the calendar."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.days import days_between
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard.models import DailyPoint, DayMark, LogAnswer, SnapshotLine, Week, Window, Year, YearDay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.ledger import LogQuery
+    from telemetry_quality.dashboard.sentences import Figures
+    from telemetry_quality.storage.reader import JournalRow
+
+YEAR_DAYS = 365
+
+FAILED = frozenset({DayStatus.NO_ACTIVITY, DayStatus.UNHEALTHY, DayStatus.DEGRADED})
+"""What a day that was read is called where it is not healthy."""
+
+LINE_FIELDS = tuple(SnapshotLine.model_fields)
+
+POINT_FIELDS = (
+    "total_events",
+    "expected_events",
+    "expected_low_events",
+    "expected_high_events",
+    "volume_deviation_percent",
+    "error_rate_percent",
+    "missing_version_percent",
+    "sampling_success_rate_percent",
+    "is_provisional",
+)
+"""What a chart shows of a day."""
+
+THRESHOLDS = {
+    "volume_deviation_threshold_percent": "volume_deviation_percent",
+    "error_rate_threshold_percent": "error_rate_percent",
+    "missing_version_threshold_percent": "missing_version_percent",
+    "sample_success_threshold_percent": "sample_success_percent",
+}
+"""The lines in the charts, and what the policy calls them."""
+
+
+def snapshot_line(figures: Figures) -> SnapshotLine:
+    """A snapshot as the log lists it."""
+    return SnapshotLine.model_validate({name: getattr(figures, name) for name in LINE_FIELDS})
+
+
+def log_answer(board: Board, query: LogQuery) -> LogAnswer:
+    """One page of the log."""
+    page = board.ledger.page(query)
+    return LogAnswer(
+        snapshots=tuple(snapshot_line(row) for row in page.rows),
+        total=page.total,
+        page=page.page,
+        pages=page.pages,
+        page_size=query.size,
+        trouble=board.trouble,
+    )
+
+
+def window_of(board: Board, source: str, last: date, days: int, first: date | None = None) -> Window:
+    """The ``days`` up to ``last`` taken together, none before ``first``, the source's first day."""
+    return windows_of(board, source, last, (days,), first)[str(days)]
+
+
+def windows_of(
+    board: Board, source: str, last: date, sizes: Sequence[int], first: date | None = None
+) -> dict[str, Window]:
+    """Windows of so many days up to ``last``, by their number of days; the rows are looked up once for all."""
+    begin = last - timedelta(days=max(sizes) - 1)
+    begin = begin if first is None else min(max(begin, first), last)
+    rows = board.ledger.window(source, begin, last)
+    return {str(days): _window(board, last, rows[-days:]) for days in sizes}
+
+
+def _window(board: Board, last: date, rows: Sequence[JournalRow | None]) -> Window:
+    begin = last - timedelta(days=len(rows) - 1)
+    found = [row for row in rows if row is not None]
+    known = [row for row in found if row.total_events is not None]
+    compared = [row for row in known if row.expected_events is not None]
+    statuses = Counter(DayStatus(row.status) for row in found)
+    without = len(rows) - len(found)
+    events, expected = (_sum(compared, name) for name in ("total_events", "expected_events"))
+    return Window(
+        days=len(rows),
+        first=begin,
+        last=last,
+        known_days=len(known),
+        healthy_days=statuses[DayStatus.HEALTHY],
+        failed_days=sum(statuses[one] for one in FAILED),
+        # While the store was never read nobody knows whether a snapshot is missing.
+        unknown_days=statuses[DayStatus.UNKNOWN] + (0 if board.has_been_read else without),
+        missing_days=without if board.has_been_read else 0,
+        total_events=_sum(known, "total_events"),
+        compared_days=len(compared),
+        compared_events=events,
+        expected_events=expected,
+        volume_deviation_percent=100 * (events - expected) / expected if events is not None and expected else None,
+        error_rate_percent=_pooled(found, "error_events", "total_events", "error_rate_percent"),
+        missing_version_percent=_pooled(found, "missing_version_events", "total_events", "missing_version_percent"),
+        sampling_success_rate_percent=_pooled(found, "sample_passed", "sample_size", "sampling_success_rate_percent"),
+    )
+
+
+def _sum(rows: Sequence[JournalRow], name: str) -> Any:
+    """The sum over the days; None without any, which is not zero."""
+    return sum(getattr(row, name) for row in rows) if rows else None
+
+
+def _pooled(rows: Iterable[JournalRow], part: str, whole: str, percent: str) -> float | None:
+    """The share of all events of those days whose own share is known."""
+    known = [row for row in rows if getattr(row, percent) is not None]
+    all_events = _sum(known, whole)
+    return 100 * _sum(known, part) / all_events if all_events else None
+
+
+def daily_series(board: Board, source: str, last: date, days: int, first: date | None = None) -> list[DailyPoint]:
+    """One point per day up to ``last``, oldest first; days before ``first``, the source's first, are left out."""
+    begin = last - timedelta(days=days - 1)
+    begin = begin if first is None else max(begin, first)
+    rows = board.ledger.window(source, begin, last)
+    return [_point(board, day, row) for day, row in zip(days_between(begin, last), rows, strict=True)]
+
+
+def _point(board: Board, day: date, row: JournalRow | None) -> DailyPoint:
+    thresholds = _policy(row.policy) if row else {}
+    return DailyPoint.model_validate(
+        {
+            "day": day,
+            "status": _mark(board, row),
+            **{name: getattr(row, name, None) for name in POINT_FIELDS},
+            **{name: thresholds.get(setting) for name, setting in THRESHOLDS.items()},
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def _policy(text: str) -> dict[str, Any]:
+    """A stored policy; thousands of days share one."""
+    policy: dict[str, Any] = json.loads(text)
+    return policy
+
+
+def _mark(board: Board, row: JournalRow | None) -> DayMark:
+    if row is not None:
+        return DayMark(row.status)
+    return DayMark.MISSING if board.has_been_read else DayMark.UNKNOWN
+
+
+def year_of(board: Board, source: str, last: date, first: date | None = None) -> Year:
+    """The weeks, Monday to Sunday, that hold the year up to ``last``.
+
+    ``first`` is the source's first day; where it is not given, its first day with a snapshot is.
+    """
+    begin = last - timedelta(days=YEAR_DAYS - 1)
+    monday = begin - timedelta(days=begin.weekday())
+    sunday = last + timedelta(days=6 - last.weekday())
+    earliest = first or board.ledger.first_day(source) or last
+    rows = board.ledger.window(source, monday, sunday)
+    days = [
+        YearDay(
+            day=day,
+            status=_mark(board, row) if earliest <= day <= last else DayMark.OUTSIDE,
+            total_events=row.total_events if row and earliest <= day <= last else None,
+        )
+        for day, row in zip(days_between(monday, sunday), rows, strict=True)
+    ]
+    weeks = [days[start : start + 7] for start in range(0, len(days), 7)]
+    counts = Counter(one.status for one in days if one.status is not DayMark.OUTSIDE)
+    return Year(
+        source=source,
+        first=begin,
+        last=last,
+        weeks=tuple(Week(first=week[0].day, days=tuple(week)) for week in weeks),
+        counts={mark: counts[mark] for mark in DayMark if mark is not DayMark.OUTSIDE},
+    )

@@ -1,0 +1,117 @@
+"""Serves the dashboard from this process: one worker on a port that is its own, until a signal ends it.
+
+Nothing of the extra ``dashboard`` is imported before it is needed, so that the command line stays light.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from telemetry_quality.errors import RequestError, SettingsError
+
+if TYPE_CHECKING:
+    from telemetry_quality.settings import DashboardSettings, Settings
+
+DEFAULT_PORT = 3001
+EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "python_multipart", "uvicorn")
+"""The modules that the extra ``dashboard`` brings."""
+
+LOOPBACK = ["127.0.0.1", "::1"]
+BACKLOG = 2048
+GRACE_SECONDS = 10
+"""How long answers that are under way may take to end."""
+
+
+def require_installed() -> None:
+    """Raise SettingsError where the extra ``dashboard`` is not installed."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f'The dashboard requires the extra "dashboard", but {missing[0]} is not installed; '
+            'run pip install "telemetry-quality[dashboard]".'
+        )
+
+
+def port_of(settings: DashboardSettings) -> int:
+    """Where to listen unless told: at the port of ``dashboard.url``, unless a proxy listens there."""
+    return (urlsplit(settings.url).port if settings.is_loopback else None) or DEFAULT_PORT
+
+
+def served_at_port(settings: Settings, port: int) -> Settings:
+    """The same settings, with a ``dashboard.url`` that says the port: without a proxy nothing stands between."""
+    its = settings.dashboard
+    if not its.is_loopback or port == port_of(its):
+        return settings
+    parts = urlsplit(its.url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    url = f"{parts.scheme}://{host}:{port}"
+    return settings.model_copy(update={"dashboard": its.model_copy(update={"url": url})})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at ``host``:``port``.
+
+    Raises:
+        RequestError: If the port is taken or the address is not one of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # From now on nobody else gets the port, and who is early waits instead of being refused.
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise RequestError(
+            f"A free port is required, but {host}:{port} is not ({error.strerror}); "
+            "stop what serves there or choose another with --port."
+        ) from None
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; answers that are under way are finished.
+
+    Raises:
+        StoreError: If the store's URL is wrong.
+    """
+    import uvicorn  # noqa: PLC0415 - an extra
+
+    from telemetry_quality.dashboard.app import create_app  # noqa: PLC0415 - all that the extra brings
+
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), **SERVER_OPTIONS))
+    # What is loaded by now stays for good: all readers would wait while the collector looks through it for garbage.
+    gc.collect()
+    gc.freeze()
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
+        server.run(sockets=[listener])
+    if not server.started:
+        raise RuntimeError("the dashboard did not start, and the lines above say why")
+
+
+SERVER_OPTIONS: dict[str, Any] = {
+    # What is behind the address is nobody's business.
+    "server_header": False,
+    # Anybody else could claim to be another address, and be throttled as that one.
+    "proxy_headers": True,
+    "forwarded_allow_ips": LOOPBACK,
+    # Paths and queries say who looked at what; a proxy's log is made for that.
+    "access_log": False,
+    "log_config": None,
+    "log_level": "warning",
+    "lifespan": "on",
+    # Pages only listen on their socket.
+    "ws_max_size": 4096,
+    "ws_max_queue": 4,
+    "timeout_graceful_shutdown": GRACE_SECONDS,
+}
+"""How uvicorn serves; its loop and parser are the fast ones where they are installed."""

@@ -1,0 +1,261 @@
+"""The verdict on yesterday, in words and numbers: what staff see in five seconds and machines act on.
+
+Nothing that is not known is told as healthy: a snapshot that is missing after the grace is over, a day that could not
+be read and a store that cannot be read each have a sentence of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.days import ONE_DAY, latest_complete_day
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard.incident_answers import incident_line, worst_first
+from telemetry_quality.dashboard.models import SourceSummary, Summary
+from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
+from telemetry_quality.dashboard.series import snapshot_line, windows_of
+from telemetry_quality.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
+
+    from telemetry_quality.core.days import Calendar
+    from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.models import IncidentLine, Window
+    from telemetry_quality.dashboard.sentences import Wrong
+    from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.reader import JournalRow
+
+WINDOWS = (7, 30)
+"""Days in the windows that every source is summed up in."""
+
+MOST_NAMES = 5
+"""Sources named in the verdict on all of them; the page lists the others."""
+
+
+def summarize(board: Board, settings: Settings, now: datetime, source: str | None = None) -> Summary:
+    """Whether the latest complete day of each source, or of ``source`` alone, can be trusted.
+
+    Raises:
+        RequestError: If there is no such source.
+    """
+    if source is not None and source not in settings.sources:
+        raise RequestError(f"A source such as {next(iter(settings.sources))} is required, but {source!r} was found.")
+    names = tuple(settings.sources) if source is None else (source,)
+    sources = tuple(summarize_source(board, settings, now, name) for name in names)
+    # The day's statuses are listed the worst first.
+    worst = min((one.status for one in sources), key=list(DayStatus).index)
+    return Summary(
+        as_of=now,
+        read_at=board.read_at if board.trouble else now,
+        version=board.version,
+        status=DayStatus.UNKNOWN if board.trouble else worst,
+        is_trustworthy=board.trouble is None and all(one.is_trustworthy for one in sources),
+        sentence=_overall_sentence(board, sources),
+        trouble=board.trouble,
+        sources=sources,
+    )
+
+
+@dataclass(frozen=True)
+class _View:
+    """One source as it is looked at."""
+
+    board: Board
+    settings: Settings
+    now: datetime
+    source: str
+
+    @property
+    def calendar(self) -> Calendar:
+        """The source's days."""
+        return self.settings.sources[self.source].calendar()
+
+    def due_at(self, day: date) -> datetime:
+        """Until when a snapshot of ``day`` may be waited for: its end, the allowed lateness and the grace."""
+        lateness = self.settings.sources[self.source].allowed_lateness_minutes
+        patience = timedelta(minutes=lateness + self.settings.dashboard.grace_minutes)
+        return self.calendar.window(day).end + patience
+
+    def instant(self, instant: datetime) -> str:
+        """An instant for a person, in the source's time zone."""
+        return f"{instant.astimezone(self.calendar.zone):%Y-%m-%d %H:%M %Z}"
+
+    def told(self) -> _Told:
+        """The latest complete day, or while its snapshot may still be waited for the latest one before it."""
+        first, latest = self.calendar.first_day, self.calendar.latest_day(self.now)
+        day = latest
+        while day >= first:
+            row = self.board.ledger.current(self.source, day)
+            if row is not None or not self.board.has_been_read or self.now > self.due_at(day):
+                return _Told(day, row, None if day == latest else latest)
+            day -= ONE_DAY
+        return _Told(awaited=latest if latest >= first else None)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Which day of a source is told of.
+
+    Attributes:
+        day: None where none should have a snapshot yet.
+        row: Its snapshot; None where it is overdue, or where nobody knows whether there is one.
+        awaited: A later complete day without a snapshot that is not overdue.
+    """
+
+    day: date | None = None
+    row: JournalRow | None = None
+    awaited: date | None = None
+
+
+def summarize_source(board: Board, settings: Settings, now: datetime, source: str) -> SourceSummary:
+    """Whether the latest complete day of ``source`` can be trusted."""
+    view = _View(board, settings, now, source)
+    told = view.told()
+    # All that the clock decides, and what all sources share; the rest follows from the source's own days.
+    today, yesterday = now.astimezone(UTC).date(), latest_complete_day(now, view.calendar.zone)
+    shared = board.trouble, board.has_been_read, board.read_at if board.trouble else None
+    key = ("summary", told.day, told.awaited, today, yesterday, *shared)
+    return board.remembered(source, key, lambda: _source_summary(view, told))
+
+
+def _source_summary(view: _View, told: _Told) -> SourceSummary:
+    board, settings, now, source = view.board, view.settings, view.now, view.source
+    last = board.ledger.latest(source)
+    incidents = board.incidents.get(source, ())
+    wrong = wrong_on(told.day, incidents) if told.day and told.row else []
+    status = DayStatus(told.row.status) if told.row else DayStatus.UNKNOWN
+    is_stale = told.day is not None and told.row is None and board.has_been_read
+    sentence = _sentence(view, told, wrong)
+    return SourceSummary(
+        source=source,
+        time_zone=settings.sources[source].time_zone,
+        first_day=view.calendar.first_day,
+        day=told.day,
+        status=status,
+        is_trustworthy=status is DayStatus.HEALTHY,
+        sentence=sentence,
+        since=wrong[0].incident.first_day if wrong else None,
+        is_stale=is_stale,
+        stale_sentence=sentence if is_stale else None,
+        awaited_day=told.awaited,
+        awaited_until=told.awaited and view.due_at(told.awaited),
+        last_snapshot_day=last and last.day,
+        snapshot=told.row and snapshot_line(told.row),
+        windows=_windows(view, told.day),
+        open_incidents=_open_lines(incidents, now),
+    )
+
+
+def _open_lines(incidents: Iterable[Incident], now: datetime) -> tuple[IncidentLine, ...]:
+    still_open = worst_first(one for one in incidents if one.is_open)
+    return tuple(incident_line(one, now.astimezone(UTC).date()) for one in still_open)
+
+
+def _windows(view: _View, day: date | None) -> dict[str, Window]:
+    if day is None:
+        return {}
+    return windows_of(view.board, view.source, day, WINDOWS, view.calendar.first_day)
+
+
+def _sentence(view: _View, told: _Told, wrong: Sequence[Wrong]) -> str:
+    sentences = []
+    if told.day is not None:
+        sentences.append(day_sentence(told.day, told.row, wrong) if told.row else _missing_sentence(view, told.day))
+    if told.awaited is not None:
+        sentences.append(_awaited_sentence(view, told.awaited))
+    if not sentences:
+        first = view.calendar.first_day
+        return f"Nothing can be known yet: the first day of {view.source} is {first}, and it is not over."
+    return " ".join(sentences)
+
+
+def sentence_without_snapshot(board: Board, settings: Settings, now: datetime, source: str, day: date) -> str:
+    """What is to be said of a complete day that has no snapshot."""
+    view = _View(board, settings, now, source)
+    if board.has_been_read and board.trouble is None and now <= view.due_at(day):
+        return _awaited_sentence(view, day)
+    return _missing_sentence(view, day)
+
+
+def _awaited_sentence(view: _View, day: date) -> str:
+    return f"{day} is not judged yet; it should be by {view.instant(view.due_at(day))}."
+
+
+def _missing_sentence(view: _View, day: date) -> str:
+    """For a day whose snapshot is overdue, or of which nobody can know whether there is one."""
+    board = view.board
+    unknown = f"Whether {day} can be trusted is not known"
+    if not board.has_been_read:
+        return f"{unknown}: the store cannot be read."
+    if board.trouble is not None:
+        return f"{unknown}: the store cannot be read, and had no snapshot of it at {view.instant(board.read_at)}."
+    is_yesterday = day == latest_complete_day(view.now, view.calendar.zone)
+    whether = "Whether yesterday can be trusted is not known" if is_yesterday else unknown
+    return f"There is no snapshot of {day}{_last_words(view, day)}. {whether}."
+
+
+def _last_words(view: _View, day: date) -> str:
+    """How old the last snapshot is."""
+    last = view.board.ledger.latest(view.source)
+    if last is None:
+        return ", nor of any other day"
+    if last.day > day:
+        return ""
+    age = (day - last.day).days
+    return f"; the last one is of {last.day}, {age} day{'' if age == 1 else 's'} older"
+
+
+def _overall_sentence(board: Board, sources: Sequence[SourceSummary]) -> str:
+    words = sources[0].sentence if len(sources) == 1 else _sentence_of_many(sources)
+    if board.trouble is None or not board.has_been_read:
+        return words
+    return f"The store cannot be read now. At {board.read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC it said: {words}"
+
+
+def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
+    """How many sources can be trusted, and which cannot."""
+    days = {one.day for one in sources}
+    day = next(iter(days)) if len(days) == 1 else None
+    on = f" on {day}" if day else ""
+    names: dict[str, list[str]] = defaultdict(list)
+    for one in sources:
+        names[_GROUPS[one.status]].append(one.source)
+    total = len(sources)
+    if len(names[_TRUSTED]) == total:
+        return f"All {total} sources can be trusted{on}."
+    told = []
+    for group in (_NOT_TRUSTED, _NOT_KNOWN, _IN_PART):
+        if names[group]:
+            count = f"{len(names[group])} of {total} sources"
+            told.append(f"{_PHRASES[group].format(count=count, on=on)}: {_named(names[group])}.")
+    if names[_TRUSTED]:
+        told.append(f"The other {len(names[_TRUSTED])} can be trusted.")
+    return " ".join(told)
+
+
+_TRUSTED, _IN_PART, _NOT_TRUSTED, _NOT_KNOWN = "trusted", "in_part", "not_trusted", "not_known"
+
+_GROUPS = {
+    DayStatus.HEALTHY: _TRUSTED,
+    DayStatus.DEGRADED: _IN_PART,
+    DayStatus.UNHEALTHY: _NOT_TRUSTED,
+    DayStatus.NO_ACTIVITY: _NOT_TRUSTED,
+    DayStatus.UNKNOWN: _NOT_KNOWN,
+}
+
+_PHRASES = {
+    _NOT_TRUSTED: "{count} cannot be trusted{on}",
+    _NOT_KNOWN: "Whether {count} can be trusted{on} is not known",
+    _IN_PART: "{count} can be trusted only in part{on}",
+}
+
+
+def _named(names: Sequence[str]) -> str:
+    rest = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,29 @@
+"""What every attack starts from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality_tests.dashboard.access.house import House, house_of, make_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A dashboard on loopback with one account."""
+    with house_of(make_settings(tmp_path)) as one:
+        one.add_account()
+        yield one
+
+
+@pytest.fixture
+def https_house(tmp_path: Path) -> Iterator[House]:
+    """The same behind HTTPS."""
+    with house_of(make_settings(tmp_path, url="https://telemetry.example.org")) as one:
+        one.add_account()
+        yield one

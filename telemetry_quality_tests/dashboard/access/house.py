@@ -1,0 +1,219 @@
+"""A dashboard to break into: a store with accounts, a clock that the test moves, browsers, and a server on loopback."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+from starlette.exceptions import StarletteDeprecationWarning
+
+from telemetry_quality.dashboard.access.passwords import hash_password
+from telemetry_quality.dashboard.app import create_app
+from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality.storage.staff import StaffStore, fingerprint, new_token
+
+with warnings.catch_warnings():
+    # It would rather have a successor of httpx, which nothing else here needs.
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from httpx import Response
+
+    from telemetry_quality.dashboard.context import Dashboard
+
+URL = "http://127.0.0.1:3001"
+NAME = "ada"
+PASSWORD = "three green kettles sing"
+ADDRESS = "203.0.113.7"
+BROWSER = {"accept": "text/html,application/xhtml+xml", "sec-fetch-site": "same-origin"}
+
+SESSION_COOKIE = "tq_session"
+FORM_COOKIE = "tq_sign_in"
+
+
+@cache
+def hash_of(password: str) -> str:
+    """Hashing takes a moment; the tests share it."""
+    return hash_password(password)
+
+
+@cache
+def new_store() -> bytes:
+    """An empty store, migrated once for all tests."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "quality.db"
+        migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+@dataclass
+class Clock:
+    now: datetime = field(default_factory=lambda: datetime(2026, 6, 1, 12, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class House:
+    """One process that serves, and ``staff``: the same store as another process opens it."""
+
+    app: FastAPI
+    staff: StaffStore
+    clock: Clock
+    url: str
+
+    @property
+    def dashboard(self) -> Dashboard:
+        dashboard: Dashboard = self.app.state.dashboard
+        return dashboard
+
+    def add_account(self, name: str = NAME, password: str | None = PASSWORD) -> None:
+        self.staff.add_account(name, None if password is None else hash_of(password), self.clock())
+
+    def add_token(self, days: int = 365, name: str = NAME) -> tuple[str, int]:
+        """The text of a new token, and its number."""
+        account = self.staff.account(name)
+        assert account is not None
+        text, until = new_token(), self.clock() + timedelta(days=days)
+        return text, self.staff.add_token(account.id, "feed reader", fingerprint(text), self.clock(), until).id
+
+    def stranger(self, address: str = ADDRESS, **headers: str) -> TestClient:
+        """A browser without cookies; it does not follow redirects, and sees a mistake of ours as an answer."""
+        return TestClient(
+            self.app,
+            base_url=self.url,
+            follow_redirects=False,
+            raise_server_exceptions=False,
+            headers={**BROWSER, **headers},
+            client=(address, 50_000),
+        )
+
+    def member(self, name: str = NAME, address: str = ADDRESS) -> TestClient:
+        """A browser with a session of ``name``."""
+        account = self.staff.account(name)
+        assert account is not None
+        access, browser = self.dashboard.access, self.stranger(address)
+        give(browser, access.session_cookie.name, access.open_session(account, address, "password"))
+        return browser
+
+    def machine(self, token: str) -> TestClient:
+        """A client that shows a token."""
+        return self.stranger(accept="application/json", authorization=f"Bearer {token}")
+
+
+def make_settings(folder: Path, url: str = URL, oidc: OidcSettings | None = None, **dashboard: Any) -> Settings:
+    source = SourceSettings(
+        connector="parquet",
+        path=str(folder / "events.parquet"),
+        first_day=datetime(2026, 1, 1, tzinfo=UTC).date(),
+        roles=RoleSettings(
+            event_id="id", occurred_at="at", event_name="name", service_version="version", is_error="is_error"
+        ),
+    )
+    return Settings(
+        store=f"sqlite:///{folder / 'quality.db'}",
+        sources={"web": source},
+        dashboard=DashboardSettings(url=url, oidc=oidc, **dashboard),
+    )
+
+
+@contextmanager
+def house_of(settings: Settings, clock: Clock | None = None) -> Iterator[House]:
+    """A house on the store of these settings."""
+    file = Path(settings.store.removeprefix("sqlite:///"))
+    if not file.exists():
+        file.write_bytes(new_store())
+    clock = clock or Clock()
+    staff = StaffStore(settings.store)
+    app = create_app(settings, clock=clock)
+    yield House(app, staff, clock, settings.dashboard.url)
+    dashboard: Dashboard = app.state.dashboard
+    dashboard.reader.close()
+    dashboard.acts.close()
+    dashboard.access.close()
+    staff.close()
+
+
+def give(browser: TestClient, name: str, value: str) -> None:
+    """Put a cookie into a browser as if the dashboard had set it."""
+    browser.cookies.set(name, value, domain=str(browser.base_url.host))
+
+
+def form_token(page: Response) -> str:
+    """The token of the first form on a page."""
+    found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def sign_in(browser: TestClient, name: str = NAME, password: str = PASSWORD, **fields: str) -> Response:
+    """What a browser does: open the form, fill it in, send it."""
+    page = browser.get("/health/sign-in/")
+    assert page.status_code == 200
+    filled = {"csrf_token": form_token(page), "name": name, "password": password, **fields}
+    answer: Response = browser.post("/health/sign-in/", data=filled)
+    return answer
+
+
+def has_entered(answer: Response) -> bool:
+    """Whether a sign-in worked."""
+    return answer.status_code == 303 and any(
+        one.startswith((f"{SESSION_COOKIE}=", f"__Host-{SESSION_COOKIE}="))
+        for one in answer.headers.get_list("set-cookie")
+    )
+
+
+def is_refused(answer: Response) -> bool:
+    """Whether a stranger got nothing: the way to the sign-in page, or no."""
+    is_sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/health/sign-in/")
+    return is_sent_away or answer.status_code in {400, 401, 403, 405, 413, 414, 415, 429, 431, 503}
+
+
+@contextmanager
+def serving(app: Any, **options: Any) -> Iterator[str]:
+    """``app`` behind a real server; its address."""
+    from telemetry_quality.dashboard.server import SERVER_OPTIONS, listen  # noqa: PLC0415 - for real HTTP only
+
+    listener = listen("127.0.0.1", 0)
+    # A server that logs no requests silences this for every one after it.
+    logging.getLogger("uvicorn.access").propagate = True
+    server = uvicorn.Server(uvicorn.Config(app, **{**SERVER_OPTIONS, **options}))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+def http_client(url: str, **headers: str) -> httpx.Client:
+    """A client over real HTTP that neither follows redirects nor obeys a proxy of this machine."""
+    return httpx.Client(base_url=url, headers={**BROWSER, **headers}, trust_env=False, timeout=20)

@@ -1,0 +1,439 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.routing import Mount
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.staff import fingerprint
+from telemetry_quality_tests.dashboard.access.house import (
+    NAME,
+    SESSION_COOKIE,
+    URL,
+    House,
+    give,
+    http_client,
+    is_refused,
+    serving,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from starlette.routing import BaseRoute
+    from starlette.testclient import TestClient
+
+    from telemetry_quality.storage.staff import Session
+
+OPEN = {
+    "/healthz",
+    "/health/sign-in/",
+    "/health/sign-in/style.css",
+    "/health/sign-in/oidc/",
+    "/health/sign-in/oidc/callback/",
+}
+"""Written here again on purpose: what else the guard opens, these tests find."""
+
+PARAMETERS = {
+    "source": "web",
+    "day": "2026-03-10",
+    "name": "2026-03-10",
+    "token_id": "1",
+    "path": "dashboard.css",
+}
+"""Something for every parameter of a path, so that a route answers if it is asked."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def _walk(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Every path of an application with something for each parameter, and whether it is a socket."""
+    for route in routes:
+        included: Any = getattr(route, "original_router", None)
+        path = prefix + getattr(route, "path", "")
+        if included is not None:
+            yield from _walk(included.routes, prefix)
+        elif isinstance(route, Mount):
+            yield f"{path}/dashboard.css", False
+            yield from _walk(route.routes, path)
+        else:
+            filled = path
+            for name, text in PARAMETERS.items():
+                filled = re.sub(rf"{{{name}(:\w+)?}}", text, filled)
+            assert "{" not in filled, f"the test needs something for the parameter of {path}"
+            yield filled, type(route).__name__.endswith("WebSocketRoute")
+
+
+def _opens(browser: TestClient, path: str, **headers: str) -> bool:
+    try:
+        with browser.websocket_connect(f"{URL.replace('http', 'ws')}{path}", headers=headers):
+            return True
+    except WebSocketDisconnect:
+        return False
+
+
+def test_every_route_refuses_strangers_but_those_that_are_open_on_purpose(house: House) -> None:
+    walked = dict(_walk(house.app.routes))
+    browser, machine = house.stranger(), house.stranger(accept="application/json")
+
+    assert {*house.app.openapi()["paths"], "/api/health/openapi.json"} - {
+        "/api/health/snapshots/{source}/{day}/"
+    } <= walked.keys()
+    assert OPEN | {"/health/live/", "/health/", "/health/static/dashboard.css"} <= walked.keys()
+    assert len(walked) > 20
+    for path, is_socket in walked.items():
+        if is_socket:
+            assert not _opens(browser, path, origin=URL), path
+        for method in METHODS:
+            for client in (browser, machine):
+                answer = client.request(method, path)
+                assert (path in OPEN) or is_refused(answer), f"{method} {path} answers {answer.status_code}"
+
+
+def test_a_route_that_is_added_tomorrow_is_guarded_too(house: House) -> None:
+    @house.app.get("/health/sign-in/secret/")
+    @house.app.get("/health/tomorrow/")
+    def tomorrow() -> str:
+        return "all the numbers"
+
+    assert house.member().get("/health/tomorrow/").text == '"all the numbers"'
+    for path in ("/health/tomorrow/", "/health/sign-in/secret/"):
+        assert is_refused(house.stranger().get(path))
+
+
+def test_healthz_says_ok_and_nothing_else_even_when_the_accounts_cannot_be_read(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise StoreError("The store /srv/secret/place.db must be readable.")
+
+    browser = house.member()
+    monkeypatch.setattr(house.dashboard.access.staff, "version", unreadable)
+    monkeypatch.setattr(house.dashboard.access.staff, "session", unreadable)
+
+    answer, refused = browser.get("/healthz"), browser.get("/health/")
+
+    assert (answer.status_code, answer.text.strip()) == (200, "ok")
+    assert refused.status_code == 503
+    assert "/srv/secret" not in refused.text
+
+
+def test_pages_send_strangers_to_the_sign_in_page_and_back(house: House) -> None:
+    answer = house.stranger().get("/health/snapshots/?source=web&page=2")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/health/sign-in/?next=/health/snapshots/%3Fsource%3Dweb%26page%3D2"
+
+
+def test_the_api_tells_strangers_what_is_required(house: House) -> None:
+    answer = house.stranger().get("/api/health/summary/")
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["error"]["reason_code"] == "SIGN_IN_REQUIRED"
+
+
+def test_feed_readers_are_asked_for_a_password_and_browsers_sent_to_sign_in(house: House) -> None:
+    path = "/health/incidents.atom"
+
+    assert house.stranger(accept="*/*").get(path).headers["www-authenticate"].startswith("Basic")
+    assert house.stranger().get(path).status_code == 303
+
+
+TRICKS = (
+    "/health/static/../",
+    "/health/static/../../app.py",
+    "/health/static/%2e%2e/app.py",
+    "/health/static/..%2fapp.py",
+    "/health/static/%2e%2e%5capp.py",
+    "//health/",
+    "/health//",
+    "///health/",
+    "/healthz/",
+    "/healthz/../health/",
+    "/healthz/%2e%2e/health/",
+    "/healthz%2f..%2fhealth/",
+    "/healthz%00/health/",
+    "/healthz%0a",
+    "/healthz;/health/",
+    "/healthz?/health/",
+    "/HEALTH/",
+    "/Health/Sign-In/",
+    "/health%2f",
+    "/health/sign-in/../",
+    "/health/sign-in/..;/",
+    "/health/sign-in/%2e%2e/snapshots/",
+    "/health/sign-in/style.css/../../snapshots/",
+    "/health/sign-in/style.css%00",
+    "/api/health/summary/%00",
+    "/API/health/summary/",
+    "/health/static/%00",
+    "http://127.0.0.1:3001/health/",
+)
+
+
+def test_no_trick_with_the_path_opens_anything(house: House) -> None:
+    browser = house.stranger()
+
+    for path in TRICKS:
+        answer = browser.get(path)
+        # A path with a query is what it is without; that one is healthz, which says ok.
+        assert is_refused(answer) or answer.text.strip() == "ok", path
+
+
+@pytest.mark.slow
+def test_no_trick_with_the_path_opens_anything_over_a_real_connection(house: House) -> None:
+    """A client of ours would tidy these paths up before it sends them."""
+    import socket  # noqa: PLC0415 - one test only
+
+    tricks = [
+        b"/health/static/../../app.py",
+        b"/healthz/../health/",
+        b"/health/sign-in/../snapshots/",
+        b"/health/sign-in/%2e%2e/snapshots/",
+        b"//health/",
+        b"/healthz%00/../health/",
+        b"http://127.0.0.1/health/",
+        b"/HEALTHZ/../health/",
+        b"/health/sign-in/\\..\\snapshots/",
+        b"*",
+        b"health/",
+    ]
+    with serving(house.app) as url:
+        for path in tricks:
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
+                connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                answer = b""
+                while part := connection.recv(65536):
+                    answer += part
+            status = int(answer.split(b" ", 2)[1])
+            assert status in {400, 401, 303}, path
+            assert status != 303 or b"\r\nlocation: /health/sign-in/" in answer.lower(), path
+
+
+def test_static_files_stay_within_their_folder_for_staff_too(house: House) -> None:
+    browser = house.member()
+
+    assert browser.get("/health/static/dashboard.css").status_code == 200
+    for path in ("..%2fapp.py", "%2e%2e/app.py", "..%5capp.py", "%2fetc%2fpasswd", "%00", "vendor"):
+        assert browser.get(f"/health/static/{path}").status_code in {400, 404}, path
+
+
+def test_a_socket_opens_for_a_session_on_our_own_page_only(house: House) -> None:
+    @house.app.websocket("/health/tomorrow/")
+    async def tomorrow(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    token, _ = house.add_token()
+    path = "/health/tomorrow/"
+
+    assert _opens(house.member(), path, origin=URL)
+    assert not _opens(house.stranger(), path, origin=URL)
+    assert not _opens(house.machine(token), path, origin=URL)
+    for origin in ("https://evil.example", "http://127.0.0.1:9999", "null", "https://127.0.0.1:3001"):
+        assert not _opens(house.member(), path, origin=origin), origin
+    assert not _opens(house.member(), path)
+
+
+# Sessions
+
+
+def test_a_disabled_account_loses_everything_at_once_also_by_another_process(house: House) -> None:
+    token, _ = house.add_token()
+    browser, machine = house.member(), house.machine(token)
+    assert browser.get("/health/account/").status_code == 200
+    assert machine.get("/api/health/version/").status_code == 200
+
+    house.staff.disable(NAME, house.clock())
+
+    assert is_refused(browser.get("/health/account/"))
+    assert machine.get("/api/health/version/").status_code == 401
+    assert not _opens(browser, "/health/live/", origin=URL)
+
+
+def test_a_session_that_ended_elsewhere_is_over_at_once(house: House) -> None:
+    browser = house.member()
+    account = house.staff.account(NAME)
+    assert account is not None
+    assert browser.get("/health/account/").status_code == 200
+
+    house.staff.end_sessions(account.id, house.clock())
+
+    assert is_refused(browser.get("/health/account/"))
+
+
+@pytest.mark.parametrize(("hours", "is_in"), [(11.999, True), (12, False), (12.001, False)])
+def test_a_session_is_good_for_its_hours(house: House, hours: float, is_in: bool) -> None:
+    browser = house.member()
+    assert browser.get("/health/account/").status_code == 200
+
+    house.clock.move(hours=hours)
+
+    assert (browser.get("/health/account/").status_code == 200) is is_in
+
+
+def test_a_session_ends_when_the_store_says_so_whatever_its_cookie_says(house: House) -> None:
+    browser, access = house.stranger(), house.dashboard.access
+    account, now = house.staff.account(NAME), house.clock()
+    assert account is not None
+    house.staff.open_session(account.id, fingerprint("an id"), "password", now, now + timedelta(hours=1))
+    give(browser, SESSION_COOKIE, access.seal("session").close("an id", now + timedelta(hours=12)))
+    assert browser.get("/health/account/").status_code == 200
+
+    house.clock.move(hours=1)
+
+    assert is_refused(browser.get("/health/account/"))
+
+
+def test_what_is_asked_twice_in_a_row_is_not_looked_up_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, staff = house.member(), house.dashboard.access.staff
+    asked: list[str] = []
+    ask = staff.session
+
+    def counted(id_hash: str, now: datetime) -> Session | None:
+        asked.append(id_hash)
+        return ask(id_hash, now)
+
+    monkeypatch.setattr(staff, "session", counted)
+
+    for _ in range(5):
+        browser.head("/health/nothing/")
+
+    assert len(asked) == 1
+
+
+def test_a_cookie_that_was_changed_is_no_cookie(house: House) -> None:
+    browser = house.member()
+    value = browser.cookies[SESSION_COOKIE]
+    assert browser.get("/health/account/").status_code == 200
+    browser.cookies.clear()
+    body, until, signature = value.split(".")
+
+    for changed in (
+        value[:-2] + ("AA" if value[-2:] != "AA" else "BB"),
+        f"A{value[1:]}" if value[0] != "A" else f"B{value[1:]}",
+        body,
+        f"{body}.9999999999.{signature}",
+        f"{body}.{until}.",
+        f"{body}.{until}",
+        "",
+        "é" * 40,
+        "." * 40,
+        f"{value}; {SESSION_COOKIE}={value}x",
+    ):
+        answer = browser.get("/health/account/", headers={"cookie": f"{SESSION_COOKIE}={changed}".encode()})
+        assert is_refused(answer), changed
+
+
+def test_a_cookie_signed_for_another_purpose_is_no_session(house: House) -> None:
+    browser, access = house.member(), house.dashboard.access
+    account = house.staff.account(NAME)
+    assert account is not None
+    (session,) = house.staff.sessions(account.id, house.clock())
+    session_id = access.seal("session").open(browser.cookies[SESSION_COOKIE], house.clock())
+    assert session_id is not None
+    browser.cookies.clear()
+
+    forged = access.seal("form").close(session_id, session.expires_at)
+    give(browser, SESSION_COOKIE, forged)
+
+    assert is_refused(browser.get("/health/account/"))
+
+
+# Tokens
+
+
+def test_a_token_reads_the_api_the_feed_and_the_badge_and_nothing_else(house: House) -> None:
+    token, _ = house.add_token()
+    machine = house.machine(token)
+
+    for path in ("/api/health/version/", "/health/incidents.atom", "/health/badge.svg?source=web"):
+        assert machine.get(path).status_code == 200, path
+    for path in ("/health/", "/health/account/", "/health/snapshots.csv", "/health/static/dashboard.css"):
+        assert machine.get(path).status_code == 403, path
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        for path in ("/api/health/version/", "/health/account/tokens/", "/health/sign-out/"):
+            assert machine.request(method, path).status_code == 405, (method, path)
+
+
+def test_feed_readers_show_a_token_as_a_password(house: House) -> None:
+    token, _ = house.add_token()
+    reader = house.stranger(accept="application/atom+xml")
+
+    assert reader.get("/health/incidents.atom", auth=("anything", token)).status_code == 200
+    assert reader.get("/health/incidents.atom", auth=("anything", f"{token}x")).status_code == 401
+    assert reader.get("/health/incidents.atom", auth=(token, "anything")).status_code == 401
+
+
+def test_a_token_is_refused_at_once_when_it_is_revoked(house: House) -> None:
+    token, number = house.add_token()
+    machine = house.machine(token)
+    assert machine.get("/api/health/version/").status_code == 200
+
+    assert house.staff.revoke_token(number, None, house.clock())
+
+    assert machine.get("/api/health/version/").status_code == 401
+
+
+@pytest.mark.parametrize(("days", "status_code"), [(29.999, 200), (30, 401), (30.001, 401)])
+def test_a_token_is_refused_when_its_days_are_over(house: House, days: float, status_code: int) -> None:
+    token, _ = house.add_token(days=30)
+
+    house.clock.move(days=days)
+
+    assert house.machine(token).get("/api/health/version/").status_code == status_code
+
+
+def test_anything_but_a_whole_token_is_none(house: House) -> None:
+    token, _ = house.add_token()
+    machine = house.stranger(accept="application/json")
+
+    for header in (
+        "Bearer",
+        "Bearer ",
+        "Bearer tq_",
+        f"Bearer {token}x",
+        f"Bearer {token[:-1]}",
+        f"Bearer {token} {token}",
+        token,
+        f"Token {token}",
+        f"Basic {token}",
+        "Basic !!!!",
+        "Basic /////w==",
+        "Bearer tq_' OR 1=1 --",
+        f"Digest username={token}",
+    ):
+        answer = machine.get("/api/health/version/", headers={"authorization": header})
+        assert answer.status_code == 401, header
+
+
+def test_a_token_in_an_address_is_refused_even_for_who_is_signed_in(house: House) -> None:
+    token, _ = house.add_token()
+    browser = house.member()
+
+    for address in (f"?token={token}", f"?access_token={token}", f"?x=%74q_{token[3:]}", token, f"?{token}"):
+        answer = browser.get(f"/api/health/version/{address}")
+        assert answer.status_code == 400, address
+        assert answer.json()["error"]["reason_code"] == "TOKEN_IN_ADDRESS"
+        assert token[3:] not in answer.text
+
+
+@pytest.mark.slow
+def test_sessions_and_tokens_work_over_real_http(house: House) -> None:
+    token, _ = house.add_token()
+    cookies = dict(house.member().cookies)
+    with serving(house.app) as url:
+        with http_client(url) as client:
+            assert client.get("/healthz").text.strip() == "ok"
+            assert client.get("/health/").status_code == 303
+            client.cookies.update(cookies)
+            assert client.get("/health/account/").status_code == 200
+        with http_client(url, authorization=f"Bearer {token}") as client:
+            assert client.get("/api/health/version/").status_code == 200
+            assert client.get("/health/account/").status_code == 403

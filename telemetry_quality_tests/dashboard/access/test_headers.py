@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from telemetry_quality.dashboard.access import bodies
+from telemetry_quality.dashboard.access.bodies import MOST_BYTES
+from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS
+from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality_tests.dashboard.access.house import (
+    House,
+    form_token,
+    has_entered,
+    http_client,
+    serving,
+    sign_in,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpx import Response
+    from starlette.types import Message
+
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def assert_is_armoured(answer: Response, *, is_https: bool = False) -> None:
+    """Every header that keeps a page from being used against who reads it."""
+    told = dict(one.split(" ", 1) for one in answer.headers["content-security-policy"].split("; "))
+    assert told == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "camera=()" in answer.headers["permissions-policy"]
+    assert "cache-control" in answer.headers
+    assert ("strict-transport-security" in answer.headers) is is_https
+    for name in ("content-security-policy", "x-content-type-options", "cache-control"):
+        assert len(answer.headers.get_list(name)) == 1
+
+
+def test_every_kind_of_answer_is_armoured(house: House) -> None:
+    token, _ = house.add_token()
+
+    @house.app.get("/health/broken/")
+    def broken() -> None:
+        raise ZeroDivisionError("secret inside")
+
+    member, stranger, machine = house.member(), house.stranger(), house.machine(token)
+    answers = {
+        "page": (member.get("/health/account/"), 200),
+        "overview": (member.get("/health/"), 200),
+        "sign-in": (stranger.get("/health/sign-in/"), 200),
+        "style": (stranger.get("/health/sign-in/style.css"), 200),
+        "healthz": (stranger.get("/healthz"), 200),
+        "api": (machine.get("/api/health/version/"), 200),
+        "openapi": (machine.get("/api/health/openapi.json"), 200),
+        "feed": (machine.get("/health/incidents.atom"), 200),
+        "badge": (machine.get("/health/badge.svg?source=web"), 200),
+        "static": (member.get("/health/static/dashboard.css"), 200),
+        "redirect": (stranger.get("/health/"), 303),
+        "slash": (member.get("/health/account"), 307),
+        "unauthorised": (stranger.get("/api/health/version/"), 401),
+        "forbidden": (machine.get("/health/"), 403),
+        "csrf": (member.post("/health/sign-out/"), 403),
+        "missing": (member.get("/health/nothing/"), 404),
+        "method": (
+            member.delete("/health/", headers={"x-csrf-token": form_token(member.get("/health/account/"))}),
+            405,
+        ),
+        "invalid": (machine.get("/api/health/snapshots/?nonsense=1"), 422),
+        "mistake": (member.get("/health/broken/"), 500),
+        "host": (stranger.get("/health/", headers={"host": "evil.example"}), 400),
+        "long": (stranger.get("/" + "x" * 9000), 414),
+        "large": (stranger.post("/health/sign-in/", content=b"x" * 70_000), 413),
+        "wrong": (sign_in(stranger, password="wrong"), 403),
+    }
+
+    for kind, (answer, status_code) in answers.items():
+        assert answer.status_code == status_code, kind
+        assert_is_armoured(answer)
+        assert "secret inside" not in answer.text
+
+
+def test_pages_and_answers_are_kept_by_no_cache(house: House) -> None:
+    member = house.member()
+
+    for path in ("/health/account/", "/health/", "/health/sign-in/", "/health/nothing/"):
+        assert member.get(path).headers["cache-control"] in {"no-store, private", "no-store"}, path
+
+
+def test_https_is_told_to_stay_and_its_cookies_never_leave_it(https_house: House) -> None:
+    browser = https_house.stranger()
+    page = browser.get("/health/sign-in/")
+    answer = sign_in(browser)
+
+    assert has_entered(answer)
+    assert_is_armoured(page, is_https=True)
+    cookies = [*page.headers.get_list("set-cookie"), *answer.headers.get_list("set-cookie")]
+    assert {one.partition("=")[0] for one in cookies} == {"__Host-tq_session", "__Host-tq_sign_in"}
+    for cookie in cookies:
+        flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "secure", "path=/", "samesite=lax"} <= flags
+        assert not any(flag.startswith("domain") for flag in flags)
+    assert browser.get("/health/account/").status_code == 200
+
+
+def test_on_loopback_cookies_travel_by_plain_http(house: House) -> None:
+    browser = house.stranger()
+    page = browser.get("/health/sign-in/")
+    answer = sign_in(browser)
+
+    cookies = [*page.headers.get_list("set-cookie"), *answer.headers.get_list("set-cookie")]
+    assert {one.partition("=")[0] for one in cookies} == {"tq_session", "tq_sign_in"}
+    for cookie in cookies:
+        flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"httponly", "path=/", "samesite=lax"} <= flags
+        assert "secure" not in flags
+
+
+# Host
+
+
+def test_on_loopback_its_names_are_ours(house: House) -> None:
+    for host in ("127.0.0.1:3001", "127.0.0.1", "localhost:3001", "localhost:80", "[::1]:3001", "LOCALHOST"):
+        assert house.stranger().get("/health/sign-in/", headers={"host": host}).status_code == 200, host
+
+
+def test_elsewhere_the_name_of_the_setting_is_ours(https_house: House) -> None:
+    for host in ("telemetry.example.org", "telemetry.example.org:443", "Telemetry.Example.ORG"):
+        assert https_house.stranger().get("/health/sign-in/", headers={"host": host}).status_code == 200, host
+
+
+FOREIGN_HOSTS = (
+    "evil.example",
+    "telemetry.example.org.evil.example",
+    "evil.example:443",
+    "telemetry.example.org:8443",
+    "telemetry.example.org:443:443",
+    "telemetry.example.org@evil.example",
+    "telemetry.example.org/",
+    "telemetry.example.org\\evil",
+    "127.0.0.1",
+    "localhost",
+    "",
+    " ",
+    "[::1",
+    "é.example",
+    "telemetry.example.org\r\nX: y",
+    "telemetry.example.org\x00",
+)
+
+
+def test_foreign_hosts_are_refused(https_house: House) -> None:
+    for host in FOREIGN_HOSTS:
+        answer = https_house.stranger().get("/health/sign-in/", headers={"host": host.encode()})
+
+        assert answer.status_code == 400, host
+        assert "FOREIGN_HOST" in answer.text
+        assert "evil" not in answer.text + str(answer.headers), host
+
+
+def test_two_hosts_are_none(house: House) -> None:
+    hosts = [("host", "127.0.0.1:3001"), ("host", "evil.example"), ("accept", "text/html")]
+
+    assert house.stranger().get("/health/sign-in/", headers=hosts).status_code == 400
+
+
+def test_probes_may_ask_healthz_by_any_name(https_house: House) -> None:
+    assert https_house.stranger().get("/healthz", headers={"host": "10.0.0.12:3001"}).text.strip() == "ok"
+
+
+def test_forwarded_hosts_and_schemes_reach_no_answer(house: House) -> None:
+    headers = {
+        "x-forwarded-host": "evil.example",
+        "x-forwarded-proto": "evil",
+        "x-forwarded-prefix": "/evil",
+        "x-original-url": "/evil",
+        "x-rewrite-url": "/healthz",
+        "forwarded": "host=evil.example",
+    }
+    for path in ("/health/sign-in/", "/health/", "/health/sign-in"):
+        answer = house.stranger().get(path, headers=headers)
+        assert "evil" not in answer.text
+        assert "evil" not in str(answer.headers)
+
+
+def test_no_header_can_be_smuggled_in_through_an_address(house: House) -> None:
+    stranger, member = house.stranger(), house.member()
+    answers = [stranger.get("/health/%0d%0aSet-Cookie:%20a=b"), stranger.get("/health/?x=%0d%0aSet-Cookie:%20a=b")]
+    for wanted in (
+        "/health/%0d%0aSet-Cookie:%20a=b",
+        "/health/\r\nSet-Cookie: a=b",
+        "/health/%E5%98%8A%E5%98%8DSet-Cookie:a=b",
+    ):
+        answers += [one.get("/health/sign-in/", params={"next": wanted}) for one in (stranger, member)]
+
+    for answer in answers:
+        assert "a=b" not in answer.headers.get("set-cookie", "")
+        assert all("\r" not in value and "\n" not in value for value in answer.headers.values())
+
+
+# Size
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(-1, False), (0, False), (1, True)])
+def test_bodies_are_refused_above_their_limit(house: House, size: int, is_refused: bool) -> None:
+    body = b"name=" + b"x" * (MOST_BYTES + size - 5)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    def in_parts() -> Iterator[bytes]:
+        yield body[:1000]
+        yield body[1000:]
+
+    whole = house.stranger().post("/health/sign-in/", content=body, headers=form)
+    chunked = house.stranger().post("/health/sign-in/", content=in_parts(), headers=form)
+
+    assert (whole.status_code == 413) is is_refused
+    assert (chunked.status_code == 413) is is_refused
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(-1, False), (0, False), (1, True)])
+def test_addresses_are_refused_above_their_limit(house: House, size: int, is_refused: bool) -> None:
+    path = "/health/sign-in/"
+    query = "next=" + "x" * (MOST_ADDRESS_BYTES + size - len(path) - 5)
+
+    assert (house.stranger().get(f"{path}?{query}").status_code == 414) is is_refused
+
+
+@pytest.mark.parametrize(("count", "is_refused"), [(99, False), (100, False), (101, True)])
+def test_forms_are_refused_above_their_limit(house: House, count: int, is_refused: bool) -> None:
+    assert MOST_FIELDS == 100
+
+    answer = house.stranger().post("/health/sign-in/", data={f"field{number}": "x" for number in range(count)})
+
+    assert (answer.status_code == 413) is is_refused
+
+
+def test_headers_are_refused_above_their_limit(house: House) -> None:
+    assert house.stranger().get("/health/sign-in/", headers={"cookie": "x" * 33_000}).status_code == 431
+
+
+def test_only_plain_forms_are_read(house: House) -> None:
+    for kind in ("multipart/form-data; boundary=x", "application/json", "text/xml", ""):
+        answer = house.stranger().post("/health/sign-in/", content=b"{}", headers={"content-type": kind})
+        assert answer.status_code == 415, kind
+
+
+def test_whoever_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST_SECONDS", 0.01)
+
+    async def never() -> Message:
+        await anyio.sleep(60)
+        return {"type": "http.request"}
+
+    with pytest.raises(Refusal) as refused:
+        anyio.run(bodies.read_body, never)
+
+    assert refused.value.status_code == 408
+
+
+@pytest.mark.slow
+def test_oversized_requests_are_refused_over_real_http_and_the_server_goes_on(house: House) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 40_000
+
+    with serving(house.app) as url, http_client(url) as client:
+        assert client.post("/health/sign-in/", content=b"x" * 200_000, headers=form).status_code == 413
+        assert client.post("/health/sign-in/", content=endless(), headers=form).status_code == 413
+        assert client.get("/" + "x" * 9000).status_code == 414
+        answer = client.get("/health/sign-in/")
+        assert answer.status_code == 200
+        assert_is_armoured(answer)
+        assert "server" not in answer.headers

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.dashboard.access import visitors
+from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, address_of
+from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.storage.staff import SignIn, SignInOutcome
+from telemetry_quality_tests.dashboard.access.house import (
+    ADDRESS,
+    FORM_COOKIE,
+    NAME,
+    PASSWORD,
+    SESSION_COOKIE,
+    House,
+    form_token,
+    give,
+    has_entered,
+    house_of,
+    is_refused,
+    sign_in,
+)
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+WRONG = "three green kettles snore"
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str]]:
+    """What was hashed; the real work is left out where only counting matters."""
+    seen: list[tuple[str | None, str]] = []
+
+    def matches(password_hash: str | None, text: str) -> bool:
+        seen.append((password_hash, text))
+        return password_hash is not None and text == PASSWORD
+
+    monkeypatch.setattr(visitors, "matches", matches)
+    return seen
+
+
+def _outcomes(house: House) -> list[SignInOutcome]:
+    return [one.outcome for one in reversed(house.staff.sign_ins())]
+
+
+def test_whoever_knows_name_and_password_is_in_and_it_is_kept(house: House) -> None:
+    browser = house.stranger()
+
+    answer = sign_in(browser, name="Ada", next="/health/snapshots/?page=2")
+
+    assert has_entered(answer)
+    assert answer.headers["location"] == "/health/snapshots/?page=2"
+    assert browser.get("/health/account/").status_code == 200
+    assert browser.get("/health/sign-in/").status_code == 303
+    assert house.staff.sign_ins() == [SignIn(house.clock(), NAME, ADDRESS, "password", SignInOutcome.SIGNED_IN)]
+
+
+def test_a_wrong_password_opens_nothing(house: House) -> None:
+    browser = house.stranger()
+
+    for password in (WRONG, "", f"{PASSWORD} ", "x" * 60_000):
+        answer = sign_in(browser, password=password)
+        assert answer.status_code == 403, password
+        assert not password or password not in answer.text
+    assert SESSION_COOKIE not in browser.cookies
+    assert _outcomes(house) == [SignInOutcome.WRONG_PASSWORD] * 4
+
+
+def test_a_disabled_account_is_not_let_in(house: House) -> None:
+    house.staff.disable(NAME, house.clock())
+
+    assert sign_in(house.stranger()).status_code == 403
+    assert _outcomes(house) == [SignInOutcome.DISABLED]
+
+
+def test_an_account_without_password_is_not_let_in_by_any(house: House) -> None:
+    house.add_account("bob", None)
+
+    assert sign_in(house.stranger(), name="bob", password="").status_code == 403
+    assert sign_in(house.stranger(), name="bob").status_code == 403
+
+
+def test_unknown_and_known_accounts_get_the_same_answer_after_the_same_work(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
+    def answer_for(name: str) -> tuple[int, str]:
+        answer = sign_in(house.stranger(), name=name, password=WRONG)
+        return answer.status_code, re.sub(r'value="[^"]*"', "", answer.text)
+
+    house.add_account("bob")
+    house.staff.disable("bob", house.clock())
+
+    assert answer_for(NAME) == answer_for("nobody") == answer_for("bob")
+    assert [text for _, text in tried] == [WRONG] * 3
+
+
+def test_a_new_cost_of_hashing_reaches_who_signs_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = house.staff.account(NAME)
+    assert account is not None
+    monkeypatch.setattr(visitors, "needs_rehash", lambda _: True)
+
+    assert has_entered(sign_in(house.stranger()))
+
+    renewed = house.staff.account(NAME)
+    assert renewed is not None
+    assert renewed.password_hash != account.password_hash
+    monkeypatch.undo()
+    assert has_entered(sign_in(house.stranger()))
+
+
+# Session fixation
+
+
+def test_a_session_that_was_there_before_signing_in_is_never_adopted(house: House) -> None:
+    planted = house.member().cookies[SESSION_COOKIE]
+    browser = house.stranger()
+    page = browser.get("/health/sign-in/")
+    give(browser, SESSION_COOKIE, planted)
+
+    answer = browser.post("/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD})
+
+    assert has_entered(answer)
+    fresh = re.search(rf"{SESSION_COOKIE}=([^;]+)", answer.headers["set-cookie"])
+    assert fresh
+    assert fresh[1] != planted
+    other = house.stranger()
+    give(other, SESSION_COOKIE, planted)
+    assert is_refused(other.get("/health/account/"))
+
+
+def test_a_made_up_session_is_never_adopted(house: House) -> None:
+    planted = "abc.9999999999.AAAA"
+    browser = house.stranger()
+    give(browser, SESSION_COOKIE, planted)
+
+    answer = sign_in(browser)
+
+    assert has_entered(answer)
+    assert planted not in [value.partition(";")[0].partition("=")[2] for value in answer.headers.get_list("set-cookie")]
+
+
+def test_every_sign_in_has_an_id_of_its_own(house: House) -> None:
+    assert len({house.member().cookies[SESSION_COOKIE] for _ in range(5)}) == 5
+
+
+def test_signing_out_ends_the_session_not_only_the_cookie(house: House) -> None:
+    browser = house.member()
+    value = browser.cookies[SESSION_COOKIE]
+    token = form_token(browser.get("/health/account/"))
+
+    answer = browser.post("/health/sign-out/", data={"csrf_token": token})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/health/sign-in/")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    thief = house.stranger()
+    give(thief, SESSION_COOKIE, value)
+    assert is_refused(thief.get("/health/account/"))
+    assert _outcomes(house) == [SignInOutcome.SIGNED_IN, SignInOutcome.SIGNED_OUT]
+
+
+# Where it leads
+
+
+ELSEWHERE = (
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/health/\\evil.example",
+    "https:evil.example",
+    "https://evil.example/health/",
+    "https:/evil.example",
+    "HTTPS://evil.example",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "%2f%2fevil.example",
+    "/%2f%2fevil.example",
+    "/%5cevil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    "/health/\r\nSet-Cookie: a=b",
+    "/health/\x00",
+    "/health/\u2028",
+    "/health@evil.example",
+    "/health.evil.example/",
+    ".evil.example",
+    "@evil.example",
+    "/",
+    "",
+    "health/",
+    "/health/" + "x" * 3000,
+    "/health/sign-in/oidc/",
+    "/health/é",
+)
+
+
+def test_signing_in_leads_nowhere_but_to_our_own_pages(house: House, tried: list[tuple[str | None, str]]) -> None:
+    for wanted in ELSEWHERE:
+        browser = house.stranger()
+        shown = browser.get("/health/sign-in/", params={"next": wanted})
+        posted = sign_in(browser, next=wanted)
+        again = browser.get("/health/sign-in/", params={"next": wanted})
+
+        assert 'name="next" value="/health/"' in shown.text, wanted
+        assert [posted.headers["location"], again.headers["location"]] == ["/health/", "/health/"], wanted
+        assert "evil" not in shown.text, wanted
+
+
+# Cross-site
+
+
+def test_a_sign_in_form_of_another_site_is_refused(house: House, tried: list[tuple[str | None, str]]) -> None:
+    """Or somebody could make us look at their account and type into it."""
+    browser = _opened(house)
+
+    for token in ("", "0" * 64, "é"):
+        answer = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
+        assert answer.status_code == 403, token
+    assert SESSION_COOKIE not in browser.cookies
+    assert tried == []
+
+
+def test_a_sign_in_form_of_another_browser_is_refused(house: House, tried: list[tuple[str | None, str]]) -> None:
+    token = form_token(house.stranger().get("/health/sign-in/"))
+    for cookies in ({}, dict(_opened(house).cookies), {FORM_COOKIE: "made.up.AAAA"}):
+        browser = house.stranger()
+        browser.cookies.update(cookies)
+
+        answer = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
+
+        assert answer.status_code == 403
+    assert tried == []
+
+
+def _opened(house: House) -> TestClient:
+    browser = house.stranger()
+    browser.get("/health/sign-in/")
+    return browser
+
+
+def test_a_sign_in_from_another_site_is_refused_even_with_the_right_token(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
+    browser = _opened(house)
+    fields = {"csrf_token": form_token(browser.get("/health/sign-in/")), "name": NAME, "password": PASSWORD}
+
+    for headers in (
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ):
+        assert browser.post("/health/sign-in/", data=fields, headers=headers).status_code == 403, headers
+    assert tried == []
+
+
+def test_the_form_stays_good_after_a_mistake(house: House, tried: list[tuple[str | None, str]]) -> None:
+    browser = house.stranger()
+    page = sign_in(browser, password=WRONG)
+
+    answer = browser.post("/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD})
+
+    assert has_entered(answer)
+
+
+# Guessing
+
+
+@pytest.mark.parametrize(("failures", "is_in"), [(4, True), (5, False), (6, False)])
+def test_five_wrong_passwords_for_an_account_are_enough(
+    house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
+) -> None:
+    assert ACCOUNT_FAILURES == 5
+    for number in range(failures):
+        sign_in(house.stranger(address=f"198.51.100.{number}"), name="aDa", password=WRONG)
+
+    answer = sign_in(house.stranger())
+
+    assert has_entered(answer) is is_in
+    assert (answer.status_code == 429) is not is_in
+    # Throttled tries are not hashed.
+    assert len(tried) == min(failures, 5) + is_in
+
+
+@pytest.mark.parametrize(("failures", "is_in"), [(19, True), (20, False), (21, False)])
+def test_twenty_wrong_passwords_from_an_address_are_enough(
+    house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
+) -> None:
+    assert ADDRESS_FAILURES == 20
+    for number in range(failures):
+        attempt = SignIn(house.clock(), f"account{number}", ADDRESS, "password", SignInOutcome.UNKNOWN_ACCOUNT)
+        house.staff.record(attempt)
+
+    answer = sign_in(house.stranger())
+
+    assert has_entered(answer) is is_in
+    assert len(tried) == is_in
+    assert has_entered(sign_in(house.stranger(address="198.51.100.1")))
+
+
+@pytest.mark.parametrize(("minutes", "is_in"), [(14.99, False), (15, True), (15.01, True)])
+def test_who_was_throttled_may_try_again_when_the_window_moved_on(
+    house: House, tried: list[tuple[str | None, str]], minutes: float, is_in: bool
+) -> None:
+    for _ in range(5):
+        sign_in(house.stranger(), password=WRONG)
+    house.clock.move(minutes=minutes / 2)
+    # Trying on does not prolong it.
+    assert sign_in(house.stranger()).status_code == 429
+    house.clock.move(minutes=minutes / 2)
+
+    assert has_entered(sign_in(house.stranger())) is is_in
+
+
+def test_throttled_tries_say_when_to_come_back_and_the_same_for_unknown_accounts(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
+    answers = []
+    for name, address in ((NAME, "198.51.100.1"), ("nobody", "198.51.100.2")):
+        for _ in range(6):
+            answer = sign_in(house.stranger(address=address), name=name, password=WRONG)
+        answers.append((answer.status_code, answer.headers["retry-after"], re.sub(r'value="[^"]*"', "", answer.text)))
+
+    assert answers[0] == answers[1]
+    assert answers[0][:2] == (429, "900")
+
+
+def test_throttled_tries_are_kept_but_do_not_fill_the_disk(house: House, tried: list[tuple[str | None, str]]) -> None:
+    for _ in range(9):
+        sign_in(house.stranger(), password=WRONG)
+    assert _outcomes(house) == [SignInOutcome.WRONG_PASSWORD] * 5 + [SignInOutcome.THROTTLED]
+
+    house.clock.move(minutes=1)
+    sign_in(house.stranger(), password=WRONG)
+    assert _outcomes(house)[-2:] == [SignInOutcome.THROTTLED] * 2
+
+
+def test_guesses_at_the_same_moment_are_counted_one_by_one(house: House, tried: list[tuple[str | None, str]]) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one test only
+
+    def guess(_: int) -> None:
+        with pytest.raises(Refusal):
+            house.dashboard.access.try_password(NAME, WRONG, ADDRESS)
+
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(guess, range(10)))
+
+    assert len(tried) == 5
+
+
+def test_when_too_many_sign_in_at_once_the_others_are_asked_to_come_back(
+    house: House, tried: list[tuple[str | None, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitors, "MOST_WAITING", 0)
+    with house_of(house.dashboard.settings, house.clock) as crowded:
+        answer = sign_in(crowded.stranger())
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert tried == []
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::1", "::1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_addresses_are_counted_by_what_one_machine_can_have(host: str, counted: str) -> None:
+    from starlette.requests import HTTPConnection  # noqa: PLC0415 - one test only
+
+    assert address_of(HTTPConnection({"type": "http", "headers": [], "client": (host, 1)})) == counted
+
+
+def test_a_forwarded_address_that_nobody_vouches_for_is_not_believed(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
+    for number in range(6):
+        answer = sign_in(house.stranger(**{"x-forwarded-for": f"198.51.100.{number}"}), name=f"n{number}")
+
+    assert answer.status_code == 403
+    assert {one.address for one in house.staff.sign_ins()} == {ADDRESS}

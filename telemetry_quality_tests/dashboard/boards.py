@@ -1,0 +1,126 @@
+"""Boards, and what they are made of, with defaults."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE, FailedGuardrail, group_incidents
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.dashboard.board import Board
+from telemetry_quality.dashboard.ledger import Ledger
+from telemetry_quality.settings import Settings
+from telemetry_quality.storage.reader import JournalRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from telemetry_quality.core.incidents import Incident
+
+TODAY = date(2026, 3, 11)
+YESTERDAY = date(2026, 3, 10)
+BEFORE = date(2026, 3, 9)
+DUE_AT = datetime(2026, 3, 11, 3, tzinfo=UTC)
+"""When a snapshot of YESTERDAY is due: its end, an hour of lateness and two of grace."""
+
+MORNING = datetime(2026, 3, 11, 9, tzinfo=UTC)
+
+
+def make_settings(*sources: str, dashboard: Mapping[str, Any] | None = None, **overrides: Any) -> Settings:
+    """Settings of ``sources``, ``web`` without any, whose days are in UTC; ``overrides`` for all of them."""
+    source = {
+        "connector": "parquet",
+        "path": "events",
+        "first_day": date(2026, 1, 1),
+        "preset": "cloudevents",
+        **overrides,
+    }
+    return Settings.model_validate(
+        {"sources": dict.fromkeys(sources or ("web",), source), "dashboard": dict(dashboard or {})}
+    )
+
+
+def make_journal_row(day: date = YESTERDAY, sequence: int = 1, **overrides: Any) -> JournalRow:
+    """A healthy day of 1,000 events, as many as expected."""
+    row = JournalRow(
+        sequence=sequence,
+        source="web",
+        day=day,
+        revision=1,
+        status="healthy",
+        computed_at=datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=1),
+        total_events=1000,
+        error_events=10,
+        error_rate_percent=1.0,
+        missing_version_events=0,
+        missing_version_percent=0.0,
+        sample_size=100,
+        sample_passed=100,
+        sampling_success_rate_percent=100.0,
+        expected_events=1000.0,
+        expected_low_events=900.0,
+        expected_high_events=1100.0,
+        volume_deviation_percent=0.0,
+        is_provisional=False,
+        policy=Policy().text(),
+        run_id="run-1",
+    )
+    return row._replace(**overrides)
+
+
+def make_unknown_row(day: date = YESTERDAY, **overrides: Any) -> JournalRow:
+    """A day that could not be read."""
+    kept = {"sequence", "source", "day", "revision", "status", "computed_at", "policy", "run_id"}
+    nothing: dict[str, Any] = {name: None for name in JournalRow._fields if name not in kept}
+    return make_journal_row(day)._replace(status="unknown", **nothing)._replace(**overrides)
+
+
+def make_failure(day: date = YESTERDAY, **overrides: Any) -> FailedGuardrail:
+    """An error rate of 50.75 %, spread over the whole stream."""
+    failure: dict[str, Any] = {
+        "day": day,
+        "guardrail": "error_rate",
+        "level": Level.CRITICAL,
+        "reason_code": "ERROR_RATE_HIGH",
+        "value": 50.75,
+        "threshold": 5.0,
+        "sentence": "50.75 % of 930 events are errors (472), more than the 5 % allowed.",
+        "cause": EVERYWHERE,
+        "foremost": "",
+        "is_confined": False,
+        "revision": 1,
+    }
+    return FailedGuardrail(**(failure | overrides))
+
+
+def make_unreadable(day: date = YESTERDAY) -> FailedGuardrail:
+    """The day could not be read."""
+    return make_failure(
+        day,
+        guardrail="activity",
+        reason_code="DAY_UNREADABLE",
+        value=None,
+        threshold=None,
+        sentence="The day could not be read (FILE_CORRUPT): day=2026-03-10.parquet is no Parquet file.",
+        cause=UNREADABLE,
+    )
+
+
+def make_incidents(*failures: FailedGuardrail, source: str = "web") -> tuple[Incident, ...]:
+    """The incidents that ``failures`` make up where every other day passed until the last of them."""
+    return tuple(group_incidents(source, failures, {one.day for one in failures}))
+
+
+def make_board(*rows: JournalRow, incidents: Iterable[Incident] = (), **overrides: Any) -> Board:
+    """What was read on MORNING."""
+    by_source: dict[str, tuple[Incident, ...]] = {}
+    for one in incidents:
+        by_source[one.source] = (*by_source.get(one.source, ()), one)
+    parts: dict[str, Any] = {
+        "ledger": Ledger().extended(rows),
+        "incidents": by_source,
+        "version": "0123456789abcdef",
+        "read_at": MORNING,
+    }
+    return Board(**(parts | overrides))

@@ -1,0 +1,134 @@
+"""A whole dashboard over a small store, asked in this process; nothing is stood in for."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+
+from telemetry_quality import Settings
+from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.policies import Policy
+from telemetry_quality.dashboard.app import create_app
+from telemetry_quality.storage.staff import fingerprint, new_token
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality_tests.builders import (
+    SCHEMA,
+    make_evidence,
+    make_figures,
+    make_snapshot,
+    make_store,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.dashboard.context import Dashboard
+
+NOW = datetime(2026, 3, 12, 12, 30, 15, tzinfo=UTC)
+YESTERDAY = date(2026, 3, 11)
+URL = "http://127.0.0.1:3001"
+
+
+def make_settings(folder: Path, *sources: str, **dashboard: Any) -> Settings:
+    """Settings of the store in ``folder``; all sources begin on 2026-02-01."""
+    kept = {
+        name: {"connector": "parquet", "path": "events", "preset": "opentelemetry", "first_day": "2026-02-01"}
+        for name in sources or ("web",)
+    }
+    return Settings(store=f"sqlite:///{folder / 'quality.db'}", sources=kept, dashboard=dashboard)
+
+
+def keep(store: SqlQualityStore, day: date, source: str = "web", **figures: Any) -> TelemetryIntegritySnapshot:
+    """Append the snapshot of ``make_figures(**figures)`` with its verdicts."""
+    verdicts = judge_day(make_evidence(make_figures(**figures), day), Policy(), SCHEMA)
+    return store.append_snapshot(make_snapshot(day, source=source, **figures), verdicts)[0]
+
+
+@dataclass
+class Desk:
+    """Where answers are asked for, as somebody whom the dashboard knows.
+
+    Attributes:
+        store: Appends what the dashboard shows.
+        now: What the dashboard's clock tells.
+    """
+
+    folder: Path
+    settings: Settings
+    store: SqlQualityStore
+    now: datetime = NOW
+    token: str = ""
+    cookie: str = ""
+    app: FastAPI = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = create_app(self.settings, clock=lambda: self.now)
+        if self.token:
+            return
+        access = self.dashboard.access
+        account = access.staff.add_account("ada", None, self.now)
+        self.token = new_token()
+        access.staff.add_token(account.id, "tests", fingerprint(self.token), self.now, self.now + timedelta(days=3650))
+        value = access.open_session(account, "127.0.0.1", "password")
+        self.cookie = f"{access.session_cookie.name}={value}"
+
+    @property
+    def dashboard(self) -> Dashboard:
+        one: Dashboard = self.app.state.dashboard
+        return one
+
+    @property
+    def by_token(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def by_session(self) -> dict[str, str]:
+        return {"Cookie": self.cookie}
+
+    def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        """What is answered to somebody with a session, or to whoever ``headers`` say; a mistake of ours is raised."""
+        return anyio.run(self._ask, path, method, self.by_session if headers is None else headers, more)
+
+    async def _ask(self, path: str, method: str, headers: Mapping[str, str], more: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+            return await client.request(method, path, headers=dict(headers), **more)
+
+    def json(self, path: str, **parameters: Any) -> dict[str, Any]:
+        """The JSON of an answer that must be 200."""
+        answer = self.ask(path, params=parameters)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def copy_to(self, folder: Path) -> Desk:
+        """Another one over a copy of the store, opened by the same token and session; for a test that changes it."""
+        files = (self.folder / "quality.db", folder / "quality.db")
+        with closing(sqlite3.connect(files[0])) as ours, closing(sqlite3.connect(files[1])) as copy:
+            ours.backup(copy)
+        url = f"sqlite:///{folder / 'quality.db'}"
+        settings = self.settings.model_copy(update={"store": url})
+        return Desk(folder, settings, SqlQualityStore(url), token=self.token, cookie=self.cookie)
+
+    def close(self) -> None:
+        self.dashboard.reader.close()
+        self.dashboard.acts.close()
+        self.dashboard.access.close()
+        self.store.close()
+
+
+def open_desk(folder: Path, *sources: str, **dashboard: Any) -> Desk:
+    """A desk over a new store, which is empty."""
+    return Desk(folder, make_settings(folder, *sources, **dashboard), make_store(folder))

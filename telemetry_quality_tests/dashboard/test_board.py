@@ -1,0 +1,430 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import count
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from telemetry_quality.core.incidents import Act
+from telemetry_quality.dashboard.board import LONGEST_REST, MOST_REMEMBERED, RESTS, TROUBLE, BoardKeeper
+from telemetry_quality.dashboard.ledger import LogQuery
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.reader import StoreReader
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality_tests.builders import make_snapshot, make_store, make_verdicts
+from telemetry_quality_tests.dashboard.boards import BEFORE, MORNING, TODAY, YESTERDAY, make_board
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+    from pathlib import Path
+
+    from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.storage.reader import JournalRow
+
+BROKEN: dict[str, Any] = {"error_events": 500, "error_rate_percent": 50.0}
+
+
+def keep(store: SqlQualityStore, day: date = YESTERDAY, source: str = "web", **figures: Any) -> None:
+    """Append the snapshot of ``make_figures(**figures)`` with its verdicts."""
+    store.append_snapshot(make_snapshot(day, source=source, **figures), make_verdicts(**figures))
+
+
+@dataclass
+class Clock:
+    """Shows what it was set to."""
+
+    now: datetime = MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Watched:
+    """A reader of a real store, whose calls are counted and may be slow, fail or wait.
+
+    Attributes:
+        trouble: Raised instead of any answer.
+        at_journal: Called before the journal is read.
+    """
+
+    reader: StoreReader
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    trouble: str | None = None
+    at_journal: Callable[[], object] = lambda: None
+
+    def _noted(self, *call: object) -> None:
+        self.calls.append(call)
+        if self.trouble is not None:
+            raise StoreError(self.trouble)
+
+    def version(self) -> Hashable:
+        self._noted("version")
+        return self.reader.version()
+
+    def journal(self, after: int = 0) -> list[JournalRow]:
+        self._noted("journal", after)
+        self.at_journal()
+        return self.reader.journal(after)
+
+    def content_hash(self, sequence: int) -> str | None:
+        self._noted("content_hash", sequence)
+        return self.reader.content_hash(sequence)
+
+    def last_acts(self) -> dict[str, str]:
+        self._noted("last_acts")
+        return self.reader.last_acts()
+
+    def incidents(self, source: str) -> list[Incident]:
+        self._noted("incidents", source)
+        return self.reader.incidents(source)
+
+    def asked(self, name: str) -> list[object]:
+        """What was asked under that name since the last time."""
+        found = [call[-1] for call in self.calls if call[0] == name]
+        self.calls.clear()
+        return found
+
+
+@pytest.fixture(scope="module")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store without content, closed; migrating takes longer than most of these tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    make_store(folder).close()
+    return folder / "quality.db"
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_file: Path) -> Iterator[SqlQualityStore]:
+    shutil.copy(empty_file, tmp_path)
+    store = SqlQualityStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def watched(tmp_path: Path, store: SqlQualityStore) -> Iterator[Watched]:
+    reader = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
+    yield Watched(reader)
+    reader.close()
+
+
+def make_keeper(watched: Watched, clock: Callable[[], datetime] | None = None) -> BoardKeeper:
+    return BoardKeeper(watched, clock or Clock())  # type: ignore[arg-type]
+
+
+def test_a_board_shows_what_the_store_says(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store, BEFORE)
+    keep(store, **BROKEN)
+    board = make_keeper(watched).board()
+    assert (board.trouble, board.has_been_read, board.read_at) == (None, True, MORNING)
+    assert [row.status for row in board.ledger.window("web", BEFORE, YESTERDAY) if row] == ["healthy", "unhealthy"]
+    assert [one.key for one in board.incidents["web"]] == [f"web/{YESTERDAY}"]
+
+
+def test_a_store_that_says_the_same_is_not_read_again(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    board = keeper.board()
+    watched.calls.clear()
+    assert keeper.board() is board
+    assert watched.calls == [("version",)]
+
+
+def test_new_rows_alone_are_read_and_only_their_sources_incidents(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store, source="shop")
+    keep(store, source="web")
+    keeper = make_keeper(watched)
+    before = keeper.board()
+    watched.calls.clear()
+    keep(store, TODAY, "web", **BROKEN)
+    after = keeper.board()
+    assert [call for call in watched.calls if call[0] in {"journal", "incidents"}] == [
+        ("journal", 2),
+        ("incidents", "web"),
+    ]
+    assert after.version != before.version
+    assert after.ledger.page(LogQuery()).total == 3
+    assert before.ledger.page(LogQuery()).total == 2
+
+
+def test_a_revision_that_arrives_later_takes_the_place_of_the_one_before(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    keeper.board()
+    keep(store, **BROKEN)
+    page = keeper.board().ledger.page(LogQuery())
+    assert [(row.revision, row.status) for row in page.rows] == [(2, "unhealthy")]
+
+
+def test_an_act_on_an_incident_changes_the_board_without_any_new_row(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store, source="shop", **BROKEN)
+    keep(store, **BROKEN)
+    keeper = make_keeper(watched)
+    before = keeper.board()
+    store.append_act(before.incidents["web"][0].decide(Act.ACKNOWLEDGE, "ada", MORNING))
+    watched.calls.clear()
+    after = keeper.board()
+    assert watched.asked("incidents") == ["web"]
+    assert after.incidents["web"][0].acknowledged_by == "ada"
+    assert after.version != before.version
+
+
+def test_a_commit_that_changes_nothing_shown_changes_no_version(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    board = keeper.board()
+    store.append_alerts([], MORNING)
+    with sqlite3.connect(watched.reader._file) as other:
+        other.execute("CREATE TABLE beside_it (id INTEGER)")
+    assert keeper.board() is board
+
+
+def test_every_process_that_reads_the_same_store_tells_the_same_version(
+    store: SqlQualityStore, watched: Watched, tmp_path: Path
+) -> None:
+    first = make_keeper(watched)
+    first.board()
+    for number in range(3):
+        keep(store, BEFORE - timedelta(days=number), **BROKEN)
+        first.board()
+    store.append_act(first.board().incidents["web"][0].decide(Act.CONFIRM, "ada", MORNING))
+    other = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
+    assert BoardKeeper(other, Clock()).board().version == first.board().version
+    other.close()
+
+
+def test_a_store_put_in_the_place_of_another_is_read_from_its_beginning(
+    store: SqlQualityStore, watched: Watched, tmp_path: Path
+) -> None:
+    keep(store, BEFORE, "old")
+    keep(store, YESTERDAY, "old")
+    keeper = make_keeper(watched)
+    assert keeper.board().ledger.sources == ("old",)
+    (tmp_path / "other").mkdir()
+    other = make_store(tmp_path / "other")
+    for number in range(4):
+        keep(other, BEFORE - timedelta(days=number), "new")
+    other.close()
+    store.close()
+    watched.reader.close()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"quality.db{end}").unlink(missing_ok=True)
+    shutil.move(tmp_path / "other" / "quality.db", tmp_path / "quality.db")
+    board = keeper.board()
+    assert board.ledger.sources == ("new",)
+    assert len(board.ledger) == 4
+    assert set(board.incidents) == {"new"}
+
+
+def test_the_last_board_stands_with_its_trouble_while_the_store_cannot_be_read(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store)
+    clock = Clock()
+    keeper = make_keeper(watched, clock)
+    well = keeper.board()
+    clock.now = checked_at = MORNING + timedelta(minutes=5)
+    keeper.board()
+    clock.now += timedelta(minutes=5)
+    watched.trouble = "The store is gone."
+    troubled = keeper.board()
+    assert troubled.trouble == TROUBLE
+    assert troubled.ledger is well.ledger
+    assert troubled.has_been_read
+    assert troubled.read_at == checked_at, "until then it was known to be what the store says"
+    assert troubled.version != well.version, "open pages must learn of the trouble"
+    assert keeper.board() is troubled
+    watched.trouble = None
+    again = keeper.board()
+    assert (again.trouble, again.version) == (None, well.version)
+
+
+def test_a_store_that_never_could_be_read_gives_an_empty_board_that_says_so(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store)
+    watched.trouble = "The store is gone."
+    keeper = make_keeper(watched)
+    board = keeper.board()
+    assert (board.trouble, board.has_been_read, len(board.ledger)) == (TROUBLE, False, 0)
+    watched.trouble = None
+    assert len(keeper.board().ledger) == 1
+
+
+def test_a_file_that_does_not_exist_is_told_and_read_as_soon_as_it_does(tmp_path: Path) -> None:
+    reader = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
+    keeper = BoardKeeper(reader, Clock())
+    assert keeper.board().trouble is not None
+    store = make_store(tmp_path)
+    keep(store)
+    assert len(keeper.board().ledger) == 1
+    store.close()
+    reader.close()
+
+
+def test_a_refresh_that_fails_half_way_is_made_up_for(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    keeper.board()
+    keep(store, TODAY)
+
+    def fail() -> None:
+        raise StoreError("The disk is full.")
+
+    watched.at_journal = fail
+    assert keeper.board().trouble == TROUBLE
+    watched.at_journal = lambda: None
+    board = keeper.board()
+    assert (board.trouble, len(board.ledger)) == (None, 2)
+
+
+def test_a_mistake_of_ours_is_no_trouble_of_the_store_and_leaves_no_lock_behind(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store)
+
+    def crash() -> None:
+        raise ZeroDivisionError
+
+    watched.at_journal = crash
+    keeper = make_keeper(watched)
+    with pytest.raises(ZeroDivisionError):
+        keeper.board()
+    watched.at_journal = lambda: None
+    assert len(keeper.board().ledger) == 1
+
+
+def rested(watched: Watched, store: SqlQualityStore, took: timedelta, rest: timedelta) -> bool:
+    """Whether the store is looked at again ``rest`` after a refresh that took ``took``."""
+    keep(store)
+    clock = Clock()
+
+    def pass_time() -> None:
+        clock.now += took
+
+    watched.at_journal = pass_time
+    keeper = make_keeper(watched, clock)
+    keeper.board()
+    keep(store, TODAY)
+    clock.now += rest
+    return len(keeper.board().ledger) == 2
+
+
+SECOND, MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("took", "rest", "is_read"),
+    [
+        (SECOND, RESTS * SECOND - MOMENT, False),
+        (SECOND, RESTS * SECOND, True),
+        (SECOND, RESTS * SECOND + MOMENT, True),
+        (timedelta(minutes=10), LONGEST_REST - MOMENT, False),
+        (timedelta(minutes=10), LONGEST_REST, True),
+        (SECOND, -timedelta(hours=1), True),
+    ],
+)
+def test_a_refresh_is_followed_by_five_times_its_own_length_without_one(
+    store: SqlQualityStore, watched: Watched, took: timedelta, rest: timedelta, is_read: bool
+) -> None:
+    assert rested(watched, store, took, rest) is is_read
+
+
+def test_while_one_reads_the_store_the_others_go_on_with_the_board_before(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    before = keeper.board()
+    keep(store, TODAY)
+    has_begun, may_end = Event(), Event()
+
+    def wait() -> None:
+        has_begun.set()
+        assert may_end.wait(timeout=10)
+
+    watched.at_journal = wait
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(keeper.board)
+        assert has_begun.wait(timeout=10)
+        assert keeper.board() is before
+        may_end.set()
+        assert len(reading.result().ledger) == 2
+
+
+def test_whoever_comes_before_the_first_reading_is_done_waits_for_it(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store)
+    keeper = make_keeper(watched)
+    has_begun, may_end = Event(), Event()
+
+    def wait() -> None:
+        has_begun.set()
+        assert may_end.wait(timeout=10)
+
+    watched.at_journal = wait
+    with ThreadPoolExecutor(4) as threads:
+        boards = [threads.submit(keeper.board) for _ in range(4)]
+        assert has_begun.wait(timeout=10)
+        may_end.set()
+        assert {len(one.result().ledger) for one in boards} == {1}
+    assert len(watched.asked("journal")) == 1
+
+
+def test_many_threads_and_a_writer_see_boards_that_only_ever_grow(store: SqlQualityStore, watched: Watched) -> None:
+    keeper = make_keeper(watched)
+
+    def look(_: int) -> list[int]:
+        return [keeper.board().ledger.last_sequence for _ in range(30)]
+
+    with ThreadPoolExecutor(4) as threads:
+        seen = [threads.submit(look, number) for number in range(4)]
+        for number in range(12):
+            keep(store, BEFORE - timedelta(days=number))
+        assert all(one.result() == sorted(one.result()) for one in seen)
+    assert len(keeper.board().ledger) == 12
+
+
+def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store, source="app")
+    keep(store, source="web")
+    keeper = make_keeper(watched)
+    made = count()
+    before = [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")]
+    assert [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")] == before
+    keep(store, TODAY, source="web")
+    after = [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")]
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
+def test_no_more_is_remembered_of_a_source_than_a_few_days_make() -> None:
+    board = make_board(memory={"web": {}})
+    for number in range(10 * MOST_REMEMBERED):
+        assert board.remembered("web", number, lambda number=number: number) == number
+    assert 1 <= len(board.memory["web"]) <= MOST_REMEMBERED
+
+
+def test_news_that_are_expected_are_looked_for_without_a_rest(store: SqlQualityStore, watched: Watched) -> None:
+    keep(store)
+    clock = Clock()
+    keeper = make_keeper(watched, clock)
+
+    def take_two_seconds() -> None:
+        clock.now += timedelta(seconds=2)
+
+    watched.at_journal = take_two_seconds
+    keeper.board()
+    keep(store, TODAY)
+    assert len(keeper.board().ledger) == 1, "it rests"
+    keeper.expect_news()
+    assert len(keeper.board().ledger) == 2

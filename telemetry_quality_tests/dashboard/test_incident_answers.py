@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.incidents import Act, group_incidents
+from telemetry_quality.dashboard.incident_answers import (
+    find_incident,
+    incident_answer,
+    incident_line,
+    incidents_answer,
+)
+from telemetry_quality_tests.dashboard.boards import (
+    BEFORE,
+    MORNING,
+    TODAY,
+    YESTERDAY,
+    make_board,
+    make_failure,
+    make_incidents,
+)
+
+if TYPE_CHECKING:
+    from telemetry_quality.dashboard.board import Board
+
+MARCH = [date(2026, 3, number) for number in range(1, 11)]
+AT_EV: dict[str, Any] = {"cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+
+
+@pytest.fixture
+def board() -> Board:
+    """Of ``web`` an incident on the 2nd, one on the 4th and 5th and one that is open; of ``shop`` one on the 5th."""
+    failures = [make_failure(date(2026, 3, number)) for number in (2, 4, 5, 10)]
+    web = group_incidents("web", failures, MARCH)
+    shop = group_incidents("shop", [make_failure(date(2026, 3, 5))], MARCH)
+    return make_board(incidents=[*web, *shop])
+
+
+def keys(board: Board, **query: Any) -> list[str]:
+    return [line.key for line in incidents_answer(board, TODAY, **query).incidents]
+
+
+def test_incidents_of_all_sources_are_listed_newest_first(board: Board) -> None:
+    assert keys(board) == ["web/2026-03-10", "shop/2026-03-05", "web/2026-03-04", "web/2026-03-02"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"sources": ("shop",)}, ["shop/2026-03-05"]),
+        ({"sources": ("shop", "shop", "nobody")}, ["shop/2026-03-05"]),
+        ({"is_open": True}, ["web/2026-03-10"]),
+        ({"is_open": False}, ["shop/2026-03-05", "web/2026-03-04", "web/2026-03-02"]),
+        ({"first": date(2026, 3, 5)}, ["web/2026-03-10", "shop/2026-03-05", "web/2026-03-04"]),
+        ({"first": date(2026, 3, 6)}, ["web/2026-03-10"]),
+        ({"last": date(2026, 3, 4)}, ["web/2026-03-04", "web/2026-03-02"]),
+        ({"last": date(2026, 3, 3)}, ["web/2026-03-02"]),
+        ({"first": date(2026, 3, 3), "last": date(2026, 3, 3)}, []),
+    ],
+)
+def test_incidents_are_filtered_by_source_state_and_the_days_they_touch(
+    board: Board, query: dict[str, Any], expected: list[str]
+) -> None:
+    assert keys(board, **query) == expected
+
+
+def test_incidents_come_in_pages(board: Board) -> None:
+    answer = incidents_answer(board, TODAY, page=2, size=3)
+    assert [line.key for line in answer.incidents] == ["web/2026-03-02"]
+    assert (answer.total, answer.page, answer.pages, answer.page_size) == (4, 2, 2, 3)
+    assert incidents_answer(make_board(), TODAY).pages == 1
+
+
+def test_an_incident_is_found_by_its_key(board: Board) -> None:
+    found = find_incident(board, "web/2026-03-04")
+    assert found is not None
+    assert found.days == (date(2026, 3, 4), date(2026, 3, 5))
+    for key in ("web/2026-03-05", "nobody/2026-03-04", "", "web"):
+        assert find_incident(board, key) is None
+
+
+def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
+    failures = [make_failure(BEFORE, **AT_EV), make_failure(guardrail="duplicates", level=Level.WARNING, **AT_EV)]
+    (incident,) = make_incidents(*failures, make_failure(value=90.0, **AT_EV))
+    line = incident_line(incident, TODAY)
+    assert (line.key, line.first_day, line.last_day, line.days) == (f"web/{BEFORE}", BEFORE, YESTERDAY, 2)
+    assert (line.level, line.cause, line.guardrails) == (Level.CRITICAL, "carrier=EV", ("error_rate", "duplicates"))
+    assert line.state == ("open",)
+    assert line.sentence.startswith("Since 2026-03-09 (2 failed days), at its worst on 2026-03-10: error rate 90.00 %")
+
+
+@pytest.mark.parametrize(("days", "is_muted"), [(-1, True), (0, True), (1, False)])
+def test_an_incident_is_muted_up_to_its_day(days: int, is_muted: bool) -> None:
+    (open_one,) = make_incidents(make_failure())
+    act = open_one.decide(Act.MUTE, "ada", MORNING, muted_until=TODAY)
+    (incident,) = group_incidents("web", open_one.failures, [], [act])
+    line = incident_line(incident, TODAY + timedelta(days=days))
+    assert (line.is_muted, line.muted_until) == (is_muted, TODAY)
+
+
+def test_an_incident_is_told_with_all_its_failures_and_acts() -> None:
+    (before,) = make_incidents(make_failure(BEFORE), make_failure(value=90.0))
+    acts = [
+        before.decide(Act.ACKNOWLEDGE, "ada", MORNING),
+        before.decide(Act.CONFIRM, "bob", MORNING, note="A storm."),
+    ]
+    (incident,) = group_incidents("web", before.failures, [], acts)
+    answer = incident_answer(incident, TODAY)
+    assert answer.peak.value == 90.0
+    assert answer.failed_days == answer.confirmed_days == (BEFORE, YESTERDAY)
+    assert [(one.day, one.guardrail) for one in answer.failures] == [(BEFORE, "error_rate"), (YESTERDAY, "error_rate")]
+    assert [(one.act, one.by, one.note) for one in answer.acts] == [
+        ("acknowledge", "ada", ""),
+        ("confirm", "bob", "A storm."),
+    ]
+    assert (answer.incident.acknowledged_by, answer.incident.is_confirmed) == ("ada", True)

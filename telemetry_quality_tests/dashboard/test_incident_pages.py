@@ -1,0 +1,225 @@
+"""Incidents as people see them, and what they decide, which is kept under their own name and for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from telemetry_quality.core.incidents import Act
+from telemetry_quality.dashboard import incidents
+from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
+from telemetry_quality_tests.dashboard.markup import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+    from telemetry_quality_tests.dashboard.desk import Desk
+    from telemetry_quality_tests.dashboard.markup import Element
+
+EVIL = "<img src=x onerror=alert(1)>"
+BAD: dict[str, Any] = {"error_events": 120, "error_rate_percent": 12.0}
+FIRST = YESTERDAY - timedelta(days=1)
+OLD = YESTERDAY - timedelta(days=6)
+
+LIST = "/health/incidents/"
+OPEN = f"{LIST}web/{FIRST}/"
+CLOSED = f"{LIST}web/{OLD}/"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """``web`` with a closed incident of one day and an open one of two, ``app`` without any; nobody changes it."""
+    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
+    for back in range(9, -1, -1):
+        day = YESTERDAY - timedelta(days=back)
+        keep(one.store, day, "web", **(BAD if day in {OLD, FIRST, YESTERDAY} else {}))
+        keep(one.store, day, "app")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def own(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+    """A copy to decide in."""
+    one = desk.copy_to(tmp_path)
+    yield one
+    one.close()
+
+
+def main_of(desk: Desk, address: str) -> Element:
+    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return read(answer.text).one("main")
+
+
+def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
+    """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's."""
+    form = main_of(desk, address).one("form")
+    token = form.one("input", name="csrf_token").attributes["value"]
+    headers = desk.by_session | {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    body = urlencode({"csrf_token": token} | fields)
+    return desk.ask(form.attributes["action"], "POST", headers, content=body)
+
+
+def test_the_list_tells_the_newest_first_by_level_state_and_sentence(desk: Desk) -> None:
+    rows = main_of(desk, LIST).one("table").rows()[1:]
+    assert [row[:6] for row in rows] == [
+        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "goes on", "2"],
+        [f"web/{OLD}", "✓ closed", "✗ critical", str(OLD), str(OLD), "1"],
+    ]
+    assert "error rate 12.00 % (limit 5 %)" in rows[0][6]
+    assert main_of(desk, LIST).one("a", href=OPEN)
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("?is_open=true", [f"web/{FIRST}"]),
+        ("?is_open=false", [f"web/{OLD}"]),
+        ("?is_open=&first=&last=", [f"web/{FIRST}", f"web/{OLD}"]),
+        (f"?last={OLD}", [f"web/{OLD}"]),
+        (f"?first={YESTERDAY}", [f"web/{FIRST}"]),
+        ("?page_size=1&page=2", [f"web/{OLD}"]),
+    ],
+)
+def test_the_list_is_filtered_by_its_form(desk: Desk, query: str, keys: list[str]) -> None:
+    assert [row[0] for row in main_of(desk, LIST + query).one("table").rows()[1:]] == keys
+
+
+def test_the_pages_of_the_list_keep_the_filters(desk: Desk) -> None:
+    link = main_of(desk, f"{LIST}?source=web&page_size=1").one("a", rel="next")
+    assert link.attributes["href"] == "?source=web&page_size=1&page=2"
+
+
+def test_filters_that_match_nothing_say_so(desk: Desk) -> None:
+    main = main_of(desk, f"{LIST}?source=app")
+    assert "No incident matches." in main.text
+    assert not main.all("table")
+
+
+def test_an_incident_shows_its_days_and_what_failed(desk: Desk) -> None:
+    main = main_of(desk, OPEN)
+    assert main.one("h1").text == f"web: open since Tue {FIRST}"
+    assert "is-critical" in main.one("section", class_="verdict").classes
+    rows = main.one("table").rows()[1:]
+    assert [row[0] for row in rows] == [f"Tue {FIRST}", f"Wed {YESTERDAY}"]
+    assert rows[0][1:5] == ["✗ critical", "error_rate", "12.00", "5.00"]
+    assert main.one("a", href=f"/health/snapshots/web/{FIRST}/")
+    assert "Nobody has decided anything yet." in main.text
+
+
+def test_a_closed_incident_is_not_shown_as_an_open_one(desk: Desk) -> None:
+    main = main_of(desk, CLOSED)
+    assert main.one("h1").text == f"web: closed since Thu {OLD}"
+    assert "is-closed" in main.one("section", class_="verdict").classes
+    assert main.one("span", class_="mark").text == "✓"
+
+
+@pytest.mark.parametrize(
+    ("act", "words", "state"),
+    [
+        ("acknowledge", "acknowledged it", "acknowledged by ada"),
+        ("confirm", "confirmed it", "confirmed"),
+        ("dismiss", "dismissed it", "dismissed"),
+    ],
+)
+def test_a_decision_is_kept_under_the_name_of_who_is_signed_in(own: Desk, act: str, words: str, state: str) -> None:
+    answer = decide(own, act=act, note=" We know. ", by="somebody else")
+    assert (answer.status_code, answer.headers["location"]) == (303, OPEN)
+    (kept,) = own.store.acts("web")
+    assert (kept.act, kept.by, kept.note, kept.acted_at) == (Act(act), "ada", "We know.", NOW)
+    own.now = NOW + timedelta(seconds=30)
+    main = main_of(own, OPEN)
+    assert f"ada {words}" in main.one("ol", class_="acts").text
+    assert main.one("blockquote").text == "We know."
+    assert state in main.one("section", class_="verdict").text
+
+
+def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
+    today = NOW.date()
+    for until in ("", str(today - timedelta(days=1))):
+        answer = decide(own, act="mute", until=until)
+        assert answer.status_code == 422
+        assert f"A day from {today} (today in UTC) on is required" in read(answer.text).text
+    assert not own.store.acts("web")
+    assert decide(own, act="mute", until=str(today)).status_code == 303
+    own.now = NOW + timedelta(seconds=30)
+    assert f"muted until {today}" in main_of(own, OPEN).one("section", class_="verdict").text
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(incidents.LONGEST_NOTE - 1, 303), (incidents.LONGEST_NOTE, 303), (incidents.LONGEST_NOTE + 1, 422)],
+)
+def test_a_note_has_a_longest_length(own: Desk, length: int, status: int) -> None:
+    assert decide(own, act="acknowledge", note="n" * length).status_code == status
+    assert len(own.store.acts("web")) == (status == 303)
+
+
+def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
+    decide(own, act="acknowledge", note=EVIL)
+    own.now = NOW + timedelta(seconds=30)
+    main = main_of(own, OPEN)
+    assert main.one("blockquote").text == EVIL
+    assert not main.all("img")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({}, 422, "One of acknowledge, mute, confirm, dismiss is required"),
+        ({"act": "delete"}, 422, "but 'delete' was found"),
+        ({"act": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
+        ({"act": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),
+        ({"act": "acknowledge", "csrf_token": ""}, 403, "token of this session's own form is required"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_and_nothing_is_kept(
+    own: Desk, fields: dict[str, str], status: int, words: str
+) -> None:
+    answer = decide(own, **fields)
+    assert answer.status_code == status
+    assert words in read(answer.text).text
+    assert not own.store.acts("web")
+
+
+def test_a_token_can_neither_see_nor_decide(own: Desk) -> None:
+    answer = own.ask(f"{OPEN}acts/", "POST", own.by_token, data={"act": "acknowledge"})
+    assert answer.status_code in {403, 405}
+    assert own.ask(OPEN, headers=own.by_token).status_code == 403
+    assert not own.store.acts("web")
+
+
+def test_a_decision_is_only_ever_sent_by_a_form(desk: Desk) -> None:
+    assert desk.ask(f"{OPEN}acts/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (f"{LIST}web/2026-03-01/", "An incident that web has is required, but '2026-03-01' names none"),
+        (f"{LIST}web/{FIRST}.2/", "names none"),
+        (f"{LIST}app/{FIRST}/", "An incident that app has is required"),
+        (f"{LIST}nobody/{FIRST}/", "One of the sources app, web is required"),
+    ],
+)
+def test_an_incident_that_nobody_has_is_not_found(desk: Desk, address: str, words: str) -> None:
+    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert words in read(answer.text).text
+
+
+def test_an_incident_that_healed_cannot_be_decided_on(own: Desk) -> None:
+    token = main_of(own, CLOSED).one("input", name="csrf_token").attributes["value"]
+    keep(own.store, OLD, "web")
+    own.now = NOW + timedelta(seconds=30)
+    headers = own.by_session | {"Content-Type": "application/x-www-form-urlencoded"}
+    body = urlencode({"act": "confirm", "csrf_token": token})
+    assert own.ask(f"{CLOSED}acts/", "POST", headers, content=body).status_code == 404
+    assert not own.store.acts("web")

@@ -1,0 +1,122 @@
+"""The OpenAPI document against the application: whatever it allows or forbids is asked, and all answers checked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import StopReason, from_schema
+from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError, ScenarioFinished
+
+from telemetry_quality_tests.dashboard.desk import open_desk
+from telemetry_quality_tests.dashboard.test_api import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemathesis.engine.recorder import ScenarioRecorder
+
+    from telemetry_quality_tests.dashboard.desk import Desk
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
+"""Invented requests per address, beside those that cover each rule of the document; more of them by hand."""
+
+URL = "https://telemetry.example.org"
+DOCUMENT = "/api/health/openapi.json"
+SOURCES = {"dictionary": "sources", "probability": 0.6}
+DAYS = {"dictionary": "days", "probability": 0.6}
+CONFIG: dict[str, Any] = {
+    "seed": 20130208,
+    "base-url": URL,
+    "max-redirects": 0,
+    "dictionaries": {
+        "sources": {"values": ["web", "app"]},
+        "days": {"values": ["2026-03-11", "2026-03-06", "2026-02-02"]},
+    },
+    "parameters": {"path.source": SOURCES, "query.source": SOURCES, "path.day": DAYS},
+    "generation": {
+        "max-examples": EXAMPLES,
+        "deterministic": True,
+        "database": "none",
+        # A session or token that is made up would be replaced by the real one; `ignored_auth` sends wrong ones itself.
+        "with-security-parameters": False,
+    },
+    "checks": {"enabled": True},
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    # Over HTTPS, where the session's cookie has the name that the document tells.
+    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app", url=URL)
+    fill(one)
+    yield one
+    one.close()
+
+
+@schemathesis.hook
+def filter_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
+    """JSON Schema cannot say that ``first`` must not be after ``last``; tests of our own do."""
+    query = case.query or {}
+    first, last = query.get("first"), query.get("last")
+    return not (isinstance(first, str) and isinstance(last, str) and first > last)
+
+
+def run(desk: Desk, way_in: str, kind: str, secret: str, path: str) -> tuple[set[str], list[str]]:
+    """Ask everything about the addresses that match ``path``; which were answered by 200, and what was wrong."""
+    config = SchemathesisConfig.from_dict(CONFIG | {"auth": {"openapi": {way_in: {kind: secret}}}})
+    headers = desk.by_token | {"Host": URL.removeprefix("https://")}
+    schema = schemathesis.openapi.from_asgi(DOCUMENT, desk.app, config=config, headers=headers)
+    answered: set[str] = set()
+    wrong: list[str] = []
+    for one in from_schema(schema.include(path_regex=path)).execute():
+        if isinstance(one, FatalError):
+            raise one.exception
+        if isinstance(one, NonFatalError):
+            wrong.append(f"{one.label}: {one.value!r}")
+        if isinstance(one, EngineFinished):
+            assert one.stop_reason is StopReason.COMPLETED
+        if isinstance(one, ScenarioFinished):
+            answered |= _answered(one.recorder)
+            wrong += _wrong(one.recorder)
+    return answered, wrong
+
+
+def _answered(recorder: ScenarioRecorder) -> set[str]:
+    answers = {key: one.response for key, one in recorder.interactions.items()}
+    return {
+        recorder.cases[key].value.operation.label
+        for key, answer in answers.items()
+        if answer is not None and answer.status_code == 200
+    }
+
+
+def _wrong(recorder: ScenarioRecorder) -> list[str]:
+    failed = (check.failure_info for checks in recorder.checks.values() for check in checks)
+    return [f"{one.failure.title}: {one.failure.message}\n{one.code_sample}" for one in failed if one is not None]
+
+
+def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Desk) -> None:
+    answered, wrong = run(desk, "token", "bearer", desk.token, r"^/(api|healthz|health/incidents|health/badge)")
+
+    assert wrong == []
+    assert answered == {
+        "GET /healthz",
+        "GET /api/health/summary/",
+        "GET /api/health/snapshots/",
+        "GET /api/health/snapshots/{source}/{day}/",
+        "GET /api/health/incidents/",
+        "GET /api/health/version/",
+        "GET /health/incidents.atom",
+        "GET /health/badge.svg",
+    }
+
+
+def test_everything_that_the_openapi_document_says_of_exports_is_true_for_a_session(desk: Desk) -> None:
+    answered, wrong = run(desk, "session", "api_key", desk.cookie.partition("=")[2], r"^/health/snapshots")
+
+    assert wrong == []
+    assert answered == {"GET /health/snapshots.csv", "GET /health/snapshots.parquet"}

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.dashboard.sentences import _WORDS, day_sentence, failure_words, incident_sentence, wrong_on
+from telemetry_quality_tests.dashboard.boards import (
+    BEFORE,
+    YESTERDAY,
+    make_failure,
+    make_incidents,
+    make_journal_row,
+    make_unknown_row,
+    make_unreadable,
+)
+
+AT_EV: dict[str, Any] = {"cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+NO_VERSION: dict[str, Any] = {
+    "guardrail": "missing_version",
+    "level": Level.WARNING,
+    "value": 4.1,
+    "threshold": 1.0,
+}
+FEWER: dict[str, Any] = {"guardrail": "volume", "level": Level.INFO, "value": -35.1, "threshold": 30.0}
+
+
+def sentence(*failures: Any, **row: Any) -> str:
+    """What is said of YESTERDAY."""
+    return day_sentence(YESTERDAY, make_journal_row(**row), wrong_on(YESTERDAY, make_incidents(*failures)))
+
+
+@pytest.mark.parametrize(
+    ("total", "deviation", "seen"),
+    [
+        (776, -3.4, "776 events, 3.4 % fewer than expected."),
+        (1776, 3.4, "1,776 events, 3.4 % more than expected."),
+        (1, 0.04, "1 event, as many as expected."),
+        (1000, 0.05, "1,000 events, 0.1 % more than expected."),
+        (1000, None, "1,000 events; how many to expect is not known."),
+    ],
+)
+def test_a_healthy_day_is_told_with_its_events_and_how_far_they_are_from_what_was_expected(
+    total: int, deviation: float | None, seen: str
+) -> None:
+    assert sentence(total_events=total, volume_deviation_percent=deviation) == f"2026-03-10 can be trusted: {seen}"
+
+
+def test_a_provisional_day_says_that_it_may_change() -> None:
+    assert sentence(is_provisional=True).endswith(" It is provisional: late events may still change it.")
+    assert "provisional" not in sentence(is_provisional=None)
+
+
+def test_a_broken_day_is_told_with_what_is_wrong_since_when_and_where() -> None:
+    assert sentence(make_failure(BEFORE, **AT_EV), make_failure(**AT_EV), status="unhealthy") == (
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
+    )
+
+
+def test_a_day_that_broke_alone_and_everywhere_says_neither_since_nor_where() -> None:
+    assert sentence(make_failure(), status="unhealthy") == (
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %)."
+    )
+
+
+def test_a_guardrail_that_joined_an_older_incident_is_not_said_to_have_failed_since() -> None:
+    failures = (make_failure(BEFORE, **NO_VERSION), make_failure(**NO_VERSION), make_failure())
+    assert sentence(*failures, status="unhealthy") == (
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), in an incident that began on 2026-03-09; "
+        "also 4.10 % of events without a version (limit 1 %)."
+    )
+
+
+def test_a_guardrail_that_passed_in_between_is_not_said_to_have_failed_since() -> None:
+    days = [BEFORE - timedelta(days=1), BEFORE, YESTERDAY]
+    failures = [make_failure(day, **NO_VERSION) for day in days] + [make_failure(days[0]), make_failure(days[2])]
+    assert sentence(*failures, status="unhealthy").startswith(
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), in an incident that began on 2026-03-08; also"
+    )
+
+
+def test_a_place_that_holds_less_than_half_is_named_as_no_more_than_the_first() -> None:
+    assert sentence(make_failure(foremost="carrier=EV"), status="unhealthy") == (
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), above all at carrier=EV."
+    )
+    assert sentence(make_failure(foremost="everywhere"), status="unhealthy").endswith(
+        "(limit 5 %), spread over the whole stream."
+    )
+
+
+def test_the_worst_is_told_first_and_the_rest_in_short() -> None:
+    others = [{**NO_VERSION, "guardrail": "duplicates", "threshold": 2.0}, {**NO_VERSION, "guardrail": "timestamps"}]
+    failures = [make_failure(**one) for one in (FEWER, NO_VERSION, *others)]
+    assert sentence(*failures, make_failure(), status="unhealthy") == (
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %); also 4.10 % of events without a version "
+        "(limit 1 %), 4.10 % of events bear an impossible time (limit 1 %) and 2 more."
+    )
+
+
+def test_of_two_failures_of_one_level_the_one_farther_beyond_its_threshold_is_told_first() -> None:
+    near = make_failure(guardrail="duplicates", level=Level.WARNING, value=11.0, threshold=10.0)
+    assert sentence(near, make_failure(**NO_VERSION), status="degraded").startswith(
+        "2026-03-10 can be trusted only in part: 4.10 % of events without a version (limit 1 %); also 11.00 % of events"
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [(Level.WARNING, "can be trusted only in part"), (Level.INFO, "can be trusted with care")],
+)
+def test_a_degraded_day_says_how_far_it_can_be_trusted(level: Level, words: str) -> None:
+    failure = make_failure(**(FEWER | {"level": level}))
+    assert sentence(failure, status="degraded") == (
+        f"2026-03-10 {words}: 35.1 % fewer events than expected (limit 30 %)."
+    )
+
+
+def test_a_day_without_events_cannot_be_trusted_and_says_how_many_were_expected() -> None:
+    none = make_failure(guardrail="activity", value=0.0, threshold=0.0)
+    earlier = make_failure(BEFORE, guardrail="activity", value=0.0, threshold=0.0)
+    assert sentence(earlier, none, status="no_activity", total_events=0, expected_events=803.2) == (
+        "2026-03-10 cannot be trusted: not a single event was seen, since 2026-03-09. About 803 were expected."
+    )
+    assert "expected" not in sentence(none, status="no_activity", total_events=0, expected_events=None)
+
+
+def test_a_day_that_could_not_be_read_is_not_known_rather_than_empty() -> None:
+    wrong = wrong_on(YESTERDAY, make_incidents(make_unreadable(BEFORE), make_unreadable()))
+    assert day_sentence(YESTERDAY, make_unknown_row(), wrong) == (
+        "Whether 2026-03-10 can be trusted is not known: the day could not be read (FILE_CORRUPT): "
+        "day=2026-03-10.parquet is no Parquet file. The first such day was 2026-03-09."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("unhealthy", "cannot be trusted: a guardrail failed, but which one was not kept."),
+        ("degraded", "can be trusted only in part: a guardrail failed, but which one was not kept."),
+        ("no_activity", "cannot be trusted: not a single event was seen. About 1,000 were expected."),
+    ],
+)
+def test_snapshots_from_before_verdicts_were_kept_have_a_sentence_too(status: str, words: str) -> None:
+    assert sentence(status=status) == f"2026-03-10 {words}"
+    assert day_sentence(YESTERDAY, make_unknown_row(), []) == (
+        "Whether 2026-03-10 can be trusted is not known: the day could not be read."
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        ({"value": 5.001}, "error rate 5.001 % (limit 5 %)"),
+        ({**FEWER, "value": 67.0}, "67.0 % more events than expected (limit 30 %)"),
+        ({**FEWER, "value": -12.0}, "12.0 % fewer events than expected (unusual here)"),
+        ({"guardrail": "sample", "value": 96.0, "threshold": 99.0}, "96.0 % of the sample passed (99 % required)"),
+        (
+            {"guardrail": "duplicates", "value": 12.0, "threshold": 10.0},
+            "12.00 % of events repeat another one (limit 10 %)",
+        ),
+        ({"guardrail": "silence", "value": 1.0, "threshold": 0.0, "cause": "platform=ios"}, "platform=ios silent"),
+        (
+            {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "cause": "platform=ios"},
+            "platform=ios and 1 more part silent",
+        ),
+        (
+            {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "cause": "platform=ios"},
+            "platform=ios and 3 more parts silent",
+        ),
+        ({"guardrail": "leak", "value": 18.2, "threshold": 15.0}, "18 % fewer events than some weeks ago (limit 15 %)"),
+        (
+            {"guardrail": "version_drift", "value": 35.0, "threshold": 10.0},
+            "versions shifted by 35.0 points (limit 10)",
+        ),
+        (
+            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "cause": "carrier=(null)"},
+            "2.00 % of events without carrier (limit 1 %)",
+        ),
+        (
+            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "cause": "everywhere"},
+            "2.00 % of events without a critical field (limit 1 %)",
+        ),
+        ({"guardrail": "arrival_lag", "value": 9.0, "threshold": 5.0}, "9.00 % of events arrived late (limit 5 %)"),
+        ({"guardrail": "of_a_later_version", "sentence": "Of all events 3 glow."}, "of all events 3 glow"),
+        ({"value": None, "sentence": "OTLP says no."}, "OTLP says no"),
+    ],
+)
+def test_every_guardrail_says_in_few_words_what_failed(failure: dict[str, Any], words: str) -> None:
+    assert failure_words(make_failure(**failure)) == words
+
+
+def test_no_guardrail_lacks_its_words() -> None:
+    assert set(_WORDS) == {rule.name for rule in GUARDRAILS}
+
+
+def test_what_names_its_place_already_does_not_say_where_again() -> None:
+    silent = make_failure(guardrail="silence", level=Level.WARNING, value=1.0, threshold=0.0, **AT_EV)
+    assert sentence(silent, status="degraded") == "2026-03-10 can be trusted only in part: carrier=EV silent."
+    drift = make_failure(guardrail="version_drift", level=Level.WARNING, value=35.0, threshold=10.0, **AT_EV)
+    assert sentence(drift, status="degraded").endswith("versions shifted by 35.0 points (limit 10), at carrier=EV.")
+
+
+def test_a_place_from_the_events_is_cut_and_holds_no_character_that_nobody_sees() -> None:
+    nasty = f"event_name=\x1b[31m\n{'x' * 500}"
+    text = sentence(make_failure(cause=nasty, foremost=nasty), status="unhealthy")
+    assert text.isprintable()
+    assert len(text) < 300
+
+
+def test_an_incident_of_one_day_is_told_with_that_day() -> None:
+    (incident,) = make_incidents(make_failure(**AT_EV))
+    assert incident_sentence(incident) == "2026-03-10: error rate 50.75 % (limit 5 %), most of it at carrier=EV."
+
+
+def test_an_incident_of_several_days_is_told_by_its_worst_one() -> None:
+    failures = [make_failure(BEFORE, value=90.0), make_failure()]
+    (still_open,) = make_incidents(*failures)
+    assert incident_sentence(still_open) == (
+        "Since 2026-03-09 (2 failed days), at its worst on 2026-03-09: error rate 90.00 % (limit 5 %)."
+    )

@@ -1,0 +1,200 @@
+"""The dashboard is served by one process on a port of its own, and ends when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+from telemetry_quality.dashboard import server
+from telemetry_quality.errors import RequestError, SettingsError
+from telemetry_quality.settings import DashboardSettings, Settings
+from telemetry_quality.storage.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTINGS = """
+store = "sqlite:///quality.db"
+
+[sources.web]
+connector = "parquet"
+path = "events"
+first_day = 2026-02-01
+
+[sources.web.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "service_version"
+is_error = "is_error"
+"""
+
+
+def settings_at(url: str) -> Settings:
+    roles = {"occurred_at": "at", "event_name": "name", "service_version": "version", "is_error": "failed"}
+    web = {"connector": "parquet", "path": "events", "first_day": "2026-02-01", "roles": roles}
+    return Settings(sources={"web": web}, dashboard={"url": url})
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://127.0.0.1:3001", 3001),
+        ("http://localhost:8080", 8080),
+        ("http://[::1]:8081", 8081),
+        ("http://localhost", server.DEFAULT_PORT),
+        ("https://telemetry.example.org", server.DEFAULT_PORT),
+        ("https://telemetry.example.org:8443", server.DEFAULT_PORT),
+    ],
+)
+def test_the_port_is_the_one_of_the_url_unless_a_proxy_listens_there(url: str, port: int) -> None:
+    assert server.port_of(DashboardSettings(url=url)) == port
+
+
+@pytest.mark.parametrize(
+    ("url", "served"),
+    [
+        ("http://127.0.0.1:3001", "http://127.0.0.1:4001"),
+        ("http://localhost", "http://localhost:4001"),
+        ("http://[::1]:3001", "http://[::1]:4001"),
+        ("https://telemetry.example.org", "https://telemetry.example.org"),
+    ],
+)
+def test_another_port_is_said_in_the_url_unless_a_proxy_stands_between(url: str, served: str) -> None:
+    assert server.served_at_port(settings_at(url), 4001).dashboard.url == served
+
+
+def test_the_port_of_the_url_changes_nothing() -> None:
+    settings = settings_at("http://localhost:3001")
+    assert server.served_at_port(settings, 3001) is settings
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with server.listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(RequestError, match=rf"free port is required, but 127.0.0.1:{port} .*--port\.$"):
+            server.listen("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_one_sentence() -> None:
+    with pytest.raises(RequestError, match=r"A free port is required, but 192\.0\.2\.1:3001 is not"):
+        server.listen("192.0.2.1", 3001)
+
+
+def test_a_port_is_free_again_right_after_the_last_server(tmp_path: Path) -> None:
+    with server.listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = first.accept()
+        accepted.close()  # the server's side waits for late packets now, as it does after a restart
+        client.close()
+    server.listen("127.0.0.1", port).close()
+
+
+@pytest.mark.parametrize("module", server.EXTRA)
+def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(SettingsError, match=rf'"dashboard", but {module} is not .*telemetry-quality\[dashboard\]'):
+        server.require_installed()
+
+
+def test_with_the_extra_nothing_is_said() -> None:
+    server.require_installed()
+
+
+@pytest.mark.parametrize(
+    ("peer", "seen"), [("127.0.0.1", "203.0.113.9"), ("::1", "203.0.113.9"), ("198.51.100.7", "198.51.100.7")]
+)
+def test_only_a_proxy_on_this_machine_may_say_where_a_request_comes_from(peer: str, seen: str) -> None:
+    found = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(scope["client"][0])
+
+    config = uvicorn.Config(app, **server.SERVER_OPTIONS)
+    config.load()
+    headers = [(b"x-forwarded-for", b"203.0.113.9")]
+    asyncio.run(config.loaded_app({"type": "http", "client": (peer, 1), "headers": headers}, None, None))
+    assert found == [seen]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """``telemetry-quality dashboard`` in a process of its own, once it answers, and its port."""
+    (tmp_path / "telemetry.toml").write_text(SETTINGS)
+    migrate(f"sqlite:///{tmp_path / 'quality.db'}")
+    with server.listen("127.0.0.1", 0) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "telemetry_quality", "dashboard", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            _wait_for(process, port)
+            yield process, port
+        finally:
+            process.kill()
+
+
+def _wait_for(process: subprocess.Popen[str], port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"the dashboard did not start: {process.communicate(timeout=1)[0]}")
+
+
+def _get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, found, answer.read().decode()
+
+
+@pytest.mark.slow
+def test_it_serves_says_how_to_get_in_and_ends_with_ctrl_c_as_if_nothing_happened(
+    served: tuple[subprocess.Popen[str], int],
+) -> None:
+    process, port = served
+    status, headers, text = _get(port, "/healthz")
+    assert (status, text) == (200, "ok\n")
+    assert "server" not in headers, "what is behind the address is nobody's business"
+    assert _get(port, "/health/?source=SECRET")[0] == 303
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 0, said
+    assert f"http://127.0.0.1:{port}/health/" in said
+    assert "nobody has an account yet: run telemetry-quality staff add NAME" in said
+    assert "SECRET" not in said, "addresses are not logged"
+    assert len(said.splitlines()) == 1, said
+
+
+@pytest.mark.slow
+def test_sigterm_ends_it_although_a_page_still_holds_its_connection(served: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = served
+    with socket.create_connection(("127.0.0.1", port)) as page:
+        page.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert page.recv(1024).startswith(b"HTTP/1.1 200")
+        process.terminate()
+        said = process.communicate(timeout=30)[0]
+    assert process.returncode == -signal.SIGTERM
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
