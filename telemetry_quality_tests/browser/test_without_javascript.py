@@ -1,0 +1,54 @@
+"""Every page works without JavaScript; it is only better with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality_tests.browser.stage import BAD_DAY, LAST_DAY
+from telemetry_quality_tests.browser.visit import fill_in_sign_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from telemetry_quality_tests.browser.stage import Stage
+    from telemetry_quality_tests.browser.visit import Visit
+
+pytestmark = pytest.mark.slow
+
+
+def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[..., Visit], stage: Stage) -> None:
+    one = visit(java_script_enabled=False)
+    page = one.page
+    page.goto("/health/")
+    fill_in_sign_in(page, stage.add_account("noscript"))
+    page.wait_for_url("**/health/")
+    assert f"{LAST_DAY} can be trusted" in one.text
+    page.get_by_text("The numbers behind the charts").click()
+    assert page.locator("#daily").get_by_role("link", name=str(BAD_DAY)).is_visible()
+    one.shoot("dashboard-without-javascript")
+
+    page.get_by_role("link", name="Snapshots").first.click()
+    page.get_by_label("degraded").check()
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**status=degraded**")
+    assert page.locator("tbody tr").count() == 3
+    page.get_by_role("link", name="Errors %").click()
+    page.wait_for_url("**sort=error_rate_percent**")
+    assert page.locator("tbody tr").count() == 3
+
+    page.goto(f"/health/snapshots/flights/{BAD_DAY}/")
+    assert "50.75 %" in one.text
+    page.goto(f"/health/incidents/flights/{BAD_DAY}/")
+    page.get_by_label("Note").fill("seen without a script")
+    page.get_by_role("button", name="It was none").click()
+    page.wait_for_url(f"**/health/incidents/flights/{BAD_DAY}/")
+    assert "seen without a script" in one.text, "at once: nothing brings it later"
+
+    page.get_by_role("link", name="noscript").click()
+    page.get_by_label("What it is for").fill("a feed reader")
+    page.get_by_role("button", name="Make a token").click()
+    assert page.locator("#new-token").inner_text().startswith("tq_")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.wait_for_url("**/health/sign-in/")
