@@ -2,6 +2,7 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
+DASHBOARD_PORT ?= 3001
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -12,14 +13,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(VENV)/.up ## Install, put a year of real telemetry in place, backfill 60 days, serve the Dagster UI
-	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT)
+up: $(VENV)/.up ## Install, put a year of real telemetry in place, backfill 60 days, serve Dagster's UI and the dashboard
+	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT) --dashboard-port $(DASHBOARD_PORT)
 
 demo: $(VENV)/.up ## The same without serving
 	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
-test: $(VENV)/.dev ## Run the tests
-	$(BIN)/pytest
+test: $(VENV)/.dev ## Run the tests, one process per core
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev format lint types rooms migrations test ## The gate: everything that must be green
 
@@ -38,11 +39,12 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure days, years, explanations and detection
+bench: $(VENV)/.dev ## Measure days, years, explanations, detection and the dashboard
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection
+	$(BIN)/python benchmarks/dashboard.py
 
 constraints: $(VENV)/.dev ## Write down the versions now installed
 	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \
@@ -60,7 +62,7 @@ $(BIN)/python:
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), about a minute ...'
-	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[demo,dg]'
+	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt

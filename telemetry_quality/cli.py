@@ -18,6 +18,7 @@ import click
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import daily_work, open_source, open_store, utc_now
+from telemetry_quality.commands.dashboard import dashboard
 from telemetry_quality.commands.incidents import incidents
 from telemetry_quality.commands.options import (
     DAY,
@@ -31,6 +32,7 @@ from telemetry_quality.commands.options import (
     say,
     source_option,
 )
+from telemetry_quality.commands.staff import staff
 from telemetry_quality.commands.tune import tune
 from telemetry_quality.console import console, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of, tell
@@ -64,8 +66,8 @@ def cli(debug: bool) -> None:
     del debug  # read by main
 
 
-cli.add_command(incidents)
-cli.add_command(tune)
+for command in (incidents, tune, dashboard, staff):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -330,9 +332,10 @@ def migrate(only_check: bool, config: str | None, as_json: bool) -> int:
 
 @cli.command()
 @click.option("--days", type=click.IntRange(1, 365), default=60, show_default=True, help="Days to backfill.")
-@click.option("--no-serve", is_flag=True, help="Stop before serving the Dagster UI.")
+@click.option("--no-serve", is_flag=True, help="Stop before serving anything.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of the Dagster UI.")
 @click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+@click.option("--dashboard-port", default=3001, show_default=True, help="Port of the health dashboard.")
 @config_option
 @json_option
 def demo(  # noqa: PLR0917
@@ -340,14 +343,15 @@ def demo(  # noqa: PLR0917
     no_serve: bool,
     host: str,
     port: int,
+    dashboard_port: int,
     config: str | None,
     as_json: bool,
 ) -> int:
-    """Put a year of real telemetry in place, backfill its last days in Dagster, and serve the UI."""
+    """Put a year of real telemetry in place, backfill its last days in Dagster, serve its UI and the dashboard."""
     from telemetry_quality import demo as stage  # noqa: PLC0415 - loads Dagster
 
     if not no_serve:
-        stage.require_free_port(host, port)
+        stage.require_free_ports(host, port, dashboard_port)
     file = stage.prepare(Path(config or DEFAULT_FILE).absolute())
     settings = load_settings(file)
     its = settings.sources[stage.SOURCE]
@@ -363,8 +367,8 @@ def demo(  # noqa: PLR0917
         print_days(known)
     if no_serve:
         return _exit_code([one for _, _, one, _ in known])
-    click.echo(f"Serving the Dagster UI at http://{host}:{port} in a moment; stop it with Ctrl-C.", err=True)
-    stage.serve(host, port)
+    click.echo(stage.greeting(settings, host, port, dashboard_port, utc_now()), err=True)
+    stage.serve(host, port, dashboard_port)
     return EXIT_HEALTHY
 
 

@@ -1,24 +1,31 @@
-"""The demo: a year of real flights as telemetry, its last days backfilled by a Dagster run, and the UI served."""
+"""The demo: a year of real flights as telemetry, its last days backfilled by a Dagster run, and both UIs served."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import signal
 import socket
+import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.dashboard.server import LOOPBACK, require_installed
 from telemetry_quality.errors import RequestError, SettingsError
-from telemetry_quality.settings import CONFIG_VARIABLE, load_settings
+from telemetry_quality.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, load_settings
 from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import date
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date, datetime
 
     from pandas import DataFrame
 
@@ -27,6 +34,11 @@ if TYPE_CHECKING:
 SOURCE = "flights"
 STARTER = Path(__file__).with_name("starter")
 ZONE = "America/New_York"
+ACCOUNT = "demo"
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 20
+"""How long a server may take to end by itself; Dagster's ends its daemon, web server and code servers."""
 
 
 def steps_per_day(settings: Settings) -> int:
@@ -87,8 +99,17 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
             raise RequestError(f"The backfill was to succeed, but run {result.run_id} failed; see it in Dagster's UI.")
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise RequestError where something serves at ``host``:``port`` already: better now than after the backfill."""
+def require_free_ports(host: str, port: int, dashboard_port: int) -> None:
+    """Raise RequestError where one cannot be served at: better now than after the backfill."""
+    require_installed()
+    if port == dashboard_port:
+        raise RequestError(f"--port and --dashboard-port require two ports, but both are {port}; choose another.")
+    require_free_port(host, port, "--port (make up PORT=…)")
+    require_free_port(dashboard_host(host), dashboard_port, "--dashboard-port (make up DASHBOARD_PORT=…)")
+
+
+def require_free_port(host: str, port: int, option: str) -> None:
+    """Raise RequestError where something serves at ``host``:``port`` already, naming the ``option`` to change."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -96,26 +117,125 @@ def require_free_port(host: str, port: int) -> None:
         except OSError as error:
             raise RequestError(
                 f"A free port is required, but {host}:{port} is not ({error.strerror}); "
-                "stop what serves there or choose another with --port (make up PORT=3001)."
+                f"stop what serves there or choose another with {option}."
             ) from None
 
 
-def serve(host: str, port: int) -> None:
-    """Become ``dagster dev``: web server and daemon until interrupted."""
+def dashboard_host(host: str) -> str:
+    """Where the dashboard listens: on all addresses if the UI does, else on this machine alone, having no HTTPS."""
+    return host if host in {*LOOPBACK, "localhost", "0.0.0.0"} else LOOPBACK[0]  # noqa: S104 - asked for
+
+
+def greeting(settings: Settings, host: str, port: int, dashboard_port: int, now: datetime) -> str:
+    """Where both are, and how to sign in; the account ``demo`` gets a new password for it."""
+    return (
+        f"In a moment: the Dagster UI at http://{host}:{port}\n"
+        f"             the health dashboard at {_dashboard_url(dashboard_port)}/health/\n"
+        f"Sign in as {ACCOUNT} with the password {_new_password(settings, now)}\n"
+        "It is shown only here, is good until the next start, and is the only password ever shown.\n"
+        "Stop both with Ctrl-C."
+    )
+
+
+def _dashboard_url(port: int) -> str:
+    return f"http://{LOOPBACK[0]}:{port}"
+
+
+def _new_password(settings: Settings, now: datetime) -> str:
+    """Give the account ``demo`` a password that nobody can know from an earlier start."""
+    from telemetry_quality.dashboard.access.passwords import hash_password  # noqa: PLC0415 - an extra
+    from telemetry_quality.storage.staff import StaffStore  # noqa: PLC0415
+
+    password = secrets.token_urlsafe(12)
+    staff = StaffStore(settings.store)
+    try:
+        if staff.account(ACCOUNT) is None:
+            staff.add_account(ACCOUNT, hash_password(password), now)
+        else:
+            staff.set_password(ACCOUNT, hash_password(password), now)
+            staff.enable(ACCOUNT)
+    finally:
+        staff.close()
+    return password
+
+
+def serve(host: str, port: int, dashboard_port: int) -> None:
+    """Serve the Dagster UI, its daemon and the health dashboard until interrupted.
+
+    Raises:
+        RequestError: If one of them ends by itself; the other is ended too.
+    """
     workspace = str(STARTER / "workspace.yaml")
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "--workspace",
-        workspace,
-        "--host",
-        host,
-        "--port",
-        str(port),
-    ]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell, and nothing from outside
+    python = [sys.executable, "-m"]
+    at = ["--host", host, "--port", str(port)]
+    dashboard_at = ["--host", dashboard_host(host), "--port", str(dashboard_port)]
+    # The pages link to runs of the Dagster beside them, whatever the settings file says.
+    linked = {
+        f"{ENVIRONMENT_PREFIX}DASHBOARD__URL": _dashboard_url(dashboard_port),
+        f"{ENVIRONMENT_PREFIX}DASHBOARD__DAGSTER_URL": f"http://{host}:{port}",
+    }
+    run_together(
+        {
+            "dagster dev": ([*python, "dagster", "dev", "--workspace", workspace, *at], {}),
+            "telemetry-quality dashboard": ([*python, "telemetry_quality", "dashboard", *dashboard_at], linked),
+        }
+    )
+
+
+def run_together(commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) -> None:
+    """Run commands, each with variables of its own, until a signal asks to stop or one of them ends; then end all.
+
+    Raises:
+        RequestError: If one ended by itself.
+    """
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    with _noticing_signals() as asked_to_stop:
+        try:
+            for name, (command, variables) in commands.items():
+                # A session of its own: Ctrl-C reaches this process alone, and whatever the child starts can be ended.
+                children[name] = subprocess.Popen(  # noqa: S603 - no shell, and nothing from outside
+                    command, env={**os.environ, **variables}, start_new_session=True
+                )
+            while not asked_to_stop.wait(POLL_SECONDS):
+                _require_all_alive(children)
+        finally:
+            _end(children.values())
+
+
+@contextmanager
+def _noticing_signals() -> Iterator[Event]:
+    """An event that is set by whatever asks this process to stop."""
+    asked = Event()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {one: signal.signal(one, lambda *_: asked.set()) for one in signals}
+    try:
+        yield asked
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _require_all_alive(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    for name, child in children.items():
+        if child.poll() is not None:
+            raise RequestError(
+                f"Both were to serve until interrupted, but {name} ended with exit code {child.returncode}; "
+                "its lines above say why."
+            )
+
+
+def _end(children: Collection[subprocess.Popen[bytes]]) -> None:
+    """Ask all to end, wait for them, and kill what is left of them and of all they started."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(max(0, deadline - time.monotonic()))
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def flight_events() -> DataFrame:

@@ -303,7 +303,7 @@ class OidcSettings(_Part):
 
     issuer: str
     client_id: Name
-    client_secret: Name
+    client_secret: Annotated[Name, Field(repr=False)]
     claim: Name = "email"
     button: Name = "Sign in with single sign-on"
 

@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
-from datetime import date
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from telemetry_quality import demo, load_settings
+from telemetry_quality.dashboard.access.passwords import matches
 from telemetry_quality.errors import RequestError, SettingsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality_tests.builders import NOW
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +105,228 @@ def test_a_port_in_use_is_told_before_anything_is_done() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(RequestError, match="A free port is required"):
-            demo.require_free_port("127.0.0.1", taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        with pytest.raises(RequestError, match=r"A free port is required.* --port \(make up PORT"):
+            demo.require_free_ports("127.0.0.1", port, _free_port())
+        with pytest.raises(RequestError, match=r"A free port is required.* --dashboard-port \(make up DASHBOARD_PORT"):
+            demo.require_free_ports("127.0.0.1", _free_port(), port)
 
 
 def test_a_free_port_is_free() -> None:
-    demo.require_free_port("127.0.0.1", 0)
+    demo.require_free_ports("127.0.0.1", _free_port(), _free_port())
+
+
+def test_both_at_one_port_is_refused() -> None:
+    with pytest.raises(RequestError, match="two ports, but both are 3000"):
+        demo.require_free_ports("127.0.0.1", 3000, 3000)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    ("host", "listens"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "localhost"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("192.0.2.1", "127.0.0.1"),
+        ("example.org", "127.0.0.1"),
+    ],
+)
+def test_without_https_the_dashboard_of_the_demo_is_reached_from_this_machine_only(host: str, listens: str) -> None:
+    assert demo.dashboard_host(host) == listens
+
+
+def _password(greeting: str) -> str:
+    (found,) = re.findall(r"Sign in as demo with the password (\S+)\n", greeting)
+    return str(found)
+
+
+def test_every_start_gives_the_account_another_password_and_ends_its_sessions(tmp_path: Path) -> None:
+    file = tmp_path / "telemetry.toml"
+    file.write_text((demo.STARTER / "demo.toml").read_text())
+    settings = load_settings(file)
+    migrate(settings.store)
+    staff = StaffStore(settings.store)
+    passwords = []
+    for _ in range(2):
+        passwords.append(_password(demo.greeting(settings, "127.0.0.1", 3000, 3001, NOW)))
+        account = staff.account(demo.ACCOUNT)
+        assert account is not None
+        assert account.is_active
+        assert matches(account.password_hash, passwords[-1])
+        assert not staff.sessions(account.id, NOW)
+        staff.open_session(account.id, "a" * 64 + str(len(passwords)), "password", NOW, NOW + timedelta(hours=1))
+        staff.disable(demo.ACCOUNT, NOW)
+    staff.close()
+    assert passwords[0] != passwords[1]
+    assert all(len(one) >= 16 for one in passwords)
+
+
+CHILD = """
+import os, signal, subprocess, sys, time
+name, seconds, ignores = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "True"
+if ignores:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+with open(name + ".unfinished", "w") as file:
+    file.write(f"{os.getpid()} {grandchild.pid} {os.environ.get('MARK')}")
+os.rename(name + ".unfinished", name)
+time.sleep(seconds)
+sys.exit(3)
+"""
+
+
+@dataclass
+class Pair:
+    """Two commands that start a process each, and leave their ids and the variable MARK in a file."""
+
+    folder: Path
+    seconds: tuple[float, float] = (300, 300)
+    ignores: bool = False
+
+    def commands(self) -> dict[str, tuple[list[str], dict[str, str]]]:
+        return {
+            name: (
+                [sys.executable, "-c", CHILD, str(self.folder / name), str(seconds), str(self.ignores)],
+                {"MARK": name},
+            )
+            for name, seconds in zip(("one", "two"), self.seconds, strict=True)
+        }
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not all((self.folder / name).exists() for name in ("one", "two")):
+            time.sleep(0.05)
+
+    def left(self) -> list[int]:
+        """Which of the four processes are still there."""
+        found = [(self.folder / name).read_text().split() for name in ("one", "two")]
+        assert [mark for *_, mark in found] == ["one", "two"]
+        processes = [int(one) for *both, _ in found for one in both]
+        deadline = time.monotonic() + 5  # the kernel may take a moment to bury whom it killed
+        while time.monotonic() < deadline and any(map(_is_alive, processes)):
+            time.sleep(0.05)
+        return [one for one in processes if _is_alive(one)]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        # A zombie is dead; whoever inherited it has only not looked yet.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _interrupted(pair: Pair, one: signal.Signals) -> None:
+    """Let this process hear a signal as soon as both commands run."""
+
+    def interrupt() -> None:
+        pair.wait()
+        os.kill(os.getpid(), one)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    demo.run_together(pair.commands())
+    thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_both_servers_and_all_they_started(tmp_path: Path, asked: signal.Signals) -> None:
+    before = signal.getsignal(asked)
+    pair = Pair(tmp_path)
+    _interrupted(pair, asked)
+    assert pair.left() == []
+    assert signal.getsignal(asked) is before
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "STOP_SECONDS", 0.5)
+    pair = Pair(tmp_path, ignores=True)
+    _interrupted(pair, signal.SIGINT)
+    assert pair.left() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "name"), [((2, 300), "one"), ((300, 2), "two")])
+def test_one_server_that_dies_takes_the_other_with_it(tmp_path: Path, seconds: tuple[float, float], name: str) -> None:
+    pair = Pair(tmp_path, seconds=seconds)
+    with pytest.raises(RequestError, match=f"but {name} ended with exit code 3"):
+        demo.run_together(pair.commands())
+    assert pair.left() == []
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_takes_the_other_with_it(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    started = pair.commands()["one"]
+    with pytest.raises(FileNotFoundError):
+        demo.run_together({"one": started, "two": ([str(tmp_path / "no such program")], {})})
+    time.sleep(0.2)
+    assert not (tmp_path / "one").exists() or not _is_alive(int((tmp_path / "one").read_text().split()[0]))
+
+
+@pytest.mark.slow
+def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(stage: Path) -> None:
+    ports = [_free_port(), _free_port()]
+    command = [sys.executable, "-m", "telemetry_quality", "demo", "--days", "3", "--json"]
+    command += ["--port", str(ports[0]), "--dashboard-port", str(ports[1])]
+    mark = {"TQ_TEST_MARK": str(stage)}
+    said = stage / "said"
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(
+            command, cwd=stage, env=os.environ | mark, stdout=subprocess.DEVNULL, stderr=errors
+        ) as process,
+    ):
+        try:
+            for port, path in zip(ports, ("/server_info", "/healthz"), strict=True):
+                _wait_for_answer(process, port, path)
+            page = _page_after_signing_in(ports[1], _password(said.read_text()))
+            assert f"http://127.0.0.1:{ports[0]}/" in page, "days link to Dagster"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+    assert process.returncode == 0, said.read_text()
+    assert [one for one in _marked(stage) if one != os.getpid()] == []
+
+
+def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 200:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    pytest.fail(f"nothing answers at {port}{path}")
+
+
+def _page_after_signing_in(port: int, password: str) -> str:
+    """The page of one day, as somebody sees it who typed what the terminal shows."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
+        (token,) = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/health/sign-in/").text)
+        form = {"name": demo.ACCOUNT, "password": password, "csrf_token": token}
+        answer = browser.post("/health/sign-in/", data=form, headers={"Origin": f"http://127.0.0.1:{port}"})
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/health/"), answer.text
+        return browser.get("/health/snapshots/flights/2013-12-31/").text
+
+
+def _marked(stage: Path) -> list[int]:
+    """The processes that descend from the demo of this folder: they have its variable."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"TQ_TEST_MARK={stage}".encode() in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 def test_the_demo_s_settings_cover_the_year() -> None:

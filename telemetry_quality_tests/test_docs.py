@@ -14,8 +14,14 @@ import pytest
 from telemetry_quality import cli, load_settings
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
+from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
+from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
+from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
+from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
+    DashboardSettings,
     GuardrailSettings,
+    OidcSettings,
     RoleSettings,
     Settings,
     SignalSettings,
@@ -24,11 +30,15 @@ from telemetry_quality.settings import (
 from telemetry_quality_tests.builders import write_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pydantic import BaseModel
+    from starlette.routing import BaseRoute
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+DASHBOARD = (ROOT / "docs" / "dashboard.md").read_text()
 
 DEFAULTS = GuardrailSettings().model_dump()
 THRESHOLDS = {
@@ -61,6 +71,8 @@ def _documented_keys(heading: str) -> dict[str, str]:
         ("`[sources.NAME.roles]`", RoleSettings),
         ("`[sources.NAME.guardrails]`", GuardrailSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
+        ("`[dashboard]`", DashboardSettings),
+        ("`[dashboard.oidc]`", OidcSettings),
     ],
 )
 def test_every_setting_is_documented_with_its_default_and_nothing_else_is(heading: str, model: type[BaseModel]) -> None:
@@ -89,8 +101,8 @@ def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
 def test_the_readme_names_every_command_and_option_and_no_other() -> None:
     table = README.split("## The command line")[1].split("From Python")[0]
     commands = _commands(cli.cli)
-    assert "incidents confirm" in commands
-    rows = re.findall(r"^\| `telemetry-quality ([a-z]+(?: [a-z]+)*)", table, flags=re.MULTILINE)
+    assert {"incidents confirm", "staff token add"} <= commands.keys()
+    rows = re.findall(r"^\| `telemetry-quality ([a-z-]+(?: [a-z-]+)*)", table, flags=re.MULTILINE)
     assert sorted(rows) == sorted(commands)
     documented = set(re.findall(r"`(--[a-z-]+)", table))
     options = {
@@ -102,6 +114,59 @@ def test_the_readme_names_every_command_and_option_and_no_other() -> None:
         if option.startswith("--")
     }
     assert documented == options - {"--check"}, "migrate --check is for developers"
+
+
+def _paths(routes: Iterable[BaseRoute]) -> Iterator[str]:
+    """The path of every route, those of included routers too, parameters without their types."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from _paths(included.routes)
+        else:
+            yield re.sub(r"{(\w+):\w+}", r"{\1}", getattr(route, "path"))  # noqa: B009 - each kind has one
+
+
+def _addresses(who: str = "") -> set[str]:
+    """The addresses in the dashboard's docs, or those that ``who`` may ask for."""
+    table = DASHBOARD.split("## What is where")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(/[^`]*)` \| ([a-z, ]+) \|", table, flags=re.MULTILINE)
+    assert len(dict(rows)) == len(rows), "an address is named once"
+    return {path for path, allowed in rows if who in allowed}
+
+
+def test_the_dashboard_s_docs_name_every_address_and_no_other(tmp_path: Path) -> None:
+    settings = load_settings(ROOT / "telemetry.toml").model_copy(update={"store": f"sqlite:///{tmp_path}/quality.db"})
+    app = create_app(settings)
+    try:
+        assert _addresses() == set(_paths(app.routes))
+    finally:
+        app.state.dashboard.reader.close()
+        app.state.dashboard.acts.close()
+        app.state.dashboard.access.close()
+
+
+def test_the_dashboard_s_docs_say_who_may_ask_where() -> None:
+    assert _addresses("everybody") == OPEN
+    api = {path for path in _addresses() if path.startswith("/api/")}
+    assert _addresses("tokens") == api | FOR_TOKENS
+    assert len(OPEN) == 5, "the docs say five"
+
+
+def test_the_curl_examples_of_the_dashboard_s_docs_ask_for_addresses_that_exist() -> None:
+    asked = re.findall(r"https://telemetry\.example\.org(/[a-z0-9/-]+)", DASHBOARD)
+    known = [re.sub(r"{\w+}", r"[^/]+", path) for path in _addresses()]
+    assert len(asked) >= 5
+    for path in asked:
+        assert any(re.fullmatch(one, path) for one in known), path
+
+
+def test_what_the_dashboard_s_docs_say_of_limits_is_what_the_code_does() -> None:
+    text, minutes = " ".join(DASHBOARD.split()), WINDOW // timedelta(minutes=1)
+    assert (
+        f"After {ACCOUNT_FAILURES} failures of an account or {ADDRESS_FAILURES} of an address within {minutes} m"
+        in text
+    )
+    assert f"A password has {MINIMUM_LENGTH} characters or more" in text
 
 
 def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:

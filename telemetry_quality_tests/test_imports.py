@@ -23,6 +23,9 @@ HEAVY = (
     "rich",
 )
 
+DASHBOARD = ("fastapi", "starlette", "uvicorn", "argon2", "authlib", "httpx", "jinja2")
+"""What serving the dashboard needs, and nothing else does."""
+
 
 def _python(code: str, folder: Path = ROOT) -> str:
     result = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
@@ -31,12 +34,17 @@ def _python(code: str, folder: Path = ROOT) -> str:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    modules = f"{(*HEAVY, 'dagster', 'pydantic')!r}"
+    modules = f"{(*HEAVY, *DASHBOARD, 'dagster', 'pydantic')!r}"
     loaded = _python(f"import sys, telemetry_quality; print([m for m in {modules} if m in sys.modules])")
     assert loaded == "[]"
 
 
-LOADED = f"print([m for m in {HEAVY!r} if m in sys.modules])"
+LOADED = f"print([m for m in {(*HEAVY, *DASHBOARD)!r} if m in sys.modules])"
+
+
+def test_importing_the_command_line_imports_nothing_of_the_dashboard_s() -> None:
+    """``staff`` and ``dashboard`` are its commands, and the extra may not be installed."""
+    assert _python(f"import sys, telemetry_quality.cli; {LOADED}") == "[]"
 
 
 def test_loading_the_code_location_imports_no_engine(tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ print([m for m in sys.modules if m.startswith("holidays.countries.")])
     assert _python(code, tmp_path).splitlines() == ["[]", "['holidays']"]
 
 
-@pytest.mark.parametrize("command", ["incidents", "tune"])
+@pytest.mark.parametrize("command", ["incidents", "tune", "dashboard", "staff"])
 def test_asking_a_command_for_help_imports_no_engine(command: str) -> None:
     """A shell completes and explains commands often: what it needs for that must stay light."""
     code = f"""
@@ -66,7 +74,7 @@ try:
     cli.main([{command!r}, "--help"])
 except SystemExit as stop:
     assert not stop.code
-print("loaded:", [m for m in {(*HEAVY, "dagster")!r} if m in sys.modules])
+print("loaded:", [m for m in {(*HEAVY, *DASHBOARD, "dagster")!r} if m in sys.modules])
 """
     assert _python(code).splitlines()[-1] == "loaded: []"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -400,8 +401,8 @@ def test_a_misspelt_variable_is_refused_rather_than_ignored(
     monkeypatch.setenv(name, SECRET)
 
     assert complaint(write_settings(tmp_path)) == (
-        f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_SOURCES "
-        "and TELEMETRY_QUALITY_CONFIG are known."
+        f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_SOURCES, "
+        "TELEMETRY_QUALITY_DASHBOARD and TELEMETRY_QUALITY_CONFIG are known."
     )
 
 
@@ -731,6 +732,177 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
     )
 
     assert settings.sources["web"].policy() == Policy()
+
+
+# The dashboard
+
+
+OIDC = {"issuer": "https://id.example.org", "client_id": "quality", "client_secret": SECRET}
+
+
+def write_dashboard(folder: Path, oidc: dict[str, Any] | None = None, **dashboard: Any) -> Path:
+    """A settings file of one source and a dashboard."""
+    parts = [toml_table("dashboard", dashboard)] if dashboard else []
+    parts += [toml_table("dashboard.oidc", oidc)] if oidc else []
+    file = write_settings(folder)
+    return write_text(folder, "\n".join([file.read_text(encoding="utf-8"), *parts]))
+
+
+def test_a_file_without_a_dashboard_means_one_for_this_machine(tmp_path: Path) -> None:
+    dashboard = load_settings(write_settings(tmp_path)).dashboard
+
+    assert (dashboard.url, dashboard.is_loopback) == ("http://127.0.0.1:3001", True)
+    assert (dashboard.dagster_url, dashboard.oidc) == (None, None)
+    assert (dashboard.session_hours, dashboard.grace_minutes) == (12.0, 120)
+
+
+def test_every_setting_of_the_dashboard_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+    oidc = OIDC | {"claim": "preferred_username", "button": "Sign in with Example"}
+    file = write_dashboard(
+        tmp_path,
+        oidc,
+        url="https://telemetry.example.org/",
+        dagster_url="http://dagster.internal:3000/ui/",
+        session_hours=0.5,
+        grace_minutes=0,
+    )
+    dashboard = load_settings(file).dashboard
+
+    assert (dashboard.url, dashboard.is_loopback) == ("https://telemetry.example.org", False)
+    assert dashboard.dagster_url == "http://dagster.internal:3000/ui"
+    assert (dashboard.session_hours, dashboard.grace_minutes) == (0.5, 0)
+    assert dashboard.oidc is not None
+    assert dashboard.oidc.model_dump() == oidc
+
+
+def test_the_oidc_client_s_secret_may_come_from_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_dashboard(tmp_path, {name: OIDC[name] for name in ("issuer", "client_id")})
+    assert "dashboard.oidc.client_secret is required" in complaint(file)
+    monkeypatch.setenv("TELEMETRY_QUALITY_DASHBOARD__OIDC__CLIENT_SECRET", SECRET)
+    oidc = load_settings(file).dashboard.oidc
+
+    assert oidc is not None
+    assert oidc.client_secret == SECRET
+    assert (oidc.claim, oidc.button) == ("email", "Sign in with single sign-on")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost", "http://127.0.0.1:3001", "http://127.1.2.3:80", "http://[::1]:3001", "https://a.example:8443"],
+)
+def test_an_address_of_a_dashboard_is_a_host_and_perhaps_a_port(tmp_path: Path, url: str) -> None:
+    assert load_settings(write_dashboard(tmp_path, url=url)).dashboard.url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("telemetry.example.org", "must be an address such as"),
+        ("ftp://telemetry.example.org", "must be an address such as"),
+        ("https://telemetry.example.org/health", "without a path"),
+        ("https://telemetry.example.org?a=1", "without a path"),
+        ("https://telemetry.example.org#top", "without a path"),
+        ("https://", "must be an address such as"),
+        ("https://telemetry.example.org:0", "must be an address such as"),
+        ("https://telemetry.example.org:port", "must be an address such as"),
+        (f"https://ada:{SECRET}@telemetry.example.org", "must be an address such as"),
+        ("http://telemetry.example.org", "must begin with https://"),
+        ("http://0.0.0.0:3001", "must begin with https://"),
+        ("http://128.0.0.1", "must begin with https://"),
+        ("http://localhost.example.org", "must begin with https://"),
+    ],
+)
+def test_an_address_that_no_cookie_could_be_kept_for_is_refused(tmp_path: Path, url: str, words: str) -> None:
+    sentence = complaint(write_dashboard(tmp_path, url=url))
+    assert sentence.startswith("telemetry.toml: dashboard.url: ")
+    assert words in sentence
+    assert SECRET not in sentence
+
+
+@pytest.mark.parametrize("url", ["dagster:3000", "javascript:alert(1)", "https://a b", 'https://a"onclick="b', ""])
+def test_what_cannot_be_linked_to_is_no_address_of_dagster(tmp_path: Path, url: str) -> None:
+    assert "dashboard.dagster_url" in complaint(write_dashboard(tmp_path, dagster_url=url))
+
+
+@pytest.mark.parametrize("issuer", ["id.example.org", "http://id.example.org", "https://", "ftp://id.example.org"])
+def test_a_provider_that_could_be_overheard_is_refused(tmp_path: Path, issuer: str) -> None:
+    sentence = complaint(write_dashboard(tmp_path, OIDC | {"issuer": issuer}))
+    assert "dashboard.oidc.issuer: must be the provider's address and begin with https://" in sentence
+
+
+def test_a_provider_on_this_machine_may_be_tried_without_https(tmp_path: Path) -> None:
+    oidc = load_settings(write_dashboard(tmp_path, OIDC | {"issuer": "http://localhost:8080/realms/a/"})).dashboard.oidc
+    assert oidc is not None
+    assert oidc.issuer == "http://localhost:8080/realms/a"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_good"),
+    [
+        ("session_hours", 0, False),
+        ("session_hours", 0.01, True),
+        ("session_hours", 24 * 31, True),
+        ("session_hours", 24 * 31 + 0.01, False),
+        ("session_hours", "inf", False),
+        ("grace_minutes", -1, False),
+        ("grace_minutes", 0, True),
+        ("grace_minutes", 0.5, False),
+    ],
+)
+def test_the_dashboard_s_times_have_limits(tmp_path: Path, key: str, value: Any, is_good: bool) -> None:
+    file = write_dashboard(tmp_path, **{key: value})
+    if is_good:
+        assert getattr(load_settings(file).dashboard, key) == value
+    else:
+        assert complaint(file).startswith(f"telemetry.toml: dashboard.{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("oidc", "dashboard", "words"),
+    [
+        (None, {"ur": "http://localhost"}, "dashboard.ur is not a setting; allowed here are url, dagster_url"),
+        (OIDC | {"secret": SECRET}, {}, "dashboard.oidc.secret is not a setting; allowed here are issuer, client_id"),
+        (OIDC | {"client_id": ""}, {}, "dashboard.oidc.client_id: should not be empty"),
+        (OIDC | {"client_secret": ""}, {}, "dashboard.oidc.client_secret: should not be empty"),
+        (OIDC | {"claim": ["a"]}, {}, "dashboard.oidc.claim"),
+    ],
+)
+def test_a_mistake_in_the_dashboard_s_settings_names_its_key(
+    tmp_path: Path, oidc: dict[str, Any] | None, dashboard: dict[str, Any], words: str
+) -> None:
+    sentence = complaint(write_dashboard(tmp_path, oidc, **dashboard))
+    assert words in sentence
+    assert SECRET not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DASHBOARD__OIDC__CLIENT_SECRET", ""),
+        ("DASHBOARD__OIDC__CLIENT_SECRET__X", SECRET),
+        ("DASHBOARD__OIDC__CLIENT_SECRETS", SECRET),
+        ("DASHBOARD__OIDC", SECRET),
+        ("DASHBOARD", f'{{"oidc": "{SECRET}"}}'),
+    ],
+)
+def test_no_complaint_repeats_the_oidc_client_s_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TELEMETRY_QUALITY_{name}", value)
+    assert SECRET not in complaint(write_dashboard(tmp_path, OIDC))
+
+
+@pytest.mark.parametrize("secret", [12345678, [SECRET], 0.5])
+def test_a_secret_of_the_wrong_kind_is_not_repeated_either(tmp_path: Path, secret: Any) -> None:
+    sentence = complaint(write_dashboard(tmp_path, OIDC | {"client_secret": secret}))
+    assert "dashboard.oidc.client_secret" in sentence
+    assert not {str(secret), str(secret).lower(), SECRET} & set(re.findall(r"[\w.]+", sentence))
+
+
+def test_settings_shown_for_debugging_do_not_show_the_secret(tmp_path: Path) -> None:
+    assert SECRET not in repr(load_settings(write_dashboard(tmp_path, OIDC)))
 
 
 MINIMAL = """
