@@ -5,6 +5,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -410,7 +411,7 @@ def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
 def test_no_more_is_remembered_of_a_source_than_a_few_days_make() -> None:
     board = make_board(memory={"web": {}})
     for number in range(10 * MOST_REMEMBERED):
-        assert board.remembered("web", number, lambda number=number: number) == number
+        assert board.remembered("web", number, partial(int, number)) == number
     assert 1 <= len(board.memory["web"]) <= MOST_REMEMBERED
 
 
