@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -166,7 +167,7 @@ class _Strand:
         return self.days[-1][0].day
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Incident:
     """Failures of one cause on consecutive judged days, and what was decided about them.
 
@@ -183,7 +184,7 @@ class Incident:
     is_open: bool
     acts: tuple[IncidentAct, ...] = ()
 
-    @property
+    @cached_property
     def days(self) -> tuple[date, ...]:
         """The failed days, oldest first."""
         return tuple(sorted({one.day for one in self.failures}))
@@ -198,12 +199,12 @@ class Incident:
         """The last failed day so far."""
         return self.failures[-1].day
 
-    @property
+    @cached_property
     def level(self) -> Level:
         """The highest level of any day."""
         return min((one.level for one in self.failures), key=_severity)
 
-    @property
+    @cached_property
     def guardrails(self) -> dict[str, tuple[date, ...]]:
         """The guardrails that failed, each with its days; the one that failed most often first."""
         days: dict[str, list[date]] = defaultdict(list)
@@ -211,13 +212,13 @@ class Incident:
             days[one.guardrail].append(one.day)
         return {name: tuple(days[name]) for name in sorted(days, key=lambda name: (-len(days[name]), name))}
 
-    @property
+    @cached_property
     def cause(self) -> str:
         """What the failures of the highest level blame on most days; of several the wider one, everywhere last."""
         blamed = Counter(cause for _, cause in {(one.day, one.cause) for one in self._worst})
         return min(blamed, key=lambda cause: (-blamed[cause], cause == EVERYWHERE, len(_parts(cause)), cause))
 
-    @property
+    @cached_property
     def peak(self) -> FailedGuardrail:
         """Among the failures of the highest level the one farthest beyond its threshold, the earliest of equals."""
         return max(self._worst, key=lambda one: (one.times_threshold(), -one.day.toordinal()))
@@ -234,7 +235,7 @@ class Incident:
         act = self._latest(Act.MUTE)
         return None if act is None else act.until
 
-    @property
+    @cached_property
     def confirmed_days(self) -> tuple[date, ...]:
         """Its failed days that somebody saw and confirmed.
 
@@ -311,7 +312,7 @@ class Incident:
             seen = (self.last_day, muted_until)
         return IncidentAct(self.source, seen[0], self.cause, act, by.strip(), note.strip(), seen[1], now)
 
-    @property
+    @cached_property
     def _worst(self) -> list[FailedGuardrail]:
         level = self.level
         return [one for one in self.failures if one.level == level]

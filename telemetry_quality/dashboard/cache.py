@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import Future
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+
+MAKERS = 2
+"""Answers made at the same time: more would only take turns, and all of them would be late instead of some."""
 
 ENTRY_BYTES = 500
 """What an entry takes beside its key and its answer, at most."""
@@ -24,6 +27,7 @@ class AnswerCache:
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:
         self._max_bytes = max_bytes
         self._lock = Lock()
+        self._makers = BoundedSemaphore(MAKERS)
         self._version: str | None = None
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
         self._bytes = 0
@@ -56,7 +60,8 @@ class AnswerCache:
 
     def _make(self, own: Future[bytes], key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
         try:
-            answer = make()
+            with self._makers:
+                answer = make()
         except BaseException as error:
             with self._lock:
                 del self._making[key, version]

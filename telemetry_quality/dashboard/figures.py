@@ -20,6 +20,7 @@ from telemetry_quality.dashboard.rendering import (
     WEEKDAYS,
     day,
     instant,
+    name,
     number,
     percent,
     signed,
@@ -182,9 +183,9 @@ def calendar(year: Year) -> Markup:
     """The weeks of a year side by side, each day a link that says its date and its status."""
     rows = []
     weeks = _weeks_of(year)
-    for weekday, name in enumerate(WEEKDAYS):
+    for weekday, words in enumerate(WEEKDAYS):
         cells = [_square(year.source, week.days[weekday].day, week.days[weekday].status) for week in weeks]
-        rows.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
+        rows.append(f'<tr><th scope="row">{words}</th>{"".join(cells)}</tr>')
     return Markup(  # noqa: S704 - dates, our own marks, and a name that the settings hold to small letters
         '<div class="scroll calendar" tabindex="0" role="group" aria-label="Calendar"><table><thead><tr><td></td>'
         f"{_month_row(weeks)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
@@ -243,6 +244,24 @@ class PartRow(NamedTuple):
     missing_version: int
     late_events: int
     bar: Markup
+
+    def cells(self, *, has_late: bool) -> str:
+        """The row as a table has it; in one go, for a day has hundreds."""
+        counts = [number(self.events), self.share, number(self.errors), self.error_rate, number(self.missing_version)]
+        counts += [number(self.late_events)] if has_late else []
+        first, *others = (f'<td class="number">{one}</td>' for one in counts)
+        label = f'<tr><th scope="row"><div class="stored">{name(self.value)}</div></th>'
+        return f"{label}{first}<td>{self.bar}</td>{''.join(others)}</tr>"
+
+
+def table_rows(rows: Iterable[PartRow], *, has_late: bool) -> Markup:
+    """Parts of a day as rows of a table."""
+    return Markup("\n".join(row.cells(has_late=has_late) for row in rows))  # noqa: S704 - escaped one by one
+
+
+def event_list(ids: Iterable[str | None]) -> Markup:
+    """Ids of events, one after the other."""
+    return Markup(", ").join(Markup(f"<code>{name(one)}</code>") for one in ids)  # noqa: S704 - escaped by name
 
 
 def part_rows(parts: Sequence[PartAnswer], total: int | None) -> list[PartRow]:

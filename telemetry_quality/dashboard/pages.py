@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from dataclasses import dataclass
-from functools import cache, partial
+from datetime import UTC
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 from urllib.parse import urlencode
@@ -33,14 +34,14 @@ from telemetry_quality.dashboard.series import daily_series, year_of
 from telemetry_quality.dashboard.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import date, datetime
 
     from starlette.requests import Request
 
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.dashboard.board import Board
-    from telemetry_quality.dashboard.models import DayAnswer, RevisionAnswer, SourceSummary, Summary
+    from telemetry_quality.dashboard.models import DayAnswer, RevisionAnswer, SourceSummary
     from telemetry_quality.settings import Settings
 
 router = APIRouter()
@@ -80,14 +81,11 @@ def overview_main(board: Board, settings: Settings, now: datetime, source: str |
     chosen = next((one for one in summary.sources if one.source == source), None) or _worst(summary.sources)
     several = len(summary.sources) > 1
     troubled = sorted((one for one in summary.sources if not one.is_trustworthy), key=_severity)
-    last = chosen.day or chosen.last_snapshot_day
     headline, details = headline_of(summary.sentence)
     stale = [one for one in troubled if one.is_stale][:MOST_TOLD]
     told = [one for one in troubled if one not in stale]
-    parts = _parts_of(board, settings, chosen, last) if last and chosen.last_snapshot_day else {}
     return render(
         "overview.html",
-        **parts,
         summary=summary,
         headline=headline,
         details=details if several else f"{details[:1].upper()}{details[1:]}",
@@ -98,10 +96,39 @@ def overview_main(board: Board, settings: Settings, now: datetime, source: str |
         troubled=told[:MOST_TOLD] if several else [],
         untold=max(0, len(told) - MOST_TOLD) if several else 0,
         stale_sentences=[f"{one.source}: {one.stale_sentence}" if several else one.stale_sentence for one in stale],
-        strips=_strips(board, summary),
+        rows=[_source_row(board, one, is_chosen=one is chosen) for one in summary.sources] if several else [],
+        source=_source_part(board, settings, now, chosen),
         zone=ZoneInfo(chosen.time_zone),
         signs=SIGNS,
     )
+
+
+def _source_row(board: Board, one: SourceSummary, *, is_chosen: bool) -> Markup:
+    """A source among the others."""
+
+    def make() -> Markup:
+        last = one.day or one.last_snapshot_day
+        strip = figures.strip([] if last is None else _marks(board, one, last))
+        return render("source_row.html", one=one, its=one.snapshot, is_chosen=is_chosen, strip=strip)
+
+    return board.remembered(one.source, ("row", *_moment(one), is_chosen), make)
+
+
+def _source_part(board: Board, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
+    """All about one source: windows, charts, calendar, open incidents."""
+
+    def make() -> Markup:
+        last = chosen.day or chosen.last_snapshot_day
+        parts = _parts_of(board, settings, chosen, last) if last and chosen.last_snapshot_day else {}
+        return render("source.html", **parts, chosen=chosen, has_been_read=board.has_been_read, signs=SIGNS)
+
+    today = now.astimezone(UTC).date()
+    return board.remembered(chosen.source, ("part", *_moment(chosen), today, board.has_been_read), make)
+
+
+def _moment(one: SourceSummary) -> tuple[Any, ...]:
+    """What the clock alone can change in how a source is shown."""
+    return one.day, one.awaited_day, one.status
 
 
 def headline_of(sentence: str) -> tuple[str, str]:
@@ -153,21 +180,6 @@ def _severity(one: SourceSummary) -> int:
 
 def _worst(sources: tuple[SourceSummary, ...]) -> SourceSummary:
     return min(sources, key=_severity)
-
-
-def _strips(board: Board, summary: Summary) -> dict[str, Markup]:
-    """The last days of each source where there are several."""
-    if len(summary.sources) == 1:
-        return {}
-    drawn = {}
-    for one in summary.sources:
-        last = one.day or one.last_snapshot_day
-        drawn[one.source] = board.remembered(one.source, ("strip", last), partial(_strip, board, one, last))
-    return drawn
-
-
-def _strip(board: Board, one: SourceSummary, last: date | None) -> Markup:
-    return figures.strip([] if last is None else _marks(board, one, last))
 
 
 def _marks(board: Board, one: SourceSummary, last: date) -> list[str]:
@@ -239,22 +251,24 @@ class Address:
     """Addresses of a list that keep what was asked for, but for what is passed."""
 
     def __init__(self, asked: BaseModel) -> None:
-        self._asked = asked.model_dump(mode="json", exclude_defaults=True)
+        given = asked.model_dump(mode="json", exclude_defaults=True)
+        # Encoded once: a page has twenty addresses that differ in one value.
+        self._given = {name: _encoded(name, given[name]) for name in IN_ORDER if name in given}
 
     def __call__(self, **changes: Any) -> str:
         """The same page with ``changes``; another order or filter begins at the first page."""
-        kept_ones = {name: value for name, value in self._asked.items() if name != "page"} | changes
-        return f"?{_encoded(kept_ones)}"
+        changed = {name: _encoded(name, value) for name, value in changes.items()}
+        pieces = {**self._given, "page": "", **changed}
+        return f"?{'&'.join(pieces[name] for name in IN_ORDER if pieces.get(name))}"
 
     def filters(self) -> str:
         """Only what says which snapshots, for the exports."""
-        encoded = _encoded({name: self._asked[name] for name in FILTERS if name in self._asked})
-        return f"?{encoded}" if encoded else ""
+        pieces = [self._given[name] for name in FILTERS if self._given.get(name)]
+        return f"?{'&'.join(pieces)}" if pieces else ""
 
 
-def _encoded(values: Mapping[str, Any]) -> str:
-    plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
-    return urlencode([(name, plain[name]) for name in IN_ORDER if name in plain], doseq=True)
+def _encoded(name: str, value: Any) -> str:
+    return urlencode({name: str(value).lower() if isinstance(value, bool) else value}, doseq=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +346,7 @@ def day_main(answer: DayAnswer, revision: int | None = None) -> Markup:
     zone = ZoneInfo(answer.time_zone)
     verdicts = sorted(shown.verdicts, key=_outcome_order) if shown else []
     total = answer.readings[-1].total_events if answer.readings else None
+    has_late = any(one.late_events for one in answer.by_hour.parts)
     return render(
         "day.html",
         answer=answer,
@@ -345,10 +360,11 @@ def day_main(answer: DayAnswer, revision: int | None = None) -> Markup:
         explained=[one for one in verdicts if one.causes],
         sample_verdict=next((one for one in verdicts if one.guardrail == SAMPLE), None),
         failed_events=[one for one in answer.sample if not one.passed],
-        has_late=any(one.late_events for one in answer.by_hour.parts),
-        signals=figures.part_rows(answer.by_signal.parts, total),
-        versions=figures.part_rows(answer.by_version.parts, total),
-        hours=figures.hour_rows(answer.by_hour.parts, total, answer.day, zone),
+        passed_events=figures.event_list(one.event_id for one in answer.sample if one.passed),
+        has_late=has_late,
+        signals=figures.table_rows(figures.part_rows(answer.by_signal.parts, total), has_late=has_late),
+        versions=figures.table_rows(figures.part_rows(answer.by_version.parts, total), has_late=has_late),
+        hours=figures.table_rows(figures.hour_rows(answer.by_hour.parts, total, answer.day, zone), has_late=has_late),
         compared=figures.compared(answer.revisions, zone) if len(answer.revisions) > 1 else [],
     )
 

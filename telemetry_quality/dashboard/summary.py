@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.days import ONE_DAY, latest_complete_day
@@ -89,9 +90,9 @@ class _View:
     def told(self) -> _Told:
         """The latest complete day, or while its snapshot may still be waited for the latest one before it."""
         first, latest = self.calendar.first_day, self.calendar.latest_day(self.now)
-        day = latest
+        day, ledger = latest, self.board.ledger
         while day >= first:
-            row = self.board.ledger.current(self.source, day)
+            row = self.board.remembered(self.source, ("current", day), partial(ledger.current, self.source, day))
             if row is not None or not self.board.has_been_read or self.now > self.due_at(day):
                 return _Told(day, row, None if day == latest else latest)
             day -= ONE_DAY

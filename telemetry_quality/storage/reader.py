@@ -7,12 +7,13 @@ so that its parts belong together while others append.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, func, or_, select, type_coerce
+from sqlalchemy import Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
 
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.storage.engine import (
@@ -195,7 +196,7 @@ class StoreReader:
             verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all())
             readings = tuple(stored_readings(connection.execute(_READINGS, key).all()))
             key["revision"] = readings[-1].revision if readings else 0
-            signals, versions, hours = (connection.execute(query, key).all() for query in _PARTS)
+            signals, versions, hours = _by_kind(connection.execute(_PARTS, key).all())
             sample = _sampled(connection.execute(_SAMPLE, key).all())
         return StoredDay(
             source=source,
@@ -266,11 +267,20 @@ def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
 
 
 def _parts(name: str, *order: Any) -> Select[Any]:
-    """Counts by one column of the aggregates of a reading; the last column is how many groups there are."""
+    """Counts by one column of the aggregates of a reading.
+
+    Columns: which column, where the group stands, the group, its counts, and how many groups there are.
+    """
     kept = event_aggregate.c
     counted = ("events", "errors", "missing_version", "late_events", "error_unknown_events")
     return (
-        select(kept[name], *(func.sum(kept[one]).label(one) for one in counted), func.count().over().label("groups"))
+        select(
+            literal(name).label("kind"),
+            func.row_number().over(order_by=(*order, kept[name])).label("place"),
+            cast(kept[name], Text).label("value"),
+            *(func.sum(kept[one]).label(one) for one in counted),
+            func.count().over().label("groups"),
+        )
         .where(*_of_day(event_aggregate, "revision"))
         .group_by(kept[name])
         .order_by(*order, kept[name])
@@ -308,7 +318,12 @@ _VERDICTS = (
 )
 _READINGS = select(*as_text(day_reading, READING_COLUMNS)).where(*_of_day(day_reading)).order_by(day_reading.c.revision)
 _BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
-_PARTS = (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST), _parts("hour"))
+# One question for all three: each costs more than its answer.
+_CUTS = [
+    select(query.subquery())
+    for query in (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST), _parts("hour"))
+]
+_PARTS = union_all(*_CUTS).order_by("kind", "place")
 _SAMPLE = (
     select(*as_text(event_sample, ("position", "event_id", "verdict", "reason_codes")))
     .where(*_of_day(event_sample, "revision"))
@@ -358,6 +373,14 @@ def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
         SampledVerdict(position, event_id, verdict == "passed", reasons[codes])
         for position, event_id, verdict, codes in rows
     )
+
+
+def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[Sequence[Any]], list[Sequence[Any]]]:
+    """Rows of _PARTS by signal, version and hour, each with the group first."""
+    found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
+    for kind, _, value, *counts in rows:
+        found[kind].append((int(value) if kind == "hour" else value, *counts))
+    return found["event_name"], found["service_version"], found["hour"]
 
 
 def _listed(parts: Iterable[Sequence[Any]]) -> tuple[Part, ...]:
