@@ -99,6 +99,189 @@ NAMES = [
 @pytest.mark.parametrize(
     ("break_file", "name"),
     [*((each, NAMES[0]) for each in BREAKS), *((truncate, name) for name in NAMES[1:])],
+    ids=lambda part: getattr(part, "__name__", part),
+)
+def test_a_half_written_file_makes_its_day_unreadable_and_no_other(
+    tmp_path: Path, break_file: Break, name: str
+) -> None:
+    files = write_days(tmp_path, name)
+    break_file(files[2])
+    answers = read(tmp_path)
+    assert [events_of(answer) for answer in answers.values()] == [3, 3, "FILE_BROKEN", 3, 3]
+    doubtful = answers[DAYS[2]]
+    assert isinstance(doubtful, UnreadableDay)
+    assert str(files[2]) in doubtful.reason
+    assert str(DAYS[2]) in doubtful.reason
+
+
+@however_broken
+def test_a_broken_file_makes_its_day_unreadable_though_other_files_of_the_day_are_whole(
+    tmp_path: Path, break_file: Break
+) -> None:
+    write_days(tmp_path, "day={day}/part-0.parquet")
+    more = write_days(tmp_path, "day={day}/part-1.parquet")
+    break_file(more[1])
+    assert read_events(tmp_path) == [6, "FILE_BROKEN", 6, 6, 6]
+
+
+@however_broken
+def test_a_broken_file_whose_name_bears_no_day_puts_every_day_in_doubt(tmp_path: Path, break_file: Break) -> None:
+    write_days(tmp_path, "day={day}/part-0.parquet")
+    break_file(write_parquet(tmp_path / "late.parquet", make_events(1)))
+    assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
+
+
+@however_broken
+def test_a_broken_file_puts_every_day_in_doubt_where_other_names_bear_no_day(tmp_path: Path, break_file: Break) -> None:
+    files = write_days(tmp_path, "day={day}/part-0.parquet")
+    write_parquet(tmp_path / "late.parquet", make_events(1))
+    break_file(files[2])
+    assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
+
+
+def test_a_broken_file_puts_every_day_in_doubt_where_another_name_bears_a_wrong_day(tmp_path: Path) -> None:
+    files = write_days(tmp_path, "day={day}/part-0.parquet")
+    write_parquet(tmp_path / f"day={DAYS[0]}" / "part-1.parquet", make_events(3, DAYS[1]))
+    empty(files[2])
+    assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
+
+
+def test_a_lone_broken_file_puts_every_day_in_doubt_for_nothing_proves_its_name(tmp_path: Path) -> None:
+    empty(write_days(tmp_path / "one", "{day}.parquet")[0])
+    for file in sorted((tmp_path / "one").iterdir())[1:]:
+        file.unlink()
+    assert read_events(tmp_path / "one") == ["FILE_BROKEN"] * 5
+
+
+def test_a_broken_file_named_after_a_local_day_puts_that_local_day_in_doubt(tmp_path: Path) -> None:
+    files = write_days(tmp_path, "day={day}/part-0.parquet", NEW_YORK)
+    truncate(files[2])
+    assert read_events(tmp_path, zone=NEW_YORK) == [3, 3, "FILE_BROKEN", 3, 3]
+
+
+def test_a_broken_file_named_after_a_utc_day_puts_both_local_days_it_reaches_into_in_doubt(tmp_path: Path) -> None:
+    files = write_days(tmp_path, "day={day}/part-0.parquet", UTC_ZONE)
+    truncate(files[2])
+    # A local day begins four hours into its UTC day: one event of the file before, two of its own.
+    assert read_events(tmp_path, zone=NEW_YORK) == [3, "FILE_BROKEN", "FILE_BROKEN", 3, 2]
+
+
+def test_a_file_that_vanished_is_not_a_broken_one(tmp_path: Path) -> None:
+    write_days(tmp_path, "day={day}/part-0.parquet")[2].unlink()
+    assert read_events(tmp_path) == [3, 3, 0, 3, 3]
+
+
+@pytest.mark.parametrize("lost", ["event_id", "event_name", "service_version", "is_error"])
+def test_a_file_that_lost_a_column_makes_its_day_unreadable_and_never_zero(tmp_path: Path, lost: str) -> None:
+    files = write_days(tmp_path, "day={day}/part-0.parquet")
+    write_parquet(files[2], make_events(3, DAYS[2], is_error=True), {lost: None})
+    answers = read(tmp_path)
+    assert [events_of(answer) for answer in answers.values()] == [3, 3, "COLUMN_MISSING", 3, 3]
+    day = answers[DAYS[2]]
+    assert isinstance(day, UnreadableDay)
+    assert lost in day.reason
+    assert read_events(tmp_path, DAYS[2]) == ["COLUMN_MISSING"], "read alone it says the same"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        replace(SCHEMA, is_error="severity >= 17"),
+        replace(SCHEMA, critical_fields=("severity",)),
+        replace(SCHEMA, dimensions=("severity",)),
+        replace(SCHEMA, observed_at="severity", time_unit="s"),
+    ],
+    ids=["predicate", "critical field", "dimension", "observed_at"],
+)
+def test_a_file_that_lost_any_column_the_settings_name_makes_its_day_unreadable(
+    tmp_path: Path, schema: EventSchema
+) -> None:
+    write_parquet(tmp_path / "whole.parquet", make_events(3, DAYS[0], severity=1), {"severity": "BIGINT"})
+    write_parquet(tmp_path / "without.parquet", make_events(3, DAYS[1]))
+    assert read_events(tmp_path, *DAYS[:3], schema=schema) == [3, "COLUMN_MISSING", 0]
+
+
+def test_the_broken_part_of_a_file_makes_only_days_that_may_lie_in_it_unreadable(tmp_path: Path) -> None:
+    """The footer is whole and says which days the damaged pages hold."""
+    files = write_days(tmp_path, "{day}.parquet")
+    damaged = bytearray(files[2].read_bytes())
+    damaged[4:200] = b"\xff" * 196
+    files[2].write_bytes(bytes(damaged))
+    first, second, third, *rest = read_events(tmp_path)
+    assert [first, second, *rest] == [3, 3, 3, 3]
+    assert isinstance(third, str)
+
+
+def test_a_folder_without_files_is_an_error_and_not_a_year_of_silence(tmp_path: Path) -> None:
+    source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
+    for ask in (lambda: list(source.read_days([day_window(DAY, UTC_ZONE)], 1)), lambda: source.count_days([])):
+        with pytest.raises(SourceError, match="At least one Parquet file is required") as caught:
+            ask()
+        assert caught.value.reason_code == "NO_FILES"
+
+
+def test_a_path_that_does_not_exist_is_the_same_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path / "absent.parquet")
+    assert caught.value.reason_code == "NO_FILES"
+
+
+def test_a_file_without_rows_is_an_empty_day(tmp_path: Path) -> None:
+    write_parquet(tmp_path / f"{DAYS[0]}.parquet", [])
+    assert read_events(tmp_path) == [0] * 5
+    write_parquet(tmp_path / f"{DAYS[1]}.parquet", make_events(3, DAYS[1]))
+    assert read_events(tmp_path) == [0, 3, 0, 0, 0]
+
+
+def test_a_pattern_chooses_its_files(tmp_path: Path) -> None:
+    write_days(tmp_path, "{day}.parquet")
+    fill_with_garbage(tmp_path / "notes.txt")
+    assert read_events(tmp_path / "*-1[01].parquet") == [3, 3, 0, 0, 0]
+
+
+def test_files_are_looked_for_anew_at_every_reading(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", make_events(3))
+    source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
+    window = day_window(DAY, UTC_ZONE)
+    assert source.count_days([window]) == {DAY: 3}
+    write_parquet(tmp_path / "b.parquet", make_events(2))
+    assert source.count_days([window]) == {DAY: 5}
+
+
+def test_columns_may_stand_in_another_order_in_every_file(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", make_events(3, is_error=True))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            f"COPY (SELECT is_error, service_version, event_name, event_id, 1 AS more, occurred_at"
+            f" FROM '{tmp_path / 'a.parquet'}') TO '{tmp_path / 'b.parquet'}'"
+        )
+    (answer,) = read(tmp_path, DAY).values()
+    assert isinstance(answer, DayReading)
+    assert (answer.aggregates.totals().events, answer.aggregates.totals().errors) == (6, 6)
+    assert answer.aggregates.signals() == {"page.view"}
+
+
+def typed(events: list[dict[str, Any]], **columns: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    return [{name: columns.get(name, lambda it: it)(value) for name, value in event.items()} for event in events]
+
+
+def naive(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+@pytest.mark.parametrize(
+    ("types", "convert"),
+    [
+        ({"event_id": "BIGINT"}, {"event_id": lambda text: int(text.rpartition("-")[2])}),
+        ({"event_id": "DOUBLE"}, {"event_id": lambda text: float(text.rpartition("-")[2])}),
+        ({"occurred_at": "TIMESTAMP"}, {"occurred_at": naive}),
+        ({"occurred_at": "TIMESTAMP_NS"}, {"occurred_at": naive}),
+        ({"occurred_at": "TIMESTAMP_MS"}, {"occurred_at": naive}),
+        ({"occurred_at": "VARCHAR"}, {"occurred_at": naive}),
+        ({"is_error": "INTEGER"}, {"is_error": int}),
+        ({"service_version": "DOUBLE"}, {"service_version": float}),
+    ],
     ids=["BIGINT id", "DOUBLE id", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "VARCHAR", "INTEGER", "DOUBLE version"],
 )
 def test_a_column_whose_type_changed_between_files_loses_no_event(
