@@ -136,6 +136,15 @@ def _newest(columns: Columns) -> NDArray[Any]:
     return newest
 
 
+def _smallest(ranks: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    """Those that would stand from ``start`` to ``stop`` if all were sorted, which takes longer."""
+    stop = min(stop, len(ranks))
+    if start >= stop:
+        return ranks[:0]
+    chosen: NDArray[Any] = np.partition(ranks, (start, stop - 1))[start:stop]
+    return np.sort(chosen)
+
+
 @dataclass(frozen=True, eq=False)
 class Ledger:
     """The current snapshots of all days of all sources; a new value whenever rows arrive.
@@ -149,6 +158,7 @@ class Ledger:
     last_sequence: int = 0
     _columns: Columns = field(default_factory=lambda: _columns_of((), ()), repr=False)
     _orders: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+    _ranks: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def extended(self, rows: Iterable[JournalRow]) -> Ledger:
         """This ledger with more rows of the journal; a higher revision takes the place of a lower one."""
@@ -211,10 +221,13 @@ class Ledger:
             raise ValueError(f"The log is sorted by one of {', '.join(SORTABLE)}, but {query.sort!r} was asked for.")
         order = self._order(query.sort, query.descending)
         wanted = self._wanted(query)
-        chosen = order if wanted is None else order[wanted[order]]
         start = (query.page - 1) * query.size
-        rows = self._rows(chosen[start : start + query.size])
-        return LogPage(tuple(rows), len(chosen), query.page, max(-(-len(chosen) // query.size), 1))
+        if wanted is None:
+            total, chosen = len(order), order[start : start + query.size]
+        else:
+            ranks = self._ranks_in(query.sort, query.descending)[wanted]
+            total, chosen = len(ranks), order[_smallest(ranks, start, start + query.size)]
+        return LogPage(tuple(self._rows(chosen)), total, query.page, max(-(-total // query.size), 1))
 
     def _wanted(self, query: LogQuery) -> NDArray[Any] | None:
         """Which rows the filters let through; None for all of them."""
@@ -228,7 +241,7 @@ class Ledger:
                 wanted[slice(*self._range(source, query.first or date.min, query.last or date.max))] = True
         if query.statuses:
             is_listed = np.array([status in query.statuses for status in STATUSES])
-            wanted &= is_listed[self._columns["status"]]
+            wanted &= is_listed.take(self._columns["status"])
         return wanted
 
     def _order(self, sort: str, descending: bool) -> NDArray[Any]:
@@ -245,6 +258,16 @@ class Ledger:
         order = youngest_first[np.argsort(towards, kind="stable")]
         self._orders[sort, descending] = order
         return order
+
+    def _ranks_in(self, sort: str, descending: bool) -> NDArray[Any]:
+        """Which place each row has in an order."""
+        known = self._ranks.get((sort, descending))
+        if known is None:
+            order = self._order(sort, descending)
+            known = np.empty_like(order)
+            known[order] = np.arange(len(order), dtype=order.dtype)
+            self._ranks[sort, descending] = known
+        return known
 
     def _sort_key(self, sort: str) -> NDArray[Any]:
         key = self._columns["key"]

@@ -220,8 +220,9 @@ def test_ten_years_of_fifty_sources_take_less_than_sixty_megabytes() -> None:
     rows = [make_journal_row(BEFORE - timedelta(days=n), n + 1, policy="".join(["p"] * 600)) for n in range(1000)]
     ledger = Ledger().extended(rows)
     for sort in SORTABLE:
-        ledger.page(LogQuery(sort=sort))
-        ledger.page(LogQuery(sort=sort, descending=False))
-    arrays = [*ledger._columns.values(), *ledger._orders.values()]
+        for descending in (True, False):
+            assert ledger.page(LogQuery(sort=sort, descending=descending, statuses=("healthy",))).total == 1000
+    assert len(ledger._ranks) == 2 * len(SORTABLE)
+    arrays = [*ledger._columns.values(), *ledger._orders.values(), *ledger._ranks.values()]
     assert sum(array.nbytes for array in arrays) / 1000 * 182_500 < 60e6
     assert len({id(policy) for policy in ledger._columns["policy"]}) == 1
