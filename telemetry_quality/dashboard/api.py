@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.context import Dashboard
+    from telemetry_quality.storage.reader import StoredDay
 
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
 NO_SUCH_DAY = "NO_SUCH_DAY"
@@ -69,10 +71,10 @@ async def healthz() -> PlainTextResponse:
 
 
 @answers(staff, "/summary/", response_model=Summary, responses=refused_with(404), dependencies=[ONE_EACH])
-def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+async def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """Whether the latest complete day of each source can be trusted, in words and numbers."""
     dashboard = dashboard_of(request)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
     return kept(request, board, now, JSON, lambda: as_bytes(summarize(board, dashboard.settings, now, asked.source)))
 
@@ -80,10 +82,10 @@ def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
 @answers(
     staff, "/snapshots/", response_model=LogAnswer, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
 )
-def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
+async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
     """The log of snapshots, the latest revision of each day: filtered, sorted, page by page."""
     dashboard = dashboard_of(request)
-    board = dashboard.keeper.board()
+    board = await dashboard.board()
     require_sources(dashboard, board, asked.source)
     return kept(request, board, None, JSON, lambda: as_bytes(log_answer(board, asked.query())))
 
@@ -95,27 +97,29 @@ def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Res
     responses=refused_with(404),
     dependencies=[NO_PARAMETERS],
 )
-def one_day(
+async def one_day(
     request: Request,
     source: Annotated[SourceName, Path(description="The source.")],
     day: Annotated[Day, Path(description="The day, such as 2026-03-10.")],
 ) -> Response:
     """One day with everything that is stored of it; of a day without a snapshot the status is unknown."""
     dashboard = dashboard_of(request)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     require_day(dashboard, board, source, day, now)
 
-    def make() -> bytes:
-        return as_bytes(day_answer(dashboard.reader.day(source, day), board, dashboard.settings, now))
+    def make(stored: StoredDay) -> bytes:
+        return as_bytes(day_answer(stored, board, dashboard.settings, now))
 
-    return kept(request, board, now, JSON, make)
+    load = partial(dashboard.reader.day, source, day)
+    body = await dashboard.answers.get_or_load(_key(request, now), board.version, load, make)
+    return conditional(request, body, JSON)
 
 
 @answers(staff, "/incidents/", response_model=IncidentsAnswer, responses=refused_with(404), dependencies=[ONE_EACH])
-def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
+async def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
     """Incidents that touch the days asked for, the newest first."""
     dashboard = dashboard_of(request)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     sources = (asked.source,) if asked.source else ()
     require_sources(dashboard, board, sources)
 
@@ -136,9 +140,9 @@ def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -
 
 
 @answers(staff, "/version/", response_model=VersionAnswer, dependencies=[NO_PARAMETERS])
-def version(request: Request) -> Response:
+async def version(request: Request) -> Response:
     """Whether anything is new: the same text as long as the store says the same."""
-    return conditional(request, as_bytes(VersionAnswer(version=dashboard_of(request).keeper.board().version)), JSON)
+    return conditional(request, as_bytes(VersionAnswer(version=(await dashboard_of(request).board()).version)), JSON)
 
 
 def this_minute(dashboard: Dashboard) -> datetime:
@@ -187,8 +191,12 @@ def as_bytes(answer: BaseModel) -> bytes:
 
 def kept(request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]) -> Response:
     """The answer to exactly this address, made once per version of the board, and per ``moment`` where it tells one."""
-    key = (request.url.path, request.url.query, moment)
-    return conditional(request, dashboard_of(request).answers.get_or_make(key, board.version, make), media_type)
+    made = dashboard_of(request).answers.get_or_make(_key(request, moment), board.version, make)
+    return conditional(request, made, media_type)
+
+
+def _key(request: Request, moment: date | None) -> tuple[Any, ...]:
+    return request.url.path, request.url.query, moment
 
 
 def conditional(request: Request, body: bytes, media_type: str) -> Response:

@@ -165,6 +165,22 @@ class BoardKeeper:
                 self._lock.release()
         return self._board
 
+    @property
+    def shown(self) -> Board:
+        """The board as it was looked up last."""
+        return self._board
+
+    def has_news(self) -> bool:
+        """Whether the store may say something else than the board, so that ``board`` would read it."""
+        if not self._has_looked:
+            return True
+        if timedelta(0) <= self._clock() - self._rests_from < self._rest:
+            return False
+        try:
+            return self._board.trouble is not None or self._reader.version() != self._seen
+        except StoreError:
+            return True
+
     def expect_news(self) -> None:
         """Let whoever asks next look at the store at once: something was just written to it."""
         self._rest = timedelta(0)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import Future
-from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-MAKERS = 2
-"""Answers made at the same time: more would only take turns, and all of them would be late instead of some."""
+Loaded = TypeVar("Loaded")
+
+LOADERS = 2
+"""Threads that load at the same time; more would keep the one that serves from its turn."""
 
 ENTRY_BYTES = 500
 """What an entry takes beside its key and its answer, at most."""
@@ -27,7 +32,7 @@ class AnswerCache:
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:
         self._max_bytes = max_bytes
         self._lock = Lock()
-        self._makers = BoundedSemaphore(MAKERS)
+        self._loaders = CapacityLimiter(LOADERS)
         self._version: str | None = None
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
         self._bytes = 0
@@ -42,16 +47,26 @@ class AnswerCache:
             make: Called without any lock held. What it raises, everybody waiting for it gets.
         """
         with self._lock:
-            self._turn_to(version)
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
+            known = self._known(key, version)
+            if known is not None:
+                return known
             making = self._making.get((key, version))
             if making is None:
                 own = self._making[key, version] = Future()
         if making is not None:
             return making.result()
         return self._make(own, key, version, make)
+
+    async def get_or_load(
+        self, key: Hashable, version: str, load: Callable[[], Loaded], make: Callable[[Loaded], bytes]
+    ) -> bytes:
+        """The same where something must be loaded first, which is done in a thread."""
+        with self._lock:
+            known = self._known(key, version)
+        if known is not None:
+            return known
+        loaded = await run_sync(load, limiter=self._loaders)
+        return self.get_or_make(key, version, lambda: make(loaded))
 
     @property
     def size_bytes(self) -> int:
@@ -60,8 +75,7 @@ class AnswerCache:
 
     def _make(self, own: Future[bytes], key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
         try:
-            with self._makers:
-                answer = make()
+            answer = make()
         except BaseException as error:
             with self._lock:
                 del self._making[key, version]
@@ -73,6 +87,12 @@ class AnswerCache:
                 self._keep(key, answer)
         own.set_result(answer)
         return answer
+
+    def _known(self, key: Hashable, version: str) -> bytes | None:
+        self._turn_to(version)
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return self._answers.get(key)
 
     def _turn_to(self, version: str) -> None:
         if version != self._version:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from starlette.concurrency import run_in_threadpool
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from telemetry_quality.dashboard.access.visitors import Access
-    from telemetry_quality.dashboard.board import BoardKeeper
+    from telemetry_quality.dashboard.board import Board, BoardKeeper
     from telemetry_quality.dashboard.cache import AnswerCache
     from telemetry_quality.dashboard.live import Hub
     from telemetry_quality.settings import Settings
@@ -42,6 +44,14 @@ class Dashboard:
     answers: AnswerCache
     access: Access
     hub: Hub
+
+    async def board(self) -> Board:
+        """The board; looked up in a thread only where that means reading the store, for which others cannot wait.
+
+        What is made of it is made where requests are served, one after the other: threads would take turns at the
+        interpreter, so that all answers would be late instead of some.
+        """
+        return await run_in_threadpool(self.keeper.board) if self.keeper.has_news() else self.keeper.shown
 
 
 def dashboard_of(connection: HTTPConnection) -> Dashboard:

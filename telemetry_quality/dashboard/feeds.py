@@ -80,10 +80,10 @@ class SvgResponse(Response):
 
 
 @answers(router, "/health/incidents.atom", response_class=AtomResponse)
-def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+async def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """An Atom feed of the incidents with the latest news, of all sources or of one."""
     dashboard = dashboard_of(request)
-    board, today = dashboard.keeper.board(), dashboard.clock().astimezone(UTC).date()
+    board, today = await dashboard.board(), dashboard.clock().astimezone(UTC).date()
     require_sources(dashboard, board, [asked.source] if asked.source else [])
     if not board.has_been_read:
         # An empty feed would say that there are no incidents.
@@ -93,10 +93,10 @@ def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
 
 
 @answers(router, "/health/badge.svg", response_class=SvgResponse)
-def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+async def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """A badge with the status of the latest complete day and that day, of one source or the worst of all."""
     dashboard = dashboard_of(request)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
     return kept(
         request,

@@ -43,10 +43,10 @@ PAST_TENSE = {
 }
 
 
-def incidents(request: Request) -> Response:
+async def incidents(request: Request) -> Response:
     """All incidents, the newest first."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     require_sources(dashboard, board, [asked.source] if asked.source else [])
     main = kept(request, board, now, lambda: list_main(board, dashboard.settings, asked, _today(now)))
     return page(request, title="Incidents", main=main, section="incidents", version=board.version)
@@ -75,10 +75,10 @@ def list_main(board: Board, settings: Settings, asked: parameters.IncidentParame
     )
 
 
-def one_incident(request: Request) -> Response:
+async def one_incident(request: Request) -> Response:
     """One incident with its days, what failed on each, and what was decided."""
     dashboard = dashboard_of(request)
-    board, now = dashboard.keeper.board(), dashboard.clock()
+    board, now = await dashboard.board(), dashboard.clock()
     incident = _incident(dashboard, board, request)
     visitor = visitor_of(request)
     main = incident_main(board, dashboard.settings, incident, _today(now), visitor.csrf_token if visitor else "")

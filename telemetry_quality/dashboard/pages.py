@@ -10,7 +10,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 from urllib.parse import urlencode
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.models import DayAnswer, RevisionAnswer, SourceSummary
     from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.reader import StoredDay
 
 router = APIRouter()
 
@@ -59,15 +60,15 @@ Asked = TypeVar("Asked", bound=BaseModel)
 # ---- the first page ----
 
 
-def front_door(_: Request) -> Response:
+async def front_door(_: Request) -> Response:
     """The bare address leads to the dashboard."""
     return RedirectResponse("/health/", 303)
 
 
-def overview(request: Request) -> Response:
+async def overview(request: Request) -> Response:
     """Whether yesterday can be trusted, what is wrong, and since when."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.OneSource)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     if asked.source and asked.source not in dashboard.settings.sources:
         require_sources(dashboard, board, [asked.source])
         return RedirectResponse(f"/health/snapshots/?source={asked.source}", 303)
@@ -190,10 +191,10 @@ def _marks(board: Board, one: SourceSummary, last: date) -> list[str]:
 # ---- the log of snapshots ----
 
 
-def log(request: Request) -> Response:
+async def log(request: Request) -> Response:
     """All current snapshots: filtered, sorted, page by page."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.LogParameters)
-    board = dashboard.keeper.board()
+    board = await dashboard.board()
     require_sources(dashboard, board, asked.source)
     main = kept(request, board, None, lambda: log_main(board, dashboard.settings, asked))
     return page(request, title="Snapshots", main=main, section="snapshots", version=board.version)
@@ -312,17 +313,19 @@ class OneRevision(BaseModel):
     revision: parameters.Number | None = Field(None, ge=1)
 
 
-def one_day(request: Request) -> Response:
+async def one_day(request: Request) -> Response:
     """One day with everything that is known of it."""
     dashboard, asked = dashboard_of(request), asked_for(request, OneRevision)
-    board, now = dashboard.keeper.board(), this_minute(dashboard)
+    board, now = await dashboard.board(), this_minute(dashboard)
     source, day = _source_and_day(request)
     require_day(dashboard, board, source, day, now)
 
-    def make() -> Markup:
-        return day_main(day_answer(dashboard.reader.day(source, day), board, dashboard.settings, now), asked.revision)
+    def make(stored: StoredDay) -> bytes:
+        return day_main(day_answer(stored, board, dashboard.settings, now), asked.revision).encode()
 
-    main = kept(request, board, now, make)
+    load = partial(dashboard.reader.day, source, day)
+    made = await dashboard.answers.get_or_load(_key(request, board, now), board.version, load, make)
+    main = Markup(made.decode())  # noqa: S704 - a template made it
     return page(request, title=f"{source} {day}", main=main, section="snapshots", version=board.version)
 
 
@@ -416,15 +419,19 @@ def _placed(error: ValidationError, place: str) -> dict[str, Any]:
 
 def kept(request: Request, board: Board, now: datetime | None, make: Callable[[], Markup]) -> Markup:
     """What a page says, made once per version of the board, and once a minute where it tells ``now``."""
-    key = ("page", request.scope["path"], request.scope["query_string"], now, board.trouble)
+    key = _key(request, board, now)
     answer = dashboard_of(request).answers.get_or_make(key, board.version, lambda: make().encode())
     return Markup(answer.decode())  # noqa: S704 - a template made it
+
+
+def _key(request: Request, board: Board, now: datetime | None) -> tuple[Any, ...]:
+    return "page", request.scope["path"], request.scope["query_string"], now, board.trouble
 
 
 # ---- files ----
 
 
-def static(request: Request) -> Response:
+async def static(request: Request) -> Response:
     """A file of the package, unless whoever asks has it already."""
     found = files().get(request.path_params["path"])
     if found is None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.dashboard.cache import ENTRY_BYTES, MAKERS, AnswerCache
+from telemetry_quality.dashboard.cache import ENTRY_BYTES, AnswerCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,34 +123,3 @@ def test_an_answer_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> 
         with pytest.raises(ValueError, match="no"):
             cache.get_or_make("page", "v1", broken)
     assert cache.get_or_make("page", "v1", lambda: b"well") == b"well"
-
-
-def test_no_more_than_a_few_answers_are_made_at_the_same_time() -> None:
-    cache, release = AnswerCache(), Event()
-    making: list[int] = []
-    most: list[int] = []
-
-    def make() -> bytes:
-        making.append(1)
-        most.append(len(making))
-        if len(making) == MAKERS:
-            release.set()
-        release.wait(5)
-        making.pop()
-        return b""
-
-    with ThreadPoolExecutor(8) as readers:
-        list(readers.map(lambda key: cache.get_or_make(key, "v1", make), range(40)))
-    assert max(most) == MAKERS
-
-
-def test_a_maker_that_fails_leaves_room_for_the_next() -> None:
-    cache = AnswerCache()
-
-    def fail() -> bytes:
-        raise ZeroDivisionError
-
-    for key in range(2 * MAKERS):
-        with pytest.raises(ZeroDivisionError):
-            cache.get_or_make(key, "v1", fail)
-    assert cache.get_or_make("well", "v1", lambda: b"made") == b"made"
