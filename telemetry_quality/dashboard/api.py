@@ -76,7 +76,9 @@ async def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Res
     dashboard = dashboard_of(request)
     board, now = await dashboard.board(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
-    return kept(request, board, now, JSON, lambda: as_bytes(summarize(board, dashboard.settings, now, asked.source)))
+    return await kept(
+        request, board, now, JSON, lambda: as_bytes(summarize(board, dashboard.settings, now, asked.source))
+    )
 
 
 @answers(
@@ -87,7 +89,7 @@ async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) 
     dashboard = dashboard_of(request)
     board = await dashboard.board()
     require_sources(dashboard, board, asked.source)
-    return kept(request, board, None, JSON, lambda: as_bytes(log_answer(board, asked.query())))
+    return await kept(request, board, None, JSON, lambda: as_bytes(log_answer(board, asked.query())))
 
 
 @answers(
@@ -136,7 +138,7 @@ async def incidents(request: Request, asked: Annotated[IncidentParameters, Query
         )
         return as_bytes(answer)
 
-    return kept(request, board, now, JSON, make)
+    return await kept(request, board, now, JSON, make)
 
 
 @answers(staff, "/version/", response_model=VersionAnswer, dependencies=[NO_PARAMETERS])
@@ -189,9 +191,11 @@ def as_bytes(answer: BaseModel) -> bytes:
     return answer.model_dump_json().encode()
 
 
-def kept(request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]) -> Response:
+async def kept(
+    request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]
+) -> Response:
     """The answer to exactly this address, made once per version of the board, and per ``moment`` where it tells one."""
-    made = dashboard_of(request).answers.get_or_make(_key(request, moment), board.version, make)
+    made = await dashboard_of(request).answers.get_or_make(_key(request, moment), board.version, make)
     return conditional(request, made, media_type)
 
 

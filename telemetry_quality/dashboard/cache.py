@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import Lock, sleep
 from collections import OrderedDict
-from concurrent.futures import Future
-from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from anyio import CapacityLimiter
@@ -23,7 +22,7 @@ ENTRY_BYTES = 500
 
 
 class AnswerCache:
-    """Answers by key and version; safe from many threads.
+    """Answers by key and version, for the one thread that serves.
 
     Args:
         max_bytes: What keys and answers may take together; the one longest unasked for is forgotten first.
@@ -31,83 +30,61 @@ class AnswerCache:
 
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:
         self._max_bytes = max_bytes
-        self._lock = Lock()
+        self._turn = Lock()
         self._loaders = CapacityLimiter(LOADERS)
         self._version: str | None = None
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
         self._bytes = 0
-        self._making: dict[tuple[Hashable, str], Future[bytes]] = {}
 
-    def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
+    async def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
         """The answer kept for ``key``, or a new one; made once, however many ask for it at the same time.
 
         Args:
             key: Everything the answer depends on beside the board.
             version: The board's. All answers of another one are forgotten.
-            make: Called without any lock held. What it raises, everybody waiting for it gets.
+            make: Called in turn, and what it raises is raised; the next who asks tries again.
         """
-        with self._lock:
-            known = self._known(key, version)
-            if known is not None:
-                return known
-            making = self._making.get((key, version))
-            if making is None:
-                own = self._making[key, version] = Future()
-        if making is not None:
-            return making.result()
-        return self._make(own, key, version, make)
+        known = self._known(key, version)
+        if known is not None:
+            return known
+        async with self._turn:
+            # Whoever came in meanwhile is heard before the next answer is made, and those that are kept are given
+            # out: made in one go, all that were asked for together would be late, and the last one twice as late.
+            await sleep(0)
+            return self._known(key, version) or self._keep(key, version, make())
 
     async def get_or_load(
         self, key: Hashable, version: str, load: Callable[[], Loaded], make: Callable[[Loaded], bytes]
     ) -> bytes:
         """The same where something must be loaded first, which is done in a thread."""
-        with self._lock:
-            known = self._known(key, version)
+        known = self._known(key, version)
         if known is not None:
             return known
         loaded = await run_sync(load, limiter=self._loaders)
-        return self.get_or_make(key, version, lambda: make(loaded))
+        return await self.get_or_make(key, version, lambda: make(loaded))
 
     @property
     def size_bytes(self) -> int:
         """What is kept now, keys included."""
         return self._bytes
 
-    def _make(self, own: Future[bytes], key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
-        try:
-            answer = make()
-        except BaseException as error:
-            with self._lock:
-                del self._making[key, version]
-            own.set_exception(error)
-            raise
-        with self._lock:
-            del self._making[key, version]
-            if version == self._version:
-                self._keep(key, answer)
-        own.set_result(answer)
-        return answer
-
     def _known(self, key: Hashable, version: str) -> bytes | None:
-        self._turn_to(version)
-        if key in self._answers:
-            self._answers.move_to_end(key)
-        return self._answers.get(key)
-
-    def _turn_to(self, version: str) -> None:
         if version != self._version:
             self._version = version
             self._answers.clear()
             self._bytes = 0
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return self._answers.get(key)
 
-    def _keep(self, key: Hashable, answer: bytes) -> None:
+    def _keep(self, key: Hashable, version: str, answer: bytes) -> bytes:
         size = _size(key, answer)
-        if size > self._max_bytes:
-            return
-        self._answers[key] = answer
-        self._bytes += size
-        while self._bytes > self._max_bytes:
-            self._bytes -= _size(*self._answers.popitem(last=False))
+        if version == self._version and size <= self._max_bytes:
+            self._answers[key] = answer
+            self._bytes += size
+            while self._bytes > self._max_bytes:
+                self._bytes -= _size(*self._answers.popitem(last=False))
+        return answer
 
 
 def _size(key: Hashable, answer: bytes) -> int:

@@ -89,7 +89,7 @@ async def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Respon
         # An empty feed would say that there are no incidents.
         raise Refusal(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"})
     url = dashboard.settings.dashboard.url
-    return kept(request, board, today, ATOM, lambda: feed_of(board, url, today, asked.source))
+    return await kept(request, board, today, ATOM, lambda: feed_of(board, url, today, asked.source))
 
 
 @answers(router, "/health/badge.svg", response_class=SvgResponse)
@@ -98,7 +98,7 @@ async def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Respo
     dashboard = dashboard_of(request)
     board, now = await dashboard.board(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
-    return kept(
+    return await kept(
         request,
         board,
         now,

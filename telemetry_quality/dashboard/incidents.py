@@ -48,7 +48,7 @@ async def incidents(request: Request) -> Response:
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
     board, now = await dashboard.board(), this_minute(dashboard)
     require_sources(dashboard, board, [asked.source] if asked.source else [])
-    main = kept(request, board, now, lambda: list_main(board, dashboard.settings, asked, _today(now)))
+    main = await kept(request, board, now, lambda: list_main(board, dashboard.settings, asked, _today(now)))
     return page(request, title="Incidents", main=main, section="incidents", version=board.version)
 
 

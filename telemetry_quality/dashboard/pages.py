@@ -72,7 +72,7 @@ async def overview(request: Request) -> Response:
     if asked.source and asked.source not in dashboard.settings.sources:
         require_sources(dashboard, board, [asked.source])
         return RedirectResponse(f"/health/snapshots/?source={asked.source}", 303)
-    main = kept(request, board, now, lambda: overview_main(board, dashboard.settings, now, asked.source))
+    main = await kept(request, board, now, lambda: overview_main(board, dashboard.settings, now, asked.source))
     return page(request, title="Health", main=main, section="overview", version=board.version, has_charts=True)
 
 
@@ -196,7 +196,7 @@ async def log(request: Request) -> Response:
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.LogParameters)
     board = await dashboard.board()
     require_sources(dashboard, board, asked.source)
-    main = kept(request, board, None, lambda: log_main(board, dashboard.settings, asked))
+    main = await kept(request, board, None, lambda: log_main(board, dashboard.settings, asked))
     return page(request, title="Snapshots", main=main, section="snapshots", version=board.version)
 
 
@@ -417,10 +417,10 @@ def _placed(error: ValidationError, place: str) -> dict[str, Any]:
     return {**first, "loc": (place, *(first["loc"] or ("value",)))}
 
 
-def kept(request: Request, board: Board, now: datetime | None, make: Callable[[], Markup]) -> Markup:
+async def kept(request: Request, board: Board, now: datetime | None, make: Callable[[], Markup]) -> Markup:
     """What a page says, made once per version of the board, and once a minute where it tells ``now``."""
     key = _key(request, board, now)
-    answer = dashboard_of(request).answers.get_or_make(key, board.version, lambda: make().encode())
+    answer = await dashboard_of(request).answers.get_or_make(key, board.version, lambda: make().encode())
     return Markup(answer.decode())  # noqa: S704 - a template made it
 
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+import asyncio
+from functools import partial
+from itertools import pairwise
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.dashboard.cache import ENTRY_BYTES, AnswerCache
+from telemetry_quality.dashboard.cache import ENTRY_BYTES, LOADERS, AnswerCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,89 +30,142 @@ class Kitchen:
         return make
 
 
+def ask(cache: AnswerCache, key: object, version: str, make: Callable[[], bytes]) -> bytes:
+    return asyncio.run(cache.get_or_make(key, version, make))
+
+
 def test_an_answer_is_made_once_per_version() -> None:
     cache, kitchen = AnswerCache(), Kitchen()
     for version in ("v1", "v1", "v2", "v2"):
-        assert (
-            cache.get_or_make("/health/", version, kitchen.maker(f"page of {version}")) == f"page of {version}".encode()
-        )
+        assert ask(cache, "/health/", version, kitchen.maker(f"page of {version}")) == f"page of {version}".encode()
     assert kitchen.made == ["page of v1", "page of v2"]
 
 
 def test_answers_of_an_old_version_are_forgotten_at_once() -> None:
     cache, kitchen = AnswerCache(), Kitchen()
     for number in range(5):
-        cache.get_or_make(("/health/", number), "v1", kitchen.maker("x" * 1000))
-    cache.get_or_make("new", "v2", kitchen.maker("y"))
+        ask(cache, ("/health/", number), "v1", kitchen.maker("x" * 1000))
+    ask(cache, "new", "v2", kitchen.maker("y"))
     assert cache.size_bytes < 1000
 
 
 def test_an_answer_made_for_a_version_that_has_passed_meanwhile_is_given_but_not_kept() -> None:
-    cache = AnswerCache()
+    async def meanwhile() -> None:
+        cache, is_asked, may_come = AnswerCache(), Event(), Event()
 
-    def slow() -> bytes:
-        cache.get_or_make("other", "v2", lambda: b"")
-        return b"of v1"
+        def load() -> bytes:
+            is_asked.set()
+            assert may_come.wait(10)
+            return b"of v1"
 
-    assert cache.get_or_make("page", "v1", slow) == b"of v1"
-    assert cache.get_or_make("page", "v2", lambda: b"of v2") == b"of v2"
+        early = asyncio.create_task(cache.get_or_load("page", "v1", load, bytes))
+        await asyncio.to_thread(is_asked.wait, 10)
+        assert await cache.get_or_make("page", "v2", lambda: b"of v2") == b"of v2"
+        may_come.set()
+        assert await early == b"of v1"
+        assert await cache.get_or_make("page", "v2", lambda: b"again") == b"again"
+        assert await cache.get_or_make("page", "v2", lambda: b"once more") == b"again"
+
+    asyncio.run(meanwhile())
 
 
 def test_the_answer_longest_unasked_for_is_forgotten_first() -> None:
     cache, kitchen = AnswerCache(max_bytes=2 * (ENTRY_BYTES + 3 + 10)), Kitchen()
     for key in ("a", "b", "a", "c", "a", "b"):
-        cache.get_or_make(key, "v1", kitchen.maker(key * 10))
+        ask(cache, key, "v1", kitchen.maker(key * 10))
     assert [answer[0] for answer in kitchen.made] == ["a", "b", "c", "b"]
 
 
 @given(st.lists(st.tuples(st.text(max_size=40), st.integers(0, 3000), st.sampled_from("ab")), max_size=30))
 def test_keys_and_answers_never_take_more_than_they_may(asked: list[tuple[str, int, str]]) -> None:
-    cache = AnswerCache(max_bytes=4000)
-    for key, size, version in asked:
-        assert len(cache.get_or_make((key, size), version, lambda size=size: b"x" * size)) == size  # type: ignore[misc]
-        assert cache.size_bytes <= 4000
-        kept = sum(len(repr(key)) + len(answer) + ENTRY_BYTES for key, answer in cache._answers.items())
-        assert cache.size_bytes == kept
+    async def ask_all() -> None:
+        cache = AnswerCache(max_bytes=4000)
+        for key, size, version in asked:
+            assert len(await cache.get_or_make((key, size), version, partial(bytes, size))) == size
+            assert cache.size_bytes <= 4000
+            kept = sum(len(repr(key)) + len(answer) + ENTRY_BYTES for key, answer in cache._answers.items())
+            assert cache.size_bytes == kept
+
+    asyncio.run(ask_all())
 
 
 def test_an_answer_larger_than_the_whole_cache_is_given_and_empties_nothing() -> None:
     cache, kitchen = AnswerCache(max_bytes=2000), Kitchen()
-    cache.get_or_make("small", "v1", kitchen.maker("s"))
-    assert len(cache.get_or_make("large", "v1", kitchen.maker("l" * 5000))) == 5000
-    cache.get_or_make("small", "v1", kitchen.maker("s"))
+    ask(cache, "small", "v1", kitchen.maker("s"))
+    assert len(ask(cache, "large", "v1", kitchen.maker("l" * 5000))) == 5000
+    ask(cache, "small", "v1", kitchen.maker("s"))
     assert kitchen.made.count("s") == 1
 
 
 def test_an_answer_is_made_once_however_many_ask_for_it_at_the_same_time() -> None:
-    cache, kitchen, together, is_made = AnswerCache(), Kitchen(), Barrier(8), Event()
+    async def ask_together() -> None:
+        cache, kitchen = AnswerCache(), Kitchen()
+        answers = await asyncio.gather(*(cache.get_or_make("page", "v1", kitchen.maker("page")) for _ in range(8)))
+        assert set(answers) == {b"page"}
+        assert kitchen.made == ["page"]
 
-    def make() -> bytes:
-        is_made.wait(timeout=0.05)
-        return kitchen.maker("page")()
-
-    def ask(_: int) -> bytes:
-        together.wait()
-        return cache.get_or_make("/health/", "v1", make)
-
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(ask, range(8))) == {b"page"}
-    assert kitchen.made == ["page"]
+    asyncio.run(ask_together())
 
 
-def test_other_answers_do_not_wait_for_a_slow_one() -> None:
-    cache, has_begun, may_end = AnswerCache(), Event(), Event()
+def test_a_kept_answer_waits_for_one_that_is_being_made_at_most() -> None:
+    async def ask_in_a_crowd() -> None:
+        cache, order = AnswerCache(), []
+        await cache.get_or_make("kept", "v1", lambda: b"kept")
 
-    def slow() -> bytes:
-        has_begun.set()
-        assert may_end.wait(timeout=10)
-        return b"slow"
+        async def note(key: str) -> None:
+            await cache.get_or_make(key, "v1", key.encode)
+            order.append(key)
 
-    with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(cache.get_or_make, "slow", "v1", slow)
-        assert has_begun.wait(timeout=10)
-        assert cache.get_or_make("quick", "v1", lambda: b"quick") == b"quick"
+        crowd = [asyncio.create_task(note(f"new {number}")) for number in range(5)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*crowd, note("kept"))
+        assert order == ["new 0", "kept", "new 1", "new 2", "new 3", "new 4"]
+
+    asyncio.run(ask_in_a_crowd())
+
+
+def test_who_comes_in_while_answers_are_made_is_heard_after_one_of_them() -> None:
+    async def ask_while_they_are_made() -> None:
+        cache, kitchen = AnswerCache(), Kitchen()
+        crowd = [
+            asyncio.create_task(cache.get_or_make(number, "v1", kitchen.maker(str(number)))) for number in range(5)
+        ]
+        heard_at = []
+        for _ in range(4):
+            await asyncio.sleep(0)
+            heard_at.append(len(kitchen.made))
+        await asyncio.gather(*crowd)
+        assert all(later - earlier <= 1 for earlier, later in pairwise(heard_at))
+        assert kitchen.made == ["0", "1", "2", "3", "4"]
+
+    asyncio.run(ask_while_they_are_made())
+
+
+def test_what_must_be_loaded_is_loaded_in_a_few_threads_while_others_are_answered() -> None:
+    async def load_slowly() -> None:
+        cache, may_end = AnswerCache(), Event()
+        loading: list[int] = []
+        most: list[int] = []
+
+        def load(number: int) -> int:
+            loading.append(number)
+            most.append(len(loading))
+            assert may_end.wait(10)
+            loading.remove(number)
+            return number
+
+        crowd = [
+            asyncio.create_task(cache.get_or_load(number, "v1", partial(load, number), lambda n: str(n).encode()))
+            for number in range(6)
+        ]
+        while len(loading) < LOADERS:
+            await asyncio.sleep(0.001)
+        assert await cache.get_or_make("quick", "v1", lambda: b"quick") == b"quick"
         may_end.set()
-        assert answer.result() == b"slow"
+        assert await asyncio.gather(*crowd) == [str(number).encode() for number in range(6)]
+        assert max(most) == LOADERS
+
+    asyncio.run(load_slowly())
 
 
 def test_an_answer_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> None:
@@ -121,5 +176,5 @@ def test_an_answer_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> 
 
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
-            cache.get_or_make("page", "v1", broken)
-    assert cache.get_or_make("page", "v1", lambda: b"well") == b"well"
+            ask(cache, "page", "v1", broken)
+    assert ask(cache, "page", "v1", lambda: b"well") == b"well"
