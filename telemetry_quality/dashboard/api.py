@@ -113,7 +113,7 @@ async def one_day(
         return as_bytes(day_answer(stored, board, dashboard.settings, now))
 
     load = partial(dashboard.reader.day, source, day)
-    body = await dashboard.answers.get_or_load(_key(request, now), board.version, load, make)
+    body = await dashboard.answers.get_or_load(address_key(request, now), board.version, load, make)
     return conditional(request, body, JSON)
 
 
@@ -195,12 +195,13 @@ async def kept(
     request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]
 ) -> Response:
     """The answer to exactly this address, made once per version of the board, and per ``moment`` where it tells one."""
-    made = await dashboard_of(request).answers.get_or_make(_key(request, moment), board.version, make)
+    made = await dashboard_of(request).answers.get_or_make(address_key(request, moment), board.version, make)
     return conditional(request, made, media_type)
 
 
-def _key(request: Request, moment: date | None) -> tuple[Any, ...]:
-    return request.url.path, request.url.query, moment
+def address_key(request: Request, moment: date | None) -> tuple[Any, ...]:
+    """What an answer depends on beside the board: what was asked, and ``moment`` where it tells one."""
+    return request.scope["path"], request.scope["query_string"], moment
 
 
 def conditional(request: Request, body: bytes, media_type: str) -> Response:

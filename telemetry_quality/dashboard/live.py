@@ -192,7 +192,8 @@ async def _watch_store(dashboard: Dashboard) -> None:
                 dashboard.hub.repeat()
                 quiet_seconds = 0.0
         except Exception:
-            log.exception("Open pages could not be told of news; trying again")
+            # A mistake of ours must not leave every open page on old news for ever.
+            log.exception("NEWS_NOT_TOLD: open pages could not be told of news; trying again")
         await asyncio.sleep(PAUSE_SECONDS)
         quiet_seconds += PAUSE_SECONDS
 
@@ -203,7 +204,7 @@ async def _watch_sessions(dashboard: Dashboard) -> None:
             for listener, farewell in await asyncio.to_thread(_to_be_ended, dashboard.hub.listeners()):
                 listener.dismiss(farewell)
         except Exception:
-            log.exception("Sessions of open pages could not be looked at; trying again")
+            log.exception("SESSIONS_NOT_SEEN: sessions of open pages could not be looked at; trying again")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

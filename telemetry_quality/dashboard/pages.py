@@ -25,7 +25,7 @@ from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import figures, parameters
-from telemetry_quality.dashboard.api import require_day, require_sources, this_minute
+from telemetry_quality.dashboard.api import address_key, require_day, require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_answers import day_answer
 from telemetry_quality.dashboard.refusals import Refusal, invalid
@@ -324,7 +324,7 @@ async def one_day(request: Request) -> Response:
         return day_main(day_answer(stored, board, dashboard.settings, now), asked.revision).encode()
 
     load = partial(dashboard.reader.day, source, day)
-    made = await dashboard.answers.get_or_load(_key(request, board, now), board.version, load, make)
+    made = await dashboard.answers.get_or_load(address_key(request, now), board.version, load, make)
     main = Markup(made.decode())  # noqa: S704 - a template made it
     return page(request, title=f"{source} {day}", main=main, section="snapshots", version=board.version)
 
@@ -419,13 +419,9 @@ def _placed(error: ValidationError, place: str) -> dict[str, Any]:
 
 async def kept(request: Request, board: Board, now: datetime | None, make: Callable[[], Markup]) -> Markup:
     """What a page says, made once per version of the board, and once a minute where it tells ``now``."""
-    key = _key(request, board, now)
+    key = address_key(request, now)
     answer = await dashboard_of(request).answers.get_or_make(key, board.version, lambda: make().encode())
     return Markup(answer.decode())  # noqa: S704 - a template made it
-
-
-def _key(request: Request, board: Board, now: datetime | None) -> tuple[Any, ...]:
-    return "page", request.scope["path"], request.scope["query_string"], now, board.trouble
 
 
 # ---- files ----

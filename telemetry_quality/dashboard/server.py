@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import DashboardSettings, Settings
 
 DEFAULT_PORT = 3001
-EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "python_multipart", "uvicorn")
+EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn")
 """The modules that the extra ``dashboard`` brings."""
 
 LOOPBACK = ["127.0.0.1", "::1"]

@@ -11,7 +11,9 @@ from telemetry_quality.storage.engine import database_file, missing, transaction
 from telemetry_quality.storage.tables import SCHEMA_REVISION
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection, Engine
 
 
 def require_schema(engine: Engine) -> None:
@@ -36,3 +38,32 @@ def _schema_of(engine: Engine) -> str | None:
             return None
         found: str | None = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
         return found
+
+
+class MigratedDatabase:
+    """The store's database for whoever reads and writes it; its schema is looked at before the first question.
+
+    Args:
+        engine: Opened on the store.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._is_checked = False
+
+    def close(self) -> None:
+        """Close the database; it can be used again afterwards."""
+        self._engine.dispose()
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        self._require_schema()
+        return transaction(self._engine, writes=False)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        self._require_schema()
+        return transaction(self._engine, writes=True)
+
+    def _require_schema(self) -> None:
+        if not self._is_checked:
+            require_schema(self._engine)
+            self._is_checked = True

@@ -18,13 +18,12 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.chains import append
-from telemetry_quality.storage.engine import CommitWatch, open_engine, transaction
-from telemetry_quality.storage.schema import require_schema
+from telemetry_quality.storage.engine import CommitWatch, open_engine
+from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import sign_in, staff_account, staff_secret, staff_session, staff_token
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
@@ -152,7 +151,7 @@ def _cut(text: str) -> str:
     return text[:NAME_LENGTH].encode("utf-8", "replace").decode("utf-8")
 
 
-class StaffStore:
+class StaffStore(MigratedDatabase):
     """Accounts, sessions, tokens and sign-ins in the quality store; safe from many threads and processes.
 
     Args:
@@ -163,12 +162,11 @@ class StaffStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+        super().__init__(open_engine(url))
         # Whoever logs an error of the database with its traceback, or everything, learns no hash and no key by it.
         self._engine.hide_parameters = True
         self._engine.logger = _quiet_log
         self._commits = CommitWatch(url)
-        self._is_checked = False
 
     # Accounts
 
@@ -443,20 +441,7 @@ class StaffStore:
     def close(self) -> None:
         """Close the database; the store can be used again afterwards."""
         self._commits.close()
-        self._engine.dispose()
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        self._require_schema()
-        return transaction(self._engine, writes=False)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        self._require_schema()
-        return transaction(self._engine, writes=True)
-
-    def _require_schema(self) -> None:
-        if not self._is_checked:
-            require_schema(self._engine)
-            self._is_checked = True
+        super().close()
 
 
 ACCOUNT_COLUMNS = ("id", "name", "password_hash", "oidc_subject", "oidc_issuer", "created_at", "disabled_at")

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, insert, select
 
 from telemetry_quality.core.events import HOUR, DayAggregates
 from telemetry_quality.storage.chains import append
-from telemetry_quality.storage.engine import open_engine, transaction
+from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
@@ -33,7 +33,7 @@ from telemetry_quality.storage.rows import (
     verdicts_hash,
     without_collecting,
 )
-from telemetry_quality.storage.schema import require_schema
+from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (
     alert,
     current_snapshot,
@@ -49,7 +49,6 @@ from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
@@ -78,7 +77,7 @@ _COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold
 """What two verdicts must share to say the same; a sentence may be put into other words."""
 
 
-class SqlQualityStore:
+class SqlQualityStore(MigratedDatabase):
     """The append-only store; see QualityStore for what each method promises.
 
     Args:
@@ -89,8 +88,7 @@ class SqlQualityStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-        self._is_checked = False
+        super().__init__(open_engine(url))
 
     def append_reading(
         self, source: str, reading: DayReading | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
@@ -280,23 +278,6 @@ class SqlQualityStore:
         """Every sign that a row was changed, added or removed behind the program's back."""
         with self._reading() as connection:
             return verify_store(connection)
-
-    def close(self) -> None:
-        """Close the database; the store can be used again afterwards."""
-        self._engine.dispose()
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        self._require_schema()
-        return transaction(self._engine, writes=False)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        self._require_schema()
-        return transaction(self._engine, writes=True)
-
-    def _require_schema(self) -> None:
-        if not self._is_checked:
-            require_schema(self._engine)
-            self._is_checked = True
 
 
 def _latest(connection: Connection, chained: Table, source: str, day: date) -> Mapping[Any, Any] | None:
