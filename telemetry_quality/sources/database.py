@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlche
 from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.connector import TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
@@ -176,12 +177,14 @@ class DatabaseSource(TableConnector[_Session]):
             raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is none; check the url.")
         engine = _read_only_engine(what)
         try:
-            with engine.connect() as connection:
+            connection = engine.connect()
+            try:
                 yield _Session(connection, what, self._seconds)
+            finally:
+                with postponed_interrupts():
+                    connection.close()
         except SQLAlchemyError as error:
             raise _source_error(what, error) from error
-        finally:
-            engine.dispose()
 
 
 def _sqlite_url(text: str) -> URL:

@@ -30,12 +30,16 @@ from sqlalchemy import (
     table,
     union_all,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import quoted_name
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import UserDefinedType
 
 from telemetry_quality.sources.columns import Column, ColumnKind, require_roles
+from telemetry_quality.sources.functions import (
+    EngineType,
+    epoch_microseconds,
+    epoch_microseconds_of_text,
+    epoch_nanoseconds,
+    sample_hash,
+)
 from telemetry_quality.sources.predicates import is_column, parse_predicate
 
 if TYPE_CHECKING:
@@ -43,89 +47,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import FromClause, Subquery, TableClause
-    from sqlalchemy.sql.compiler import SQLCompiler
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema
-
-HASH_SPACE = 2**63
-"""Sample hashes are uniform in ``0 <= hash < HASH_SPACE`` on every engine."""
 
 _SEPARATOR = "\x1f"
 """Keeps the parts of a hashed text apart."""
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-
-
-class epoch_microseconds(FunctionElement[int]):  # noqa: N801 - SQL functions are lower case
-    """Microseconds since 1970 of an instant; each engine's connector says how."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-class epoch_nanoseconds(FunctionElement[int]):  # noqa: N801
-    """Nanoseconds since 1970 of an instant: rounding one to microseconds could move it into the next day."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-class epoch_microseconds_of_text(FunctionElement[int]):  # noqa: N801
-    """Microseconds since 1970 of ISO 8601 text, null where it is none; without an offset it is UTC."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-class sample_hash(FunctionElement[int]):  # noqa: N801
-    """A uniform hash of one text in ``0 <= hash < HASH_SPACE``."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-class EngineType(UserDefinedType[Any]):
-    """A column type under the engine's own name, for casting bounds to exactly the column's type."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: Any) -> str:
-        """The name as the engine itself reported it."""
-        return self.name
-
-
-@compiles(epoch_microseconds, "duckdb")
-def _microseconds_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"epoch_us(CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
-
-
-@compiles(epoch_nanoseconds, "duckdb")
-def _nanoseconds_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"epoch_ns({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(epoch_microseconds_of_text, "duckdb")
-def _microseconds_of_text_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"epoch_us(TRY_CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
-
-
-@compiles(sample_hash, "duckdb")
-def _hash_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(hash({compiler.process(element.clauses, **kw)}) >> 1 AS BIGINT)"
-
-
-@compiles(epoch_microseconds_of_text, "sqlite")
-def _microseconds_of_text_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"telemetry_epoch_microseconds({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(sample_hash, "sqlite")
-def _hash_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"telemetry_sample_hash({compiler.process(element.clauses, **kw)})"
 
 
 @dataclass(frozen=True, slots=True)

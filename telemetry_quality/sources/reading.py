@@ -17,8 +17,9 @@ from telemetry_quality.core.events import (
 )
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.arrivals import read_arrivals
+from telemetry_quality.sources.functions import HASH_SPACE
 from telemetry_quality.sources.limits import TIME_LIMIT
-from telemetry_quality.sources.query import HASH_SPACE, Run, runs_of
+from telemetry_quality.sources.query import Run, runs_of
 from telemetry_quality.sources.repetitions import read_repetitions
 from telemetry_quality.sources.slices import read_slices
 

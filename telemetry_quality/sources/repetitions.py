@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, String, case, cast, func, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from telemetry_quality.core.events import Repetitions
-from telemetry_quality.sources.query import HASH_SPACE, Run, joined, sample_hash
+from telemetry_quality.sources.functions import HASH_SPACE, compared_text, sample_hash
+from telemetry_quality.sources.query import Run, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy import ColumnElement
-    from sqlalchemy.sql.compiler import SQLCompiler
 
     from telemetry_quality.sources.query import EventTable
     from telemetry_quality.sources.reading import Execute
@@ -28,24 +26,6 @@ Repetitions of an id share its slice, so that their percentage is that of the da
 
 EVENTS_AT_ONCE = 4_000_000
 """How many events the days compared in one query may have together: it keeps a number for each."""
-
-
-class compared_text(FunctionElement[Any]):  # noqa: N801 - SQL functions are lower case
-    """Whatever an engine counts the different ones of most cheaply: two are equal where their texts are."""
-
-    inherit_cache = True
-
-
-@compiles(compared_text, "duckdb")
-def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Numbers take a quarter of the memory of ids; that two ids of a million share one happens once in 20 million days.
-    return compiler.process(sample_hash(*element.clauses), **kw)
-
-
-@compiles(compared_text, "sqlite")
-def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # A hash would be a call of Python for each event; SQLite sorts the texts on disk.
-    return compiler.process(element.clauses, **kw)
 
 
 def read_repetitions(

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from telemetry_quality.errors import StoreError
+from telemetry_quality.interrupts import postponed_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,11 +178,17 @@ class CommitWatch:
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     """One transaction; committed at the end of the block, rolled back when it raises.
 
+    Ctrl-C waits until it is over.
+
     Raises:
         StoreError: If the database says no; its own words are in the sentence.
     """
     try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        with (
+            postponed_interrupts(),
+            engine.connect().execution_options(writes=writes) as connection,
+            connection.begin(),
+        ):
             yield connection
     except SQLAlchemyError as error:
         is_read_only = engine.get_execution_options().get("is_read_only", False)

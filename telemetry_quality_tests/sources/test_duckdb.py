@@ -18,7 +18,8 @@ from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.duckdb import DuckDBFileSource
-from telemetry_quality.sources.query import HASH_SPACE, runs_of
+from telemetry_quality.sources.functions import HASH_SPACE
+from telemetry_quality.sources.query import runs_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
 if TYPE_CHECKING:

@@ -1,0 +1,112 @@
+"""Ctrl-C never cuts off what must end, and is never lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.interrupts import postponed_interrupts
+from telemetry_quality.storage.engine import open_engine, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def pythons_own_handler() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
+    done = []
+
+    def work() -> None:
+        with postponed_interrupts():
+            press_ctrl_c()
+            done.append("the rest of the block")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_an_interrupt_nothing_happens() -> None:
+    with postponed_interrupts():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_blocks_within_blocks_end_together() -> None:
+    done = []
+
+    def work() -> None:
+        with postponed_interrupts():
+            with postponed_interrupts():
+                press_ctrl_c()
+            done.append("the outer block")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+
+
+def test_whoever_handles_interrupts_is_told_afterwards() -> None:
+    told: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: told.append(number))
+    with postponed_interrupts():
+        press_ctrl_c()
+        assert not told
+    assert told == [signal.SIGINT]
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with postponed_interrupts():
+        press_ctrl_c()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_in_another_thread_there_is_nothing_to_postpone() -> None:
+    done: list[bool] = []
+
+    def work() -> None:
+        with postponed_interrupts():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
+
+
+def test_an_interrupted_transaction_is_committed_and_closed_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "store.db"
+    engine = open_engine(f"sqlite:///{file}")
+
+    def work() -> None:
+        with transaction(engine, writes=True) as connection:
+            connection.exec_driver_sql("CREATE TABLE kept (number INTEGER)")
+            press_ctrl_c()
+            connection.exec_driver_sql("INSERT INTO kept VALUES (1)")
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(KeyboardInterrupt):
+        work()
+    assert "Exception" not in caplog.text
+    with sqlite3.connect(file) as found:
+        assert found.execute("SELECT number FROM kept").fetchall() == [(1,)]
