@@ -14,8 +14,8 @@ from telemetry_quality.core.health import TelemetryHealthService
 
 if TYPE_CHECKING:
     from telemetry_quality.settings import Settings, SourceSettings
-    from telemetry_quality.sources.database import DatabaseSource
     from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+    from telemetry_quality.sources.sqlite import SqliteSource
     from telemetry_quality.storage.store import SqlQualityStore
 
 # Engines and databases are imported where they are needed: a code location must load fast.
@@ -26,7 +26,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFileSource | DatabaseSource:
+def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFileSource | SqliteSource:
     """The connector of one source; nothing is read yet.
 
     Raises:
@@ -37,9 +37,9 @@ def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFi
     schema, seconds = settings.event_schema(), settings.time_limit_seconds
     catalogue = SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None
     if settings.connector == "database":
-        from telemetry_quality.sources.database import DatabaseSource  # noqa: PLC0415
+        from telemetry_quality.sources.sqlite import SqliteSource  # noqa: PLC0415
 
-        return DatabaseSource(
+        return SqliteSource(
             settings.url or "",
             settings.table or "",
             schema,

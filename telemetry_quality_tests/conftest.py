@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality_tests.servers import running_postgresql
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster import DagsterInstance
+
+    from telemetry_quality_tests.servers import PostgreSQL
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 
@@ -28,4 +32,11 @@ def instance() -> Iterator[DagsterInstance]:
     import dagster as dg  # noqa: PLC0415 - a second the tests of the core need not pay
 
     with dg.instance_for_test() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server of this test process."""
+    with running_postgresql() as one:
         yield one

@@ -31,8 +31,8 @@ from telemetry_quality.core.events import (
     SliceCounts,
 )
 from telemetry_quality.sources import repetitions
-from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, SHARED_DATA, make_event, make_events, write_parquet
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") ->
     connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})", rows)
     connection.commit()
     connection.close()
-    return DatabaseSource(f"sqlite:///{path}", "events", place.schema, salt=place.salt)
+    return SqliteSource(f"sqlite:///{path}", "events", place.schema, salt=place.salt)
 
 
 def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:

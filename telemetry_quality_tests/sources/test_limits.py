@@ -14,9 +14,9 @@ import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayReading, UnreadableDay
-from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource
 from telemetry_quality.sources.limits import time_limit
+from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def sqlite(folder: Path) -> EventSource:
     )
     connection.commit()
     connection.close()
-    return DatabaseSource(f"sqlite:///{folder / 'events.db'}", "events", SCHEMA, time_limit_seconds=LIMIT_SECONDS)
+    return SqliteSource(f"sqlite:///{folder / 'events.db'}", "events", SCHEMA, time_limit_seconds=LIMIT_SECONDS)
 
 
 @pytest.mark.parametrize("connect", [duckdb_file, sqlite], ids=lambda connect: connect.__name__)

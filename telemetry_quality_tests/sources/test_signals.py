@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.database import DatabaseSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.signals import SignalCatalogue, listed_signals
+from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import SCHEMA, make_event, write_parquet
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def sqlite(folder: Path, catalogue: SignalCatalogue | None) -> EventSource:
     connection.executemany("INSERT INTO signals VALUES (?1, ?1)", [[name] for name in NAMES])
     connection.commit()
     connection.close()
-    return DatabaseSource(f"sqlite:///{folder / 'events.db'}", "events", SCHEMA, catalogue=catalogue)
+    return SqliteSource(f"sqlite:///{folder / 'events.db'}", "events", SCHEMA, catalogue=catalogue)
 
 
 everywhere = pytest.mark.parametrize("connect", [parquet, duckdb_file, sqlite], ids=lambda connect: connect.__name__)

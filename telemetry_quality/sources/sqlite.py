@@ -1,6 +1,6 @@
-"""The database connector: any table SQLAlchemy can reach and this project has been tried on.
+"""The database connector for SQLite.
 
-Today that is SQLite. It is opened read-only, and each query is a read of its own: a writer never waits for longer
+The file is opened read-only, and each query is a read of its own: a writer never waits for longer
 than one of them. An event that arrives between a day's two queries may be drawn without having been counted.
 """
 
@@ -141,11 +141,11 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
-class DatabaseSource(TableConnector[_Session]):
-    """Events in a table or view of a SQL database.
+class SqliteSource(TableConnector[_Session]):
+    """Events in a table or view of a SQLite file.
 
     Args:
-        url: A SQLAlchemy URL; only ``sqlite:///FILE`` so far.
+        url: ``sqlite:///FILE``.
         table: Table or view of events.
         schema: Which column plays which role.
         catalogue: The known signals.

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.sources.database import DatabaseSource
+from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def change(path: Path, statement: str) -> None:
     connection.close()
 
 
-def source_of(path: Path, table: str = "events", schema: EventSchema = SCHEMA) -> DatabaseSource:
-    return DatabaseSource(f"sqlite:///{path}", table, schema)
+def source_of(path: Path, table: str = "events", schema: EventSchema = SCHEMA) -> SqliteSource:
+    return SqliteSource(f"sqlite:///{path}", table, schema)
 
 
-def read(source: DatabaseSource) -> DayReading:
+def read(source: SqliteSource) -> DayReading:
     (answer,) = source.read_days([WINDOW], 100)
     assert isinstance(answer, DayReading), answer
     return answer
@@ -204,7 +204,7 @@ def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path
 )
 def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     with pytest.raises(SourceError, match="url requires the form sqlite:///FILE") as caught:
-        DatabaseSource(url, "events", SCHEMA)
+        SqliteSource(url, "events", SCHEMA)
     assert caught.value.reason_code == "URL_INVALID"
     assert "hunter2" not in str(caught.value)
 
