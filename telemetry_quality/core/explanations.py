@@ -746,7 +746,10 @@ def _moments(fit: _Fit, ratio: float) -> tuple[float, float]:
 def explain(
     measure: Measure, day: DayParts, reference: Sequence[DayParts], expected_events: float | None
 ) -> tuple[Cause, ...]:
-    """The places that explain the day's change best, the likeliest first; none without a reference.
+    """The places that explain the day's change best, the likeliest first.
+
+    None without a reference, and none where errors and the like are nowhere more than usual: a day can be above a
+    threshold because all days are.
 
     Args:
         measure: What changed.
@@ -760,7 +763,7 @@ def explain(
     tables, spread = _tables(measure, day, past, expected_events)
     if not tables:
         return ()
-    causes = list(_causes(_Search(tables, spread).run()))
+    causes = list(_causes(_Search(tables, spread).run(), measure))
     if measure is Measure.MISSING_VERSION and causes:
         place = _untagged(causes[0], day, past)
         if place is not None:
@@ -795,14 +798,19 @@ def _day_spread(measure: Measure, totals: Sequence[int]) -> float:
     return min(0.15**2, (squares + 3 * DAY_SPREAD**2) / (len(totals) + 2))
 
 
-def _causes(ranked: Sequence[_Hypothesis]) -> Iterable[Cause]:
-    """The best and what else explains something, without other names of the same events."""
+def _causes(ranked: Sequence[_Hypothesis], measure: Measure) -> Iterable[Cause]:
+    """The best and what else explains something, without other names of the same events.
+
+    Fewer events may be what is wrong; fewer errors, or fewer missing versions, never are.
+    """
     if not ranked:
         return
     seen: set[tuple[float, float]] = set()
     for position, hypothesis in enumerate(ranked):
         fit = hypothesis.fits[0]
         same = (round(fit.found, 6), round(fit.mean, 6))
+        if measure is not Measure.EVENTS and fit.found <= fit.mean:
+            continue
         if same in seen or (position and hypothesis.score <= 0 and hypothesis.key != EVERYWHERE):
             continue
         seen.add(same)
@@ -958,4 +966,5 @@ def sentence(causes: Sequence[Cause], measure: Measure) -> str:
     if cause.place == Place():
         return f"The change is spread over the whole stream {numbers}."
     kind = "missing" if cause.found < cause.expected else "additional"
-    return f"{cause.share_percent or 0:.0f} % of the {kind} {NOUNS[measure]} are {cause.place} {numbers}."
+    where = f"are {cause.place}" if cause.place.parts else f"fall into {cause.place.hours_text}"
+    return f"{cause.share_percent or 0:.0f} % of the {kind} {NOUNS[measure]} {where} {numbers}."

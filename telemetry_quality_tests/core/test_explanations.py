@@ -232,6 +232,15 @@ def test_a_day_without_any_event_lost_everything_everywhere() -> None:
     assert cause.found == 0
 
 
+def test_fewer_errors_than_usual_in_one_place_are_no_cause_of_more() -> None:
+    everywhere = [replace(each, errors=each.count // 10) for each in make_events()]
+    past = [take_apart(everywhere, day) for day in PAST]
+    platform = Place((("platform", "ios"),))
+    better = take_apart(at(platform, lambda each: replace(each, errors=0), everywhere))
+
+    assert explain(Measure.ERRORS, better, past, None) == ()
+
+
 @pytest.mark.parametrize("measure", Measure)
 def test_without_reference_days_there_are_no_causes(measure: Measure) -> None:
     assert explain(measure, take_apart(make_events()), (), 60_000) == ()
@@ -270,6 +279,12 @@ def test_a_sentence_says_how_much_of_what_lies_where() -> None:
 
     assert sentence([Cause(place, 4210, 0, 92.4)], Measure.EVENTS) == (
         "92 % of the missing events are platform=ios × event_name=page.view, hours 14 to 23 (0 instead of 4,210)."
+    )
+
+
+def test_a_sentence_about_hours_alone_reads_as_one() -> None:
+    assert sentence([Cause(Place(hours=(14, 23)), 100, 400, 75)], Measure.ERRORS) == (
+        "75 % of the additional errors fall into hours 14 to 23 (400 instead of 100)."
     )
 
 

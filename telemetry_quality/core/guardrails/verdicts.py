@@ -52,7 +52,12 @@ class Place:
     def __str__(self) -> str:
         words = [f"{name}={'(null)' if value is None else value}" for name, value in self.parts]
         text = " × ".join(words) or "everywhere"
-        return text if self.hours is None else f"{text}, hours {self.hours[0]} to {self.hours[1]}"
+        return text if self.hours is None else f"{text}, {self.hours_text}"
+
+    @property
+    def hours_text(self) -> str:
+        """``hours 14 to 23``, or ``all hours``."""
+        return "all hours" if self.hours is None else f"hours {self.hours[0]} to {self.hours[1]}"
 
 
 @dataclass(frozen=True, slots=True)
