@@ -38,6 +38,7 @@ from telemetry_quality.sources.functions import (
     epoch_microseconds,
     epoch_microseconds_of_text,
     epoch_nanoseconds,
+    exact_text,
     sample_hash,
 )
 from telemetry_quality.sources.predicates import is_column, parse_predicate
@@ -86,11 +87,16 @@ def named_table(name: str, *columns: str) -> TableClause:
     return table(quoted, *map(column, columns), schema=quoted_name(schema, quote=True) if schema else None)
 
 
-def runs_of(windows: Sequence[DayWindow]) -> Iterator[Run]:
+def runs_of(windows: Sequence[DayWindow], maximum_days: int | None = None) -> Iterator[Run]:
     """Split ``windows`` into runs; a day of 23 or 25 hours stands alone, a day of none is left out."""
     gathered: list[DayWindow] = []
     for window in windows:
-        continues = gathered and gathered[-1].end == window.start and gathered[-1].hours == 24 == window.hours
+        continues = (
+            gathered
+            and gathered[-1].end == window.start
+            and gathered[-1].hours == 24 == window.hours
+            and len(gathered) != maximum_days
+        )
         if gathered and not continues:
             yield Run(tuple(gathered))
             gathered = []
@@ -216,7 +222,7 @@ class EventTable:
         """A column as text, whatever its type."""
         value = self.column(name)
         is_text = self.is_typed and self.columns[name].kind is ColumnKind.TEXT
-        return value if is_text else cast(value, String)
+        return exact_text(value if is_text else cast(value, String))
 
     def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
         """An instant as a whole number since 1970, and how many of its units make a second."""
@@ -273,7 +279,7 @@ class EventTable:
                 )
             case _:
                 own_type = EngineType(its.type_name)
-                start, end = (cast(literal(_iso_utc(at)), own_type) for at in (run.start, run.end))
+                start, end = (cast(literal(_iso_utc(at), own_type), own_type) for at in (run.start, run.end))
                 return and_(value >= start, value < end)
 
     def is_error(self) -> ColumnElement[Any]:
