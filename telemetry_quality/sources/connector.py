@@ -45,6 +45,19 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FullScan:
+    """A table of which far more is read than a day.
+
+    Attributes:
+        relation: The table or partition.
+        create_index: The statement that would end it, None where the time is no column of the table itself.
+    """
+
+    relation: str
+    create_index: str | None
+
+
 S = TypeVar("S", bound=Session)
 
 
@@ -109,6 +122,11 @@ class Connector(ABC, Generic[S]):
             if events is None:
                 return []
             return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+
+    def full_scan(self, window: DayWindow) -> FullScan | None:
+        """What reading a day would read whole; None where nothing is, or where the engine does not say."""
+        del window
+        return None
 
     def read_signals(self) -> frozenset[str] | None:
         """The signal catalogue; see EventSource."""

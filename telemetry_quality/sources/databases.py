@@ -34,9 +34,7 @@ def open_database(
     if _backend(url) == "postgresql":
         from telemetry_quality.sources.postgresql import PostgresSource  # noqa: PLC0415
 
-        return PostgresSource(
-            url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt
-        )
+        return PostgresSource(url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt)
     from telemetry_quality.sources.sqlite import SqliteSource  # noqa: PLC0415
 
     return SqliteSource(url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt)

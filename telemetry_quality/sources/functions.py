@@ -54,6 +54,13 @@ class compared_text(FunctionElement[Any]):  # noqa: N801
     inherit_cache = True
 
 
+class whole_seconds(FunctionElement[int]):  # noqa: N801
+    """Whole seconds from a start: as an expression, then the instant and the start, for an engine with a faster way."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
 class exact_text(FunctionElement[str]):  # noqa: N801
     """A value as text that is compared and ordered by its characters alone, whatever the column's collation."""
 
@@ -77,7 +84,7 @@ class EngineType(UserDefinedType[Any]):
 
     def literal_processor(self, dialect: Dialect) -> Any:
         """Bounds are written as text."""
-        return String().literal_processor(dialect)
+        return String().literal_processor(dialect)  # type: ignore[no-untyped-call]
 
 
 @compiles(epoch_microseconds, "duckdb")
@@ -122,6 +129,20 @@ def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw:
     return compiler.process(element.clauses, **kw)
 
 
+@compiles(whole_seconds)
+def _seconds(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    expression, *_ = element.clauses
+    return compiler.process(expression, **kw)
+
+
+@compiles(whole_seconds, "postgresql")
+def _seconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    _, instant, start = (compiler.process(part, **kw) for part in element.clauses)
+    # A float has room for microseconds until the year 2255, so that its whole seconds are exact; an exact decimal
+    # would double what a day's aggregates take.
+    return f"(CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start})"
+
+
 @compiles(exact_text)
 def _exact_text(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
@@ -130,7 +151,7 @@ def _exact_text(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any)
 @compiles(exact_text, "postgresql")
 def _exact_text_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     # The cast is nothing for text, cuts the blanks that pad CHAR(n), and makes citext tell case apart.
-    return f"(CAST({compiler.process(element.clauses, **kw)} AS TEXT) COLLATE \"C\")"
+    return f'(CAST({compiler.process(element.clauses, **kw)} AS TEXT) COLLATE "C")'
 
 
 @compiles(epoch_microseconds, "postgresql")

@@ -10,30 +10,52 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import case, cast, column, create_engine, func, literal, make_url, null, select, table
+from sqlalchemy import (
+    ClauseElement,
+    Executable,
+    case,
+    cast,
+    column,
+    create_engine,
+    func,
+    literal,
+    make_url,
+    null,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import OID
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.connector import TableConnector
+from telemetry_quality.sources.connector import FullScan, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT
-from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.query import EventTable, named_table, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Connection, Engine, Select
+    from sqlalchemy import URL, Connection, Engine, Select, TableClause
+    from sqlalchemy.sql.compiler import SQLCompiler
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.sources.signals import SignalCatalogue
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 2
 """Only who changes the table's shape makes a reader wait, and every insert behind the reader would wait too."""
+
+LARGE_PAGES, LARGE_FACTOR = 1024, 4
+"""A table read whole is worth a warning from 8 MiB, where the day is less than a quarter of it."""
+APPENDED_CORRELATION = 0.9
+"""From here rows lie in the order of their times, and BRIN, which hardly costs an insert, finds a day as well."""
 
 _KINDS = {
     "timestamp with time zone": ColumnKind.INSTANT,
@@ -91,7 +113,7 @@ class _Session:
             self.connection.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))
             yield
 
-    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    def execute(self, query: Select[Any] | _Explain) -> Sequence[Sequence[Any]]:
         start = monotonic()
         with self.transaction(), _translated(self._what):
             try:
@@ -107,8 +129,8 @@ class _Session:
                 raise
 
     def columns_of(self, name: str) -> dict[str, Column]:
-        attribute = table("pg_attribute", *map(column, ("attrelid", "attname", "atttypid", "attnum", "attisdropped")))
-        of_type = table("pg_type", *map(column, ("oid", "typtype", "typbasetype")))
+        attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped")
+        of_type = _table("pg_type", "oid", "typtype", "typbasetype")
         # A domain is what it is made of.
         type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
         found = self.execute(
@@ -129,9 +151,75 @@ class _Session:
         columns = self.columns_of(name)
         return EventTable(named_table(name, *columns), columns, schema, salt)
 
+    def largest_full_scan(self, query: Select[Any]) -> tuple[str, str] | None:
+        """Schema and name of the largest table that ``query`` would read whole for a small part of its rows."""
+        plan = self.execute(_Explain(query))[0][0][0]["Plan"]
+        scans = {
+            (node["Schema"], node["Relation Name"]): node["Plan Rows"]
+            for node in _nodes(plan)
+            if node["Node Type"] == "Seq Scan"
+        }
+        relation, schema = _table("pg_class", "oid", "relname", "relnamespace", "reltuples", "relpages"), _SCHEMAS
+        sizes = self.execute(
+            select(schema.c.nspname, relation.c.relname, relation.c.reltuples, relation.c.relpages)
+            .join_from(relation, schema, schema.c.oid == relation.c.relnamespace)
+            .where(tuple_(schema.c.nspname, relation.c.relname).in_(list(scans) or [("", "")]))
+            .order_by(relation.c.relpages.desc())
+        )
+        for schema_name, name, rows, pages in sizes:
+            is_unknown = rows <= 0
+            if pages >= LARGE_PAGES and (is_unknown or scans[schema_name, name] * LARGE_FACTOR < rows):
+                return schema_name, name
+        return None
+
+    def index_on(self, schema_name: str, name: str, time_column: str) -> str | None:
+        """The statement that creates an index on the time; None where the table has no such column."""
+        its = named_table(f"{schema_name}.{name}", time_column)
+        if time_column not in self.columns_of(f"{schema_name}.{name}"):
+            return None
+        stats = _table("pg_stats", "schemaname", "tablename", "attname", "correlation")
+        (order,) = self.execute(
+            select(func.max(func.abs(stats.c.correlation))).where(
+                stats.c.schemaname == schema_name, stats.c.tablename == name, stats.c.attname == time_column
+            )
+        )[0]
+        method = "brin" if (order or 0) >= APPENDED_CORRELATION else "btree"
+        prepare = self.connection.dialect.identifier_preparer
+        return (
+            f"CREATE INDEX CONCURRENTLY ON {prepare.format_table(its)}"
+            f" USING {method} ({prepare.quote_identifier(time_column)});"
+        )
+
     def _relation_id(self, name: str) -> Any:
-        quoted = self.connection.dialect.identifier_preparer.format_table(named_table(name))  # type: ignore[arg-type]
+        quoted = self.connection.dialect.identifier_preparer.format_table(named_table(name))
         return cast(func.to_regclass(literal(quoted)), OID)
+
+
+class _Explain(Executable, ClauseElement):
+    """What the server would do for a query, without doing it."""
+
+    inherit_cache = False
+
+    def __init__(self, query: Select[Any]) -> None:
+        self.query = query
+
+
+@compiles(_Explain, "postgresql")
+def _explain_postgresql(element: _Explain, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON, VERBOSE) {compiler.process(element.query, **kw)}"
+
+
+def _table(name: str, *columns: str) -> TableClause:
+    return table(name, *map(column, columns), schema="pg_catalog")
+
+
+_SCHEMAS = _table("pg_namespace", "oid", "nspname")
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
 
 
 def _kind(type_name: str) -> ColumnKind:
@@ -165,7 +253,9 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
             return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
         return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
     if state.startswith(_UNAVAILABLE_STATES):
-        return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must stay available, but said: {reason}; try again.")
+        return SourceUnavailableError(
+            "SOURCE_UNREACHABLE", f"{what} must stay available, but said: {reason}; try again."
+        )
     if state in {"42501", "42P01", "3F000"}:
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {reason}; grant SELECT or correct the table.")
     if state == "25006":
@@ -220,6 +310,16 @@ class PostgresSource(TableConnector[_Session]):
         finally:
             with postponed_interrupts():
                 connection.close()
+
+    def full_scan(self, window: DayWindow) -> FullScan | None:
+        """The largest table or partition that would be read whole though the day is a small part of it."""
+        (run,) = runs_of([window])
+        with self._session() as session, session.transaction():
+            events = session.event_table(self._table, self.schema, self._salt)
+            found = session.largest_full_scan(events.aggregate_query(run))
+            if found is None:
+                return None
+            return FullScan(".".join(found), session.index_on(*found, self.schema.occurred_at))
 
     def _reading(self, session: _Session) -> AbstractContextManager[None]:
         return session.transaction()

@@ -40,6 +40,7 @@ from telemetry_quality.sources.functions import (
     epoch_nanoseconds,
     exact_text,
     sample_hash,
+    whole_seconds,
 )
 from telemetry_quality.sources.predicates import is_column, parse_predicate
 
@@ -149,9 +150,12 @@ class EventTable:
             *missing,
             count_where(events.c.is_late),
         )
+        groups = select(*keys, *counts).group_by(*keys).cte("groups")
+        # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
+        groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
         # The order of AggregateRow, which engines reach in a tenth of the time Python takes.
-        order = (*keys[:2], *(key.nulls_first() for key in keys[2:]))
-        return select(*keys, *counts).group_by(*keys).order_by(*order)
+        order = (groups.c.day_index, groups.c.hour, groups.c.name.nulls_first(), groups.c.version.nulls_first())
+        return select(*groups.c).order_by(*order)
 
     def count_query(self, run: Run) -> Select[Any]:
         """One row per day that has events: day index, events."""
@@ -246,7 +250,11 @@ class EventTable:
         """Whole seconds from the run's beginning to the instant in column ``name``, which lies within the run."""
         # The difference is taken first: it is never negative, so that division rounds down on every engine.
         ticks, per_second = self.ticks(name)
-        return (ticks - int(run.start.timestamp()) * per_second) // per_second
+        start = int(run.start.timestamp())
+        seconds = (ticks - start * per_second) // per_second
+        if self.columns[name].kind is not ColumnKind.INSTANT:
+            return seconds
+        return whole_seconds(seconds, self.column(name), literal(start, BigInteger))
 
     def day_index(self, run: Run, name: str | None = None) -> ColumnElement[int]:
         """Which day of the run an event belongs to by the instant in column ``name``, by default ``occurred_at``."""

@@ -160,7 +160,8 @@ def in_postgresql(place: Place, events: Sequence[Event], time_type: str = "TIMES
         connection.execute(
             sql.SQL(
                 f"CREATE TABLE {{}} (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
-                f" is_error BOOLEAN, user_id TEXT, session BIGINT, observed_at {time_type}, platform TEXT, build BIGINT)"
+                f" is_error BOOLEAN, user_id TEXT, session BIGINT, observed_at {time_type}, platform TEXT,"
+                " build BIGINT)"
             ).format(table)
         )
         with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
