@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "telemetry.toml"
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
 CONFIG_VARIABLE = "TELEMETRY_QUALITY_CONFIG"
+OBJECT_STORES = ("s3", "gs", "abfss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # OpenTelemetry log data model: EventName, Timestamp, ObservedTimestamp, SeverityNumber (17 and up are errors)
@@ -183,6 +184,11 @@ class SignalSettings(_Part):
     table: Name | None = None
     column: Name = "event_name"
 
+    @field_validator("table")
+    @classmethod
+    def _is_a_place(cls, value: str | None) -> str | None:
+        return value and _place(value)
+
     @model_validator(mode="after")
     def _names_one_place(self) -> Self:
         if (self.names is None) == (self.table is None):
@@ -235,6 +241,11 @@ class SourceSettings(_Part):
                 raise ValueError(f"must be team:NAME or e-mail addresses, but {owner!r} was found")
         return value
 
+    @field_validator("path")
+    @classmethod
+    def _is_a_place(cls, value: str | None) -> str | None:
+        return value and _place(value)
+
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
@@ -252,6 +263,11 @@ class SourceSettings(_Part):
             if is_set != (name in needed):
                 verb = "requires" if name in needed else "does not take"
                 raise ValueError(f"connector {self.connector!r} {verb} {name}")
+        if self.connector == "duckdb" and "://" in (self.path or ""):
+            raise ValueError("connector 'duckdb' requires path to be a file of this machine")
+        table = self.signals and self.signals.table
+        if table and "://" in table and table.partition("://")[0] != (self.path or "").partition("://")[0]:
+            raise ValueError("signals.table may be in an object store only where path is in the same kind of store")
         if self.last_day is not None and self.last_day < self.first_day:
             raise ValueError(f"last_day must not be before first_day ({self.first_day}), but {self.last_day} was found")
         return self
@@ -274,6 +290,25 @@ class SourceSettings(_Part):
             future_tolerance_minutes=self.future_tolerance_minutes,
             stale_after_days=self.stale_after_days,
         )
+
+
+def _place(value: str) -> str:
+    """A file, a pattern, or the URL of some in an object store, which bears no credentials."""
+    protocol, separator, rest = value.partition("://")
+    if not separator:
+        return value
+    if protocol not in OBJECT_STORES:
+        allowed = ", ".join(f"{one}://" for one in OBJECT_STORES)
+        raise ValueError(f"must be a file, a folder, a pattern or a URL that begins with {allowed}")
+    # In Azure's URLs the container stands where others have a user.
+    user = rest.partition("/")[0].rpartition("@")[0]
+    has_user = ":" in user if protocol == "abfss" else bool(user)
+    if has_user or re.search(r"[?&][^/]*=", rest):
+        raise ValueError(
+            "must not hold credentials or other parameters; the store's own package finds credentials in the "
+            "environment, its configuration or an instance's role"
+        )
+    return value
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -499,7 +534,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     sources = {
         name: source.model_copy(
             update={
-                "path": source.path and str(folder / source.path),
+                "path": source.path and _anchored_path(source.path, folder),
                 "url": source.url and _anchored_url(source.url, folder),
                 "signals": source.signals and _anchored_signals(source, source.signals, folder),
             }
@@ -507,6 +542,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         for name, source in settings.sources.items()
     }
     return settings.model_copy(update={"store": _anchored_url(settings.store, folder), "sources": sources})
+
+
+def _anchored_path(path: str, folder: Path) -> str:
+    return path if "://" in path else str(folder / path)
 
 
 def _anchored_url(url: str, folder: Path) -> str:
@@ -518,4 +557,4 @@ def _anchored_signals(source: SourceSettings, signals: SignalSettings, folder: P
     """For a Parquet source the catalogue's table is a file."""
     if source.connector != "parquet" or signals.table is None:
         return signals
-    return signals.model_copy(update={"table": str(folder / signals.table)})
+    return signals.model_copy(update={"table": _anchored_path(signals.table, folder)})

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality_tests.servers import running_postgresql
+from telemetry_quality_tests.servers import running_object_server, running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster import DagsterInstance
 
-    from telemetry_quality_tests.servers import PostgreSQL
+    from telemetry_quality_tests.servers import ObjectServer, PostgreSQL
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 
@@ -40,3 +40,25 @@ def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server of this test process."""
     with running_postgresql() as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def running_objects() -> Iterator[ObjectServer]:
+    """An object store of this test process."""
+    with running_object_server() as one:
+        yield one
+
+
+@pytest.fixture
+def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
+    """The object store with nothing noted and nothing refused, and credentials for it in the environment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running_objects.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    running_objects.requests.clear()
+    yield running_objects
+    running_objects.fault = None

@@ -17,7 +17,7 @@ from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.core.policies import VOLUME_RULES, Policy
 from telemetry_quality.errors import SettingsError
-from telemetry_quality.settings import DEFAULT_FILE, PRESETS, Settings, load_settings
+from telemetry_quality.settings import DEFAULT_FILE, PRESETS, Settings, SignalSettings, load_settings
 
 ROLES: dict[str, Any] = {
     "event_id": "id",
@@ -724,6 +724,48 @@ def test_no_complaint_repeats_a_url_of_the_environment(
     monkeypatch.setenv(f"TELEMETRY_QUALITY_{name}", SECRET_URL)
 
     assert SECRET not in complaint(write_settings(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://bucket/events/", "gs://bucket/e-?.parquet", "abfss://container@account.dfs.core.windows.net/events/"]
+)
+def test_a_path_in_an_object_store_stays_as_it_is_written(tmp_path: Path, path: str) -> None:
+    assert load_settings(write_settings(tmp_path, path=path)).sources["web"].path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"s3://key:{SECRET}@bucket/events/",
+        f"s3://{SECRET}@bucket/events/",
+        f"abfss://container:{SECRET}@account.dfs.core.windows.net/events/",
+        f"s3://bucket/events/*.parquet?AWSAccessKeyId=key&Signature={SECRET}",
+        f"abfss://container@account.dfs.core.windows.net/events/?sv=1/2&sig={SECRET}",
+    ],
+)
+@pytest.mark.parametrize("is_catalogue", [False, True], ids=["path", "signals.table"])
+def test_credentials_in_a_path_are_refused_and_not_repeated(tmp_path: Path, path: str, is_catalogue: bool) -> None:
+    events = {"path": f"{path.partition(':')[0]}://bucket/", "signals": {"table": path}}
+    sentence = complaint(write_settings(tmp_path, **(events if is_catalogue else {"path": path})))
+    assert "must not hold credentials" in sentence
+    assert SECRET not in sentence
+
+
+@pytest.mark.parametrize("path", ["https://host/events.parquet", "S3://bucket/", "s3a://bucket/", "file:///events"])
+def test_a_store_that_cannot_be_read_is_refused_with_those_that_can(tmp_path: Path, path: str) -> None:
+    assert "begins with s3://, gs://, abfss://" in complaint(write_settings(tmp_path, path=path))
+
+
+def test_a_duckdb_file_is_a_file_of_this_machine(tmp_path: Path) -> None:
+    file = write_settings(tmp_path, connector="duckdb", path="s3://bucket/events.duckdb", table="events")
+    assert "requires path to be a file of this machine" in complaint(file)
+
+
+def test_a_catalogue_in_an_object_store_requires_events_in_the_same(tmp_path: Path) -> None:
+    signals = {"table": "s3://bucket/signals.parquet"}
+    assert "only where path is in the same kind of store" in complaint(write_settings(tmp_path, signals=signals))
+    settings = load_settings(write_settings(tmp_path, path="s3://other/events/", signals=signals))
+    assert settings.sources["web"].signals == SignalSettings(**signals)
 
 
 def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:

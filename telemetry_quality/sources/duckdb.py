@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.sources.objects import ObjectSession, ObjectStore
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import Run
     from telemetry_quality.sources.signals import SignalCatalogue
@@ -74,13 +76,21 @@ def _kind(type_name: str) -> ColumnKind:
 class _Session:
     """One DuckDB in this process; its errors become errors of ours, and each query has a time limit."""
 
-    def __init__(self, what: str, seconds: float, database: str = ":memory:") -> None:
+    def __init__(
+        self, what: str, seconds: float, database: str = ":memory:", objects: ObjectSession | None = None
+    ) -> None:
         self._what = what
         self._seconds = seconds
+        self._objects = objects
         with self._translated():
             self.connection = duckdb.connect(database, read_only=database != ":memory:")
             # Text and timestamps without a zone are UTC, whatever the machine's own zone.
             self.connection.execute("SET TimeZone = 'UTC'")
+            if objects is not None:
+                self.connection.register_filesystem(objects)
+                # What was read once of an object needs no second request: it stays the same, or is refused.
+                self.connection.execute("SET validate_external_file_cache = 'NO_VALIDATION'")
+                self.connection.execute("SET parquet_metadata_cache = true")
 
     def __enter__(self) -> Self:
         return self
@@ -91,16 +101,8 @@ class _Session:
     def execute(self, query: Select[Any]) -> list[tuple[Any, ...]]:
         compiled = query.compile(dialect=_DIALECT)
         parameters = [compiled.params[name] for name in compiled.positiontup or ()]
-        with self._translated(), time_limit(self._seconds, self.connection.interrupt) as deadline:
-            try:
-                return self.connection.execute(str(compiled), parameters).fetchall()
-            except duckdb.InterruptException:
-                if not deadline.has_passed:
-                    raise KeyboardInterrupt from None
-                raise SourceError(
-                    TIME_LIMIT,
-                    f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
-                ) from None
+        with self._limited():
+            return self.connection.execute(str(compiled), parameters).fetchall()
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
@@ -108,7 +110,7 @@ class _Session:
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         every: Select[Any] = select(literal_column("*")).select_from(named_table(relation))
-        with self._translated():
+        with self._limited():
             shape = self.connection.sql(str(every.compile(dialect=_DIALECT)))
             return {
                 name: Column(name, str(type_), _kind(str(type_)))
@@ -117,20 +119,58 @@ class _Session:
 
     def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
         """Make Parquet files one view, columns matched by name, and return its name."""
-        with self._translated():
+        with self._limited():
             files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
             files.create_view(view, replace=True)
         return view
 
     def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
-        with self._translated():
+        with self._limited():
+            if self._objects is not None:
+                return self._objects.index(self.connection, schema, zone)
             return index_files(self.connection, pattern, schema, zone)
+
+    def list_objects(self, pattern: str) -> None:
+        """Let a query see the objects that match, where files are objects."""
+        if self._objects is not None:
+            with self._limited():
+                self._objects.list(pattern)
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Interrupt the block if it takes too long."""
+        if self._objects is not None:
+            self._objects.resume()
+        with self._translated(), time_limit(self._seconds, self._interrupt) as deadline:
+            try:
+                yield
+            except Exception as error:
+                if deadline.has_passed:
+                    raise SourceError(
+                        TIME_LIMIT,
+                        f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
+                    ) from None
+                if isinstance(error, duckdb.InterruptException):
+                    raise KeyboardInterrupt from None
+                raise
+
+    def _interrupt(self) -> None:
+        if self._objects is not None:
+            self._objects.stop()
+        self.connection.interrupt()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except duckdb.Error as error:
+        except SourceError:
+            raise
+        except Exception as error:
+            if self._objects is not None and (refusal := self._objects.error()) is not None:
+                # Without the store's own error: it may quote a key.
+                raise refusal from None
+            if not isinstance(error, duckdb.Error):
+                raise
             raise _source_error(self._what, error) from error
 
 
@@ -153,11 +193,36 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
     )
 
 
+def _pattern(path: str) -> str:
+    """``path``, or the pattern of all Parquet files below it where it is a folder."""
+    if "://" in path:
+        # An object store has no folders to ask for: what is no file and no pattern is meant as one.
+        is_folder, folder = not (path.endswith(".parquet") or any(letter in path for letter in "*?[")), path
+    else:
+        is_folder, folder = Path(path).is_dir(), glob.escape(path)
+    return f"{folder.rstrip('/')}/**/*.parquet" if is_folder else path
+
+
+def _open_store(url: str) -> ObjectStore:
+    try:
+        from telemetry_quality.sources.objects import ObjectStore  # noqa: PLC0415 - its package is an extra
+
+        return ObjectStore(url)
+    except ImportError:
+        protocol = url.partition("://")[0]
+        package = {"s3": "telemetry-quality[s3]", "gs": "gcsfs", "abfss": "adlfs"}[protocol]
+        raise SourceError(
+            "PACKAGE_MISSING",
+            f"{protocol}:// requires a package that speaks to this store, but none is installed; "
+            f"run pip install '{package}'.",
+        ) from None
+
+
 class ParquetSource(Connector[_Session]):
     """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
 
     Args:
-        path: A file, a folder, or a pattern such as ``events/**/*.parquet``.
+        path: A file, a folder, or a pattern such as ``events/**/*.parquet``; or the URL of one in an object store.
         schema: Which column plays which role.
         zone: The zone of the source's days.
         catalogue: The known signals.
@@ -176,7 +241,7 @@ class ParquetSource(Connector[_Session]):
         salt: str = "",
     ) -> None:
         super().__init__(schema, catalogue, salt)
-        self.path = f"{glob.escape(path.rstrip('/'))}/**/*.parquet" if Path(path).is_dir() else path
+        self.path = _pattern(path)
         self._zone = zone
         self._seconds = time_limit_seconds
 
@@ -187,13 +252,18 @@ class ParquetSource(Connector[_Session]):
             paths = [file.path for file in index.files if file.broken is None]
             return session.columns_of(session.show_files(paths or [file.path for file in index.files]))
 
+    @cached_property
+    def _store(self) -> ObjectStore | None:
+        return _open_store(self.path) if "://" in self.path else None
+
     def _session(self) -> _Session:
-        return _Session(self.path, self._seconds)
+        return _Session(self.path, self._seconds, objects=self._store and self._store.session())
 
     def _tables(self, session: _Session) -> _FileTables:
         return _FileTables(session, session.index_files(self.path, self.schema, self._zone), self.schema, self._salt)
 
     def _catalogue_relation(self, session: _Session, table: str) -> str:
+        session.list_objects(table)
         return session.show_files([table])
 
 

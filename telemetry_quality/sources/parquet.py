@@ -131,20 +131,31 @@ def index_files(
         SourceError: ``NO_FILES`` where none matches.
     """
     found = connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()
-    paths = [path for (path,) in found if not _is_hidden(path, pattern)]
+    paths = files_required([path for (path,) in found if not is_hidden(path, pattern)], pattern)
+    return ParquetIndex(tuple(describe_files(connection, paths, schema)), zone)
+
+
+def files_required(paths: Sequence[str], pattern: str) -> Sequence[str]:
+    """``paths`` themselves, or the error that none was found."""
     if not paths:
         raise SourceError(
             "NO_FILES", f"At least one Parquet file is required, but none matches {pattern}; check the path."
         )
+    return paths
+
+
+def describe_files(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
+) -> list[ParquetFile]:
+    """Read the footers of files."""
     try:
-        files = _read_footers(connection, paths, schema)
+        return _read_footers(connection, paths, schema)
     except duckdb.Error:
         # One bad footer fails the query for all: ask one by one, to know which.
-        files = [_read_footer(connection, path, schema) for path in paths]
-    return ParquetIndex(tuple(files), zone)
+        return [_read_footer(connection, path, schema) for path in paths]
 
 
-def _is_hidden(path: str, pattern: str) -> bool:
+def is_hidden(path: str, pattern: str) -> bool:
     """Whether a writer's own file, as Spark's ``_temporary/`` and ``.crc`` are, was met by a wildcard."""
     fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
     return any(part.startswith(("_", ".")) for part in path.removeprefix(fixed).split("/"))
