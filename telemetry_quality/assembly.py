@@ -15,6 +15,7 @@ from telemetry_quality.core.health import TelemetryHealthService
 if TYPE_CHECKING:
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+    from telemetry_quality.sources.spark import SparkSource
     from telemetry_quality.sources.sqlite import SqliteSource
     from telemetry_quality.storage.store import SqlQualityStore
 
@@ -26,7 +27,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFileSource | SqliteSource:
+def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFileSource | SqliteSource | SparkSource:
     """The connector of one source; nothing is read yet.
 
     Raises:
@@ -43,6 +44,18 @@ def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFi
             settings.url or "",
             settings.table or "",
             schema,
+            catalogue=catalogue,
+            time_limit_seconds=seconds,
+            salt=name,
+        )
+    if settings.connector == "spark":
+        from telemetry_quality.sources.spark import SparkSource  # noqa: PLC0415
+
+        return SparkSource(
+            settings.url or "",
+            settings.path or settings.table or "",
+            schema,
+            reads_files=settings.path is not None,
             catalogue=catalogue,
             time_limit_seconds=seconds,
             salt=name,

@@ -193,7 +193,7 @@ class SignalSettings(_Part):
 class SourceSettings(_Part):
     """One source of events."""
 
-    connector: Literal["parquet", "duckdb", "database"]
+    connector: Literal["parquet", "duckdb", "database", "spark"]
     path: Name | None = None
     url: Name | None = None
     table: Name | None = None
@@ -246,7 +246,12 @@ class SourceSettings(_Part):
 
     @model_validator(mode="after")
     def _fits_its_connector(self) -> Self:
-        needed = {"parquet": {"path"}, "duckdb": {"path", "table"}, "database": {"url", "table"}}[self.connector]
+        needed = {
+            "parquet": {"path"},
+            "duckdb": {"path", "table"},
+            "database": {"url", "table"},
+            "spark": {"url", "table" if self.path is None else "path"},
+        }[self.connector]
         for name in ("path", "url", "table"):
             is_set = getattr(self, name) is not None
             if is_set != (name in needed):
@@ -499,7 +504,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     sources = {
         name: source.model_copy(
             update={
-                "path": source.path and str(folder / source.path),
+                "path": source.path and _anchored_path(source.path, folder),
                 "url": source.url and _anchored_url(source.url, folder),
                 "signals": source.signals and _anchored_signals(source, source.signals, folder),
             }
@@ -507,6 +512,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         for name, source in settings.sources.items()
     }
     return settings.model_copy(update={"store": _anchored_url(settings.store, folder), "sources": sources})
+
+
+def _anchored_path(path: str, folder: Path) -> str:
+    return path if "://" in path else str(folder / path)
 
 
 def _anchored_url(url: str, folder: Path) -> str:

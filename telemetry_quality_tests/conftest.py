@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality_tests.servers import running_postgresql
+from telemetry_quality_tests.servers import running_postgresql, running_spark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster import DagsterInstance
 
-    from telemetry_quality_tests.servers import PostgreSQL
+    from telemetry_quality_tests.servers import PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 
@@ -39,4 +39,11 @@ def instance() -> Iterator[DagsterInstance]:
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server of this test process."""
     with running_postgresql() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Spark]:
+    """A Spark cluster of this test process; its tests stand in one file, so that only one process starts it."""
+    with running_spark() as one:
         yield one

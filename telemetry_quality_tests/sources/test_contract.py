@@ -151,7 +151,14 @@ WRITERS = (
     in_sqlite_with_offset_times,
     in_sqlite_with_epoch_times,
 )
-wherever = pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+wherever = pytest.mark.usefixtures("write")
+"""Marks what must hold everywhere; a file with connectors of its own runs it with a fixture ``write`` of its own."""
+
+
+@pytest.fixture(params=WRITERS, ids=lambda write: write.__name__)
+def write(request: pytest.FixtureRequest) -> Callable[[Place, Sequence[Event]], Source]:
+    """What writes events somewhere and reads them from there."""
+    return request.param  # type: ignore[no-any-return]
 
 
 def windows_of(zone: ZoneInfo, first: date, last: date | None = None) -> list[DayWindow]:
