@@ -173,6 +173,7 @@ _CLUSTER_SETTINGS = {
     "spark.executor.memory": "600m",
     "spark.sql.session.timeZone": "Asia/Kolkata",
     "spark.cores.max": "2",
+    "spark.log.level": "WARN",
     # A handful of events is planned, not computed, for most of the time: without compiling every plan to Java.
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
@@ -203,7 +204,7 @@ def running_spark() -> Iterator[Spark]:
         "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
     run = home / "bin" / "spark-class"
-    worker = [
+    worker: list[str | Path] = [
         *(run, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0"),
         *("--cores", "1", "--memory", "800m", "--work-dir", folder / "work", f"spark://127.0.0.1:{master}"),
     ]

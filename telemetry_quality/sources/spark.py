@@ -159,9 +159,9 @@ class _Session:
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         with self._answering():
-            frame = self._frame(relation)
-            frame.createOrReplaceTempView(_EVENTS)
-            columns = _columns(frame)
+            self._frame(relation).createOrReplaceTempView(_EVENTS)
+            # Of the view: asking the files again would read every footer once more.
+            columns = _columns(self._spark.table(_EVENTS))
         return EventTable(named_table(_EVENTS, *columns), columns, schema, salt)
 
     def show_signals(self, relation: str) -> str:
@@ -366,6 +366,9 @@ def _started(master: str) -> Any:
 def _close(spark: Any) -> None:
     """End the session; the application of this process stays for the next, since starting it takes seconds."""
     with suppress(*_failures()):
-        spark.interruptAll()
         if hasattr(spark, "client"):
+            # Which ends what still runs; once, for a server that is gone will not come back for this.
+            spark.client.set_retry_policies([])
             spark.stop()
+        else:
+            spark.interruptAll()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -20,20 +19,22 @@ from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import EventTable, named_table, runs_of
 from telemetry_quality.sources.signals import SignalCatalogue
 from telemetry_quality.sources.spark import SparkSource, spark_sql
-from telemetry_quality_tests.builders import DAY, SCHEMA, make_event, make_events, write_parquet
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
 from telemetry_quality_tests.servers import free_port
 from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
     CASE_WINDOWS,
     CONTRACT_SCHEMA,
-    HOUR,
     ODD_NAMES,
     ONE_DAY,
     TYPES,
     UTC_ZONE,
     AllCases,
     Place,
+    arrived,
+    counted,
     iso_with_offset,
+    local_hours,
     read,
     test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
@@ -42,7 +43,6 @@ from telemetry_quality_tests.sources.test_contract import (
     test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
-    test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
@@ -70,7 +70,6 @@ CONTRACT = (
     test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
-    test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
@@ -119,6 +118,16 @@ def random_events(count: int, seed: int) -> list[dict[str, Any]]:
             )
         )
     return events
+
+
+def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(spark: Spark, tmp_path: Path) -> None:
+    """As in the contract, but each day read once: a reading takes a second here."""
+    windows = [day_window(day, NEW_YORK) for day in (date(2013, 3, 10), date(2013, 11, 3))]
+    events = [event for window in windows for event in local_hours(window)]
+    readings = read(in_parquet(spark, Place(tmp_path, NEW_YORK), events), windows)
+    assert [len(reading.aggregates.by_hour()) for reading in readings] == [23, 25]
+    assert [reading.aggregates.rows for reading in readings] == [counted(events, window) for window in windows]
+    assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
 
 
 THREE_DAYS = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 2 * ONE_DAY)
@@ -177,7 +186,7 @@ def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signa
         session._spark.sql("CREATE DATABASE telemetry", {})
         session._spark.sql(f"CREATE TABLE telemetry.`events-of web` USING parquet LOCATION '{path}'", {})
     assert source.count_days(windows_of(UTC_ZONE, DAY)) == {DAY: 12}
-    assert source.read_signals() == {"page.view"}
+    assert source.read_signals() == frozenset({"page.view"})
 
 
 def test_hive_folders_are_columns_and_a_writer_s_own_files_are_no_events(spark: Spark, tmp_path: Path) -> None:
@@ -187,7 +196,7 @@ def test_hive_folders_are_columns_and_a_writer_s_own_files_are_no_events(spark: 
     (tmp_path / "_SUCCESS").touch()
     source = SparkSource(spark.url, str(tmp_path), replace(SCHEMA, dimensions=("platform",)), reads_files=True)
     window = day_window(DAY, UTC_ZONE)
-    assert dict(source.frequent_values("platform", window, 9)) == {"web": 3, "app": 4}
+    assert source.frequent_values("platform", window, 9) == [("app", 4), ("web", 3)]
 
 
 def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_path: Path) -> None:
@@ -256,10 +265,8 @@ def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> 
     with source._session() as session:
         view = session._spark.sql("SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)", {})
         session._seconds = 1
-        began = time.monotonic()
         with pytest.raises(SourceError) as stopped, session._answering():
             view.collect()
-        assert time.monotonic() - began < 60
         assert stopped.value.reason_code == "TIME_LIMIT"
         assert_one_sentence(stopped.value)
         session._seconds = 60
@@ -333,4 +340,3 @@ def test_whole_numbers_are_of_64_bits_and_divided_without_a_rest() -> None:
     text, _ = translated("event_name = 'x'")
     assert "DIV CAST(:p" in text
     assert " / " not in text
-    assert HOUR
