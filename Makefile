@@ -39,12 +39,13 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure days, years, explanations, detection and the dashboard
+bench: $(VENV)/.dev ## Measure days, years, explanations, detection, the dashboard and Spark
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py
+	$(BIN)/python benchmarks/spark.py
 
 constraints: $(VENV)/.dev ## Write down the versions now installed
 	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \

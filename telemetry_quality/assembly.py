@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
     from telemetry_quality.sources.postgresql import PostgresSource
+    from telemetry_quality.sources.spark import SparkSource
     from telemetry_quality.sources.sqlite import SqliteSource
     from telemetry_quality.storage.store import SqlQualityStore
 
@@ -29,7 +30,7 @@ def utc_now() -> datetime:
 
 def open_source(
     name: str, settings: SourceSettings
-) -> ParquetSource | DuckDBFileSource | SqliteSource | PostgresSource:
+) -> ParquetSource | DuckDBFileSource | SqliteSource | PostgresSource | SparkSource:
     """The connector of one source; nothing is read yet.
 
     Raises:
@@ -46,6 +47,18 @@ def open_source(
             settings.url or "",
             settings.table or "",
             schema,
+            catalogue=catalogue,
+            time_limit_seconds=seconds,
+            salt=name,
+        )
+    if settings.connector == "spark":
+        from telemetry_quality.sources.spark import SparkSource  # noqa: PLC0415
+
+        return SparkSource(
+            settings.url or "",
+            settings.path or settings.table or "",
+            schema,
+            reads_files=settings.path is not None,
             catalogue=catalogue,
             time_limit_seconds=seconds,
             salt=name,

@@ -199,7 +199,7 @@ class SignalSettings(_Part):
 class SourceSettings(_Part):
     """One source of events."""
 
-    connector: Literal["parquet", "duckdb", "database"]
+    connector: Literal["parquet", "duckdb", "database", "spark"]
     path: Name | None = None
     url: Name | None = None
     table: Name | None = None
@@ -257,7 +257,12 @@ class SourceSettings(_Part):
 
     @model_validator(mode="after")
     def _fits_its_connector(self) -> Self:
-        needed = {"parquet": {"path"}, "duckdb": {"path", "table"}, "database": {"url", "table"}}[self.connector]
+        needed = {
+            "parquet": {"path"},
+            "duckdb": {"path", "table"},
+            "database": {"url", "table"},
+            "spark": {"url", "table" if self.path is None else "path"},
+        }[self.connector]
         for name in ("path", "url", "table"):
             is_set = getattr(self, name) is not None
             if is_set != (name in needed):

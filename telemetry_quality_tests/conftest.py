@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality_tests.servers import running_object_server, running_postgresql
+from telemetry_quality_tests.servers import running_object_server, running_postgresql, running_spark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster import DagsterInstance
 
-    from telemetry_quality_tests.servers import ObjectServer, PostgreSQL
+    from telemetry_quality_tests.servers import ObjectServer, PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 
@@ -62,3 +62,10 @@ def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> I
     running_objects.requests.clear()
     yield running_objects
     running_objects.fault = None
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Spark]:
+    """A Spark cluster of this test process; its tests stand in one file, so that only one process starts it."""
+    with running_spark() as one:
+        yield one

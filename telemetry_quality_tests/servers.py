@@ -9,16 +9,18 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -48,6 +50,22 @@ def free_port() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
+
+
+def _wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 240
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        else:
+            return
+
+
+# PostgreSQL
 
 
 @dataclass(frozen=True)
@@ -220,9 +238,11 @@ def running_object_server() -> Iterator[ObjectServer]:
     """A new, empty object store."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
-    store = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = Path(tempfile.mkdtemp(prefix="telemetry-quality-objects-")) / "log"
+    with log.open("wb") as output:
+        store = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        _wait_for_port(port, store)
+        _wait_for_port(port, store, log)
         gate = ThreadingHTTPServer(("127.0.0.1", 0), _Gate)
         gate.daemon_threads = True
         server = ObjectServer(f"http://127.0.0.1:{gate.server_address[1]}", port)
@@ -238,19 +258,7 @@ def running_object_server() -> Iterator[ObjectServer]:
     finally:
         store.terminate()
         store.wait(timeout=30)
-
-
-def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert process.poll() is None, "The server ended."
-            assert time.monotonic() < deadline, "The server does not answer."
-            time.sleep(0.05)
-        else:
-            return
+        shutil.rmtree(log.parent, ignore_errors=True)
 
 
 class _Gate(BaseHTTPRequestHandler):
@@ -287,3 +295,109 @@ class _Gate(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: what was asked is in ``requests``."""
+
+
+# Spark
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A running standalone cluster, a master and two workers of one core each, with a Spark Connect server.
+
+    Attributes:
+        folder: A folder that all of them see.
+        url: That of the Spark Connect server.
+    """
+
+    folder: Path
+    url: str
+
+
+_CLUSTER_SETTINGS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.executor.memory": "600m",
+    "spark.sql.session.timeZone": "Asia/Kolkata",
+    "spark.cores.max": "2",
+    "spark.log.level": "WARN",
+    # A handful of events is planned, not computed, for most of the time: without compiling every plan to Java.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+@contextmanager
+def running_spark() -> Iterator[Spark]:
+    """A new cluster; its time zone is not UTC, so that a source that forgets to set its own is found out."""
+    found = find_spec("pyspark")
+    if found is None or not found.submodule_search_locations:
+        cannot_be_had('A Spark cluster is required, but PySpark was not found; run pip install "pyspark[connect]".')
+    if shutil.which("java") is None:
+        cannot_be_had(
+            "A Spark cluster requires Java, but it was not found; run apt-get install openjdk-17-jre-headless."
+        )
+    home = Path(found.submodule_search_locations[0])
+    folder = Path(tempfile.mkdtemp(prefix="telemetry-quality-spark-"))
+    master, connect = free_port(), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))} | {
+        "SPARK_HOME": str(home),
+        "SPARK_CONF_DIR": str(folder),
+        "SPARK_LOCAL_DIRS": str(folder / "scratch"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+    run = home / "bin" / "spark-class"
+    worker: list[str | Path] = [
+        *(run, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0"),
+        *("--cores", "1", "--memory", "800m", "--work-dir", folder / "work", f"spark://127.0.0.1:{master}"),
+    ]
+    settings = _CLUSTER_SETTINGS | {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(connect),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+    }
+    commands: dict[str, list[str | Path]] = {
+        "master": [
+            *(run, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"),
+            *("--port", str(master), "--webui-port", "0"),
+        ],
+        "worker-1": worker,
+        "worker-2": worker,
+        "connect": [
+            *(home / "bin" / "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+            *("--master", f"spark://127.0.0.1:{master}", "--driver-memory", "800m"),
+            *("--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
+            *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
+            "spark-internal",
+        ],
+    }
+    try:
+        with ExitStack() as running:
+            servers = {
+                name: running.enter_context(_in_a_group_of_its_own(command, folder / name, environment))
+                for name, command in commands.items()
+            }
+            _wait_for_port(connect, servers["connect"], folder / "connect")
+            yield Spark(folder, f"sc://127.0.0.1:{connect}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _in_a_group_of_its_own(
+    command: list[str | Path], log: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended together with those it started."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, cwd=log.parent, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)

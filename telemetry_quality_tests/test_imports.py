@@ -21,6 +21,10 @@ HEAVY = (
     "alembic",
     "sqlglot",
     "rich",
+    "pyspark",
+    "py4j",
+    "pyarrow",
+    "grpc",
 )
 
 DASHBOARD = ("fastapi", "starlette", "uvicorn", "argon2", "authlib", "httpx", "jinja2")

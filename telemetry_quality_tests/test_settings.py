@@ -330,6 +330,11 @@ def test_a_database_source_anchors_a_sqlite_file_but_no_server_and_no_table(tmp_
     assert remote.sources["web"].url == SECRET_URL
 
 
+def test_a_path_that_only_a_cluster_knows_stays_as_it_is(tmp_path: Path) -> None:
+    file = write_settings(tmp_path, connector="spark", url="sc://spark", path="s3a://bucket/events")
+    assert load_settings(file).sources["web"].path == "s3a://bucket/events"
+
+
 # Which file
 
 
@@ -559,7 +564,7 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [
-        ("connector", "csv", "'parquet', 'duckdb' or 'database'"),
+        ("connector", "csv", "'parquet', 'duckdb', 'database' or 'spark'"),
         ("time_zone", "Mars/Olympus", "an IANA time zone such as UTC or Europe/Berlin"),
         ("time_zone", "America", "an IANA time zone"),
         ("time_zone", "", "an IANA time zone"),
@@ -624,6 +629,26 @@ def test_a_connector_takes_the_places_it_reads_from(tmp_path: Path, connector: s
     places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
 
     assert load_settings(write_settings(tmp_path, connector=connector, **places)).sources["web"].connector == connector
+
+
+@pytest.mark.parametrize("relation", [{"table": "lake.web.events", "path": None}, {"path": "/events"}], ids=str)
+def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any]) -> None:
+    settings = load_settings(write_settings(tmp_path, connector="spark", url="sc://spark", **relation))
+    assert settings.sources["web"].connector == "spark"
+
+
+@pytest.mark.parametrize(
+    ("places", "what"),
+    [
+        ({"url": "sc://spark", "path": None}, "requires table"),
+        ({"url": "sc://spark", "path": "/events", "table": "events"}, "does not take table"),
+        ({"path": None, "table": "events"}, "requires url"),
+    ],
+    ids=str,
+)
+def test_spark_takes_no_less_and_no_more(tmp_path: Path, places: dict[str, Any], what: str) -> None:
+    file = write_settings(tmp_path, connector="spark", **places)
+    assert complaint(file) == f"telemetry.toml: sources.web: connector 'spark' {what}."
 
 
 @pytest.mark.parametrize(

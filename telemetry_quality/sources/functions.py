@@ -197,3 +197,29 @@ def _hash_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw:
 def _compared_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # To find the different ones it sorts: numbers in a third of the time and space of ids.
     return compiler.process(sample_hash(*element.clauses), **kw)
+
+
+# Spark's are written into DuckDB's SQL, from which the query is translated.
+
+
+@compiles(epoch_microseconds, "spark")
+def _microseconds_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"unix_micros(CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
+
+
+@compiles(epoch_microseconds_of_text, "spark")
+def _microseconds_of_text_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    # Spark alone takes a year or a time of day for an instant.
+    return rf"unix_micros(CASE WHEN {text} LIKE '____-__-__%' THEN TRY_CAST({text} AS TIMESTAMPTZ) END)"
+
+
+@compiles(sample_hash, "spark")
+def _hash_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"shiftrightunsigned(xxhash64({compiler.process(element.clauses, **kw)}), 1)"
+
+
+@compiles(compared_text, "spark")
+def _compared_spark(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # As on DuckDB: numbers are what is sent between the workers and kept, not texts.
+    return compiler.process(sample_hash(*element.clauses), **kw)

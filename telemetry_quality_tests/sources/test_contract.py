@@ -193,7 +193,14 @@ WRITERS = (
 )
 FURTHER_WRITERS = (in_parquet_with_text_times, in_postgresql_with_text_times, in_postgresql_with_epoch_times)
 """Places that differ from another only in how they write a time: they are read once, with every case."""
-wherever = pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+wherever = pytest.mark.usefixtures("write")
+"""Marks what must hold everywhere; a file with connectors of its own runs it with a fixture ``write`` of its own."""
+
+
+@pytest.fixture(params=WRITERS, ids=lambda write: write.__name__)
+def write(request: pytest.FixtureRequest) -> Callable[[Place, Sequence[Event]], Source]:
+    """What writes events somewhere and reads them from there."""
+    return request.param  # type: ignore[no-any-return]
 
 
 def windows_of(zone: ZoneInfo, first: date, last: date | None = None) -> list[DayWindow]:

@@ -1,0 +1,374 @@
+"""The Spark connector: tables and files that a cluster reads, through Spark Connect or a session of its own.
+
+The queries are those of every other source, compiled as for DuckDB and translated by sqlglot; their values travel
+beside the text. Spark computes where the events are and hands over aggregates and sampled ids, never the events.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import warnings
+from contextlib import contextmanager, suppress
+from threading import Event
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+import sqlglot
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlglot import expressions as exp
+
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.interrupts import postponed_interrupts
+from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.connector import TableConnector
+from telemetry_quality.sources.duckdb import DuckDBDialect
+from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.query import EventTable, named_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Select
+
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.sources.signals import SignalCatalogue
+
+    class _Field(Protocol):
+        name: str
+        dataType: Any  # noqa: N815 - pyspark's name
+
+    class _Frame(Protocol):
+        """What a DataFrame of Spark Connect and one of a session have in common."""
+
+        schema: Any
+
+        def collect(self) -> Sequence[Sequence[Any]]: ...
+
+        def createOrReplaceTempView(self, name: str) -> None: ...  # noqa: N802
+
+    class _Spark(Protocol):
+        """What a session of Spark Connect and one of this process have in common."""
+
+        conf: Any
+        read: Any
+
+        def sql(self, text: str, args: Mapping[str, Any]) -> _Frame: ...
+
+        def table(self, name: str) -> _Frame: ...
+
+        def interruptAll(self) -> Sequence[str]: ...  # noqa: N802
+
+
+class SparkDialect(DuckDBDialect):
+    """DuckDB's SQL with numbered parameters, which sqlglot turns into Spark's; used to compile, never to connect."""
+
+    name = "spark"
+    supports_statement_cache = False
+
+    def __init__(self) -> None:
+        PGDialect.__init__(self, paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+_DIALECT = SparkDialect()
+
+_EVENTS, _SIGNALS = "events_of_source", "signals_of_source"
+
+_SETTINGS = {
+    # Text and timestamps without a zone are UTC, whatever the cluster's own zone.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
+    # What cannot be computed is an error, never a null or a number that ran over.
+    "spark.sql.ansi.enabled": "true",
+    # A column named ${x} is just that.
+    "spark.sql.variable.substitute": "false",
+}
+
+_PORTS = {"sc": 15002, "spark": 7077}
+_MASTER = re.compile(r"local(\[[\w*, ]+\])?|yarn|k8s://[^@]+")
+
+_CONNECT_SECONDS = 10
+"""What the first byte of a cluster may take."""
+
+_KINDS = {
+    "string": ColumnKind.TEXT,
+    "boolean": ColumnKind.BOOLEAN,
+    "tinyint": ColumnKind.INTEGER,
+    "smallint": ColumnKind.INTEGER,
+    "int": ColumnKind.INTEGER,
+    "bigint": ColumnKind.INTEGER,
+    "timestamp": ColumnKind.INSTANT,
+    "timestamp_ntz": ColumnKind.INSTANT,
+}
+
+
+def _column(name: str, type_name: str) -> Column:
+    base = type_name.partition("(")[0]
+    if base in {"varchar", "char"}:
+        return Column(name, type_name, ColumnKind.TEXT)
+    if base == "decimal" and type_name.endswith(",0)"):
+        return Column(name, type_name, ColumnKind.INTEGER)
+    # Spark's other word for it: in DuckDB's SQL, which is what is translated, a timestamp has no zone.
+    written = "timestamp_ltz" if type_name == "timestamp" else type_name
+    return Column(name, written, _KINDS.get(type_name, ColumnKind.OTHER))
+
+
+def spark_sql(query: Select[Any]) -> tuple[str, dict[str, Any]]:
+    """A query in Spark's SQL, and the values of its named parameters."""
+    compiled = query.compile(dialect=_DIALECT)
+    values = [compiled.params[name] for name in compiled.positiontup or ()]
+    tree = sqlglot.parse_one(str(compiled), read="duckdb")
+    arguments: dict[str, Any] = {}
+    for number, place in enumerate(list(tree.find_all(exp.Placeholder)), start=1):
+        value, name = values[int(place.name) - 1], f"p{number}"
+        if isinstance(place.parent, exp.Like) and place.arg_key == "expression":
+            # Spark alone takes a backslash in a pattern for an escape.
+            value = value.replace("\\", "\\\\")
+        arguments[name] = value
+        bound = exp.Placeholder(this=name)
+        # A small number is one of 32 bits, and would be too small for what is computed with it.
+        is_whole = isinstance(value, int) and not isinstance(value, bool) and not isinstance(place.parent, exp.Limit)
+        place.replace(exp.cast(bound, "BIGINT") if is_whole else bound)
+    # Quoting every name keeps those that Spark reserves.
+    return tree.sql("spark", identify=True), arguments
+
+
+class _Session:
+    """A Spark session of our own; its errors become errors of ours, and each query has a time limit."""
+
+    def __init__(self, spark: _Spark, what: str, seconds: float, *, reads_files: bool) -> None:
+        self._spark = spark
+        self._what = what
+        self._seconds = seconds
+        self._reads_files = reads_files
+
+    def settle(self) -> None:
+        """Set what queries rely on."""
+        with self._answering():
+            for name, value in _SETTINGS.items():
+                self._spark.conf.set(name, value)
+
+    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        text, arguments = spark_sql(query)
+        with self._answering():
+            return self._spark.sql(text, args=arguments).collect()
+
+    def columns_of(self, relation: str) -> dict[str, Column]:
+        with self._answering():
+            return _columns(self._frame(relation))
+
+    def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        with self._answering():
+            self._frame(relation).createOrReplaceTempView(_EVENTS)
+            # Of the view: asking the files again would read every footer once more.
+            columns = _columns(self._spark.table(_EVENTS))
+        return EventTable(named_table(_EVENTS, *columns), columns, schema, salt)
+
+    def show_signals(self, relation: str) -> str:
+        """Make a catalogue one view and return its name."""
+        with self._answering():
+            self._frame(relation).createOrReplaceTempView(_SIGNALS)
+        return _SIGNALS
+
+    def _frame(self, relation: str) -> _Frame:
+        if self._reads_files:
+            # A column that only later files have is one of all; Spark would look at one file.
+            frame: _Frame = self._spark.read.option("mergeSchema", "true").parquet(relation)
+            return frame
+        return self._spark.table(_quoted(relation))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Ask Spark something: within the time limit, and with its errors translated."""
+        has_ended = Event()
+
+        def interrupt() -> None:
+            # Again and again: between two steps of a query nothing runs that could be interrupted.
+            with suppress(*_failures()):
+                while not has_ended.wait(0.2):
+                    self._spark.interruptAll()
+
+        with time_limit(self._seconds, interrupt) as deadline:
+            try:
+                yield
+            except _failures() as error:
+                # Its text may quote values of events, and its chain shows the stack of another machine.
+                if deadline.has_passed:
+                    raise SourceError(
+                        TIME_LIMIT,
+                        f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
+                    ) from None
+                raise _source_error(self._what, error) from None
+            finally:
+                has_ended.set()
+
+
+def _columns(frame: _Frame) -> dict[str, Column]:
+    fields: Sequence[_Field] = frame.schema.fields
+    return {field.name: _column(field.name, field.dataType.simpleString()) for field in fields}
+
+
+def _quoted(relation: str) -> str:
+    """A table's name, as ``catalog.db.events`` or ``delta.`/path```, with each part quoted, whatever it is."""
+    return exp.to_table(relation, dialect="spark").sql("spark", identify=True)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What Spark, the gateway to its Java process and the connection to its server raise."""
+    from grpc import RpcError  # noqa: PLC0415
+    from py4j.protocol import Py4JError  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    return (PySparkException, Py4JError, RpcError, ConnectionError)
+
+
+_UNAVAILABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INVALID_HANDLE", "RETRIES_EXCEEDED", "Connection refused")
+
+
+def _source_error(what: str, error: Exception) -> SourceError:
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    condition = (error.getCondition() if isinstance(error, PySparkException) else None) or type(error).__name__
+    text = f"{condition} {error}"
+    if condition == "TABLE_OR_VIEW_NOT_FOUND":
+        return SourceError(
+            "TABLE_MISSING", f"{what} must have the table, but has none of that name; correct it or its catalog."
+        )
+    if condition == "PATH_NOT_FOUND" or condition.startswith("UNABLE_TO_INFER_SCHEMA"):
+        return SourceError(
+            "NO_FILES", f"{what} must find at least one Parquet file, but none is there; check the path as it sees it."
+        )
+    if condition.startswith(("FAILED_READ_FILE", "CANNOT_READ_FILE", "CANNOT_MERGE", "_LEGACY_ERROR_TEMP_1172")):
+        return SourceError(
+            "SOURCE_UNREADABLE", f"{what} cannot read all files together ({condition}); restore or remove the odd one."
+        )
+    if any(word in text for word in _UNAVAILABLE):
+        return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must answer, but does not; try again.")
+    return SourceError(
+        "QUERY_FAILED",
+        f"{what} cannot answer: its tables or columns do not fit their roles ({condition}); "
+        "run telemetry-quality check.",
+    )
+
+
+class SparkSource(TableConnector[_Session]):
+    """Events in a table, or in Parquet files, that a Spark cluster reads.
+
+    Args:
+        url: ``sc://HOST:PORT`` of a Spark Connect server, or a master such as ``spark://HOST:PORT`` or ``local[2]``.
+        relation: A table as ``catalog.db.events`` or ``delta.`/path```; or a path, see ``reads_files``.
+        schema: Which column plays which role.
+        reads_files: Whether ``relation`` is a path of Parquet files as the cluster sees it.
+        catalogue: The known signals.
+        time_limit_seconds: What one query may take.
+        salt: Mixed into the sample's hash.
+
+    Raises:
+        SourceError: If the URL is none of those.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        relation: str,
+        schema: EventSchema,
+        *,
+        reads_files: bool = False,
+        catalogue: SignalCatalogue | None = None,
+        time_limit_seconds: float = 300,
+        salt: str = "",
+    ) -> None:
+        super().__init__(relation, schema, catalogue, salt)
+        self._url = url
+        self._what = _without_secrets(url)
+        self._seconds = time_limit_seconds
+        self._reads_files = reads_files
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        try:
+            failures = _failures()
+        except ImportError:
+            raise SourceError(
+                "EXTRA_MISSING",
+                "connector 'spark' requires PySpark, but it is not installed; "
+                'run pip install "telemetry-quality[spark]".',
+            ) from None
+        _require_listener(self._url, self._what)
+        try:
+            spark = _connected(self._url) if self._url.startswith("sc://") else _started(self._url)
+        except failures as error:
+            raise _source_error(self._what, error) from None
+        try:
+            session = _Session(spark, self._what, self._seconds, reads_files=self._reads_files)
+            session.settle()
+            yield session
+        finally:
+            with postponed_interrupts():
+                _close(spark)
+
+    def _catalogue_relation(self, session: _Session, table: str) -> str:
+        return session.show_signals(table)
+
+
+def _without_secrets(url: str) -> str:
+    """The URL as it may be shown: what follows the host may hold a token."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"sc", "spark"} and parts.hostname:
+            return f"Spark at {parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
+    except ValueError:
+        parts = None
+    if parts is not None and _MASTER.fullmatch(url):
+        return f"Spark ({url})"
+    raise SourceError(
+        "URL_INVALID",
+        "url requires sc://HOST:PORT, spark://HOST:PORT, local[CORES], yarn or k8s://URL, but something else was "
+        "found; point it at a Spark Connect server or a master.",
+    )
+
+
+def _require_listener(url: str, what: str) -> None:
+    """Ask whether anyone listens: Spark itself tries for many minutes before it says that nobody does."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        return
+    try:
+        socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _CONNECT_SECONDS).close()
+    except OSError:
+        raise SourceUnavailableError(
+            "SOURCE_UNREACHABLE", f"{what} must be running, but nobody answers there; start it or correct the url."
+        ) from None
+
+
+def _connected(url: str) -> Any:
+    """A session of its own at a Spark Connect server."""
+    with warnings.catch_warnings():
+        # It recommends an older pandas, of which nothing is used here.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
+        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+
+        spark = SparkSession.builder.remote(url).create()
+    # Ten minutes of trying again are the default; Dagster tries again later.
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=6)])
+    return spark
+
+
+def _started(master: str) -> Any:
+    """A session of its own in the application of this process, which is started where there is none."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    builder = SparkSession.builder.master(master).appName("telemetry-quality")
+    return builder.config("spark.ui.enabled", "false").getOrCreate().newSession()
+
+
+def _close(spark: Any) -> None:
+    """End the session; the application of this process stays for the next, since starting it takes seconds."""
+    with suppress(*_failures()):
+        if hasattr(spark, "client"):
+            # Which ends what still runs; once, for a server that is gone will not come back for this.
+            spark.client.set_retry_policies([])
+            spark.stop()
+        else:
+            spark.interruptAll()

@@ -1,0 +1,342 @@
+"""The Spark connector on a real cluster: the shared contract, DuckDB's rows, and what only Spark can get wrong."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources import spark as connector
+from telemetry_quality.sources.duckdb import ParquetSource
+from telemetry_quality.sources.query import EventTable, named_table, runs_of
+from telemetry_quality.sources.signals import SignalCatalogue
+from telemetry_quality.sources.spark import SparkSource, spark_sql
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
+from telemetry_quality_tests.servers import free_port
+from telemetry_quality_tests.sources.test_contract import (
+    ALL_EVENTS,
+    CASE_WINDOWS,
+    CONTRACT_SCHEMA,
+    ODD_NAMES,
+    ONE_DAY,
+    TYPES,
+    UTC_ZONE,
+    AllCases,
+    Place,
+    arrived,
+    counted,
+    iso_with_offset,
+    local_hours,
+    read,
+    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
+    test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
+    test_a_day_without_events_is_read_as_empty_and_not_left_out,
+    test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
+    test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
+    test_counting_days_says_what_reading_them_says,
+    test_events_without_an_id_are_drawn_and_shown_without_one,
+    test_frequent_values_are_counted_within_the_day,
+    test_reading_never_changes_a_byte_of_the_source,
+    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_same_events_are_the_same_day_wherever_they_live,
+    windows_of,
+    with_times,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from telemetry_quality.core.events import DayReading
+    from telemetry_quality_tests.servers import Spark
+
+    Event = Mapping[str, Any]
+
+pytestmark = pytest.mark.slow
+
+CONTRACT = (
+    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
+    test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
+    test_a_day_without_events_is_read_as_empty_and_not_left_out,
+    test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
+    test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
+    test_counting_days_says_what_reading_them_says,
+    test_events_without_an_id_are_drawn_and_shown_without_one,
+    test_frequent_values_are_counted_within_the_day,
+    test_reading_never_changes_a_byte_of_the_source,
+    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_same_events_are_the_same_day_wherever_they_live,
+)
+"""Imported, they run here with the fixtures below; what else the contract holds is compared with DuckDB's rows."""
+
+
+def in_parquet(spark: Spark, place: Place, events: Sequence[Event], types: Mapping[str, str] = TYPES) -> SparkSource:
+    path = write_parquet(place.folder / "events.parquet", events, types)
+    return SparkSource(spark.url, str(path), place.schema, reads_files=True, salt=place.salt)
+
+
+@pytest.fixture
+def write(spark: Spark) -> Callable[[Place, Sequence[Event]], SparkSource]:
+    return lambda place, events: in_parquet(spark, place, events)
+
+
+@pytest.fixture(scope="module")
+def all_cases(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
+    source = in_parquet(spark, Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
+    return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
+
+
+def random_events(count: int, seed: int) -> list[dict[str, Any]]:
+    """Events of three days whose every value is drawn anew, ids repeated and odd texts included."""
+    draw = random.Random(seed)
+    texts = [None, "", " ", "a", "b", "unknown", *ODD_NAMES]
+    start = day_window(DAY, UTC_ZONE).start
+    events = []
+    for _ in range(count):
+        occurred_at = start + timedelta(microseconds=draw.randrange(3 * 86_400_000_000))
+        arrived_at = occurred_at + timedelta(seconds=draw.choice([-90_000, -601, 0, 59, 3600, 90_000, 700_000]))
+        events.append(
+            make_event(
+                event_id=draw.choice([None, f"id-{draw.randrange(count)}"]),
+                occurred_at=draw.choice([occurred_at] * 20 + [None]),
+                event_name=draw.choice(texts),
+                service_version=draw.choice(texts),
+                is_error=draw.choice([True, False, None]),
+                user_id=draw.choice(texts),
+                session=draw.choice([None, 0, -(2**63), 2**63 - 1]),
+                observed_at=draw.choice([None, arrived_at]),
+                platform=draw.choice(texts),
+                build=draw.choice([None, 7, 2**40]),
+            )
+        )
+    return events
+
+
+def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(spark: Spark, tmp_path: Path) -> None:
+    """As in the contract, but each day read once: a reading takes a second here."""
+    windows = [day_window(day, NEW_YORK) for day in (date(2013, 3, 10), date(2013, 11, 3))]
+    events = [event for window in windows for event in local_hours(window)]
+    readings = read(in_parquet(spark, Place(tmp_path, NEW_YORK), events), windows)
+    assert [len(reading.aggregates.by_hour()) for reading in readings] == [23, 25]
+    assert [reading.aggregates.rows for reading in readings] == [counted(events, window) for window in windows]
+    assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
+
+
+THREE_DAYS = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 2 * ONE_DAY)
+
+
+def assert_same_but_for_the_sample(found: Sequence[DayReading], expected: Sequence[DayReading]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert replace(one, sample=()) == replace(other, sample=())
+        assert len(one.sample) == len(other.sample)
+
+
+@pytest.mark.parametrize("times", ["TIMESTAMPTZ", "TIMESTAMP", "VARCHAR"])
+def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, tmp_path: Path, times: str) -> None:
+    events = random_events(1500, seed=5)
+    if times == "VARCHAR":
+        odd = ["2026-03-10", "2026", "12:30:00", "soon", "2026-03-10T10:00:00Z", "2026-03-10 10:00:00.123456-03:30"]
+        events = [*with_times(events, iso_with_offset), *(make_event(occurred_at=t, observed_at=t) for t in odd)]
+    types = TYPES | {"occurred_at": times, "observed_at": times}
+    source = in_parquet(spark, Place(tmp_path), events, types)
+    same = ParquetSource(str(tmp_path / "events.parquet"), CONTRACT_SCHEMA, UTC_ZONE)
+    assert_same_but_for_the_sample(read(source, THREE_DAYS), read(same, THREE_DAYS))
+
+
+def test_the_driver_receives_aggregates_and_the_sample_and_never_the_events(
+    spark: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = make_events(5000, user_id="someone", session=1, platform="web", build=3)
+    source = in_parquet(spark, Place(tmp_path), events)
+    received: list[Sequence[Sequence[Any]]] = []
+    execute = connector._Session.execute
+
+    def listening(session: connector._Session, query: Any) -> Sequence[Sequence[Any]]:
+        received.append(execute(session, query))
+        return received[-1]
+
+    monkeypatch.setattr(connector._Session, "execute", listening)
+    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert reading.aggregates.totals().events == 5000
+    with_ids = [rows for rows in received if any("0310-" in str(value) for row in rows for value in row)]
+    assert [len(rows) for rows in with_ids] == [100], "ids come only with the sample"
+    assert sum(map(len, received)) < 300
+    assert not any("someone" in str(rows) for rows in received)
+
+
+def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signals(
+    spark: Spark, tmp_path: Path
+) -> None:
+    path = write_parquet(tmp_path / "events.parquet", make_events(12), TYPES)
+    source = SparkSource(
+        spark.url,
+        "spark_catalog.telemetry.`events-of web`",
+        CONTRACT_SCHEMA,
+        catalogue=SignalCatalogue(table="telemetry.`events-of web`", column="event_name"),
+    )
+    with source._session() as session:
+        session._spark.sql("CREATE DATABASE telemetry", {})
+        session._spark.sql(f"CREATE TABLE telemetry.`events-of web` USING parquet LOCATION '{path}'", {})
+    assert source.count_days(windows_of(UTC_ZONE, DAY)) == {DAY: 12}
+    assert source.read_signals() == frozenset({"page.view"})
+
+
+def test_hive_folders_are_columns_and_a_writer_s_own_files_are_no_events(spark: Spark, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "platform=web" / "part-0.parquet", make_events(3), {})
+    write_parquet(tmp_path / "platform=app" / "part-0.parquet", make_events(4), {})
+    write_parquet(tmp_path / "_temporary" / "part-0.parquet", make_events(50), {})
+    (tmp_path / "_SUCCESS").touch()
+    source = SparkSource(spark.url, str(tmp_path), replace(SCHEMA, dimensions=("platform",)), reads_files=True)
+    window = day_window(DAY, UTC_ZONE)
+    assert source.frequent_values("platform", window, 9) == [("app", 4), ("web", 3)]
+
+
+def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_path: Path) -> None:
+    names = ["a_b", "aXb", "a\\_b", "a%b", "A_B", "it's", None]
+    events = [make_event(event_id=f"{n}{name}", event_name=name) for n, name in enumerate(names)]
+    write_parquet(tmp_path / "events.parquet", events, {})
+    for predicate in (r"event_name LIKE 'a\_b'", "event_name LIKE 'a%b' OR event_name IN ('it''s')"):
+        schema = replace(SCHEMA, is_error=predicate)
+        found = SparkSource(spark.url, str(tmp_path), schema, reads_files=True)
+        same = ParquetSource(str(tmp_path), schema, UTC_ZONE)
+        windows = windows_of(UTC_ZONE, DAY)
+        assert_same_but_for_the_sample(read(found, windows), read(same, windows))
+
+
+def test_ids_that_are_uuids_are_read_or_refused_in_one_sentence(spark: Spark, tmp_path: Path) -> None:
+    """Spark has no type for them."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE e AS SELECT uuid() AS event_id, TIMESTAMPTZ '2026-03-10 12:00Z' AS occurred_at"
+        )
+        connection.table("e").to_parquet(str(tmp_path / "events.parquet"))
+    source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
+    with pytest.raises(SourceError, match="UUID") as refusal:
+        source.columns()
+    assert_one_sentence(refusal.value)
+
+
+def assert_one_sentence(error: SourceError) -> None:
+    assert error.__cause__ is None
+    assert "\n" not in str(error)
+    assert "org.apache" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("relation", "reads_files", "reason_code"),
+    [
+        ("telemetry.nothing", False, "TABLE_MISSING"),
+        ("nowhere.telemetry.events", False, "TABLE_MISSING"),
+        ("/nowhere/at/all", True, "NO_FILES"),
+        ("SELECT 1", False, "TABLE_MISSING"),
+        ("", False, "TABLE_MISSING"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_sentence(
+    spark: Spark, relation: str, reads_files: bool, reason_code: str
+) -> None:
+    source = SparkSource(spark.url, relation, SCHEMA, reads_files=reads_files)
+    with pytest.raises(SourceError) as refusal:
+        source.columns()
+    assert refusal.value.reason_code == reason_code
+    assert_one_sentence(refusal.value)
+
+
+def test_a_file_that_is_none_is_said_in_one_sentence_without_what_is_in_it(spark: Spark, tmp_path: Path) -> None:
+    (tmp_path / "events.parquet").write_text("secret of a customer " * 20)
+    source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
+    with pytest.raises(SourceError) as refusal:
+        list(source.read_days(windows_of(UTC_ZONE, DAY), 10))
+    assert refusal.value.reason_code == "SOURCE_UNREADABLE"
+    assert_one_sentence(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> None:
+    source = SparkSource(spark.url, "telemetry.endless", SCHEMA)
+    with source._session() as session:
+        view = session._spark.sql("SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)", {})
+        session._seconds = 1
+        with pytest.raises(SourceError) as stopped, session._answering():
+            view.collect()
+        assert stopped.value.reason_code == "TIME_LIMIT"
+        assert_one_sentence(stopped.value)
+        session._seconds = 60
+        with session._answering():
+            assert session._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
+
+
+def test_nobody_at_the_address_may_pass_by_itself_and_a_token_is_never_shown() -> None:
+    port = free_port()
+    source = SparkSource(f"sc://127.0.0.1:{port}/;token=s3cret", "events", SCHEMA)
+    with pytest.raises(SourceUnavailableError, match=f"127.0.0.1:{port} must be running") as refusal:
+        source.columns()
+    assert "s3cret" not in str(refusal.value)
+    assert_one_sentence(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["", "http://u:s3cret@host/", "sc://", "sc://host:s3cret", "local[2] s3cret"])
+def test_another_url_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(SourceError, match="url requires") as refusal:
+        SparkSource(url, "events", SCHEMA)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_master_gives_a_session_in_this_process(tmp_path: Path) -> None:
+    """In a process of its own: Java stays in the one that starts it."""
+    path = write_parquet(tmp_path / "events.parquet", make_events(40), {})
+    code = f"""
+from datetime import UTC
+from zoneinfo import ZoneInfo
+from telemetry_quality.core.days import day_window
+from telemetry_quality.sources.spark import SparkSource
+from telemetry_quality_tests.builders import DAY, SCHEMA
+source = SparkSource("local[1]", {str(path)!r}, SCHEMA, reads_files=True)
+for _ in range(2):
+    print(source.count_days([day_window(DAY, ZoneInfo("UTC"))]))
+(reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 5)
+print(reading.aggregates.totals().events, len(reading.sample))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert ran.stdout.splitlines() == ["{datetime.date(2026, 3, 10): 40}"] * 2 + ["40 5"], ran.stderr
+
+
+def test_without_pyspark_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [module for module in sys.modules if module.split(".")[0] == "pyspark"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(SourceError, match=r'pip install "telemetry-quality\[spark\]"') as refusal:
+        SparkSource("sc://127.0.0.1:1", "events", SCHEMA).columns()
+    assert refusal.value.reason_code == "EXTRA_MISSING"
+
+
+def translated(predicate: str) -> tuple[str, dict[str, Any]]:
+    columns = {
+        name: connector._column(name, "timestamp" if name == "occurred_at" else "string")
+        for name in ("event_id", "occurred_at", "event_name", "service_version")
+    }
+    table = EventTable(named_table("events", *columns), columns, replace(SCHEMA, is_error=predicate))
+    (run,) = runs_of([day_window(DAY, UTC_ZONE), day_window(DAY + ONE_DAY, UTC_ZONE)])
+    return spark_sql(table.aggregate_query(run))
+
+
+def test_values_travel_beside_the_text_of_a_query() -> None:
+    text, values = translated("event_name LIKE 'it''s \\%' AND service_version <> '; DROP TABLE x'")
+    assert "DROP" not in text
+    assert "it's" not in text
+    assert set(values.values()) >= {"it's \\\\%", "; DROP TABLE x"}
+    assert "`event_name` LIKE :p" in text
+
+
+def test_whole_numbers_are_of_64_bits_and_divided_without_a_rest() -> None:
+    text, _ = translated("event_name = 'x'")
+    assert "DIV CAST(:p" in text
+    assert " / " not in text
