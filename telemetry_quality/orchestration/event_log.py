@@ -18,7 +18,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.pool import StaticPool
 
 from telemetry_quality.errors import SettingsError
@@ -52,6 +52,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._process = os.getpid()
         self._kept: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         self._one_at_a_time = RLock()
         super().__init__(base_dir, inst_data)
 
@@ -61,7 +62,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> KeptSqliteEventLog:  # type: ignore[override]  # Dagster says the same of its own
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> KeptSqliteEventLog:
         """The storage that dagster.yaml describes.
 
         Raises:
@@ -89,6 +90,15 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         """A transaction on the file that all runs share."""
         with self._transaction(INDEX) as connection:
             yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is such a table in the file that all runs share; asked at every check evaluation."""
+        if table_name not in self._tables:
+            with self.index_connection() as connection:
+                if not inspect(connection).has_table(table_name):
+                    return False
+            self._tables.add(table_name)
+        return True
 
     def delete_events(self, run_id: str) -> None:
         """Remove the events of a run."""
