@@ -364,7 +364,7 @@ def demo(  # noqa: PLR0917
     latest = its.calendar().latest_day(utc_now())
     wanted = day_range(latest - timedelta(days=days - 1), latest)
     steps = stage.steps_per_day(settings) * days
-    with progress(f"Backfilling {days} days", steps, is_shown=not as_json) as advance:
+    with progress(f"Backfilling {days} days", steps, is_shown=not as_json, unit="steps") as advance:
         stage.backfill(settings, wanted, advance)
     known = _known_days(open_store(settings), stage.SOURCE, wanted)
     if as_json:
@@ -381,10 +381,11 @@ def demo(  # noqa: PLR0917
 def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
     """What the assets and the alert sensor do, in their order."""
     now = utc_now()
-    with progress(f"Reading and judging {len(days)} days", 2 * len(days), is_shown=is_shown) as advance:
-        for _ in work.read(days, now):
-            advance(1)
-        taken = []
+    with progress("Reading", len(days), is_shown=is_shown) as advance:
+        for reading in work.read(days, now):
+            advance(1, reading.total_events or 0)
+    taken = []
+    with progress("Judging", len(days), is_shown=is_shown) as advance:
         for one in work.judge(days, now):
             taken.append(one)
             advance(1)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from rich.console import Console
@@ -28,6 +30,10 @@ STATUS_SIGNS = {
 }
 
 
+LINE_SECONDS = 10
+"""How often a file or a mail, where no bar can move, is told how far it is."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A terminal, or a plain stream where there is none."""
     from rich.console import Console  # noqa: PLC0415 - late: JSON readers do not need it
@@ -37,17 +43,50 @@ def console(*, stderr: bool = False) -> Console:
     return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160)
 
 
+class Advance(Protocol):
+    """Told how many more steps are done, and how many events were read for them."""
+
+    def __call__(self, steps: int, events: int = 0) -> None:
+        """So much more is done."""
+        ...
+
+
 @contextmanager
-def progress(what: str, total: int, *, is_shown: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; yields what advances it."""
+def progress(what: str, total: int, *, is_shown: bool, unit: str = "days") -> Iterator[Advance]:
+    """How far it is, on standard error: a bar in a terminal, else a line now and then; yields what advances it."""
+    pace = Pace(total, monotonic, unit)
     if not is_shown:
-        yield lambda _: None
+        yield pace.advance
         return
+    out = console(stderr=True)
+    with _bar(out, what, pace) if out.is_terminal else _lines(out, what, pace) as advance:
+        yield advance
+
+
+@contextmanager
+def _lines(out: Console, what: str, pace: Pace) -> Iterator[Advance]:
+    said_at = monotonic()
+
+    def say() -> None:
+        out.print(f"{what}: {pace.sentence()}", markup=False, soft_wrap=True)
+
+    def advance(steps: int, events: int = 0) -> None:
+        nonlocal said_at
+        pace.advance(steps, events)
+        if monotonic() - said_at >= LINE_SECONDS and pace.done < pace.total:
+            said_at = monotonic()
+            say()
+
+    yield advance
+    say()
+
+
+@contextmanager
+def _bar(out: Console, what: str, pace: Pace) -> Iterator[Advance]:
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
         MofNCompleteColumn,
         Progress,
-        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -56,15 +95,21 @@ def progress(what: str, total: int, *, is_shown: bool) -> Iterator[Callable[[int
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(task, steps)
+    with Progress(*columns, console=out) as bar:
+        task = bar.add_task(what, total=pace.total, speed="")
+
+        def advance(steps: int, events: int = 0) -> None:
+            pace.advance(steps, events)
+            read = f"{pace.events:,} events, " if pace.events else ""
+            bar.update(task, advance=steps, speed=read + pace.rate())
+
+        yield advance
 
 
 def print_days(days: Iterable[Listed]) -> None:

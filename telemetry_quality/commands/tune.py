@@ -133,7 +133,7 @@ def _tried(
         )
     schema = work.source.schema
     steps = len(usable) * (1 + len(guardrails_of(schema)))
-    with progress(f"Trying thresholds on {len(usable)} days", steps, is_shown=is_shown) as advance:
+    with progress(f"Trying thresholds on {len(usable)} days", steps, is_shown=is_shown, unit="steps") as advance:
         evidences = []
         for one in stored_evidences(usable, memory, work.policy, work.calendar, now):
             evidences.append(one)

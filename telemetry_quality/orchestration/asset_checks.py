@@ -2,6 +2,7 @@
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ import dagster as dg
 from telemetry_quality.core.alerts import is_alert
 from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.assets import snapshot_key
 from telemetry_quality.orchestration.evaluations import materialization_targets
@@ -41,9 +43,9 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
         snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
         verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
         targets = materialization_targets(context.instance, key, days)
-        for spec in specs:
-            if spec.key not in context.selected_asset_check_keys:
-                continue
+        selected = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
+        pace = Pace(len(selected) * len(days), monotonic, "evaluations")
+        for spec in selected:
             for day in days:
                 if day in verdicts:
                     yield dg.AssetCheckEvaluation(
@@ -55,6 +57,8 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
                         **evaluation_of(verdicts[day][spec.name], snapshots[day]),
                     )
                 telemetry.on_progress(1)
+            pace.advance(len(days))
+            context.log.info(f"Checked {spec.name}: {pace.sentence()}")
             yield dg.Output(None, output_name=spec.get_python_identifier())
         _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
         _fail_visibly(

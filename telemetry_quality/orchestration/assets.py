@@ -2,15 +2,22 @@
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator
+from time import monotonic
 
 import dagster as dg
 
+from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.settings import SourceSettings
 
 LOG_EVERY_DAYS = 31
+
+
+def is_worth_a_line(pace: Pace) -> bool:
+    """Whether so much is done since the last line that the run's log should say how far it is."""
+    return pace.done % LOG_EVERY_DAYS == 0 or pace.done == pace.total
 
 
 def snapshot_key(source: str) -> dg.AssetKey:
@@ -71,8 +78,8 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
     def reading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
-        events_read = 0
-        for done, stored in enumerate(work.read(days, telemetry.clock()), 1):
+        pace = Pace(len(days), monotonic)
+        for stored in work.read(days, telemetry.clock()):
             key = stored.day.isoformat()
             aggregates = work.store.aggregates(source, stored.day)
             for spec, metadata in zip(
@@ -81,11 +88,11 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
                 strict=True,
             ):
                 context.add_asset_metadata(metadata, asset_key=spec.key, partition_key=key)
-            events_read += stored.total_events or 0
+            pace.advance(1, stored.total_events or 0)
             if stored.unreadable_reason_code is not None:
                 context.log.error(f"{key} could not be read: {stored.unreadable_reason}")
-            if done % LOG_EVERY_DAYS == 0 or done == len(days):
-                context.log.info(f"{done} of {len(days)} days read, {events_read:,} events, up to {key}")
+            if is_worth_a_line(pace):
+                context.log.info(f"Read {pace.sentence()}; up to {key}")
             telemetry.on_progress(1)
         for spec in readings:
             yield dg.MaterializeResult(asset_key=spec.key)
@@ -108,10 +115,15 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
     )
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         telemetry = telemetry_of(context)
-        work = telemetry.work(source)
-        for judgement in work.judge(partition_days(context), telemetry.clock(), context.run.run_id):
+        work, days = telemetry.work(source), partition_days(context)
+        pace = Pace(len(days), monotonic)
+        for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
+            key = judgement.snapshot.day.isoformat()
             metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
-            context.add_asset_metadata(metadata, partition_key=judgement.snapshot.day.isoformat())
+            context.add_asset_metadata(metadata, partition_key=key)
+            pace.advance()
+            if is_worth_a_line(pace):
+                context.log.info(f"Judged {pace.sentence()}; up to {key}")
             telemetry.on_progress(1)
         return dg.MaterializeResult()
 
