@@ -680,10 +680,10 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://admin:hunter2@host/db", "mysql://admin:hunter2@host/db", "sqlite://", "hunter2", "", "://hunter2"],
+    ["postgresql://admin:hunter2@host", "postgresql+psycopg2://admin:hunter2@host/db", "mysql://admin:hunter2@host/db", "sqlite://", "hunter2", "", "://hunter2"],
 )
 def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     for ask in (SqlQualityStore, migrate):
-        with pytest.raises(StoreError, match="store requires the form sqlite:///FILE") as caught:
+        with pytest.raises(StoreError, match="store requires the form sqlite:///FILE or postgresql:") as caught:
             ask(url)
         assert "hunter2" not in str(caught.value)
