@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     MetaData,
@@ -33,7 +34,7 @@ from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import ExceptionContext
     from sqlalchemy.pool import Pool
 
@@ -104,7 +105,8 @@ class PostgresqlDatabase:
     def __init__(self, url: URL) -> None:
         self._url = url
         # The query may hold a password too.
-        self.label = url.set(drivername="postgresql", password=None, query={}).render_as_string()
+        place = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+        self.label = place.render_as_string()
 
     def open_engine(self) -> Engine:
         """Writers open a connection for each transaction: nothing is held in between, or shared with a fork."""

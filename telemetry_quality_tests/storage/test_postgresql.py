@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,9 +22,16 @@ from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, open_engine, open_reading_engine, transaction
 from telemetry_quality.storage.migrations import differences, migrate
 from telemetry_quality.storage.reader import StoreReader
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff import StaffStore, fingerprint
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, SCHEMA_REVISION, incident_act, staff_account
+from telemetry_quality.storage.tables import (
+    APPEND_ONLY,
+    CHAINED,
+    CURRENT_SNAPSHOT_SQL,
+    SCHEMA_REVISION,
+    incident_act,
+    staff_account,
+)
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
@@ -31,7 +40,6 @@ from telemetry_quality_tests.storage.test_concurrency import append_at_once, tam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from telemetry_quality_tests.servers import PostgreSQL
 
@@ -139,10 +147,12 @@ def test_update_delete_and_truncate_are_refused_whoever_asks(filled_url: str, ta
         ("DELETE FROM day_reading WHERE sequence = 3", "day_reading"),
         ("DELETE FROM incident_act", "incident_act"),
         ("TRUNCATE sign_in", "sign_in"),
-        ("INSERT INTO sign_in SELECT 3, at, account_name, address, method, outcome, previous_hash, content_hash"
-         " FROM sign_in WHERE sequence = 2", "sign_in"),
+        ("INSERT INTO sign_in SELECT 3, at, '', '', '', '', '', '' FROM sign_in WHERE sequence = 2", "sign_in"),
+            "INSERT INTO sign_in SELECT 3, at, account_name, '', '', '', '', '' FROM sign_in WHERE sequence = 2",
+            "sign_in",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_superuser_does_while_the_triggers_are_off_is_found(url: str, edit: str, found: str) -> None:
     fill(url)
     with psycopg.connect(url) as connection:
@@ -171,8 +181,7 @@ def test_what_a_superuser_does_while_the_triggers_are_off_is_found(url: str, edi
             {"current_snapshot"},
         ),
         (
-            "CREATE OR REPLACE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
-            "(SELECT max(revision) FROM integrity_snapshot AS other WHERE other.source = other.source)",
+            CURRENT_SNAPSHOT_SQL.replace("CREATE", "CREATE OR REPLACE").replace("= snapshot.source", "= other.source"),
             {"current_snapshot"},
         ),
     ],
@@ -237,7 +246,7 @@ def test_a_reader_is_refused_every_write_even_if_it_says_that_it_writes(url: str
         with transaction(engine, writes=True) as connection:
             connection.execute(statement)
 
-    with pytest.raises(StoreError, match="that can be read, but it says: .* in a read-only transaction"):
+    with pytest.raises(StoreError, match=r"that can be read, but it says: .* in a read-only transaction"):
         write()
     engine.dispose()
 
@@ -341,12 +350,13 @@ def test_a_store_that_was_not_migrated_or_is_newer_says_what_to_do(postgresql: P
 def test_an_error_of_the_database_names_no_value(url: str) -> None:
     staff = StaffStore(url)
     ada = staff.add_account("ada", "hash", NOW)
-    staff.open_session(ada.id, "its-fingerprint", "password", NOW, NOW + timedelta(hours=1))
+    id_hash = fingerprint("its session")
+    staff.open_session(ada.id, id_hash, "password", NOW, NOW + timedelta(hours=1))
     with pytest.raises(StoreError, match="duplicate key value violates unique constraint") as failed:
-        staff.open_session(ada.id, "its-fingerprint", "password", NOW, NOW + timedelta(hours=1))
+        staff.open_session(ada.id, id_hash, "password", NOW, NOW + timedelta(hours=1))
     shown = "".join(traceback.format_exception(failed.value))
     assert "INSERT INTO staff_session" in shown
-    assert "its-fingerprint" not in shown
+    assert id_hash not in shown
     staff.close()
 
 
@@ -376,3 +386,39 @@ def test_instants_are_the_same_whatever_zone_the_server_keeps(url: str) -> None:
 def test_only_a_database_beside_the_process_may_be_asked_on_an_event_loop(tmp_path: Path, url: str) -> None:
     assert not database_at(url).is_local
     assert database_at(f"sqlite:///{tmp_path / 'quality.db'}").is_local
+
+
+def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_more(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for role in ("QUALITY_OWNER", "QUALITY_APP", "DAGSTER"):
+        monkeypatch.setenv(f"{role}_PASSWORD", f"it's {role}")
+    script = Path(__file__).parents[2] / "deploy" / "databases.sql"
+    command = [postgresql.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", script]
+    done = subprocess.run([*command, postgresql.url()], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    server = make_url(postgresql.url("quality"))
+    owner, app = (
+        server.set(username=name, password=f"it's {name.upper()}").render_as_string(hide_password=False)
+        for name in ("quality_owner", "quality_app")
+    )
+    with pytest.raises(StoreError, match="permission denied for schema public"):
+        migrate(app)
+    migrate(owner)
+    fill(app)
+    staff = StaffStore(app)
+    account = staff.add_account("ada", "hash", NOW)
+    staff.open_session(account.id, "id", "password", NOW, NOW + timedelta(hours=1))
+    staff.disable("ada", NOW)
+    staff.close()
+    assert SqlQualityStore(app).verify().findings == ()
+    for statement, refusal in (
+        ("DELETE FROM alert", "alert is append-only"),
+        ("ALTER TABLE alert DISABLE TRIGGER USER", "must be owner of table alert"),
+        ("DROP TRIGGER alert_no_delete ON alert", "must be owner of relation alert"),
+        ("TRUNCATE alert", "permission denied for table alert"),
+        ("SET session_replication_role = replica", "permission denied to set parameter"),
+        ("CREATE TABLE mine (id INTEGER)", "permission denied for schema public"),
+    ):
+        with pytest.raises(StoreError, match=refusal):
+            run(app, statement)
