@@ -91,11 +91,12 @@ class PostgreSQL:
         """A connection of its own that commits every statement."""
         return psycopg.connect(self.url(database), autocommit=True)
 
-    def new_database(self) -> str:
-        """The URL of an empty database, used by nobody else."""
+    def new_database(self, template: str | None = None) -> str:
+        """The URL of a database used by nobody else: a copy of ``template``, or empty."""
         name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with self.connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(template or "template1")))
         return self.url(name)
 
 

@@ -46,12 +46,13 @@ class Dashboard:
     hub: Hub
 
     async def board(self) -> Board:
-        """The board; looked up in a thread only where that means reading the store, for which others cannot wait.
+        """The board; looked up in a thread where that may mean to wait for the store, for which others cannot wait.
 
         What is made of it is made where requests are served, one after the other: threads would take turns at the
         interpreter, so that all answers would be late instead of some.
         """
-        return await run_in_threadpool(self.keeper.board) if self.keeper.has_news() else self.keeper.shown
+        may_wait = not self.reader.is_local or self.keeper.has_news()
+        return await run_in_threadpool(self.keeper.board) if may_wait else self.keeper.shown
 
 
 def dashboard_of(connection: HTTPConnection) -> Dashboard:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Float, insert, select
 
+from telemetry_quality.storage.engine import database_of
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.tables import added_later
 
@@ -23,7 +24,7 @@ def append(connection: Connection, chained: Table, values: Mapping[Any, Any]) ->
     row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
     row["previous_hash"] = connection.scalar(last)
     row["content_hash"] = row_hash(row, added_later(chained))
-    connection.execute(insert(chained), row)
+    connection.execute(insert(chained), {**row, **database_of(connection).next_place(connection, chained)})
     return row
 
 

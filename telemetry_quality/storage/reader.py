@@ -13,18 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
 
 from telemetry_quality.core.incidents import incidents_of
-from telemetry_quality.storage.engine import (
-    CommitWatch,
-    database_file,
-    identity_of,
-    missing,
-    open_reading_engine,
-    transaction,
-    unusable,
-)
+from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     READING_COLUMNS,
@@ -36,8 +28,9 @@ from telemetry_quality.storage.rows import (
     verdicts_by_revision,
     without_collecting,
 )
-from telemetry_quality.storage.schema import require_schema
+from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
+    StoredText,
     current_snapshot,
     day_reading,
     event_aggregate,
@@ -56,7 +49,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.ports import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-    from telemetry_quality.storage.engine import Identity
 
 MOST_PARTS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
@@ -147,7 +139,7 @@ class StoreReader:
     """The store, read-only; safe from many threads.
 
     Args:
-        url: ``sqlite:///FILE``.
+        url: Where the store is; see ``engine.database_at``.
 
     Raises:
         StoreError: If the URL is wrong. Every method raises it where the store cannot be read, and works again as
@@ -155,13 +147,17 @@ class StoreReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_reading_engine(url)
-        self._watch = CommitWatch(url)
-        self._file = database_file(self._engine).absolute()
-        self._checked: Identity | None = None
+        self._database = database_at(url)
+        self._engine = self._database.open_reading_engine()
+        self._watch = self._database.commit_watch()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ``version`` answers in microseconds, so that an event loop may ask."""
+        return self._database.is_local
 
     def version(self) -> Hashable:
-        """Another value than ever before if anything was committed since the last call, or the file is another."""
+        """Another value than before if anything was committed since the last call, or the store is another."""
         return self._watch.version()
 
     def journal(self, after: int = 0) -> list[JournalRow]:
@@ -249,17 +245,18 @@ class StoreReader:
     def _reading(self) -> Iterator[Connection]:
         """One transaction, which sees the store as it was when the first question was asked."""
         try:
-            identity = identity_of(self._file)
-            if identity != self._checked:
-                require_schema(self._engine)
-                self._checked = identity
             with transaction(self._engine, writes=False) as connection:
+                # A connection never leads to another store than the one it was opened on.
+                if _IS_CHECKED not in connection.info:
+                    require_schema_of(connection)
+                    connection.info[_IS_CHECKED] = True
                 yield connection
-        except FileNotFoundError as error:
-            raise missing(self._file) from error
         except (OSError, ValueError) as error:
-            # A value that is none of those this program writes: the file was changed, or is damaged.
-            raise unusable(self._file, error, is_read_only=True) from error
+            # A value that is none of those this program writes: the store was changed, or is damaged.
+            raise self._database.unusable(error, is_read_only=True) from error
+
+
+_IS_CHECKED = "telemetry_quality.has_schema"
 
 
 def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
@@ -276,14 +273,15 @@ def _parts(name: str, *order: Any) -> Select[Any]:
     return (
         select(
             literal(name).label("kind"),
-            func.row_number().over(order_by=(*order, kept[name])).label("place"),
-            cast(kept[name], Text).label("value"),
-            *(func.sum(kept[one]).label(one) for one in counted),
+            func.row_number().over(order_by=(*order, kept[name].nulls_first())).label("place"),
+            type_coerce(cast(kept[name], Text), StoredText).label("value"),
+            # PostgreSQL's sum of whole numbers is none of its whole numbers.
+            *(cast(func.sum(kept[one]), BigInteger).label(one) for one in counted),
             func.count().over().label("groups"),
         )
         .where(*_of_day(event_aggregate, "revision"))
         .group_by(kept[name])
-        .order_by(*order, kept[name])
+        .order_by(*order, kept[name].nulls_first())
         .limit(MOST_PARTS)
     )
 
@@ -292,10 +290,8 @@ def _parts(name: str, *order: Any) -> Select[Any]:
 _JOURNAL = (
     select(
         *(
-            # The driver's texts: a few thousand days stand in hundreds of thousands of rows.
-            type_coerce(integrity_snapshot.c[name], Text)
-            if name in {"day", "computed_at"}
-            else integrity_snapshot.c[name]
+            # As texts: a few thousand days stand in hundreds of thousands of rows.
+            cast(integrity_snapshot.c[name], Text) if name in {"day", "computed_at"} else integrity_snapshot.c[name]
             for name in JournalRow._fields
         )
     )

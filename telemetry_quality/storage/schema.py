@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import column, inspect, select, table
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_file, missing, transaction
+from telemetry_quality.storage.engine import database_of, transaction
 from telemetry_quality.storage.tables import SCHEMA_REVISION
 
 if TYPE_CHECKING:
@@ -22,22 +22,30 @@ def require_schema(engine: Engine) -> None:
     Raises:
         StoreError: If the store is missing or has another schema; the sentence says what to run.
     """
-    file = database_file(engine)
-    if not file.is_file():
-        raise missing(file)
-    found = _schema_of(engine)
+    database_of(engine).require_presence()
+    with transaction(engine, writes=False) as connection:
+        require_schema_of(connection)
+
+
+def require_schema_of(connection: Connection) -> None:
+    """The same, of the store that this connection belongs to.
+
+    Raises:
+        StoreError: If the store has another schema; the sentence says what to run.
+    """
+    found = _schema_of(connection)
     if found != SCHEMA_REVISION:
         is_newer = found is not None and found > SCHEMA_REVISION
         remedy = "install the telemetry-quality that made it" if is_newer else "run telemetry-quality migrate"
-        raise StoreError(f"The store {file} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; {remedy}.")
+        label = database_of(connection).label
+        raise StoreError(f"The store {label} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; {remedy}.")
 
 
-def _schema_of(engine: Engine) -> str | None:
-    with transaction(engine, writes=False) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found: str | None = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
-        return found
+def _schema_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
+    return found
 
 
 class MigratedDatabase:

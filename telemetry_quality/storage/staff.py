@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.chains import append
-from telemetry_quality.storage.engine import CommitWatch, open_engine
+from telemetry_quality.storage.engine import database_at
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import sign_in, staff_account, staff_secret, staff_session, staff_token
 
@@ -155,18 +155,23 @@ class StaffStore(MigratedDatabase):
     """Accounts, sessions, tokens and sign-ins in the quality store; safe from many threads and processes.
 
     Args:
-        url: ``sqlite:///FILE``.
+        url: Where the store is; see ``engine.database_at``.
+
+    Attributes:
+        is_local: Whether ``version`` answers in microseconds, so that an event loop may ask.
 
     Raises:
         StoreError: If the URL is wrong; from every method, if the store cannot be used.
     """
 
     def __init__(self, url: str) -> None:
-        super().__init__(open_engine(url))
+        database = database_at(url)
+        super().__init__(database.open_engine())
         # Whoever logs an error of the database with its traceback, or everything, learns no hash and no key by it.
         self._engine.hide_parameters = True
         self._engine.logger = _quiet_log
-        self._commits = CommitWatch(url)
+        self.is_local = database.is_local
+        self._commits = database.commit_watch()
 
     # Accounts
 

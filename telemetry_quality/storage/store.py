@@ -81,7 +81,7 @@ class SqlQualityStore(MigratedDatabase):
     """The append-only store; see QualityStore for what each method promises.
 
     Args:
-        url: ``sqlite:///FILE``.
+        url: Where the store is; see ``engine.database_at``.
 
     Raises:
         StoreError: If the URL is wrong.

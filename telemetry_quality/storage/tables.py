@@ -6,7 +6,7 @@ The exception are the tables of MUTABLE: who may look at the dashboard changes, 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -26,6 +26,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
 
 SCHEMA_REVISION = "0004"
 """The migration these tables belong to; a test compares it with Alembic's head."""
@@ -47,25 +50,54 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """To UTC."""
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Aware again."""
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class StoredText(TypeDecorator[str]):
+    """Any text, in the order of its characters' numbers, whatever language the database's operator speaks.
+
+    PostgreSQL keeps no character NUL, which events and strangers may send all the same: it stands there as ``␀0``,
+    and ``␀`` itself as ``␀1``.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """A collation of PostgreSQL's own, which no upgrade of the operating system changes."""
+        return Text(collation="C") if dialect.name == "postgresql" else self.impl_instance
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To what the database can keep."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("␀", "␀1").replace("\0", "␀0")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Back again."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("␀0", "\0").replace("␀1", "␀")
 
 
 def _key() -> tuple[Column[Any], ...]:
     return (
-        Column("source", Text, nullable=False),
+        Column("source", StoredText, nullable=False),
         Column("day", Date, nullable=False),
         Column("revision", Integer, nullable=False),
     )
 
 
 def _chain() -> tuple[Column[Any], ...]:
-    return (Column("previous_hash", Text), Column("content_hash", Text, nullable=False))
+    return (Column("previous_hash", StoredText), Column("content_hash", StoredText, nullable=False))
 
 
 def _since(revision: str, name: str, kind: Any) -> Column[Any]:
@@ -95,9 +127,9 @@ day_reading = Table(
     Column("late_events", BigInteger),
     Column("sample_size", Integer),
     Column("sample_passed", Integer),
-    Column("unreadable_reason_code", Text),
-    Column("unreadable_reason", Text),
-    Column("figures_hash", Text, nullable=False),
+    Column("unreadable_reason_code", StoredText),
+    Column("unreadable_reason", StoredText),
+    Column("figures_hash", StoredText, nullable=False),
     *_chain(),
     _since("0003", "missing_critical", OptionalJson),
     _since("0003", "compared_events", BigInteger),
@@ -117,8 +149,8 @@ event_aggregate = Table(
     Column("id", Sequence, primary_key=True),
     *_key(),
     Column("hour", Integer, nullable=False),
-    Column("event_name", Text),
-    Column("service_version", Text),
+    Column("event_name", StoredText),
+    Column("service_version", StoredText),
     Column("events", BigInteger, nullable=False),
     Column("errors", BigInteger, nullable=False),
     Column("error_unknown_events", BigInteger, nullable=False),
@@ -136,8 +168,8 @@ event_sample = Table(
     Column("id", Sequence, primary_key=True),
     *_key(),
     Column("position", Integer, nullable=False),
-    Column("event_id", Text),
-    Column("verdict", Text, nullable=False),
+    Column("event_id", StoredText),
+    Column("verdict", StoredText, nullable=False),
     Column("reason_codes", JSON, nullable=False),
     UniqueConstraint("source", "day", "revision", "position"),
     sqlite_autoincrement=True,
@@ -149,8 +181,8 @@ event_slice = Table(
     Column("id", Sequence, primary_key=True),
     *_key(),
     Column("position", Integer, nullable=False),
-    Column("dimension", Text, nullable=False),
-    Column("by_dimension", Text),
+    Column("dimension", StoredText, nullable=False),
+    Column("by_dimension", StoredText),
     Column("value", JSON, nullable=False),
     Column("by_value", OptionalJson),
     Column("events", JSON, nullable=False),
@@ -184,13 +216,13 @@ integrity_snapshot = Table(
     Column("has_version_anomaly", Boolean),
     Column("has_error_spike", Boolean),
     Column("is_zero_activity", Boolean),
-    Column("unreadable_reason_code", Text),
-    Column("unreadable_reason", Text),
-    Column("status", Text, nullable=False),
-    Column("policy", Text, nullable=False),
+    Column("unreadable_reason_code", StoredText),
+    Column("unreadable_reason", StoredText),
+    Column("status", StoredText, nullable=False),
+    Column("policy", StoredText, nullable=False),
     Column("computed_at", UtcDateTime, nullable=False),
     Column("reading_revision", Integer, nullable=False),
-    Column("reading_hash", Text, nullable=False),
+    Column("reading_hash", StoredText, nullable=False),
     *_chain(),
     _since("0003", "expected_low_events", Float),
     _since("0003", "expected_high_events", Float),
@@ -203,8 +235,8 @@ integrity_snapshot = Table(
     _since("0003", "misdated_percent", Float),
     _since("0003", "completeness_percent", Float),
     _since("0003", "is_provisional", Boolean),
-    _since("0003", "verdicts_hash", Text),
-    _since("0004", "run_id", Text),
+    _since("0003", "verdicts_hash", StoredText),
+    _since("0004", "run_id", StoredText),
     UniqueConstraint("source", "day", "revision"),
     Index(None, "day", "status"),
     sqlite_autoincrement=True,
@@ -215,10 +247,10 @@ alert = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True),
     *_key(),
-    Column("guardrail", Text, nullable=False),
-    Column("level", Text, nullable=False),
-    Column("reason_code", Text, nullable=False),
-    Column("sentence", Text, nullable=False),
+    Column("guardrail", StoredText, nullable=False),
+    Column("level", StoredText, nullable=False),
+    Column("reason_code", StoredText, nullable=False),
+    Column("sentence", StoredText, nullable=False),
     Column("logged_at", UtcDateTime, nullable=False),
     *_chain(),
     UniqueConstraint("source", "day", "guardrail", "revision"),
@@ -234,13 +266,13 @@ guardrail_verdict = Table(
     Column("id", Sequence, primary_key=True),
     *_key(),
     Column("position", Integer, nullable=False),
-    Column("guardrail", Text, nullable=False),
-    Column("level", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("reason_code", Text, nullable=False),
+    Column("guardrail", StoredText, nullable=False),
+    Column("level", StoredText, nullable=False),
+    Column("outcome", StoredText, nullable=False),
+    Column("reason_code", StoredText, nullable=False),
     Column("value", Float),
     Column("threshold", Float),
-    Column("sentence", Text, nullable=False),
+    Column("sentence", StoredText, nullable=False),
     Column("causes", JSON, nullable=False),
     UniqueConstraint("source", "day", "revision", "position"),
     Index(
@@ -259,12 +291,12 @@ incident_act = Table(
     "incident_act",
     metadata,
     Column("sequence", Sequence, primary_key=True),
-    Column("source", Text, nullable=False),
+    Column("source", StoredText, nullable=False),
     Column("day", Date, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("act", Text, nullable=False),
-    Column("acted_by", Text, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("cause", StoredText, nullable=False),
+    Column("act", StoredText, nullable=False),
+    Column("acted_by", StoredText, nullable=False),
+    Column("note", StoredText, nullable=False),
     Column("until", Date),
     Column("acted_at", UtcDateTime, nullable=False),
     *_chain(),
@@ -276,10 +308,10 @@ sign_in = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("account_name", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("account_name", StoredText, nullable=False),
+    Column("address", StoredText, nullable=False),
+    Column("method", StoredText, nullable=False),
+    Column("outcome", StoredText, nullable=False),
     *_chain(),
     # Asked before every password is tried: how often did the account, and the address, fail lately?
     Index(None, "account_name", "outcome", "at"),
@@ -291,10 +323,10 @@ staff_account = Table(
     "staff_account",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("password_hash", Text),
-    Column("oidc_issuer", Text),
-    Column("oidc_subject", Text),
+    Column("name", StoredText, nullable=False),
+    Column("password_hash", StoredText),
+    Column("oidc_issuer", StoredText),
+    Column("oidc_subject", StoredText),
     Column("created_at", UtcDateTime, nullable=False),
     Column("password_changed_at", UtcDateTime),
     Column("disabled_at", UtcDateTime),
@@ -306,9 +338,9 @@ staff_account = Table(
 staff_session = Table(
     "staff_session",
     metadata,
-    Column("id_hash", Text, primary_key=True),
+    Column("id_hash", StoredText, primary_key=True),
     Column("account_id", Integer, nullable=False),
-    Column("method", Text, nullable=False),
+    Column("method", StoredText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
@@ -320,8 +352,8 @@ staff_token = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("account_id", Integer, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("token_hash", Text, nullable=False),
+    Column("label", StoredText, nullable=False),
+    Column("token_hash", StoredText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),

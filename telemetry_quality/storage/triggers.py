@@ -1,6 +1,7 @@
-"""Append-only by the database itself: UPDATE and DELETE are refused, and so is replacing a row by inserting it again.
+"""Append-only by the database itself, whoever asks: a row that is there can be neither changed nor taken away.
 
-SQLite runs no delete trigger for INSERT OR REPLACE, hence the third kind.
+On SQLite UPDATE and DELETE are refused, and so is replacing a row by inserting it again: it runs no delete trigger for
+INSERT OR REPLACE. On PostgreSQL UPDATE, DELETE and TRUNCATE are, in whatever role a session plays in a replication.
 """
 
 from __future__ import annotations
@@ -14,19 +15,53 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-
-def append_only(table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClause]:
-    """The triggers that keep ``table``, unique by each of ``keys``, append-only on SQLite."""
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    for action in ("UPDATE", "DELETE"):
-        yield text(f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} {refuse}")
-    taken = " OR ".join("(" + " AND ".join(f"{name} = NEW.{name}" for name in key) + ")" for key in keys)
-    exists = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - names of our own tables
-    yield text(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}")
+REFUSING_FUNCTION = "refuse_change"
+REFUSING_BODY = "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END"
+"""What a trigger on PostgreSQL does; one function for all of them."""
 
 
-def expected_triggers(table: Table) -> dict[str, str]:
+def refusing_function() -> TextClause:
+    """What PostgreSQL's triggers need before they can be made."""
+    return text(f"CREATE FUNCTION {REFUSING_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $${REFUSING_BODY}$$")
+
+
+def append_only(dialect: str, table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClause]:
+    """The statements that keep ``table``, unique by each of ``keys``, append-only."""
+    if dialect == "postgresql":
+        for name, trigger in _postgresql_triggers(table).items():
+            yield text(trigger)
+            yield text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+    else:
+        yield from map(text, _sqlite_triggers(table, keys).values())
+
+
+def expected_triggers(dialect: str, table: Table) -> dict[str, str]:
     """Name and text of the triggers that ``append_only`` makes for ``table``."""
+    if dialect == "postgresql":
+        return _postgresql_triggers(table.name)
     unique = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
     keys = [[column.name for column in key.columns] for key in (table.primary_key, *unique)]
-    return {str(trigger).split()[2]: str(trigger) for trigger in append_only(table.name, keys)}
+    return _sqlite_triggers(table.name, keys)
+
+
+def _sqlite_triggers(table: str, keys: Sequence[Sequence[str]]) -> dict[str, str]:
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    taken = " OR ".join("(" + " AND ".join(f"{name} = NEW.{name}" for name in key) + ")" for key in keys)
+    exists = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - names of our own tables
+    return {
+        **{
+            f"{table}_no_{action.lower()}": f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+            f"{refuse}"
+            for action in ("UPDATE", "DELETE")
+        },
+        f"{table}_no_replace": f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} {refuse}",
+    }
+
+
+def _postgresql_triggers(table: str) -> dict[str, str]:
+    """In the words of ``pg_get_triggerdef``; a statement is refused even if it would find no row."""
+    return {
+        f"{table}_no_{action.lower()}": f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {REFUSING_FUNCTION}()"
+        for action in ("UPDATE", "DELETE", "TRUNCATE")
+    }

@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, exists, select, table
+from sqlalchemy import exists, select
 
+from telemetry_quality.storage.engine import database_of
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import figures_hash, verdicts_hash
 from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
-    CURRENT_SNAPSHOT_SQL,
     added_later,
     current_snapshot,
     day_reading,
@@ -29,7 +29,6 @@ from telemetry_quality.storage.tables import (
     integrity_snapshot,
     sign_in,
 )
-from telemetry_quality.storage.triggers import expected_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,16 +93,15 @@ def verify_store(connection: Connection) -> Verification:
 
 
 def _triggers(connection: Connection) -> Iterator[Finding]:
-    schema = table("sqlite_master", column("type"), column("name"), column("sql"))
-    query = select(schema.c.name, schema.c.sql).where(schema.c.type.in_(("trigger", "view")))
-    present = dict(connection.execute(query).all())
+    database = database_of(connection)
+    present = database.guards(connection)
     for stored in APPEND_ONLY:
-        for trigger, text in expected_triggers(stored).items():
+        for trigger, text in database.expected_guards(stored).items():
             if present.get(trigger) != text:
                 sentence = f"The trigger {trigger} is gone or changed: {stored.name} is no longer append-only."
                 yield Finding(stored.name, trigger, sentence)
     view = current_snapshot.name
-    if present.get(view) != CURRENT_SNAPSHOT_SQL:
+    if present.get(view) != database.expected_view():
         yield Finding(view, view, f"The view {view} is gone or changed: it may not show the latest revisions.")
 
 
@@ -123,8 +121,7 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
         if row_hash(hashed, later) != row["content_hash"]:
             findings.append(Finding(chained.name, name, f"{name} was changed after it was written."))
         previous = row["content_hash"]
-    sequences = table("sqlite_sequence", column("name"), column("seq"))
-    written = connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
+    written = database_of(connection).rows_written(connection, chained)
     if written != expected:
         findings.append(Finding(chained.name, f"row {written}", f"Rows after {expected} of {written} are missing."))
     return findings, expected

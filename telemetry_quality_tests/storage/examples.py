@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from sqlalchemy import text
+
 from telemetry_quality.core.events import Arrivals, DayReading, Repetitions, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act, IncidentAct
+from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
 
@@ -76,3 +79,14 @@ def make_sign_in(**overrides: Any) -> SignIn:
         outcome=SignInOutcome.WRONG_PASSWORD,
     )
     return replace(attempt, **overrides)
+
+
+def run(url: str, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Run a statement on a store as somebody would who writes SQL by hand."""
+    engine = open_engine(url)
+    try:
+        with transaction(engine, writes=True) as connection:
+            found = connection.execute(text(statement), values)
+            return [tuple(row) for row in found] if found.returns_rows else []
+    finally:
+        engine.dispose()

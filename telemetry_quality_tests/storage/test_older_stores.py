@@ -112,7 +112,7 @@ def test_a_migrated_store_has_no_findings(store: SqlQualityStore) -> None:
 
 
 def test_the_triggers_of_migrated_tables_are_those_of_new_ones(tmp_path: Path, store: SqlQualityStore) -> None:
-    expected = {name: text for table in APPEND_ONLY for name, text in expected_triggers(table).items()}
+    expected = {name: text for table in APPEND_ONLY for name, text in expected_triggers("sqlite", table).items()}
     with plain_connection(tmp_path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     assert dict(found) == expected

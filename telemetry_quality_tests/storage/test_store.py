@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import insert, select
 
 from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.events import (
@@ -26,10 +27,11 @@ from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.core.snapshots import DayFigures, DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, make_store
+from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot, metadata
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot
 from telemetry_quality_tests.storage.examples import (
     ARRIVALS,
     CAUSES,
@@ -38,6 +40,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_act,
     make_full_reading,
+    run,
 )
 
 if TYPE_CHECKING:
@@ -51,24 +54,21 @@ ODD_TEXTS = ['it\'s "odd"; DROP TABLE alert; --', "🛰️\n\t\x00", "x" * 10_00
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SqlQualityStore:
-    return make_store(tmp_path)
+def store(store_url: str) -> SqlQualityStore:
+    return SqlQualityStore(store_url)
 
 
-def count(folder: Path, table: str) -> int:
-    connection = sqlite3.connect(folder / "quality.db")
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    finally:
-        connection.close()
+def count(url: str, table: str) -> int:
+    ((found,),) = run(url, f"SELECT count(*) FROM {table}")
+    return int(found)
 
 
-def test_the_same_reading_twice_adds_nothing(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_the_same_reading_twice_adds_nothing(store_url: str, store: SqlQualityStore) -> None:
     first = store.append_reading("web", make_reading(), SAMPLE, NOW)
     second = store.append_reading("web", make_reading(), SAMPLE, LATER)
     assert (first.revision, first.is_new) == (1, True)
     assert second == replace(first, is_new=False)
-    assert [count(tmp_path, table) for table in ("day_reading", "event_aggregate", "event_sample")] == [1, 1, 2]
+    assert [count(store_url, table) for table in ("day_reading", "event_aggregate", "event_sample")] == [1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_verdicts_are_read_back_exactly_per_day_and_revision_in_their_order(stor
     assert not any("changed" in finding.sentence for finding in store.verify().findings)
 
 
-def test_judged_days_are_those_of_the_current_snapshots_oldest_first(store: SqlQualityStore, tmp_path: Path) -> None:
+def test_judged_days_are_those_of_the_current_snapshots_oldest_first(store: SqlQualityStore, store_url: str) -> None:
     third, fourth = (NEXT_DAY + timedelta(days=n) for n in (1, 2))
     store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS)
     for total in range(12):
@@ -383,7 +383,7 @@ def test_judged_days_are_those_of_the_current_snapshots_oldest_first(store: SqlQ
     store.append_snapshot(replace(make_snapshot(third), status=DayStatus.DEGRADED), ())
     store.append_snapshot(make_snapshot(DATE_NEVER_READ, source="app"), VERDICTS)
     store.append_snapshot(make_snapshot(fourth), VERDICTS)
-    append_copy(tmp_path, "integrity_snapshot", sequence=99, revision=2, day=fourth.isoformat(), verdicts_hash=None)
+    append_copy(store_url, "integrity_snapshot", sequence=99, revision=2, day=fourth, verdicts_hash=None)
     assert store.judged_days("web") == [
         JudgedDay(DAY, 12, is_healthy=True, has_verdicts=True),
         JudgedDay(NEXT_DAY, 1, is_healthy=True, has_verdicts=True),
@@ -393,14 +393,15 @@ def test_judged_days_are_those_of_the_current_snapshots_oldest_first(store: SqlQ
     assert store.judged_days("none") == []
 
 
-def append_copy(folder: Path, table: str, **changed: Any) -> None:
+def append_copy(url: str, table: str, **changed: Any) -> None:
     """One more row of a table, like its last one but for what is changed."""
-    connection = sqlite3.connect(folder / "quality.db")
-    names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    values = ", ".join(f":{name}" if name in changed else name for name in names)
-    connection.execute(f"INSERT INTO {table} SELECT {values} FROM {table} ORDER BY sequence DESC LIMIT 1", changed)
-    connection.commit()
-    connection.close()
+    stored = metadata.tables[table]
+    names = stored.columns.keys()
+    engine = open_engine(url)
+    with transaction(engine, writes=True) as connection:
+        last = connection.execute(select(stored).order_by(stored.c.sequence.desc()).limit(1)).one()
+        connection.execute(insert(stored), dict(zip(names, last, strict=True)) | changed)
+    engine.dispose()
 
 
 def test_failed_verdicts_are_those_that_failed_or_say_that_the_day_could_not_be_read(store: SqlQualityStore) -> None:
@@ -563,14 +564,14 @@ def make_alert(**overrides: Any) -> Alert:
     return Alert(**fields | overrides)
 
 
-def test_an_alert_is_kept_once(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_an_alert_is_kept_once(store_url: str, store: SqlQualityStore) -> None:
     one, other = make_alert(), make_alert(guardrail="volume", level=Level.INFO)
     assert store.new_alerts([one, other, one]) == [one, other]
     store.append_alerts([one, one], NOW)
     assert store.new_alerts([other, one, other]) == [other]
     store.append_alerts(iter([one, other]), LATER)
     assert store.new_alerts([one, other]) == []
-    assert count(tmp_path, "alert") == 2
+    assert count(store_url, "alert") == 2
     assert store.verify().findings == ()
 
 
@@ -595,15 +596,15 @@ def test_alerts_of_a_stored_snapshot_can_be_kept(store: SqlQualityStore) -> None
     assert store.new_alerts(alerts) == []
 
 
-def test_a_store_is_read_back_by_another_process_and_after_closing(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_a_store_is_read_back_by_another_process_and_after_closing(store_url: str, store: SqlQualityStore) -> None:
     stored = store.append_reading("web", make_reading(), SAMPLE, NOW)
     store.close()
     assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
-    again = SqlQualityStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    again = SqlQualityStore(store_url)
     assert again.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
 
 
-def test_a_failed_append_leaves_nothing_behind(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_a_failed_append_leaves_nothing_behind(store_url: str, store: SqlQualityStore) -> None:
     twice = (make_row(), make_row(hour=None))
     with pytest.raises((StoreError, TypeError)):
         store.append_reading("web", make_full_reading(aggregates=DayAggregates(twice)), SAMPLE, NOW)
@@ -619,7 +620,7 @@ def test_a_failed_append_leaves_nothing_behind(tmp_path: Path, store: SqlQuality
         "integrity_snapshot",
         "guardrail_verdict",
     )
-    assert [count(tmp_path, table) for table in tables] == [0] * 6
+    assert [count(store_url, table) for table in tables] == [0] * 6
     assert store.append_reading("web", make_reading(), SAMPLE, datetime(2026, 1, 1, tzinfo=UTC)).revision == 1
 
 
@@ -680,10 +681,18 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://admin:hunter2@host/db", "mysql://admin:hunter2@host/db", "sqlite://", "hunter2", "", "://hunter2"],
+    [
+        "postgresql://admin:hunter2@host",
+        "postgresql+psycopg2://admin:hunter2@host/db",
+        "mysql://admin:hunter2@host/db",
+        "sqlite://",
+        "hunter2",
+        "",
+        "://hunter2",
+    ],
 )
 def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     for ask in (SqlQualityStore, migrate):
-        with pytest.raises(StoreError, match="store requires the form sqlite:///FILE") as caught:
+        with pytest.raises(StoreError, match="store requires the form sqlite:///FILE or postgresql:") as caught:
             ask(url)
         assert "hunter2" not in str(caught.value)

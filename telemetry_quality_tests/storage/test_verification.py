@@ -317,7 +317,7 @@ def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
     assert "The reading behind web 2026-03-11 revision 1 is another one." in sentences
 
 
-TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers(table))]
+TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers("sqlite", table))]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

@@ -10,10 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, inspect
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_file, open_engine, transaction
+from telemetry_quality.storage.engine import database_at, database_of, open_engine, transaction
 from telemetry_quality.storage.tables import current_snapshot, metadata
 
 if TYPE_CHECKING:
@@ -24,22 +24,20 @@ def migrate(url: str) -> str:
     """Create the store at ``url`` or bring it up to date; return the schema revision it then has.
 
     Raises:
-        StoreError: If the URL is wrong or the file cannot be written.
+        StoreError: If the URL is wrong or the database cannot be written.
     """
-    engine = open_engine(url)
-    folder = database_file(engine).absolute().parent
+    database = database_at(url)
+    engine = database.open_engine()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        database.make_place()
         with transaction(engine, writes=True) as connection:
             command.upgrade(_config(connection), "head")
             return str(MigrationContext.configure(connection).get_current_revision())
     except CommandError:
         raise StoreError(
-            f"The store {database_file(engine)} must have a schema this version knows, but its own is newer; "
+            f"The store {database.label} must have a schema this version knows, but its own is newer; "
             "install the telemetry-quality that made it."
         ) from None
-    except OSError as error:
-        raise StoreError(f"The folder of the store, {folder}, must be writable, but: {error}.") from error
     finally:
         engine.dispose()
 
@@ -48,10 +46,18 @@ def differences(engine: Engine) -> list[Any]:
     """What Alembic would still have to change for the database to match the models, views and tables alike."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        found: list[Any] = list(compare_metadata(context, metadata))
+        found: list[Any] = list(compare_metadata(context, _tables_of(engine)))
         if current_snapshot.name not in inspect(connection).get_view_names():
             found.append(("add_view", current_snapshot.name))
         return found
+
+
+def _tables_of(engine: Engine) -> MetaData:
+    """The tables that every store has, and those that only this kind of database needs."""
+    tables = MetaData(naming_convention=metadata.naming_convention)
+    for stored in (*metadata.tables.values(), *database_of(engine).more_tables.tables.values()):
+        stored.to_metadata(tables)
+    return tables
 
 
 def _config(connection: Connection) -> Config:

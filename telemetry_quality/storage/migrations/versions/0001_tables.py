@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry_quality.storage.tables import UtcDateTime
-from telemetry_quality.storage.triggers import append_only
+from telemetry_quality.storage.tables import StoredText, UtcDateTime
+from telemetry_quality.storage.triggers import append_only, refusing_function
 
 revision = "0001"
 down_revision = None
@@ -14,14 +14,14 @@ SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def _key() -> tuple[sa.Column[object], ...]:
     return (
-        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
     )
 
 
 def _chain() -> tuple[sa.Column[object], ...]:
-    return (sa.Column("previous_hash", sa.Text), sa.Column("content_hash", sa.Text, nullable=False))
+    return (sa.Column("previous_hash", StoredText), sa.Column("content_hash", StoredText, nullable=False))
 
 
 def upgrade() -> None:
@@ -38,9 +38,9 @@ def upgrade() -> None:
         sa.Column("late_events", sa.BigInteger),
         sa.Column("sample_size", sa.Integer),
         sa.Column("sample_passed", sa.Integer),
-        sa.Column("unreadable_reason_code", sa.Text),
-        sa.Column("unreadable_reason", sa.Text),
-        sa.Column("figures_hash", sa.Text, nullable=False),
+        sa.Column("unreadable_reason_code", StoredText),
+        sa.Column("unreadable_reason", StoredText),
+        sa.Column("figures_hash", StoredText, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_day_reading"),
         sa.UniqueConstraint("source", "day", "revision", name="uq_day_reading_source_day_revision"),
@@ -51,8 +51,8 @@ def upgrade() -> None:
         sa.Column("id", SEQUENCE, nullable=False),
         *_key(),
         sa.Column("hour", sa.Integer, nullable=False),
-        sa.Column("event_name", sa.Text),
-        sa.Column("service_version", sa.Text),
+        sa.Column("event_name", StoredText),
+        sa.Column("service_version", StoredText),
         sa.Column("events", sa.BigInteger, nullable=False),
         sa.Column("errors", sa.BigInteger, nullable=False),
         sa.Column("error_unknown_events", sa.BigInteger, nullable=False),
@@ -67,8 +67,8 @@ def upgrade() -> None:
         sa.Column("id", SEQUENCE, nullable=False),
         *_key(),
         sa.Column("position", sa.Integer, nullable=False),
-        sa.Column("event_id", sa.Text),
-        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("event_id", StoredText),
+        sa.Column("verdict", StoredText, nullable=False),
         sa.Column("reason_codes", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_event_sample"),
         sa.UniqueConstraint(
@@ -94,13 +94,13 @@ def upgrade() -> None:
         sa.Column("has_version_anomaly", sa.Boolean),
         sa.Column("has_error_spike", sa.Boolean),
         sa.Column("is_zero_activity", sa.Boolean),
-        sa.Column("unreadable_reason_code", sa.Text),
-        sa.Column("unreadable_reason", sa.Text),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("unreadable_reason_code", StoredText),
+        sa.Column("unreadable_reason", StoredText),
+        sa.Column("status", StoredText, nullable=False),
+        sa.Column("policy", StoredText, nullable=False),
         sa.Column("computed_at", UtcDateTime, nullable=False),
         sa.Column("reading_revision", sa.Integer, nullable=False),
-        sa.Column("reading_hash", sa.Text, nullable=False),
+        sa.Column("reading_hash", StoredText, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_integrity_snapshot"),
         sa.UniqueConstraint("source", "day", "revision", name="uq_integrity_snapshot_source_day_revision"),
@@ -110,16 +110,24 @@ def upgrade() -> None:
         "alert",
         sa.Column("sequence", SEQUENCE, nullable=False),
         *_key(),
-        sa.Column("guardrail", sa.Text, nullable=False),
-        sa.Column("level", sa.Text, nullable=False),
-        sa.Column("reason_code", sa.Text, nullable=False),
-        sa.Column("sentence", sa.Text, nullable=False),
+        sa.Column("guardrail", StoredText, nullable=False),
+        sa.Column("level", StoredText, nullable=False),
+        sa.Column("reason_code", StoredText, nullable=False),
+        sa.Column("sentence", StoredText, nullable=False),
         sa.Column("logged_at", UtcDateTime, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_alert"),
         sa.UniqueConstraint("source", "day", "guardrail", "revision", name="uq_alert_source_day_guardrail_revision"),
         sqlite_autoincrement=True,
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table(
+            "chain_length",
+            sa.Column("chain", StoredText, nullable=False),
+            sa.Column("rows_written", sa.BigInteger, nullable=False),
+            sa.PrimaryKeyConstraint("chain", name="pk_chain_length"),
+        )
+        op.execute(refusing_function())
     revision_key = ("source", "day", "revision")
     for table, keys in {
         "day_reading": (("sequence",), revision_key),
@@ -128,7 +136,7 @@ def upgrade() -> None:
         "integrity_snapshot": (("sequence",), revision_key),
         "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
     }.items():
-        for trigger in append_only(table, keys):
+        for trigger in append_only(op.get_bind().dialect.name, table, keys):
             op.execute(trigger)
     op.execute(
         "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "

@@ -6,7 +6,7 @@ Rows that are there keep None in the new columns, and their hashes with it (``ha
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry_quality.storage.tables import UtcDateTime
+from telemetry_quality.storage.tables import StoredText, UtcDateTime
 from telemetry_quality.storage.triggers import append_only
 
 revision = "0003"
@@ -36,7 +36,7 @@ SNAPSHOT_COLUMNS = {
     "misdated_percent": sa.Float,
     "completeness_percent": sa.Float,
     "is_provisional": sa.Boolean,
-    "verdicts_hash": sa.Text,
+    "verdicts_hash": StoredText,
 }
 POSITION_KEY = ("source", "day", "revision", "position")
 
@@ -54,14 +54,14 @@ def upgrade() -> None:
         "guardrail_verdict": (("id",), POSITION_KEY),
         "incident_act": (("sequence",),),
     }.items():
-        for trigger in append_only(table, keys):
+        for trigger in append_only(op.get_bind().dialect.name, table, keys):
             op.execute(trigger)
 
 
 def _position_key() -> tuple[sa.Column[object], ...]:
     return (
         sa.Column("id", SEQUENCE, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
@@ -72,8 +72,8 @@ def _create_event_slice() -> None:
     op.create_table(
         "event_slice",
         *_position_key(),
-        sa.Column("dimension", sa.Text, nullable=False),
-        sa.Column("by_dimension", sa.Text),
+        sa.Column("dimension", StoredText, nullable=False),
+        sa.Column("by_dimension", StoredText),
         sa.Column("value", sa.JSON, nullable=False),
         sa.Column("by_value", sa.JSON),
         sa.Column("events", sa.JSON, nullable=False),
@@ -89,13 +89,13 @@ def _create_guardrail_verdict() -> None:
     op.create_table(
         "guardrail_verdict",
         *_position_key(),
-        sa.Column("guardrail", sa.Text, nullable=False),
-        sa.Column("level", sa.Text, nullable=False),
-        sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("reason_code", sa.Text, nullable=False),
+        sa.Column("guardrail", StoredText, nullable=False),
+        sa.Column("level", StoredText, nullable=False),
+        sa.Column("outcome", StoredText, nullable=False),
+        sa.Column("reason_code", StoredText, nullable=False),
         sa.Column("value", sa.Float),
         sa.Column("threshold", sa.Float),
-        sa.Column("sentence", sa.Text, nullable=False),
+        sa.Column("sentence", StoredText, nullable=False),
         sa.Column("causes", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_guardrail_verdict"),
         sa.UniqueConstraint(*POSITION_KEY, name="uq_guardrail_verdict_source_day_revision_position"),
@@ -107,16 +107,16 @@ def _create_incident_act() -> None:
     op.create_table(
         "incident_act",
         sa.Column("sequence", SEQUENCE, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
-        sa.Column("cause", sa.Text, nullable=False),
-        sa.Column("act", sa.Text, nullable=False),
-        sa.Column("acted_by", sa.Text, nullable=False),
-        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("cause", StoredText, nullable=False),
+        sa.Column("act", StoredText, nullable=False),
+        sa.Column("acted_by", StoredText, nullable=False),
+        sa.Column("note", StoredText, nullable=False),
         sa.Column("until", sa.Date),
         sa.Column("acted_at", UtcDateTime, nullable=False),
-        sa.Column("previous_hash", sa.Text),
-        sa.Column("content_hash", sa.Text, nullable=False),
+        sa.Column("previous_hash", StoredText),
+        sa.Column("content_hash", StoredText, nullable=False),
         sa.PrimaryKeyConstraint("sequence", name="pk_incident_act"),
         sqlite_autoincrement=True,
     )

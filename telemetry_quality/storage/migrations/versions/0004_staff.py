@@ -6,7 +6,7 @@ Snapshots that are there keep None in the new column, and their hashes with it (
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry_quality.storage.tables import UtcDateTime
+from telemetry_quality.storage.tables import CURRENT_SNAPSHOT_SQL, StoredText, UtcDateTime
 from telemetry_quality.storage.triggers import append_only
 
 revision = "0004"
@@ -17,7 +17,10 @@ SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     """Add the column, then the tables; only sign-ins are append-only."""
-    op.add_column("integrity_snapshot", sa.Column("run_id", sa.Text))
+    op.add_column("integrity_snapshot", sa.Column("run_id", StoredText))
+    if op.get_bind().dialect.name == "postgresql":
+        # There a view has the columns that its table had when the view was made.
+        op.execute(CURRENT_SNAPSHOT_SQL.replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
     failed = sa.text("outcome = 'failed' OR reason_code = 'DAY_UNREADABLE'")
     op.create_index(
         "ix_guardrail_verdict_failed",
@@ -38,18 +41,18 @@ def _create_sign_in() -> None:
         "sign_in",
         sa.Column("sequence", SEQUENCE, nullable=False),
         sa.Column("at", UtcDateTime, nullable=False),
-        sa.Column("account_name", sa.Text, nullable=False),
-        sa.Column("address", sa.Text, nullable=False),
-        sa.Column("method", sa.Text, nullable=False),
-        sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("previous_hash", sa.Text),
-        sa.Column("content_hash", sa.Text, nullable=False),
+        sa.Column("account_name", StoredText, nullable=False),
+        sa.Column("address", StoredText, nullable=False),
+        sa.Column("method", StoredText, nullable=False),
+        sa.Column("outcome", StoredText, nullable=False),
+        sa.Column("previous_hash", StoredText),
+        sa.Column("content_hash", StoredText, nullable=False),
         sa.PrimaryKeyConstraint("sequence", name="pk_sign_in"),
         sqlite_autoincrement=True,
     )
     for name in ("account_name", "address"):
         op.create_index(f"ix_sign_in_{name}_outcome_at", "sign_in", [name, "outcome", "at"])
-    for trigger in append_only("sign_in", (("sequence",),)):
+    for trigger in append_only(op.get_bind().dialect.name, "sign_in", (("sequence",),)):
         op.execute(trigger)
 
 
@@ -57,10 +60,10 @@ def _create_staff_account() -> None:
     op.create_table(
         "staff_account",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("password_hash", sa.Text),
-        sa.Column("oidc_issuer", sa.Text),
-        sa.Column("oidc_subject", sa.Text),
+        sa.Column("name", StoredText, nullable=False),
+        sa.Column("password_hash", StoredText),
+        sa.Column("oidc_issuer", StoredText),
+        sa.Column("oidc_subject", StoredText),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("password_changed_at", UtcDateTime),
         sa.Column("disabled_at", UtcDateTime),
@@ -74,9 +77,9 @@ def _create_staff_account() -> None:
 def _create_staff_session() -> None:
     op.create_table(
         "staff_session",
-        sa.Column("id_hash", sa.Text, nullable=False),
+        sa.Column("id_hash", StoredText, nullable=False),
         sa.Column("account_id", sa.Integer, nullable=False),
-        sa.Column("method", sa.Text, nullable=False),
+        sa.Column("method", StoredText, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.Column("revoked_at", UtcDateTime),
@@ -90,8 +93,8 @@ def _create_staff_token() -> None:
         "staff_token",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("account_id", sa.Integer, nullable=False),
-        sa.Column("label", sa.Text, nullable=False),
-        sa.Column("token_hash", sa.Text, nullable=False),
+        sa.Column("label", StoredText, nullable=False),
+        sa.Column("token_hash", StoredText, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("expires_at", UtcDateTime),
         sa.Column("revoked_at", UtcDateTime),

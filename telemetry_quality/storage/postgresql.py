@@ -1,0 +1,276 @@
+"""The store in a PostgreSQL database: one writer at a time, readers that see one moment, and no password in any text.
+
+Sessions are read-only and see one moment unless they say otherwise, which only a writer's transactions do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, current_snapshot
+from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import ExceptionContext
+    from sqlalchemy.pool import Pool
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another one, and for anybody who holds a table."""
+
+READER_BUSY_SECONDS = 5
+"""How long a reader waits for who holds a table, which is but a migration; somebody looks at a page."""
+
+ANSWER_SECONDS = 60
+"""How long a reader's question may take."""
+
+IDLE_SECONDS = 600
+"""After so long in the midst of a transaction a process that hangs no longer keeps all others from writing."""
+
+KEPT_CONNECTIONS = 8
+"""A reader's connections that are kept; more are opened while more threads ask at once."""
+
+RECYCLE_SECONDS = 1800
+"""A kept connection is not kept longer than this: what stands between us and the server may forget it."""
+
+CONNECTING: Mapping[str, str | int] = {
+    "application_name": "telemetry-quality",
+    "connect_timeout": 5,
+    # A server that vanished without a word is noticed within a minute.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How to connect, where the URL says nothing else."""
+
+SESSION: Mapping[str, str] = {
+    "default_transaction_isolation": "repeatable read",
+    "default_transaction_read_only": "on",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+}
+
+WRITERS_LOCK = 0x7E1E
+"""The first half of the number that writers lock; the schema is the other, so that each store has its own."""
+
+chain_length = Table(
+    "chain_length",
+    MetaData(naming_convention={"pk": "pk_%(table_name)s"}),
+    Column("chain", StoredText, primary_key=True),
+    Column("rows_written", BigInteger, nullable=False),
+)
+"""How many rows each chained table ever got.
+
+A sequence would leave a gap where a transaction is rolled back, which would look like a row taken away.
+"""
+
+
+class PostgresqlDatabase:
+    """See ``engine.Database``.
+
+    Args:
+        url: ``postgresql://USER@HOST/DATABASE``; without a password libpq's own means are used, such as ``.pgpass``.
+    """
+
+    DRIVERS = frozenset({"postgresql", "postgresql+psycopg"})
+
+    is_local: ClassVar[bool] = False
+    more_tables: ClassVar[MetaData] = chain_length.metadata
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        # The query may hold a password too.
+        place = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+        self.label = place.render_as_string()
+
+    def open_engine(self) -> Engine:
+        """Writers open a connection for each transaction: nothing is held in between, or shared with a fork."""
+        engine = self._engine({"lock_timeout": f"{BUSY_SECONDS}s"}, poolclass=NullPool)
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            if connection.get_execution_options().get("writes", False):
+                # Whoever waited for the lock must see what was committed meanwhile, hence not one moment.
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
+                store = func.hashtext(func.current_schema())
+                connection.execute(select(cast(func.pg_advisory_xact_lock(WRITERS_LOCK, store), Text)))
+
+        return engine
+
+    def open_reading_engine(self) -> Engine:
+        """Connections that are kept, and tried before each use: the server may have been started anew."""
+        return self._engine(
+            {"lock_timeout": f"{READER_BUSY_SECONDS}s", "statement_timeout": f"{ANSWER_SECONDS}s"},
+            poolclass=QueuePool,
+            pool_size=KEPT_CONNECTIONS,
+            max_overflow=-1,
+            pool_use_lifo=True,
+            pool_pre_ping=True,
+            pool_recycle=RECYCLE_SECONDS,
+            execution_options={"is_read_only": True},
+        )
+
+    def commit_watch(self) -> PostgresqlCommitWatch:
+        """Looks at the ends of all chains, and at all rows of staff."""
+        return PostgresqlCommitWatch(self)
+
+    def require_presence(self) -> None:
+        """The server says so itself."""
+
+    def make_place(self) -> None:
+        """Databases are made by who runs the server."""
+
+    def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
+        """The server cannot be reached, does not let us in, or lacks what we ask for."""
+        return StoreError(
+            f"The store {self.label} must be a database that can be {'read' if is_read_only else 'read and written'}, "
+            f"but it says: {_first_line(getattr(error, 'orig', None) or error)}; "
+            "check the server, the database and the rights of the user."
+        )
+
+    def next_place(self, connection: Connection, chained: Table) -> Mapping[str, int]:
+        """Counted in the same transaction."""
+        count = insert(chain_length).values(chain=chained.name, rows_written=1)
+        more = {"rows_written": chain_length.c.rows_written + 1}
+        counted = count.on_conflict_do_update(index_elements=["chain"], set_=more).returning(
+            chain_length.c.rows_written
+        )
+        return {"sequence": connection.execute(counted).scalar_one()}
+
+    def rows_written(self, connection: Connection, chained: Table) -> int:
+        """As counted."""
+        written = chain_length.c.rows_written
+        return connection.scalar(select(written).where(chain_length.c.chain == chained.name)) or 0
+
+    def guards(self, connection: Connection) -> Mapping[str, str]:
+        """As PostgreSQL spells them out; a trigger that is off or does something else guards nothing."""
+        schema = func.current_schema()
+        classes = table("pg_class", column("oid"), column("relname"), column("relkind"), column("relnamespace"))
+        spaces = table("pg_namespace", column("oid"), column("nspname"))
+        triggers = table(
+            "pg_trigger", column("oid"), column("tgname"), column("tgrelid"), column("tgfoid"), column("tgenabled")
+        )
+        functions = table("pg_proc", column("oid"), column("prosrc"))
+        its = triggers.c
+        query = (
+            select(its.tgname, func.pg_get_triggerdef(its.oid, True))
+            .join(classes, classes.c.oid == its.tgrelid)
+            .join(spaces, spaces.c.oid == classes.c.relnamespace)
+            .join(functions, functions.c.oid == its.tgfoid)
+            .where(spaces.c.nspname == schema, cast(its.tgenabled, Text) == "A", functions.c.prosrc == REFUSING_BODY)
+        )
+        views = (
+            select(classes.c.relname, func.pg_get_viewdef(classes.c.oid, True))
+            .join(spaces, spaces.c.oid == classes.c.relnamespace)
+            .where(spaces.c.nspname == schema, cast(classes.c.relkind, Text) == "v")
+        )
+        found = dict(connection.execute(query).all())
+        return found | {name: _plain(text) for name, text in connection.execute(views).all()}
+
+    def expected_guards(self, stored: Table) -> Mapping[str, str]:
+        """As PostgreSQL spells out what the migrations wrote."""
+        return expected_triggers("postgresql", stored)
+
+    def expected_view(self) -> str:
+        """As PostgreSQL spells out what the migrations wrote."""
+        names = ", ".join(current_snapshot.columns.keys())
+        return _plain(
+            f"SELECT {names} FROM integrity_snapshot snapshot WHERE revision = "  # noqa: S608 - names of ours
+            "(SELECT max(other.revision) AS max FROM integrity_snapshot other "
+            "WHERE other.source = snapshot.source AND other.day = snapshot.day)"
+        )
+
+    def _engine(self, session: Mapping[str, str], poolclass: type[Pool], **options: Any) -> Engine:
+        arguments = {name: value for name, value in CONNECTING.items() if name not in self._url.query}
+        try:
+            engine = create_engine(self._url, connect_args=arguments, poolclass=poolclass, **options)
+        except ImportError as error:
+            raise StoreError(
+                f"The store {self.label} requires the driver psycopg, but it cannot be loaded ({error}); "
+                "run pip install 'telemetry-quality[postgresql]'."
+            ) from error
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            wanted = {**SESSION, **session}
+            connection.autocommit = True
+            calls = ", ".join(["set_config(%s, %s, false)"] * len(wanted))
+            connection.execute(f"SELECT {calls}", [part for pair in wanted.items() for part in pair])
+            connection.autocommit = False
+
+        @event.listens_for(engine, "handle_error")
+        def hide_values(context: ExceptionContext) -> None:
+            # The lines below the first one repeat the values of a row.
+            for error in (context.original_exception, context.sqlalchemy_exception):
+                if error is not None and error.args:
+                    error.args = (_first_line(error.args[0]), *error.args[1:])
+
+        return engine
+
+
+def _first_line(text: object) -> str:
+    return (str(text).splitlines() or ["nothing"])[0].strip()
+
+
+def _plain(view: str) -> str:
+    """A view's text without what PostgreSQL 16 leaves away and earlier ones do not."""
+    return re.sub(r"[\s();]|\bsnapshot\.", "", view).lower()
+
+
+def _newest(chained: Table) -> Any:
+    return select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1).scalar_subquery()
+
+
+def _rows_of(changing: Table) -> Any:
+    """Another number whenever any of a few rows was added, changed or deleted: each has a place and a maker."""
+    place = func.concat(cast(column("ctid"), Text), cast(column("xmin"), Text))
+    return select(func.sum(func.hashtextextended(place, 0))).select_from(changing).scalar_subquery()
+
+
+class PostgresqlCommitWatch:
+    """See ``engine.CommitWatch``; what others do in the same server is no news."""
+
+    _HEADS = select(*map(_newest, CHAINED), *map(_rows_of, MUTABLE))
+    """All that is kept hangs on the chains, but for accounts and the like. Each head is one look into an index."""
+
+    def __init__(self, database: PostgresqlDatabase) -> None:
+        self._database = database
+        # One statement is one moment anyway.
+        self._engine = database.open_reading_engine().execution_options(isolation_level="AUTOCOMMIT")
+
+    def version(self) -> Hashable:
+        """The same content has the same version."""
+        try:
+            with self._engine.connect() as connection:
+                return tuple(connection.execute(self._HEADS).one())
+        except SQLAlchemyError as error:
+            raise self._database.unusable(error, is_read_only=True) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()

@@ -1,0 +1,222 @@
+"""The store in a SQLite file: WAL mode, explicit transactions, and a wait instead of an error when it is busy."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import MetaData, column, create_engine, event, select, table
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from telemetry_quality.errors import StoreError
+from telemetry_quality.storage.tables import CURRENT_SNAPSHOT_SQL
+from telemetry_quality.storage.triggers import expected_triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import URL, Connection, Engine, Table
+
+    Identity = tuple[int, int]
+    """Which file it is, whatever its name."""
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another one: a backfill holds the lock only for milliseconds at a time."""
+
+READER_BUSY_SECONDS = 5
+"""How long a reader waits: only while the database is recovered after a crash, and somebody looks at a page."""
+
+KEPT_CONNECTIONS = 8
+"""A reader's connections that are kept; more are opened while more threads ask at once."""
+
+
+class SqliteDatabase:
+    """See ``engine.Database``.
+
+    Args:
+        url: ``sqlite:///FILE``.
+    """
+
+    is_local: ClassVar[bool] = True
+    more_tables: ClassVar[MetaData] = MetaData()
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.file = Path(str(url.database))
+        self.label = str(self.file)
+
+    def open_engine(self) -> Engine:
+        """Writers open a connection for each transaction: nothing is held in between."""
+        engine = create_engine(self._url, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            # The driver must not begin transactions by itself: a reader that turns writer cannot wait for the lock.
+            connection.isolation_level = None
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    def open_reading_engine(self) -> Engine:
+        """In WAL mode readers never make a writer wait; each connection knows which file it was opened on."""
+        file = self.file.absolute()
+        engine = create_engine(
+            self._url,
+            creator=lambda: ReadingConnection.to(file),
+            poolclass=QueuePool,
+            pool_size=KEPT_CONNECTIONS,
+            max_overflow=-1,
+            pool_use_lifo=True,
+            execution_options={"is_read_only": True},
+        )
+
+        @event.listens_for(engine, "checkout")
+        def require_same_file(connection: ReadingConnection, _: Any, __: Any) -> None:
+            if connection.identity != identity_of(file):
+                raise DisconnectionError(f"{file} is another file than when this connection was opened.")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN")
+
+        return engine
+
+    def commit_watch(self) -> SqliteCommitWatch:
+        """Counts what SQLite counts."""
+        return SqliteCommitWatch(self)
+
+    def require_presence(self) -> None:
+        """Opening a file that is not there would create it."""
+        if not self.file.is_file():
+            raise missing(self.file)
+
+    def make_place(self) -> None:
+        """The folder, which SQLite does not make."""
+        folder = self.file.absolute().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder of the store, {folder}, must be writable, but: {error}.") from error
+
+    def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
+        """The file is damaged, in use or protected."""
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        return StoreError(
+            f"The store {self.file} must be a database that can be {'read' if is_read_only else 'read and written'}, "
+            f"but it says: {reason}; check the file and its folder, or restore them."
+        )
+
+    def next_place(self, connection: Connection, chained: Table) -> Mapping[str, int]:  # noqa: ARG002
+        """AUTOINCREMENT counts, and forgets the number of a row that was rolled back."""
+        return {}
+
+    def rows_written(self, connection: Connection, chained: Table) -> int:
+        """AUTOINCREMENT remembers, even if the rows are gone."""
+        sequences = table("sqlite_sequence", column("name"), column("seq"))
+        return connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
+
+    def guards(self, connection: Connection) -> Mapping[str, str]:
+        """SQLite keeps their texts as they were written."""
+        schema = table("sqlite_master", column("type"), column("name"), column("sql"))
+        query = select(schema.c.name, schema.c.sql).where(schema.c.type.in_(("trigger", "view")))
+        return dict(connection.execute(query).all())
+
+    def expected_guards(self, stored: Table) -> Mapping[str, str]:
+        """As the migrations wrote them."""
+        return expected_triggers("sqlite", stored)
+
+    def expected_view(self) -> str:
+        """As the migrations wrote it."""
+        return CURRENT_SNAPSHOT_SQL
+
+
+class ReadingConnection(sqlite3.Connection):
+    """A connection that cannot write, and knows which file it was opened on.
+
+    Attributes:
+        identity: Of the file before it was opened, so that one put in its place meanwhile is noticed next time.
+    """
+
+    identity: Identity
+
+    @classmethod
+    def to(cls, file: Path) -> ReadingConnection:
+        """A new connection to ``file``, which is not created."""
+        identity = identity_of(file)
+        connection = sqlite3.connect(
+            f"{file.as_uri()}?mode=ro",
+            uri=True,
+            timeout=READER_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=cls,
+        )
+        connection.identity = identity
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+
+def identity_of(file: Path) -> Identity:
+    """Which file stands under this name now.
+
+    Raises:
+        StoreError: If there is none.
+    """
+    try:
+        status = file.stat()
+    except FileNotFoundError as error:
+        raise missing(file) from error
+    return status.st_dev, status.st_ino
+
+
+def missing(file: Path) -> StoreError:
+    """What to say of a store that is not there."""
+    return StoreError(f"The store {file} must exist, but does not; run telemetry-quality migrate.")
+
+
+class SqliteCommitWatch:
+    """See ``engine.CommitWatch``; a version is never seen again once it has changed."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._file = database.file.absolute()
+        self._lock = Lock()
+        self._connection: ReadingConnection | None = None
+        self._opened = 0
+
+    def version(self) -> tuple[int, int]:
+        """What SQLite counts is only comparable on one connection, hence the number of the connection."""
+        with self._lock:
+            try:
+                connection = self._current()
+                (version,) = connection.execute("PRAGMA data_version").fetchone()
+            except (OSError, sqlite3.Error) as error:
+                self._forget()
+                raise self._database.unusable(error, is_read_only=True) from error
+            return self._opened, version
+
+    def close(self) -> None:
+        """Close the connection; the next version is another one."""
+        with self._lock:
+            self._forget()
+
+    def _current(self) -> ReadingConnection:
+        if self._connection is None or self._connection.identity != identity_of(self._file):
+            self._forget()
+            self._connection = ReadingConnection.to(self._file)
+            self._opened += 1
+        return self._connection
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
