@@ -70,6 +70,9 @@ _KINDS = {
     "citext": ColumnKind.TEXT,
 }
 
+_EXACT_TYPES = {"text", "character varying"}
+"""Not ``character``, which ignores blanks at its end, nor ``citext``, which ignores case."""
+
 _PERMANENT_REFUSALS = (
     "password authentication failed",
     "no password supplied",
@@ -134,13 +137,15 @@ class _Session:
                 raise
 
     def columns_of(self, name: str) -> dict[str, Column]:
-        attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped")
+        attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped", "attcollation")
+        collation = _table("pg_collation", "oid", "collisdeterministic")
         of_type = _table("pg_type", "oid", "typtype", "typbasetype")
         # A domain is what it is made of.
         type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
         found = self.execute(
-            select(attribute.c.attname, func.format_type(type_id, null()))
+            select(attribute.c.attname, func.format_type(type_id, null()), collation.c.collisdeterministic)
             .join_from(attribute, of_type, of_type.c.oid == attribute.c.atttypid)
+            .outerjoin(collation, collation.c.oid == attribute.c.attcollation)
             .where(attribute.c.attrelid == self._relation_id(name))
             .where(attribute.c.attnum > 0, attribute.c.attisdropped.is_(False))
             .order_by(attribute.c.attnum)
@@ -150,7 +155,10 @@ class _Session:
                 "TABLE_MISSING",
                 f"{self._what} requires the table {name!r}, but has none of that name that may be seen; correct it.",
             )
-        return {name: Column(name, type_name, _kind(type_name)) for name, type_name in found}
+        return {
+            name: Column(name, type_name, _kind(type_name), is_exact=bool(is_exact) and type_name in _EXACT_TYPES)
+            for name, type_name, is_exact in found
+        }
 
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
