@@ -42,6 +42,7 @@ migrations: $(VENV)/.dev
 bench: $(VENV)/.dev ## Measure days, years, explanations, detection, the dashboard and Spark
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
+	$(BIN)/python benchmarks/postgresql.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py

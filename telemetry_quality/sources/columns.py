@@ -30,11 +30,16 @@ _TRUTH = {ColumnKind.BOOLEAN, ColumnKind.INTEGER}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, the engine's own name of its type, and the kind that makes it."""
+    """One column: its name, the engine's own name of its type, and the kind that makes it.
+
+    Attributes:
+        is_exact: Whether its texts are equal only where all their characters are.
+    """
 
     name: str
     type_name: str
     kind: ColumnKind
+    is_exact: bool = True
 
 
 def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The database connector for PostgreSQL: read-only, of one moment per day, and never in the way of those who write.
 
 All queries of a day see the events of one moment and take no lock that an insert could wait for. They use one core:
-what inserts lose to a reader are cores. Settings are made within the transaction, so that a pooler or a replica will do.
+what inserts lose to a reader are cores. Settings are made within the transaction: a pooler or a replica will do.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ _KINDS = {
     "citext": ColumnKind.TEXT,
 }
 
+_EXACT_TYPES = {"text", "character varying"}
+"""Not ``character``, which ignores blanks at its end, nor ``citext``, which ignores case."""
+
 _PERMANENT_REFUSALS = (
     "password authentication failed",
     "no password supplied",
@@ -83,8 +86,13 @@ _PERMANENT_REFUSALS = (
 )
 """What a server says that refuses a connection for good; libpq gives no code for it."""
 
-_UNAVAILABLE_STATES = ("08", "53", "57P", "40", "58", "25P")
-"""Classes of SQLSTATE that may pass: connection lost, too many connections, shutdown, conflict with recovery, …"""
+_UNAVAILABLE_STATES = ("08", "25P", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs that may pass: connection lost, conflict with recovery, too many connections, locked, shutdown, …"""
+
+_UNAVAILABLE = {
+    "55P03": ("SOURCE_LOCKED", "its table is locked by who changes it"),
+    "57014": ("QUERY_CANCELLED", "the query was cancelled"),
+}
 
 
 class _Session:
@@ -129,13 +137,15 @@ class _Session:
                 raise
 
     def columns_of(self, name: str) -> dict[str, Column]:
-        attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped")
+        attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped", "attcollation")
+        collation = _table("pg_collation", "oid", "collisdeterministic")
         of_type = _table("pg_type", "oid", "typtype", "typbasetype")
         # A domain is what it is made of.
         type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
         found = self.execute(
-            select(attribute.c.attname, func.format_type(type_id, null()))
+            select(attribute.c.attname, func.format_type(type_id, null()), collation.c.collisdeterministic)
             .join_from(attribute, of_type, of_type.c.oid == attribute.c.atttypid)
+            .outerjoin(collation, collation.c.oid == attribute.c.attcollation)
             .where(attribute.c.attrelid == self._relation_id(name))
             .where(attribute.c.attnum > 0, attribute.c.attisdropped.is_(False))
             .order_by(attribute.c.attnum)
@@ -145,7 +155,10 @@ class _Session:
                 "TABLE_MISSING",
                 f"{self._what} requires the table {name!r}, but has none of that name that may be seen; correct it.",
             )
-        return {name: Column(name, type_name, _kind(type_name)) for name, type_name in found}
+        return {
+            name: Column(name, type_name, _kind(type_name), is_exact=bool(is_exact) and type_name in _EXACT_TYPES)
+            for name, type_name, is_exact in found
+        }
 
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
@@ -242,30 +255,25 @@ def _translated(what: str) -> Iterator[None]:
 def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     state = _state(error) if isinstance(error, DBAPIError) else ""
     reason = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
-    if state == "55P03":
-        return SourceUnavailableError(
-            "SOURCE_LOCKED", f"{what} must let the table be read, but it is locked by who changes it; try again."
-        )
-    if state == "57014":
-        return SourceUnavailableError("QUERY_CANCELLED", f"{what} must answer, but the query was cancelled; try again.")
     if not state and isinstance(error, DBAPIError):
-        if any(refusal in reason for refusal in _PERMANENT_REFUSALS):
-            return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
-        return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
+        return _connection_error(what, reason)
     if state.startswith(_UNAVAILABLE_STATES):
-        return SourceUnavailableError(
-            "SOURCE_UNREACHABLE", f"{what} must stay available, but said: {reason}; try again."
-        )
+        code, said = _UNAVAILABLE.get(state, ("SOURCE_UNREACHABLE", f"it said: {reason}"))
+        return SourceUnavailableError(code, f"{what} must stay free to be read, but {said}; try again.")
     if state in {"42501", "42P01", "3F000"}:
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {reason}; grant SELECT or correct the table.")
-    if state == "25006":
-        return SourceError("READ_ONLY", f"{what} is only ever read, but something was to be written: {reason}.")
     # Other messages may quote values of events, and nothing of an event may reach the store.
     return SourceError(
         "QUERY_FAILED",
         f"{what} cannot answer: its columns do not fit their roles ({state or type(error).__name__}); "
         "run telemetry-quality check.",
     )
+
+
+def _connection_error(what: str, reason: str) -> SourceError:
+    if any(refusal in reason for refusal in _PERMANENT_REFUSALS):
+        return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
+    return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
 
 
 class PostgresSource(TableConnector[_Session]):

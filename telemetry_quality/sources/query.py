@@ -150,11 +150,12 @@ class EventTable:
             *missing,
             count_where(events.c.is_late),
         )
-        groups = select(*keys, *counts).group_by(*keys).cte("groups")
+        groups = select(*keys, *counts).group_by(*keys).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
         groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
         # The order of AggregateRow, which engines reach in a tenth of the time Python takes.
-        order = (groups.c.day_index, groups.c.hour, groups.c.name.nulls_first(), groups.c.version.nulls_first())
+        texts = (exact_text(key).nulls_first() for key in (groups.c.name, groups.c.version))
+        order = (groups.c.day_index, groups.c.hour, *texts)
         return select(*groups.c).order_by(*order)
 
     def count_query(self, run: Run) -> Select[Any]:
@@ -225,8 +226,11 @@ class EventTable:
     def text(self, name: str) -> ColumnElement[str]:
         """A column as text, whatever its type."""
         value = self.column(name)
-        is_text = self.is_typed and self.columns[name].kind is ColumnKind.TEXT
-        return exact_text(value if is_text else cast(value, String))
+        its = self.columns[name]
+        # PostgreSQL knows how many different values a bare column has, and groups by it in half the time.
+        return (
+            value if self.is_typed and its.kind is ColumnKind.TEXT and its.is_exact else exact_text(cast(value, String))
+        )
 
     def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
         """An instant as a whole number since 1970, and how many of its units make a second."""

@@ -17,6 +17,7 @@ from telemetry_quality.core.events import (
     Slice,
     SliceCounts,
 )
+from telemetry_quality.sources.functions import exact_text
 from telemetry_quality.sources.query import count_where
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _busiest(by_hour: CTE) -> Subquery:
     keys = (by_hour.c.day_index, by_hour.c.value)
     sums = select(*keys, func.sum(by_hour.c.events).label("events")).group_by(*keys).subquery("value_sums")
     # A null comes before all texts on every engine.
-    order = (sums.c.events.desc(), sums.c.value.is_not(None), sums.c.value)
+    order = (sums.c.events.desc(), sums.c.value.is_not(None), exact_text(sums.c.value))
     position = func.row_number().over(partition_by=sums.c.day_index, order_by=order).label("position")
     ranked = select(sums.c.day_index, sums.c.value, position).subquery("ranked_values")
     return select(ranked.c.day_index, ranked.c.value).where(ranked.c.position <= MAXIMUM_VALUES).subquery("kept_values")
