@@ -134,7 +134,7 @@ class _Session:
         """Let a query see the objects that match, where files are objects."""
         if self._objects is not None:
             with self._limited():
-                self._objects.list(pattern)
+                self._objects.add_matching(pattern)
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
@@ -257,7 +257,7 @@ class ParquetSource(Connector[_Session]):
         return _open_store(self.path) if "://" in self.path else None
 
     def _session(self) -> _Session:
-        return _Session(self.path, self._seconds, objects=self._store and self._store.session())
+        return _Session(self.path, self._seconds, objects=self._store.session() if self._store else None)
 
     def _tables(self, session: _Session) -> _FileTables:
         return _FileTables(session, session.index_files(self.path, self.schema, self._zone), self.schema, self._salt)

@@ -137,7 +137,7 @@ class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
         Raises:
             SourceError: ``NO_FILES`` where nothing matches.
         """
-        self.list(self._url)
+        self.add_matching(self._url)
         paths = files_required([path for path in self._objects if not is_hidden(path, self._url)], self._url)
         keys = {path: (path, self._objects[path].tag, schema.occurred_at, schema.observed_at) for path in paths}
         known = {path: _footers[key] for path, key in keys.items() if key in _footers}
@@ -152,7 +152,7 @@ class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
         self._ends.clear()
         return ParquetIndex(tuple(known[path] for path in paths), zone)
 
-    def list(self, pattern: str) -> None:
+    def add_matching(self, pattern: str) -> None:
         """Find the objects that match; DuckDB sees no others."""
         found = self._wait(self._files._glob(pattern, detail=True))  # noqa: SLF001 - what fsspec names so is awaited
         self._objects |= {
@@ -177,7 +177,8 @@ class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
         """The bytes ``start <= n < end`` of an object."""
         if path in self._ends and start >= (first := self._end(path)[0]):
             return self._ends[path][start - first : end - first]
-        return self._wait(self._fetch(path, start, end))
+        content: bytes = self._wait(self._fetch(path, start, end))
+        return content
 
     async def _fetch(self, path: str, start: int, end: int) -> bytes:
         if start >= end:

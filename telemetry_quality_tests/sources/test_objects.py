@@ -150,7 +150,7 @@ def test_the_signal_catalogue_may_be_an_object(objects: ObjectServer, tmp_path: 
     names = write_parquet(tmp_path / "signals.parquet", make_events(3))
     objects.put(bucket, "catalogue/signals.parquet", names.read_bytes())
     catalogue = SignalCatalogue(table=f"s3://{bucket}/catalogue/signals.parquet", column="event_name")
-    assert source_of(bucket, f"day={DAY}/", catalogue=catalogue).read_signals() == {"page.view"}
+    assert source_of(bucket, f"day={DAY}/", catalogue=catalogue).read_signals() == frozenset({"page.view"})
 
 
 # What is asked of the store
@@ -324,7 +324,7 @@ def test_an_object_that_changes_between_listing_and_reading_may_pass(
                 else:
                     objects.delete(bucket, "events.parquet")
 
-    objects.fault = change  # type: ignore[assignment] - it only watches
+    objects.fault = change
     error = refusal(source_of(bucket))
     assert error.reason_code == "OBJECT_CHANGED"
     assert isinstance(error, SourceUnavailableError)
@@ -385,7 +385,12 @@ def test_ranges_that_never_come_are_left_at_the_time_limit_and_the_next_day_is_r
     total(source)
     source._seconds = 2
     over = threading.Event()
-    objects.fault = lambda _, path: over.wait(30) and None if f"{DAY}/part" in path else None
+
+    def hold(_: str, path: str) -> None:
+        if f"{DAY}/part" in path:
+            over.wait(30)
+
+    objects.fault = hold
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(2)]
     try:
         slow, other = source.read_days(windows, 10)
@@ -407,7 +412,7 @@ def test_ctrl_c_ends_a_read_that_waits_for_the_store(objects: ObjectServer, tmp_
             reached.set()
             over.wait(60)
 
-    objects.fault = hold  # type: ignore[assignment] - it only delays
+    objects.fault = hold
     code = f"""
 from telemetry_quality_tests.sources.test_objects import WINDOW, source_of
 try:
