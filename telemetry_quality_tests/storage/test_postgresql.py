@@ -340,8 +340,8 @@ def test_a_store_that_was_not_migrated_or_is_newer_says_what_to_do(postgresql: P
     assert reader.journal() == []
     reader.close()
     run(url, "UPDATE alembic_version SET version_num = '9999'")
-    for ask in (SqlQualityStore(url).verify, lambda: migrate(url)):
-        assert "install the telemetry-quality that made it" in told(ask)
+    for use in (SqlQualityStore(url).verify, lambda: migrate(url)):
+        assert "install the telemetry-quality that made it" in told(use)
 
 
 def test_an_error_of_the_database_names_no_value(url: str) -> None:
@@ -391,8 +391,10 @@ def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_m
     for role in ("QUALITY_OWNER", "QUALITY_APP", "DAGSTER"):
         monkeypatch.setenv(f"{role}_PASSWORD", f"it's {role}")
     script = Path(__file__).parents[2] / "deploy" / "databases.sql"
-    command = [postgresql.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", script]
-    done = subprocess.run([*command, postgresql.url()], capture_output=True, text=True, check=False)
+    options = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(script)]
+    done = subprocess.run(
+        [postgresql.programs / "psql", *options, postgresql.url()], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     server = make_url(postgresql.url("quality"))
     owner, app = (
