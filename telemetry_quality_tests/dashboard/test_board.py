@@ -179,12 +179,14 @@ def test_an_act_on_an_incident_changes_the_board_without_any_new_row(store: SqlQ
     assert after.version != before.version
 
 
-def test_a_commit_that_changes_nothing_shown_changes_no_version(store: SqlQualityStore, watched: Watched) -> None:
+def test_a_commit_that_changes_nothing_shown_changes_no_version(
+    tmp_path: Path, store: SqlQualityStore, watched: Watched
+) -> None:
     keep(store)
     keeper = make_keeper(watched)
     board = keeper.board()
     store.append_alerts([], MORNING)
-    with sqlite3.connect(watched.reader._file) as other:
+    with sqlite3.connect(tmp_path / "quality.db") as other:
         other.execute("CREATE TABLE beside_it (id INTEGER)")
     assert keeper.board() is board
 
