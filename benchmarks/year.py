@@ -1,8 +1,8 @@
 """A year of 100,000 events a day in one Dagster run, the same without Dagster, and plain DuckDB; and memory by days.
 
 Run ``make bench`` or ``python benchmarks/year.py``; ``--days`` and ``--events`` make it smaller, ``--flights`` takes
-the demo's year of flights (extra ``demo``) instead. Everything is in a temporary folder and removed. Each measurement is a
-process of its own, so that its peak of memory is its own too.
+the demo's year of flights (extra ``demo``) instead. Everything is in a temporary folder and removed. Each measurement
+is a process of its own, so that its peak of memory is its own too.
 """
 
 from __future__ import annotations
