@@ -46,7 +46,7 @@ def console(*, stderr: bool = False) -> Console:
 class Advance(Protocol):
     """Told how many more steps are done, and how many events were read for them."""
 
-    def __call__(self, steps: int, events: int = 0) -> None:
+    def __call__(self, steps: int, events: int = 0, /) -> None:
         """So much more is done."""
         ...
 

@@ -16,7 +16,7 @@ import duckdb
 import psycopg
 import pytest
 
-from telemetry_quality import cli, load_settings
+from telemetry_quality import cli, console, load_settings
 from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -86,6 +86,25 @@ def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Ter
     assert code == 2
     assert shown["days"][:2] == made["days"]
     assert shown["days"][2]["status"] == "unknown"
+
+
+def test_where_there_is_no_terminal_progress_is_a_line_now_and_then_and_with_json_none(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-02")
+    reading, judging = re.findall(r"^(?:Reading|Judging): .*", errors, re.MULTILINE)
+    assert re.fullmatch(r"Reading: 2 of 2 days, 80 events, [\d,]+ events/s", reading)
+    assert re.fullmatch(r"Judging: 2 of 2 days, [\d,.]+ days/s", judging)
+
+    monkeypatch.setattr(console, "LINE_SECONDS", 0)
+    *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-03")
+    said = [one for one in errors.splitlines() if one.startswith("Reading")]
+    assert [one.split(",")[0] for one in said] == [f"Reading: {done} of 3 days" for done in (1, 2, 3)]
+    assert all(one.endswith(" left") for one in said[:-1])
+
+    *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-03", "--json")
+    assert "Reading" not in errors
+    assert "Judging" not in errors
 
 
 def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_field(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
 from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
 from telemetry_quality.core.ports import StoredReading
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.events import DayReading
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import EventSource, QualityStore
@@ -35,6 +34,12 @@ log = logging.getLogger(__name__)
 
 CHUNK_DAYS = 31
 """Days asked of a source at once: enough to share a scan, few enough to bound memory and show progress."""
+
+CHUNK_ROWS = 200_000
+"""Rows of aggregates held at once, some 100 MiB: a busy stream has tens of thousands a day."""
+
+FIRST_CHUNK_DAYS = 7
+"""Days asked for before it is known how many rows a day has."""
 
 RETRY_WAITS_SECONDS = (1.0, 5.0)
 """Pauses before a source that was unavailable is asked again; after the last the days are unreadable."""
@@ -81,21 +86,31 @@ class DailyWork:
             SourceUnavailableError: If the source stays unavailable and all days asked for were read before.
             StoreError: If the store refuses.
         """
+        for stored, _ in self.read_with_aggregates(days, now):
+            yield stored
+
+    def read_with_aggregates(
+        self, days: Sequence[date], now: datetime
+    ) -> Iterator[tuple[StoredReading, DayAggregates]]:
+        """Each answer of ``read`` with its aggregates, for whoever shows them: the store need not be asked for them."""
         for day in days:
             self.calendar.require(day, now)
         first_seen = self.store.signals_first_seen(self.name)
-        for start in range(0, len(days), CHUNK_DAYS):
-            catalogue, readings = self._read_chunk(days[start : start + CHUNK_DAYS])
+        start, size = 0, FIRST_CHUNK_DAYS
+        while start < len(days):
+            catalogue, readings = self._read_chunk(days[start : start + size])
+            start += size
+            size = _days_at_once(readings)
             for reading in readings:
                 if isinstance(reading, StoredReading):
-                    yield reading
+                    yield reading, self.store.aggregates(self.name, reading.day)
                     continue
                 if isinstance(reading, UnreadableDay):
-                    yield self.store.append_reading(self.name, reading, (), now)
+                    yield self.store.append_reading(self.name, reading, (), now), DayAggregates()
                     continue
                 known = catalogue if catalogue is not None else signals_seen_before(reading.day, first_seen)
                 verdicts = verify_sample(reading.sample, self.source.schema, known)
-                yield self.store.append_reading(self.name, reading, verdicts, now)
+                yield self.store.append_reading(self.name, reading, verdicts, now), reading.aggregates
                 for name in reading.aggregates.signals():
                     first_seen[name] = min(first_seen.get(name, reading.day), reading.day)
 
@@ -205,6 +220,12 @@ class DailyWork:
         if len(known) == len(days):
             raise error
         return [known.get(day) or _unreadable(day, error) for day in days]
+
+
+def _days_at_once(readings: Sequence[DayReading | UnreadableDay | StoredReading]) -> int:
+    """How many days like these fit into memory together."""
+    rows = max((len(one.aggregates.rows) for one in readings if isinstance(one, DayReading)), default=0)
+    return max(1, min(CHUNK_DAYS, CHUNK_ROWS // max(rows, 1)))
 
 
 def _unreadable(day: date, error: SourceError) -> UnreadableDay:

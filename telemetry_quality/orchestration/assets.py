@@ -79,9 +79,8 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
         telemetry = telemetry_of(context)
         work, days = telemetry.work(source), partition_days(context)
         pace = Pace(len(days), monotonic)
-        for stored in work.read(days, telemetry.clock()):
+        for stored, aggregates in work.read_with_aggregates(days, telemetry.clock()):
             key = stored.day.isoformat()
-            aggregates = work.store.aggregates(source, stored.day)
             for spec, metadata in zip(
                 readings,
                 (rendering.aggregates_metadata(stored, aggregates), rendering.sample_metadata(stored)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select
@@ -48,7 +49,7 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
@@ -327,9 +328,46 @@ def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) ->
 def _append_details(
     connection: Connection, part: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Append the rows that a row of a chained table is bound to by a hash, under its key."""
-    if rows:
-        connection.execute(insert(part), [{**key, **values} for values in rows])
+    """Append the rows that a row of a chained table is bound to by a hash, under its key.
+
+    There are tens of thousands of a busy day. SQLAlchemy makes the statement and converts the values, but column by
+    column: row by row took twice as long as the database needs to store them.
+    """
+    if not rows:
+        return
+    dialect = connection.dialect
+    statement = insert(part).compile(dialect=dialect, column_keys=[*key, *rows[0]])
+    columns: dict[str, Iterable[Any]] = {}
+    for name in (*key, *rows[0]):
+        convert = part.c[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+        if name in key:
+            columns[name] = repeat(convert(key[name]), len(rows))
+        else:
+            columns[name] = _converted([row[name] for row in rows], convert)
+    if statement.positiontup is None:
+        named = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+        connection.exec_driver_sql(statement.string, list(named))
+    else:
+        ordered = zip(*(columns[name] for name in statement.positiontup), strict=True)
+        connection.exec_driver_sql(statement.string, list(ordered))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Iterable[Any]:
+    if convert is _as_it_is:
+        return values
+    if isinstance(values[0], dict):
+        # Counts per critical field hardly differ from row to row.
+        converted: dict[Any, Any] = {}
+        keys = [tuple(value.items()) for value in values]
+        for same, value in zip(keys, values, strict=True):
+            if same not in converted:
+                converted[same] = convert(value)
+        return [converted[same] for same in keys]
+    return [convert(value) for value in values]
 
 
 def _alert_key(one: Alert) -> tuple[str, date, str, int]:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from telemetry_quality.core import daily
 from telemetry_quality.core.baselines import HISTORY_DAYS
-from telemetry_quality.core.daily import CHUNK_DAYS, RETRY_WAITS_SECONDS, DailyWork, Judgement
+from telemetry_quality.core.daily import CHUNK_DAYS, FIRST_CHUNK_DAYS, RETRY_WAITS_SECONDS, DailyWork, Judgement
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import (
     Arrivals,
@@ -338,8 +339,16 @@ def test_a_mistake_of_our_own_is_not_reported_as_bad_data(tmp_path: Path) -> Non
     assert work.store.latest_readings("web", [DAY]) == {}
 
 
-@pytest.mark.parametrize(("count", "calls"), [(CHUNK_DAYS, 1), (CHUNK_DAYS + 1, 2)])
-def test_many_days_are_asked_for_a_month_at_a_time(tmp_path: Path, count: int, calls: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "calls"),
+    [
+        (FIRST_CHUNK_DAYS, 1),
+        (FIRST_CHUNK_DAYS + 1, 2),
+        (FIRST_CHUNK_DAYS + CHUNK_DAYS, 2),
+        (FIRST_CHUNK_DAYS + CHUNK_DAYS + 1, 3),
+    ],
+)
+def test_many_days_are_asked_for_a_week_and_then_a_month_at_a_time(tmp_path: Path, count: int, calls: int) -> None:
     days = days_before(DAY, count)
     source = FakeSource(make_days(days))
 
@@ -347,13 +356,40 @@ def test_many_days_are_asked_for_a_month_at_a_time(tmp_path: Path, count: int, c
     assert source.calls == calls
 
 
-def test_a_source_lost_during_one_month_is_asked_again_for_the_next(tmp_path: Path) -> None:
-    days = days_before(DAY, CHUNK_DAYS + 2)
+@pytest.mark.parametrize(("rows", "calls"), [(1, 2), (2, 4), (3, 6), (9, 6)])
+def test_the_more_rows_a_day_has_the_fewer_days_are_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, calls: int
+) -> None:
+    monkeypatch.setattr(daily, "CHUNK_ROWS", 5)
+    days = days_before(DAY, FIRST_CHUNK_DAYS + 5)
+    source = FakeSource({day: make_reading(day, *(make_row(hour=hour) for hour in range(rows))) for day in days})
+
+    assert len(read(make_work(tmp_path, source), *days)) == len(days)
+    assert source.calls == calls
+
+
+def test_a_source_lost_during_one_chunk_is_asked_again_for_the_next(tmp_path: Path) -> None:
+    days = days_before(DAY, FIRST_CHUNK_DAYS + 2)
     source = FakeSource(make_days(days), failures=[broken()])
 
     readings = read(make_work(tmp_path, source), *days)
 
-    assert [one.total_events for one in readings] == [None] * CHUNK_DAYS + [100, 100]
+    assert [one.total_events for one in readings] == [None] * FIRST_CHUNK_DAYS + [100, 100]
+
+
+def test_readings_come_with_the_aggregates_that_were_kept_even_in_an_outage(tmp_path: Path) -> None:
+    source = FakeSource(make_days(days := days_before(DAY, 2)))
+    work = make_work(tmp_path, source)
+    ((first, aggregates),) = work.read_with_aggregates(days[:1], NOW)
+    source.failures += [gone() for _ in range(1 + len(RETRY_WAITS_SECONDS))]
+
+    assert aggregates == work.store.aggregates("web", days[0])
+    assert aggregates.totals().events == 100
+    assert [(one.is_new, found) for one, found in work.read_with_aggregates(days, NOW)] == [
+        (False, aggregates),
+        (True, DayAggregates()),
+    ]
+    assert first.day == days[0]
 
 
 # Days that may be asked for

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,18 @@ def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: d
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     assert sum(steps) == steps_per_day(settings) == 2 + len(station.guardrails)
+
+
+def test_the_run_s_log_says_how_far_it_is(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100)
+    run_id = station.run(instance, FIRST_DAY).run_id
+    said = [entry.message for entry in instance.all_logs(run_id) if entry.dagster_event is None]
+    assert any(re.fullmatch(rf"Read 1 of 1 days, 100 events, [\d,]+ events/s; up to {FIRST_DAY}", one) for one in said)
+    assert any(re.fullmatch(rf"Judged 1 of 1 days, [\d,.]+ days/s; up to {FIRST_DAY}", one) for one in said)
+    checked = [one for one in said if one.startswith("Checked ")]
+    count = len(station.guardrails)
+    assert [f"{done} of {count} evaluations" in one for done, one in enumerate(checked, 1)] == [True] * count
 
 
 def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: dg.DagsterInstance) -> None:
