@@ -45,6 +45,7 @@ def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFi
             schema,
             catalogue=catalogue,
             time_limit_seconds=seconds,
+            pause_seconds=settings.pause_seconds,
             salt=name,
         )
     from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource  # noqa: PLC0415

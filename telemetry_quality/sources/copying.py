@@ -30,7 +30,7 @@ SLICE_SECONDS = 0.1
 """What a slice should take: as long as it lasts, the log grows, or where there is none writers wait."""
 
 FIRST_SLICE_ROWS, MOST_SLICE_ROWS = 5_000, 50_000
-"""Rows of the first slice, from whose time those of the next follow; and of any: other days' rows pass ten times faster."""
+"""Rows of the first slice, whose time tells those of the next; and of any, for other days' rows pass much faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class SlicedTable:
         return list(dict.fromkeys(name for _, name in column_roles(self.schema)))
 
     def _slices(self, run: Run, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
-        """Parts of the table that hold each event with one of ``times`` in ``run`` once, and how long those before took.
+        """Parts that together hold each event with one of ``times`` in ``run`` once, and what those before took.
 
         Rows that are added meanwhile are in none of them: together the slices are the table as it was, but for rows
         that were changed or removed.

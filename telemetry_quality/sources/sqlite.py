@@ -94,18 +94,24 @@ class _Session:
 
     def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
         driver: Any = self.connection.connection.driver_connection
-        with time_limit(max(0, self._seconds - spent_seconds), driver.interrupt) as deadline:
+        left_seconds = self._seconds - spent_seconds
+        if left_seconds <= 0:
+            raise self._too_slow()
+        with time_limit(left_seconds, driver.interrupt) as deadline:
             try:
                 result = self.connection.execute(query)
                 return result.all() if result.returns_rows else []
             except DBAPIError as error:
                 if deadline.has_passed:
-                    raise SourceError(
-                        TIME_LIMIT,
-                        f"{self._what} must answer within {self._seconds:g} s, but did not; "
-                        "raise time_limit_seconds or index the time column.",
-                    ) from None
+                    raise self._too_slow() from None
                 raise _source_error(self._what, error) from error
+
+    def _too_slow(self) -> SourceError:
+        return SourceError(
+            TIME_LIMIT,
+            f"{self._what} must answer within {self._seconds:g} s, but did not; "
+            "raise time_limit_seconds or index the time column.",
+        )
 
     def columns_of(self, name: str) -> dict[str, Column]:
         try:
@@ -138,11 +144,11 @@ class _Session:
     def _shape(self, name: str, columns: Iterable[str]) -> Shape:
         inspector = inspect(self.connection)
         rowid = None if name in inspector.get_view_names() else self._rowid(name, columns)
-        keys = [inspector.get_pk_constraint(name)["constrained_columns"]]
-        for index in inspector.get_indexes(name):
-            if not index.get("dialect_options", {}).get("sqlite_where"):
-                keys.append(index["column_names"])
-        indexed = frozenset(key[0] for key in keys if key and key[0] is not None)
+        indexes = inspector.get_indexes(name)
+        whole = [index for index in indexes if "sqlite_where" not in index.get("dialect_options", {})]
+        leading = {index["column_names"][0] for index in whole}
+        leading.update(inspector.get_pk_constraint(name)["constrained_columns"][:1])
+        indexed = frozenset(column for column in leading if column is not None)
         return Shape(named_table(name, *columns, *([rowid] if rowid else [])), rowid, indexed)
 
     def _rowid(self, name: str, columns: Iterable[str]) -> str | None:
