@@ -15,6 +15,7 @@ from telemetry_quality.core.health import TelemetryHealthService
 if TYPE_CHECKING:
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+    from telemetry_quality.sources.postgresql import PostgresSource
     from telemetry_quality.sources.sqlite import SqliteSource
     from telemetry_quality.storage.store import SqlQualityStore
 
@@ -26,7 +27,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFileSource | SqliteSource:
+def open_source(
+    name: str, settings: SourceSettings
+) -> ParquetSource | DuckDBFileSource | SqliteSource | PostgresSource:
     """The connector of one source; nothing is read yet.
 
     Raises:
@@ -37,9 +40,9 @@ def open_source(name: str, settings: SourceSettings) -> ParquetSource | DuckDBFi
     schema, seconds = settings.event_schema(), settings.time_limit_seconds
     catalogue = SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None
     if settings.connector == "database":
-        from telemetry_quality.sources.sqlite import SqliteSource  # noqa: PLC0415
+        from telemetry_quality.sources.databases import open_database  # noqa: PLC0415
 
-        return SqliteSource(
+        return open_database(
             settings.url or "",
             settings.table or "",
             schema,

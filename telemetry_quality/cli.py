@@ -139,6 +139,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     if isinstance(reading, UnreadableDay):
         raise SourceError(reading.reason_code, reading.reason)
     totals = reading.aggregates.totals()
+    full_scan = events.full_scan(window)
     return {
         "source": name,
         "roles": [
@@ -155,6 +156,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "sample_size": len(reading.sample),
         "signals": {signal: part.events for signal, part in list(reading.aggregates.by_signal().items())[:10]},
         "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
+        "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
     }
 
 
@@ -178,6 +180,10 @@ def _print_checked(found: dict[str, Any]) -> None:
     for column, values in found["dimensions"].items():
         for value, count in values.items():
             out.print(f"    {column:24}{count:>14,}  {value}", markup=False)
+    if found["full_scan"]:
+        relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
+        remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."
+        out.print(f"  ! Each day reads {relation} from end to end; {remedy}", markup=False, soft_wrap=True)
 
 
 @cli.command()

@@ -6,8 +6,9 @@ Everything that decides what a day is stands here and below, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from telemetry_quality.sources.query import runs_of
 from telemetry_quality.sources.reading import answer_days, count_run, read_run
@@ -44,11 +45,27 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FullScan:
+    """A table of which far more is read than a day.
+
+    Attributes:
+        relation: The table or partition.
+        create_index: The statement that would end it, None where the time is no column of the table itself.
+    """
+
+    relation: str
+    create_index: str | None
+
+
 S = TypeVar("S", bound=Session)
 
 
 class Connector(ABC, Generic[S]):
     """An EventSource; see there for what its methods promise."""
+
+    maximum_days: ClassVar[int | None] = None
+    """How many days one scan may hold, where that is faster than all of them in one."""
 
     def __init__(self, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:
         self.schema = schema
@@ -58,6 +75,11 @@ class Connector(ABC, Generic[S]):
     @abstractmethod
     def _session(self) -> AbstractContextManager[S]:
         """Open the source."""
+
+    def _reading(self, session: S) -> AbstractContextManager[None]:
+        """What the queries of one run are asked within: on some engines, one view of all events."""
+        del session
+        return nullcontext()
 
     @abstractmethod
     def _tables(self, session: S) -> EventTables:
@@ -73,9 +95,10 @@ class Connector(ABC, Generic[S]):
             tables = self._tables(session)
 
             def ask(run: Run) -> Mapping[date, DayReading]:
-                return read_run(session.execute, tables, run, sample_size)
+                with self._reading(session):
+                    return read_run(session.execute, tables, run, sample_size)
 
-            yield from (answer for _, answer in answer_days(windows, ask))
+            yield from (answer for _, answer in answer_days(windows, ask, self.maximum_days))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""
@@ -86,9 +109,10 @@ class Connector(ABC, Generic[S]):
                 events = tables.of(run)
                 if events is None:
                     return {window.day: 0 for window in run.windows}
-                return count_run(session.execute, events, run)
+                with self._reading(session):
+                    return count_run(session.execute, events, run)
 
-            return dict(answer_days(windows, ask))
+            return dict(answer_days(windows, ask, self.maximum_days))
 
     def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
         """The most frequent values of a column on a day, and how often each occurs."""
@@ -98,6 +122,11 @@ class Connector(ABC, Generic[S]):
             if events is None:
                 return []
             return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+
+    def full_scan(self, window: DayWindow) -> FullScan | None:
+        """What reading a day would read whole; None where nothing is, or where the engine does not say."""
+        del window
+        return None
 
     def read_signals(self) -> frozenset[str] | None:
         """The signal catalogue; see EventSource."""

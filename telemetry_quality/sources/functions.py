@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
 
 if TYPE_CHECKING:
+    from sqlalchemy import Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
 HASH_SPACE = 2**63
@@ -53,10 +54,26 @@ class compared_text(FunctionElement[Any]):  # noqa: N801
     inherit_cache = True
 
 
+class whole_seconds(FunctionElement[int]):  # noqa: N801
+    """Whole seconds from a start: as an expression, then the instant and the start, for an engine with a faster way."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class exact_text(FunctionElement[str]):  # noqa: N801
+    """A value as text that is compared and ordered by its characters alone, whatever the column's collation."""
+
+    type = String()
+    inherit_cache = True
+
+
 class EngineType(UserDefinedType[Any]):
     """A column type under the engine's own name, for casting bounds to exactly the column's type."""
 
     cache_ok = True
+    render_bind_cast = True
+    """A bound that is bound as text and cast would be no constant to PostgreSQL's planner."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -64,6 +81,10 @@ class EngineType(UserDefinedType[Any]):
     def get_col_spec(self, **_: Any) -> str:
         """The name as the engine itself reported it."""
         return self.name
+
+    def literal_processor(self, dialect: Dialect) -> Any:
+        """Bounds are written as text."""
+        return String().literal_processor(dialect)  # type: ignore[no-untyped-call]
 
 
 @compiles(epoch_microseconds, "duckdb")
@@ -106,3 +127,73 @@ def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw:
 def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # A hash would be a call of Python for each event; SQLite sorts the texts on disk.
     return compiler.process(element.clauses, **kw)
+
+
+@compiles(whole_seconds)
+def _seconds(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    expression, *_ = element.clauses
+    return compiler.process(expression, **kw)
+
+
+@compiles(whole_seconds, "postgresql")
+def _seconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    _, instant, start = (compiler.process(part, **kw) for part in element.clauses)
+    # A float has room for microseconds until the year 2255, so that its whole seconds are exact; an exact decimal
+    # would double what a day's aggregates take.
+    return f"(CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start})"
+
+
+@compiles(exact_text)
+def _exact_text(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(exact_text, "postgresql")
+def _exact_text_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    # The cast is nothing for text, cuts the blanks that pad CHAR(n), and makes citext tell case apart.
+    return f'(CAST({compiler.process(element.clauses, **kw)} AS TEXT) COLLATE "C")'
+
+
+@compiles(epoch_microseconds, "postgresql")
+def _microseconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    # EXTRACT is exact since PostgreSQL 14: a decimal number. Instants beyond 64 bits, infinite ones among them,
+    # become the outermost numbers; a null becomes null.
+    return (
+        f"(CASE WHEN {value} >= '200000-01-01' THEN 9223372036854775807"
+        f" WHEN {value} = '-infinity' THEN -9223372036854775807"
+        f" ELSE CAST(EXTRACT(epoch FROM {value}) * 1000000 AS BIGINT) END)"
+    )
+
+
+_ISO_8601 = (
+    "^(?!0000)("
+    r"\d{4}-(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])"
+    r"|\d{4}-(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|\d{4}-02-(0[1-9]|1\d|2[0-8])"
+    r"|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
+    r")([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?)?$"
+)
+"""Exactly the dates that exist, so that a cast of what matches cannot fail: before version 16 it has no TRY_CAST."""
+
+
+@compiles(epoch_microseconds_of_text, "postgresql")
+def _microseconds_of_text_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    # What is finer than a microsecond is cut, not rounded: it could round into the next day.
+    cut = rf"regexp_replace({value}, '[.,](\d{{1,6}})\d*', '.\1')"
+    return (
+        f"(CASE WHEN {value} ~ '{_ISO_8601}'"
+        f" THEN CAST(EXTRACT(epoch FROM CAST({cut} AS TIMESTAMP WITH TIME ZONE)) * 1000000 AS BIGINT) END)"
+    )
+
+
+@compiles(sample_hash, "postgresql")
+def _hash_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(hashtextextended({compiler.process(element.clauses, **kw)}, 0) & 9223372036854775807)"
+
+
+@compiles(compared_text, "postgresql")
+def _compared_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # To find the different ones it sorts: numbers in a third of the time and space of ids.
+    return compiler.process(sample_hash(*element.clauses), **kw)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlglot
 from sqlalchemy import and_, column, literal, not_, null, or_
+from sqlalchemy.types import NULLTYPE
 from sqlglot import expressions as exp
 
 from telemetry_quality.errors import SourceError
@@ -100,7 +101,8 @@ def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - 
         case exp.Neg() if isinstance(node.this, exp.Literal) and not node.this.is_string:
             return literal(-_number(node.this))
         case exp.Literal():
-            return literal(node.name if node.is_string else _number(node))
+            # A text is bound without a type: to compare it with, say, an enum's value is the engine's business.
+            return literal(node.name, NULLTYPE) if node.is_string else literal(_number(node))
         case exp.Boolean():
             return literal(bool(node.this))
     for kind, compare in _COMPARISONS.items():

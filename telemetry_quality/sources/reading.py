@@ -57,7 +57,7 @@ class EventTables(Protocol):
 
 
 def answer_days(
-    windows: Sequence[DayWindow], ask: Callable[[Run], Mapping[date, T]]
+    windows: Sequence[DayWindow], ask: Callable[[Run], Mapping[date, T]], maximum_days: int | None = None
 ) -> Iterator[tuple[date, T | UnreadableDay]]:
     """Ask run by run and answer day by day; where a run fails, each of its days alone: one bad day spoils no other.
 
@@ -65,7 +65,7 @@ def answer_days(
         SourceUnavailableError: At once: the whole source may be back in a moment.
     """
     answers: dict[date, T | UnreadableDay] = {}
-    for run in runs_of(windows):
+    for run in runs_of(windows, maximum_days):
         answers.update(_answer_run(run, ask))
     for window in windows:
         skipped = UnreadableDay(window.day, "DAY_SKIPPED", "The time zone skipped this day: it has no instants.")

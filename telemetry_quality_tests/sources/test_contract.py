@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 from scipy.stats import chi2
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
@@ -32,6 +33,7 @@ from telemetry_quality.core.events import (
 )
 from telemetry_quality.sources import repetitions
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, SHARED_DATA, make_event, make_events, write_parquet
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from telemetry_quality.core.events import EventSchema
+    from telemetry_quality_tests.servers import PostgreSQL
 
     Event = Mapping[str, Any]
 
@@ -131,6 +134,42 @@ def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") ->
     return SqliteSource(f"sqlite:///{path}", "events", place.schema, salt=place.salt)
 
 
+SERVERS: dict[str, Callable[[], Any]] = {}
+"""The servers of the places that need one; each is started by the first test that does."""
+TABLE_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servers(request: pytest.FixtureRequest) -> None:
+    SERVERS["postgresql"] = lambda: request.getfixturevalue("postgresql")
+
+
+def in_postgresql_with_text_times(place: Place, events: Sequence[Event]) -> Source:
+    return in_postgresql(place, with_times(events, iso_with_offset), time_type="TEXT")
+
+
+def in_postgresql_with_epoch_times(place: Place, events: Sequence[Event]) -> Source:
+    whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    return in_postgresql(replace(place, schema=replace(place.schema, time_unit="us")), whole, time_type="BIGINT")
+
+
+def in_postgresql(place: Place, events: Sequence[Event], time_type: str = "TIMESTAMPTZ") -> Source:
+    server: PostgreSQL = SERVERS["postgresql"]()
+    table = sql.Identifier(name := f"Contract {next(TABLE_NUMBERS)}")
+    with server.connect() as connection:
+        connection.execute(
+            sql.SQL(
+                f"CREATE TABLE {{}} (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
+                f" is_error BOOLEAN, user_id TEXT, session BIGINT, observed_at {time_type}, platform TEXT,"
+                " build BIGINT)"
+            ).format(table)
+        )
+        with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+            for event in events:
+                copy.write_row([event.get(name) for name in COLUMNS])
+    return PostgresSource(server.url(), name, place.schema, salt=place.salt)
+
+
 def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:
     times = ("occurred_at", "observed_at")
     return [
@@ -150,7 +189,10 @@ WRITERS = (
     in_sqlite_with_spaced_times,
     in_sqlite_with_offset_times,
     in_sqlite_with_epoch_times,
+    in_postgresql,
 )
+FURTHER_WRITERS = (in_parquet_with_text_times, in_postgresql_with_text_times, in_postgresql_with_epoch_times)
+"""Places that differ from another only in how they write a time: they are read once, with every case."""
 wherever = pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
 
 
@@ -367,7 +409,7 @@ class AllCases:
     readings: Mapping[date, DayReading]
 
 
-@pytest.fixture(scope="module", params=(*WRITERS, in_parquet_with_text_times), ids=lambda write: write.__name__)
+@pytest.fixture(scope="module", params=(*WRITERS, *FURTHER_WRITERS), ids=lambda write: write.__name__)
 def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
     source = request.param(Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
     return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
@@ -496,7 +538,9 @@ EVENTS = st.lists(
 )
 
 
-@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_offset_times], ids=lambda write: write.__name__)
+@pytest.mark.parametrize(
+    "write", [in_a_duckdb_file, in_sqlite_with_offset_times, in_postgresql], ids=lambda write: write.__name__
+)
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(events=EVENTS)
 def test_any_events_are_read_as_counted_alone_and_in_a_range_over_a_change_of_clocks(
@@ -571,7 +615,9 @@ def numbers(reading: DayReading) -> list[int]:
     return [int(str(event_id).rpartition("-")[2]) for event_id in ids(reading)]
 
 
-@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_epoch_times], ids=lambda write: write.__name__)
+@pytest.mark.parametrize(
+    "write", [in_a_duckdb_file, in_sqlite_with_epoch_times, in_postgresql], ids=lambda write: write.__name__
+)
 def test_every_part_of_a_day_is_drawn_equally_often(
     tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
 ) -> None:
