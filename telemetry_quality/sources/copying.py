@@ -65,7 +65,7 @@ class SlicedTable:
 
     def __init__(self, session: Session, events: EventTable, shape: Shape, pause_seconds: float) -> None:
         self._session = session
-        self._events = events
+        self._events = replace(events, relation=shape.relation)
         self._shape = shape
         self._pause_seconds = pause_seconds
         self._run: Run | None = None
