@@ -39,9 +39,10 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure days, years, explanations, detection and the dashboard
+bench: $(VENV)/.dev ## Measure days, years, inserts, explanations, detection and the dashboard
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
+	$(BIN)/python benchmarks/inserts.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py

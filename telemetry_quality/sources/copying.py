@@ -76,6 +76,11 @@ class SlicedTable:
         """Which column plays which role."""
         return self._events.schema
 
+    @property
+    def is_sliced(self) -> bool:
+        """Whether its rows have numbers to slice it by."""
+        return self._shape.rowid is not None
+
     def of(self, run: Run) -> EventTable:
         """A copy of the events that happened or arrived in ``run``.
 

@@ -231,6 +231,16 @@ class SqliteSource(TableConnector[_Session]):
 
             return dict(answer_days(windows, ask))
 
+    def holds_up_writers(self) -> str | None:
+        """Why reading makes writers wait: there is no write-ahead log, or nothing to slice by."""
+        with self._session() as session:
+            ((journal,),) = session.execute(text("PRAGMA journal_mode"))
+            if journal != "wal":
+                return f"While a slice is read nobody can commit ({journal} journal); PRAGMA journal_mode = WAL, once."
+            if not self._tables(session).is_sliced:
+                return "A view, or a table WITHOUT ROWID, is read in one piece, while the log grows; name a table."
+        return None
+
     def _tables(self, session: _Session) -> SlicedTable:
         return session.sliced(self._table, self.schema, self._salt, self._pause_seconds)
 

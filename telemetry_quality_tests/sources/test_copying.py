@@ -331,3 +331,14 @@ def test_values_compare_in_the_copy_as_in_the_table_and_text_always_tells_case_a
         (reading,) = read(source_of(path, replace(FULL, is_error=predicate)))
         assert reading.aggregates.totals().errors == errors, predicate
     assert [(row.event_name, row.events) for row in reading.aggregates.rows] == [("PAGE.view", 1), ("page.view", 3)]
+
+
+def test_what_makes_writers_wait_is_said_with_its_remedy(tmp_path: Path) -> None:
+    path = make_file(tmp_path, [event(1)])
+    change(path, "CREATE VIEW shown AS SELECT * FROM events")
+    assert source_of(path).holds_up_writers() is None
+    assert "read in one piece" in (source_of(path, table="shown").holds_up_writers() or "")
+    change(path, "PRAGMA journal_mode = DELETE")
+    assert source_of(path).holds_up_writers() == (
+        "While a slice is read nobody can commit (delete journal); PRAGMA journal_mode = WAL, once."
+    )
