@@ -43,6 +43,7 @@ bench: $(VENV)/.dev ## Measure days, years, inserts, explanations, detection and
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/inserts.py
+	$(BIN)/python benchmarks/postgresql.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py

@@ -69,7 +69,7 @@ def main() -> None:
 
         def typed() -> None:
             one_core = "SET max_parallel_workers_per_gather = 0"
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - psql, of the server just started
                 [server.programs / "psql", server.url(), "-XqAt", "-c", one_core, "-c", TYPED],
                 capture_output=True,
                 check=True,

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import psycopg
 import pytest
 
 from telemetry_quality import cli, load_settings
@@ -28,6 +29,8 @@ from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from telemetry_quality_tests.servers import PostgreSQL
 
 
 class Terminal:
@@ -427,6 +430,35 @@ def test_each_preset_reads_events_under_their_format_s_own_names(terminal: Termi
     counts = ("total_events", "error_events", "missing_version_events", "late_events", "sample_size")
     late = 0 if preset == "cloudevents" else 1
     assert [found[name] for name in counts] == [3, 1, 1, late, 3]
+
+
+def test_a_day_in_postgresql_is_checked_and_the_index_it_lacks_is_printed(
+    terminal: Terminal, postgresql: PostgreSQL
+) -> None:
+    url = postgresql.new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE events AS SELECT n::text AS event_id,"
+            " n * INTERVAL '1 minute' + TIMESTAMPTZ '2026-02-01 00:00Z' AS occurred_at,"
+            " 'page.view' AS event_name, '1.0' AS service_version, n % 10 = 0 AS is_error,"
+            " repeat('x', 900) AS payload FROM generate_series(0, 14399) AS numbers(n)"
+        )
+        connection.execute("ANALYZE events")
+    file = terminal.folder / "telemetry.toml"
+    text = file.read_text().replace('connector = "parquet"', 'connector = "database"\ntable = "events"')
+    file.write_text(text.replace('path = "events"', f'url = "{url}"'))
+    code, shown = terminal.json("check", "--day", "2026-02-02")
+    (found,) = shown["sources"]
+    assert (code, found["total_events"], found["error_events"], found["sample_size"]) == (0, 1440, 144, 100)
+    index = 'CREATE INDEX CONCURRENTLY ON "public"."events" USING brin ("occurred_at");'
+    assert found["full_scan"] == {"relation": "public.events", "create_index": index}
+    _, out, _ = terminal.type("check", "--day", "2026-02-02")
+    assert "Each day reads public.events from end to end" in out
+    assert index in out
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(index.encode())
+    assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["full_scan"] is None
+    assert terminal.type("snapshot", "2026-02-02")[0] == 1
 
 
 @pytest.mark.parametrize("connector", ["duckdb", "database"])

@@ -1,7 +1,7 @@
 """The database connector for PostgreSQL: read-only, of one moment per day, and never in the way of those who write.
 
 All queries of a day see the events of one moment and take no lock that an insert could wait for. They use one core:
-what inserts lose to a reader are cores. Settings are made within the transaction, so that a pooler or a replica will do.
+what inserts lose to a reader are cores. Settings are made within the transaction: a pooler or a replica will do.
 """
 
 from __future__ import annotations
@@ -83,8 +83,13 @@ _PERMANENT_REFUSALS = (
 )
 """What a server says that refuses a connection for good; libpq gives no code for it."""
 
-_UNAVAILABLE_STATES = ("08", "53", "57P", "40", "58", "25P")
-"""Classes of SQLSTATE that may pass: connection lost, too many connections, shutdown, conflict with recovery, …"""
+_UNAVAILABLE_STATES = ("08", "25P", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs that may pass: connection lost, conflict with recovery, too many connections, locked, shutdown, …"""
+
+_UNAVAILABLE = {
+    "55P03": ("SOURCE_LOCKED", "its table is locked by who changes it"),
+    "57014": ("QUERY_CANCELLED", "the query was cancelled"),
+}
 
 
 class _Session:
@@ -242,30 +247,25 @@ def _translated(what: str) -> Iterator[None]:
 def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     state = _state(error) if isinstance(error, DBAPIError) else ""
     reason = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
-    if state == "55P03":
-        return SourceUnavailableError(
-            "SOURCE_LOCKED", f"{what} must let the table be read, but it is locked by who changes it; try again."
-        )
-    if state == "57014":
-        return SourceUnavailableError("QUERY_CANCELLED", f"{what} must answer, but the query was cancelled; try again.")
     if not state and isinstance(error, DBAPIError):
-        if any(refusal in reason for refusal in _PERMANENT_REFUSALS):
-            return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
-        return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
+        return _connection_error(what, reason)
     if state.startswith(_UNAVAILABLE_STATES):
-        return SourceUnavailableError(
-            "SOURCE_UNREACHABLE", f"{what} must stay available, but said: {reason}; try again."
-        )
+        code, said = _UNAVAILABLE.get(state, ("SOURCE_UNREACHABLE", f"it said: {reason}"))
+        return SourceUnavailableError(code, f"{what} must stay free to be read, but {said}; try again.")
     if state in {"42501", "42P01", "3F000"}:
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {reason}; grant SELECT or correct the table.")
-    if state == "25006":
-        return SourceError("READ_ONLY", f"{what} is only ever read, but something was to be written: {reason}.")
     # Other messages may quote values of events, and nothing of an event may reach the store.
     return SourceError(
         "QUERY_FAILED",
         f"{what} cannot answer: its columns do not fit their roles ({state or type(error).__name__}); "
         "run telemetry-quality check.",
     )
+
+
+def _connection_error(what: str, reason: str) -> SourceError:
+    if any(refusal in reason for refusal in _PERMANENT_REFUSALS):
+        return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
+    return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
 
 
 class PostgresSource(TableConnector[_Session]):

@@ -150,7 +150,7 @@ class EventTable:
             *missing,
             count_where(events.c.is_late),
         )
-        groups = select(*keys, *counts).group_by(*keys).cte("groups")
+        groups = select(*keys, *counts).group_by(*keys).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
         groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
         # The order of AggregateRow, which engines reach in a tenth of the time Python takes.

@@ -79,9 +79,8 @@ def hours(source: PostgresSource) -> dict[int, int]:
 )
 def test_nothing_can_be_written_even_by_who_may(postgresql: PostgreSQL, statement: str) -> None:
     table = Table(postgresql)
-    with pytest.raises(SourceError) as caught, table.source()._session() as session, session.transaction():
+    with pytest.raises(SourceError, match=r"\(25\d\d\d\)"), table.source()._session() as session, session.transaction():
         session.connection.execute(text(statement.format(table.name)))
-    assert caught.value.reason_code in {"READ_ONLY", "QUERY_FAILED"}
     assert read(table.source()).aggregates.totals().events == 3
 
 

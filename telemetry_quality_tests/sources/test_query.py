@@ -79,7 +79,9 @@ def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
 
 
 AGGREGATES_ON_DUCKDB = """\
-SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
+WITH event_groups AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
+events_of_run.version AS version, count(*) AS events, \
 count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
 count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
 count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
@@ -89,12 +91,16 @@ events.event_name AS name, events.service_version AS version, events.is_error AS
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version \
-ORDER BY events_of_run.day_index, events_of_run.hour, events_of_run.name NULLS FIRST, \
-events_of_run.version NULLS FIRST"""
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, \
+event_groups.count_1, event_groups.count_2, event_groups.count_3
+FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, \
+event_groups.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
-SELECT events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version, count(*) AS events, \
+WITH event_groups AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
+events_of_run.version AS version, count(*) AS events, \
 count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
 count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
 count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
@@ -107,9 +113,11 @@ WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
 AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
 LIMIT ? OFFSET 0) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version \
-ORDER BY events_of_run.day_index, events_of_run.hour, events_of_run.name NULLS FIRST, \
-events_of_run.version NULLS FIRST"""
+GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, \
+event_groups.count_1, event_groups.count_2, event_groups.count_3
+FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, \
+event_groups.version NULLS FIRST"""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+-- aggregates
+WITH event_groups AS MATERIALIZED
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_1)s::INTEGER END) AS count_1, count(CASE WHEN (events_of_run.is_error IS NULL) THEN %(param_2)s::INTEGER END) AS count_2, count(CASE WHEN events_of_run.missing_0 THEN %(param_3)s::INTEGER END) AS count_3, count(CASE WHEN events_of_run.is_late THEN %(param_4)s::INTEGER END) AS count_4
+FROM (SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_7)s::BIGINT) / %(param_8)s::BIGINT AS day_index, ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_11)s::BIGINT) %% %(param_12)s::BIGINT) / %(param_13)s::BIGINT AS hour, (CAST(events.event_name AS TEXT) COLLATE "C") AS name, (CAST(events.service_version AS TEXT) COLLATE "C") AS version, severity >= %(param_14)s::INTEGER AS is_error, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) / %(param_15)s::BIGINT - (CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) / %(param_16)s::BIGINT > %(param_17)s::BIGINT AS is_late, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s::VARCHAR AS missing_0
+FROM events
+WHERE events.occurred_at >= CAST(%(param_18)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_19)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+ SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, event_groups.count_1, event_groups.count_2, event_groups.count_3, event_groups.count_4
+FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, event_groups.version NULLS FIRST
+
+-- count
+SELECT events_of_run.day_index, count(*) AS count_1
+FROM (SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_3)s::BIGINT) / %(param_4)s::BIGINT AS day_index
+FROM events
+WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.day_index
+
+-- sample
+SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
+FROM (SELECT events_of_run.day_index AS day_index, events_of_run.drawn AS drawn, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
+FROM (SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_3)s::BIGINT) / %(param_4)s::BIGINT AS day_index, (hashtextextended(coalesce((CAST(events.event_id AS TEXT) COLLATE "C"), CAST((CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) AS VARCHAR) || %(param_5)s::VARCHAR || coalesce((CAST(events.event_name AS TEXT) COLLATE "C"), %(coalesce_1)s::VARCHAR) || %(param_6)s::VARCHAR || coalesce((CAST(events.service_version AS TEXT) COLLATE "C"), %(coalesce_2)s::VARCHAR)) || %(coalesce_3)s::VARCHAR, 0) & 9223372036854775807) AS drawn, (CAST(events.event_id AS TEXT) COLLATE "C") AS id, (CAST(events.event_name AS TEXT) COLLATE "C") AS name, (CAST(events.service_version AS TEXT) COLLATE "C") AS version, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s::VARCHAR AS missing_0
+FROM events
+WHERE events.occurred_at >= CAST(%(param_7)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_8)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run JOIN (SELECT %(param_9)s::BIGINT AS day_index, %(param_10)s::BIGINT AS threshold UNION ALL SELECT %(param_11)s::BIGINT AS day_index, %(param_12)s::BIGINT AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold) AS drawn_events
+WHERE drawn_events.position <= %(position_1)s::INTEGER ORDER BY drawn_events.day_index, drawn_events.position
+
+-- values
+SELECT events_of_run.value, count(*) AS count_1
+FROM (SELECT (CAST(events.platform AS TEXT) COLLATE "C") AS value
+FROM events
+WHERE events.occurred_at >= CAST(%(param_1)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_2)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.value ORDER BY count(*) DESC, events_of_run.value
+ LIMIT %(param_3)s::INTEGER
+
+-- repetitions
+SELECT events_of_run.day_index, count(*) AS count_1, count(DISTINCT events_of_run.compared) AS count_2
+FROM (SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_3)s::BIGINT) / %(param_4)s::BIGINT AS day_index, (hashtextextended((CAST(events.event_id AS TEXT) COLLATE "C"), 0) & 9223372036854775807) AS compared
+FROM events
+WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone) AND events.event_id IS NOT NULL AND (hashtextextended((CAST(events.event_id AS TEXT) COLLATE "C"), 0) & 9223372036854775807) < %(param_7)s::BIGINT) AS events_of_run GROUP BY events_of_run.day_index
+
+-- slices
+WITH events_of_run AS
+(SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_7)s::BIGINT) / %(param_8)s::BIGINT AS day_index, (CAST(events.platform AS TEXT) COLLATE "C") AS value, (CAST(events.event_name AS TEXT) COLLATE "C") AS event_name, (CAST(events.service_version AS TEXT) COLLATE "C") AS service_version, ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_11)s::BIGINT) %% %(param_12)s::BIGINT) / %(param_13)s::BIGINT AS hour, severity >= %(param_14)s::INTEGER AS is_error, (CAST(events.service_version AS TEXT) COLLATE "C") IS NULL OR (CAST(events.service_version AS TEXT) COLLATE "C") IN (%(param_15)s::VARCHAR) AS is_missing
+FROM events
+WHERE events.occurred_at >= CAST(%(param_16)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_17)s::timestamp with time zone AS timestamp with time zone)),
+by_event_name AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_3)s::INTEGER END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_4)s::INTEGER END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
+by_hour AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_18)s::INTEGER END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_19)s::INTEGER END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
+by_service_version AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_22)s::INTEGER END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_23)s::INTEGER END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
+ SELECT slices.day_index, slices.by, slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
+FROM (SELECT anon_1.day_index AS day_index, %(param_1)s::VARCHAR AS by, anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
+FROM (SELECT by_event_name.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_event_name.value ELSE %(param_2)s::VARCHAR END AS value, by_event_name.by_value AS by_value, by_event_name.events AS events, by_event_name.errors AS errors, by_event_name.missing_version AS missing_version
+FROM by_event_name LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= %(position_1)s::INTEGER) AS kept_values ON kept_values.day_index = by_event_name.day_index AND kept_values.value IS NOT DISTINCT FROM by_event_name.value) AS anon_1 GROUP BY anon_1.day_index, anon_1.value, anon_1.by_value UNION ALL SELECT anon_2.day_index AS day_index, %(param_20)s::VARCHAR AS by, anon_2.value AS value, anon_2.by_value AS by_value, sum(anon_2.events) AS events, sum(anon_2.errors) AS errors, sum(anon_2.missing_version) AS missing_version
+FROM (SELECT by_service_version.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_service_version.value ELSE %(param_21)s::VARCHAR END AS value, by_service_version.by_value AS by_value, by_service_version.events AS events, by_service_version.errors AS errors, by_service_version.missing_version AS missing_version
+FROM by_service_version LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= %(position_1)s::INTEGER) AS kept_values ON kept_values.day_index = by_service_version.day_index AND kept_values.value IS NOT DISTINCT FROM by_service_version.value) AS anon_2 GROUP BY anon_2.day_index, anon_2.value, anon_2.by_value UNION ALL SELECT anon_3.day_index AS day_index, %(param_24)s::VARCHAR AS by, anon_3.value AS value, anon_3.by_value AS by_value, sum(anon_3.events) AS events, sum(anon_3.errors) AS errors, sum(anon_3.missing_version) AS missing_version
+FROM (SELECT by_hour.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_hour.value ELSE %(param_25)s::VARCHAR END AS value, by_hour.by_value AS by_value, by_hour.events AS events, by_hour.errors AS errors, by_hour.missing_version AS missing_version
+FROM by_hour LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= %(position_1)s::INTEGER) AS kept_values ON kept_values.day_index = by_hour.day_index AND kept_values.value IS NOT DISTINCT FROM by_hour.value) AS anon_3 GROUP BY anon_3.day_index, anon_3.value, anon_3.by_value) AS slices
+
+-- arrivals
+SELECT arrivals.day_index, arrivals.hour, count(*) AS count_1
+FROM (SELECT events_of_run.day_index AS day_index, CASE WHEN (events_of_run.arrived < (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT) THEN %(param_3)s::INTEGER WHEN (events_of_run.arrived < (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_4)s::BIGINT) THEN %(param_5)s::INTEGER WHEN (events_of_run.arrived > (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_6)s::BIGINT) THEN %(param_7)s::INTEGER ELSE ((events_of_run.arrived - ((events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT)) - %(param_8)s::BIGINT) / %(param_9)s::BIGINT + %(param_10)s::BIGINT END AS hour
+FROM (SELECT (CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_13)s::BIGINT) / %(param_14)s::BIGINT AS day_index, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) AS arrived
+FROM events
+WHERE events.occurred_at >= CAST(%(param_15)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_16)s::timestamp with time zone AS timestamp with time zone) AND events.received_at IS NOT NULL) AS events_of_run
+WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
+
+-- misdating
+SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * %(since_start_1)s::BIGINT + %(param_1)s::BIGINT) THEN %(param_2)s::INTEGER END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * %(since_start_2)s::BIGINT + %(param_3)s::BIGINT) THEN %(param_4)s::INTEGER END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN %(param_5)s::INTEGER END) AS count_4
+FROM (SELECT (CAST(floor(date_part('epoch', events.received_at)) AS BIGINT) - %(param_8)s::BIGINT) / %(param_9)s::BIGINT AS day_index, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) - %(param_10)s::BIGINT AS since_start, (CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) AS occurred
+FROM events
+WHERE events.received_at >= CAST(%(param_11)s::timestamp with time zone AS timestamp with time zone) AND events.received_at < CAST(%(param_12)s::timestamp with time zone AS timestamp with time zone)) AS arrivals GROUP BY arrivals.day_index

@@ -1,0 +1,92 @@
+-- aggregates
+WITH event_groups AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS count_1, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS count_2, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS count_3, count(CASE WHEN events_of_run.is_late THEN ? END) AS count_4
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ?) / ? AS hour, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
+ LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+ SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, event_groups.count_1, event_groups.count_2, event_groups.count_3, event_groups.count_4
+FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, event_groups.version NULLS FIRST
+
+-- count
+SELECT events_of_run.day_index, count(*) AS count_1
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
+ LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index
+
+-- sample
+SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
+FROM (SELECT events_of_run.day_index AS day_index, events_of_run.drawn AS drawn, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, telemetry_sample_hash(coalesce(CAST(events.event_id AS VARCHAR), CAST(telemetry_epoch_microseconds(events.occurred_at) AS VARCHAR) || ? || coalesce(CAST(events.event_name AS VARCHAR), ?) || ? || coalesce(CAST(events.service_version AS VARCHAR), ?)) || ?) AS drawn, CAST(events.event_id AS VARCHAR) AS id, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
+ LIMIT ? OFFSET ?) AS events_of_run JOIN (SELECT ? AS day_index, ? AS threshold UNION ALL SELECT ? AS day_index, ? AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold) AS drawn_events
+WHERE drawn_events.position <= ? ORDER BY drawn_events.day_index, drawn_events.position
+
+-- values
+SELECT events_of_run.value, count(*) AS count_1
+FROM (SELECT CAST(events.platform AS VARCHAR) AS value
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
+ LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.value ORDER BY count(*) DESC, events_of_run.value
+ LIMIT ? OFFSET ?
+
+-- repetitions
+SELECT events_of_run.day_index, count(*) AS count_1, count(DISTINCT events_of_run.compared) AS count_2
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.event_id AS VARCHAR) AS compared
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ? AND events.event_id IS NOT NULL AND telemetry_sample_hash(CAST(events.event_id AS VARCHAR)) < ?
+ LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index
+
+-- slices
+WITH events_of_run AS
+(SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.platform AS VARCHAR) AS value, CAST(events.event_name AS VARCHAR) AS event_name, CAST(events.service_version AS VARCHAR) AS service_version, (((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ?) / ? AS hour, severity >= ? AS is_error, CAST(events.service_version AS VARCHAR) IS NULL OR CAST(events.service_version AS VARCHAR) IN (?) AS is_missing
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
+ LIMIT ? OFFSET ?),
+by_event_name AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
+by_hour AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
+by_service_version AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
+ SELECT slices.day_index, slices."by", slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
+FROM (SELECT anon_1.day_index AS day_index, ? AS "by", anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
+FROM (SELECT by_event_name.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_event_name.value ELSE ? END AS value, by_event_name.by_value AS by_value, by_event_name.events AS events, by_event_name.errors AS errors, by_event_name.missing_version AS missing_version
+FROM by_event_name LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= ?) AS kept_values ON kept_values.day_index = by_event_name.day_index AND kept_values.value IS by_event_name.value) AS anon_1 GROUP BY anon_1.day_index, anon_1.value, anon_1.by_value UNION ALL SELECT anon_2.day_index AS day_index, ? AS "by", anon_2.value AS value, anon_2.by_value AS by_value, sum(anon_2.events) AS events, sum(anon_2.errors) AS errors, sum(anon_2.missing_version) AS missing_version
+FROM (SELECT by_service_version.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_service_version.value ELSE ? END AS value, by_service_version.by_value AS by_value, by_service_version.events AS events, by_service_version.errors AS errors, by_service_version.missing_version AS missing_version
+FROM by_service_version LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= ?) AS kept_values ON kept_values.day_index = by_service_version.day_index AND kept_values.value IS by_service_version.value) AS anon_2 GROUP BY anon_2.day_index, anon_2.value, anon_2.by_value UNION ALL SELECT anon_3.day_index AS day_index, ? AS "by", anon_3.value AS value, anon_3.by_value AS by_value, sum(anon_3.events) AS events, sum(anon_3.errors) AS errors, sum(anon_3.missing_version) AS missing_version
+FROM (SELECT by_hour.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_hour.value ELSE ? END AS value, by_hour.by_value AS by_value, by_hour.events AS events, by_hour.errors AS errors, by_hour.missing_version AS missing_version
+FROM by_hour LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= ?) AS kept_values ON kept_values.day_index = by_hour.day_index AND kept_values.value IS by_hour.value) AS anon_3 GROUP BY anon_3.day_index, anon_3.value, anon_3.by_value) AS slices
+
+-- arrivals
+SELECT arrivals.day_index, arrivals.hour, count(*) AS count_1
+FROM (SELECT events_of_run.day_index AS day_index, CASE WHEN (events_of_run.arrived < (events_of_run.day_index + ?) * ? + ?) THEN ? WHEN (events_of_run.arrived < (events_of_run.day_index + ?) * ? + ? + ?) THEN ? WHEN (events_of_run.arrived > (events_of_run.day_index + ?) * ? + ? + ?) THEN ? ELSE ((events_of_run.arrived - ((events_of_run.day_index + ?) * ? + ?)) - ?) / ? + ? END AS hour
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, telemetry_epoch_microseconds(events.received_at) AS arrived
+FROM events
+WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ? AND events.received_at IS NOT NULL
+ LIMIT ? OFFSET ?) AS events_of_run
+WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
+
+-- misdating
+SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * ? + ?) THEN ? END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * ? + ?) THEN ? END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN ? END) AS count_4
+FROM (SELECT ((telemetry_epoch_microseconds(events.received_at) - ?) / ?) / ? AS day_index, telemetry_epoch_microseconds(events.received_at) - ? AS since_start, telemetry_epoch_microseconds(events.occurred_at) AS occurred
+FROM events
+WHERE events.received_at >= ? AND events.received_at < ? AND telemetry_epoch_microseconds(events.received_at) >= ? AND telemetry_epoch_microseconds(events.received_at) < ?
+ LIMIT ? OFFSET ?) AS arrivals GROUP BY arrivals.day_index

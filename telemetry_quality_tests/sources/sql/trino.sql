@@ -1,0 +1,84 @@
+-- aggregates
+WITH event_groups AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN :param_1 END) AS count_1, count(CASE WHEN (events_of_run.is_error IS NULL) THEN :param_2 END) AS count_2, count(CASE WHEN events_of_run.missing_0 THEN :param_3 END) AS count_3, count(CASE WHEN events_of_run.is_late THEN :param_4 END) AS count_4
+FROM (SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_5) / :param_6) / :param_7 AS day_index, (((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_8) / :param_9) % :param_10) / :param_11 AS hour, events.event_name AS name, events.service_version AS version, severity >= :param_12 AS is_error, CAST(round(to_unixtime(events.received_at) * 1e6) AS BIGINT) / :param_13 - CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) / :param_14 > :param_15 AS is_late, events.user_id IS NULL OR trim(events.user_id) = :trim_1 AS missing_0
+FROM events
+WHERE events.occurred_at >= CAST(:param_16 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_17 AS TIMESTAMP(6) WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+ SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, event_groups.count_1, event_groups.count_2, event_groups.count_3, event_groups.count_4
+FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, event_groups.version NULLS FIRST
+
+-- count
+SELECT events_of_run.day_index, count(*) AS count_1
+FROM (SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_1) / :param_2) / :param_3 AS day_index
+FROM events
+WHERE events.occurred_at >= CAST(:param_4 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_5 AS TIMESTAMP(6) WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.day_index
+
+-- sample
+SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
+FROM (SELECT events_of_run.day_index AS day_index, events_of_run.drawn AS drawn, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
+FROM (SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_1) / :param_2) / :param_3 AS day_index, bitwise_and(from_big_endian_64(xxhash64(to_utf8(coalesce(events.event_id, CAST(CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) AS VARCHAR) || :param_4 || coalesce(events.event_name, :coalesce_1) || :param_5 || coalesce(events.service_version, :coalesce_2)) || :coalesce_3))), 9223372036854775807) AS drawn, events.event_id AS id, events.event_name AS name, events.service_version AS version, events.user_id IS NULL OR trim(events.user_id) = :trim_1 AS missing_0
+FROM events
+WHERE events.occurred_at >= CAST(:param_6 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_7 AS TIMESTAMP(6) WITH TIME ZONE)) AS events_of_run JOIN (SELECT :param_8 AS day_index, :param_9 AS threshold UNION ALL SELECT :param_10 AS day_index, :param_11 AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold) AS drawn_events
+WHERE drawn_events.position <= :position_1 ORDER BY drawn_events.day_index, drawn_events.position
+
+-- values
+SELECT events_of_run.value, count(*) AS count_1
+FROM (SELECT events.platform AS value
+FROM events
+WHERE events.occurred_at >= CAST(:param_1 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_2 AS TIMESTAMP(6) WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.value ORDER BY count(*) DESC, events_of_run.value
+LIMIT :param_3
+
+-- repetitions
+SELECT events_of_run.day_index, count(*) AS count_1, count(DISTINCT events_of_run.compared) AS count_2
+FROM (SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_1) / :param_2) / :param_3 AS day_index, xxhash64(to_utf8(events.event_id)) AS compared
+FROM events
+WHERE events.occurred_at >= CAST(:param_4 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_5 AS TIMESTAMP(6) WITH TIME ZONE) AND events.event_id IS NOT NULL AND bitwise_and(from_big_endian_64(xxhash64(to_utf8(events.event_id))), 9223372036854775807) < :param_6) AS events_of_run GROUP BY events_of_run.day_index
+
+-- slices
+WITH events_of_run AS
+(SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_5) / :param_6) / :param_7 AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_8) / :param_9) % :param_10) / :param_11 AS hour, severity >= :param_12 AS is_error, events.service_version IS NULL OR events.service_version IN (:param_13) AS is_missing
+FROM events
+WHERE events.occurred_at >= CAST(:param_14 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_15 AS TIMESTAMP(6) WITH TIME ZONE)),
+by_event_name AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN :param_3 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN :param_4 END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
+by_hour AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN :param_16 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN :param_17 END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
+by_service_version AS
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN :param_20 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN :param_21 END) AS missing_version
+FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
+ SELECT slices.day_index, slices."by", slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
+FROM (SELECT anon_1.day_index AS day_index, :param_1 AS "by", anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
+FROM (SELECT by_event_name.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_event_name.value ELSE :param_2 END AS value, by_event_name.by_value AS by_value, by_event_name.events AS events, by_event_name.errors AS errors, by_event_name.missing_version AS missing_version
+FROM by_event_name LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= :position_1) AS kept_values ON kept_values.day_index = by_event_name.day_index AND kept_values.value IS NOT DISTINCT FROM by_event_name.value) AS anon_1 GROUP BY anon_1.day_index, anon_1.value, anon_1.by_value UNION ALL SELECT anon_2.day_index AS day_index, :param_18 AS "by", anon_2.value AS value, anon_2.by_value AS by_value, sum(anon_2.events) AS events, sum(anon_2.errors) AS errors, sum(anon_2.missing_version) AS missing_version
+FROM (SELECT by_service_version.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_service_version.value ELSE :param_19 END AS value, by_service_version.by_value AS by_value, by_service_version.events AS events, by_service_version.errors AS errors, by_service_version.missing_version AS missing_version
+FROM by_service_version LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= :position_1) AS kept_values ON kept_values.day_index = by_service_version.day_index AND kept_values.value IS NOT DISTINCT FROM by_service_version.value) AS anon_2 GROUP BY anon_2.day_index, anon_2.value, anon_2.by_value UNION ALL SELECT anon_3.day_index AS day_index, :param_22 AS "by", anon_3.value AS value, anon_3.by_value AS by_value, sum(anon_3.events) AS events, sum(anon_3.errors) AS errors, sum(anon_3.missing_version) AS missing_version
+FROM (SELECT by_hour.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_hour.value ELSE :param_23 END AS value, by_hour.by_value AS by_value, by_hour.events AS events, by_hour.errors AS errors, by_hour.missing_version AS missing_version
+FROM by_hour LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
+FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
+FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
+FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
+WHERE ranked_values.position <= :position_1) AS kept_values ON kept_values.day_index = by_hour.day_index AND kept_values.value IS NOT DISTINCT FROM by_hour.value) AS anon_3 GROUP BY anon_3.day_index, anon_3.value, anon_3.by_value) AS slices
+
+-- arrivals
+SELECT arrivals.day_index, arrivals.hour, count(*) AS count_1
+FROM (SELECT events_of_run.day_index AS day_index, CASE WHEN (events_of_run.arrived < (events_of_run.day_index + :day_index_1) * :param_1 + :param_2) THEN :param_3 WHEN (events_of_run.arrived < (events_of_run.day_index + :day_index_1) * :param_1 + :param_2 + :param_4) THEN :param_5 WHEN (events_of_run.arrived > (events_of_run.day_index + :day_index_1) * :param_1 + :param_2 + :param_6) THEN :param_7 ELSE ((events_of_run.arrived - ((events_of_run.day_index + :day_index_1) * :param_1 + :param_2)) - :param_8) / :param_9 + :param_10 END AS hour
+FROM (SELECT ((CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) - :param_11) / :param_12) / :param_13 AS day_index, CAST(round(to_unixtime(events.received_at) * 1e6) AS BIGINT) AS arrived
+FROM events
+WHERE events.occurred_at >= CAST(:param_14 AS TIMESTAMP(6) WITH TIME ZONE) AND events.occurred_at < CAST(:param_15 AS TIMESTAMP(6) WITH TIME ZONE) AND events.received_at IS NOT NULL) AS events_of_run
+WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
+
+-- misdating
+SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * :since_start_1 + :param_1) THEN :param_2 END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * :since_start_2 + :param_3) THEN :param_4 END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN :param_5 END) AS count_4
+FROM (SELECT ((CAST(round(to_unixtime(events.received_at) * 1e6) AS BIGINT) - :param_6) / :param_7) / :param_8 AS day_index, CAST(round(to_unixtime(events.received_at) * 1e6) AS BIGINT) - :param_9 AS since_start, CAST(round(to_unixtime(events.occurred_at) * 1e6) AS BIGINT) AS occurred
+FROM events
+WHERE events.received_at >= CAST(:param_10 AS TIMESTAMP(6) WITH TIME ZONE) AND events.received_at < CAST(:param_11 AS TIMESTAMP(6) WITH TIME ZONE)) AS arrivals GROUP BY arrivals.day_index

@@ -1,0 +1,40 @@
+"""Which connector a database URL gets, and that no URL's password is repeated."""
+
+from __future__ import annotations
+
+import pytest
+
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.databases import open_database
+from telemetry_quality.sources.postgresql import PostgresSource
+from telemetry_quality.sources.sqlite import SqliteSource
+from telemetry_quality_tests.builders import SCHEMA
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@host/db", "postgresql+psycopg2://host/db", "postgresql:///db"])
+def test_a_url_of_postgresql_is_read_through_psycopg_whatever_driver_it_names(url: str) -> None:
+    source = open_database(url, "events", SCHEMA)
+    assert isinstance(source, PostgresSource)
+    assert source._engine.driver == "psycopg"
+
+
+def test_a_url_of_a_sqlite_file_is_read_by_the_connector_for_sqlite() -> None:
+    assert isinstance(open_database("sqlite:///events.db", "events", SCHEMA), SqliteSource)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "trino://admin:hunter2@host/db",
+        "mysql://admin:hunter2@host/db",
+        "hunter2",
+        "",
+        "://hunter2",
+        "odd+odd://hunter2",
+    ],
+)
+def test_an_engine_that_was_never_run_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(SourceError, match=r"requires the form postgresql://.* or sqlite:///FILE") as caught:
+        open_database(url, "events", SCHEMA)
+    assert caught.value.reason_code == "URL_INVALID"
+    assert "hunter2" not in str(caught.value)
