@@ -168,14 +168,14 @@ def test_what_is_added_between_slices_belongs_to_no_answer_and_what_is_removed_a
 
     def meanwhile() -> None:
         with connected(path) as writer:
-            if len(pauses) == 3:
+            if len(pauses) == 2:
                 writer.execute("DELETE FROM events")
             else:
                 add(writer, [event(100 + n) for n in range(50)])
 
-    pauses = slices(2, meanwhile)
+    pauses = slices(4, meanwhile)
     (reading,) = read(source_of(path))
-    assert len(pauses) == 3
+    assert len(pauses) == 2
     assert reading.aggregates.totals().events == 6
     assert {event.event_id for event in reading.sample} == {f"e{n}" for n in range(6)}
     assert reading.repetitions is not None
