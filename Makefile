@@ -39,9 +39,10 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure days, years, explanations, detection, the dashboard and Spark
+bench: $(VENV)/.dev ## Measure days, years, inserts, engines, explanations, detection and the dashboard
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
+	$(BIN)/python benchmarks/inserts.py
 	$(BIN)/python benchmarks/postgresql.py
 	$(BIN)/python benchmarks/explanations.py
 	$(BIN)/python benchmarks/detection

@@ -49,6 +49,7 @@ def open_source(
             schema,
             catalogue=catalogue,
             time_limit_seconds=seconds,
+            pause_seconds=settings.pause_seconds,
             salt=name,
         )
     if settings.connector == "spark":

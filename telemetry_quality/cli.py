@@ -156,6 +156,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "sample_size": len(reading.sample),
         "signals": {signal: part.events for signal, part in list(reading.aggregates.by_signal().items())[:10]},
         "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
+        "holds_up_writers": events.holds_up_writers(),
         "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
     }
 
@@ -180,6 +181,8 @@ def _print_checked(found: dict[str, Any]) -> None:
     for column, values in found["dimensions"].items():
         for value, count in values.items():
             out.print(f"    {column:24}{count:>14,}  {value}", markup=False)
+    if found["holds_up_writers"]:
+        out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
     if found["full_scan"]:
         relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
         remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."

@@ -245,6 +245,8 @@ def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, v
         ("late_days", 1),
         ("late_days", 60),
         ("time_limit_seconds", 0.1),
+        ("pause_seconds", 0.0),
+        ("pause_seconds", 60.0),
         ("last_day", date(2026, 1, 1)),
         *(("time_unit", unit) for unit in ("s", "ms", "us", "ns")),
     ],
@@ -582,6 +584,8 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
         ("stale_after_days", 1.5, "valid integer"),
         ("time_limit_seconds", 0, "greater than 0"),
         ("time_limit_seconds", "long", "valid number"),
+        ("pause_seconds", -0.1, "greater than or equal to 0"),
+        ("pause_seconds", 60.1, "less than or equal to 60"),
     ],
 )
 def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_allowed(

@@ -128,6 +128,10 @@ class Connector(ABC, Generic[S]):
         del window
         return None
 
+    def holds_up_writers(self) -> str | None:
+        """Why reading makes writers wait, as a sentence with its remedy; None where it does not."""
+        return None
+
     def read_signals(self) -> frozenset[str] | None:
         """The signal catalogue; see EventSource."""
         if self._catalogue is None or self._catalogue.table is None:

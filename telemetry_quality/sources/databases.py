@@ -23,6 +23,7 @@ def open_database(
     *,
     catalogue: SignalCatalogue | None = None,
     time_limit_seconds: float = 300,
+    pause_seconds: float = 0,
     salt: str = "",
 ) -> SqliteSource | PostgresSource:
     """The connector for ``url``; nothing is read yet.
@@ -37,7 +38,15 @@ def open_database(
         return PostgresSource(url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt)
     from telemetry_quality.sources.sqlite import SqliteSource  # noqa: PLC0415
 
-    return SqliteSource(url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt)
+    return SqliteSource(
+        url,
+        table,
+        schema,
+        catalogue=catalogue,
+        time_limit_seconds=time_limit_seconds,
+        pause_seconds=pause_seconds,
+        salt=salt,
+    )
 
 
 def _backend(url: str) -> str:

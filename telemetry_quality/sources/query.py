@@ -274,6 +274,17 @@ class EventTable:
 
     def within(self, run: Run, name: str) -> ColumnElement[bool]:
         """Whether the instant in column ``name`` lies in the run, so that indexes and Parquet statistics can help."""
+        if self.columns[name].kind is not ColumnKind.TEXT:
+            return self.near(run, name)
+        ticks, per_second = self.ticks(name)
+        return and_(
+            self.near(run, name),
+            ticks >= int(run.start.timestamp()) * per_second,
+            ticks < int(run.end.timestamp()) * per_second,
+        )
+
+    def near(self, run: Run, name: str) -> ColumnElement[bool]:
+        """Bounds on column ``name`` itself that no instant in the run is beyond; only for text are they rough."""
         value, its = self.column(name), self.columns[name]
         match its.kind:
             case ColumnKind.INTEGER:
@@ -282,13 +293,7 @@ class EventTable:
             case ColumnKind.TEXT:
                 # Dates as text bound the search roughly, whatever the offset; the seconds decide.
                 near, far = run.start - timedelta(days=1), run.end + timedelta(days=2)
-                ticks, per_second = self.ticks(name)
-                return and_(
-                    value >= near.date().isoformat(),
-                    value < far.date().isoformat(),
-                    ticks >= int(run.start.timestamp()) * per_second,
-                    ticks < int(run.end.timestamp()) * per_second,
-                )
+                return and_(value >= near.date().isoformat(), value < far.date().isoformat())
             case _:
                 own_type = EngineType(its.type_name)
                 start, end = (cast(literal(_iso_utc(at), own_type), own_type) for at in (run.start, run.end))

@@ -1,7 +1,6 @@
 """The database connector for SQLite.
 
-The file is opened read-only, and each query is a read of its own: a writer never waits for longer
-than one of them. An event that arrives between a day's two queries may be drawn without having been counted.
+The file is opened read-only and read in slices, each a transaction of its own: see ``copying``.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -32,16 +32,21 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.connector import TableConnector
+from telemetry_quality.sources.copying import Shape, SlicedTable
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.reading import answer_days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
-    from sqlalchemy import URL, Engine, Select
+    from sqlalchemy import URL, Engine, Executable
     from sqlalchemy.types import TypeEngine
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.days import DayWindow
+    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.sources.query import Run
     from telemetry_quality.sources.signals import SignalCatalogue
 
 
@@ -87,19 +92,26 @@ class _Session:
         self._what = what
         self._seconds = seconds
 
-    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+    def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
         driver: Any = self.connection.connection.driver_connection
-        with time_limit(self._seconds, driver.interrupt) as deadline:
+        left_seconds = self._seconds - spent_seconds
+        if left_seconds <= 0:
+            raise self._too_slow()
+        with time_limit(left_seconds, driver.interrupt) as deadline:
             try:
-                return self.connection.execute(query).all()
+                result = self.connection.execute(query)
+                return result.all() if result.returns_rows else []
             except DBAPIError as error:
                 if deadline.has_passed:
-                    raise SourceError(
-                        TIME_LIMIT,
-                        f"{self._what} must answer within {self._seconds:g} s, but did not; "
-                        "raise time_limit_seconds or index the time column.",
-                    ) from None
+                    raise self._too_slow() from None
                 raise _source_error(self._what, error) from error
+
+    def _too_slow(self) -> SourceError:
+        return SourceError(
+            TIME_LIMIT,
+            f"{self._what} must answer within {self._seconds:g} s, but did not; "
+            "raise time_limit_seconds or index the time column.",
+        )
 
     def columns_of(self, name: str) -> dict[str, Column]:
         try:
@@ -118,6 +130,41 @@ class _Session:
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
         return EventTable(named_table(name, *columns), columns, schema, salt, is_typed=False)
+
+    def schema_version(self) -> int:
+        """A number that changes whenever tables do, or rows are numbered anew."""
+        ((version,),) = self.execute(text("PRAGMA schema_version"))
+        return int(version)
+
+    def sliced(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> SlicedTable:
+        """The same as ``event_table``, read in slices."""
+        events = self.event_table(name, schema, salt)
+        return SlicedTable(self, events, self._shape(name, events.columns), pause_seconds)
+
+    def _shape(self, name: str, columns: Iterable[str]) -> Shape:
+        inspector = inspect(self.connection)
+        rowid = None if name in inspector.get_view_names() else self._rowid(name, columns)
+        indexes = inspector.get_indexes(name)
+        whole = [index for index in indexes if "sqlite_where" not in index.get("dialect_options", {})]
+        leading = {index["column_names"][0] for index in whole}
+        leading.update(inspector.get_pk_constraint(name)["constrained_columns"][:1])
+        indexed = frozenset(column for column in leading if column is not None)
+        return Shape(named_table(name, *columns, *([rowid] if rowid else [])), rowid, indexed)
+
+    def _rowid(self, name: str, columns: Iterable[str]) -> str | None:
+        """What the rows' numbers are called where a column does not take the name; None where there are none."""
+        taken = {column.lower() for column in columns}
+        for word in ("rowid", "oid", "_rowid_"):
+            if word not in taken:
+                try:
+                    self.execute(select(named_table(name, word).c[word]).limit(1))
+                except SourceUnavailableError:
+                    raise
+                except SourceError:
+                    # A table WITHOUT ROWID, or one that cannot be read: then each day gives its own answer.
+                    return None
+                return word
+        return None
 
     def _held_types(self, name: str, columns: Sequence[str]) -> list[frozenset[str]]:
         """The types of the values each column holds in some of its rows: SQLite lets any column hold any."""
@@ -149,7 +196,8 @@ class SqliteSource(TableConnector[_Session]):
         table: Table or view of events.
         schema: Which column plays which role.
         catalogue: The known signals.
-        time_limit_seconds: What one query may take.
+        time_limit_seconds: What one query may take, or all slices together.
+        pause_seconds: How long to rest after each slice.
         salt: Mixed into the sample's hash.
 
     Raises:
@@ -164,11 +212,37 @@ class SqliteSource(TableConnector[_Session]):
         *,
         catalogue: SignalCatalogue | None = None,
         time_limit_seconds: float = 300,
+        pause_seconds: float = 0,
         salt: str = "",
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         self._url = _sqlite_url(url)
         self._seconds = time_limit_seconds
+        self._pause_seconds = pause_seconds
+
+    def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
+        """Events per day; see EventSource."""
+        with self._session() as session:
+            table = self._tables(session)
+
+            def ask(run: Run) -> Mapping[date, int]:
+                counts = table.counts(run)
+                return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
+
+            return dict(answer_days(windows, ask))
+
+    def holds_up_writers(self) -> str | None:
+        """Why reading makes writers wait: there is no write-ahead log, or nothing to slice by."""
+        with self._session() as session:
+            ((journal,),) = session.execute(text("PRAGMA journal_mode"))
+            if journal != "wal":
+                return f"While a slice is read nobody can commit ({journal} journal); PRAGMA journal_mode = WAL, once."
+            if not self._tables(session).is_sliced:
+                return "A view, or a table WITHOUT ROWID, is read in one piece, while the log grows; name a table."
+        return None
+
+    def _tables(self, session: _Session) -> SlicedTable:
+        return session.sliced(self._table, self.schema, self._salt, self._pause_seconds)
 
     @contextmanager
     def _session(self) -> Iterator[_Session]:
@@ -204,10 +278,10 @@ def _sqlite_url(text: str) -> URL:
 
 def _read_only_engine(path: str) -> Engine:
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        # No transaction lasts longer than its statement; only temporary tables can be written to.
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         # An invalid byte becomes a replacement character; an error would quote the value.
         connection.text_factory = lambda raw: raw.decode(errors="replace")
-        connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)
         connection.create_function("telemetry_sample_hash", 1, _sample_hash, deterministic=True)

@@ -1,0 +1,173 @@
+"""Reads a SQLite table slice by slice, so that nobody who writes to it meets a long read.
+
+As long as a read lasts, SQLite cannot begin its write-ahead log anew, and without such a log nobody can commit. So
+the table is passed through once, in slices of rows with a short transaction each; what is needed of a run's events
+goes into a temporary table, and all questions are asked of that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import CreateTableAs, func, insert, or_, select
+from sqlalchemy.schema import DropTable
+
+from telemetry_quality.errors import SourceUnavailableError
+from telemetry_quality.sources.columns import column_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Executable, Table, TableClause
+
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.sources.query import EventTable, Run
+
+SLICE_SECONDS = 0.1
+"""What a slice should take: as long as it lasts, the log grows, or where there is none writers wait."""
+
+FIRST_SLICE_ROWS, MOST_SLICE_ROWS = 5_000, 50_000
+"""Rows of the first slice, whose time tells those of the next; and of any, for other days' rows pass much faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What must be known of a table to slice it.
+
+    Attributes:
+        relation: The table with its columns, and with the rows' own numbers.
+        rowid: What the numbers are called; None where there are none, as in a view, which is read in one piece.
+        indexed: The columns by which rows are found without passing through all of them.
+    """
+
+    relation: TableClause
+    rowid: str | None
+    indexed: frozenset[str]
+
+
+class Session(Protocol):
+    """An open file that commits after every statement and can write to nothing but temporary tables."""
+
+    def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
+        """All rows of a query, within what is left of the time limit."""
+        ...
+
+    def schema_version(self) -> int:
+        """A number that changes whenever tables do, or rows are numbered anew."""
+        ...
+
+
+class SlicedTable:
+    """A table of events that is read in slices; the run that was copied last is kept until another is asked for."""
+
+    def __init__(self, session: Session, events: EventTable, shape: Shape, pause_seconds: float) -> None:
+        self._session = session
+        self._events = replace(events, relation=shape.relation)
+        self._shape = shape
+        self._pause_seconds = pause_seconds
+        self._run: Run | None = None
+        self._copy: Table | None = None
+
+    @property
+    def schema(self) -> EventSchema:
+        """Which column plays which role."""
+        return self._events.schema
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether its rows have numbers to slice it by."""
+        return self._shape.rowid is not None
+
+    def of(self, run: Run) -> EventTable:
+        """A copy of the events that happened or arrived in ``run``.
+
+        Raises:
+            SourceError: If they cannot be read, or not in time.
+        """
+        if self._copy is None or run != self._run:
+            self._run = None
+            self._copy = self._empty_copy()
+            self._fill(self._copy, run)
+            self._run = run
+        return replace(self._events, relation=self._copy)
+
+    def observed_in(self, run: Run) -> EventTable:
+        """The same copy."""
+        return self.of(run)
+
+    def counts(self, run: Run) -> dict[int, int]:
+        """Events by day index; nothing is copied."""
+        counts: Counter[int] = Counter()
+        for part, spent_seconds in self._slices(run, [self.schema.occurred_at]):
+            counts.update(dict(map(tuple, self._session.execute(part.count_query(run), spent_seconds))))
+        return counts
+
+    def _empty_copy(self) -> Table:
+        if self._copy is not None:
+            self._session.execute(DropTable(self._copy))
+        # Made of the columns themselves, so that values compare in the copy as they do in the table. The name differs
+        # from the table's, for SQLite would look there first.
+        nothing = select(*(self._shape.relation.c[name] for name in self._roles())).limit(0)
+        creation = CreateTableAs(nothing, f"copy of {self._shape.relation.name}", schema="temp")
+        self._session.execute(creation)
+        return creation.table
+
+    def _fill(self, copy: Table, run: Run) -> None:
+        times = [name for name in (self.schema.occurred_at, self.schema.observed_at) if name is not None]
+        names = self._roles()
+        for part, spent_seconds in self._slices(run, times):
+            within = or_(*(part.within(run, name) for name in times))
+            rows = select(*map(part.column, names)).where(within)
+            self._session.execute(insert(copy).from_select(names, rows), spent_seconds)
+
+    def _roles(self) -> list[str]:
+        return list(dict.fromkeys(name for _, name in column_roles(self.schema)))
+
+    def _slices(self, run: Run, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
+        """Parts that together hold each event with one of ``times`` in ``run`` once, and what those before took.
+
+        Rows that are added meanwhile are in none of them: together the slices are the table as it was, but for rows
+        that were changed or removed.
+        """
+        if self._shape.rowid is None:
+            yield self._events, 0
+            return
+        relation, rowid = self._shape.relation, self._shape.relation.c[self._shape.rowid]
+        version = self._session.schema_version()
+        first, last = self._bounds(run, times)
+        rows, spent_seconds = FIRST_SLICE_ROWS, 0.0
+        while first is not None and first <= last:
+            begun = perf_counter()
+            some = (
+                select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
+            )
+            ((end,),) = self._session.execute(select(func.max(some.c.number)), spent_seconds)
+            if end is None:
+                break
+            part = select(*relation.c).where(rowid.between(first, end)).subquery("slice_of_events")
+            yield replace(self._events, relation=part), spent_seconds
+            seconds = perf_counter() - begun
+            spent_seconds += seconds
+            rows = max(1, min(MOST_SLICE_ROWS, int(rows * SLICE_SECONDS / seconds)))
+            first = end + 1
+            sleep(self._pause_seconds)
+        if self._session.schema_version() != version:
+            raise SourceUnavailableError(
+                "SOURCE_CHANGED",
+                f"{self._shape.relation.name} must keep its form while it is read, but the file was vacuumed or a "
+                "table altered; try again.",
+            )
+
+    def _bounds(self, run: Run, times: Iterable[str]) -> tuple[int | None, int]:
+        """The lowest and the highest number that a row with one of ``times`` in ``run`` may have."""
+        rowid = self._shape.relation.c[self._shape.rowid or ""]
+        query = select(func.min(rowid), func.max(rowid))
+        if self._shape.indexed.issuperset(times):
+            found = [self._session.execute(query.where(self._events.near(run, name)))[0] for name in times]
+        else:
+            found = [tuple(self._session.execute(select(function(rowid)))[0][0] for function in (func.min, func.max))]
+        held = [bounds for bounds in found if bounds[0] is not None]
+        return (min(low for low, _ in held), max(high for _, high in held)) if held else (None, 0)
