@@ -92,7 +92,7 @@ def read_run(execute: Execute, tables: EventTables, run: Run, sample_size: int) 
     arrivals = _arrivals_if_possible(execute, tables, events, run)
     days = {} if events is None else _aggregates(execute(events.aggregate_query(run)), tables.schema)
     counts = {index: day.totals().events for index, day in days.items()}
-    samples = {} if events is None else _draw(execute, events, run, counts, sample_size)
+    samples = {} if events is None else read_sample(execute, events, run, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, run, days)
     repetitions = {} if events is None else read_repetitions(execute, events, run, counts)
     return {
@@ -146,7 +146,7 @@ def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int
     return days
 
 
-def _draw(
+def read_sample(
     execute: Execute, table: EventTable, run: Run, events: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
     """The ``size`` events of lowest hash of each day.
