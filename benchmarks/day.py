@@ -1,110 +1,170 @@
-"""One day of events in Parquet: what a snapshot's reading costs beside the bare scan of the same columns.
+"""One day of events in Parquet: what reading and judging it costs beside the bare scan of the same columns.
 
-Run ``make bench`` or ``python benchmarks/day.py [EVENTS]``. Prints medians of seven warm rounds, interleaved, as
-milliseconds and as ratios of the floor within this one run; other processes on the machine shift all alike.
+Run ``make bench`` or ``python benchmarks/day.py [EVENTS …]``; by default 1 and 10 million, 100 million by asking.
+Prints medians of warm rounds, interleaved, and of whole fresh processes with their peak memory, as seconds, as
+processor seconds of all threads and as ratios of the floor within this one run. On a busy machine seconds swell by
+whoever else computes; the ratios of processor seconds hardly do.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import TYPE_CHECKING
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
+from synthetic import DAY, write_day
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.sources.duckdb import ParquetSource
+from telemetry_quality.sources.query import Run
+from telemetry_quality.sources.reading import read_sample
+from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 7
-DAY = date(2026, 3, 10)
+ROUNDS, PROCESSES = 5, 3
+WINDOW = day_window(DAY, ZoneInfo("UTC"))
 SCHEMA = EventSchema("event_id", "occurred_at", "event_name", "app_version", "severity >= 17")
 EXPLAINED = replace(SCHEMA, observed_at="received_at", dimensions=("platform", "country"))
+FLOOR = "floor: decode the five columns, keep nothing"
+# Counting values would be answered by the footers.
+FLOOR_SQL = "SELECT last(event_id), last(occurred_at), last(event_name), last(app_version), last(severity) FROM '{}'"
+SETTINGS = """
+store = "sqlite:///quality.db"
+
+[sources.web]
+connector = "parquet"
+path = "{path}"
+time_zone = "UTC"
+first_day = {day}
+
+[sources.web.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "app_version"
+is_error = "severity >= 17"
+"""
 
 
-def write_day(folder: Path, events: int) -> Path:
-    """A synthetic day: 50 names, 30 versions (0.5 % null), 2 % errors, random ids, row groups of 122,880.
+class Cost(NamedTuple):
+    """What one run took; the peak is that of a process of its own."""
 
-    Of 5 platforms and 50 countries, each event received within an hour.
-    """
-    file = folder / f"day={DAY}" / "events.parquet"
-    file.parent.mkdir()
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SELECT setseed(0.5)")
-        connection.execute(
-            """
-            CREATE TABLE events AS
-            SELECT uuid()::VARCHAR AS event_id,
-                   TIMESTAMPTZ '2026-03-10 00:00:00+00' + to_microseconds((86400e6 * n / ?)::BIGINT) AS occurred_at,
-                   'signal.' || (random() * 49)::INT AS event_name,
-                   CASE WHEN random() < 0.005 THEN NULL ELSE '1.' || (random() * 29)::INT END AS app_version,
-                   CASE WHEN random() < 0.02 THEN 17 ELSE 9 END AS severity,
-                   'platform.' || (random() * 4)::INT AS platform,
-                   'country.' || (random() * 49)::INT AS country,
-                   occurred_at + to_microseconds((3600e6 * random())::BIGINT) AS received_at,
-                   md5(n::VARCHAR)[:16] AS device_id,
-                   repeat('x', 60) || n AS payload
-            FROM range(?) AS series(n)
-            """,
-            [events, events],
-        )
-        connection.table("events").to_parquet(str(file), compression="zstd", row_group_size=122_880)
-    return file
+    seconds: float
+    processor_seconds: float
+    peak_mebibytes: float = 0.0
 
 
 def main() -> None:
-    events = int(sys.argv[1].replace("_", "")) if len(sys.argv) > 1 else 1_000_000
-    with TemporaryDirectory() as folder:
-        file = write_day(Path(folder), events)
-        source = ParquetSource(folder, SCHEMA, ZoneInfo("UTC"))
-        explained = ParquetSource(folder, EXPLAINED, ZoneInfo("UTC"))
-        window = day_window(DAY, ZoneInfo("UTC"))
+    for events in [int(text.replace("_", "")) for text in sys.argv[1:]] or [1_000_000, 10_000_000]:
+        with TemporaryDirectory() as folder:
+            file = write_day(Path(folder) / "events", events)
+            print(f"One day of {events:,} events in Parquet ({file.stat().st_size / 2**20:.0f} MiB), warm:")
+            _print(_measured(_warm(file, events), ROUNDS))
+            print("The same, whole fresh processes:")
+            _print(_measured(_fresh(file, Path(folder)), PROCESSES))
 
-        def floor() -> None:
-            with duckdb.connect() as connection:
-                connection.execute(
-                    "SELECT count(event_id), count(occurred_at), count(event_name), count(app_version), count(severity)"
-                    " FROM read_parquet(?)",
-                    [str(file)],
-                ).fetchall()
 
-        def count() -> None:
-            assert source.count_days([window])[DAY] == events
+def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
+    source = ParquetSource(str(file), SCHEMA, ZoneInfo("UTC"))
+    explained = ParquetSource(str(file), EXPLAINED, ZoneInfo("UTC"))
+    run = Run((WINDOW,))
 
-        def snapshot() -> None:
-            (reading,) = source.read_days([window], 100)
-            assert len(getattr(reading, "sample", ())) == 100
+    def floor() -> None:
+        with duckdb.connect() as connection:
+            connection.execute(FLOOR_SQL.format(file)).fetchall()
 
-        def snapshot_with_parts() -> None:
-            (reading,) = explained.read_days([window], 100)
-            assert getattr(reading, "arrivals", None) is not None
+    def count() -> None:
+        assert source.count_days([WINDOW])[DAY] == events
 
-        work: dict[str, Callable[[], None]] = {
-            "floor: decode the five columns, keep nothing": floor,
-            "count of the day (late-day schedule)": count,
-            "aggregates, sample of 100, repetitions": snapshot,
-            "the same with 2 dimensions and arrivals": snapshot_with_parts,
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in work}
-        for _ in range(ROUNDS + 1):
-            for name, run in work.items():
-                start = perf_counter()
-                run()
-                seconds[name].append(perf_counter() - start)
-        base = median(seconds["floor: decode the five columns, keep nothing"][1:])
-        print(f"One day of {events:,} events in Parquet ({file.stat().st_size / 2**20:.0f} MiB), warm:")
-        for name, taken in seconds.items():
-            print(f"  {name:46}{1000 * median(taken[1:]):8.0f} ms {median(taken[1:]) / base:6.1f} x")
+    def aggregates_and_sample() -> None:
+        with source._session() as session:  # noqa: SLF001 - half of what reading a day does
+            table = source._tables(session).of(run)  # noqa: SLF001
+            assert table is not None
+            session.execute(table.aggregate_query(run))
+            assert len(read_sample(session.execute, table, run, {0: events}, 100)[0]) == 100
+
+    def reading() -> None:
+        (day,) = source.read_days([WINDOW], 100)
+        assert len(getattr(day, "sample", ())) == 100
+
+    def reading_with_parts() -> None:
+        (day,) = explained.read_days([WINDOW], 100)
+        assert getattr(day, "arrivals", None) is not None
+
+    work = {
+        FLOOR: floor,
+        "count of the day (late-day schedule)": count,
+        "aggregates and sample of 100 with its fields": aggregates_and_sample,
+        "the whole reading: repetitions and slices too": reading,
+        "the same with 2 dimensions and arrivals": reading_with_parts,
+    }
+    return {name: _here(run_it) for name, run_it in work.items()}
+
+
+def _here(work: Callable[[], None]) -> Callable[[], Cost]:
+    def run() -> Cost:
+        start, processor = perf_counter(), process_time()
+        work()
+        return Cost(perf_counter() - start, process_time() - processor)
+
+    return run
+
+
+def _fresh(file: Path, folder: Path) -> dict[str, Callable[[], Cost]]:
+    settings = folder / "telemetry.toml"
+    settings.write_text(SETTINGS.format(path=file, day=DAY))
+    floor = f"import duckdb; duckdb.execute({FLOOR_SQL.format(file)!r}).fetchall()"
+
+    def snapshot() -> Cost:
+        (folder / "quality.db").unlink(missing_ok=True)
+        migrate(f"sqlite:///{folder / 'quality.db'}")
+        command = ["-m", "telemetry_quality", "snapshot", str(DAY), "--config", str(settings)]
+        return _process([sys.executable, *command], folder)
+
+    return {
+        FLOOR: lambda: _process([sys.executable, "-c", floor], folder),
+        "telemetry-quality snapshot DAY": snapshot,
+    }
+
+
+def _process(command: list[str], folder: Path) -> Cost:
+    start = perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    # 1: a first day has nothing to be compared with, which is no failure of the command.
+    assert process.returncode in {0, 1}, process.returncode
+    return Cost(perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def _measured(work: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:
+    """Medians; the first round only warms up."""
+    costs = [{name: run() for name, run in work.items()} for _ in range(rounds + 1)][1:]
+    return {
+        name: Cost(*(median(values) for values in zip(*(one[name] for one in costs), strict=True))) for name in work
+    }
+
+
+def _print(costs: dict[str, Cost]) -> None:
+    floor = costs[FLOOR]
+    for name, cost in costs.items():
+        ratios = (cost.seconds / floor.seconds, cost.processor_seconds / floor.processor_seconds)
+        memory = f"{cost.peak_mebibytes:8.0f} MiB" if cost.peak_mebibytes else ""
+        print(
+            f"  {name:46}{cost.seconds:8.3f} s {ratios[0]:6.1f} x"
+            f"{cost.processor_seconds:8.3f} processor s {ratios[1]:6.1f} x{memory}"
+        )
 
 
 if __name__ == "__main__":

@@ -216,11 +216,13 @@ class Writer:
         is_detailed: bool,
     ) -> None:
         figures = figures_row(reading, ()) | ({"sample_size": 100, "sample_passed": passed} if sample else {})
-        parts = [aggregate_rows(reading), sample_rows(sample), slice_rows(reading)] if is_detailed else [[], [], []]
-        hashed = figures_hash(figures, *parts)
+        aggregates = aggregate_rows(reading) if is_detailed else []
+        drawn, slices = (sample_rows(sample), slice_rows(reading)) if is_detailed else ([], [])
+        hashed = figures_hash(figures, aggregates, drawn, slices)
         self._chain(day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
-        for part, rows in zip((event_aggregate, event_sample, event_slice), parts, strict=True):
-            self._details(part, key, rows)
+        self._details(event_aggregate, key, [dict(zip(AggregateRow._fields, row, strict=True)) for row in aggregates])
+        self._details(event_sample, key, drawn)
+        self._details(event_slice, key, slices)
 
     def _add_snapshot(self, key: dict[str, Any], stream: Stream, figures: DayFigures, now: datetime) -> None:
         low, high = figures.expected_low_events, figures.expected_high_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +17,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
 from telemetry_quality.sources.connector import Connector, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
-from telemetry_quality.sources.parquet import drifting_column, index_files, missing_column, time_kinds
+from telemetry_quality.sources.parquet import drifting_column, extent, index_files, missing_column, time_kinds
 from telemetry_quality.sources.query import EventTable, named_table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class _Session:
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
-        return EventTable(named_table(relation, *columns), columns, schema, salt)
+        return EventTable(named_table(relation, *columns), columns, schema, salt, finds_nulls=True)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         every: Select[Any] = select(literal_column("*")).select_from(named_table(relation))
@@ -338,7 +338,7 @@ class _FileTables:
                 "COLUMN_DRIFT", f"{drifting!r} changes its type between the files; each day is read alone."
             )
         shown = self.session.show_files([file.path for file in files], view)
-        return self.session.event_table(shown, self.schema, self.salt)
+        return replace(self.session.event_table(shown, self.schema, self.salt), extent=extent(files))
 
 
 class DuckDBFileSource(TableConnector[_Session]):

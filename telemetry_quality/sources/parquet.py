@@ -38,6 +38,7 @@ class ParquetFile:
     Attributes:
         first: Its earliest event, None where the footer keeps no statistics: it may hold any day.
         last: Its latest event.
+        is_dated: Whether the footer says that all its events have a time.
         first_observed: Its earliest arrival, None where the footer keeps no statistics of arrivals.
         last_observed: Its latest arrival.
         columns: Types of its top-level columns by name; those of its hive folders have the type ``hive``.
@@ -48,6 +49,7 @@ class ParquetFile:
     rows: int = 0
     first: datetime | None = None
     last: datetime | None = None
+    is_dated: bool = False
     first_observed: datetime | None = None
     last_observed: datetime | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -184,23 +186,31 @@ def _read_footers(
     return [_file(path, rows.get(path, 0), spans, columns[path], schema) for path in paths]
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    first: datetime | None = None
+    last: datetime | None = None
+    nulls: int | None = None
+
+
 def _spans(
     connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[str]
-) -> dict[tuple[str, str | None], tuple[datetime | None, datetime | None]]:
+) -> dict[tuple[str, str | None], _Span]:
     """From when to when the instants of each file and column reach, where the footers know it for all rows."""
     # Text and integers sort as their instants do only sometimes: statistics are used for true instants alone.
     found = connection.execute(
         "SELECT file_name, path_in_schema, min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))),"
         " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))),"
         " count(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))"
-        " + epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))), count(*)"
+        " + epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))), count(*),"
+        " CASE WHEN count(stats_null_count) = count(*) THEN sum(stats_null_count) END"
         " FROM parquet_metadata(?) WHERE list_contains(?, path_in_schema) AND type IN ('INT64', 'INT96')"
         " GROUP BY file_name, path_in_schema",
         [paths, list(columns)],
     ).fetchall()
     return {
-        (path, column): (_instant(first), _instant(last))
-        for path, column, first, last, known, groups in found
+        (path, column): _Span(_instant(first), _instant(last), nulls)
+        for path, column, first, last, known, groups, nulls in found
         if known == groups
     }
 
@@ -208,13 +218,23 @@ def _spans(
 def _file(
     path: str,
     rows: int,
-    spans: Mapping[tuple[str, str | None], tuple[datetime | None, datetime | None]],
+    spans: Mapping[tuple[str, str | None], _Span],
     columns: Mapping[str, str],
     schema: EventSchema,
 ) -> ParquetFile:
     broken = None if schema.occurred_at in columns else f"it has no column {schema.occurred_at!r}"
-    occurred, observed = (spans.get((path, name), (None, None)) for name in (schema.occurred_at, schema.observed_at))
-    return ParquetFile(path, rows, *occurred, *observed, columns=columns, broken=broken)
+    occurred, observed = (spans.get((path, name), _Span()) for name in (schema.occurred_at, schema.observed_at))
+    return ParquetFile(
+        path,
+        rows,
+        occurred.first,
+        occurred.last,
+        is_dated=occurred.nulls == 0,
+        first_observed=observed.first,
+        last_observed=observed.last,
+        columns=columns,
+        broken=broken,
+    )
 
 
 def _instant(microseconds: int) -> datetime | None:
@@ -260,6 +280,15 @@ def drifting_column(files: Iterable[ParquetFile], columns: Iterable[str]) -> str
     """The first of ``columns`` that has not the same type in all files, None where all have."""
     listed = list(files)
     return next((name for name in columns if len({file.columns[name] for file in listed}) > 1), None)
+
+
+def extent(files: Iterable[ParquetFile]) -> tuple[datetime, datetime] | None:
+    """From when to when the events of all files reach, None where one of the footers does not say it of each event."""
+    spans = [(file.first, file.last) if file.is_dated else (None, None) for file in files]
+    known = [(first, last) for first, last in spans if first is not None and last is not None]
+    if not known or len(known) < len(spans):
+        return None
+    return min(first for first, _ in known), max(last for _, last in known)
 
 
 def time_kinds(files: Iterable[ParquetFile], time_column: str) -> frozenset[str]:

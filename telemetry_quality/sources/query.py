@@ -28,6 +28,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    true,
     union_all,
 )
 from sqlalchemy.sql.elements import quoted_name
@@ -114,6 +115,8 @@ class EventTable:
     Attributes:
         salt: Mixed into the sample's hash, so that sources sharing ids are sampled independently.
         is_typed: Whether a column holds only values of its type; in SQLite it may hold anything.
+        extent: From when to when its events are known to lie, each of them dated; None where that is not known.
+        finds_nulls: Whether the engine keeps statistics by which events without an id are found without a scan.
     """
 
     relation: FromClause
@@ -121,6 +124,8 @@ class EventTable:
     schema: EventSchema
     salt: str = ""
     is_typed: bool = True
+    extent: tuple[datetime, datetime] | None = None
+    finds_nulls: bool = False
 
     def __post_init__(self) -> None:
         require_roles(self.schema, self.columns)
@@ -169,15 +174,7 @@ class EventTable:
         Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
         ``size``: of an id that is repeated a million times, a million events share one hash.
         """
-        events = self.events_of(
-            run,
-            day_index=self.day_index(run),
-            drawn=self._hash(),
-            id=self._event_id(),
-            name=self.text(self.schema.event_name),
-            version=self.text(self.schema.service_version),
-            **self._missing_critical(),
-        )
+        events = self._to_draw_from(run)
         limits = union_all(
             *(
                 select(
@@ -187,12 +184,35 @@ class EventTable:
                 for index, limit in thresholds.items()
             )
         ).subquery("thresholds")
-        below = and_(limits.c.day_index == events.c.day_index, events.c.drawn <= limits.c.threshold)
+        below = and_(
+            limits.c.day_index == events.c.day_index,
+            events.c.drawn <= limits.c.threshold,
+            # Said again as a number, engines leave the others out while they scan, not when they join.
+            events.c.drawn <= literal(max(thresholds.values()), BigInteger),
+        )
         order = (events.c.drawn, events.c.id, events.c.name, events.c.version)
         position = func.row_number().over(partition_by=events.c.day_index, order_by=order).label("position")
         drawn = select(*events.c, position).select_from(events.join(limits, below)).subquery("drawn_events")
         columns = [column for name, column in drawn.c.items() if name not in {"drawn", "position"}]
         return select(*columns).where(drawn.c.position <= size).order_by(drawn.c.day_index, drawn.c.position)
+
+    def _to_draw_from(self, run: Run) -> Subquery:
+        fields = {
+            "day_index": self.day_index(run),
+            "id": self._event_id(),
+            "name": self.text(self.schema.event_name),
+            "version": self.text(self.schema.service_version),
+            **self._missing_critical(),
+        }
+        if self.schema.event_id is None or not self.finds_nulls:
+            return self.events_of(run, drawn=self._hash(self._drawn_text()), **fields)
+        # Apart, events that have an id are drawn without a look at the columns that stand in for one.
+        within, event_id = self.within(run, self.schema.occurred_at), self.column(self.schema.event_id)
+        identified = self.events_where(
+            within, event_id.is_not(None), drawn=self._hash(self.text(self.schema.event_id)), **fields
+        )
+        others = self.events_where(within, event_id.is_(None), drawn=self._hash(self._text_without_id()), **fields)
+        return union_all(identified, others).subquery("events_of_run")
 
     def values_query(self, name: str, run: Run, limit: int) -> Select[Any]:
         """The most frequent values of a column and how often each occurs."""
@@ -274,6 +294,9 @@ class EventTable:
 
     def within(self, run: Run, name: str) -> ColumnElement[bool]:
         """Whether the instant in column ``name`` lies in the run, so that indexes and Parquet statistics can help."""
+        if self.extent and name == self.schema.occurred_at and run.start <= self.extent[0] <= self.extent[1] < run.end:
+            # Known of all: a column less to read for the sample and for repetitions.
+            return true()
         if self.columns[name].kind is not ColumnKind.TEXT:
             return self.near(run, name)
         ticks, per_second = self.ticks(name)
@@ -325,17 +348,23 @@ class EventTable:
     def _event_id(self) -> ColumnElement[Any]:
         return cast(null(), String) if self.schema.event_id is None else self.text(self.schema.event_id)
 
-    def _hash(self) -> ColumnElement[int]:
-        """The hash of the event's id; an event without one is drawn by what else tells it apart.
+    def _hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
+        return sample_hash(drawn + f"{_SEPARATOR}{self.salt}")
 
-        Always of one text, so that it depends neither on the id's type nor on how an engine combines hashes.
+    def _drawn_text(self) -> ColumnElement[str]:
+        """What is hashed of an event: its id; of one without an id what else tells it apart.
+
+        Always one text, so that the hash depends neither on the id's type nor on how an engine combines hashes.
         """
+        drawn = self._text_without_id()
+        if self.schema.event_id is None:
+            return drawn
+        return func.coalesce(self.text(self.schema.event_id), drawn, type_=String)
+
+    def _text_without_id(self) -> ColumnElement[str]:
         ticks, _ = self.ticks(self.schema.occurred_at)
         names = (self.text(name) for name in (self.schema.event_name, self.schema.service_version))
-        drawn = joined(cast(ticks, String), *(func.coalesce(name, "") for name in names))
-        if self.schema.event_id is not None:
-            drawn = func.coalesce(self.text(self.schema.event_id), drawn, type_=String)
-        return sample_hash(drawn + f"{_SEPARATOR}{self.salt}")
+        return joined(cast(ticks, String), *(func.coalesce(name, "") for name in names))
 
 
 def joined(*parts: ColumnElement[str]) -> ColumnElement[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
+from itertools import groupby
 from math import ceil, sqrt
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetry_quality.core.events import (
@@ -91,7 +92,7 @@ def read_run(execute: Execute, tables: EventTables, run: Run, sample_size: int) 
     arrivals = _arrivals_if_possible(execute, tables, events, run)
     days = {} if events is None else _aggregates(execute(events.aggregate_query(run)), tables.schema)
     counts = {index: day.totals().events for index, day in days.items()}
-    samples = {} if events is None else _draw(execute, events, run, counts, sample_size)
+    samples = {} if events is None else read_sample(execute, events, run, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, run, days)
     repetitions = {} if events is None else read_repetitions(execute, events, run, counts)
     return {
@@ -130,20 +131,22 @@ def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
     return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
 
 
-def _aggregates(found: Iterable[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
+def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
     """Rows of the aggregate query per day index, in the order they come in: that of AggregateRow."""
     # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
-    is_missing = lru_cache(maxsize=None)(schema.is_missing_version)
-    days: defaultdict[int, list[AggregateRow]] = defaultdict(list)
-    for day_index, hour, name, version, events, errors, error_unknown, *missing_critical, late in found:
-        missing = events if is_missing(version) else 0
-        days[day_index].append(
-            AggregateRow(hour, name, version, events, errors, error_unknown, missing, tuple(missing_critical), late)
+    is_missing = {version: schema.is_missing_version(version) for version in {row[3] for row in found}}
+    days: dict[int, DayAggregates] = {}
+    for day_index, rows in groupby(found, key=itemgetter(0)):
+        aggregates = (
+            (*row[1:7], row[4] if is_missing[row[3]] else 0, tuple(row[7:-1]), row[-1])
+            # A loop of its own, without a name for each value: a large day has tens of thousands of rows.
+            for row in rows
         )
-    return {day_index: DayAggregates(tuple(rows), schema.critical_fields) for day_index, rows in days.items()}
+        days[day_index] = DayAggregates(tuple(map(AggregateRow._make, aggregates)), schema.critical_fields)
+    return days
 
 
-def _draw(
+def read_sample(
     execute: Execute, table: EventTable, run: Run, events: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
     """The ``size`` events of lowest hash of each day.

@@ -113,25 +113,16 @@ def _arrivals_row(arrivals: Arrivals | None) -> Row:
     }
 
 
-def aggregate_rows(reading: DayReading | UnreadableDay) -> list[Row]:
-    """The rows of ``event_aggregate`` without their key, in the order they are hashed."""
+def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]:
+    """The values of ``event_aggregate`` without their key, in the order of AggregateRow and as they are hashed.
+
+    Tuples, and one dictionary for all rows that lack as much: a day may have tens of thousands of rows.
+    """
     if isinstance(reading, UnreadableDay):
         return []
-    names = reading.aggregates.critical_fields
-    return [
-        {
-            "hour": row.hour,
-            "event_name": row.event_name,
-            "service_version": row.service_version,
-            "events": row.events,
-            "errors": row.errors,
-            "error_unknown_events": row.error_unknown_events,
-            "missing_version": row.missing_version,
-            "missing_critical": dict(zip(names, row.missing_critical, strict=True)),
-            "late_events": row.late_events,
-        }
-        for row in reading.aggregates.rows
-    ]
+    rows, names = reading.aggregates.rows, reading.aggregates.critical_fields
+    missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
+    return [(*row[:7], missing[row[7]], row[8]) for row in rows]
 
 
 AGGREGATE_COLUMNS = (
@@ -231,18 +222,19 @@ SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "er
 
 def figures_hash(
     figures: Mapping[Any, Any],
-    aggregates: Sequence[Mapping[Any, Any]],
+    aggregates: Sequence[Sequence[Any]],
     sample: Sequence[Mapping[Any, Any]],
     slices: Sequence[Mapping[Any, Any]],
 ) -> str:
-    """The hash of all that a reading says; rows without their keys, in their order.
+    """The hash of all that a reading says; rows without their keys, in their order, of aggregates their values.
 
     Without slices it is what it was before there were any.
     """
-    parts = {"aggregates": aggregates, "sample": sample} | ({"slices": slices} if slices else {})
+    parts = {"sample": sample} | ({"slices": slices} if slices else {})
     return content_hash(
         {
             "figures": known({name: figures[name] for name in FIGURES}, added_later(day_reading)),
+            "aggregates": aggregates,
             **{name: [list(row.values()) for row in rows] for name, rows in parts.items()},
         }
     )

@@ -135,7 +135,7 @@ def _readings(connection: Connection) -> tuple[list[Finding], int]:
     findings = []
     count = 0
     for row in connection.execute(select(day_reading)).mappings().all():
-        aggregates = _details(connection, event_aggregate, event_aggregate.c.id, row)
+        aggregates = [tuple(one.values()) for one in _details(connection, event_aggregate, event_aggregate.c.id, row)]
         sample = _details(connection, event_sample, event_sample.c.position, row)
         slices = _details(connection, event_slice, event_slice.c.position, row)
         count += len(aggregates) + len(sample) + len(slices)

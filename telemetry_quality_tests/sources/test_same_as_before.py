@@ -1,0 +1,52 @@
+"""A day reads as it did with the version before, to the last byte that is hashed: an upgrade is no change of a day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import DayReading
+from telemetry_quality.core.sampling import verify_sample
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality_tests.builders import DAY, NOW, SCHEMA, make_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVENTS = """
+    SELECT CASE WHEN n % 50 > 0 THEN 'e' || n // 2 END AS event_id,
+           TIMESTAMPTZ '2026-03-10 00:00:00+00' + to_seconds(n * 40) AS occurred_at,
+           CASE WHEN n % 11 > 0 THEN 'page.' || n % 7 END AS event_name,
+           CASE WHEN n % 13 > 0 THEN '1.' || n % 3 ELSE 'unknown' END AS service_version,
+           n % 17 = 0 AS is_error,
+           CASE WHEN n % 5 > 0 THEN 'user' END AS user_id
+    FROM range(2000) AS numbers(n)
+"""
+HASHED_BY_THE_VERSION_BEFORE = "3cec60006929e7529a0250e7f3ccc49eb73f7562c3e56107fb3de26a80a939c4"
+"""Of ids that are missing and repeated, by DuckDB 2.0: a DuckDB that hashes otherwise draws other samples."""
+
+
+@pytest.mark.parametrize("more", ["", " UNION ALL SELECT 'undated', NULL, 'page.1', '1.0', false, 'user'"])
+@pytest.mark.parametrize("kind", ["parquet", "duckdb"])
+def test_a_day_has_the_hash_it_had_before_it_was_read_faster(tmp_path: Path, kind: str, more: str) -> None:
+    schema = replace(SCHEMA, critical_fields=("user_id",), dimensions=("user_id",))
+    source: ParquetSource | DuckDBFileSource
+    path = str(tmp_path / f"events.{kind}")
+    with duckdb.connect(path if kind == "duckdb" else ":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE TABLE events AS {EVENTS}{more}")
+        if kind == "parquet":
+            connection.table("events").to_parquet(path)
+            source = ParquetSource(path, schema, ZoneInfo("UTC"), salt="web")
+        else:
+            source = DuckDBFileSource(path, "events", schema, salt="web")
+    (reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 100)
+    assert isinstance(reading, DayReading)
+    assert {event.event_id is None for event in reading.sample} == {True, False}
+    stored = make_store(tmp_path).append_reading("web", reading, verify_sample(reading.sample, schema, None), NOW)
+    assert stored.figures_hash == HASHED_BY_THE_VERSION_BEFORE
