@@ -178,13 +178,13 @@ def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signa
     path = write_parquet(tmp_path / "events.parquet", make_events(12), TYPES)
     source = SparkSource(
         spark.url,
-        "spark_catalog.telemetry.`events-of web`",
+        "spark_catalog.telemetry.select",
         CONTRACT_SCHEMA,
-        catalogue=SignalCatalogue(table="telemetry.`events-of web`", column="event_name"),
+        catalogue=SignalCatalogue(table="telemetry.`select`", column="event_name"),
     )
     with source._session() as session:
-        session._spark.sql("CREATE DATABASE telemetry", {})
-        session._spark.sql(f"CREATE TABLE telemetry.`events-of web` USING parquet LOCATION '{path}'", {})
+        session._spark.sql("CREATE DATABASE IF NOT EXISTS telemetry", {})
+        session._spark.sql(f"CREATE TABLE telemetry.`select` USING parquet LOCATION '{path}'", {})
     assert source.count_days(windows_of(UTC_ZONE, DAY)) == {DAY: 12}
     assert source.read_signals() == frozenset({"page.view"})
 
@@ -211,8 +211,7 @@ def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_pa
         assert_same_but_for_the_sample(read(found, windows), read(same, windows))
 
 
-def test_ids_that_are_uuids_are_read_or_refused_in_one_sentence(spark: Spark, tmp_path: Path) -> None:
-    """Spark has no type for them."""
+def test_ids_that_are_uuids_are_refused_in_one_sentence(spark: Spark, tmp_path: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE e AS SELECT uuid() AS event_id, TIMESTAMPTZ '2026-03-10 12:00Z' AS occurred_at"
