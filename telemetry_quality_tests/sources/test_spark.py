@@ -36,10 +36,8 @@ from telemetry_quality_tests.sources.test_contract import (
     iso_with_offset,
     local_hours,
     read,
-    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
-    test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
     test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
@@ -63,10 +61,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 CONTRACT = (
-    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
-    test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
     test_a_sampled_event_shows_its_id_name_version_and_what_it_misses,
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
@@ -75,7 +71,7 @@ CONTRACT = (
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
     test_the_same_events_are_the_same_day_wherever_they_live,
 )
-"""Imported, they run here with the fixtures below; what else the contract holds is compared with DuckDB's rows."""
+"""Imported, they run here with the fixtures below; the rest is either no question of the engine or in DuckDB's rows."""
 
 
 def in_parquet(spark: Spark, place: Place, events: Sequence[Event], types: Mapping[str, str] = TYPES) -> SparkSource:
@@ -139,13 +135,13 @@ def assert_same_but_for_the_sample(found: Sequence[DayReading], expected: Sequen
         assert len(one.sample) == len(other.sample)
 
 
-@pytest.mark.parametrize("times", ["TIMESTAMPTZ", "TIMESTAMP", "VARCHAR"])
+@pytest.mark.parametrize("times", ["TIMESTAMP", "VARCHAR"])
 def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, tmp_path: Path, times: str) -> None:
     events = random_events(1500, seed=5)
     if times == "VARCHAR":
         odd = ["2026-03-10", "2026", "12:30:00", "soon", "2026-03-10T10:00:00Z", "2026-03-10 10:00:00.123456-03:30"]
         events = [*with_times(events, iso_with_offset), *(make_event(occurred_at=t, observed_at=t) for t in odd)]
-    types = TYPES | {"occurred_at": times, "observed_at": times}
+    types = TYPES | {"occurred_at": times, "observed_at": "VARCHAR" if times == "VARCHAR" else "TIMESTAMPTZ"}
     source = in_parquet(spark, Place(tmp_path), events, types)
     same = ParquetSource(str(tmp_path / "events.parquet"), CONTRACT_SCHEMA, UTC_ZONE)
     assert_same_but_for_the_sample(read(source, THREE_DAYS), read(same, THREE_DAYS))
@@ -155,7 +151,8 @@ def test_the_driver_receives_aggregates_and_the_sample_and_never_the_events(
     spark: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = make_events(5000, user_id="someone", session=1, platform="web", build=3)
-    source = in_parquet(spark, Place(tmp_path), events)
+    schema = replace(SCHEMA, critical_fields=("user_id",), dimensions=("platform",))
+    source = in_parquet(spark, Place(tmp_path, schema=schema), events)
     received: list[Sequence[Sequence[Any]]] = []
     execute = connector._Session.execute
 
