@@ -210,7 +210,13 @@ def _columns(frame: _Frame) -> dict[str, Column]:
 
 def _quoted(relation: str) -> str:
     """A table's name, as ``catalog.db.events`` or ``delta.`/path```, with each part quoted, whatever it is."""
-    return exp.to_table(relation, dialect="spark").sql("spark", identify=True)
+    try:
+        return exp.to_table(relation, dialect="spark").sql("spark", identify=True)
+    except sqlglot.errors.SqlglotError:
+        raise SourceError(
+            "TABLE_MISSING",
+            f"table requires a name such as catalog.database.events, but {relation!r} was found; correct it.",
+        ) from None
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -241,6 +247,12 @@ def _source_error(what: str, error: Exception) -> SourceError:
     if condition.startswith(("FAILED_READ_FILE", "CANNOT_READ_FILE", "CANNOT_MERGE", "_LEGACY_ERROR_TEMP_1172")):
         return SourceError(
             "SOURCE_UNREADABLE", f"{what} cannot read all files together ({condition}); restore or remove the odd one."
+        )
+    if condition.startswith("PARQUET_TYPE_"):
+        return SourceError(
+            "COLUMN_TYPE",
+            f"{what} reads no column of a type that only Parquet has, such as UUID, but its files hold one; "
+            "write it as text.",
         )
     if any(word in text for word in _UNAVAILABLE):
         return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must answer, but does not; try again.")
@@ -286,6 +298,16 @@ class SparkSource(TableConnector[_Session]):
 
     @contextmanager
     def _session(self) -> Iterator[_Session]:
+        spark = self._opened()
+        try:
+            session = _Session(spark, self._what, self._seconds, reads_files=self._reads_files)
+            session.settle()
+            yield session
+        finally:
+            with postponed_interrupts():
+                _close(spark)
+
+    def _opened(self) -> Any:
         try:
             failures = _failures()
         except ImportError:
@@ -296,16 +318,12 @@ class SparkSource(TableConnector[_Session]):
             ) from None
         _require_listener(self._url, self._what)
         try:
-            spark = _connected(self._url) if self._url.startswith("sc://") else _started(self._url)
+            with warnings.catch_warnings():
+                # It recommends an older pandas, of which nothing is used here.
+                warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+                return _connected(self._url) if self._url.startswith("sc://") else _started(self._url)
         except failures as error:
             raise _source_error(self._what, error) from None
-        try:
-            session = _Session(spark, self._what, self._seconds, reads_files=self._reads_files)
-            session.settle()
-            yield session
-        finally:
-            with postponed_interrupts():
-                _close(spark)
 
     def _catalogue_relation(self, session: _Session, table: str) -> str:
         return session.show_signals(table)
@@ -343,13 +361,10 @@ def _require_listener(url: str, what: str) -> None:
 
 def _connected(url: str) -> Any:
     """A session of its own at a Spark Connect server."""
-    with warnings.catch_warnings():
-        # It recommends an older pandas, of which nothing is used here.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
-        from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
+    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
-        spark = SparkSession.builder.remote(url).create()
+    spark = SparkSession.builder.remote(url).create()
     # Ten minutes of trying again are the default; Dagster tries again later.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=6)])
     return spark
