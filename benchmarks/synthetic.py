@@ -33,7 +33,7 @@ def write_day(folder: Path, events: int, day: date = DAY) -> Path:
         connection.execute(
             """
             COPY (
-                SELECT (hash(n)::UHUGEINT << 64 | hash(n, 0))::UUID::VARCHAR AS event_id,
+                SELECT (hash(n, 11)::UHUGEINT << 64 | hash(n, 12))::UUID::VARCHAR AS event_id,
                        $day::TIMESTAMPTZ + to_microseconds((n * 86400e6 / $events)::BIGINT) AS occurred_at,
                        occurred_at + to_microseconds((hash(n, 1) % 3600000000)::BIGINT) AS received_at,
                        'signal.' || hash(n, 2) % 50 AS event_name,
