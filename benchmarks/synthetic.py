@@ -33,17 +33,17 @@ def write_day(folder: Path, events: int, day: date = DAY) -> Path:
         connection.execute(
             """
             COPY (
-                SELECT (hash(n, 11)::UHUGEINT << 64 | hash(n, 12))::UUID::VARCHAR AS event_id,
+                SELECT (hash(16 * n + 11)::UHUGEINT << 64 | hash(16 * n + 12))::UUID::VARCHAR AS event_id,
                        $day::TIMESTAMPTZ + to_microseconds((n * 86400e6 / $events)::BIGINT) AS occurred_at,
-                       occurred_at + to_microseconds((hash(n, 1) % 3600000000)::BIGINT) AS received_at,
-                       'signal.' || hash(n, 2) % 50 AS event_name,
-                       CASE WHEN hash(n, 3) % 200 > 0 THEN '1.' || hash(n, 4) % 30 END AS app_version,
-                       to_hex(hash(hash(n, 5) % greatest($events // 20, 1))) AS device_id,
-                       CASE WHEN hash(n, 6) % 50 = 0 THEN 17 ELSE 9 END AS severity,
-                       'platform.' || hash(n, 7) % 5 AS platform,
-                       'country.' || hash(n, 8) % 50 AS country,
-                       '{"screen": "view-' || n % 97 || '", "duration_ms": ' || hash(n, 9) % 10000
-                           || ', "session": ' || hash(n, 10) || '}' AS payload
+                       occurred_at + to_microseconds((hash(16 * n + 1) % 3600000000)::BIGINT) AS received_at,
+                       'signal.' || hash(16 * n + 2) % 50 AS event_name,
+                       CASE WHEN hash(16 * n + 3) % 200 > 0 THEN '1.' || hash(16 * n + 4) % 30 END AS app_version,
+                       to_hex(hash(hash(16 * n + 5) % greatest($events // 20, 1))) AS device_id,
+                       CASE WHEN hash(16 * n + 6) % 50 = 0 THEN 17 ELSE 9 END AS severity,
+                       'platform.' || hash(16 * n + 7) % 5 AS platform,
+                       'country.' || hash(16 * n + 8) % 50 AS country,
+                       '{"screen": "view-' || n % 97 || '", "duration_ms": ' || hash(16 * n + 9) % 10000
+                           || ', "session": ' || hash(16 * n + 10) || '}' AS payload
                 FROM range($events) AS series(n)
             ) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)
             """,
