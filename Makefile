@@ -39,7 +39,7 @@ rooms: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure days, years, inserts, engines, explanations, detection and the dashboard
+bench: $(VENV)/.dev ## Measure everything, beside other tools too; artifacts/bench.md and bench.svg show it
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/inserts.py
@@ -48,13 +48,15 @@ bench: $(VENV)/.dev ## Measure days, years, inserts, engines, explanations, dete
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/spark.py
+	$(BIN)/python benchmarks/peers --events 1_000_000 10_000_000
+	$(BIN)/python benchmarks/report.py
 
 constraints: $(VENV)/.dev ## Write down the versions now installed
 	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
 clean: ## Remove the environment and everything runs leave behind
-	rm -rf $(VENV) .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+	rm -rf $(VENV) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,0 +1,108 @@
+"""telemetry-quality in one process: ``snapshot`` does all that the command does, ``counts`` the least it can be asked.
+
+There is no way to have the four counts alone: without ids and sample they still come by hour, name and version.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from synthetic import DAY
+
+from peers.protocol import ERROR_PERCENT, MISSING_VERSION_PERCENT, answer
+from telemetry_quality.assembly import daily_work
+from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import DayReading, EventSchema
+from telemetry_quality.settings import load_settings
+from telemetry_quality.sources.duckdb import ParquetSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from telemetry_quality.core.daily import DailyWork
+
+SETTINGS = """
+store = "sqlite:///{store}"
+
+[sources.days]
+connector = "parquet"
+path = "{folder}"
+time_zone = "UTC"
+first_day = 2026-01-01
+
+[sources.days.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "app_version"
+is_error = "severity >= 17"
+critical_fields = ["event_name"]
+"""
+
+
+def write_settings(folder: Path, file: Path) -> Path:
+    """Settings of a source that is this one file, with a store in ``folder``."""
+    settings = folder / "telemetry.toml"
+    settings.write_text(SETTINGS.format(store=folder / "quality.db", folder=file.parent), encoding="utf-8")
+    return settings
+
+
+def new_store(folder: Path) -> None:
+    """Put a migrated store without days in place of whatever the last snapshot left."""
+    for rest in folder.glob("quality.db*"):
+        rest.unlink()
+    shutil.copy(folder / "migrated.db", folder / "quality.db")
+
+
+def verdicts_of(day: Mapping[str, Any], guardrails: Iterable[Mapping[str, Any]]) -> dict[str, object]:
+    """The verdicts every tool gives, out of all that a snapshot says."""
+    has_passed = {one["guardrail"]: one["outcome"] == "passed" for one in guardrails}
+    return {
+        "rows": day["total_events"] > 0,
+        "error_rate": has_passed["error_rate"],
+        "missing_version": has_passed["missing_version"],
+        "missing_name": has_passed["critical_fields"],
+        "sample": day["sample_passed"],
+    }
+
+
+def open_work(file: Path) -> DailyWork:
+    folder = Path(sys.argv[2])
+    new_store(folder)
+    return daily_work(load_settings(str(write_settings(folder, file))), "days")
+
+
+def snapshot(work: DailyWork) -> dict[str, object]:
+    now = datetime.now(UTC)
+    list(work.read([DAY], now))
+    (judged,) = work.judge([DAY], now)
+    return verdicts_of(judged.snapshot.as_json(), [verdict.as_json() for verdict in judged.verdicts])
+
+
+def open_source(file: Path) -> ParquetSource:
+    schema = EventSchema(None, "occurred_at", "event_name", "app_version", "severity >= 17", ("event_name",))
+    return ParquetSource(str(file), schema, ZoneInfo("UTC"))
+
+
+def counts(source: ParquetSource) -> dict[str, object]:
+    (reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 0)
+    assert isinstance(reading, DayReading)
+    totals = reading.aggregates.totals()
+    return {
+        "rows": totals.events > 0,
+        "error_rate": 100 * totals.errors <= ERROR_PERCENT * totals.events,
+        "missing_version": 100 * totals.missing_version <= MISSING_VERSION_PERCENT * totals.events,
+        "missing_name": reading.aggregates.missing_critical()["event_name"] == 0,
+    }
+
+
+if __name__ == "__main__":
+    if "counts" in sys.argv:
+        answer(open_source, counts)
+    else:
+        answer(open_work, snapshot)
