@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
-from day import DAY, SCHEMA, write_day
+from day import SCHEMA
+from synthetic import DAY, write_day
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.sources.duckdb import ParquetSource
