@@ -314,7 +314,7 @@ class Spark:
     url: str
 
 
-SPARK_SETTINGS = {
+_CLUSTER_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
@@ -356,7 +356,7 @@ def running_spark() -> Iterator[Spark]:
         *(run, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0"),
         *("--cores", "1", "--memory", "800m", "--work-dir", folder / "work", f"spark://127.0.0.1:{master}"),
     ]
-    settings = SPARK_SETTINGS | {
+    settings = _CLUSTER_SETTINGS | {
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(connect),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
 import sys
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,7 +19,7 @@ from telemetry_quality.sources.query import EventTable, named_table, runs_of
 from telemetry_quality.sources.signals import SignalCatalogue
 from telemetry_quality.sources.spark import SparkSource, spark_sql
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
-from telemetry_quality_tests.servers import SPARK_SETTINGS, free_port
+from telemetry_quality_tests.servers import free_port
 from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
     CASE_WINDOWS,
@@ -285,28 +283,6 @@ def test_another_url_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(SourceError, match="url requires") as refusal:
         SparkSource(url, "events", SCHEMA)
     assert "s3cret" not in str(refusal.value)
-
-
-def test_a_master_gives_a_session_in_this_process(tmp_path: Path) -> None:
-    """In a process of its own: Java stays in the one that starts it."""
-    path = write_parquet(tmp_path / "events.parquet", make_events(40), {})
-    code = f"""
-from zoneinfo import ZoneInfo
-from telemetry_quality.core.days import day_window
-from telemetry_quality.sources.spark import SparkSource
-from telemetry_quality_tests.builders import DAY, SCHEMA
-source = SparkSource("local[1]", {str(path)!r}, SCHEMA, reads_files=True)
-print(source.count_days([day_window(DAY, ZoneInfo("UTC"))]))
-(reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 5)
-print(reading.aggregates.totals().events, len(reading.sample))
-"""
-    lines = (f"{name} {value}\n" for name, value in SPARK_SETTINGS.items())
-    (tmp_path / "spark-defaults.conf").write_text("".join(lines))
-    environment = os.environ | {"SPARK_CONF_DIR": str(tmp_path), "SPARK_LOCAL_IP": "127.0.0.1"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert ran.stdout.splitlines() == ["{datetime.date(2026, 3, 10): 40}", "40 5"], ran.stderr
 
 
 def test_without_pyspark_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
