@@ -24,6 +24,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -36,7 +37,7 @@ from telemetry_quality.core.special_days import is_holiday_country
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 DEFAULT_FILE = "telemetry.toml"
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
@@ -187,7 +188,7 @@ class SignalSettings(_Part):
     @field_validator("table")
     @classmethod
     def _is_a_place(cls, value: str | None) -> str | None:
-        return value and _place(value)
+        return value and _place(value, OBJECT_STORES)
 
     @model_validator(mode="after")
     def _names_one_place(self) -> Self:
@@ -244,8 +245,9 @@ class SourceSettings(_Part):
 
     @field_validator("path")
     @classmethod
-    def _is_a_place(cls, value: str | None) -> str | None:
-        return value and _place(value)
+    def _is_a_place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # A cluster may know more kinds of stores than this process does.
+        return value and _place(value, None if info.data.get("connector") == "spark" else OBJECT_STORES)
 
     @field_validator("time_zone")
     @classmethod
@@ -298,13 +300,18 @@ class SourceSettings(_Part):
         )
 
 
-def _place(value: str) -> str:
-    """A file, a pattern, or the URL of some in an object store, which bears no credentials."""
+def _place(value: str, protocols: Collection[str] | None) -> str:
+    """A file, a pattern, or the URL of some in an object store, which bears no credentials.
+
+    Args:
+        value: The setting.
+        protocols: What a URL may begin with, None for anything.
+    """
     protocol, separator, rest = value.partition("://")
     if not separator:
         return value
-    if protocol not in OBJECT_STORES:
-        allowed = ", ".join(f"{one}://" for one in OBJECT_STORES)
+    if protocols is not None and protocol not in protocols:
+        allowed = ", ".join(f"{one}://" for one in protocols)
         raise ValueError(f"must be a file, a folder, a pattern or a URL that begins with {allowed}")
     # In Azure's URLs the container stands where others have a user.
     user = rest.partition("/")[0].rpartition("@")[0]

@@ -8,7 +8,7 @@ that ``event_log`` builds on, which Dagster's configuration names by this path.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -16,7 +16,6 @@ try:
     from dagster._core.definitions.asset_checks.asset_check_evaluation import (
         AssetCheckEvaluationTargetMaterializationData as Target,
     )
-    from dagster._core.storage.event_log import SqliteEventLogStorage as SqliteEventLogStorage  # noqa: PLC0414 - passed on
 except ImportError as error:  # pragma: no cover - another Dagster than pyproject.toml allows
     raise ImportError(
         f"telemetry-quality requires dagster>=1.13,<1.14 for checks per day, but {dg.__version__} was found; "
@@ -26,6 +25,18 @@ except ImportError as error:  # pragma: no cover - another Dagster than pyprojec
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+    from dagster._core.storage.event_log import SqliteEventLogStorage as SqliteEventLogStorage  # noqa: PLC0414
+
+
+def __getattr__(name: str) -> Any:
+    """``SqliteEventLogStorage``, when it is asked for: it loads SQLAlchemy, which a code location must not."""
+    if name != "SqliteEventLogStorage":
+        raise AttributeError(name)
+    from dagster._core.storage.event_log import SqliteEventLogStorage as Storage  # noqa: PLC0415
+
+    return Storage
+
 
 CHUNK_DAYS = 100
 """Days whose materializations are asked for at once: SQLite limits the parameters of a query."""

@@ -228,6 +228,14 @@ def _failures() -> tuple[type[Exception], ...]:
     return (PySparkException, Py4JError, RpcError, ConnectionError)
 
 
+_NO_SUCH_TABLE = (
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "SCHEMA_NOT_FOUND",
+    "CATALOG_NOT_FOUND",
+    # A catalog that is not known is taken for a part of the database's name.
+    "REQUIRES_SINGLE_PART_NAMESPACE",
+)
+
 _UNAVAILABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INVALID_HANDLE", "RETRIES_EXCEEDED", "Connection refused")
 
 
@@ -236,7 +244,7 @@ def _source_error(what: str, error: Exception) -> SourceError:
 
     condition = (error.getCondition() if isinstance(error, PySparkException) else None) or type(error).__name__
     text = f"{condition} {error}"
-    if condition == "TABLE_OR_VIEW_NOT_FOUND":
+    if condition in _NO_SUCH_TABLE:
         return SourceError(
             "TABLE_MISSING", f"{what} must have the table, but has none of that name; correct it or its catalog."
         )

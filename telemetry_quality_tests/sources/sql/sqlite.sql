@@ -17,11 +17,11 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
-FROM (SELECT events_of_run.day_index AS day_index, events_of_run.drawn AS drawn, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
-FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, telemetry_sample_hash(coalesce(CAST(events.event_id AS VARCHAR), CAST(telemetry_epoch_microseconds(events.occurred_at) AS VARCHAR) || ? || coalesce(CAST(events.event_name AS VARCHAR), ?) || ? || coalesce(CAST(events.service_version AS VARCHAR), ?)) || ?) AS drawn, CAST(events.event_id AS VARCHAR) AS id, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT events_of_run.drawn AS drawn, events_of_run.day_index AS day_index, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
+FROM (SELECT telemetry_sample_hash(coalesce(CAST(events.event_id AS VARCHAR), CAST(telemetry_epoch_microseconds(events.occurred_at) AS VARCHAR) || ? || coalesce(CAST(events.event_name AS VARCHAR), ?) || ? || coalesce(CAST(events.service_version AS VARCHAR), ?)) || ?) AS drawn, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.event_id AS VARCHAR) AS id, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
- LIMIT ? OFFSET ?) AS events_of_run JOIN (SELECT ? AS day_index, ? AS threshold UNION ALL SELECT ? AS day_index, ? AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold) AS drawn_events
+ LIMIT ? OFFSET ?) AS events_of_run JOIN (SELECT ? AS day_index, ? AS threshold UNION ALL SELECT ? AS day_index, ? AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold AND events_of_run.drawn <= ?) AS drawn_events
 WHERE drawn_events.position <= ? ORDER BY drawn_events.day_index, drawn_events.position
 
 -- values
