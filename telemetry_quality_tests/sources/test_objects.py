@@ -410,7 +410,7 @@ def test_ctrl_c_ends_a_read_that_waits_for_the_store(objects: ObjectServer, tmp_
     def hold(_: str, path: str) -> None:
         if part == "list" or path.endswith(".parquet"):
             reached.set()
-            over.wait(60)
+            over.wait(600)
 
     objects.fault = hold
     code = f"""
@@ -425,10 +425,11 @@ except KeyboardInterrupt:
         assert reached.wait(60)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     finally:
         over.set()
         process.kill()
+        process.communicate()
     assert out == "interrupted\n", err
 
 
