@@ -18,6 +18,7 @@ from telemetry_quality.core.events import (
     DayAggregates,
     DayReading,
     EventSchema,
+    HourlyCounts,
     SampledEvent,
     Slice,
     SliceCounts,
@@ -114,6 +115,35 @@ def make_row(**overrides: Any) -> AggregateRow:
         late_events=0,
     )
     return row._replace(**overrides)
+
+
+def spread(*rows: AggregateRow) -> AggregateRow:
+    """Rows of single hours of one event name and version as the one row that a source makes of them."""
+    if len(rows) == 1:
+        return rows[0]
+    rows = tuple(sorted(rows, key=lambda row: row.hour))
+    counts: list[list[Any]] = [[row[place] for row in rows] for place in range(len(AggregateRow._fields))]
+    hours, _, _, events, errors, unknown, untagged, missing, late, _ = counts
+
+    def listed(numbers: Sequence[int]) -> tuple[int, ...]:
+        return tuple(numbers) if any(numbers) else ()
+
+    return rows[0]._replace(
+        events=sum(events),
+        errors=sum(errors),
+        error_unknown_events=sum(unknown),
+        missing_version=sum(untagged),
+        missing_critical=tuple(map(sum, zip(*missing, strict=True))),
+        late_events=sum(late),
+        by_hour=HourlyCounts(
+            tuple(hours),
+            tuple(events),
+            listed(errors),
+            listed(unknown),
+            tuple(map(listed, zip(*missing, strict=True))),
+            listed(late),
+        ),
+    )
 
 
 def make_reading(

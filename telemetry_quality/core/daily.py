@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 CHUNK_DAYS = 31
 """Days asked of a source at once: enough to share a scan, few enough to bound memory and show progress."""
 
-CHUNK_ROWS = 200_000
-"""Rows of aggregates held at once, some 100 MiB: a busy stream has tens of thousands a day."""
+CHUNK_HOURS = 1_000_000
+"""Hours of all event names and versions held at once, some 100 MiB: a busy stream has tens of thousands a day."""
 
 FIRST_CHUNK_DAYS = 7
-"""Days asked for before it is known how many rows a day has."""
+"""Days asked for before it is known how many hours of how many names a day has."""
 
 RETRY_WAITS_SECONDS = (1.0, 5.0)
 """Pauses before a source that was unavailable is asked again; after the last the days are unreadable."""
@@ -224,8 +224,8 @@ class DailyWork:
 
 def _days_at_once(readings: Sequence[DayReading | UnreadableDay | StoredReading]) -> int:
     """How many days like these fit into memory together."""
-    rows = max((len(one.aggregates.rows) for one in readings if isinstance(one, DayReading)), default=0)
-    return max(1, min(CHUNK_DAYS, CHUNK_ROWS // max(rows, 1)))
+    hours = max((one.aggregates.hours for one in readings if isinstance(one, DayReading)), default=0)
+    return max(1, min(CHUNK_DAYS, CHUNK_HOURS // max(hours, 1)))
 
 
 def _unreadable(day: date, error: SourceError) -> UnreadableDay:

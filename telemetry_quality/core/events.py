@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date
 
 K = TypeVar("K")
@@ -56,13 +58,31 @@ class EventSchema:
         return False
 
 
-class AggregateRow(NamedTuple):
-    """Counts of one (hour, event name, version) of a day; a tuple, since a day may have tens of thousands.
+class HourlyCounts(NamedTuple):
+    """How the counts of an AggregateRow are spread over the hours of its day.
 
     Attributes:
-        hour: Whole hours since the day began, 0 to 24: a day may have 23 or 25.
+        hours: Those that have events, in order, counted from the beginning of the day.
+        events: Per hour, as all that follow; what counts nothing all day is empty.
+        missing_critical: One such list per critical field.
+    """
+
+    hours: tuple[int, ...]
+    events: tuple[int, ...]
+    errors: tuple[int, ...]
+    error_unknown_events: tuple[int, ...]
+    missing_critical: tuple[tuple[int, ...], ...]
+    late_events: tuple[int, ...]
+
+
+class AggregateRow(NamedTuple):
+    """Counts of one event name and version on a day; a tuple, since a day may have thousands.
+
+    Attributes:
+        hour: The first that has events: whole hours since the day began, 0 to 24, a day may have 23 or 25.
         error_unknown_events: Events that do not say whether they are an error (absent severity).
         missing_critical: Events without a value, per critical field, in the schema's order.
+        by_hour: Where they are spread over more than one hour; None where all fall into ``hour``.
     """
 
     hour: int
@@ -74,12 +94,34 @@ class AggregateRow(NamedTuple):
     missing_version: int
     missing_critical: tuple[int, ...]
     late_events: int
+    by_hour: HourlyCounts | None = None
 
     @property
     def order(self) -> tuple[int, bool, str, bool, str]:
-        """A total order: hour, name and version, null before empty."""
+        """A total order of the rows of single hours: hour, name and version, null before empty."""
         name, version = self.event_name, self.service_version
         return self.hour, name is not None, name or "", version is not None, version or ""
+
+    def each_hour(self) -> Iterator[AggregateRow]:
+        """This row as one per hour."""
+        spread = self.by_hour
+        if spread is None:
+            yield self
+            return
+        nothing = [0] * len(spread.hours)
+        critical = zip(*(counts or nothing for counts in spread.missing_critical), strict=True)
+        for hour, events, errors, unknown, missing, late in zip(
+            spread.hours,
+            spread.events,
+            spread.errors or nothing,
+            spread.error_unknown_events or nothing,
+            critical if spread.missing_critical else repeat((), len(nothing)),
+            spread.late_events or nothing,
+            strict=True,
+        ):
+            untagged = events if self.missing_version else 0
+            names = self.event_name, self.service_version
+            yield AggregateRow(hour, *names, events, errors, unknown, untagged, missing, late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +152,17 @@ class DayAggregates:
     """One day's counts at the finest grain; everything coarser is rolled up from here.
 
     Attributes:
+        rows: One per event name and version; of days that older versions read, one per hour, event name and version.
         critical_fields: Names for the positions of each row's ``missing_critical``.
     """
 
     rows: tuple[AggregateRow, ...] = ()
     critical_fields: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> int:
+        """How many hours of how many event names and versions were counted: what the day takes in memory."""
+        return sum(1 if row.by_hour is None else len(row.by_hour.hours) for row in self.rows)
 
     def totals(self) -> Totals:
         """The whole day."""
@@ -134,7 +182,24 @@ class DayAggregates:
 
     def by_hour(self) -> dict[int, Totals]:
         """Per hour since the day began, in order; hours without events are left out."""
-        return dict(sorted(_group(self.rows, lambda row: row.hour).items()))
+        counted: list[defaultdict[int, int]] = [defaultdict(int) for _ in fields(Totals)]
+        for row in self.rows:
+            spread = row.by_hour
+            if spread is None:
+                totals = (row.events, row.errors, row.error_unknown_events, row.missing_version, row.late_events)
+                for sums, count in zip(counted, totals, strict=True):
+                    sums[row.hour] += count
+                continue
+            untagged = spread.events if row.missing_version else ()
+            lists = (spread.events, spread.errors, spread.error_unknown_events, untagged, spread.late_events)
+            for sums, counts in zip(counted, lists, strict=True):
+                for hour, count in zip(spread.hours, counts, strict=False):
+                    sums[hour] += count
+        return {hour: Totals(*(sums[hour] for sums in counted)) for hour in sorted(counted[0])}
+
+    def each_hour(self) -> list[AggregateRow]:
+        """One row per hour, event name and version, in this order."""
+        return sorted((one for row in self.rows for one in row.each_hour()), key=attrgetter("order"))
 
     def missing_critical(self) -> dict[str, int]:
         """Events without a value, per critical field."""

@@ -22,7 +22,7 @@ from enum import StrEnum
 from heapq import nlargest
 from math import exp, log, sqrt
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
 from telemetry_quality.core.guardrails.verdicts import Cause, Place
@@ -94,36 +94,52 @@ class _Counts(NamedTuple):
 _Tables = dict[tuple[str, str], _Counts]
 
 
-_POSITIONS = {Measure.ERRORS: 4, Measure.MISSING_VERSION: 6, Measure.MISSING_CRITICAL: 7, Measure.LATE: 8}
-"""Where in an AggregateRow a measure is counted: rows are many, and attributes by name cost a third of the time."""
-
 SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VERSION, HOUR))
 
 
 def _signal_tables(rows: Iterable[AggregateRow], measure: Measure) -> _Tables:
     """Signal × version, signal × hour, version × hour: the pairs within the aggregates."""
     pairs = [_Counts(defaultdict(int), defaultdict(int)) for _ in SIGNAL_TABLES]
-    signal_version, signal_hour, version_hour = (counts.sizes for counts in pairs)
-    for hour, name, version, events, _, _, _, _, _ in rows:
-        signal_version[name, version] += events
-        signal_hour[name, hour] += events
-        version_hour[version, hour] += events
-    if measure is not Measure.EVENTS:
-        _count_found(rows, _POSITIONS[measure], [counts.found for counts in pairs])
+    sizes, found = [counts.sizes for counts in pairs], [counts.found for counts in pairs]
+    for row in rows:
+        _count(row, Measure.EVENTS, sizes)
+        if measure is not Measure.EVENTS:
+            _count(row, measure, found)
     return dict(zip(SIGNAL_TABLES, pairs, strict=True))
 
 
-def _count_found(rows: Iterable[AggregateRow], position: int, pairs: Sequence[dict[Cell, int]]) -> None:
+def _count(row: AggregateRow, measure: Measure, pairs: Sequence[dict[Cell, int]]) -> None:
+    """Add what the measure counts of a row, where that is anything."""
+    total, by_hour = _counted(row, measure)
+    if not total:
+        return
     signal_version, signal_hour, version_hour = pairs
-    for row in rows:
-        count: Any = row[position]
-        if isinstance(count, tuple):
-            count = sum(count)
+    name, version = row.event_name, row.service_version
+    signal_version[name, version] += total
+    for hour, count in by_hour:
         if count:
-            hour, name, version = row[:3]
-            signal_version[name, version] += count
             signal_hour[name, hour] += count
             version_hour[version, hour] += count
+
+
+def _counted(row: AggregateRow, measure: Measure) -> tuple[int, Iterable[tuple[int, int]]]:
+    """What the measure counts of a row: all day, and by hour."""
+    spread = row.by_hour
+    counts: Sequence[int] = ()
+    match measure:
+        case Measure.EVENTS:
+            total, counts = row.events, spread.events if spread else ()
+        case Measure.ERRORS:
+            total, counts = row.errors, spread.errors if spread else ()
+        case Measure.MISSING_VERSION:
+            total, counts = row.missing_version, spread.events if spread else ()
+        case Measure.LATE:
+            total, counts = row.late_events, spread.late_events if spread else ()
+        case Measure.MISSING_CRITICAL:
+            total = sum(row.missing_critical)
+            if spread:
+                counts = [sum(fields) for fields in zip(*filter(None, spread.missing_critical), strict=True)]
+    return total, ((row.hour, total),) if spread is None else zip(spread.hours, counts, strict=False)
 
 
 def _slice_count(counts: SliceCounts, measure: Measure) -> int:

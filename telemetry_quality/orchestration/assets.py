@@ -44,7 +44,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
             group_name=source,
             owners=owners,
             kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
-            description="Counts per hour, event name and version; everything coarser is rolled up from them.",
+            description="Counts per event name and version, by hour; everything coarser is rolled up from them.",
             metadata={
                 "dagster/column_schema": rendering.AGGREGATE_COLUMNS,
                 "dagster/table_name": "event_aggregate",

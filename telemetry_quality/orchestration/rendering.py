@@ -20,7 +20,7 @@ TABLE_ROWS = 12
 
 AGGREGATE_COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("hour", "int", "whole hours since the day began"),
+        dg.TableColumn("hour", "int", "the first with events: whole hours since the day began"),
         dg.TableColumn("event_name", "string", "the signal, null where it has none"),
         dg.TableColumn("service_version", "string", "the version tag as it was sent"),
         dg.TableColumn("events", "int"),
@@ -29,6 +29,7 @@ AGGREGATE_COLUMNS = dg.TableSchema(
         dg.TableColumn("missing_version", "int"),
         dg.TableColumn("missing_critical", "json", "events without a value, per critical field"),
         dg.TableColumn("late_events", "int"),
+        dg.TableColumn("by_hour", "json", "the counts of each hour, where there are several"),
     ]
 )
 SAMPLE_COLUMNS = dg.TableSchema(

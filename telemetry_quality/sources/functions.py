@@ -70,6 +70,13 @@ class exact_text(FunctionElement[str]):  # noqa: N801
     inherit_cache = True
 
 
+class listed(FunctionElement[str]):  # noqa: N801
+    """The texts of a group as one, with commas between them, in any order."""
+
+    type = String()
+    inherit_cache = True
+
+
 class EngineType(UserDefinedType[Any]):
     """A column type under the engine's own name, for casting bounds to exactly the column's type."""
 
@@ -143,6 +150,16 @@ def _seconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **
     # A float has room for microseconds until the year 2255, so that its whole seconds are exact; an exact decimal
     # would double what a day's aggregates take.
     return f"(CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start})"
+
+
+@compiles(listed)
+def _listed(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **kw)}, ',')"
+
+
+@compiles(listed, "sqlite")
+def _listed_sqlite(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **kw)}, ',')"
 
 
 @compiles(exact_text)
@@ -233,18 +250,21 @@ _TEMPLATES: dict[str, dict[type[FunctionElement[Any]], str]] = {
         epoch_microseconds_of_text: "toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({}, 6, 'UTC'))",
         sample_hash: "toInt64(bitAnd(sipHash64({}), 9223372036854775807))",
         compared_text: "sipHash64({})",
+        listed: "arrayStringConcat(groupArray({}), ',')",
     },
     "snowflake": {
         epoch_microseconds: "DATE_PART(epoch_microsecond, {})",
         epoch_microseconds_of_text: "DATE_PART(epoch_microsecond, TRY_TO_TIMESTAMP_TZ({}))",
         sample_hash: "BITAND(HASH({}), 9223372036854775807)",
         compared_text: "HASH({})",
+        listed: "LISTAGG({}, ',')",
     },
     "trino": {
         epoch_microseconds: "CAST(round(to_unixtime({}) * 1e6) AS BIGINT)",
         epoch_microseconds_of_text: "CAST(round(to_unixtime(try(from_iso8601_timestamp_nanos({}))) * 1e6) AS BIGINT)",
         sample_hash: "bitwise_and(from_big_endian_64(xxhash64(to_utf8({}))), 9223372036854775807)",
         compared_text: "xxhash64(to_utf8({}))",
+        listed: "array_join(array_agg({}), ',')",
     },
 }
 """Engines whose queries are compiled and looked at, but have never been run; see docs/sources.md."""

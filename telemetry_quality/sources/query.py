@@ -40,6 +40,7 @@ from telemetry_quality.sources.functions import (
     epoch_microseconds_of_text,
     epoch_nanoseconds,
     exact_text,
+    listed,
     sample_hash,
     whole_seconds,
 )
@@ -131,10 +132,11 @@ class EventTable:
         require_roles(self.schema, self.columns)
 
     def aggregate_query(self, run: Run) -> Select[Any]:
-        """One row per day, hour, event name and version, in this order.
+        """One row per day, event name and version, in this order.
 
-        Columns: day index, hour, name, version, events, errors, events of unknown error state, one count of
-        missing values per critical field, late events.
+        Columns: day index, name, version, and per hour that has events these numbers as one text, with commas between
+        them: hour, events, errors, events of unknown error state, one count of missing values per critical field,
+        late events. A text takes an engine, a driver and Python less time than 24 rows.
         """
         events = self.events_of(
             run,
@@ -147,21 +149,27 @@ class EventTable:
             **self._missing_critical(),
         )
         keys = (events.c.day_index, events.c.hour, events.c.name, events.c.version)
-        missing = (count_where(events.c[name]) for name in self._missing_critical())
+        missing = (count_where(events.c[name]).label(name) for name in self._missing_critical())
         counts = (
             func.count().label("events"),
-            count_where(events.c.is_error),
-            count_where(events.c.is_error.is_(None)),
+            count_where(events.c.is_error).label("errors"),
+            count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
             *missing,
-            count_where(events.c.is_late),
+            count_where(events.c.is_late).label("late_events"),
         )
         groups = select(*keys, *counts).group_by(*keys).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
         groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
-        # The order of AggregateRow, which engines reach in a tenth of the time Python takes.
-        texts = (exact_text(key).nulls_first() for key in (groups.c.name, groups.c.version))
-        order = (groups.c.day_index, groups.c.hour, *texts)
-        return select(*groups.c).order_by(*order)
+        whole_numbers = (cast(one, String) for one in groups.c if one.name not in {"day_index", "name", "version"})
+        hours = select(
+            *(groups.c[name] for name in ("day_index", "name", "version")),
+            joined(*whole_numbers, by=",").label("numbers"),
+        ).subquery("hours")
+        day_index, *names = (hours.c.day_index, hours.c.name, hours.c.version)
+        order = (exact_text(name).nulls_first() for name in names)
+        return (
+            select(day_index, *names, listed(hours.c.numbers)).group_by(day_index, *names).order_by(day_index, *order)
+        )
 
     def count_query(self, run: Run) -> Select[Any]:
         """One row per day that has events: day index, events."""
@@ -367,9 +375,9 @@ class EventTable:
         return joined(cast(ticks, String), *(func.coalesce(name, "") for name in names))
 
 
-def joined(*parts: ColumnElement[str]) -> ColumnElement[str]:
+def joined(*parts: ColumnElement[str], by: str = _SEPARATOR) -> ColumnElement[str]:
     """Texts as one, kept apart."""
-    return functools.reduce(lambda text, part: text + _SEPARATOR + part, parts)
+    return functools.reduce(lambda text, part: text + by + part, parts)
 
 
 def count_where(condition: ColumnElement[Any]) -> ColumnElement[int]:

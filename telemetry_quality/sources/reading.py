@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from itertools import groupby
 from math import ceil, sqrt
@@ -12,6 +13,7 @@ from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
     DayReading,
+    HourlyCounts,
     Repetitions,
     SampledEvent,
     UnreadableDay,
@@ -132,18 +134,41 @@ def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
 
 
 def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
-    """Rows of the aggregate query per day index, in the order they come in: that of AggregateRow."""
+    """Rows of the aggregate query per day index, in the order they come in."""
     # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
-    is_missing = {version: schema.is_missing_version(version) for version in {row[3] for row in found}}
+    is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
+    # All texts are one of JSON, which is read in a third of the time that each alone would take.
+    numbers = iter(json.loads(f"[[{'],['.join(row[3] for row in found)}]]") if found else ())
     days: dict[int, DayAggregates] = {}
+    fields = schema.critical_fields
     for day_index, rows in groupby(found, key=itemgetter(0)):
         aggregates = (
-            (*row[1:7], row[4] if is_missing[row[3]] else 0, tuple(row[7:-1]), row[-1])
-            # A loop of its own, without a name for each value: a large day has tens of thousands of rows.
-            for row in rows
+            _aggregate_row(name, version, next(numbers), len(fields), is_missing=is_missing[version])
+            for _, name, version, _ in rows
         )
-        days[day_index] = DayAggregates(tuple(map(AggregateRow._make, aggregates)), schema.critical_fields)
+        days[day_index] = DayAggregates(tuple(aggregates), fields)
     return days
+
+
+def _aggregate_row(
+    name: str | None, version: str | None, numbers: Sequence[int], critical_fields: int, *, is_missing: bool
+) -> AggregateRow:
+    """One row of the aggregate query; ``numbers`` are those of one hour, then those of another, and so on."""
+    width = len(_NUMBERS) + critical_fields
+    hours, *columns = (numbers[position::width] for position in range(width))
+    totals = [sum(column) for column in columns]
+    events, errors, unknown, *missing, late = totals
+    by_hour = None
+    if len(hours) > 1:
+        in_order = itemgetter(*sorted(range(len(hours)), key=hours.__getitem__))
+        counts = [in_order(column) if total else () for column, total in zip(columns, totals, strict=True)]
+        by_hour = HourlyCounts(in_order(hours), counts[0], counts[1], counts[2], tuple(counts[3:-1]), counts[-1])
+    untagged = events if is_missing else 0
+    return AggregateRow(min(hours), name, version, events, errors, unknown, untagged, tuple(missing), late, by_hour)
+
+
+_NUMBERS = ("hour", "events", "errors", "error_unknown_events", "late_events")
+"""What the aggregate query counts of each hour, beside one number per critical field before the last of these."""
 
 
 def read_sample(

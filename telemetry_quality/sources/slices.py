@@ -49,17 +49,11 @@ def read_slices(
 
 def _singles(day: DayAggregates) -> Iterator[tuple[Slice, SliceCounts]]:
     """The slices of each event name and each version."""
-    # Tens of thousands of rows of few names and versions: each row is looked up once, not once per dimension.
-    pairs: defaultdict[tuple[str | None, str | None], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for _, name, version, events, errors, _, missing, _, _ in day.rows:
-        counts = pairs[name, version]
-        counts[0] += events
-        counts[1] += errors
-        counts[2] += missing
-    for dimension, position in ((EVENT_NAME, 0), (SERVICE_VERSION, 1)):
+    for dimension, position in ((EVENT_NAME, 1), (SERVICE_VERSION, 2)):
         sums: defaultdict[str | None, list[int]] = defaultdict(lambda: [0, 0, 0])
-        for pair, counts in pairs.items():
-            sums[pair[position]][:] = map(add, sums[pair[position]], counts)
+        for row in day.rows:
+            counts = sums[row[position]]  # type: ignore[index]
+            counts[:] = map(add, counts, (row.events, row.errors, row.missing_version))
         for value, counts in sums.items():
             yield Slice(dimension, value), SliceCounts(*counts)
 

@@ -19,9 +19,11 @@ from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
+    AGGREGATE_COLUMNS,
     READING_COLUMNS,
     SNAPSHOT_FIELDS,
     VERDICT_COLUMNS,
+    aggregates_of,
     as_text,
     snapshot_of,
     stored_readings,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select, Table
 
+    from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.ports import StoredReading
@@ -192,7 +195,9 @@ class StoreReader:
             verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all())
             readings = tuple(stored_readings(connection.execute(_READINGS, key).all()))
             key["revision"] = readings[-1].revision if readings else 0
-            signals, versions, hours = _by_kind(connection.execute(_PARTS, key).all())
+            signals, versions = _by_kind(connection.execute(_PARTS, key).all())
+            with without_collecting():
+                hours = _hours(aggregates_of(connection.execute(_AGGREGATES, key).all()))
             sample = _sampled(connection.execute(_SAMPLE, key).all())
         return StoredDay(
             source=source,
@@ -202,7 +207,7 @@ class StoreReader:
             readings=readings,
             by_signal=_listed(signals),
             by_version=_listed(versions),
-            by_hour=_listed(hours),
+            by_hour=hours,
             more_signals=_more(signals),
             more_versions=_more(versions),
             sample=sample,
@@ -314,12 +319,13 @@ _VERDICTS = (
 )
 _READINGS = select(*as_text(day_reading, READING_COLUMNS)).where(*_of_day(day_reading)).order_by(day_reading.c.revision)
 _BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
-# One question for all three: each costs more than its answer.
+# One question for both: each costs more than its answer.
 _CUTS = [
     select(query.subquery())
-    for query in (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST), _parts("hour"))
+    for query in (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST))
 ]
 _PARTS = union_all(*_CUTS).order_by("kind", "place")
+_AGGREGATES = select(*AGGREGATE_COLUMNS).where(*_of_day(event_aggregate, "revision"))
 _SAMPLE = (
     select(*as_text(event_sample, ("position", "event_id", "verdict", "reason_codes")))
     .where(*_of_day(event_sample, "revision"))
@@ -371,12 +377,26 @@ def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
     )
 
 
-def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[Sequence[Any]], list[Sequence[Any]]]:
-    """Rows of _PARTS by signal, version and hour, each with the group first."""
+def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[Sequence[Any]]]:
+    """Rows of _PARTS by signal and by version, each with the group first."""
     found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
-    for kind, _, value, *counts in rows:
-        found[kind].append((int(value) if kind == "hour" else value, *counts))
-    return found["event_name"], found["service_version"], found["hour"]
+    for kind, _, *part in rows:
+        found[kind].append(part)
+    return found["event_name"], found["service_version"]
+
+
+def _hours(aggregates: DayAggregates) -> tuple[Part, ...]:
+    return tuple(
+        Part(
+            hour,
+            totals.events,
+            totals.errors,
+            totals.missing_version,
+            totals.late_events,
+            totals.error_unknown_events,
+        )
+        for hour, totals in aggregates.by_hour().items()
+    )
 
 
 def _listed(parts: Iterable[Sequence[Any]]) -> tuple[Part, ...]:

@@ -21,6 +21,7 @@ from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
     DayAggregates,
+    HourlyCounts,
     Repetitions,
     Slice,
     SliceCounts,
@@ -116,14 +117,42 @@ def _arrivals_row(arrivals: Arrivals | None) -> Row:
 def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]:
     """The values of ``event_aggregate`` without their key, in the order of AggregateRow and as they are hashed.
 
-    Tuples, and one dictionary for all rows that lack as much: a day may have tens of thousands of rows.
+    Tuples, and one dictionary for all rows that lack as much: a day may have thousands of rows.
     """
     if isinstance(reading, UnreadableDay):
         return []
-    rows, names = reading.aggregates.rows, reading.aggregates.critical_fields
-    missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
-    return [(*row[:7], missing[row[7]], row[8]) for row in rows]
+    return _aggregate_rows(reading.aggregates.rows, reading.aggregates.critical_fields)
 
+
+def rows_of_each_hour(reading: DayReading) -> list[tuple[Any, ...]]:
+    """``aggregate_rows`` as versions before schema 0005 made them: one per hour, event name and version."""
+    return _aggregate_rows(reading.aggregates.each_hour(), reading.aggregates.critical_fields)
+
+
+def _aggregate_rows(rows: Sequence[AggregateRow], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
+    return [
+        (*row[:7], missing[row[7]], row[8], None if row[9] is None else _by_hour_text(row[9], names)) for row in rows
+    ]
+
+
+def _by_hour_text(spread: HourlyCounts, names: Sequence[str]) -> str:
+    """Hours and counts as JSON; what counts nothing all day is left out."""
+    lists = {name: counts for name, counts in zip(_BY_HOUR, spread, strict=True) if counts and name != MISSING_CRITICAL}
+    missing = {name: counts for name, counts in zip(names, spread.missing_critical, strict=True) if counts}
+    return _by_hour_json(lists | {MISSING_CRITICAL: missing} if missing else lists)
+
+
+def _by_hour_of(lists: Mapping[str, Any], names: Sequence[str]) -> HourlyCounts:
+    missing = lists.get(MISSING_CRITICAL, {})
+    found: dict[str, Any] = {name: tuple(lists.get(name, ())) for name in _BY_HOUR}
+    found[MISSING_CRITICAL] = tuple(tuple(missing.get(name, ())) for name in names)
+    return HourlyCounts(**found)
+
+
+MISSING_CRITICAL = "missing_critical"
+_BY_HOUR = HourlyCounts._fields
+_by_hour_json = json.JSONEncoder(separators=(",", ":")).encode
 
 AGGREGATE_COLUMNS = (
     event_aggregate.c.hour,
@@ -135,16 +164,19 @@ AGGREGATE_COLUMNS = (
     event_aggregate.c.missing_version,
     sql_cast(event_aggregate.c.missing_critical, Text),
     event_aggregate.c.late_events,
+    event_aggregate.c.by_hour,
 )
 """The fields of an AggregateRow in their order; JSON stays text, which hardly differs from row to row."""
 
 
 def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
-    """The aggregates of a day's AGGREGATE_COLUMNS; tens of thousands are read to explain a large day."""
+    """The aggregates of a day's AGGREGATE_COLUMNS; thousands are read to explain a large day."""
     parsed = {text: json.loads(text) for text in {row[7] for row in rows}}
     names = tuple(next(iter(parsed.values()))) if parsed else ()
     missing = {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
-    return DayAggregates(tuple(AggregateRow._make((*row[:7], missing[row[7]], row[8])) for row in rows), names)
+    spread = (None if lists is None else _by_hour_of(lists, names) for lists in _parsed(row[9] for row in rows))
+    found = ((*row[:7], missing[row[7]], row[8], by_hour) for row, by_hour in zip(rows, spread, strict=True))
+    return DayAggregates(tuple(map(AggregateRow._make, found)), names)
 
 
 def sample_rows(sample: Iterable[SampleVerdict]) -> list[Row]:
@@ -234,7 +266,8 @@ def figures_hash(
     return content_hash(
         {
             "figures": known({name: figures[name] for name in FIGURES}, added_later(day_reading)),
-            "aggregates": aggregates,
+            # A row that fell into one hour is hashed as before there were others.
+            "aggregates": [row if row[-1] is not None else row[:-1] for row in aggregates],
             **{name: [list(row.values()) for row in rows] for name, rows in parts.items()},
         }
     )

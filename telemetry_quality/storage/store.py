@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select
 
-from telemetry_quality.core.events import HOUR, AggregateRow, DayAggregates
+from telemetry_quality.core.events import HOUR, AggregateRow, DayAggregates, UnreadableDay
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
@@ -24,6 +24,7 @@ from telemetry_quality.storage.rows import (
     as_text,
     figures_hash,
     figures_row,
+    rows_of_each_hour,
     sample_rows,
     slice_rows,
     snapshot_of,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
-    from telemetry_quality.core.events import DayReading, Slice, SliceCounts, UnreadableDay
+    from telemetry_quality.core.events import DayReading, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAct
     from telemetry_quality.core.ports import JudgedDay, StoredReading
@@ -100,7 +101,9 @@ class SqlQualityStore(MigratedDatabase):
         hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:
             latest = _latest(connection, day_reading, source, reading.day)
-            if latest is not None and latest["figures_hash"] == hashed:
+            if latest is not None and (
+                latest["figures_hash"] == hashed or _is_of_older_version(latest, reading, figures, verdicts, slices)
+            ):
                 return stored_reading(latest, is_new=False)
             key = {
                 "source": source,
@@ -292,6 +295,19 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
+def _is_of_older_version(
+    latest: Mapping[Any, Any],
+    reading: DayReading | UnreadableDay,
+    figures: Mapping[str, Any],
+    verdicts: Sequence[Mapping[str, Any]],
+    slices: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Whether a stored reading says the same in the rows of a version that kept one per hour."""
+    if isinstance(reading, UnreadableDay) or any(latest[name] != value for name, value in figures.items()):
+        return False
+    return bool(latest["figures_hash"] == figures_hash(figures, rows_of_each_hour(reading), verdicts, slices))
+
+
 def _latest_revisions(chained: Table, source: str, first: date, last: date) -> Subquery:
     """The latest revision of each day from ``first`` to ``last``."""
     return (
@@ -374,7 +390,7 @@ def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Iterable
 def _append_aggregates(connection: Connection, key: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> None:
     """Append the rows of ``event_aggregate`` as ``_append_details`` would, in a third of its time.
 
-    The statement and the types are SQLAlchemy's, but a large day's tens of thousands of rows go to the driver as
+    The statement and the types are SQLAlchemy's, but a large day's thousands of rows go to the driver as
     columns of values, each value made ready once, not as a dictionary of parameters each.
     """
     if not rows:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from telemetry_quality.core.events import DayAggregates, Slice, Totals
-from telemetry_quality_tests.builders import SCHEMA, make_row
+from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, Totals
+from telemetry_quality_tests.builders import SCHEMA, make_row, spread
 
 
 @pytest.mark.parametrize(
@@ -180,3 +182,48 @@ def test_slices_have_one_order_in_which_null_comes_before_empty() -> None:
     ]
 
     assert sorted(ordered[3:] + ordered[2::-1], key=lambda part: part.order) == ordered
+
+
+hours = st.lists(st.integers(0, 24), min_size=1, max_size=25, unique=True)
+counts = st.integers(0, 3)
+
+
+@st.composite
+def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
+    """All of a day, of a few names and versions, with two critical fields."""
+    rows = []
+    for name in draw(st.lists(st.sampled_from([None, "", "a", "b"]), unique=True)):
+        for version in draw(st.lists(st.sampled_from([None, "1", "2"]), unique=True)):
+            for hour in draw(hours):
+                events = draw(st.integers(1, 9))
+                rows.append(
+                    AggregateRow(
+                        hour,
+                        name,
+                        version,
+                        events,
+                        draw(counts),
+                        draw(counts),
+                        0 if version else events,
+                        (draw(counts), draw(counts)),
+                        draw(counts),
+                    )
+                )
+    return rows
+
+
+@given(rows_of_single_hours())
+def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[AggregateRow]) -> None:
+    fields = ("user_id", "session")
+    groups: dict[tuple[str | None, str | None], list[AggregateRow]] = {}
+    for row in rows:
+        groups.setdefault((row.event_name, row.service_version), []).append(row)
+    together = DayAggregates(tuple(spread(*group) for group in groups.values()), fields)
+    single = DayAggregates(tuple(sorted(rows, key=lambda row: row.order)), fields)
+    assert tuple(together.each_hour()) == single.rows
+    assert together.totals() == single.totals()
+    assert together.by_hour() == single.by_hour()
+    assert together.by_signal() == single.by_signal()
+    assert together.by_version() == single.by_version()
+    assert together.missing_critical() == single.missing_critical()
+    assert together.signals() == single.signals()

@@ -309,7 +309,7 @@ def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], win
     readings = read(source, windows)
     for reading, window in zip(readings, windows, strict=True):
         expected = counted(events, window)
-        assert reading.aggregates.rows == expected
+        assert tuple(reading.aggregates.each_hour()) == expected
         assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
         assert len(reading.sample) == min(100, sum(row.events for row in expected))
         assert reading.slices == sliced(events, window)
@@ -426,7 +426,7 @@ def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases, case: str) -> None:
     window = day_window(CASE_DAYS[case], UTC_ZONE)
     reading = all_cases.readings[window.day]
-    assert reading.aggregates.rows == counted(ALL_EVENTS, window)
+    assert tuple(reading.aggregates.each_hour()) == counted(ALL_EVENTS, window)
     assert reading.slices == sliced(ALL_EVENTS, window)
     assert reading.repetitions == repeated(ALL_EVENTS, window)
     assert reading.arrivals == arrived(ALL_EVENTS, window)

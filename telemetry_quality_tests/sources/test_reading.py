@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import AggregateRow, HourlyCounts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
-from telemetry_quality.sources.reading import _arrivals_if_possible
+from telemetry_quality.sources.reading import _aggregates, _arrivals_if_possible
 from telemetry_quality.sources.repetitions import MAXIMUM_COMPARED_EVENTS, _batches, _halvings
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
@@ -105,3 +106,17 @@ def test_days_are_compared_together_as_long_as_memory_allows_and_a_large_one_alo
     counts = dict(enumerate([0, million, million, 0, million, million, 1, large, 0, 7, 0]))
     assert list(_batches(11, counts)) == [(1, 5, 0), (6, 6, 0), (7, 7, 3), (9, 10, 0)]
     assert list(_batches(3, {})) == []
+
+
+def test_the_hours_of_a_name_may_come_in_any_order() -> None:
+    schema = replace(SCHEMA, critical_fields=("user_id", "session"))
+    found = [(0, "a", "1", "7,10,1,0,2,0,4,0,20,0,0,3,0,0,24,30,0,0,0,0,5"), (0, "b", None, "9,1,1,1,1,1,1")]
+    rows = _aggregates(found, schema)[0].rows
+    assert rows == (
+        AggregateRow(
+            *(0, "a", "1", 60, 1, 0, 0, (5, 0), 9),
+            HourlyCounts((0, 7, 24), (20, 10, 30), (0, 1, 0), (), ((3, 2, 0), ()), (0, 4, 5)),
+        ),
+        AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1), 1),
+    )
+    assert [row.events for row in rows[0].each_hour()] == [20, 10, 30]

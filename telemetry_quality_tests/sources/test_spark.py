@@ -121,7 +121,8 @@ def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(s
     events = [event for window in windows for event in local_hours(window)]
     readings = read(in_parquet(spark, Place(tmp_path, NEW_YORK), events), windows)
     assert [len(reading.aggregates.by_hour()) for reading in readings] == [23, 25]
-    assert [reading.aggregates.rows for reading in readings] == [counted(events, window) for window in windows]
+    found = [tuple(reading.aggregates.each_hour()) for reading in readings]
+    assert found == [counted(events, window) for window in windows]
     assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
 
 

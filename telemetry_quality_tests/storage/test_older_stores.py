@@ -13,7 +13,7 @@ import pytest
 from alembic import command
 from sqlalchemy import JSON
 
-from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.events import DayAggregates, UnreadableDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import _config, differences, migrate
@@ -21,14 +21,17 @@ from telemetry_quality.storage.staff import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, SCHEMA_REVISION, added_later, metadata
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, spread
 from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from telemetry_quality.core.events import AggregateRow, DayReading
+
 WRITTEN_BY_0002 = (Path(__file__).parent / "written_by_0002.sql").read_text(encoding="utf-8")
 WRITTEN_BY_0003 = (Path(__file__).parent / "written_by_0003.sql").read_text(encoding="utf-8")
+WRITTEN_BY_0004 = (Path(__file__).parent / "written_by_0004.sql").read_text(encoding="utf-8")
 OLD_TABLES = ("day_reading", "event_aggregate", "event_sample", "integrity_snapshot", "alert")
 TABLES_OF_0003 = (*OLD_TABLES, "event_slice", "guardrail_verdict", "incident_act")
 LATER_COLUMNS = [(table.name, column) for table in CHAINED for column in sorted(added_later(table))]
@@ -289,3 +292,64 @@ def test_the_chain_of_schema_0003_goes_on_and_staff_can_be_let_in(store_of_0003:
     staff.add_account("ada", None, NOW)
     staff.close()
     assert store.verify().findings == ()
+
+
+SINGLE_HOURS = (
+    make_row(hour=0, missing_critical=(1,), events=7, errors=2),
+    make_row(hour=12, event_name=None, missing_critical=(0,)),
+    make_row(hour=12, missing_critical=(0,), late_events=3),
+    make_row(hour=13, service_version="", missing_version=100, missing_critical=(0,)),
+    make_row(hour=13, missing_critical=(4,), error_unknown_events=5),
+    make_row(hour=14, service_version="", missing_version=100, missing_critical=(0,)),
+)
+"""What the version of schema 0004 read: a row per hour, event name and version."""
+SPREAD = (
+    SINGLE_HOURS[1],
+    spread(SINGLE_HOURS[3], SINGLE_HOURS[5]),
+    spread(SINGLE_HOURS[0], SINGLE_HOURS[2], SINGLE_HOURS[4]),
+)
+"""The same as it is read since."""
+SAMPLE = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
+
+
+@pytest.fixture
+def store_of_0004(tmp_path: Path) -> SqlQualityStore:
+    """A day of several hours, as the version of schema 0004 wrote it; migrated."""
+    upgrade(url_of(tmp_path), "0004")
+    with plain_connection(tmp_path) as connection:
+        connection.executescript(WRITTEN_BY_0004)
+    migrate(url_of(tmp_path))
+    return SqlQualityStore(url_of(tmp_path))
+
+
+def reread(rows: tuple[AggregateRow, ...], **overrides: Any) -> DayReading:
+    return make_full_reading(aggregates=DayAggregates(rows, ("user_id",)), **overrides)
+
+
+def test_rows_of_single_hours_keep_their_hashes(store_of_0004: SqlQualityStore) -> None:
+    assert store_of_0004.verify().findings == ()
+    assert store_of_0004.aggregates("web", DAY) == DayAggregates(SINGLE_HOURS, ("user_id",))
+
+
+def test_a_day_that_reads_as_it_did_adds_nothing_to_rows_of_single_hours(store_of_0004: SqlQualityStore) -> None:
+    (before,) = store_of_0004.readings("web", DAY, DAY)
+    assert store_of_0004.append_reading("web", reread(SPREAD), SAMPLE, NOW) == before
+    assert store_of_0004.readings("web", DAY, DAY) == [before]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        reread((SPREAD[0], SPREAD[1], SPREAD[2]._replace(service_version="1.1"))),
+        reread((SPREAD[0], spread(SINGLE_HOURS[3], SINGLE_HOURS[5]._replace(hour=15)), SPREAD[2])),
+        reread((SPREAD[0], SPREAD[1], SPREAD[2]._replace(events=208))),
+        reread(SPREAD, slices={}),
+        UnreadableDay(DAY, "NO_FILES", "None."),
+    ],
+)
+def test_a_day_that_reads_otherwise_is_another_revision(
+    store_of_0004: SqlQualityStore, changed: DayReading | UnreadableDay
+) -> None:
+    stored = store_of_0004.append_reading("web", changed, SAMPLE, NOW)
+    assert (stored.revision, stored.is_new) == (2, True)
+    assert store_of_0004.verify().findings == ()

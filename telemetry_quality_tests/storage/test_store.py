@@ -31,7 +31,7 @@ from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot, metadata
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, spread
 from telemetry_quality_tests.storage.examples import (
     ARRIVALS,
     CAUSES,
@@ -45,6 +45,8 @@ from telemetry_quality_tests.storage.examples import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from telemetry_quality.core.events import AggregateRow
 
 LATER = NOW + timedelta(hours=1)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -144,6 +146,44 @@ def test_a_reading_is_read_back_exactly(store: SqlQualityStore) -> None:
     assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
     assert (stored.total_events, stored.sample_size, stored.sample_passed) == (8 * 2**40, 2, 1)
     assert store.verify().findings == ()
+
+
+def test_counts_by_hour_are_read_back_exactly(store_url: str, store: SqlQualityStore) -> None:
+    aggregates = DayAggregates(SPREAD_ROWS, ("user_id", 'it\'s "odd"'))
+    stored = store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, NOW)
+    assert store.aggregates("web", DAY) == aggregates
+    assert stored.missing_critical == {"user_id": 3, 'it\'s "odd"': 2**40}
+    assert count(store_url, "event_aggregate") == len(SPREAD_ROWS)
+    assert not store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, LATER).is_new
+    assert store.verify().findings == ()
+
+
+SPREAD_ROWS = (
+    spread(
+        make_row(hour=0, errors=1, missing_critical=(3, 0)),
+        make_row(hour=7, error_unknown_events=2, missing_critical=(0, 0)),
+        make_row(hour=24, late_events=4, missing_critical=(0, 2**40)),
+    ),
+    make_row(hour=23, event_name=None, service_version="it's 🛰️", missing_critical=(0, 0)),
+    spread(
+        make_row(hour=3, service_version=None, missing_version=100, missing_critical=(0, 0)),
+        make_row(hour=4, service_version=None, missing_version=100, missing_critical=(0, 0)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        spread(make_row(hour=1), make_row(hour=5)),
+        spread(make_row(hour=1, events=99), make_row(hour=4, events=101)),
+        spread(make_row(hour=1, events=60), make_row(hour=2, events=40), make_row(hour=4)),
+    ],
+)
+def test_events_of_another_hour_are_another_revision(store: SqlQualityStore, moved: AggregateRow) -> None:
+    both = spread(make_row(hour=1), make_row(hour=4))
+    assert store.append_reading("web", make_reading(DAY, both), (), NOW).revision == 1
+    assert store.append_reading("web", make_reading(DAY, moved), (), NOW).revision == 2
 
 
 def test_a_reason_is_read_back_exactly(store: SqlQualityStore) -> None:

@@ -21,7 +21,7 @@ from telemetry_quality.storage.staff import SignInOutcome, StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, added_later, metadata
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store, spread
 from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_act, make_full_reading, make_sign_in
 
 if TYPE_CHECKING:
@@ -55,7 +55,12 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
     store, staff = make_store(folder), StaffStore(f"sqlite:///{folder / 'quality.db'}")
     for number, day in enumerate(DAYS):
-        rows = (make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,)))
+        rows = (
+            spread(
+                make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,), errors=1)
+            ),
+            make_row(event_name="screen.view", hour=13, missing_critical=(0,)),
+        )
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
         slices = dict(list(SLICES.items())[-2:])
         full = make_full_reading(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
@@ -175,6 +180,7 @@ def other_value(table: str, column: str, value: str | float | None) -> str | flo
     [
         ("day_reading", "total_events"),
         ("event_aggregate", "service_version"),
+        ("event_aggregate", "by_hour"),
         ("event_sample", "event_id"),
         ("event_slice", "by_value"),
         ("integrity_snapshot", "error_rate_percent"),

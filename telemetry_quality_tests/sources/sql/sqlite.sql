@@ -1,12 +1,13 @@
 -- aggregates
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS count_1, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS count_2, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS count_3, count(CASE WHEN events_of_run.is_late THEN ? END) AS count_4
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS error_unknown_events, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS missing_0, count(CASE WHEN events_of_run.is_late THEN ? END) AS late_events
 FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ?) / ? AS hour, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
- SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, event_groups.count_1, event_groups.count_2, event_groups.count_3, event_groups.count_4
-FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, event_groups.version NULLS FIRST
+ SELECT hours.day_index, hours.name, hours.version, group_concat(hours.numbers, ',') AS anon_1
+FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, CAST(event_groups.hour AS VARCHAR) || ? || CAST(event_groups.events AS VARCHAR) || ? || CAST(event_groups.errors AS VARCHAR) || ? || CAST(event_groups.error_unknown_events AS VARCHAR) || ? || CAST(event_groups.missing_0 AS VARCHAR) || ? || CAST(event_groups.late_events AS VARCHAR) AS numbers
+FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST
 
 -- count
 SELECT events_of_run.day_index, count(*) AS count_1
