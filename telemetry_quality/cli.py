@@ -18,6 +18,7 @@ import click
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import daily_work, open_source, open_store, utc_now
+from telemetry_quality.commands.count import count
 from telemetry_quality.commands.dashboard import dashboard
 from telemetry_quality.commands.incidents import incidents
 from telemetry_quality.commands.options import (
@@ -66,7 +67,7 @@ def cli(debug: bool) -> None:
     del debug  # read by main
 
 
-for command in (incidents, tune, dashboard, staff):
+for command in (count, incidents, tune, dashboard, staff):
     cli.add_command(command)
 
 
@@ -176,11 +177,11 @@ def _print_checked(found: dict[str, Any]) -> None:
     ):
         out.print(f"    {name:24}{found[name]:>14,}")
     for group in ("missing_critical_fields", "signals"):
-        for value, count in found[group].items():
-            out.print(f"    {group:24}{count:>14,}  {value}", markup=False)
+        for value, events in found[group].items():
+            out.print(f"    {group:24}{events:>14,}  {value}", markup=False)
     for column, values in found["dimensions"].items():
-        for value, count in values.items():
-            out.print(f"    {column:24}{count:>14,}  {value}", markup=False)
+        for value, events in values.items():
+            out.print(f"    {column:24}{events:>14,}  {value}", markup=False)
     if found["holds_up_writers"]:
         out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
     if found["full_scan"]:

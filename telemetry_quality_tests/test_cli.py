@@ -187,6 +187,34 @@ def test_check_shows_columns_types_and_one_day_s_counts(terminal: Terminal) -> N
     assert "service_version  service_version (VARCHAR)" in out
 
 
+def test_count_says_what_a_day_holds_and_keeps_nothing(terminal: Terminal) -> None:
+    store = terminal.folder / "quality.db"
+    before = store.read_bytes()
+    code, shown = terminal.json("count", "2026-02-02")
+    assert code == 0
+    assert shown == {
+        "source": "web",
+        "day": "2026-02-02",
+        "total_events": 40,
+        "error_events": 10,
+        "error_unknown_events": 0,
+        "error_rate_percent": 25.0,
+        "missing_version_events": 0,
+        "missing_version_percent": 0.0,
+        "missing_critical_fields": {},
+    }
+    code, out, _ = terminal.type("count", "2026-02-02")
+    sentence = "web on 2026-02-02: 40 events, 10 errors (25.00 %), 0 without a version (0.00 %).\n"
+    assert (code, out) == (0, sentence)
+    assert store.read_bytes() == before
+
+
+def test_count_of_a_day_that_is_not_over_is_refused(terminal: Terminal) -> None:
+    code, _, err = terminal.type("count", "2100-01-01")
+    assert code == 2
+    assert "2100-01-01" in err
+
+
 @pytest.mark.parametrize(
     ("find", "replace", "words"),
     [

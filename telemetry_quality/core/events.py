@@ -125,14 +125,13 @@ class AggregateRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts summed over any part of a day."""
+class Counts:
+    """How many events there are of a day or of a part of it, and what is wrong with them."""
 
     events: int = 0
     errors: int = 0
     error_unknown_events: int = 0
     missing_version: int = 0
-    late_events: int = 0
 
     @property
     def error_rate_percent(self) -> float | None:
@@ -145,6 +144,24 @@ class Totals:
     def missing_version_percent(self) -> float | None:
         """Share of events without a version, or None where there are no events."""
         return 100 * self.missing_version / self.events if self.events else None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals(Counts):
+    """Counts summed over any part of a day's aggregates."""
+
+    late_events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts(Counts):
+    """The counts of a day alone: no more columns are read for them than they need.
+
+    Attributes:
+        missing_critical: Events without a value, per critical field.
+    """
+
+    missing_critical: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

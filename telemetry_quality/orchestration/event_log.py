@@ -2,7 +2,7 @@
 
 Dagster's own storage opens, commits and closes several connections per event, and each close writes the whole
 write-ahead log back. The files and their content are the same: an instance can be switched over and back. To use it,
-name it in ``dagster.yaml`` (see ADR 0015)::
+name it in ``dagster.yaml`` (see ADR 0014)::
 
     event_log_storage:
       module: telemetry_quality.orchestration.event_log

@@ -10,8 +10,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.query import runs_of
-from telemetry_quality.sources.reading import answer_days, count_run, read_run
+from telemetry_quality.sources.reading import answer_days, count_run, count_versions, read_run
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.core.events import DayCounts, DayReading, EventSchema, UnreadableDay
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.query import EventTable, Run
     from telemetry_quality.sources.reading import EventTables
@@ -113,6 +114,22 @@ class Connector(ABC, Generic[S]):
                     return count_run(session.execute, events, run)
 
             return dict(answer_days(windows, ask, self.maximum_days))
+
+    def count_day(self, window: DayWindow) -> DayCounts:
+        """The counts of a day, for whoever wants nothing else: neither hours nor a sample.
+
+        Raises:
+            SourceError: If the day cannot be read.
+        """
+        run = next(runs_of([window]), None)
+        if run is None:
+            raise SourceError(
+                "DAY_SKIPPED", f"The time zone skipped {window.day}: it has no instants; ask for another."
+            )
+        with self._session() as session:
+            tables = self._tables(session)
+            with self._reading(session):
+                return count_versions(session.execute, tables.of(run), run, self.schema)
 
     def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
         """The most frequent values of a column on a day, and how often each occurs."""

@@ -176,6 +176,18 @@ class EventTable:
         events = self.events_of(run, day_index=self.day_index(run))
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
 
+    def version_query(self, run: Run) -> Select[Any]:
+        """One row per version: version, events, errors, events of unknown error state, missing critical fields.
+
+        By version, since the core alone says which of them are none.
+        """
+        missing = self._missing_critical()
+        events = self.events_of(
+            run, version=self.text(self.schema.service_version), is_error=self.is_error(), **missing
+        )
+        wrong = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in missing))
+        return select(events.c.version, func.count(), *map(count_where, wrong)).group_by(events.c.version)
+
     def sample_query(self, run: Run, thresholds: Mapping[int, int], size: int) -> Select[Any]:
         """Per day the ``size`` events of lowest hash among those whose hash is not above the day's threshold.
 

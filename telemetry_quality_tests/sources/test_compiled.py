@@ -63,6 +63,7 @@ def queries(time_type: str) -> Iterator[tuple[str, Select[object]]]:
     run = Run(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
     yield "aggregates", events.aggregate_query(run)
     yield "count", events.count_query(run)
+    yield "versions", events.version_query(run)
     yield "sample", events.sample_query(run, {0: 2**60, 1: 2**61}, 100)
     yield "values", events.values_query("platform", run, 5)
     yield "repetitions", repetition_query(events, run, 1)

@@ -25,6 +25,7 @@ from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
     DayAggregates,
+    DayCounts,
     DayReading,
     Repetitions,
     SampledEvent,
@@ -64,6 +65,8 @@ class Source(Protocol):
     """What the contract asks of a connector."""
 
     def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Any: ...
+
+    def count_day(self, window: DayWindow) -> DayCounts: ...
 
     def count_days(self, windows: Sequence[DayWindow]) -> Any: ...
 
@@ -734,9 +737,41 @@ def test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_
         event | {"service_version": version, "platform": "web"}
         for event, version in zip(make_events(len(versions)), versions, strict=True)
     ]
-    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY))
+    source = write(Place(tmp_path), events)
+    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
     assert reading.slices[Slice("platform", "web")].missing_version == len(versions) - 4
     assert reading.aggregates.totals().missing_version == len(versions) - 4
+    assert source.count_day(day_window(DAY, UTC_ZONE)).missing_version == len(versions) - 4
+
+
+@wherever
+def test_the_counts_of_a_day_alone_are_those_of_its_reading(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    events = [
+        event | {"is_error": error, "user_id": user, "session": session, "service_version": version}
+        for event, error, user, session, version in zip(
+            make_events(8),
+            [True, False, None, True] * 2,
+            ["u", " ", None, ""] * 2,
+            [0, None] * 4,
+            ["1.0", "", "2.0", "unknown", None, "1.0", " ", "1.0"],
+            strict=True,
+        )
+    ]
+    source = write(Place(tmp_path), events + make_events(9, DAY + ONE_DAY))
+    for window in windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY):
+        (reading,) = read(source, [window])
+        counts, totals = source.count_day(window), reading.aggregates.totals()
+        assert (counts.events, counts.errors) == (totals.events, totals.errors)
+        assert (counts.error_unknown_events, counts.missing_version) == (
+            totals.error_unknown_events,
+            totals.missing_version,
+        )
+        assert counts.missing_critical == (reading.aggregates.missing_critical() or {"user_id": 0, "session": 0})
+    day = source.count_day(day_window(DAY, UTC_ZONE))
+    assert day == DayCounts(8, 4, 2, 4, {"user_id": 6, "session": 4})
+    assert (day.error_rate_percent, day.missing_version_percent) == (50.0, 50.0)
 
 
 @wherever

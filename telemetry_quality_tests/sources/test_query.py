@@ -82,9 +82,9 @@ AGGREGATES_ON_DUCKDB = """\
 WITH event_groups AS
 (SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
 events_of_run.version AS version, count(*) AS events, \
-count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
-count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
-count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
+count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, \
+count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS error_unknown_events, \
+count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events
 FROM (SELECT 0 AS day_index, \
 ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) // 3600) AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
@@ -92,18 +92,21 @@ FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
 GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, \
-event_groups.count_1, event_groups.count_2, event_groups.count_3
-FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, \
-event_groups.version NULLS FIRST"""
+SELECT hours.day_index, hours.name, hours.version, string_agg(hours.numbers, ',') AS anon_1
+FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
+CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
+CAST(event_groups.late_events AS VARCHAR) AS numbers
+FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version \
+ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
 WITH event_groups AS
 (SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
 events_of_run.version AS version, count(*) AS events, \
-count(CASE WHEN events_of_run.is_error THEN 1 END) AS count_1, \
-count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS count_2, \
-count(CASE WHEN events_of_run.is_late THEN 1 END) AS count_3
+count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, \
+count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS error_unknown_events, \
+count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events
 FROM (SELECT 0 AS day_index, \
 ((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) / 3600 AS hour, \
 CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
@@ -114,10 +117,13 @@ AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
 LIMIT ? OFFSET 0) AS events_of_run \
 GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT event_groups.day_index, event_groups.hour, event_groups.name, event_groups.version, event_groups.events, \
-event_groups.count_1, event_groups.count_2, event_groups.count_3
-FROM event_groups ORDER BY event_groups.day_index, event_groups.hour, event_groups.name NULLS FIRST, \
-event_groups.version NULLS FIRST"""
+SELECT hours.day_index, hours.name, hours.version, group_concat(hours.numbers, ',') AS anon_1
+FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
+CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
+CAST(event_groups.late_events AS VARCHAR) AS numbers
+FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version \
+ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST"""
 
 
 @pytest.mark.parametrize(

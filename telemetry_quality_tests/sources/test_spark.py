@@ -43,6 +43,7 @@ from telemetry_quality_tests.sources.test_contract import (
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     windows_of,
     with_times,
@@ -68,6 +69,7 @@ CONTRACT = (
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
 )
 """Imported, they run here with the fixtures below; the rest is either no question of the engine or in DuckDB's rows."""

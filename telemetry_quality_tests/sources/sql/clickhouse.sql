@@ -14,6 +14,12 @@ FROM (SELECT ((toUnixTimestamp64Micro(toDateTime64(`events`.`occurred_at`, 6, 'U
 FROM `events`
 WHERE `events`.`occurred_at` >= CAST(:param_4 AS DateTime64(6)) AND `events`.`occurred_at` < CAST(:param_5 AS DateTime64(6))) AS `events_of_run` GROUP BY `events_of_run`.`day_index`
 
+-- versions
+SELECT `events_of_run`.`version`, count(*) AS `count_1`, count(CASE WHEN `events_of_run`.`is_error` THEN :param_1 END) AS `count_2`, count(CASE WHEN (`events_of_run`.`is_error` IS NULL) THEN :param_2 END) AS `count_3`, count(CASE WHEN `events_of_run`.`missing_0` THEN :param_3 END) AS `count_4`
+FROM (SELECT `events`.`service_version` AS `version`, `severity` >= :param_4 AS `is_error`, `events`.`user_id` IS NULL OR trim(`events`.`user_id`) = :trim_1 AS `missing_0`
+FROM `events`
+WHERE `events`.`occurred_at` >= CAST(:param_5 AS DateTime64(6)) AND `events`.`occurred_at` < CAST(:param_6 AS DateTime64(6))) AS `events_of_run` GROUP BY `events_of_run`.`version`
+
 -- sample
 SELECT `drawn_events`.`day_index`, `drawn_events`.`id`, `drawn_events`.`name`, `drawn_events`.`version`, `drawn_events`.`missing_0`
 FROM (SELECT `events_of_run`.`drawn` AS `drawn`, `events_of_run`.`day_index` AS `day_index`, `events_of_run`.`id` AS `id`, `events_of_run`.`name` AS `name`, `events_of_run`.`version` AS `version`, `events_of_run`.`missing_0` AS `missing_0`, row_number() OVER (PARTITION BY `events_of_run`.`day_index` ORDER BY `events_of_run`.`drawn`, `events_of_run`.`id`, `events_of_run`.`name`, `events_of_run`.`version`) AS `position`

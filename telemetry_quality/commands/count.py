@@ -1,0 +1,59 @@
+"""The command ``telemetry-quality count``: the counts of a day as they are now, for a first look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from telemetry_quality.assembly import open_source, utc_now
+from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, say, source_option
+from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from telemetry_quality.core.events import DayCounts
+
+
+@click.command()
+@click.argument("day", type=DAY)
+@config_option
+@source_option
+@json_option
+def count(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
+    """Count a day's events, errors and missing values: one scan, nothing sampled, judged or kept."""
+    settings = load_settings(config)
+    name, chosen = settings.source(source)
+    calendar, now = chosen.calendar(), utc_now()
+    day = day or calendar.latest_day(now)
+    calendar.require(day, now)
+    counts = open_source(name, chosen).count_day(calendar.window(day))
+    document = {
+        "source": name,
+        "day": day.isoformat(),
+        "total_events": counts.events,
+        "error_events": counts.errors,
+        "error_unknown_events": counts.error_unknown_events,
+        "error_rate_percent": counts.error_rate_percent,
+        "missing_version_events": counts.missing_version,
+        "missing_version_percent": counts.missing_version_percent,
+        "missing_critical_fields": dict(counts.missing_critical),
+    }
+    say(as_json, document, _sentence(document, counts))
+    return EXIT_HEALTHY
+
+
+def _sentence(document: dict[str, Any], counts: DayCounts) -> str:
+    missing = (f"{number:,} without {field}" for field, number in counts.missing_critical.items())
+    parts = (
+        f"{counts.events:,} events",
+        f"{counts.errors:,} errors{_percent(counts.error_rate_percent)}",
+        f"{counts.missing_version:,} without a version{_percent(counts.missing_version_percent)}",
+        *missing,
+    )
+    return f"{document['source']} on {document['day']}: {', '.join(parts)}."
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f" ({value:.2f} %)"
