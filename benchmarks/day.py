@@ -39,6 +39,12 @@ EXPLAINED = replace(SCHEMA, observed_at="received_at", dimensions=("platform", "
 FLOOR = "floor: decode the five columns, keep nothing"
 # Counting values would be answered by the footers.
 FLOOR_SQL = "SELECT last(event_id), last(occurred_at), last(event_name), last(app_version), last(severity) FROM '{}'"
+FOUR_COUNTS = "plain DuckDB, four counts"
+FOUR_COUNTS_SQL = """
+SELECT count(*), count(*) FILTER (severity >= 17), count(*) FILTER (app_version IS NULL OR trim(app_version) = ''
+       OR lower(app_version) IN ('unknown', '(not set)') OR lower(app_version) LIKE 'unknown_service%'),
+       count(*) FILTER (device_id IS NULL OR trim(device_id) = '') FROM '{}'
+"""
 SETTINGS = """
 store = "sqlite:///quality.db"
 
@@ -78,11 +84,20 @@ def main() -> None:
 def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
     source = ParquetSource(str(file), SCHEMA, ZoneInfo("UTC"))
     explained = ParquetSource(str(file), EXPLAINED, ZoneInfo("UTC"))
+    critical = ParquetSource(str(file), replace(SCHEMA, critical_fields=("device_id",)), ZoneInfo("UTC"))
     run = Run((WINDOW,))
 
     def floor() -> None:
         with duckdb.connect() as connection:
             connection.execute(FLOOR_SQL.format(file)).fetchall()
+
+    def four_counts() -> None:
+        with duckdb.connect() as connection:
+            ((found, *_),) = connection.execute(FOUR_COUNTS_SQL.format(file)).fetchall()
+            assert found == events
+
+    def counts_alone() -> None:
+        assert critical.count_day(WINDOW).events == events
 
     def count() -> None:
         assert source.count_days([WINDOW])[DAY] == events
@@ -104,6 +119,8 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
 
     work = {
         FLOOR: floor,
+        FOUR_COUNTS: four_counts,
+        "the same as telemetry-quality count says them": counts_alone,
         "count of the day (late-day schedule)": count,
         "aggregates and sample of 100 with its fields": aggregates_and_sample,
         "the whole reading: repetitions and slices too": reading,

@@ -1,7 +1,4 @@
-"""telemetry-quality in one process: ``snapshot`` does all that the command does, ``counts`` the least it can be asked.
-
-There is no way to have the four counts alone: without ids and sample they still come by hour, name and version.
-"""
+"""telemetry-quality in one process: what its command ``snapshot`` does, and what ``count`` does."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from synthetic import DAY
 from peers.protocol import ERROR_PERCENT, MISSING_VERSION_PERCENT, answer
 from telemetry_quality.assembly import daily_work
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, EventSchema
+from telemetry_quality.core.events import EventSchema
 from telemetry_quality.settings import load_settings
 from telemetry_quality.sources.duckdb import ParquetSource
 
@@ -90,14 +87,12 @@ def open_source(file: Path) -> ParquetSource:
 
 
 def counts(source: ParquetSource) -> dict[str, object]:
-    (reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 0)
-    assert isinstance(reading, DayReading)
-    totals = reading.aggregates.totals()
+    day = source.count_day(day_window(DAY, ZoneInfo("UTC")))
     return {
-        "rows": totals.events > 0,
-        "error_rate": 100 * totals.errors <= ERROR_PERCENT * totals.events,
-        "missing_version": 100 * totals.missing_version <= MISSING_VERSION_PERCENT * totals.events,
-        "missing_name": reading.aggregates.missing_critical()["event_name"] == 0,
+        "rows": day.events > 0,
+        "error_rate": 100 * day.errors <= ERROR_PERCENT * day.events,
+        "missing_version": 100 * day.missing_version <= MISSING_VERSION_PERCENT * day.events,
+        "missing_name": day.missing_critical["event_name"] == 0,
     }
 
 

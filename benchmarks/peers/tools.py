@@ -37,7 +37,7 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool(OURS, "telemetry-quality snapshot", "ours"),
-        Tool(COUNTS, "the least of telemetry-quality: no ids, no sample", "ours", "counts"),
+        Tool(COUNTS, "telemetry-quality count", "ours", "counts"),
         Tool(PLAIN, "plain DuckDB, the four counts", "plain_duckdb"),
         Tool("duckdb-sample", "plain DuckDB, the counts and a sample", "plain_duckdb", "sample"),
         Tool("soda", "Soda Core 4, a view of the file", "soda_contract", environment="soda"),
