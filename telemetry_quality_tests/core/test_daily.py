@@ -43,6 +43,7 @@ from telemetry_quality_tests.builders import (
     make_store,
     make_verdicts,
     make_work,
+    spread,
 )
 
 if TYPE_CHECKING:
@@ -356,13 +357,15 @@ def test_many_days_are_asked_for_a_week_and_then_a_month_at_a_time(tmp_path: Pat
     assert source.calls == calls
 
 
-@pytest.mark.parametrize(("rows", "calls"), [(1, 2), (2, 4), (3, 6), (9, 6)])
-def test_the_more_rows_a_day_has_the_fewer_days_are_held_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, calls: int
+@pytest.mark.parametrize("is_spread", [False, True], ids=["a row for each hour", "a row for all hours"])
+@pytest.mark.parametrize(("hours", "calls"), [(1, 2), (2, 4), (3, 6), (9, 6)])
+def test_the_more_hours_a_day_has_the_fewer_days_are_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int, calls: int, *, is_spread: bool
 ) -> None:
-    monkeypatch.setattr(daily, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(daily, "CHUNK_HOURS", 5)
     days = days_before(DAY, FIRST_CHUNK_DAYS + 5)
-    source = FakeSource({day: make_reading(day, *(make_row(hour=hour) for hour in range(rows))) for day in days})
+    rows = tuple(make_row(hour=hour) for hour in range(hours))
+    source = FakeSource({day: make_reading(day, *([spread(*rows)] if is_spread else rows)) for day in days})
 
     assert len(read(make_work(tmp_path, source), *days)) == len(days)
     assert source.calls == calls
