@@ -3,6 +3,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 DASHBOARD_PORT ?= 3001
+TEST_PROCESSES ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,8 +20,8 @@ up: $(VENV)/.up ## Install, put a year of real telemetry in place, backfill 60 d
 demo: $(VENV)/.up ## The same without serving
 	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
-test: $(VENV)/.dev ## Run the tests, one process per core
-	$(BIN)/pytest -n auto --dist loadfile
+test: $(VENV)/.dev ## Run the tests, three processes for two cores: many wait for servers they started
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/.dev format lint types rooms migrations test ## The gate: everything that must be green
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -117,7 +118,7 @@ def make_row(**overrides: Any) -> AggregateRow:
     return row._replace(**overrides)
 
 
-def spread(*rows: AggregateRow) -> AggregateRow:
+def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -> AggregateRow:
     """Rows of single hours of one event name and version as the one row that a source makes of them."""
     if len(rows) == 1:
         return rows[0]
@@ -125,9 +126,14 @@ def spread(*rows: AggregateRow) -> AggregateRow:
     counts: list[list[Any]] = [[row[place] for row in rows] for place in range(len(AggregateRow._fields))]
     hours, _, _, events, errors, unknown, untagged, missing, late, _ = counts
 
-    def listed(numbers: Sequence[int]) -> tuple[int, ...]:
-        return tuple(numbers) if any(numbers) else ()
-
+    lists = {
+        name: list(numbers)
+        for name, numbers in zip(HourlyCounts._fields, (hours, events, errors, unknown, late), strict=False)
+        if any(numbers) or name == "hours"
+    }
+    columns = zip(critical_fields, zip(*missing, strict=True), strict=False)
+    critical = {name: list(numbers) for name, numbers in columns if any(numbers)}
+    by_hour = lists | {"missing_critical": critical} if critical else lists
     return rows[0]._replace(
         events=sum(events),
         errors=sum(errors),
@@ -135,14 +141,7 @@ def spread(*rows: AggregateRow) -> AggregateRow:
         missing_version=sum(untagged),
         missing_critical=tuple(map(sum, zip(*missing, strict=True))),
         late_events=sum(late),
-        by_hour=HourlyCounts(
-            tuple(hours),
-            tuple(events),
-            listed(errors),
-            listed(unknown),
-            tuple(map(listed, zip(*missing, strict=True))),
-            listed(late),
-        ),
+        by_hour=json.dumps(by_hour, separators=(",", ":")),
     )
 
 

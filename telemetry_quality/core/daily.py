@@ -95,6 +95,10 @@ class DailyWork:
         """Each answer of ``read`` with its aggregates, for whoever shows them: the store need not be asked for them."""
         for day in days:
             self.calendar.require(day, now)
+        with self.store.kept_open():
+            yield from self._read(days, now)
+
+    def _read(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredReading, DayAggregates]]:
         first_seen = self.store.signals_first_seen(self.name)
         start, size = 0, FIRST_CHUNK_DAYS
         while start < len(days):
@@ -121,8 +125,9 @@ class DailyWork:
             RequestError: If a day has never been read.
             StoreError: If the store refuses.
         """
-        for start in range(0, len(days), CHUNK_DAYS):
-            yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now, run_id)
+        with self.store.kept_open():
+            for start in range(0, len(days), CHUNK_DAYS):
+                yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now, run_id)
 
     def _judge_chunk(self, days: Sequence[date], now: datetime, run_id: str | None) -> Iterator[Judgement]:
         memory = remember(self.store, self.name, days)

@@ -24,14 +24,14 @@ from math import exp, log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
+from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, hourly_counts
 from telemetry_quality.core.guardrails.verdicts import Cause, Place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
-    from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
+    from telemetry_quality.core.events import AggregateRow, DayAggregates, HourlyCounts, Slice, SliceCounts
 
 MAXIMUM_CAUSES = 5
 REFERENCE_DAYS = 4
@@ -97,20 +97,20 @@ _Tables = dict[tuple[str, str], _Counts]
 SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VERSION, HOUR))
 
 
-def _signal_tables(rows: Iterable[AggregateRow], measure: Measure) -> _Tables:
+def _signal_tables(rows: Sequence[AggregateRow], measure: Measure) -> _Tables:
     """Signal × version, signal × hour, version × hour: the pairs within the aggregates."""
     pairs = [_Counts(defaultdict(int), defaultdict(int)) for _ in SIGNAL_TABLES]
     sizes, found = [counts.sizes for counts in pairs], [counts.found for counts in pairs]
-    for row in rows:
-        _count(row, Measure.EVENTS, sizes)
+    for row, spread in zip(rows, hourly_counts(rows), strict=True):
+        _count(row, spread, Measure.EVENTS, sizes)
         if measure is not Measure.EVENTS:
-            _count(row, measure, found)
+            _count(row, spread, measure, found)
     return dict(zip(SIGNAL_TABLES, pairs, strict=True))
 
 
-def _count(row: AggregateRow, measure: Measure, pairs: Sequence[dict[Cell, int]]) -> None:
+def _count(row: AggregateRow, spread: HourlyCounts | None, measure: Measure, pairs: Sequence[dict[Cell, int]]) -> None:
     """Add what the measure counts of a row, where that is anything."""
-    total, by_hour = _counted(row, measure)
+    total, by_hour = _counted(row, spread, measure)
     if not total:
         return
     signal_version, signal_hour, version_hour = pairs
@@ -122,9 +122,8 @@ def _count(row: AggregateRow, measure: Measure, pairs: Sequence[dict[Cell, int]]
             version_hour[version, hour] += count
 
 
-def _counted(row: AggregateRow, measure: Measure) -> tuple[int, Iterable[tuple[int, int]]]:
+def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -> tuple[int, Iterable[tuple[int, int]]]:
     """What the measure counts of a row: all day, and by hour."""
-    spread = row.by_hour
     counts: Sequence[int] = ()
     match measure:
         case Measure.EVENTS:
@@ -138,7 +137,7 @@ def _counted(row: AggregateRow, measure: Measure) -> tuple[int, Iterable[tuple[i
         case Measure.MISSING_CRITICAL:
             total = sum(row.missing_critical)
             if spread:
-                counts = [sum(fields) for fields in zip(*filter(None, spread.missing_critical), strict=True)]
+                counts = [sum(fields) for fields in zip(*spread.missing_critical.values(), strict=True)]
     return total, ((row.hour, total),) if spread is None else zip(spread.hours, counts, strict=False)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
 
     from telemetry_quality.core.alerts import Alert
@@ -114,6 +115,10 @@ class IncidentStore(Protocol):
 
 class QualityStore(IncidentStore, Protocol):
     """The append-only memory of what was read, judged and told. Every method may raise StoreError."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Within, what opening the store costs is paid once, for one thread; what is appended is kept at once."""
+        ...
 
     def append_reading(
         self, source: str, reading: DayReading | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime

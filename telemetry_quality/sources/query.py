@@ -134,9 +134,9 @@ class EventTable:
     def aggregate_query(self, run: Run) -> Select[Any]:
         """One row per day, event name and version, in this order.
 
-        Columns: day index, name, version, and per hour that has events these numbers as one text, with commas between
-        them: hour, events, errors, events of unknown error state, one count of missing values per critical field,
-        late events. A text takes an engine, a driver and Python less time than 24 rows.
+        Columns: day index, name, version, these counts: events, errors, events of unknown error state, late events,
+        one of missing values per critical field; and per hour that has events the hour and the same counts as one text,
+        with commas between the numbers. A text takes an engine, a driver and Python less time than 24 rows.
         """
         events = self.events_of(
             run,
@@ -154,21 +154,25 @@ class EventTable:
             func.count().label("events"),
             count_where(events.c.is_error).label("errors"),
             count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
-            *missing,
             count_where(events.c.is_late).label("late_events"),
+            *missing,
         )
         groups = select(*keys, *counts).group_by(*keys).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
         groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
-        whole_numbers = (cast(one, String) for one in groups.c if one.name not in {"day_index", "name", "version"})
+        whole_numbers = (cast(groups.c[name], String) for name in ("hour", *(count.name for count in counts)))
         hours = select(
             *(groups.c[name] for name in ("day_index", "name", "version")),
+            *(groups.c[count.name] for count in counts),
             joined(*whole_numbers, by=",").label("numbers"),
         ).subquery("hours")
         day_index, *names = (hours.c.day_index, hours.c.name, hours.c.version)
+        sums = (cast(func.sum(hours.c[count.name]), BigInteger) for count in counts)
         order = (exact_text(name).nulls_first() for name in names)
         return (
-            select(day_index, *names, listed(hours.c.numbers)).group_by(day_index, *names).order_by(day_index, *order)
+            select(day_index, *names, *sums, listed(hours.c.numbers))
+            .group_by(day_index, *names)
+            .order_by(day_index, *order)
         )
 
     def count_query(self, run: Run) -> Select[Any]:

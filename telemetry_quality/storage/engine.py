@@ -6,10 +6,10 @@ connections are kept, cannot write, and make no writer wait.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from telemetry_quality.errors import StoreError
@@ -20,7 +20,7 @@ from telemetry_quality.storage.sqlite import SqliteDatabase
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-    from sqlalchemy import URL, Connection, Engine, MetaData, Table
+    from sqlalchemy import URL, Connection, MetaData, Table
 
 
 class CommitWatch(Protocol):
@@ -129,21 +129,26 @@ def open_reading_engine(url: str) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+def transaction(on: Engine | Connection, *, writes: bool) -> Iterator[Connection]:
     """One transaction; committed at the end of the block, rolled back when it raises.
 
-    Ctrl-C waits until it is over.
+    It is one on a connection that is kept for more, or on one of its own that an engine makes. Ctrl-C waits until it
+    is over.
 
     Raises:
         StoreError: If the database says no; its own words are in the sentence.
     """
-    try:
-        with (
-            postponed_interrupts(),
-            engine.connect().execution_options(writes=writes) as connection,
-            connection.begin(),
-        ):
+    with says_no_in_a_sentence(on), postponed_interrupts():
+        connected = on.connect() if isinstance(on, Engine) else nullcontext(on)
+        with connected as connection, connection.execution_options(writes=writes).begin():
             yield connection
+
+
+@contextmanager
+def says_no_in_a_sentence(on: Engine | Connection) -> Iterator[None]:
+    """Raise a StoreError where the database says no."""
+    try:
+        yield
     except SQLAlchemyError as error:
-        is_read_only = engine.get_execution_options().get("is_read_only", False)
-        raise database_of(engine).unusable(error, is_read_only=is_read_only) from error
+        is_read_only = on.get_execution_options().get("is_read_only", False)
+        raise database_of(on).unusable(error, is_read_only=is_read_only) from error

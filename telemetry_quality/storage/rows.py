@@ -21,7 +21,6 @@ from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
     DayAggregates,
-    HourlyCounts,
     Repetitions,
     Slice,
     SliceCounts,
@@ -131,28 +130,8 @@ def rows_of_each_hour(reading: DayReading) -> list[tuple[Any, ...]]:
 
 def _aggregate_rows(rows: Sequence[AggregateRow], names: Sequence[str]) -> list[tuple[Any, ...]]:
     missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
-    return [
-        (*row[:7], missing[row[7]], row[8], None if row[9] is None else _by_hour_text(row[9], names)) for row in rows
-    ]
+    return [(*row[:7], missing[row[7]], *row[8:]) for row in rows]
 
-
-def _by_hour_text(spread: HourlyCounts, names: Sequence[str]) -> str:
-    """Hours and counts as JSON; what counts nothing all day is left out."""
-    lists = {name: counts for name, counts in zip(_BY_HOUR, spread, strict=True) if counts and name != MISSING_CRITICAL}
-    missing = {name: counts for name, counts in zip(names, spread.missing_critical, strict=True) if counts}
-    return _by_hour_json(lists | {MISSING_CRITICAL: missing} if missing else lists)
-
-
-def _by_hour_of(lists: Mapping[str, Any], names: Sequence[str]) -> HourlyCounts:
-    missing = lists.get(MISSING_CRITICAL, {})
-    found: dict[str, Any] = {name: tuple(lists.get(name, ())) for name in _BY_HOUR}
-    found[MISSING_CRITICAL] = tuple(tuple(missing.get(name, ())) for name in names)
-    return HourlyCounts(**found)
-
-
-MISSING_CRITICAL = "missing_critical"
-_BY_HOUR = HourlyCounts._fields
-_by_hour_json = json.JSONEncoder(separators=(",", ":")).encode
 
 AGGREGATE_COLUMNS = (
     event_aggregate.c.hour,
@@ -174,8 +153,7 @@ def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
     parsed = {text: json.loads(text) for text in {row[7] for row in rows}}
     names = tuple(next(iter(parsed.values()))) if parsed else ()
     missing = {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
-    spread = (None if lists is None else _by_hour_of(lists, names) for lists in _parsed(row[9] for row in rows))
-    found = ((*row[:7], missing[row[7]], row[8], by_hour) for row, by_hour in zip(rows, spread, strict=True))
+    found = ((*row[:7], missing[row[7]], *row[8:]) for row in rows)
     return DayAggregates(tuple(map(AggregateRow._make, found)), names)
 
 

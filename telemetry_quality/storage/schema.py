@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import column, inspect, select, table
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_of, transaction
+from telemetry_quality.storage.engine import database_of, says_no_in_a_sentence, transaction
 from telemetry_quality.storage.tables import SCHEMA_REVISION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
@@ -58,18 +60,38 @@ class MigratedDatabase:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_checked = False
+        self._kept: Connection | None = None
 
     def close(self) -> None:
         """Close the database; it can be used again afterwards."""
         self._engine.dispose()
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Within, one connection serves every transaction; of one thread, one after the other.
+
+        Opening and closing the database takes longer than a day's rows: SQLite writes its log back with every close.
+        """
+        if self._kept is not None:
+            yield
+            return
+        self._require_schema()
+        with says_no_in_a_sentence(self._engine):
+            connection = self._engine.connect()
+        with connection:
+            self._kept = connection
+            try:
+                yield
+            finally:
+                self._kept = None
+
     def _reading(self) -> AbstractContextManager[Connection]:
         self._require_schema()
-        return transaction(self._engine, writes=False)
+        return transaction(self._kept or self._engine, writes=False)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         self._require_schema()
-        return transaction(self._engine, writes=True)
+        return transaction(self._kept or self._engine, writes=True)
 
     def _require_schema(self) -> None:
         if not self._is_checked:

@@ -218,7 +218,7 @@ def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[Ag
     groups: dict[tuple[str | None, str | None], list[AggregateRow]] = {}
     for row in rows:
         groups.setdefault((row.event_name, row.service_version), []).append(row)
-    together = DayAggregates(tuple(spread(*group) for group in groups.values()), fields)
+    together = DayAggregates(tuple(spread(*group, critical_fields=fields) for group in groups.values()), fields)
     single = DayAggregates(tuple(sorted(rows, key=lambda row: row.order)), fields)
     assert tuple(together.each_hour()) == single.rows
     assert together.totals() == single.totals()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import AggregateRow, HourlyCounts
+from telemetry_quality.core.events import AggregateRow, HourlyCounts, hourly_counts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
@@ -109,14 +109,24 @@ def test_days_are_compared_together_as_long_as_memory_allows_and_a_large_one_alo
 
 
 def test_the_hours_of_a_name_may_come_in_any_order() -> None:
-    schema = replace(SCHEMA, critical_fields=("user_id", "session"))
-    found = [(0, "a", "1", "7,10,1,0,2,0,4,0,20,0,0,3,0,0,24,30,0,0,0,0,5"), (0, "b", None, "9,1,1,1,1,1,1")]
-    rows = _aggregates(found, schema)[0].rows
-    assert rows == (
-        AggregateRow(
-            *(0, "a", "1", 60, 1, 0, 0, (5, 0), 9),
-            HourlyCounts((0, 7, 24), (20, 10, 30), (0, 1, 0), (), ((3, 2, 0), ()), (0, 4, 5)),
+    schema = replace(SCHEMA, critical_fields=("user_id", "session", 'an "odd" one'))
+    found = [
+        (0, "a", "1", *(60, 1, 0, 9, 5, 0, 1), "7,10,1,0,4,2,0,0,0,20,0,0,0,3,0,1,24,30,0,0,5,0,0,0"),
+        (0, "b", None, *(1, 1, 1, 1, 1, 1, 1), "9,1,1,1,1,1,1,1"),
+    ]
+    aggregates = _aggregates(found, schema)[0]
+    spread, alone = aggregates.rows
+    assert spread[:-1] == (0, "a", "1", 60, 1, 0, 0, (5, 0, 1), 9)
+    assert hourly_counts(aggregates.rows) == [
+        HourlyCounts(
+            [0, 7, 24],
+            [20, 10, 30],
+            errors=[0, 1, 0],
+            late_events=[0, 4, 5],
+            missing_critical={"user_id": [3, 2, 0], 'an "odd" one': [1, 0, 0]},
         ),
-        AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1), 1),
-    )
-    assert [row.events for row in rows[0].each_hour()] == [20, 10, 30]
+        None,
+    ]
+    assert alone == AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1, 1), 1)
+    assert [row.events for row in aggregates.each_hour()] == [20, 10, 1, 30]
+    assert aggregates.hours == 4

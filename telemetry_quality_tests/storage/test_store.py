@@ -149,7 +149,7 @@ def test_a_reading_is_read_back_exactly(store: SqlQualityStore) -> None:
 
 
 def test_counts_by_hour_are_read_back_exactly(store_url: str, store: SqlQualityStore) -> None:
-    aggregates = DayAggregates(SPREAD_ROWS, ("user_id", 'it\'s "odd"'))
+    aggregates = DayAggregates(SPREAD_ROWS, FIELDS)
     stored = store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, NOW)
     assert store.aggregates("web", DAY) == aggregates
     assert stored.missing_critical == {"user_id": 3, 'it\'s "odd"': 2**40}
@@ -158,11 +158,13 @@ def test_counts_by_hour_are_read_back_exactly(store_url: str, store: SqlQualityS
     assert store.verify().findings == ()
 
 
+FIELDS = ("user_id", 'it\'s "odd"')
 SPREAD_ROWS = (
     spread(
         make_row(hour=0, errors=1, missing_critical=(3, 0)),
         make_row(hour=7, error_unknown_events=2, missing_critical=(0, 0)),
         make_row(hour=24, late_events=4, missing_critical=(0, 2**40)),
+        critical_fields=FIELDS,
     ),
     make_row(hour=23, event_name=None, service_version="it's 🛰️", missing_critical=(0, 0)),
     spread(
