@@ -128,7 +128,7 @@ def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -
 
     lists = {
         name: list(numbers)
-        for name, numbers in zip(HourlyCounts._fields, (hours, events, errors, unknown, late), strict=False)
+        for name, numbers in zip(HourlyCounts.__annotations__, (hours, events, errors, unknown, late), strict=False)
         if any(numbers) or name == "hours"
     }
     columns = zip(critical_fields, zip(*missing, strict=True), strict=False)
@@ -257,6 +257,10 @@ class FakeSource:
     failures: list[Exception] = field(default_factory=list)
     schema: EventSchema = SCHEMA
     calls: int = 0
+    reads_ahead: bool = False
+
+    def interrupt(self) -> None:
+        """Nothing takes time here."""
 
     def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
         self.calls += 1

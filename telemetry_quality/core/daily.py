@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.ahead import reading_ahead
 from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
 from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
     Judged = tuple[TelemetryIntegritySnapshot, tuple[Verdict, ...]]
+    Chunk = tuple[Collection[str] | None, Sequence[DayReading | UnreadableDay | StoredReading]]
 
 log = logging.getLogger(__name__)
 
@@ -100,11 +103,7 @@ class DailyWork:
 
     def _read(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredReading, DayAggregates]]:
         first_seen = self.store.signals_first_seen(self.name)
-        start, size = 0, FIRST_CHUNK_DAYS
-        while start < len(days):
-            catalogue, readings = self._read_chunk(days[start : start + size])
-            start += size
-            size = _days_at_once(readings)
+        for catalogue, readings in self._chunks(days):
             for reading in readings:
                 if isinstance(reading, StoredReading):
                     yield reading, self.store.aggregates(self.name, reading.day)
@@ -198,21 +197,36 @@ class DailyWork:
         completeness = usual_completeness(day, remember(self.store, self.name, [day]), self.calendar, now)
         return completeness is None or completeness >= self.policy.complete_percent
 
-    def _read_chunk(
-        self, days: Sequence[date]
-    ) -> tuple[Collection[str] | None, Sequence[DayReading | UnreadableDay | StoredReading]]:
-        """The signal catalogue, and one answer per day."""
+    def _chunks(self, days: Sequence[date]) -> Iterator[Chunk]:
+        """The answers of all ``days``, of as many at once as fit into memory; the next are read meanwhile."""
+        done, chunk = 0, days[:FIRST_CHUNK_DAYS]
+        with reading_ahead(self.source) as begin:
+            pending = begin(partial(self._ask, chunk))
+            while chunk:
+                answers = self._answers(chunk, pending)
+                done += len(chunk)
+                chunk = days[done : done + _days_at_once(answers[1])]
+                if chunk:
+                    pending = begin(partial(self._ask, chunk))
+                yield answers
+
+    def _ask(self, days: Sequence[date]) -> Chunk:
         windows = [self.calendar.window(day) for day in days]
+        catalogue = self.source.read_signals()
+        # Collected before it is passed on: a retry must not repeat days already kept.
+        return catalogue, list(self.source.read_days(windows, self.policy.sample_size))
+
+    def _answers(self, days: Sequence[date], ask: Callable[[], Chunk]) -> Chunk:
+        """The signal catalogue, and one answer per day."""
         for pause in (*RETRY_WAITS_SECONDS, None):
             try:
-                catalogue = self.source.read_signals()
-                # Collected before it is passed on: a retry must not repeat days already kept.
-                return catalogue, list(self.source.read_days(windows, self.policy.sample_size))
+                return ask()
             except SourceUnavailableError as error:
                 if pause is None:
                     return None, self._answers_during_an_outage(days, error)
                 log.warning("%s is unavailable (%s), trying again in %g s", self.name, error, pause)
                 self.wait(pause)
+                ask = partial(self._ask, days)
             except SourceError as error:
                 return None, [_unreadable(day, error) for day in days]
         raise AssertionError("the last round always returns")

@@ -6,9 +6,9 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
+from telemetry_quality.collector import without_collecting
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
@@ -64,21 +64,21 @@ class EventSchema:
         return False
 
 
-class HourlyCounts(NamedTuple):
+class HourlyCounts(TypedDict):
     """How the counts of an AggregateRow are spread over the hours of its day.
 
     Attributes:
         hours: Those that have events, in order, counted from the beginning of the day.
-        events: Per hour, as all that follow; what counts nothing all day is empty.
+        events: Per hour, as all that follow; what counts nothing all day is left out.
         missing_critical: One such list per critical field that an event lacks.
     """
 
-    hours: Sequence[int]
-    events: Sequence[int]
-    errors: Sequence[int] = ()
-    error_unknown_events: Sequence[int] = ()
-    late_events: Sequence[int] = ()
-    missing_critical: Mapping[str, Sequence[int]] = MappingProxyType({})
+    hours: list[int]
+    events: list[int]
+    errors: NotRequired[list[int]]
+    error_unknown_events: NotRequired[list[int]]
+    late_events: NotRequired[list[int]]
+    missing_critical: NotRequired[dict[str, list[int]]]
 
 
 class AggregateRow(NamedTuple):
@@ -114,15 +114,15 @@ class AggregateRow(NamedTuple):
         if spread is None:
             yield self
             return
-        nothing = [0] * len(spread.hours)
-        critical = [spread.missing_critical.get(name, nothing) for name in critical_fields]
+        nothing = [0] * len(spread["hours"])
+        critical = spread.get("missing_critical", {})
         for hour, events, errors, unknown, late, *missing in zip(
-            spread.hours,
-            spread.events,
-            spread.errors or nothing,
-            spread.error_unknown_events or nothing,
-            spread.late_events or nothing,
-            *critical,
+            spread["hours"],
+            spread["events"],
+            spread.get("errors", nothing),
+            spread.get("error_unknown_events", nothing),
+            spread.get("late_events", nothing),
+            *(critical.get(name, nothing) for name in critical_fields),
             strict=True,
         ):
             untagged = events if self.missing_version else 0
@@ -138,7 +138,7 @@ def by_hour_text(columns: Sequence[str], critical_fields: Sequence[str]) -> str:
             each has whole numbers with commas between them.
         critical_fields: Their names.
     """
-    *names, last = HourlyCounts._fields
+    *names, last = HourlyCounts.__annotations__
     counts, missing = columns[: len(names)], columns[len(names) :]
     lists = [f'"{name}":[{text}]' for name, text in zip(names, counts, strict=True) if text]
     if any(missing):
@@ -153,15 +153,16 @@ def hourly_counts(rows: Iterable[AggregateRow]) -> list[HourlyCounts | None]:
     Raises:
         StoreError: If what was stored is not what ``by_hour_text`` wrote.
     """
-    texts = [row.by_hour or "null" for row in rows]
     try:
-        # All as one text: in a third of the time that each alone would take.
-        return [None if lists is None else HourlyCounts(**lists) for lists in json.loads(f"[{','.join(texts)}]")]
-    except (TypeError, ValueError) as error:
+        with without_collecting():
+            # All as one text: in a third of the time that each alone would take.
+            counts: list[HourlyCounts | None] = json.loads(f"[{','.join(row.by_hour or 'null' for row in rows)}]")
+    except ValueError as error:
         raise StoreError(
             "The hours of aggregates must be lists of whole numbers as they were stored, but some are not; "
             "run telemetry-quality verify to see which, and restore the store from a backup."
         ) from error
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +248,18 @@ class DayAggregates:
                 for sums, count in zip(counted, totals, strict=True):
                     sums[row.hour] += count
                 continue
-            untagged = spread.events if row.missing_version else ()
-            lists = (spread.events, spread.errors, spread.error_unknown_events, untagged, spread.late_events)
+            hours, events = spread["hours"], spread["events"]
+            lists = (
+                events,
+                spread.get("errors"),
+                spread.get("error_unknown_events"),
+                events if row.missing_version else None,
+                spread.get("late_events"),
+            )
             for sums, counts in zip(counted, lists, strict=True):
-                for hour, count in zip(spread.hours, counts, strict=False):
-                    sums[hour] += count
+                if counts is not None:
+                    for hour, count in zip(hours, counts, strict=True):
+                        sums[hour] += count
         return {hour: Totals(*counts) for hour, counts in enumerate(zip(*counted, strict=True)) if counts[0]}
 
     def each_hour(self) -> list[AggregateRow]:

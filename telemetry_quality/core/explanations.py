@@ -127,18 +127,18 @@ def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -
     counts: Sequence[int] = ()
     match measure:
         case Measure.EVENTS:
-            total, counts = row.events, spread.events if spread else ()
+            total, counts = row.events, spread["events"] if spread else ()
         case Measure.ERRORS:
-            total, counts = row.errors, spread.errors if spread else ()
+            total, counts = row.errors, spread.get("errors", ()) if spread else ()
         case Measure.MISSING_VERSION:
-            total, counts = row.missing_version, spread.events if spread else ()
+            total, counts = row.missing_version, spread["events"] if spread else ()
         case Measure.LATE:
-            total, counts = row.late_events, spread.late_events if spread else ()
+            total, counts = row.late_events, spread.get("late_events", ()) if spread else ()
         case Measure.MISSING_CRITICAL:
             total = sum(row.missing_critical)
             if spread:
-                counts = [sum(fields) for fields in zip(*spread.missing_critical.values(), strict=True)]
-    return total, ((row.hour, total),) if spread is None else zip(spread.hours, counts, strict=False)
+                counts = [sum(fields) for fields in zip(*spread.get("missing_critical", {}).values(), strict=True)]
+    return total, ((row.hour, total),) if spread is None else zip(spread["hours"], counts, strict=False)
 
 
 def _slice_count(counts: SliceCounts, measure: Measure) -> int:

@@ -39,6 +39,15 @@ class EventSource(Protocol):
         """Which column plays which role."""
         ...
 
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether days are worth reading in another thread while those before them are kept: ``interrupt`` works."""
+        ...
+
+    def interrupt(self) -> None:
+        """End what another thread is reading, which raises there; nothing happens where none is."""
+        ...
+
     def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
         """One answer per window, in their order; a day that cannot be read says so and stops no other."""
         ...

@@ -68,6 +68,9 @@ class Connector(ABC, Generic[S]):
     maximum_days: ClassVar[int | None] = None
     """How many days one scan may hold, where that is faster than all of them in one."""
 
+    reads_ahead: ClassVar[bool] = False
+    """Whether ``interrupt`` works; see EventSource."""
+
     def __init__(self, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:
         self.schema = schema
         self._catalogue = catalogue
@@ -89,6 +92,9 @@ class Connector(ABC, Generic[S]):
     @abstractmethod
     def columns(self) -> dict[str, Column]:
         """The columns of the events."""
+
+    def interrupt(self) -> None:
+        """End what another thread is reading; see EventSource."""
 
     def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
         """One answer per window; see EventSource."""

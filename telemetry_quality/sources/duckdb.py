@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from contextlib import contextmanager
+from abc import abstractmethod
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
 from telemetry_quality.sources.connector import Connector, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
-from telemetry_quality.sources.parquet import drifting_column, extent, index_files, missing_column, time_kinds
+from telemetry_quality.sources.parquet import Footers, drifting_column, extent, index_files, missing_column, time_kinds
 from telemetry_quality.sources.query import EventTable, named_table
 
 if TYPE_CHECKING:
@@ -124,11 +125,11 @@ class _Session:
             files.create_view(view, replace=True)
         return view
 
-    def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
+    def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
         with self._limited():
             if self._objects is not None:
                 return self._objects.index(self.connection, schema, zone)
-            return index_files(self.connection, pattern, schema, zone)
+            return index_files(self.connection, pattern, schema, zone, footers)
 
     def list_objects(self, pattern: str) -> None:
         """Let a query see the objects that match, where files are objects."""
@@ -141,7 +142,7 @@ class _Session:
         """Interrupt the block if it takes too long."""
         if self._objects is not None:
             self._objects.resume()
-        with self._translated(), time_limit(self._seconds, self._interrupt) as deadline:
+        with self._translated(), time_limit(self._seconds, self.interrupt) as deadline:
             try:
                 yield
             except Exception as error:
@@ -154,7 +155,8 @@ class _Session:
                     raise KeyboardInterrupt from None
                 raise
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """End the query that another thread is in."""
         if self._objects is not None:
             self._objects.stop()
         self.connection.interrupt()
@@ -218,7 +220,34 @@ def _open_store(url: str) -> ObjectStore:
         ) from None
 
 
-class ParquetSource(Connector[_Session]):
+class _InProcess(Connector[_Session]):
+    """Its queries take cores of this process, not its interpreter, and end when another thread says so."""
+
+    reads_ahead = True
+    _open: _Session | None = None
+
+    @abstractmethod
+    def _new_session(self) -> _Session:
+        """A DuckDB of its own."""
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        with self._new_session() as session:
+            self._open = session
+            try:
+                yield session
+            finally:
+                self._open = None
+
+    def interrupt(self) -> None:
+        """End what another thread is reading; see EventSource."""
+        session = self._open
+        if session is not None:
+            with suppress(duckdb.ConnectionException):  # closed by now
+                session.interrupt()
+
+
+class ParquetSource(_InProcess):
     """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
 
     Args:
@@ -243,12 +272,13 @@ class ParquetSource(Connector[_Session]):
         super().__init__(schema, catalogue, salt)
         self.path = _pattern(path)
         self._zone = zone
+        self._footers = Footers()
         self._seconds = time_limit_seconds
 
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together."""
         with self._session() as session:
-            index = session.index_files(self.path, self.schema, self._zone)
+            index = self._index(session)
             paths = [file.path for file in index.files if file.broken is None]
             return session.columns_of(session.show_files(paths or [file.path for file in index.files]))
 
@@ -256,11 +286,14 @@ class ParquetSource(Connector[_Session]):
     def _store(self) -> ObjectStore | None:
         return _open_store(self.path) if "://" in self.path else None
 
-    def _session(self) -> _Session:
+    def _new_session(self) -> _Session:
         return _Session(self.path, self._seconds, objects=self._store.session() if self._store else None)
 
     def _tables(self, session: _Session) -> _FileTables:
-        return _FileTables(session, session.index_files(self.path, self.schema, self._zone), self.schema, self._salt)
+        return _FileTables(session, self._index(session), self.schema, self._salt)
+
+    def _index(self, session: _Session) -> ParquetIndex:
+        return session.index_files(self.path, self.schema, self._zone, self._footers)
 
     def _catalogue_relation(self, session: _Session, table: str) -> str:
         session.list_objects(table)
@@ -341,7 +374,7 @@ class _FileTables:
         return replace(self.session.event_table(shown, self.schema, self.salt), extent=extent(files))
 
 
-class DuckDBFileSource(TableConnector[_Session]):
+class DuckDBFileSource(_InProcess, TableConnector[_Session]):
     """Events in a table or view of a DuckDB database file, opened read-only."""
 
     def __init__(
@@ -358,7 +391,7 @@ class DuckDBFileSource(TableConnector[_Session]):
         self.path = path
         self._seconds = time_limit_seconds
 
-    def _session(self) -> _Session:
+    def _new_session(self) -> _Session:
         if not Path(self.path).is_file():
             raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
         return _Session(self.path, self._seconds, self.path)

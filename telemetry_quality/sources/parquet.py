@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_quality.core.events import EventSchema
+
+    _Stamp = tuple[int, int, int, int]
 
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})[-_/]?(?:day=)?(\d{2})(?!\d)")
 _UTC = ZoneInfo("UTC")
@@ -125,16 +128,52 @@ def _in_doubt(file: ParquetFile, window: DayWindow, naming_zones: Sequence[ZoneI
 
 
 def index_files(
-    connection: duckdb.DuckDBPyConnection, pattern: str, schema: EventSchema, zone: ZoneInfo
+    connection: duckdb.DuckDBPyConnection, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers
 ) -> ParquetIndex:
-    """Read the footers of all files that match ``pattern``.
+    """The footers of all files that match ``pattern``.
 
     Raises:
         SourceError: ``NO_FILES`` where none matches.
     """
     found = connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()
     paths = files_required([path for (path,) in found if not is_hidden(path, pattern)], pattern)
-    return ParquetIndex(tuple(describe_files(connection, paths, schema)), zone)
+    return ParquetIndex(tuple(footers.describe(connection, paths, schema)), zone)
+
+
+class Footers:
+    """Footers of local files of one schema, none read twice while its file stays as it is.
+
+    Days are read a few at a time, and every time it may be any file that holds them.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[_Stamp, ParquetFile]] = {}
+
+    def describe(
+        self, connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
+    ) -> list[ParquetFile]:
+        """The files as their footers describe them now."""
+        # Looked at before a footer is read: a file that changes in between is read again next time.
+        stamps = {path: _stamp(path) for path in paths}
+        known = {
+            path: file
+            for path, (stamp, file) in self._known.items()
+            if stamp == stamps.get(path) and file.broken is None  # it may have been a lack of permission
+        }
+        unknown = [path for path in paths if path not in known]
+        if unknown:
+            known |= {file.path: file for file in describe_files(connection, unknown, schema)}
+        self._known = {path: (stamp, known[path]) for path, stamp in stamps.items() if stamp is not None}
+        return [known[path] for path in paths]
+
+
+def _stamp(path: str) -> _Stamp | None:
+    """What changes with a file; None where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def files_required(paths: Sequence[str], pattern: str) -> Sequence[str]:

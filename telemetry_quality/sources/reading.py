@@ -8,6 +8,7 @@ from math import ceil, sqrt
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
@@ -150,12 +151,13 @@ def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int
     is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
     days: dict[int, DayAggregates] = {}
     fields = schema.critical_fields
-    for day_index, rows in groupby(found, key=itemgetter(0)):
-        aggregates = (
-            _aggregate_row(name, version, counts, numbers.split(","), fields, is_missing=is_missing[version])
-            for _, name, version, *counts, numbers in rows
-        )
-        days[day_index] = DayAggregates(tuple(aggregates), fields)
+    with without_collecting():
+        for day_index, rows in groupby(found, key=itemgetter(0)):
+            aggregates = (
+                _aggregate_row(name, version, counts, numbers.split(","), fields, is_missing=is_missing[version])
+                for _, name, version, *counts, numbers in rows
+            )
+            days[day_index] = DayAggregates(tuple(aggregates), fields)
     return days
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
 
+from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
@@ -28,7 +29,6 @@ from telemetry_quality.storage.rows import (
     snapshot_of,
     stored_readings,
     verdicts_by_revision,
-    without_collecting,
 )
 from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date
 from functools import partial
@@ -358,18 +356,3 @@ def as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]
     """The columns of these names, JSON as text: it is parsed for all rows at once."""
     columns = (stored.c[name] for name in names)
     return (sql_cast(one, Text) if isinstance(one.type, JSON) else one for one in columns)
-
-
-@contextmanager
-def without_collecting() -> Iterator[None]:
-    """Pause the garbage collector: of tens of thousands of new tuples that all stay it can free none.
-
-    Looking for some took a third of the time of loading a day's history.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, insert, select
 
+from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import HOUR, AggregateRow, DayAggregates, UnreadableDay
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
@@ -33,7 +34,6 @@ from telemetry_quality.storage.rows import (
     verdict_rows,
     verdicts_by_revision,
     verdicts_hash,
-    without_collecting,
 )
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (

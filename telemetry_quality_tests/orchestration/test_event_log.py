@@ -1,13 +1,19 @@
 import multiprocessing
 import sqlite3
+import warnings
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from telemetry_quality.errors import SettingsError
-from telemetry_quality.orchestration.event_log import KEPT_RUNS, KeptSqliteEventLog
+from telemetry_quality.orchestration import event_log
+from telemetry_quality.orchestration.event_log import GATHERED_EVENTS, KEPT_RUNS, KeptSqliteEventLog
 
 KEPT = """
 event_log_storage:
@@ -122,3 +128,201 @@ def test_without_a_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -
 def test_a_folder_of_ones_own_can_be_named(tmp_path: Path) -> None:
     storage = KeptSqliteEventLog.from_config_value(None, {"base_dir": str(tmp_path / "events")})
     assert storage.path_for_shard("index") == str(tmp_path / "events" / "index.db")
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.PreviewWarning)
+    SPECS = [dg.AssetCheckSpec(name, asset=letters, partitions_def=PARTITIONS) for name in ("a", "b")]
+
+
+@dg.multi_asset_check(specs=SPECS)
+def of_each_letter() -> Iterator[Any]:
+    for spec in SPECS:
+        for letter in PARTITIONS.get_partition_keys():
+            yield dg.AssetCheckEvaluation(
+                asset_key=letters.key,
+                check_name=spec.name,
+                partition=letter,
+                passed=letter == spec.name,
+                metadata={"letter": letter},
+            )
+        yield dg.Output(None, output_name=spec.get_python_identifier())
+
+
+def check(instance: dg.DagsterInstance) -> str:
+    """A run of letters and of what is checked of each of them."""
+    selection = dg.AssetSelection.assets(letters) | dg.AssetSelection.checks(of_each_letter)
+    job = dg.Definitions(
+        [letters], asset_checks=[of_each_letter], jobs=[dg.define_asset_job("all", selection)]
+    ).resolve_job_def("all")
+    tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
+    result = job.execute_in_process(instance=instance, tags=tags)
+    assert result.success
+    return result.run_id
+
+
+TABLES = {
+    "event_logs": "dagster_event_type, step_key, asset_key, partition",
+    "asset_check_executions": "asset_key, check_name, partition, execution_status, evaluation_event_storage_id > 0",
+    "asset_keys": "asset_key, last_materialization IS NULL, last_run_id IS NULL, asset_details",
+    "asset_event_tags": "asset_key, key",
+}
+
+
+def rows_of(home: Path, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
+    """What the files say of a run, in their order; without what differs from run to run."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for file in ("index", run_id):
+        with closing(sqlite3.connect(home / "history" / "runs" / f"{file}.db")) as connection:
+            for table, columns in TABLES.items():
+                query = f"SELECT {columns} FROM {table} ORDER BY rowid"
+                found[f"{file if file == 'index' else 'run'}: {table}"] = connection.execute(query).fetchall()
+    return found
+
+
+def test_the_files_hold_what_dagsters_own_storage_would_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for name, settings in (("own", ""), ("kept", KEPT)):
+        home = tmp_path / name
+        home.mkdir()
+        (home / "dagster.yaml").write_text(settings)
+        monkeypatch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get() as instance:
+            run_id = check(instance)
+        written.append(rows_of(home, run_id))
+    own, kept = written
+    assert own == kept
+    assert len(own["index: asset_check_executions"]) == 6
+    assert [row[3] for row in own["index: asset_check_executions"]].count("SUCCEEDED") == 2
+
+
+def entries(storage: KeptSqliteEventLog, like: str, count: int) -> list[dg.EventLogEntry]:
+    """Evaluations as the run ``like`` left some, the time of which tells them apart; to look for some writes all."""
+    (event, *_) = storage.get_logs_for_run(like, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return [event._replace(timestamp=float(number)) for number in range(count)]
+
+
+def numbers(storage: Any, run_id: str) -> list[int]:
+    found = storage.get_logs_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return [int(event.timestamp) for event in found if event.timestamp < 10_000]
+
+
+@pytest.fixture
+def storage(kept: None) -> Iterator[KeptSqliteEventLog]:
+    """The event log of an instance."""
+    with dg.DagsterInstance.get() as instance:
+        assert isinstance(instance.event_log_storage, KeptSqliteEventLog)
+        yield instance.event_log_storage
+
+
+@pytest.fixture
+def run_id(storage: KeptSqliteEventLog) -> str:
+    """A run that left evaluations."""
+    return check(storage._instance)
+
+
+def committed(home: Path, run_id: str) -> int:
+    """How many events of our own anybody else can see."""
+    with closing(sqlite3.connect(home / "history" / "runs" / f"{run_id}.db")) as connection:
+        query = "SELECT count(*) FROM event_logs WHERE substr(timestamp, 1, 4) = '1970'"
+        (count,) = connection.execute(query).fetchone()
+        return int(count)
+
+
+def test_events_in_a_row_are_committed_together_and_seen_by_whoever_looks(
+    home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    events = entries(storage, run_id, GATHERED_EVENTS + 2)
+    for event in events[: GATHERED_EVENTS - 1]:
+        storage.store_event(event)
+    assert committed(home, run_id) == 0
+    storage.store_event(events[GATHERED_EVENTS - 1])
+    assert committed(home, run_id) == GATHERED_EVENTS
+    storage.store_event(events[GATHERED_EVENTS])
+    assert committed(home, run_id) == GATHERED_EVENTS
+    assert numbers(storage, run_id) == list(range(GATHERED_EVENTS + 1))
+    storage.store_event(events[GATHERED_EVENTS + 1])
+    storage.dispose()
+    assert committed(home, run_id) == GATHERED_EVENTS + 2
+
+
+def test_the_last_event_in_a_row_is_not_held_back(home: Path, storage: KeptSqliteEventLog, run_id: str) -> None:
+    storage.store_event(entries(storage, run_id, 1)[0])
+    until = monotonic() + 30
+    while not committed(home, run_id) and monotonic() < until:
+        sleep(0.05)
+    assert committed(home, run_id) == 1
+
+
+def test_an_event_of_another_kind_or_run_comes_after_those_before_it(
+    home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    other = check(storage._instance)
+    first, second = entries(storage, run_id, 2)
+    storage.store_event(first)
+    storage.store_event(second._replace(run_id=other))
+    assert (committed(home, run_id), committed(home, other)) == (1, 0)
+    storage._instance.report_engine_event("Something else.", storage._instance.get_run_by_id(other))
+    assert committed(home, other) == 1
+
+
+def test_an_event_without_a_run_is_written_at_once(
+    home: Path, storage: KeptSqliteEventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    storage._instance.report_runless_asset_event(dg.AssetMaterialization("elsewhere"))
+    with closing(sqlite3.connect(home / "history" / "runs" / "index.db")) as connection:
+        assert connection.execute("SELECT asset_key FROM asset_keys").fetchall() == [('["elsewhere"]',)]
+
+
+def test_events_that_cannot_be_written_now_are_written_once_when_they_can(
+    home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 0.1)
+    events = entries(storage, run_id, 4)
+    storage.close()
+    with closing(sqlite3.connect(home / "history" / "runs" / "index.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for event in events[:3]:
+            storage.store_event(event)
+        sleep(1)
+        with pytest.raises(OperationalError, match="locked"):
+            storage.get_asset_records()
+        other.execute("ROLLBACK")
+    storage.store_event(events[3])
+    assert sorted(numbers(storage, run_id)) == [0, 1, 2, 3]
+
+
+def test_an_event_that_is_refused_takes_none_of_its_neighbours_with_it(
+    storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+
+    def refuse(event: dg.EventLogEntry, event_id: int) -> None:
+        if event.timestamp == 1:
+            raise dg.DagsterInvariantViolationError("Refused.")
+
+    for event in entries(storage, run_id, 3):
+        storage.store_event(event)
+    monkeypatch.setattr(storage, "store_asset_check_event", refuse)
+    with pytest.raises(dg.DagsterInvariantViolationError, match="Refused"):
+        storage.close()
+    assert numbers(storage, run_id) == [0, 2]
+
+
+def test_a_forked_process_writes_none_of_what_its_parent_gathered(
+    home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    storage.store_event(entries(storage, run_id, 1)[0])
+    child = multiprocessing.get_context("fork").Process(target=storage.get_logs_for_run, args=(run_id,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert committed(home, run_id) == 0
+    assert numbers(storage, run_id) == [0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import Timer
@@ -145,6 +146,19 @@ def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: 
         with pytest.raises(KeyboardInterrupt):
             session.execute(select(func.count()).select_from(events.relation).where(events.relation.c.event_id != "x"))
         timer.join()
+
+
+def test_a_read_in_another_thread_ends_when_it_is_interrupted(tmp_path: Path) -> None:
+    path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
+    source = DuckDBFileSource(str(path), "endless", SCHEMA)
+    source.interrupt()  # where nothing is read, nothing happens
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: list(source.read_days([WINDOW], 1)))
+        while wait([reading], 0.1).not_done:
+            source.interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            reading.result()
+    source.interrupt()
 
 
 def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -13,13 +15,13 @@ import pytest
 from telemetry_quality.core.days import day_window, days_between
 from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
 from telemetry_quality.errors import SourceError
+from telemetry_quality.sources import parquet
 from telemetry_quality.sources.duckdb import ParquetSource
-from telemetry_quality.sources.parquet import ParquetFile
+from telemetry_quality.sources.parquet import ParquetFile, describe_files
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from telemetry_quality.core.events import EventSchema
 
@@ -246,6 +248,40 @@ def test_files_are_looked_for_anew_at_every_reading(tmp_path: Path) -> None:
     assert source.count_days([window]) == {DAY: 3}
     write_parquet(tmp_path / "b.parquet", make_events(2))
     assert source.count_days([window]) == {DAY: 5}
+
+
+def test_a_footer_is_read_again_when_its_file_changed_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[str] = []
+
+    def describe(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema) -> list[ParquetFile]:
+        described.extend(Path(path).stem for path in paths)
+        return describe_files(connection, paths, schema)
+
+    monkeypatch.setattr(parquet, "describe_files", describe)
+    write_parquet(tmp_path / "a.parquet", make_events(3))
+    write_parquet(tmp_path / "b.parquet", make_events(2))
+    source, window = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE), day_window(DAY, UTC_ZONE)
+    assert [source.count_days([window]) for _ in range(2)] == [{DAY: 5}, {DAY: 5}]
+    assert described == ["a", "b"]
+    write_parquet(tmp_path / "b.parquet", make_events(1, day=DAY - ONE_DAY))
+    assert source.count_days([window]) == {DAY: 3}
+    (tmp_path / "a.parquet").unlink()
+    assert source.count_days([window]) == {DAY: 0}
+    assert described == ["a", "b", "b"]
+
+
+def test_a_file_that_was_broken_is_looked_at_again(tmp_path: Path) -> None:
+    (whole,) = write_days(tmp_path, "{day}.parquet")[:1]
+    source, window = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE), day_window(DAYS[0], UTC_ZONE)
+    status, content = whole.stat(), whole.read_bytes()
+    whole.write_bytes(bytes(len(content)))
+    os.utime(whole, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert isinstance(source.count_days([window])[DAYS[0]], UnreadableDay)
+    whole.write_bytes(content)
+    os.utime(whole, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert source.count_days([window]) == {DAYS[0]: 3}
 
 
 def test_columns_may_stand_in_another_order_in_every_file(tmp_path: Path) -> None:

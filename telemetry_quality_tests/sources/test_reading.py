@@ -119,8 +119,8 @@ def test_the_hours_of_a_name_may_come_in_any_order() -> None:
     assert spread[:-1] == (0, "a", "1", 60, 1, 0, 0, (5, 0, 1), 9)
     assert hourly_counts(aggregates.rows) == [
         HourlyCounts(
-            [0, 7, 24],
-            [20, 10, 30],
+            hours=[0, 7, 24],
+            events=[20, 10, 30],
             errors=[0, 1, 0],
             late_events=[0, 4, 5],
             missing_critical={"user_id": [3, 2, 0], 'an "odd" one': [1, 0, 0]},

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
 
 from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.events import (
@@ -186,6 +186,31 @@ def test_events_of_another_hour_are_another_revision(store: SqlQualityStore, mov
     both = spread(make_row(hour=1), make_row(hour=4))
     assert store.append_reading("web", make_reading(DAY, both), (), NOW).revision == 1
     assert store.append_reading("web", make_reading(DAY, moved), (), NOW).revision == 2
+
+
+def test_a_store_that_is_kept_open_connects_once_and_keeps_everything_at_once(
+    store_url: str, store: SqlQualityStore
+) -> None:
+    opened: list[object] = []
+    store.latest_readings("web", [DAY])
+    event.listen(store._engine, "connect", lambda connection, _: opened.append(connection))
+    with store.kept_open(), store.kept_open():
+        for number in range(3):
+            store.append_reading("web", make_reading(DAY, make_row(events=number + 1)), (), NOW)
+            assert len(SqlQualityStore(store_url).readings("web", DAY, DAY)) == number + 1
+        with pytest.raises((StoreError, OverflowError)):
+            store.append_reading("web", make_reading(DAY, make_row(events=2**70)), (), NOW)
+        assert store.append_reading("web", make_reading(DAY, make_row(events=9)), (), NOW).revision == 4
+    store.close()
+    assert len(opened) <= 1
+    assert store.verify().findings == ()
+
+
+def test_a_store_that_is_not_there_is_not_made_by_keeping_it_open(tmp_path: Path) -> None:
+    store = SqlQualityStore(f"sqlite:///{tmp_path / 'none.db'}")
+    with pytest.raises(StoreError, match="must exist"), store.kept_open():
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_reason_is_read_back_exactly(store: SqlQualityStore) -> None:

@@ -1,0 +1,48 @@
+"""Reads the next days of a source in another thread, while those before them are kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from telemetry_quality.core.ports import EventSource
+
+T = TypeVar("T")
+
+INTERRUPT_SECONDS = 0.1
+"""How often a read is told to end until it does: between two queries there is nothing to interrupt."""
+
+
+class Begin(Protocol):
+    """Begins a read."""
+
+    def __call__(self, read: Callable[[], T], /) -> Callable[[], T]:
+        """What waits for the answer of ``read``, or raises its error."""
+        ...
+
+
+@contextmanager
+def reading_ahead(source: EventSource) -> Iterator[Begin]:
+    """Let reads of ``source`` be begun before their answers are needed, one at a time; none outlives the block.
+
+    Where the source cannot be interrupted from another thread, a read is done when its answer is asked for.
+    """
+    if not source.reads_ahead:
+        yield lambda read: read
+        return
+    begun: list[Future[Any]] = []
+
+    def begin(read: Callable[[], T]) -> Callable[[], T]:
+        begun[:] = [pool.submit(read)]
+        return begun[0].result
+
+    with ThreadPoolExecutor(1, "reading ahead") as pool:
+        try:
+            yield begin
+        finally:
+            while wait(begun, INTERRUPT_SECONDS).not_done:
+                source.interrupt()
