@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,14 +78,23 @@ def clopper_pearson_percent(passed: int, size: int, confidence: float = 0.95) ->
     """
     if not 0 <= passed <= size or size == 0:
         raise ValueError(f"0 <= passed <= size and a positive size are required, not {passed} of {size}.")
-    tail = (1 - confidence) / 2
-    # The two ends have closed forms: the usual clean day does not pay for importing scipy.
-    if passed == size:
-        return 100 * tail ** (1 / size), 100.0
-    if passed == 0:
-        return 0.0, 100 * (1 - tail ** (1 / size))
-    from scipy.special import betaincinv  # noqa: PLC0415 - late: only a failed sample needs it
+    failed, tail = size - passed, (1 - confidence) / 2
+    if failed > passed:
+        lower, upper = clopper_pearson_percent(failed, size, confidence)
+        return 100 - upper, 100 - lower
+    # Importing scipy for its quantiles would take longer than reading most days.
+    most = _share_of_failures(failed, size, tail)
+    least = _share_of_failures(failed - 1, size, 1 - tail) if failed else 0.0
+    return 100 * (1 - most), 100 * (1 - least)
 
-    lower = betaincinv(passed, size - passed + 1, tail)
-    upper = betaincinv(passed + 1, size - passed, 1 - tail)
-    return 100 * float(lower), 100 * float(upper)
+
+def _share_of_failures(failed: int, size: int, probability: float) -> float:
+    """The share of all events at which at most ``failed`` of ``size`` fail with this probability; by bisection."""
+    ways = [lgamma(size + 1) - lgamma(k + 1) - lgamma(size - k + 1) for k in range(failed + 1)]
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        share = (low + high) / 2
+        fails, passes = log(share), log1p(-share)
+        is_likelier = sum(exp(way + k * fails + (size - k) * passes) for k, way in enumerate(ways)) > probability
+        low, high = (share, high) if is_likelier else (low, share)
+    return low
