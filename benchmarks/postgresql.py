@@ -79,7 +79,7 @@ def main() -> None:
         def aggregates() -> None:
             with source._session() as session:  # noqa: SLF001 - the aggregate query alone, as read_days asks it
                 table = session.event_table("events", SCHEMA, "")
-                assert sum(row[4] for row in session.execute(table.aggregate_query(run))) == events
+                assert sum(row[3] for row in session.execute(table.aggregate_query(run))) == events
 
         def snapshot() -> None:
             (reading,) = source.read_days([window], 100)

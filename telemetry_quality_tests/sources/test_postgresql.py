@@ -105,6 +105,21 @@ def test_a_reading_sees_one_moment_and_its_settings_end_with_it(postgresql: Post
     assert shown == ["repeatable read", "on", "7s", "2s", "0", "UTC", "telemetry-quality"]
 
 
+@pytest.mark.parametrize(
+    ("given", "used"), [("64kB", "32MB"), ("4MB", "32MB"), ("32MB", "32MB"), ("33MB", "33MB"), ("1GB", "1GB")]
+)
+def test_a_reading_may_use_at_least_so_much_memory_and_what_the_operator_gives_it(
+    postgresql: PostgreSQL, given: str, used: str
+) -> None:
+    with Table(postgresql).source()._session() as session:
+        with session.connection.begin():
+            session.connection.exec_driver_sql(f"SET work_mem = '{given}'")
+        with session.transaction():
+            assert session.connection.exec_driver_sql("SHOW work_mem").scalar_one() == used
+        with session.connection.begin():
+            assert session.connection.exec_driver_sql("SHOW work_mem").scalar_one() == given
+
+
 def test_no_insert_waits_for_a_reading_nor_a_reading_for_an_insert(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     with table.source()._session() as session, session.transaction(), postgresql.connect() as writer:
