@@ -92,8 +92,12 @@ FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
 GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT hours.day_index, hours.name, hours.version, string_agg(hours.numbers, ',') AS anon_1
+SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
+CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
+CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1
 FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+event_groups.events AS events, event_groups.errors AS errors, \
+event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers
@@ -117,8 +121,12 @@ AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
 LIMIT ? OFFSET 0) AS events_of_run \
 GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT hours.day_index, hours.name, hours.version, group_concat(hours.numbers, ',') AS anon_1
+SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
+CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
+CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1
 FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+event_groups.events AS events, event_groups.errors AS errors, \
+event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers
