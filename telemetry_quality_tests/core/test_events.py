@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, Totals
+from telemetry_quality.errors import StoreError
 from telemetry_quality_tests.builders import SCHEMA, make_row, spread
 
 
@@ -227,3 +228,12 @@ def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[Ag
     assert together.by_version() == single.by_version()
     assert together.missing_critical() == single.missing_critical()
     assert together.signals() == single.signals()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7", '{"hours":[1]}', '{"events":[1]}', '{"hours":[1],"events":[1]},'])
+def test_hours_that_are_not_what_was_stored_are_told_in_a_sentence(text: str) -> None:
+    whole = spread(make_row(hour=1), make_row(hour=2))
+    aggregates = DayAggregates((whole, whole._replace(by_hour=text)))
+    with pytest.raises(StoreError, match="run telemetry-quality verify"):
+        aggregates.by_hour()
+    assert aggregates.totals().events == 400
