@@ -39,7 +39,10 @@ CHUNK_DAYS = 31
 """Days asked of a source at once: enough to share a scan, few enough to bound memory and show progress."""
 
 CHUNK_HOURS = 1_000_000
-"""Hours of all event names and versions held at once, some 100 MiB: a busy stream has tens of thousands a day."""
+"""Hours of all event names and versions asked for at once: a busy stream has tens of thousands a day.
+
+Where days are read ahead, twice as many are held.
+"""
 
 FIRST_CHUNK_DAYS = 7
 """Days asked for before it is known how many hours of how many names a day has."""

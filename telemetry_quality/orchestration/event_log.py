@@ -12,7 +12,7 @@ the same: an instance can be switched over and back. To use it, name it in ``dag
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
@@ -157,9 +157,13 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
 
     def _write_soon(self) -> None:
         def write() -> None:
-            # Where it fails, whoever writes or reads next tries again, and is told.
-            with suppress(SQLAlchemyError):
-                self._write_gathered()
+            with self._one_at_a_time:
+                events, self._gathered = self._gathered, []
+                try:
+                    if events:
+                        self._write(events)
+                except Exception:  # noqa: BLE001 - whoever writes or reads next tries again, and is told
+                    self._gathered = events
 
         timer = Timer(GATHERED_SECONDS, write)
         timer.daemon = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import column, inspect, select, table
 
 from telemetry_quality.errors import StoreError
+from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.storage.engine import database_of, says_no_in_a_sentence, transaction
 from telemetry_quality.storage.tables import SCHEMA_REVISION
 
@@ -76,14 +77,14 @@ class MigratedDatabase:
             yield
             return
         self._require_schema()
-        with says_no_in_a_sentence(self._engine):
-            connection = self._engine.connect()
-        with connection:
-            self._kept = connection
-            try:
-                yield
-            finally:
+        with says_no_in_a_sentence(self._engine), postponed_interrupts():
+            self._kept = connection = self._engine.connect()
+        try:
+            yield
+        finally:
+            with postponed_interrupts():
                 self._kept = None
+                connection.close()
 
     def _reading(self) -> AbstractContextManager[Connection]:
         self._require_schema()

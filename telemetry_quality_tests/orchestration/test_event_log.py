@@ -298,10 +298,11 @@ def test_events_that_cannot_be_written_now_are_written_once_when_they_can(
     assert sorted(numbers(storage, run_id)) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("seconds", [3600, 0.5], ids=["in time", "held back too long"])
 def test_an_event_that_is_refused_takes_none_of_its_neighbours_with_it(
-    storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+    storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", seconds)
 
     def refuse(event: dg.EventLogEntry, event_id: int) -> None:
         if event.timestamp == 1:
@@ -310,6 +311,7 @@ def test_an_event_that_is_refused_takes_none_of_its_neighbours_with_it(
     for event in entries(storage, run_id, 3):
         storage.store_event(event)
     monkeypatch.setattr(storage, "store_asset_check_event", refuse)
+    sleep(0 if seconds > 1 else 4 * seconds)
     with pytest.raises(dg.DagsterInvariantViolationError, match="Refused"):
         storage.close()
     assert numbers(storage, run_id) == [0, 2]
