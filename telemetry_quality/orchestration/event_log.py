@@ -156,12 +156,15 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
                 super().store_event(event)
 
     def _write_soon(self) -> None:
+        events = self._gathered
+
         def write() -> None:
             with self._one_at_a_time:
-                events, self._gathered = self._gathered, []
+                if self._gathered is not events:
+                    return  # written long since; what is gathered now has its own timer
+                self._gathered = []
                 try:
-                    if events:
-                        self._write(events)
+                    self._write(events)
                 except Exception:  # noqa: BLE001 - whoever writes or reads next tries again, and is told
                     self._gathered = events
 

@@ -257,6 +257,19 @@ def test_the_last_event_in_a_row_is_not_held_back(home: Path, storage: KeptSqlit
     assert committed(home, run_id) == 1
 
 
+def test_an_event_is_held_back_for_its_own_time_and_not_for_that_of_those_before_it(
+    home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = entries(storage, run_id, 2)
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 0.2)
+    storage.store_event(first)
+    assert numbers(storage, run_id) == [0]
+    monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
+    storage.store_event(second)
+    sleep(1)
+    assert committed(home, run_id) == 1
+
+
 def test_an_event_of_another_kind_or_run_comes_after_those_before_it(
     home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
