@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+import click
+
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
@@ -28,7 +30,7 @@ STATUS_SIGNS = {
     DayStatus.NO_ACTIVITY: ("red", "0"),
     DayStatus.UNKNOWN: ("magenta", "?"),
 }
-
+OUTCOME_SIGNS = {Outcome.PASSED: ("green", "✓"), Outcome.FAILED: ("red", "✗"), Outcome.UNKNOWN: ("magenta", "?")}
 
 LINE_SECONDS = 10
 """How often a file or a mail, where no bar can move, is told how far it is."""
@@ -129,15 +131,15 @@ def print_days(days: Iterable[Listed]) -> None:
 
 def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> None:
     """One day with the sentence of every guardrail."""
-    out = console()
-    out.print(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {_status(snapshot.status)}")
+    colour, sign = STATUS_SIGNS[snapshot.status]
+    status = click.style(f"{sign} {snapshot.status}", fg=colour)
+    click.echo(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {status}")
     if snapshot.unreadable_reason is not None:
-        out.print(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}", markup=False, soft_wrap=True)
+        click.echo(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}")
         return
     for verdict in verdicts:
-        sign = {Outcome.PASSED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.UNKNOWN: "[magenta]?[/]"}
-        out.print(f"  {sign[verdict.outcome]} {verdict.guardrail:16}", end="")
-        out.print(verdict.sentence, markup=False)
+        colour, sign = OUTCOME_SIGNS[verdict.outcome]
+        click.echo(f"  {click.style(sign, fg=colour)} {verdict.guardrail:16}{verdict.sentence}")
 
 
 def _cells(snapshot: TelemetryIntegritySnapshot | None, verdicts: Iterable[Verdict]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from telemetry_quality import cli, console, load_settings
+from telemetry_quality.commands import days
 from telemetry_quality.core.guardrails import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -293,7 +294,7 @@ def test_a_mistake_of_our_own_is_a_sentence_too_and_debug_shows_the_traceback(
     def broken(_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(cli, "open_store", broken)
+    monkeypatch.setattr(days, "open_store", broken)
     code, _, err = terminal.type("health")
     assert code == 2
     assert "a mistake of its own (RuntimeError: boom)" in err
@@ -371,7 +372,7 @@ def test_tuning_is_reached_from_the_main_command_and_answers_by_its_exit_codes(t
 
 def test_help_names_every_command(terminal: Terminal) -> None:
     _, out, _ = terminal.type("--help")
-    for name in cli.cli.commands:
+    for name in cli.MODULES:
         assert re.search(rf"^  {name} ", out, flags=re.MULTILINE), name
 
 

@@ -91,7 +91,10 @@ def test_every_setting_is_documented_with_its_default_and_nothing_else_is(headin
 def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
     """Every command by what is typed for it, those of groups included: ``incidents``, ``incidents show``."""
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         found[f"{before}{name}"] = command
         if isinstance(command, click.Group):
             found |= _commands(command, f"{before}{name} ")

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from telemetry_quality import cli, load_settings
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality_tests.builders import make_events, write_parquet
+from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
+
 ROOT = Path(__file__).parents[1]
 
 HEAVY = (
@@ -68,7 +73,7 @@ print([m for m in sys.modules if m.startswith("holidays.countries.")])
     assert _python(code, tmp_path).splitlines() == ["[]", "['holidays']"]
 
 
-@pytest.mark.parametrize("command", ["incidents", "tune", "dashboard", "staff"])
+@pytest.mark.parametrize("command", sorted(cli.MODULES))
 def test_asking_a_command_for_help_imports_no_engine(command: str) -> None:
     """A shell completes and explains commands often: what it needs for that must stay light."""
     code = f"""
@@ -81,6 +86,33 @@ except SystemExit as stop:
 print("loaded:", [m for m in {(*HEAVY, *DASHBOARD, "dagster")!r} if m in sys.modules])
 """
     assert _python(code).splitlines()[-1] == "loaded: []"
+
+
+def test_a_snapshot_loads_nothing_of_other_commands(tmp_path: Path) -> None:
+    """It is started anew every day, or for every day: what it does not need is time that somebody waits."""
+    others = [f"telemetry_quality.commands.{name}" for name in {*cli.MODULES.values()} - {"days"}]
+    spared = [
+        *others,
+        "telemetry_quality.core.tuning",
+        "telemetry_quality.demo",
+        "rich",
+        "dagster",
+        "pandas",
+        "alembic",
+    ]
+    code = f"""
+import sys
+from telemetry_quality import cli
+try:
+    cli.main(["snapshot", "{FIRST_DAY}"])
+except SystemExit as stop:
+    assert stop.code == 0
+print("loaded:", [m for m in {spared!r} if m in sys.modules])
+"""
+    (tmp_path / "telemetry.toml").write_text(SETTINGS.format(extra="last_day = 2026-02-03"))
+    write_parquet(tmp_path / "events" / f"day={FIRST_DAY}" / "events.parquet", make_events(40, FIRST_DAY))
+    migrate(load_settings(tmp_path / "telemetry.toml").store)
+    assert _python(code, tmp_path).splitlines()[-1] == "loaded: []"
 
 
 def test_the_package_names_what_it_offers() -> None:

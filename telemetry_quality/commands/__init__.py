@@ -1,1 +1,1 @@
-"""Commands that are more than a few lines, one file each; ``cli`` puts them together."""
+"""The commands, each loaded when it is called; ``cli`` knows where each stands."""

@@ -1,0 +1,109 @@
+"""The command ``telemetry-quality check``: do the settings fit the events?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from telemetry_quality.assembly import open_source, utc_now
+from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, print_json, source_option
+from telemetry_quality.console import console
+from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.special_days import holiday_calendar
+from telemetry_quality.errors import SettingsError, SourceError
+from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from telemetry_quality.settings import SourceSettings
+
+
+@click.command()
+@click.option("--day", type=DAY, help="The day to count (default: the latest complete one).")
+@config_option
+@source_option
+@json_option
+def check(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
+    """Compare the settings with the real data: connect, find the columns, count one day."""
+    settings = load_settings(config)
+    names = [settings.source(source)[0]] if source else list(settings.sources)
+    found = []
+    for name in names:
+        try:
+            found.append(_checked(name, settings.sources[name], day))
+        except SourceError as error:
+            is_role = error.reason_code in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}
+            raise SettingsError(f"sources.{name}{'.roles.' if is_role else ': '}{error}") from None
+    if as_json:
+        print_json({"sources": found})
+    else:
+        for one in found:
+            _print_checked(one)
+    return EXIT_HEALTHY
+
+
+def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:
+    from telemetry_quality.sources.columns import column_roles, require_roles  # noqa: PLC0415 - loads SQLAlchemy
+
+    calendar, now = settings.calendar(), utc_now()
+    day = day or calendar.latest_day(now)
+    holiday_calendar(settings.guardrails.holidays, day.year)
+    calendar.require(day, now)
+    events = open_source(name, settings)
+    columns = events.columns()
+    require_roles(events.schema, columns)
+    window = calendar.window(day)
+    (reading,) = events.read_days([window], settings.guardrails.sample_size)
+    if isinstance(reading, UnreadableDay):
+        raise SourceError(reading.reason_code, reading.reason)
+    totals = reading.aggregates.totals()
+    full_scan = events.full_scan(window)
+    return {
+        "source": name,
+        "roles": [
+            {"role": role, "column": column, "type": columns[column].type_name}
+            for role, column in column_roles(events.schema)
+        ],
+        "day": day.isoformat(),
+        "total_events": totals.events,
+        "error_events": totals.errors,
+        "error_unknown_events": totals.error_unknown_events,
+        "missing_version_events": totals.missing_version,
+        "missing_critical_fields": reading.aggregates.missing_critical(),
+        "late_events": totals.late_events,
+        "sample_size": len(reading.sample),
+        "signals": {signal: part.events for signal, part in list(reading.aggregates.by_signal().items())[:10]},
+        "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
+        "holds_up_writers": events.holds_up_writers(),
+        "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
+    }
+
+
+def _print_checked(found: dict[str, Any]) -> None:
+    out = console()
+    out.print(f"[bold]{found['source']}[/]: the settings fit the events.")
+    for role in found["roles"]:
+        out.print(f"  {role['role']:16} {role['column']} ({role['type']})", markup=False)
+    out.print(f"  On {found['day']}:")
+    for name in (
+        "total_events",
+        "error_events",
+        "error_unknown_events",
+        "missing_version_events",
+        "late_events",
+    ):
+        out.print(f"    {name:24}{found[name]:>14,}")
+    for group in ("missing_critical_fields", "signals"):
+        for value, events in found[group].items():
+            out.print(f"    {group:24}{events:>14,}  {value}", markup=False)
+    for column, values in found["dimensions"].items():
+        for value, events in values.items():
+            out.print(f"    {column:24}{events:>14,}  {value}", markup=False)
+    if found["holds_up_writers"]:
+        out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
+    if found["full_scan"]:
+        relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
+        remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."
+        out.print(f"  ! Each day reads {relation} from end to end; {remedy}", markup=False, soft_wrap=True)
