@@ -21,7 +21,7 @@ demo: $(VENV)/.up ## The same without serving
 	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
 test: $(VENV)/.dev ## Run the tests, three processes for two cores: many wait for servers they started
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev format lint types rooms migrations test ## The gate: everything that must be green
 
@@ -68,10 +68,12 @@ $(BIN)/python:
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), about a minute ...'
-	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
+	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
+	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib # on all cores, which pip does not
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), about a minute ...'
-	@$(BIN)/pip install --quiet --use-pep517 --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dev]'
+	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib # on all cores, which pip does not
 	@touch $@

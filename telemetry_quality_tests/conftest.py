@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.servers import ObjectServer, PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+# Where the tests run in the background, a shell may have Ctrl-C ignored; their own processes must hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
