@@ -218,7 +218,7 @@ class SourceSettings(_Part):
     stale_after_days: Annotated[int, Field(ge=1)] = 7
     late_days: Annotated[int, Field(ge=1, le=60)] = 7
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
-    pause_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    pause_seconds: Annotated[float, Field(ge=0, le=60)] = 0.03
     owners: Names = ()
 
     @model_validator(mode="before")

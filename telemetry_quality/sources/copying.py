@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.1
 """What a slice should take: as long as it lasts, the log grows, or where there is none writers wait."""
 
+REST_SECONDS = 0.05
+"""How much is read before a rest is due: other days' rows pass in shorter slices, which share one."""
+
 FIRST_SLICE_ROWS, MOST_SLICE_ROWS = 5_000, 50_000
 """Rows of the first slice, whose time tells those of the next; and of any, for other days' rows pass much faster."""
 
@@ -138,7 +141,7 @@ class SlicedTable:
         relation, rowid = self._shape.relation, self._shape.relation.c[self._shape.rowid]
         version = self._session.schema_version()
         first, last = self._bounds(run, times)
-        rows, spent_seconds = FIRST_SLICE_ROWS, 0.0
+        rows, spent_seconds, unrested_seconds = FIRST_SLICE_ROWS, 0.0, 0.0
         while first is not None and first <= last:
             begun = perf_counter()
             some = (
@@ -151,9 +154,13 @@ class SlicedTable:
             yield replace(self._events, relation=part), spent_seconds
             seconds = perf_counter() - begun
             spent_seconds += seconds
+            unrested_seconds += seconds
             rows = max(1, min(MOST_SLICE_ROWS, int(rows * SLICE_SECONDS / seconds)))
             first = end + 1
-            sleep(self._pause_seconds)
+            if unrested_seconds >= REST_SECONDS:
+                # A commit that finds nobody reading begins the log anew; else each after it checkpoints a little more.
+                sleep(self._pause_seconds)
+                unrested_seconds = 0.0
         if self._session.schema_version() != version:
             raise SourceUnavailableError(
                 "SOURCE_CHANGED",

@@ -99,6 +99,7 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
         monkeypatch.setattr(copying, "FIRST_SLICE_ROWS", rows)
         monkeypatch.setattr(copying, "MOST_SLICE_ROWS", rows)
         monkeypatch.setattr(copying, "SLICE_SECONDS", 1e9)
+        monkeypatch.setattr(copying, "REST_SECONDS", 0)
         return pauses
 
     return cut
@@ -317,6 +318,21 @@ def test_the_pause_between_slices_is_the_one_in_the_settings(
     source: Any = open_source("web", one)
     read(source)
     assert pauses == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(("rest_after", "rests"), [(0.0, 3), (1e9, 0)])
+def test_short_slices_share_a_rest(
+    tmp_path: Path,
+    slices: Callable[..., list[float]],
+    monkeypatch: pytest.MonkeyPatch,
+    rest_after: float,
+    rests: int,
+) -> None:
+    path = make_file(tmp_path, [event(n) for n in range(6)])
+    pauses = slices(2)
+    monkeypatch.setattr(copying, "REST_SECONDS", rest_after)
+    read(source_of(path))
+    assert len(pauses) == rests
 
 
 def test_values_compare_in_the_copy_as_in_the_table_and_text_always_tells_case_apart(
