@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import and_, func, select
 
 from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import HOUR, AggregateRow, DayAggregates, UnreadableDay
+from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
@@ -50,10 +50,10 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Subquery, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.events import DayReading, Slice, SliceCounts
@@ -111,7 +111,9 @@ class SqlQualityStore(MigratedDatabase):
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
             row = append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
-            _append_aggregates(connection, key, aggregates)
+            if aggregates:
+                columns = dict(zip(AggregateRow._fields, zip(*aggregates, strict=True), strict=True))
+                append_rows(connection, event_aggregate, key, columns)
             for part, rows in ((event_sample, verdicts), (event_slice, slices)):
                 _append_details(connection, part, key, rows)
             return stored_reading(row, is_new=True)
@@ -345,80 +347,9 @@ def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) ->
 def _append_details(
     connection: Connection, part: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Append the rows that a row of a chained table is bound to by a hash, under its key.
-
-    There are tens of thousands of a busy day. SQLAlchemy makes the statement and converts the values, but column by
-    column: row by row took twice as long as the database needs to store them.
-    """
-    if not rows:
-        return
-    dialect = connection.dialect
-    statement = insert(part).compile(dialect=dialect, column_keys=[*key, *rows[0]])
-    columns: dict[str, Iterable[Any]] = {}
-    for name in (*key, *rows[0]):
-        convert = part.c[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
-        if name in key:
-            columns[name] = repeat(convert(key[name]), len(rows))
-        else:
-            columns[name] = _converted([row[name] for row in rows], convert)
-    if statement.positiontup is None:
-        named = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-        connection.exec_driver_sql(statement.string, list(named))
-    else:
-        ordered = zip(*(columns[name] for name in statement.positiontup), strict=True)
-        connection.exec_driver_sql(statement.string, list(ordered))
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Iterable[Any]:
-    if convert is _as_it_is:
-        return values
-    if isinstance(values[0], dict):
-        # Counts per critical field hardly differ from row to row.
-        converted: dict[Any, Any] = {}
-        keys = [tuple(value.items()) for value in values]
-        for same, value in zip(keys, values, strict=True):
-            if same not in converted:
-                converted[same] = convert(value)
-        return [converted[same] for same in keys]
-    return [convert(value) for value in values]
-
-
-def _append_aggregates(connection: Connection, key: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> None:
-    """Append the rows of ``event_aggregate`` as ``_append_details`` would, in a third of its time.
-
-    The statement and the types are SQLAlchemy's, but a large day's thousands of rows go to the driver as
-    columns of values, each value made ready once, not as a dictionary of parameters each.
-    """
-    if not rows:
-        return
-    dialect, names = connection.dialect, (*key, *AggregateRow._fields)
-    # Inline: nothing is to be returned of them.
-    statement = insert(event_aggregate).inline().compile(dialect=dialect, column_keys=names)
-    columns: dict[str, Iterable[Any]] = {name: repeat(value, len(rows)) for name, value in key.items()}
-    columns |= dict(zip(AggregateRow._fields, zip(*rows, strict=True), strict=True))
-    ready = {name: _ready(event_aggregate.c[name], values, dialect) for name, values in columns.items()}
-    if statement.positiontup is not None:
-        connection.exec_driver_sql(
-            str(statement), list(zip(*(ready[name] for name in statement.positiontup), strict=True))
-        )
-    else:
-        values = zip(*ready.values(), strict=True)
-        connection.exec_driver_sql(str(statement), [dict(zip(ready, one, strict=True)) for one in values])
-
-
-def _ready(column: Column[Any], values: Iterable[Any], dialect: Dialect) -> Iterable[Any]:
-    """The values as the driver takes them."""
-    process = column.type.dialect_impl(dialect).bind_processor(dialect)
-    if process is None:
-        return values
-    # By identity: most rows share one, and the dictionaries behind JSON are no keys.
-    listed = list(values)
-    processed = {id(value): process(value) for value in {id(value): value for value in listed}.values()}
-    return [processed[id(value)] for value in listed]
+    """Append the rows that a row of a chained table is bound to by a hash, under its key."""
+    if rows:
+        append_rows(connection, part, key, {name: [row[name] for row in rows] for name in rows[0]})
 
 
 def _alert_key(one: Alert) -> tuple[str, date, str, int]:
