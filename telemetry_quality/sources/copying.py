@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,7 +96,10 @@ class SlicedTable:
             self._copy = self._empty_copy()
             self._fill(self._copy, run)
             self._run = run
-        return replace(self._events, relation=self._copy)
+        # Where arrivals are not copied too, what is in it needs not be asked again whether it belongs to the run.
+        is_of_run = self.schema.observed_at is None
+        extent = (run.start, run.end - timedelta(microseconds=1)) if is_of_run else None
+        return replace(self._events, relation=self._copy, extent=extent)
 
     def observed_in(self, run: Run) -> EventTable:
         """The same copy."""
