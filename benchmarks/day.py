@@ -26,7 +26,7 @@ from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import Run
-from telemetry_quality.sources.reading import read_sample
+from telemetry_quality.sources.reading import _threshold, read_sample
 from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:
@@ -109,6 +109,15 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
             session.execute(table.aggregate_query(run))
             assert len(read_sample(session.execute, table, run, {0: events}, 100)[0]) == 100
 
+    def aggregates_and_sampled_ids() -> None:
+        with source._session() as session:  # noqa: SLF001
+            table = source._tables(session).of(run)  # noqa: SLF001
+            assert table is not None
+            session.execute(table.aggregate_query(run))
+            event_id = table.text("event_id")
+            is_drawn = table._hash(event_id) <= _threshold(events, 100)  # noqa: SLF001
+            assert len(session.execute(table.events_where(is_drawn, id=event_id))) >= 100
+
     def reading() -> None:
         (day,) = source.read_days([WINDOW], 100)
         assert len(getattr(day, "sample", ())) == 100
@@ -122,6 +131,7 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
         FOUR_COUNTS: four_counts,
         "the same as telemetry-quality count says them": counts_alone,
         "count of the day (late-day schedule)": count,
+        "aggregates and the sampled ids alone": aggregates_and_sampled_ids,
         "aggregates and sample of 100 with its fields": aggregates_and_sample,
         "the whole reading: repetitions and slices too": reading,
         "the same with 2 dimensions and arrivals": reading_with_parts,
