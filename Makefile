@@ -69,11 +69,11 @@ $(BIN)/python:
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), about a minute ...'
 	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
-	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib # on all cores, which pip does not
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, which pip does not
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	@echo 'Installing into $(VENV), about a minute ...'
+	@echo 'Installing into $(VENV), some minutes ...'
 	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dev]'
-	@-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib # on all cores, which pip does not
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, which pip does not
 	@touch $@

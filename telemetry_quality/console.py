@@ -11,6 +11,7 @@ import click
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
+from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -135,11 +136,11 @@ def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verd
     status = click.style(f"{sign} {snapshot.status}", fg=colour)
     click.echo(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {status}")
     if snapshot.unreadable_reason is not None:
-        click.echo(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}")
+        click.echo(visible(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}"))
         return
     for verdict in verdicts:
         colour, sign = OUTCOME_SIGNS[verdict.outcome]
-        click.echo(f"  {click.style(sign, fg=colour)} {verdict.guardrail:16}{verdict.sentence}")
+        click.echo(f"  {click.style(sign, fg=colour)} {verdict.guardrail:16}{visible(verdict.sentence)}")
 
 
 def _cells(snapshot: TelemetryIntegritySnapshot | None, verdicts: Iterable[Verdict]) -> tuple[str, ...]:

@@ -19,12 +19,20 @@ import pytest
 from telemetry_quality import cli, console, load_settings
 from telemetry_quality.commands import days
 from telemetry_quality.core.guardrails import guardrails_of
-from telemetry_quality.core.guardrails.verdicts import Verdict
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.core.tuning import MINIMUM_DAYS
 from telemetry_quality.settings import PRESETS
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality_tests.builders import NOW, FakeSource, make_events, make_reading, make_work, write_parquet
+from telemetry_quality_tests.builders import (
+    NOW,
+    FakeSource,
+    make_events,
+    make_reading,
+    make_snapshot,
+    make_work,
+    write_parquet,
+)
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
 
 if TYPE_CHECKING:
@@ -546,3 +554,14 @@ def test_days_before_the_first_are_shown_only_to_who_names_them(terminal: Termin
     assert [one["day"] for one in shown["days"]] == ["2026-02-01", "2026-02-02", "2026-02-03"]
     _, shown = terminal.json("health", "--first", "2026-01-31", "--last", "2026-02-01")
     assert [one["status"] for one in shown["days"]] == ["unknown", "unknown"]
+
+
+def test_names_of_events_command_no_terminal(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "\x1b[2J\rgone"
+    terminal.write_day(FIRST_DAY, event_name=nasty)
+    _, out, _ = terminal.type("check", "--day", str(FIRST_DAY))
+    assert "�[2J�gone" in out
+    assert nasty not in out
+    verdict = Verdict("silence", Level.WARNING, Outcome.FAILED, "PART_SILENT", 1, 0, f"event_name={nasty} is silent.")
+    console.print_snapshot(make_snapshot(), [verdict])
+    assert "event_name=�[2J�gone is silent." in capsys.readouterr().out

@@ -11,6 +11,7 @@ from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option,
 from telemetry_quality.console import console
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.special_days import holiday_calendar
+from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import SettingsError, SourceError
 from telemetry_quality.settings import load_settings
 
@@ -97,10 +98,10 @@ def _print_checked(found: dict[str, Any]) -> None:
         out.print(f"    {name:24}{found[name]:>14,}")
     for group in ("missing_critical_fields", "signals"):
         for value, events in found[group].items():
-            out.print(f"    {group:24}{events:>14,}  {value}", markup=False)
+            out.print(f"    {group:24}{events:>14,}  {visible(str(value))}", markup=False)
     for column, values in found["dimensions"].items():
         for value, events in values.items():
-            out.print(f"    {column:24}{events:>14,}  {value}", markup=False)
+            out.print(f"    {column:24}{events:>14,}  {visible(str(value))}", markup=False)
     if found["holds_up_writers"]:
         out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
     if found["full_scan"]:

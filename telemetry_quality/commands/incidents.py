@@ -27,6 +27,7 @@ from telemetry_quality.console import console
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Act, incidents_of, require_incident
+from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
@@ -301,4 +302,4 @@ def _text(words: str, style: str = "") -> Text:
     """Words as they are: values of events and notes may look like markup or hold control characters."""
     from rich.text import Text  # noqa: PLC0415
 
-    return Text("".join(one if one.isprintable() else "�" for one in words), style=style)
+    return Text(visible(words), style=style)

@@ -16,6 +16,7 @@ import click
 from telemetry_quality.assembly import utc_now
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, say
 from telemetry_quality.console import console
+from telemetry_quality.core.visible import visible
 from telemetry_quality.dashboard import server
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
@@ -328,7 +329,7 @@ def _text(words: str, style: str = "") -> Text:
     """Words as they are: what strangers typed may look like markup or hold control characters."""
     from rich.text import Text  # noqa: PLC0415 - late: JSON readers do not need it
 
-    return Text("".join(one if one.isprintable() else "�" for one in words), style=style)
+    return Text(visible(words), style=style)
 
 
 def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], otherwise: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.incidents import Act, incidents_of, is_muted
+from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,8 +42,8 @@ class Alert:
     sentence: str
 
     def line(self) -> str:
-        """The text that is logged."""
-        return (
+        """The text that is logged, one line whatever the names of events hold."""
+        return visible(
             f"{self.level} {self.source} {self.day} {self.guardrail} [{self.reason_code}] {self.sentence} "
             f"(revision {self.revision})"
         )

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from telemetry_quality.core.guardrails import verdicts
+from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -120,11 +121,6 @@ def name(value: object) -> Markup:
         return Markup('<span class="null">(empty)</span>')
     shown = text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
     return escape(visible(shown))
-
-
-def visible(text: str) -> str:
-    """``text`` with a replacement for every character that would not be seen itself, line breaks included."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "�" for one in text)
 
 
 @cache

@@ -24,6 +24,7 @@ from telemetry_quality.core.guardrails import (
 from telemetry_quality.core.guardrails.verdicts import Level, percent
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
 from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -166,7 +167,7 @@ def incident_sentence(incident: Incident) -> str:
 def place_words(place: str) -> str:
     """A place as it is, cut where it is long, without characters that nobody sees."""
     text = place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return visible(text)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -176,7 +177,7 @@ def listed(words: Sequence[str]) -> str:
 
 def _clause(sentence: str) -> str:
     """A sentence as a part of another one."""
-    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in sentence).rstrip(".")
+    text = visible(sentence).rstrip(".")
     starts_a_word = text[:2].istitle() or text.startswith("A ")
     return f"{text[:1].lower()}{text[1:]}" if starts_a_word else text
 

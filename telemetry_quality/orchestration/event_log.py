@@ -145,7 +145,8 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
                 self._gathered = events
                 raise
             except BaseException:
-                self._gathered = events[1:]
+                del events[0]
+                self._gathered = events  # the same list: its timer writes the rest
                 raise
             events.pop(0)
 

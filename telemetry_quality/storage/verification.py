@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, select
 
+from telemetry_quality.core.visible import visible
 from telemetry_quality.storage.engine import database_of
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.rows import figures_hash, verdicts_hash
@@ -194,5 +195,4 @@ def _row_name(row: Mapping[Any, Any]) -> str:
 
 def _attempt_name(row: Mapping[Any, Any]) -> str:
     """An attempt to sign in; the name was typed by a stranger and may hold what a terminal would obey."""
-    who = "".join(one if one.isprintable() else "�" for one in row["account_name"])
-    return f"{row['at']:%Y-%m-%d %H:%M:%S} {who} {row['outcome']}"
+    return f"{row['at']:%Y-%m-%d %H:%M:%S} {visible(row['account_name'])} {row['outcome']}"

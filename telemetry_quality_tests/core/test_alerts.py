@@ -371,3 +371,10 @@ def test_what_a_revision_changed_is_one_sentence(before: dict[str, Any], after: 
     later = replace(make_snapshot(**after), revision=5)
 
     assert changes(earlier, later) == f"Since revision 4: {words}."
+
+
+def test_the_line_of_an_alert_is_one_line_that_commands_no_terminal() -> None:
+    sentence = "event_name=\x1b[2J\nCRITICAL web is silent."
+    line = Alert("web", DAY, "silence", 1, Level.WARNING, "PART_SILENT", sentence).line()
+    assert line.isprintable()
+    assert "event_name=�[2J�CRITICAL" in line

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from telemetry_quality.storage.bulk import ROWS_AT_ONCE, append_rows
 from telemetry_quality.storage.engine import open_engine, transaction
-from telemetry_quality.storage.tables import event_sample
+from telemetry_quality.storage.tables import event_aggregate, event_sample, event_slice, guardrail_verdict
 
 KEY = {"source": "web", "day": date(2026, 2, 1), "revision": 1}
 MOST = ROWS_AT_ONCE[0]
@@ -28,3 +28,7 @@ def test_any_number_of_rows_is_kept_in_order(store_url: str, rows: int) -> None:
         append_rows(connection, event_sample, KEY, values)
         found = connection.execute(select(*columns).order_by(kept.id)).all()
     assert list(map(tuple, found)) == [(*KEY.values(), *row) for row in zip(*values.values(), strict=True)]
+
+
+def test_a_statement_has_no_more_values_than_an_old_sqlite_takes() -> None:
+    assert MOST * max(len(table.c) for table in (event_aggregate, event_sample, event_slice, guardrail_verdict)) <= 999
