@@ -87,9 +87,9 @@ class ParquetIndex:
     def split(self, window: DayWindow) -> tuple[list[ParquetFile], list[ParquetFile]]:
         """The readable files that may hold events of ``window``, and the broken ones that may."""
         readable = [file for file in self.files if file.broken is None and file.may_hold(window)]
-        zones = self._naming_zones
-        broken = [file for file in self.files if file.broken is not None and _in_doubt(file, window, zones)]
-        return readable, broken
+        unreadable = [file for file in self.files if file.broken is not None]
+        # Every file's name is looked at to judge a broken one, so only where there is one.
+        return readable, [file for file in unreadable if _in_doubt(file, window, self._naming_zones)]
 
     def observed_between(self, start: datetime, end: datetime) -> list[ParquetFile]:
         """The readable files that may hold events which arrived at ``start <= t < end``."""
