@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, select
 
 from telemetry_quality.collector import without_collecting
-from telemetry_quality.core.events import HOUR, AggregateRow, DayAggregates, UnreadableDay
+from telemetry_quality.core.events import EVENT_NAME, HOUR, AggregateRow, DayAggregates, UnreadableDay
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
@@ -170,14 +170,17 @@ class SqlQualityStore(MigratedDatabase):
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
-        names = event_aggregate.c.event_name
-        query = (
-            select(names, func.min(event_aggregate.c.day))
-            .where(event_aggregate.c.source == source, names.is_not(None))
-            .group_by(names)
-        )
         with self._reading() as connection:
-            return dict(connection.execute(query).all())
+            named = [tuple(row) for row in connection.execute(_names_in_slices(source))]
+            for day, revision in connection.execute(_readings_without_names(source)).all():
+                names = connection.execute(_names_in_aggregates(source, day, revision)).scalars().all()
+                named.append((day, names))
+        first_seen: dict[str, date] = {}
+        for day, names in named:
+            for name in names:
+                if name is not None:
+                    first_seen[name] = min(first_seen.get(name, day), day)
+        return first_seen
 
     def append_snapshot(
         self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]
@@ -326,6 +329,30 @@ def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
 
 def _readings(source: str) -> Select[Any]:
     return select(*as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
+
+
+_IS_OF_NAMES = and_(event_slice.c.dimension == EVENT_NAME, event_slice.c.by_dimension.is_(None))
+
+
+def _names_in_slices(source: str) -> Select[Any]:
+    """The day of each reading of ``source`` and its event names, as the slices by name list them."""
+    return select(event_slice.c.day, event_slice.c.value).where(event_slice.c.source == source, _IS_OF_NAMES)
+
+
+def _readings_without_names(source: str) -> Select[Any]:
+    """Day and revision of each reading of ``source`` that has events, but is older than slices are."""
+    same = (event_slice.c[name] == day_reading.c[name] for name in ("source", "day", "revision"))
+    return select(day_reading.c.day, day_reading.c.revision).where(
+        day_reading.c.source == source,
+        day_reading.c.total_events > 0,
+        ~exists().where(*same, _IS_OF_NAMES),
+    )
+
+
+def _names_in_aggregates(source: str, day: date, revision: int) -> Select[Any]:
+    """The event names of a reading."""
+    same = (event_aggregate.c.source == source, event_aggregate.c.day == day, event_aggregate.c.revision == revision)
+    return select(event_aggregate.c.event_name).distinct().where(*same)
 
 
 def _says_the_same(

@@ -30,7 +30,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 """The migration these tables belong to; a test compares it with Alembic's head."""
 
 metadata = MetaData(
@@ -159,7 +159,6 @@ event_aggregate = Table(
     Column("late_events", BigInteger, nullable=False),
     _since("0005", "by_hour", StoredText),
     Index(None, "source", "day", "revision"),
-    Index(None, "source", "event_name", "day"),
     sqlite_autoincrement=True,
 )
 """One row per event name and version of a reading: ``hour`` is its first, ``by_hour`` a JSON object of lists.

@@ -134,6 +134,7 @@ def test_what_an_older_version_did_not_keep_is_none(store: SqlQualityStore) -> N
         assert (reading.missing_critical, reading.repetitions, reading.arrivals) == (None, None, None)
     assert store.latest_readings("web", [DAY, NEXT_DAY, UNREAD_DAY]) == {one.day: one for one in readings}
     assert store.slices("web", DAY, UNREAD_DAY) == {}
+    assert store.signals_first_seen("web") == {"page.view": DAY}
     assert store.verdicts("web", DAY, UNREAD_DAY) == {}
     for snapshot in store.snapshots("web", DAY, UNREAD_DAY):
         assert (snapshot.verdicts_hash, snapshot.late_percent, snapshot.is_provisional) == (None, None, None)

@@ -357,6 +357,27 @@ def test_a_signal_was_first_seen_on_its_earliest_day(store: SqlQualityStore) -> 
     assert store.signals_first_seen("none") == {}
 
 
+def test_the_slices_of_a_day_say_which_signals_were_seen(store: SqlQualityStore) -> None:
+    def read(source: str, day: date, *names: str | None) -> None:
+        by_name = {Slice("event_name", name): SliceCounts(1, 0, 0) for name in names}
+        others = {
+            Slice("service_version", "no signal"): SliceCounts(1, 0, 0),
+            Slice("event_name", "no signal", "hour", "3"): SliceCounts(1, 0, 0),
+        }
+        rows = [make_row(event_name=name) for name in names]
+        store.append_reading(source, make_reading(day, *rows, slices=by_name | others), (), NOW)
+
+    odd = "\x1f\u2028'\";␀0\0😀" + "x" * 10_000
+    read("web", DATE_NEVER_READ, odd, None)
+    read("web", DAY, "old", odd, "")
+    read("web", DAY, "old")
+    read("app", DAY - timedelta(days=9), "old")
+    store.append_reading("web", make_reading(NEXT_DAY, make_row(event_name="without slices")), (), NOW)
+    store.append_reading("web", replace(UNREADABLE, day=DAY), (), NOW)
+    first_seen = {"old": DAY, "": DAY, odd: min(DAY, DATE_NEVER_READ), "without slices": NEXT_DAY}
+    assert store.signals_first_seen("web") == first_seen
+
+
 def test_latest_readings_are_of_exactly_the_days_asked_for(store: SqlQualityStore) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     for day in days:
