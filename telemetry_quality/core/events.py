@@ -244,24 +244,26 @@ class DayAggregates:
     def by_hour(self) -> dict[int, Totals]:
         """Per hour since the day began, in order; hours without events are left out."""
         counted = [[0] * MAXIMUM_HOURS for _ in fields(Totals)]
-        for row, spread in zip(self.rows, hourly_counts(self.rows), strict=True):
-            if spread is None:
-                totals = (row.events, row.errors, row.error_unknown_events, row.missing_version, row.late_events)
-                for sums, count in zip(counted, totals, strict=True):
-                    sums[row.hour] += count
-                continue
-            hours, events = spread["hours"], spread["events"]
-            lists = (
-                events,
-                spread.get("errors"),
-                spread.get("error_unknown_events"),
-                events if row.missing_version else None,
-                spread.get("late_events"),
-            )
-            for sums, counts in zip(counted, lists, strict=True):
-                if counts is not None:
-                    for hour, count in zip(hours, counts, strict=True):
-                        sums[hour] += count
+        # Thousands of lists, all gone at its end: nothing for the garbage collector to look through.
+        with without_collecting():
+            for row, spread in zip(self.rows, hourly_counts(self.rows), strict=True):
+                if spread is None:
+                    totals = (row.events, row.errors, row.error_unknown_events, row.missing_version, row.late_events)
+                    for sums, count in zip(counted, totals, strict=True):
+                        sums[row.hour] += count
+                    continue
+                hours, events = spread["hours"], spread["events"]
+                lists = (
+                    events,
+                    spread.get("errors"),
+                    spread.get("error_unknown_events"),
+                    events if row.missing_version else None,
+                    spread.get("late_events"),
+                )
+                for sums, counts in zip(counted, lists, strict=True):
+                    if counts is not None:
+                        for hour, count in zip(hours, counts, strict=True):
+                            sums[hour] += count
         return {hour: Totals(*counts) for hour, counts in enumerate(zip(*counted, strict=True)) if counts[0]}
 
     def each_hour(self) -> list[AggregateRow]:
