@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -41,7 +42,7 @@ from telemetry_quality.sources.functions import (
     epoch_nanoseconds,
     exact_text,
     listed,
-    sample_hash,
+    salted_hash,
     whole_seconds,
 )
 from telemetry_quality.sources.predicates import is_column, parse_predicate
@@ -373,7 +374,8 @@ class EventTable:
         return cast(null(), String) if self.schema.event_id is None else self.text(self.schema.event_id)
 
     def _hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
-        return sample_hash(drawn + f"{_SEPARATOR}{self.salt}")
+        number = int.from_bytes(sha256(self.salt.encode()).digest()[:8], "big") >> 1
+        return salted_hash(drawn, literal(f"{_SEPARATOR}{self.salt}", String), literal(number, BigInteger))
 
     def _drawn_text(self) -> ColumnElement[str]:
         """What is hashed of an event: its id; of one without an id what else tells it apart.
