@@ -8,7 +8,7 @@ whoever else computes; the ratios of processor seconds hardly do.
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,6 +32,7 @@ from telemetry_quality.storage.migrations import migrate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LAUNCH = Path(__file__).with_name("launch.py")
 ROUNDS, PROCESSES = 5, 3
 WINDOW = day_window(DAY, ZoneInfo("UTC"))
 SCHEMA = EventSchema("event_id", "occurred_at", "event_name", "app_version", "severity >= 17")
@@ -166,13 +167,13 @@ def _fresh(file: Path, folder: Path) -> dict[str, Callable[[], Cost]]:
 
 
 def _process(command: list[str], folder: Path) -> Cost:
-    start = perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    report = folder / "report.json"
+    launched = [sys.executable, "-S", "-E", str(LAUNCH), str(report), *command]
+    done = subprocess.run(launched, cwd=folder, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command
     # 1: a first day has nothing to be compared with, which is no failure of the command.
-    assert process.returncode in {0, 1}, process.returncode
-    return Cost(perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    assert done.returncode in {0, 1}, done.returncode
+    took = json.loads(report.read_text(encoding="utf-8"))
+    return Cost(took["seconds"], took["cpu_seconds"], took["peak_mib"])
 
 
 def _measured(work: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:

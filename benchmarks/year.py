@@ -8,8 +8,8 @@ is a process of its own, so that its peak of memory is its own too.
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.settings import Settings
 
+LAUNCH = Path(__file__).with_name("launch.py")
 FIRST_DAY = date(2025, 1, 1)
 MEMORY_DAYS = (30, 90, 365)
 
@@ -141,19 +142,18 @@ WAYS: dict[str, Callable[[Settings, Sequence[date]], None]] = {
 
 
 def measure(file: Path, way: str, days: int) -> None:
-    """In a process of its own: do it once and print seconds, CPU seconds and the peak of memory in MiB."""
+    """In a process of its own: do it once and print seconds and CPU seconds."""
     settings = load_settings(file)
     migrate(settings.store)
     calendar = settings.sources[demo.SOURCE].calendar()
     wanted = list(days_between(calendar.first_day, calendar.latest_day(utc_now())))[:days]
     start, cpu = perf_counter(), process_time()
     WAYS[way](settings, wanted)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(f"{perf_counter() - start} {process_time() - cpu} {peak}\n")
+    sys.stdout.write(f"{perf_counter() - start} {process_time() - cpu}\n")
 
 
 def _measured(template: Path, way: str, days: int) -> tuple[float, float, float]:
-    """One way in a fresh process, with a store and a Dagster home of its own."""
+    """One way in a fresh process, with a store and a Dagster home of its own: seconds, CPU seconds and peak in MiB."""
     with TemporaryDirectory(dir=template.parent) as folder:
         file = Path(folder) / "telemetry.toml"
         shutil.copyfile(template, file)
@@ -162,14 +162,17 @@ def _measured(template: Path, way: str, days: int) -> tuple[float, float, float]
         home = Path(folder) / ".dagster"
         home.mkdir()
         shutil.copyfile(demo.STARTER / "dagster.yaml", home / "dagster.yaml")
+        report = Path(folder) / "report.json"
+        launched = [sys.executable, "-S", "-E", str(LAUNCH), str(report)]
         done = subprocess.run(  # noqa: S603 - this file
-            [sys.executable, __file__, "--measure", str(file), way, str(days)],
+            [*launched, sys.executable, __file__, "--measure", str(file), way, str(days)],
             env={**os.environ, "DAGSTER_HOME": str(home), "TELEMETRY_QUALITY_CONFIG": str(file)},
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
-    seconds, cpu, peak = map(float, done.stdout.split())
+        peak = json.loads(report.read_text(encoding="utf-8"))["peak_mib"]
+    seconds, cpu = map(float, done.stdout.split())
     return seconds, cpu, peak
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from peers.tools import Tool
 
-LAUNCH = Path(__file__).with_name("launch.py")
+BENCHMARKS = Path(__file__).parents[1]
+LAUNCH = BENCHMARKS / "launch.py"
 IN_ORDER = {"rows": True, "error_rate": True, "missing_version": True, "missing_name": True}
 VIOLATED = IN_ORDER | {"error_rate": False, "missing_version": False}
 
@@ -53,7 +54,7 @@ class Bench:
         self._folder = folder
         # Neither tool may spend its time on calling home.
         self._environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(LAUNCH.parents[1]), str(LAUNCH.parents[2])]),
+            "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(BENCHMARKS.parent)]),
             "SODA_CORE_TELEMETRY_ENABLED": "false",
             "GX_ANALYTICS_ENABLED": "false",
         }
