@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select
 
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, Arrivals
 from telemetry_quality.sources.columns import ColumnKind
-from telemetry_quality.sources.query import count_where
+from telemetry_quality.sources.functions import count_where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

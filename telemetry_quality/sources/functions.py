@@ -66,8 +66,15 @@ class compared_text(FunctionElement[Any]):  # noqa: N801
     inherit_cache = True
 
 
-class whole_seconds(FunctionElement[int]):  # noqa: N801
-    """Whole seconds from a start: as an expression, then the instant and the start, for an engine with a faster way."""
+class whole_hours(FunctionElement[int]):  # noqa: N801
+    """Whole hours from a start: as an expression, then the instant and the start, for an engine with a faster way."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class count_where(FunctionElement[int]):  # noqa: N801
+    """How many rows meet a condition; counting is cheaper than summing, and never null."""
 
     type = BigInteger()
     inherit_cache = True
@@ -162,18 +169,29 @@ def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw:
     return compiler.process(element.clauses, **kw)
 
 
-@compiles(whole_seconds)
-def _seconds(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(whole_hours)
+def _hours(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     expression, *_ = element.clauses
     return f"({compiler.process(expression, **kw)})"
 
 
-@compiles(whole_seconds, "postgresql")
-def _seconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(whole_hours, "postgresql")
+def _hours_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     _, instant, start = (compiler.process(part, **kw) for part in element.clauses)
     # A float has room for microseconds until the year 2255, so that its whole seconds are exact; an exact decimal
     # would double what a day's aggregates take.
-    return f"(CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start})"
+    return f"((CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start}) / 3600)"
+
+
+@compiles(count_where)
+def _count(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"count(CASE WHEN {compiler.process(element.clauses, **kw)} THEN 1 END)"
+
+
+@compiles(count_where, "duckdb")
+def _count_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    # A tenth of a day's aggregates faster; not every engine has it.
+    return f"count(*) FILTER (WHERE {compiler.process(element.clauses, **kw)})"
 
 
 @compiles(listed)

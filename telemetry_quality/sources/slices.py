@@ -17,8 +17,7 @@ from telemetry_quality.core.events import (
     Slice,
     SliceCounts,
 )
-from telemetry_quality.sources.functions import exact_text
-from telemetry_quality.sources.query import count_where
+from telemetry_quality.sources.functions import count_where, exact_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

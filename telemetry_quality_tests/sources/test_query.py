@@ -80,39 +80,39 @@ def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
 
 AGGREGATES_ON_DUCKDB = """\
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
-events_of_run.version AS version, count(*) AS events, \
-count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, \
-count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS error_unknown_events, \
-count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events
+(SELECT events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, \
+count(*) AS events, \
+count(*) FILTER (WHERE events_of_run.is_error) AS errors, \
+count(*) FILTER (WHERE events_of_run.is_error IS NULL) AS error_unknown_events, \
+count(*) FILTER (WHERE events_of_run.is_late) AS late_events
 FROM (SELECT 0 AS day_index, \
-((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 1000000)) // 3600) AS hour, \
+(((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 3600000000)) AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
+GROUP BY events_of_run.hour, events_of_run.name, events_of_run.version)
+SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
 CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1
-FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
 event_groups.events AS events, event_groups.errors AS errors, \
 event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers
-FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version \
-ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST"""
+FROM event_groups) AS hours GROUP BY hours.name, hours.version \
+ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, \
-events_of_run.version AS version, count(*) AS events, \
+(SELECT events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, \
+count(*) AS events, \
 count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, \
-count(CASE WHEN (events_of_run.is_error IS NULL) THEN 1 END) AS error_unknown_events, \
+count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS error_unknown_events, \
 count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events
 FROM (SELECT 0 AS day_index, \
-((telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 1000000) / 3600 AS hour, \
+(telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 3600000000 AS hour, \
 CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
 events.is_error AS is_error, 0 AS is_late
 FROM events
@@ -120,18 +120,18 @@ WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
 AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
 LIMIT ? OFFSET 0) AS events_of_run \
-GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
-SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
+GROUP BY events_of_run.hour, events_of_run.name, events_of_run.version)
+SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
 CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1
-FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, \
+FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
 event_groups.events AS events, event_groups.errors AS errors, \
 event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers
-FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version \
-ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST"""
+FROM event_groups) AS hours GROUP BY hours.name, hours.version \
+ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
 from telemetry_quality.sources.reading import _aggregates, _arrivals_if_possible
-from telemetry_quality.sources.repetitions import MAXIMUM_COMPARED_EVENTS, _batches, _halvings
+from telemetry_quality.sources.repetitions import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def test_ids_are_halved_until_a_million_events_are_to_be_compared(events: int, h
 
 
 def test_days_are_compared_together_as_long_as_memory_allows_and_a_large_one_alone() -> None:
-    million, large = MAXIMUM_COMPARED_EVENTS, 5 * MAXIMUM_COMPARED_EVENTS
-    counts = dict(enumerate([0, million, million, 0, million, million, 1, large, 0, 7, 0]))
-    assert list(_batches(11, counts)) == [(1, 5, 0), (6, 6, 0), (7, 7, 3), (9, 10, 0)]
+    half, large = EVENTS_AT_ONCE // 2, 5 * MAXIMUM_COMPARED_EVENTS
+    counts = dict(enumerate([0, half, half, 0, 1, large, 0, 7, 0]))
+    assert list(_batches(9, counts)) == [(1, 3, 0), (4, 4, 0), (5, 5, 3), (7, 8, 0)]
     assert list(_batches(3, {})) == []
 
 

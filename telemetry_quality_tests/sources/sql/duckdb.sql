@@ -1,7 +1,7 @@
 -- aggregates
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN ? END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS missing_0
-FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ?) // ?) AS hour, events.event_name AS name, events.service_version AS version, severity >= ? AS is_error, (epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) // ?) - (epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // ?) > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(*) FILTER (WHERE events_of_run.is_error) AS errors, count(*) FILTER (WHERE events_of_run.is_error IS NULL) AS error_unknown_events, count(*) FILTER (WHERE events_of_run.is_late) AS late_events, count(*) FILTER (WHERE events_of_run.missing_0) AS missing_0
+FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, events.event_name AS name, events.service_version AS version, severity >= ? AS is_error, (epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) // ?) - (epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // ?) > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
  SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, CAST(sum(hours.late_events) AS BIGINT) AS sum_4, CAST(sum(hours.missing_0) AS BIGINT) AS sum_5, string_agg(hours.numbers, ',') AS anon_1
@@ -15,7 +15,7 @@ FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.day_index
 
 -- versions
-SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN ? END) AS count_2, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS count_3, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS count_4
+SELECT events_of_run.version, count(*) AS count_1, count(*) FILTER (WHERE events_of_run.is_error) AS anon_1, count(*) FILTER (WHERE events_of_run.is_error IS NULL) AS anon_2, count(*) FILTER (WHERE events_of_run.missing_0) AS anon_3
 FROM (SELECT events.service_version AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_of_run GROUP BY events_of_run.version
@@ -43,17 +43,17 @@ WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH T
 
 -- slices
 WITH events_of_run AS NOT MATERIALIZED
-(SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ?) // ?) AS hour, severity >= ? AS is_error, events.service_version IS NULL OR events.service_version IN (?) AS is_missing
+(SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, severity >= ? AS is_error, events.service_version IS NULL OR events.service_version IN (?) AS is_missing
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)),
 by_event_name AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(*) FILTER (WHERE events_of_run.is_error) AS errors, count(*) FILTER (WHERE events_of_run.is_missing) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
 by_hour AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(*) FILTER (WHERE events_of_run.is_error) AS errors, count(*) FILTER (WHERE events_of_run.is_missing) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
 by_service_version AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(*) FILTER (WHERE events_of_run.is_error) AS errors, count(*) FILTER (WHERE events_of_run.is_missing) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
  SELECT slices.day_index, slices.by, slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
 FROM (SELECT anon_1.day_index AS day_index, ? AS by, anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
@@ -85,7 +85,7 @@ WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH T
 WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
 
 -- misdating
-SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * ? + ?) THEN ? END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * ? + ?) THEN ? END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN ? END) AS count_4
+SELECT arrivals.day_index, count(*) AS count_1, count(*) FILTER (WHERE arrivals.occurred > arrivals.since_start * ? + ?) AS anon_1, count(*) FILTER (WHERE arrivals.occurred < arrivals.since_start * ? + ?) AS anon_2, count(*) FILTER (WHERE arrivals.occurred IS NULL) AS anon_3
 FROM (SELECT ((((epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) - ? AS since_start, epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) AS occurred
 FROM events
 WHERE events.received_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.received_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS arrivals GROUP BY arrivals.day_index

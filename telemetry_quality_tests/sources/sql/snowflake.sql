@@ -1,9 +1,9 @@
 -- aggregates
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_6)s END) AS errors, count(CASE WHEN (events_of_run.is_error IS NULL) THEN %(param_7)s END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN %(param_8)s END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN %(param_9)s END) AS missing_0
-FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_10)s) / %(param_11)s)) / %(param_12)s) AS day_index, FLOOR(((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_13)s) / %(param_14)s)) %% %(param_15)s) / %(param_16)s) AS hour, events.event_name AS name, events.service_version AS version, severity >= %(param_17)s AS is_error, FLOOR(DATE_PART(epoch_microsecond, events.received_at) / %(param_18)s) - FLOOR(DATE_PART(epoch_microsecond, events.occurred_at) / %(param_19)s) > %(param_20)s AS is_late, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS missing_0
+FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) / %(param_8)s) AS day_index, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_9)s) / %(param_10)s)) %% %(param_11)s AS hour, events.event_name AS name, events.service_version AS version, severity >= %(param_12)s AS is_error, FLOOR(DATE_PART(epoch_microsecond, events.received_at) / %(param_13)s) - FLOOR(DATE_PART(epoch_microsecond, events.occurred_at) / %(param_14)s) > %(param_15)s AS is_late, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
 FROM events
-WHERE events.occurred_at >= CAST(%(param_21)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_22)s AS TIMESTAMP_TZ)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+WHERE events.occurred_at >= CAST(%(param_16)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_17)s AS TIMESTAMP_TZ)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
  SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, CAST(sum(hours.late_events) AS BIGINT) AS sum_4, CAST(sum(hours.missing_0) AS BIGINT) AS sum_5, LISTAGG(hours.numbers, ',') AS anon_1
 FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, event_groups.events AS events, event_groups.errors AS errors, event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, event_groups.missing_0 AS missing_0, CAST(event_groups.hour AS VARCHAR) || %(param_1)s || CAST(event_groups.events AS VARCHAR) || %(param_2)s || CAST(event_groups.errors AS VARCHAR) || %(param_3)s || CAST(event_groups.error_unknown_events AS VARCHAR) || %(param_4)s || CAST(event_groups.late_events AS VARCHAR) || %(param_5)s || CAST(event_groups.missing_0 AS VARCHAR) AS numbers
 FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version ORDER BY hours.day_index, hours.name NULLS FIRST, hours.version NULLS FIRST
@@ -15,10 +15,10 @@ FROM events
 WHERE events.occurred_at >= CAST(%(param_4)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_5)s AS TIMESTAMP_TZ)) AS events_of_run GROUP BY events_of_run.day_index
 
 -- versions
-SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN %(param_1)s END) AS count_2, count(CASE WHEN (events_of_run.is_error IS NULL) THEN %(param_2)s END) AS count_3, count(CASE WHEN events_of_run.missing_0 THEN %(param_3)s END) AS count_4
-FROM (SELECT events.service_version AS version, severity >= %(param_4)s AS is_error, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
+SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS anon_3
+FROM (SELECT events.service_version AS version, severity >= %(param_1)s AS is_error, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
 FROM events
-WHERE events.occurred_at >= CAST(%(param_5)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_6)s AS TIMESTAMP_TZ)) AS events_of_run GROUP BY events_of_run.version
+WHERE events.occurred_at >= CAST(%(param_2)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_3)s AS TIMESTAMP_TZ)) AS events_of_run GROUP BY events_of_run.version
 
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
@@ -43,17 +43,17 @@ WHERE events.occurred_at >= CAST(%(param_4)s AS TIMESTAMP_TZ) AND events.occurre
 
 -- slices
 WITH events_of_run AS
-(SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_5)s) / %(param_6)s)) / %(param_7)s) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, FLOOR(((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_8)s) / %(param_9)s)) %% %(param_10)s) / %(param_11)s) AS hour, severity >= %(param_12)s AS is_error, events.service_version IS NULL OR events.service_version IN (%(param_13)s) AS is_missing
+(SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_3)s) / %(param_4)s)) / %(param_5)s) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) %% %(param_8)s AS hour, severity >= %(param_9)s AS is_error, events.service_version IS NULL OR events.service_version IN (%(param_10)s) AS is_missing
 FROM events
-WHERE events.occurred_at >= CAST(%(param_14)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_15)s AS TIMESTAMP_TZ)),
+WHERE events.occurred_at >= CAST(%(param_11)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_12)s AS TIMESTAMP_TZ)),
 by_event_name AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_3)s END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_4)s END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
 by_hour AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_16)s END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_17)s END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
 by_service_version AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN %(param_20)s END) AS errors, count(CASE WHEN events_of_run.is_missing THEN %(param_21)s END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
  SELECT slices.day_index, slices."by", slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
 FROM (SELECT anon_1.day_index AS day_index, %(param_1)s AS "by", anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
@@ -62,14 +62,14 @@ FROM by_event_name LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index,
 FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
 FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
 FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
-WHERE ranked_values.position <= %(position_1)s) AS kept_values ON kept_values.day_index = by_event_name.day_index AND kept_values.value IS NOT DISTINCT FROM by_event_name.value) AS anon_1 GROUP BY anon_1.day_index, anon_1.value, anon_1.by_value UNION ALL SELECT anon_2.day_index AS day_index, %(param_18)s AS "by", anon_2.value AS value, anon_2.by_value AS by_value, sum(anon_2.events) AS events, sum(anon_2.errors) AS errors, sum(anon_2.missing_version) AS missing_version
-FROM (SELECT by_service_version.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_service_version.value ELSE %(param_19)s END AS value, by_service_version.by_value AS by_value, by_service_version.events AS events, by_service_version.errors AS errors, by_service_version.missing_version AS missing_version
+WHERE ranked_values.position <= %(position_1)s) AS kept_values ON kept_values.day_index = by_event_name.day_index AND kept_values.value IS NOT DISTINCT FROM by_event_name.value) AS anon_1 GROUP BY anon_1.day_index, anon_1.value, anon_1.by_value UNION ALL SELECT anon_2.day_index AS day_index, %(param_13)s AS "by", anon_2.value AS value, anon_2.by_value AS by_value, sum(anon_2.events) AS events, sum(anon_2.errors) AS errors, sum(anon_2.missing_version) AS missing_version
+FROM (SELECT by_service_version.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_service_version.value ELSE %(param_14)s END AS value, by_service_version.by_value AS by_value, by_service_version.events AS events, by_service_version.errors AS errors, by_service_version.missing_version AS missing_version
 FROM by_service_version LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
 FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
 FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
 FROM by_hour GROUP BY by_hour.day_index, by_hour.value) AS value_sums) AS ranked_values
-WHERE ranked_values.position <= %(position_1)s) AS kept_values ON kept_values.day_index = by_service_version.day_index AND kept_values.value IS NOT DISTINCT FROM by_service_version.value) AS anon_2 GROUP BY anon_2.day_index, anon_2.value, anon_2.by_value UNION ALL SELECT anon_3.day_index AS day_index, %(param_22)s AS "by", anon_3.value AS value, anon_3.by_value AS by_value, sum(anon_3.events) AS events, sum(anon_3.errors) AS errors, sum(anon_3.missing_version) AS missing_version
-FROM (SELECT by_hour.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_hour.value ELSE %(param_23)s END AS value, by_hour.by_value AS by_value, by_hour.events AS events, by_hour.errors AS errors, by_hour.missing_version AS missing_version
+WHERE ranked_values.position <= %(position_1)s) AS kept_values ON kept_values.day_index = by_service_version.day_index AND kept_values.value IS NOT DISTINCT FROM by_service_version.value) AS anon_2 GROUP BY anon_2.day_index, anon_2.value, anon_2.by_value UNION ALL SELECT anon_3.day_index AS day_index, %(param_15)s AS "by", anon_3.value AS value, anon_3.by_value AS by_value, sum(anon_3.events) AS events, sum(anon_3.errors) AS errors, sum(anon_3.missing_version) AS missing_version
+FROM (SELECT by_hour.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_hour.value ELSE %(param_16)s END AS value, by_hour.by_value AS by_value, by_hour.events AS events, by_hour.errors AS errors, by_hour.missing_version AS missing_version
 FROM by_hour LEFT OUTER JOIN (SELECT ranked_values.day_index AS day_index, ranked_values.value AS value
 FROM (SELECT value_sums.day_index AS day_index, value_sums.value AS value, row_number() OVER (PARTITION BY value_sums.day_index ORDER BY value_sums.events DESC, value_sums.value IS NOT NULL, value_sums.value) AS position
 FROM (SELECT by_hour.day_index AS day_index, by_hour.value AS value, sum(by_hour.events) AS events
@@ -85,7 +85,7 @@ WHERE events.occurred_at >= CAST(%(param_14)s AS TIMESTAMP_TZ) AND events.occurr
 WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
 
 -- misdating
-SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * %(since_start_1)s + %(param_1)s) THEN %(param_2)s END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * %(since_start_2)s + %(param_3)s) THEN %(param_4)s END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN %(param_5)s END) AS count_4
-FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.received_at) - %(param_6)s) / %(param_7)s)) / %(param_8)s) AS day_index, DATE_PART(epoch_microsecond, events.received_at) - %(param_9)s AS since_start, DATE_PART(epoch_microsecond, events.occurred_at) AS occurred
+SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN arrivals.occurred > arrivals.since_start * %(since_start_1)s + %(param_1)s THEN 1 END) AS anon_1, count(CASE WHEN arrivals.occurred < arrivals.since_start * %(since_start_2)s + %(param_2)s THEN 1 END) AS anon_2, count(CASE WHEN arrivals.occurred IS NULL THEN 1 END) AS anon_3
+FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.received_at) - %(param_3)s) / %(param_4)s)) / %(param_5)s) AS day_index, DATE_PART(epoch_microsecond, events.received_at) - %(param_6)s AS since_start, DATE_PART(epoch_microsecond, events.occurred_at) AS occurred
 FROM events
-WHERE events.received_at >= CAST(%(param_10)s AS TIMESTAMP_TZ) AND events.received_at < CAST(%(param_11)s AS TIMESTAMP_TZ)) AS arrivals GROUP BY arrivals.day_index
+WHERE events.received_at >= CAST(%(param_7)s AS TIMESTAMP_TZ) AND events.received_at < CAST(%(param_8)s AS TIMESTAMP_TZ)) AS arrivals GROUP BY arrivals.day_index

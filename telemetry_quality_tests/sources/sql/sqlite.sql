@@ -1,7 +1,7 @@
 -- aggregates
 WITH event_groups AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN ? END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS missing_0
-FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ?) / ? AS hour, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS missing_0
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
@@ -17,7 +17,7 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
  LIMIT ? OFFSET ?) AS events_of_run GROUP BY events_of_run.day_index
 
 -- versions
-SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN ? END) AS count_2, count(CASE WHEN (events_of_run.is_error IS NULL) THEN ? END) AS count_3, count(CASE WHEN events_of_run.missing_0 THEN ? END) AS count_4
+SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS anon_3
 FROM (SELECT CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
@@ -49,18 +49,18 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 
 -- slices
 WITH events_of_run AS
-(SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.platform AS VARCHAR) AS value, CAST(events.event_name AS VARCHAR) AS event_name, CAST(events.service_version AS VARCHAR) AS service_version, (((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ?) / ? AS hour, severity >= ? AS is_error, CAST(events.service_version AS VARCHAR) IS NULL OR CAST(events.service_version AS VARCHAR) IN (?) AS is_missing
+(SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.platform AS VARCHAR) AS value, CAST(events.event_name AS VARCHAR) AS event_name, CAST(events.service_version AS VARCHAR) AS service_version, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, severity >= ? AS is_error, CAST(events.service_version AS VARCHAR) IS NULL OR CAST(events.service_version AS VARCHAR) IN (?) AS is_missing
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?),
 by_event_name AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
 by_hour AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
 by_service_version AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN ? END) AS errors, count(CASE WHEN events_of_run.is_missing THEN ? END) AS missing_version
+(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
 FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
  SELECT slices.day_index, slices."by", slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
 FROM (SELECT anon_1.day_index AS day_index, ? AS "by", anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
@@ -93,7 +93,7 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
 
 -- misdating
-SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN (arrivals.occurred > arrivals.since_start * ? + ?) THEN ? END) AS count_2, count(CASE WHEN (arrivals.occurred < arrivals.since_start * ? + ?) THEN ? END) AS count_3, count(CASE WHEN (arrivals.occurred IS NULL) THEN ? END) AS count_4
+SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN arrivals.occurred > arrivals.since_start * ? + ? THEN 1 END) AS anon_1, count(CASE WHEN arrivals.occurred < arrivals.since_start * ? + ? THEN 1 END) AS anon_2, count(CASE WHEN arrivals.occurred IS NULL THEN 1 END) AS anon_3
 FROM (SELECT ((telemetry_epoch_microseconds(events.received_at) - ?) / ?) / ? AS day_index, telemetry_epoch_microseconds(events.received_at) - ? AS since_start, telemetry_epoch_microseconds(events.occurred_at) AS occurred
 FROM events
 WHERE events.received_at >= ? AND events.received_at < ? AND telemetry_epoch_microseconds(events.received_at) >= ? AND telemetry_epoch_microseconds(events.received_at) < ?
