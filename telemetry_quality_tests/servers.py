@@ -120,29 +120,59 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             ],
             user,
         )
-        # Nothing here outlives the test: what is not written to disk at once makes it faster.
-        settings = {
-            "port": port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-        }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options], user=user, stdout=log, stderr=log, cwd="/"
-            )
-        try:
-            one = PostgreSQL(data, programs, port, password)
-            _wait_for(one, server, folder / "log")
+        with _serving(PostgreSQL(data, programs, port, password), folder / "log") as one:
             yield one
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_standby(primary: PostgreSQL) -> Iterator[PostgreSQL]:
+    """A hot standby of ``primary``: a server that replays what happens there, and refuses to write."""
+    user = "nobody" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="telemetry-quality-standby-"))
+    if user:
+        shutil.chown(folder, user)
+    try:
+        _run(
+            [
+                *(primary.programs / "pg_basebackup", "--dbname", primary.url(), "--pgdata", folder / "data"),
+                *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
+            ],
+            user,
+        )
+        standby = PostgreSQL(folder / "data", primary.programs, free_port(), primary.password)
+        # Who reads is in the way of what is to be replayed, and is not waited for.
+        with _serving(standby, folder / "log", max_standby_streaming_delay="0"):
+            yield standby
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _serving(one: PostgreSQL, log: Path, **more: str) -> Iterator[PostgreSQL]:
+    # Nothing here outlives the test: what is not written to disk at once makes it faster.
+    settings = {
+        "port": one.port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        **more,
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    user = "nobody" if os.geteuid() == 0 else None
+    with log.open("wb") as written:
+        server = subprocess.Popen(
+            [one.programs / "postgres", "-D", one.folder, *options], user=user, stdout=written, stderr=written, cwd="/"
+        )
+    try:
+        _wait_for(one, server, log)
+        yield one
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
 
 
 def _postgresql_programs() -> Path:

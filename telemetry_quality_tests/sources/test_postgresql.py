@@ -24,10 +24,10 @@ from telemetry_quality.sources import postgresql as connector
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.query import runs_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
-from telemetry_quality_tests.servers import free_port
+from telemetry_quality_tests.servers import free_port, running_standby
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality_tests.servers import PostgreSQL
@@ -489,3 +489,55 @@ def test_the_driver_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyP
     with pytest.raises(SourceError, match=r"pip install 'telemetry-quality\[postgresql\]'") as caught:
         PostgresSource("postgresql://admin:hunter2@localhost/db", "events", SCHEMA)
     assert caught.value.reason_code == "DRIVER_MISSING"
+
+
+@pytest.fixture(scope="module")
+def standby(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
+    with running_standby(postgresql) as one:
+        yield one
+
+
+def wait_until_replayed(primary: PostgreSQL, standby: PostgreSQL) -> None:
+    with primary.connect() as connection, standby.connect() as replaying:
+        (written,) = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone() or ("",)
+        deadline = time.monotonic() + 30
+        while replaying.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [written]).fetchone() != (True,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_day_on_a_hot_standby_is_that_on_its_primary(postgresql: PostgreSQL, standby: PostgreSQL) -> None:
+    table = Table(postgresql, [NOON, "2026-03-10 23:59:59.999999+00", "2026-03-11 00:00:00+00"])
+    wait_until_replayed(postgresql, standby)
+    source = PostgresSource(standby.url(), table.name, SCHEMA)
+    assert read(source) == read(table.source())
+    assert read(source).aggregates.totals().events == 2
+    assert source.count_days([WINDOW]) == {DAY: 2}
+    assert source.full_scan(WINDOW) is None
+
+
+def test_a_read_that_is_in_the_way_of_a_standby_is_tried_again_later(
+    postgresql: PostgreSQL, standby: PostgreSQL
+) -> None:
+    table = Table(postgresql)
+    wait_until_replayed(postgresql, standby)
+    source = PostgresSource(standby.url(), table.name, SCHEMA)
+    (run,) = runs_of([WINDOW])
+
+    def read_on_while_rows_go() -> None:
+        with source._session() as session, session.transaction():
+            events = source._tables(session).of(run)
+            assert events is not None
+            assert session.execute(events.count_query(run))
+            # Rows that this transaction still sees are removed for good.
+            table.do("DELETE FROM {events}")
+            table.do("VACUUM {events}")
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                session.execute(events.count_query(run))
+
+    with pytest.raises(SourceUnavailableError, match="recovery") as error:
+        read_on_while_rows_go()
+    assert error.value.reason_code == "SOURCE_UNREACHABLE"
+    wait_until_replayed(postgresql, standby)
+    assert source.count_days([WINDOW]) == {DAY: 0}
