@@ -280,6 +280,13 @@ class SourceSettings(_Part):
             raise ValueError(f"last_day must not be before first_day ({self.first_day}), but {self.last_day} was found")
         return self
 
+    @property
+    def engine(self) -> str:
+        """What answers questions about the events: ``duckdb``, ``spark``, or a database by its URL."""
+        if self.connector == "database":
+            return _engine(self.url or "")
+        return "spark" if self.connector == "spark" else "duckdb"
+
     def calendar(self) -> Calendar:
         """The source's days."""
         return Calendar(ZoneInfo(self.time_zone), self.first_day, self.last_day)
@@ -298,6 +305,11 @@ class SourceSettings(_Part):
             future_tolerance_minutes=self.future_tolerance_minutes,
             stale_after_days=self.stale_after_days,
         )
+
+
+def _engine(url: str) -> str:
+    """``postgresql`` of ``postgresql+psycopg://…``."""
+    return urlsplit(url).scheme.partition("+")[0]
 
 
 def _place(value: str, protocols: Collection[str] | None) -> str:
@@ -428,6 +440,11 @@ class Settings(BaseSettings):
         """The environment wins over the file, whose values ``load_settings`` passes; nothing else is read."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
+
+    @property
+    def store_engine(self) -> str:
+        """The database that the store is in: ``sqlite`` or ``postgresql``."""
+        return _engine(self.store)
 
     def source(self, name: str | None) -> tuple[str, SourceSettings]:
         """The source called ``name``, or the only one.

@@ -25,15 +25,15 @@ def snapshot_key(source: str) -> dg.AssetKey:
     return dg.AssetKey([source, "integrity_snapshot"])
 
 
-def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of one source, its name their group and key prefix."""
+def build_assets(source: str, settings: SourceSettings, store_engine: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of one source, its name their group and key prefix; they are kept in ``store_engine``."""
     partitions = daily_partitions(settings.calendar())
     owners = list(settings.owners)
     events = dg.AssetSpec(
         [source, "events"],
         group_name=source,
         owners=owners,
-        kinds={settings.connector},
+        kinds={"parquet" if settings.connector == "parquet" else settings.engine},
         description="The telemetry itself. It is only ever read.",
         metadata={"location": settings.path or settings.table or "", "time_zone": settings.time_zone},
     )
@@ -43,7 +43,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
             deps=[events.key],
             group_name=source,
             owners=owners,
-            kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
+            kinds={settings.engine, store_engine},
             description="Counts per event name and version, by hour; everything coarser is rolled up from them.",
             metadata={
                 "dagster/column_schema": rendering.AGGREGATE_COLUMNS,
@@ -56,7 +56,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
             deps=[events.key],
             group_name=source,
             owners=owners,
-            kinds={"duckdb" if settings.connector != "database" else "sqlalchemy", "sqlite"},
+            kinds={settings.engine, store_engine},
             description=(
                 "A uniform random sample, each event verified for signal, version tag and critical fields. "
                 "Only ids and verdicts are kept."
@@ -101,7 +101,7 @@ def build_assets(source: str, settings: SourceSettings) -> list[dg.AssetsDefinit
         deps=[spec.key for spec in readings],
         group_name=source,
         owners=owners,
-        kinds={"sqlite"},
+        kinds={store_engine},
         description="Whether the day can be trusted, as it was known when it was computed. Append-only.",
         metadata={
             "dagster/column_schema": rendering.SNAPSHOT_COLUMNS,

@@ -9,6 +9,7 @@ import pytest
 
 from telemetry_quality.definitions import build_definitions, defs
 from telemetry_quality.demo import SOURCE, steps_per_day
+from telemetry_quality.settings import load_settings
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
 
 if TYPE_CHECKING:
@@ -27,6 +28,49 @@ def _metadata(instance: dg.DagsterInstance, name: str, day: date) -> dict[str, o
 
 def test_the_definitions_load() -> None:
     dg.Definitions.validate_loadable(defs)
+
+
+@pytest.mark.parametrize(
+    ("place", "store", "kinds"),
+    [
+        ('connector = "parquet"\npath = "events"', "sqlite:///q.db", ["parquet", "duckdb+sqlite", "sqlite"]),
+        (
+            'connector = "duckdb"\npath = "e.duckdb"\ntable = "e"',
+            "sqlite:///q.db",
+            ["duckdb", "duckdb+sqlite", "sqlite"],
+        ),
+        (
+            'connector = "database"\nurl = "postgresql+psycopg://u:p@h/d"\ntable = "e"',
+            "postgresql://u:p@h/q",
+            ["postgresql", "postgresql", "postgresql"],
+        ),
+        (
+            'connector = "database"\nurl = "sqlite:///e.db"\ntable = "e"',
+            "postgresql://u:p@h/q",
+            ["sqlite", "postgresql+sqlite", "postgresql"],
+        ),
+        (
+            'connector = "spark"\nurl = "sc://h:1"\ntable = "e"',
+            "sqlite:///q.db",
+            ["spark", "spark+sqlite", "sqlite"],
+        ),
+    ],
+    ids=["parquet", "duckdb", "postgresql", "sqlite", "spark"],
+)
+def test_assets_show_the_engines_that_read_and_keep_them(
+    tmp_path: Path, place: str, store: str, kinds: list[str]
+) -> None:
+    file = tmp_path / "telemetry.toml"
+    roles = ("event_id", "occurred_at", "event_name", "service_version", "is_error")
+    file.write_text(
+        f'store = "{store}"\n[sources.web]\n{place}\nfirst_day = 2026-02-01\n[sources.web.roles]\n'
+        + "\n".join(f'{role} = "{role}"' for role in roles)
+    )
+    graph = build_definitions(load_settings(file)).resolve_asset_graph()
+    shown = {
+        name: graph.get(dg.AssetKey(["web", name])).kinds for name in ("events", "event_sample", "integrity_snapshot")
+    }
+    assert ["+".join(sorted(one)) for one in shown.values()] == kinds
 
 
 def test_one_run_over_a_range_materializes_every_day_of_every_asset(
