@@ -23,12 +23,14 @@ from telemetry_quality.core.events import SampledEvent
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import FakeSource, make_reading, make_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from telemetry_quality import Settings
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "telemetry_quality" / "starter" / "demo.toml"
@@ -49,6 +51,14 @@ class Stage:
     @property
     def settings(self) -> Settings:
         return load_settings(self.folder / "telemetry.toml")
+
+    def snapshots(self) -> dict[date, TelemetryIntegritySnapshot]:
+        """What the store says of every day; which of a day's events were drawn, and what of them passed, is chance."""
+        store = SqlQualityStore(self.settings.store)
+        try:
+            return {one.day: one for one in store.snapshots("flights", FIRST_DAY, LAST_DAY)}
+        finally:
+            store.close()
 
     def add_account(self, name: str) -> str:
         """Let ``name`` sign in with PASSWORD."""
