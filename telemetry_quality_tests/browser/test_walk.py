@@ -12,6 +12,7 @@ from telemetry_quality_tests.browser.visit import DEVICES, SCHEMES, fill_in_sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from playwright.sync_api import StorageState
 
@@ -136,6 +137,21 @@ def test_every_other_page_has_a_picture_too_and_nothing_is_wrong_with_it(
         ):
             one.go(path, status)
             one.shoot(name)
+
+
+CUT = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth)
+  .map((box) => `${box.getAttribute("aria-label")}: ${box.scrollWidth} of ${box.clientWidth}`)"""
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.parametrize("day", [BAD_DAY, LAST_DAY])
+def test_no_number_of_a_day_is_cut_on_a_desk(
+    visit: Callable[..., Visit], session: StorageState, day: date, width: int
+) -> None:
+    one = visit(storage_state=session)
+    one.page.set_viewport_size({"width": width, "height": 900})
+    one.go(f"/health/snapshots/flights/{day}/")
+    assert one.page.evaluate(CUT) == []
 
 
 def test_pages_say_what_the_store_says_without_event_files_and_without_dagster(
