@@ -308,8 +308,8 @@ class SourceSettings(_Part):
 
 
 def _engine(url: str) -> str:
-    """``postgresql`` of ``postgresql+psycopg://…``."""
-    return urlsplit(url).scheme.partition("+")[0]
+    """``postgresql`` of ``postgresql+psycopg://…``; whatever is no URL is refused where it is opened."""
+    return urlsplit(url).scheme.partition("+")[0] or "database"
 
 
 def _place(value: str, protocols: Collection[str] | None) -> str:

@@ -50,7 +50,7 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
@@ -74,6 +74,9 @@ _NOT_COMPARED = {
     "content_hash",
 }
 """What two snapshots may differ in and still say the same; completeness grows by the clock alone."""
+
+READINGS_AT_ONCE = 100
+"""How many readings' event names are fetched at a time."""
 
 _COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "causes")
 """What two verdicts must share to say the same; a sentence may be put into other words."""
@@ -170,16 +173,12 @@ class SqlQualityStore(MigratedDatabase):
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
-        with self._reading() as connection:
-            named = [tuple(row) for row in connection.execute(_names_in_slices(source))]
-            for day, revision in connection.execute(_readings_without_names(source)).all():
-                names = connection.execute(_names_in_aggregates(source, day, revision)).scalars().all()
-                named.append((day, names))
         first_seen: dict[str, date] = {}
-        for day, names in named:
-            for name in names:
-                if name is not None:
-                    first_seen[name] = min(first_seen.get(name, day), day)
+        with self._reading() as connection:
+            for day, names in _names_by_day(connection, source):
+                for name in names:
+                    if name is not None:
+                        first_seen[name] = min(first_seen.get(name, day), day)
         return first_seen
 
     def append_snapshot(
@@ -329,6 +328,15 @@ def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
 
 def _readings(source: str) -> Select[Any]:
     return select(*as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
+
+
+def _names_by_day(connection: Connection, source: str) -> Iterator[tuple[date, Sequence[str | None]]]:
+    """The day and the event names of each reading of ``source``; few at a time, for all of them may be millions."""
+    found = connection.execute(_names_in_slices(source), execution_options={"yield_per": READINGS_AT_ONCE})
+    for day, names in found:
+        yield day, names
+    for day, revision in connection.execute(_readings_without_names(source)).all():
+        yield day, connection.execute(_names_in_aggregates(source, day, revision)).scalars().all()
 
 
 _IS_OF_NAMES = and_(event_slice.c.dimension == EVENT_NAME, event_slice.c.by_dimension.is_(None))

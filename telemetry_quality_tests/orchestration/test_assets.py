@@ -54,8 +54,13 @@ def test_the_definitions_load() -> None:
             "sqlite:///q.db",
             ["spark", "spark+sqlite", "sqlite"],
         ),
+        (
+            'connector = "database"\nurl = "events.db"\ntable = "e"',
+            "sqlite:///q.db",
+            ["database", "database+sqlite", "sqlite"],
+        ),
     ],
-    ids=["parquet", "duckdb", "postgresql", "sqlite", "spark"],
+    ids=["parquet", "duckdb", "postgresql", "sqlite", "spark", "no URL"],
 )
 def test_assets_show_the_engines_that_read_and_keep_them(
     tmp_path: Path, place: str, store: str, kinds: list[str]
