@@ -1,7 +1,7 @@
 """The one aggregate query and the one sample query, as SQLAlchemy Core over the role columns.
 
 All queries read a *run*: consecutive days of equal length (every day of 24 hours, or a single one of any length),
-so that day and hour follow from the seconds since the run began, on every engine alike. Those for slices,
+so that day and hour follow from the hours since the run began, on every engine alike. Those for slices,
 repetitions and arrivals stand in modules of their own and are made of the same expressions.
 """
 

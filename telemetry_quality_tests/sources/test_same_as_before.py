@@ -1,4 +1,4 @@
-"""A day reads as it did with the version before, to the last byte that is hashed: an upgrade is no change of a day."""
+"""A day is counted as by every version before and drawn as by this one: an upgrade is no change of a day."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ What later versions must go on saying of the same day.
 
 @pytest.mark.parametrize("more", ["", " UNION ALL SELECT 'undated', NULL, 'page.1', '1.0', false, 'user'"])
 @pytest.mark.parametrize("kind", ["parquet", "duckdb"])
-def test_a_day_has_the_hash_it_had_before_it_was_read_faster(tmp_path: Path, kind: str, more: str) -> None:
+def test_a_day_has_the_hash_it_had_before(tmp_path: Path, kind: str, more: str) -> None:
     schema = replace(SCHEMA, critical_fields=("user_id",), dimensions=("user_id",))
     source: ParquetSource | DuckDBFileSource
     path = str(tmp_path / f"events.{kind}")
