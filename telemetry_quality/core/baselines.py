@@ -15,13 +15,15 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.policies import BASELINE, HOLIDAYS, INTERVAL_PERCENT
 from telemetry_quality.core.special_days import BETWEEN, HOLIDAY, NEAR, special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.special_days import Special
+    from telemetry_quality.core.policies import BASELINE, HOLIDAYS, INTERVAL_PERCENT
+from telemetry_quality.core.special_days import Special
 
 HISTORY_DAYS = 400
 """How far back a baseline may look: a year of holidays and a little more."""
@@ -107,7 +109,7 @@ def expect(day: date, history: Mapping[date, int], policy: Policy) -> Expectatio
         SettingsError: If the ``holidays`` library does not know the region.
     """
     earlier = {past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day}
-    if policy.baseline == "trailing_mean":
+    if policy[BASELINE] == "trailing_mean":
         return _expect_trailing_mean(day, earlier, policy)
     return _expect_weekday(day, earlier, policy)
 
@@ -177,7 +179,7 @@ def _expect_weekday(day: date, history: Mapping[date, int], policy: Policy) -> E
     ones of their kind. Measured beside other methods in DETECTION.md's protocol. After Holt (1957), Winters
     (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
     """
-    special = special_days(policy.holidays, day.year)
+    special = special_days(policy[HOLIDAYS], day.year)
 
     def is_enough(later: date, days: Collection[date]) -> bool:
         start = later - timedelta(days=PROFILE_DAYS)
@@ -407,7 +409,7 @@ def _within(
     middle: float, spread: float, tail: Collection[float], policy: Policy, least_reach: float = 0.0
 ) -> Expectation:
     """``tail``: earlier one-step errors, each in the spreads of its own day."""
-    reach = spread * max(_reach(tail), least_reach) * _level_factor(policy.interval_percent)
+    reach = spread * max(_reach(tail), least_reach) * _level_factor(policy[INTERVAL_PERCENT])
     events = _events(middle)
     low = 0.0 if events < FEW_EVENTS else _events(middle - reach)
     return Expectation(events, low, _events(middle + reach))

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.ahead import reading_ahead
 from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
+from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
 from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
 from telemetry_quality.core.snapshots import take_snapshot
@@ -140,7 +141,7 @@ class DailyWork:
                     f"run telemetry-quality snapshot {day}."
                 )
             reading = memory.readings[day][-1]
-            evidence = evidence_of(day, memory, self.policy, self.calendar, now)
+            evidence = evidence_of(day, memory, self.policy, self.calendar, self.source.schema, now)
             verdicts = judge(evidence, memory, self.policy, self.source.schema)
             snapshot = take_snapshot(
                 source=self.name,
@@ -198,7 +199,7 @@ class DailyWork:
 
     def _is_complete(self, day: date, now: datetime) -> bool:
         completeness = usual_completeness(day, remember(self.store, self.name, [day]), self.calendar, now)
-        return completeness is None or completeness >= self.policy.complete_percent
+        return completeness is None or completeness >= self.policy[COMPLETE_PERCENT]
 
     def _chunks(self, days: Sequence[date]) -> Iterator[Chunk]:
         """The answers of all ``days``, of as many at once as fit into memory; the next are read meanwhile."""
@@ -217,7 +218,7 @@ class DailyWork:
         windows = [self.calendar.window(day) for day in days]
         catalogue = self.source.read_signals()
         # Collected before it is passed on: a retry must not repeat days already kept.
-        return catalogue, list(self.source.read_days(windows, self.policy.sample_size))
+        return catalogue, list(self.source.read_days(windows, self.policy[SAMPLE_SIZE]))
 
     def _answers(self, days: Sequence[date], ask: Callable[[], Chunk]) -> Chunk:
         """The signal catalogue, and one answer per day."""

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import SLICE_DAYS, Evidence
-from telemetry_quality.core.explanations import DayParts, Measure, explain, reference_days
+from telemetry_quality.core.explanations import DayParts, explain, reference_days
 from telemetry_quality.core.explanations import sentence as explanation_sentence
-from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
 from telemetry_quality.core.lateness import completeness_curve, usual_completeness_percent
-from telemetry_quality.core.snapshots import DayFigures
+from telemetry_quality.core.metrics import Basis, figures_of
+from telemetry_quality.core.policies import COMPLETE_PERCENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.events import Arrivals, EventSchema, Repetitions, Slice, SliceCounts
+    from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
+    from telemetry_quality.core.explanations import Measure
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore, StoredReading
@@ -34,17 +36,6 @@ ARRIVAL_DAYS = 35
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events prove nothing and are not loaded."""
-
-MEASURES = {
-    "volume": Measure.EVENTS,
-    "duplicates": Measure.EVENTS,
-    "error_rate": Measure.ERRORS,
-    "missing_version": Measure.MISSING_VERSION,
-    "critical_fields": Measure.MISSING_CRITICAL,
-    "arrival_lag": Measure.LATE,
-}
-"""What is explained where a guardrail fails; the others say themselves where."""
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -133,21 +124,23 @@ def usual_completeness(day: date, memory: Memory, calendar: Calendar, now: datet
     return None if curve is None else usual_completeness_percent(curve, hours)
 
 
-def evidence_of(day: date, memory: Memory, policy: Policy, calendar: Calendar, now: datetime) -> Evidence:
+def evidence_of(
+    day: date, memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, now: datetime
+) -> Evidence:
     """All that guardrails may look at; nothing of it is younger than the day."""
     reading = memory.readings[day][-1]
     history = {past: memory.totals[past] for past in memory.before(day, HISTORY_DAYS)}
     expectation = expect(day, history, policy)
     completeness = usual_completeness(day, memory, calendar, now)
-    if completeness is not None and completeness < policy.complete_percent:
+    if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
         # Whole percents: else every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
     slices = {past: memory.slices[past] for past in memory.before(day, SLICE_DAYS) if past in memory.slices}
     # A reading of a version that counted no slices must not look like a day on which all of them are silent.
     own = {day: memory.own_slices[day]} if day in memory.own_slices else {}
-    return Evidence(
+    evidence = Evidence(
         day,
-        figures_of(reading, expectation, completeness, policy),
+        figures_of(Basis(reading, expectation, completeness, policy)),
         expectation,
         totals=history if reading.total_events is None else history | {day: reading.total_events},
         slices=slices | own,
@@ -158,21 +151,22 @@ def evidence_of(day: date, memory: Memory, policy: Policy, calendar: Calendar, n
             if past in memory.late_percents
         },
     )
+    return with_extra_numbers(evidence, guardrails_of(schema))
 
 
 def judge(evidence: Evidence, memory: Memory, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
     """One verdict per guardrail; those that failed say where."""
     verdicts = judge_day(evidence, policy, schema)
+    measures = {rule.name: rule.measure for rule in guardrails_of(schema)}
     return tuple(
-        _explained(verdict, evidence, memory)
-        if verdict.outcome is Outcome.FAILED and verdict.guardrail in MEASURES
+        _explained(verdict, measure, evidence, memory)
+        if verdict.outcome is Outcome.FAILED and (measure := measures[verdict.guardrail]) is not None
         else verdict
         for verdict in verdicts
     )
 
 
-def _explained(verdict: Verdict, evidence: Evidence, memory: Memory) -> Verdict:
-    measure = MEASURES[verdict.guardrail]
+def _explained(verdict: Verdict, measure: Measure, evidence: Evidence, memory: Memory) -> Verdict:
     reference = reference_days(evidence.day, memory.before(evidence.day, SLICE_DAYS))
     causes = explain(
         measure,
@@ -196,77 +190,3 @@ def _scaled(expectation: Expectation, ratio: float) -> Expectation:
         low=scaled(expectation.low),
         high=scaled(expectation.high),
     )
-
-
-def figures_of(
-    reading: StoredReading, expectation: Expectation, completeness_percent: float | None, policy: Policy
-) -> DayFigures:
-    """The figures of a stored reading beside what earlier days lead to expect."""
-    expected = DayFigures(
-        expected_events=expectation.events,
-        expected_low_events=expectation.low,
-        expected_high_events=expectation.high,
-        completeness_percent=completeness_percent,
-        unreadable_reason_code=reading.unreadable_reason_code,
-        unreadable_reason=reading.unreadable_reason,
-    )
-    if reading.unreadable_reason_code is not None:
-        return expected
-    figures = _compared(_counted(expected, reading), expectation)
-    if reading.repetitions is not None:
-        figures = _with_repetitions(figures, reading.repetitions)
-    if reading.arrivals is not None:
-        figures = _with_arrivals(figures, reading.arrivals, reading.late_events or 0)
-    is_provisional = completeness_percent is not None and completeness_percent < policy.complete_percent
-    return replace(figures, is_provisional=is_provisional)
-
-
-def _counted(figures: DayFigures, reading: StoredReading) -> DayFigures:
-    total, errors = reading.total_events or 0, reading.error_events or 0
-    missing = reading.missing_version_events or 0
-    size, passed = reading.sample_size or 0, reading.sample_passed or 0
-    critical = max(reading.missing_critical.values()) if reading.missing_critical else None
-    return replace(
-        figures,
-        total_events=total,
-        error_events=errors,
-        error_rate_percent=None if total == reading.error_unknown_events else 100 * errors / total,
-        missing_version_events=missing,
-        missing_version_percent=_percent_of(missing, total),
-        sample_size=size,
-        sample_passed=passed,
-        sampling_success_rate_percent=_percent_of(passed, size),
-        critical_missing_percent=None if critical is None else _percent_of(critical, total),
-    )
-
-
-def _compared(figures: DayFigures, expectation: Expectation) -> DayFigures:
-    total, expected = figures.total_events or 0, expectation.events
-    low, high = expectation.low, expectation.high
-    return replace(
-        figures,
-        volume_deviation_percent=100 * (total - expected) / expected if expected else None,
-        is_volume_unusual=None if low is None or high is None else not low <= total <= high,
-    )
-
-
-def _with_repetitions(figures: DayFigures, repetitions: Repetitions) -> DayFigures:
-    return replace(
-        figures,
-        compared_events=repetitions.compared_events,
-        repeated_events=repetitions.repeated_events,
-        duplicate_percent=_percent_of(repetitions.repeated_events, repetitions.compared_events),
-    )
-
-
-def _with_arrivals(figures: DayFigures, arrivals: Arrivals, late_events: int) -> DayFigures:
-    misdated = arrivals.future_events + arrivals.stale_events + arrivals.undated_events
-    return replace(
-        figures,
-        late_percent=_percent_of(late_events, figures.total_events or 0),
-        misdated_percent=_percent_of(misdated, arrivals.observed_events),
-    )
-
-
-def _percent_of(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None

@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.baselines import HISTORY_DAYS
+from telemetry_quality.core.policies import HOLIDAYS
 from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def leak(day: date, history: Mapping[date, int], policy: Policy) -> LeakEvidence
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
-    special = special_days(policy.holidays, day.year)
+    special = special_days(policy[HOLIDAYS], day.year)
     start = day - timedelta(days=HISTORY_DAYS)
     logs = {
         past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in special

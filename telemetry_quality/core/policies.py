@@ -1,66 +1,142 @@
-"""The policy: every number a verdict depends on, in one immutable, comparable, storable value."""
+"""Settings of the judgement, each declared once, and the policy: the values in force when a day is judged.
+
+A guardrail declares its own threshold and settings in its own file; here are those that several share.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
-BASELINES = ("weekday", "trailing_mean")
-VOLUME_RULES = ("deviation", "unusual", "both", "either")
+from telemetry_quality.core.special_days import is_holiday_country
 
-_REAL = ("_percent", "_spreads")
-"""How the names of real numbers end; 5 and 5.0 are the same threshold."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """Something that users decide about the judgement, under ``[sources.NAME.guardrails]``.
+
+    Attributes:
+        name: The key; ends in its unit.
+        default: What holds where nothing is set; its type is the setting's.
+        description: What it means, for the docs.
+        minimum: The lowest value allowed, None for any.
+        maximum: The highest one.
+        is_below_maximum: Whether ``maximum`` itself is not allowed.
+        complaint: What is wrong with a value, as in "must be one of a, b"; None where nothing is.
+    """
+
+    name: str
+    default: T
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    is_below_maximum: bool = False
+    complaint: Callable[[T], str | None] = lambda _: None
+
+
+class Direction(StrEnum):
+    """Which side of its threshold fails."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    EITHER = "either"
+    """Too far from what is expected, up or down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold(Setting[float]):
+    """The setting that a guardrail compares the number it judges with; strictly beyond it fails.
+
+    Attributes:
+        fails: Which side fails.
+        proposed: The lowest and the highest value that tuning may propose: stricter ones alarm on noise, looser ones
+            on nothing short of ruin.
+    """
+
+    fails: Direction = Direction.ABOVE
+    proposed: tuple[float, float] = (0.1, 50.0)
+
+
+def percent_threshold(
+    name: str, default: float, description: str, proposed: tuple[float, float], fails: Direction = Direction.ABOVE
+) -> Threshold:
+    """A threshold of a share, 0 to 100 %."""
+    return Threshold(name, default, description, 0, 100, fails=fails, proposed=proposed)
+
+
+def one_of(*choices: str) -> Callable[[str], str | None]:
+    """The complaint about a value that is none of ``choices``."""
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def _holidays_complaint(value: str | None) -> str | None:
+    # Only the country: the library loads every calendar to know subdivisions, and this runs at each import of the
+    # code location. ``telemetry-quality check`` and the first use look at the rest.
+    if value is None or (re.fullmatch(r"[A-Z]+(-\w+)?", value) and is_holiday_country(value)):
+        return None
+    return "must be a country or country-subdivision code such as US or US-NY"
+
+
+BASELINE = Setting(
+    "baseline",
+    "weekday",
+    "how the expected volume is found: `weekday` ([how](detection.md)) or `trailing_mean` (of 7 days)",
+    complaint=one_of("weekday", "trailing_mean"),
+)
+HOLIDAYS: Setting[str | None] = Setting(
+    "holidays",
+    None,
+    "country or country-subdivision whose public holidays the stream keeps, such as `US` or `US-NY`",
+    complaint=_holidays_complaint,
+)
+INTERVAL_PERCENT = Setting(
+    "interval_percent", 99.0, "how many normal days lie within the interval", 50, 100, is_below_maximum=True
+)
+MINIMUM_EVENTS = Setting("minimum_events", 20, "where fewer are expected, neither volume nor silence is judged", 0)
+COMPLETE_PERCENT = Setting(
+    "complete_percent", 99.0, "a day is provisional until this share of its events has usually arrived", 0, 100
+)
+SAMPLE_SIZE = Setting("sample_size", 100, "events drawn from each day", 1, 100_000)
+
+SHARED: tuple[Setting[Any], ...] = (
+    BASELINE,
+    HOLIDAYS,
+    INTERVAL_PERCENT,
+    MINIMUM_EVENTS,
+    COMPLETE_PERCENT,
+    SAMPLE_SIZE,
+)
+"""Settings that belong to no single guardrail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Thresholds and choices in force when a day was judged.
+    """The values in force when a day is judged, by the names of their settings; immutable and comparable.
 
-    Attributes:
-        error_rate_percent: The error rate fails strictly above this.
-        missing_version_percent: The share of events without a version fails strictly above this.
-        volume_deviation_percent: The distance from the expected volume fails strictly above this.
-        sample_success_percent: The share of verified sampled events fails strictly below this.
-        sample_size: Events drawn from each day.
-        baseline: How the expected volume is found, one of BASELINES.
-        volume_rule: What makes the volume fail: the deviation, being unusual for the stream (outside its own
-            interval), both, or either; one of VOLUME_RULES.
-        volume_far_percent: By the rule ``both``, a loss above this, or a gain as far upwards (40 % fewer, 67 % more),
-            fails inside the interval too, unless the stream moves so far every other day.
-        interval_percent: How many of the stream's normal days lie within the interval of what is expected.
-        minimum_events: Where fewer are expected and fewer are seen, neither volume nor silence is judged.
-        duplicate_percent: The share of events that repeat another fails strictly above this.
-        critical_missing_percent: The share of events without a critical field fails strictly above this.
-        late_percent: The share of late events may fail strictly above this.
-        misdated_percent: The share of events with an impossible time fails strictly above this.
-        leak_percent: A slow loss fails strictly above this, if it is also more than ``leak_spreads``.
-        leak_spreads: The same in spreads of the stream itself.
-        version_drift_percent: A version's share may fail only if it moved by more than this, in percentage points.
-        complete_percent: A day is provisional until this share of its events has usually arrived.
-        holidays: ``US`` or ``US-NY`` (country and subdivision), or None for no holiday calendar.
+    ``core.guardrails.catalogue`` makes one that holds every setting there is.
     """
 
-    error_rate_percent: float = 5.0
-    missing_version_percent: float = 1.0
-    volume_deviation_percent: float = 30.0
-    sample_success_percent: float = 99.0
-    sample_size: int = 100
-    volume_rule: str = "both"
-    volume_far_percent: float = 40.0
-    interval_percent: float = 99.0
-    minimum_events: int = 20
-    duplicate_percent: float = 10.0
-    critical_missing_percent: float = 1.0
-    late_percent: float = 5.0
-    misdated_percent: float = 1.0
-    leak_percent: float = 15.0
-    leak_spreads: float = 2.75
-    version_drift_percent: float = 10.0
-    complete_percent: float = 99.0
-    baseline: str = "weekday"
-    holidays: str | None = None
+    values: Mapping[str, Any]
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        """The value of ``setting``.
+
+        Raises:
+            KeyError: If the policy was made without it.
+        """
+        value: T = self.values[setting.name]
+        return value
+
+    def changed(self, setting: str, value: float) -> Policy:
+        """The same policy with another value of one setting."""
+        return Policy({**self.values, setting: value})
 
     def text(self) -> str:
         """Canonical JSON: two policies are equal exactly when their texts are."""
-        numbers = {name: float(value) for name, value in asdict(self).items() if name.endswith(_REAL)}
-        return json.dumps(asdict(self) | numbers, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.values, sort_keys=True, separators=(",", ":"))

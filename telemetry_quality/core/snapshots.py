@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
+from telemetry_quality.core.metrics import DayFigures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,52 +29,6 @@ class DayStatus(StrEnum):
     DEGRADED = "degraded"
     """A WARNING or INFO guardrail failed."""
     HEALTHY = "healthy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DayFigures:
-    """The numbers of one day; all None where it could not be read.
-
-    Attributes:
-        expected_events: What the baseline expected, None while its history is too short. Of a provisional day:
-            what was expected to have arrived by then.
-        expected_low_events: Lower end of the interval in which normal days lie, None while it is not known.
-        expected_high_events: Its upper end.
-        volume_deviation_percent: Signed distance from what was expected, in percent of it.
-        is_volume_unusual: Whether the day lies outside the interval.
-        compared_events: Events looked at for repetitions; see Repetitions.
-        critical_missing_percent: Share of events without the critical field that is missing most often.
-        late_percent: Share of events that arrived later than the schema allows.
-        misdated_percent: Share of the events that arrived on the day whose time is in the future, in the far past
-            or cannot be read.
-        completeness_percent: Share of a day's events that has usually arrived by ``computed_at``, None if not known.
-        is_provisional: Whether that is known to be less than the policy wants, so that the numbers may still change.
-        unreadable_reason_code: Why the day could not be read, None where it could.
-    """
-
-    total_events: int | None = None
-    error_events: int | None = None
-    error_rate_percent: float | None = None
-    missing_version_events: int | None = None
-    missing_version_percent: float | None = None
-    sample_size: int | None = None
-    sample_passed: int | None = None
-    sampling_success_rate_percent: float | None = None
-    expected_events: float | None = None
-    expected_low_events: float | None = None
-    expected_high_events: float | None = None
-    volume_deviation_percent: float | None = None
-    is_volume_unusual: bool | None = None
-    compared_events: int | None = None
-    repeated_events: int | None = None
-    duplicate_percent: float | None = None
-    critical_missing_percent: float | None = None
-    late_percent: float | None = None
-    misdated_percent: float | None = None
-    completeness_percent: float | None = None
-    is_provisional: bool | None = None
-    unreadable_reason_code: str | None = None
-    unreadable_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +83,13 @@ class TelemetryIntegritySnapshot(DayFigures):
 
 def unknown_day_as_json(source: str, day: date) -> dict[str, Any]:
     """The answer for a day without a snapshot: the same keys, status ``unknown``, everything else null."""
-    empty = dict.fromkeys(f.name for f in fields(TelemetryIntegritySnapshot))
+    empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(TelemetryIntegritySnapshot))
     return {
         "source": source,
         "day": day.isoformat(),
         "revision": None,
         **{name: value for name, value in empty.items() if name not in {"source", "day", "revision"}},
+        "extra_numbers": {},
         "status": DayStatus.UNKNOWN.value,
     }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 NAME = "activity"
 LEVEL = Level.CRITICAL
-DESCRIPTION = "The day could be read and holds at least one event."
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:  # noqa: ARG001 - guardrails share one signature
@@ -21,3 +22,14 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:  # noqa: ARG001 - guar
     if total:
         return Verdict(NAME, LEVEL, Outcome.PASSED, "ACTIVE", total, 0, f"{total:,} events were seen.")
     return Verdict(NAME, LEVEL, Outcome.FAILED, "ZERO_ACTIVITY", total, 0, "Not a single event was seen.")
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The day could be read and holds at least one event.",
+    remedy="look whether the pipeline ran at all; the alert names the file or table",
+    judge=judge,
+    short_words=lambda _: "not a single event was seen",
+    faults=frozenset({Fault.ZERO}),
+)

@@ -7,6 +7,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -15,6 +17,8 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +27,16 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
+    from telemetry_quality.core.metrics import DayFigures
 
 NAME = "arrival_lag"
 LEVEL = Level.WARNING
-DESCRIPTION = "The share of late events is at most the threshold (5 % unless set), or usual for the stream."
+THRESHOLD = percent_threshold(
+    "late_percent",
+    5.0,
+    "share of late events; WARNING strictly above, if it is also more than is usual",
+    proposed=(0.5, 50.0),
+)
 
 HISTORY_MINIMUM = 7
 WINDOW_DAYS = 42
@@ -50,7 +59,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     every day, or every Sunday, are no fault. Within the threshold a day passes whatever is known of earlier ones.
     """
     figures = evidence.figures
-    share, threshold = figures.late_percent, policy.late_percent
+    share, threshold = figures.late_percent, policy[THRESHOLD]
     if share is None:
         sentence = "Late events cannot be judged: there are none, or it is not known when they arrived."
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
@@ -95,3 +104,18 @@ def _provisional(figures: DayFigures) -> str:
     if figures.completeness_percent is None:
         return " The day is provisional."
     return f" Provisional: usually {figures.completeness_percent:.0f} % of a day have arrived by now."
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The share of late events is at most the threshold (5 % unless set), or usual for the stream.",
+    remedy="expect the day to change; look at the transport",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="late_percent",
+    short_words=share_words("arrived late"),
+    measure=Measure.LATE,
+    faults=frozenset({Fault.SPOILED}),
+    applies=applies,
+)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Cause, Level, Outcome, Place, Verdict, percent
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.guardrail import Failure
     from telemetry_quality.core.policies import Policy
 
 NAME = "critical_fields"
 LEVEL = Level.WARNING
-DESCRIPTION = "Of each critical field, at most the threshold (1 % unless set) of the events carries no value."
+THRESHOLD = percent_threshold(
+    "critical_missing_percent", 1.0, "share of events without a critical field; WARNING strictly above", (0.1, 50.0)
+)
 
 
 def applies(schema: EventSchema) -> bool:
@@ -23,7 +30,7 @@ def applies(schema: EventSchema) -> bool:
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold, judged by the field that is missing most often."""
-    total, threshold = evidence.figures.total_events, policy.critical_missing_percent
+    total, threshold = evidence.figures.total_events, policy[THRESHOLD]
     if not total:
         sentence = "Critical fields cannot be judged: there are no events."
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
@@ -51,3 +58,26 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _short_words(failure: Failure) -> str:
+    """The critical field that is missing most often is what the guardrail blames."""
+    name = (failure.segment or "").removesuffix("=(null)")
+    field = "a critical field" if not name or name == failure.segment else name
+    return f"{percent(failure.value, failure.threshold, 2)} of events without {field} {limit(failure)}"
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="Of each critical field, at most the threshold (1 % unless set) of the events carries no value.",
+    remedy="find the client that stopped sending it",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="critical_missing_percent",
+    short_words=_short_words,
+    measure=Measure.MISSING_CRITICAL,
+    faults=frozenset({Fault.SPOILED}),
+    applies=applies,
+    is_segment_in_words=True,
+)

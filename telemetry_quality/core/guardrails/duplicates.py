@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
+    from telemetry_quality.core.metrics import DayFigures
 
 NAME = "duplicates"
 LEVEL = Level.WARNING
-DESCRIPTION = "The share of events that repeat another one is at most the threshold (10 % unless set)."
+THRESHOLD = percent_threshold(
+    "duplicate_percent",
+    10.0,
+    "share of events that duplicate another one; WARNING strictly above",
+    # A day delivered twice repeats half of its events.
+    proposed=(1.0, 40.0),
+)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
@@ -24,7 +34,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     stream's usual share would have to lie below that and is left out: it would fail on the first retry storm.
     """
     figures = evidence.figures
-    share, threshold = figures.duplicate_percent, policy.duplicate_percent
+    share, threshold = figures.duplicate_percent, policy[THRESHOLD]
     if share is None or not figures.compared_events:
         outcome, code = Outcome.UNKNOWN, _unknown_code(figures)
         sentence = "Duplicates cannot be judged: no event could be compared with the others."
@@ -45,3 +55,17 @@ def _facts(figures: DayFigures, share: float, threshold: float) -> str:
     compared, total = figures.compared_events or 0, figures.total_events or 0
     where = f"a slice of {compared:,} of the day's {total:,} events" if compared < total else f"{compared:,} events"
     return f"{percent(share, threshold, 2)} of {where} repeat another one ({figures.repeated_events:,})"
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The share of events that duplicate another one is at most the threshold (10 % unless set).",
+    remedy="look for a second delivery",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="duplicate_percent",
+    short_words=share_words("repeat another one"),
+    measure=Measure.EVENTS,
+    faults=frozenset({Fault.DOUBLED}),
+)

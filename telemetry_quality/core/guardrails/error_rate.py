@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -12,13 +16,13 @@ if TYPE_CHECKING:
 
 NAME = "error_rate"
 LEVEL = Level.CRITICAL
-DESCRIPTION = "The share of events that are errors is at most the threshold (5 % unless set)."
+THRESHOLD = percent_threshold("error_rate_percent", 5.0, "CRITICAL strictly above", proposed=(0.5, 50.0))
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown on a day without events that say whether they are errors."""
     figures = evidence.figures
-    rate, threshold = figures.error_rate_percent, policy.error_rate_percent
+    rate, threshold = figures.error_rate_percent, policy[THRESHOLD]
     if rate is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS if not figures.total_events else "ERROR_STATE_ABSENT"
         sentence = (
@@ -38,3 +42,17 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
             f"{percent(rate, threshold, 2)} of {figures.total_events:,} events are errors, within {threshold:g} %."
         )
     return Verdict(NAME, LEVEL, outcome, code, rate, threshold, sentence)
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The share of events that are errors is at most the threshold (5 % unless set).",
+    remedy="the alert names the signal, version, dimension and hours",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="error_rate_percent",
+    short_words=lambda failure: f"error rate {percent(failure.value, failure.threshold, 2)} {limit(failure)}",
+    measure=Measure.ERRORS,
+    faults=frozenset({Fault.SPOILED}),
+)

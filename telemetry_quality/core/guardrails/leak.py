@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -15,6 +16,8 @@ from telemetry_quality.core.guardrails.verdicts import (
     percent,
 )
 from telemetry_quality.core.leaks import leak
+from telemetry_quality.core.policies import Setting, percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -23,7 +26,14 @@ if TYPE_CHECKING:
 
 NAME = "leak"
 LEVEL = Level.WARNING
-DESCRIPTION = "The last days hold about as many events as some weeks ago, measured by how much the stream varies."
+THRESHOLD = percent_threshold(
+    "leak_percent",
+    15.0,
+    "a slow loss: WARNING strictly above, if it is also more than `leak_spreads`",
+    # A loss of 2 % a day has taken 45 % after a month.
+    proposed=(5.0, 40.0),
+)
+SPREADS = Setting("leak_spreads", 2.75, "the same loss, in spreads of the stream itself", 0)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
@@ -40,31 +50,46 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
-    if found.drop_percent > policy.leak_percent and found.scale > policy.leak_spreads:
+    if found.drop_percent > policy[THRESHOLD] and found.scale > policy[SPREADS]:
         return _failed(found, policy)
     sentence = f"The last days hold {_compared(found, policy)}: no slow loss."
-    return Verdict(NAME, LEVEL, Outcome.PASSED, "LEAK_NONE", found.drop_percent, policy.leak_percent, sentence)
+    return Verdict(NAME, LEVEL, Outcome.PASSED, "LEAK_NONE", found.drop_percent, policy[THRESHOLD], sentence)
 
 
 def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
     began = "" if found.since is None else f"; it began about {found.since}"
     sentence = (
         f"The last days hold {_compared(found, policy)}, "
-        f"{percent(found.scale, policy.leak_spreads, 1).removesuffix(' %')} times what this stream varies{began}."
+        f"{percent(found.scale, policy[SPREADS], 1).removesuffix(' %')} times what this stream varies{began}."
     )
     cause = Cause(Place(), found.reference_events, found.recent_events, since=found.since)
     return Verdict(
-        NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy.leak_percent, sentence, (cause,)
+        NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy[THRESHOLD], sentence, (cause,)
     )
 
 
 def _compared(found: LeakEvidence, policy: Policy) -> str:
     direction = "fewer" if found.drop_percent >= 0 else "more"
     return (
-        f"{percent(abs(found.drop_percent), policy.leak_percent, 0)} {direction} events than some weeks ago "
+        f"{percent(abs(found.drop_percent), policy[THRESHOLD], 0)} {direction} events than some weeks ago "
         f"({found.recent_events:,.0f} against {found.reference_events:,.0f})"
     )
 
 
 def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
-    return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, policy.leak_percent, sentence)
+    return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, policy[THRESHOLD], sentence)
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The last days hold about as many events as some weeks ago, measured by how much the stream varies.",
+    remedy="compare versions and dimensions some weeks apart",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    settings=(SPREADS,),
+    short_words=lambda failure: (
+        f"{percent(failure.value, failure.threshold, 0)} fewer events than some weeks ago {limit(failure)}"
+    ),
+    faults=frozenset({Fault.LEAK}),
+)

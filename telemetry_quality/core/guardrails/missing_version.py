@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -12,13 +16,13 @@ if TYPE_CHECKING:
 
 NAME = "missing_version"
 LEVEL = Level.WARNING
-DESCRIPTION = "The share of events without a version tag is at most the threshold (1 % unless set)."
+THRESHOLD = percent_threshold("missing_version_percent", 1.0, "WARNING strictly above", proposed=(0.1, 50.0))
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown on a day without events."""
     figures = evidence.figures
-    share, threshold = figures.missing_version_percent, policy.missing_version_percent
+    share, threshold = figures.missing_version_percent, policy[THRESHOLD]
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Version tags cannot be judged: there are no events."
@@ -35,3 +39,17 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
             f"within {threshold:g} %."
         )
     return Verdict(NAME, LEVEL, outcome, code, share, threshold, sentence)
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The share of events without a version tag is at most the threshold (1 % unless set).",
+    remedy="find the client that lost its tag",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="missing_version_percent",
+    short_words=share_words("without a version"),
+    measure=Measure.MISSING_VERSION,
+    faults=frozenset({Fault.TAGS}),
+)

@@ -13,6 +13,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice
+from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -23,6 +24,7 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
 )
 from telemetry_quality.core.guardrails.windows import SLICES_NOT_COUNTED, WINDOW_MINIMUM, Window, window_of
+from telemetry_quality.core.policies import HOLIDAYS, MINIMUM_EVENTS
 from telemetry_quality.core.special_days import holiday_calendar
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 NAME = "silence"
 LEVEL = Level.WARNING
-DESCRIPTION = "Every signal and every dimension value that is regularly there is there."
 
 SILENT_RATIO = 0.02
 """Up to this part of what is usual counts as silent: stragglers of a stopped client still arrive."""
@@ -116,7 +117,7 @@ def _silent_parts(window: Window, policy: Policy, completeness_percent: float | 
             continue
         found = today[part].events if part in today else 0
         most = max(peer[part].events for peer in peers if part in peer)
-        if most < policy.minimum_events or found > SILENT_RATIO * most:
+        if most < policy[MINIMUM_EVENTS] or found > SILENT_RATIO * most:
             continue
         silent = _silence(window, part, found, policy)
         # What may still arrive, or be hidden among the day's other values, is not silent.
@@ -156,7 +157,7 @@ def _silence(window: Window, part: Slice, found: int, policy: Policy) -> _Silent
     past = _past_of(counts[:end], window)
     since = next((day for day, _ in counts[end:] if past.usual.get(day.weekday())), window.day)
     expected = _expected(window, past, found, policy)
-    if expected < policy.minimum_events or found > SILENT_RATIO * expected or not _is_regular(past.ratios):
+    if expected < policy[MINIMUM_EVENTS] or found > SILENT_RATIO * expected or not _is_regular(past.ratios):
         return None
     is_accepted = (window.day - since).days >= ACCEPTED_AFTER_DAYS
     if is_accepted or _log_chance(found, expected, past.ratios) > log(CHANCE):
@@ -192,7 +193,7 @@ def _expected(window: Window, past: _Past, found: int, policy: Policy) -> float:
     level = past.usual.get(window.day.weekday(), 0.0)
     scale = _scale(window, window.day, level, found)
     # On a weekday that resembles a Sunday, parts that rest on Sundays may rest.
-    if scale < QUIET_RATIO or window.day in holiday_calendar(policy.holidays, window.day.year):
+    if scale < QUIET_RATIO or window.day in holiday_calendar(policy[HOLIDAYS], window.day.year):
         level = 0.0 if past.has_irregular_weekdays else min(past.usual.values())
     return level * scale
 
@@ -261,3 +262,23 @@ def _failed(silent: Sequence[_Silent], day: date) -> Verdict:
 
 def _unknown(code: str, sentence: str) -> Verdict:
     return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, 0, sentence)
+
+
+def _short_words(failure: Failure) -> str:
+    count = int(failure.value)
+    if failure.segment is None:
+        return f"{count} segment{'' if count == 1 else 's'} of the stream silent"
+    rest = f" and {count - 1} more segment{'' if count == 2 else 's'}" if count > 1 else ""
+    return f"{failure.segment}{rest} silent"
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="Every signal and every dimension value that is regularly there is there.",
+    remedy="ask whoever runs that platform, even if the total looks healthy",
+    judge=judge,
+    short_words=_short_words,
+    is_segment_in_words=True,
+    reads_slices=True,
+)

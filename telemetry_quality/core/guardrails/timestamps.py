@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
+from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
@@ -13,7 +16,13 @@ if TYPE_CHECKING:
 
 NAME = "timestamps"
 LEVEL = Level.WARNING
-DESCRIPTION = "Of the events that arrived on the day, at most the threshold (1 % unless set) bear an impossible time."
+THRESHOLD = percent_threshold(
+    "misdated_percent",
+    1.0,
+    "share of the events arriving on a day whose timestamp is in the future, far in the past or unreadable; "
+    "WARNING strictly above",
+    proposed=(0.1, 50.0),
+)
 
 
 def applies(schema: EventSchema) -> bool:
@@ -23,7 +32,7 @@ def applies(schema: EventSchema) -> bool:
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown where nothing arrived or arrivals were not counted."""
-    share, threshold = evidence.figures.misdated_percent, policy.misdated_percent
+    share, threshold = evidence.figures.misdated_percent, policy[THRESHOLD]
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Timestamps cannot be judged: it is not known which events arrived on the day."
@@ -41,6 +50,22 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 def _facts(share: float, threshold: float) -> str:
     return (
-        f"{percent(share, threshold, 2)} of the events that arrived on the day bear a time that is in the future, "
-        "in the far past or unreadable"
+        f"{percent(share, threshold, 2)} of the events that arrived on the day have a timestamp in the future, "
+        "far in the past or unreadable"
     )
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description=(
+        "Of the events that arrived on the day, at most the threshold (1 % unless set) have an invalid timestamp."
+    ),
+    remedy="look for a broken clock or a replay",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    metric="misdated_percent",
+    short_words=share_words("have an invalid timestamp"),
+    faults=frozenset({Fault.SPOILED}),
+    applies=applies,
+)

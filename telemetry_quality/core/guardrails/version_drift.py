@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import OTHER_VALUES, SERVICE_VERSION, Slice
+from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -22,6 +23,8 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
 )
 from telemetry_quality.core.guardrails.windows import SLICES_NOT_COUNTED, WINDOW_MINIMUM, Window, window_of
+from telemetry_quality.core.policies import MINIMUM_EVENTS, percent_threshold
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +36,12 @@ if TYPE_CHECKING:
 
 NAME = "version_drift"
 LEVEL = Level.WARNING
-DESCRIPTION = "No part of the stream suddenly loses its versions or falls back to an old one; releases are no drift."
+THRESHOLD = percent_threshold(
+    "version_drift_percent",
+    10.0,
+    "percentage points that a version's share may move at least; beyond them WARNING if its history does not explain it",
+    proposed=(2.0, 50.0),
+)
 
 MISSING_ACCEPTED_AFTER_DAYS = 21
 """Versions missing for this long are the new normal: half of the window."""
@@ -138,8 +146,8 @@ class _Drift:
 
     def __init__(self, window: Window, policy: Policy, completeness_percent: float | None) -> None:
         self.window = window
-        self.points = policy.version_drift_percent / 100
-        self.minimum_events = max(policy.minimum_events, 1)
+        self.points = policy[THRESHOLD] / 100
+        self.minimum_events = max(policy[MINIMUM_EVENTS], 1)
         self.arrived = (completeness_percent or 100.0) / 100
         self._left_out: dict[date, int] = {}
         self._missing: dict[date, dict[_Scope, _Missing]] = {}
@@ -260,8 +268,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     shifts = list(_shifts(drift))
     if shifts:
         return _failed(_most_telling(shifts), policy, window.day)
-    sentence = f"No version's share moved by more than {policy.version_drift_percent:g} points, but for releases."
-    threshold = policy.version_drift_percent
+    sentence = f"No version's share moved by more than {policy[THRESHOLD]:g} points, but for releases."
+    threshold = policy[THRESHOLD]
     return Verdict(NAME, LEVEL, Outcome.PASSED, "VERSIONS_STEADY", None, threshold, sentence)
 
 
@@ -491,7 +499,7 @@ def _failed(shifts: Sequence[_Shift], policy: Policy, day: date) -> Verdict:
     rest = len(shifts) - CAUSES_SHOWN
     sentence = "; ".join(facts) + (f"; and {rest} more." if rest > 0 else ".")
     value = max(shift.points for shift in shifts)
-    return Verdict(NAME, LEVEL, Outcome.FAILED, code, value, policy.version_drift_percent, sentence, causes)
+    return Verdict(NAME, LEVEL, Outcome.FAILED, code, value, policy[THRESHOLD], sentence, causes)
 
 
 def _fact(shift: _Shift, day: date) -> str:
@@ -509,4 +517,18 @@ def _fact(shift: _Shift, day: date) -> str:
 
 
 def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
-    return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, policy.version_drift_percent, sentence)
+    return Verdict(NAME, LEVEL, Outcome.UNKNOWN, code, None, policy[THRESHOLD], sentence)
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="No part of the stream suddenly loses its versions or falls back to an old one; releases are no drift.",
+    remedy="look at the release of that part",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    short_words=lambda failure: f"versions shifted by {failure.value:.1f} points (limit {failure.threshold:g})",
+    faults=frozenset({Fault.TAGS}),
+    shares_out=False,
+    reads_slices=True,
+)

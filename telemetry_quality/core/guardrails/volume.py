@@ -5,23 +5,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.baselines import Expectation, surprise
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
+from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
+from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.guardrail import Failure
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.snapshots import DayFigures
+    from telemetry_quality.core.metrics import DayFigures
 
 NAME = "volume"
 LEVEL = Level.INFO
-DESCRIPTION = "The number of events is within the threshold (30 % unless set) of what earlier days suggest, or usual."
+THRESHOLD = Threshold(
+    "volume_deviation_percent",
+    30.0,
+    "how far the volume may lie from what is expected, in either direction; INFO strictly beyond, WARNING if the day "
+    "is also unusual",
+    minimum=0,
+    fails=Direction.EITHER,
+    proposed=(10.0, 200.0),
+)
+RULE = Setting(
+    "volume_rule",
+    "both",
+    "what makes the volume fail: `deviation` (the line above), `unusual` (outside the stream's own interval), `both`, "
+    "or `either`",
+    complaint=one_of("deviation", "unusual", "both", "either"),
+)
+FAR_PERCENT = Setting(
+    "volume_far_percent",
+    40.0,
+    "by the rule `both`: a loss above this, or a gain as far upwards (40 % fewer, 67 % more), fails inside the "
+    "interval too, unless the stream moves so far every other day",
+    0,
+    100,
+    is_below_maximum=True,
+)
 
 EVERYDAY = 0.5
 """Four of five normal days lie no farther than this part of the way to the end of a 99 % interval."""
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Deviation, strictly beyond the threshold either way, and being unusual; ``policy.volume_rule`` combines them.
+    """Deviation, strictly beyond the threshold either way, and being unusual; the setting ``volume_rule`` combines them.
 
     ``both`` also fails a day that is far off although the interval holds it (see ``_is_far``): measured one step
     ahead on 28 real series in 15 groups, that raised 1.7 false alarms in 100 normal days instead of 0.9, and found 91 %
@@ -29,7 +58,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     ``either`` go by the deviation alone. A day that deviates *and* is unusual fails at WARNING.
     """
     figures = evidence.figures
-    deviation, threshold = figures.volume_deviation_percent, policy.volume_deviation_percent
+    deviation, threshold = figures.volume_deviation_percent, policy[THRESHOLD]
     if figures.expected_events is None:
         return _unknown(policy, HISTORY_TOO_SHORT, _too_short(evidence))
     if _is_small(figures, policy):
@@ -39,7 +68,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         return _unknown(policy, "NOTHING_EXPECTED", sentence)
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
     is_far = deviates and unusual is False and _is_far(figures, deviation, policy)
-    fails = _fails(policy.volume_rule, deviates=deviates, unusual=unusual, is_far=is_far)
+    fails = _fails(policy[RULE], deviates=deviates, unusual=unusual, is_far=is_far)
     if fails is None:
         sentence = f"{_facts(figures, deviation, threshold)}; which days are normal here is not known yet."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
@@ -67,7 +96,7 @@ def _is_far(figures: DayFigures, deviation: float, policy: Policy) -> bool:
     Half a day's events missing would otherwise pass on streams that vary by as much now and then. Where a stream
     does so every other day (EVERYDAY of the way to the end of the interval), it is left alone.
     """
-    loss = policy.volume_far_percent
+    loss = policy[FAR_PERCENT]
     gain = 100 * (100 / (100 - loss) - 1)
     expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
     surprised = surprise(figures.total_events or 0, expectation)
@@ -76,13 +105,13 @@ def _is_far(figures: DayFigures, deviation: float, policy: Policy) -> bool:
 
 def _is_small(figures: DayFigures, policy: Policy) -> bool:
     """Whether both numbers are so small that the distance between them says nothing: 2 → 4 is no incident."""
-    return max(figures.expected_events or 0, figures.total_events or 0) < policy.minimum_events
+    return max(figures.expected_events or 0, figures.total_events or 0) < policy[MINIMUM_EVENTS]
 
 
 def _small(figures: DayFigures, policy: Policy) -> str:
     return (
         f"{figures.total_events:,} events, {figures.expected_events:,.0f} expected: "
-        f"volumes below {policy.minimum_events:,} are not judged."
+        f"volumes below {policy[MINIMUM_EVENTS]:,} are not judged."
     )
 
 
@@ -108,7 +137,7 @@ def _usual_words(figures: DayFigures, policy: Policy, *, is_far: bool) -> str:
     low, high, unusual = figures.expected_low_events, figures.expected_high_events, figures.is_volume_unusual
     if low is None or high is None or unusual is None:
         return ""
-    days = "normal days" if policy.interval_percent >= 99 else f"{policy.interval_percent:g} % of normal days"
+    days = "normal days" if policy[INTERVAL_PERCENT] >= 99 else f"{policy[INTERVAL_PERCENT]:g} % of normal days"
     if is_far:
         return f"; {days} lie between {low:,.0f} and {high:,.0f}, but most of them not so far off"
     conclusion = "this is unusual for the stream" if unusual else "this is usual for the stream"
@@ -128,4 +157,26 @@ def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
 def _verdict(
     policy: Policy, outcome: Outcome, code: str, value: float | None, sentence: str, *, level: Level = LEVEL
 ) -> Verdict:
-    return Verdict(NAME, level, outcome, code, value, policy.volume_deviation_percent, sentence)
+    return Verdict(NAME, level, outcome, code, value, policy[THRESHOLD], sentence)
+
+
+def _short_words(failure: Failure) -> str:
+    value, threshold = failure.value, failure.threshold
+    words = f"{percent(abs(value), threshold, 1)} {'more' if value > 0 else 'fewer'} events than expected"
+    # By some rules a day fails for being unusual, however near it is.
+    return f"{words} {limit(failure) if abs(value) > threshold else '(unusual here)'}"
+
+
+GUARDRAIL = Guardrail(
+    name=NAME,
+    level=LEVEL,
+    description="The number of events is within the threshold (30 % unless set) of what earlier days suggest, or usual.",
+    remedy="think of releases, double deliveries",
+    judge=judge,
+    thresholds=(THRESHOLD,),
+    settings=(RULE, FAR_PERCENT),
+    metric="volume_deviation_percent",
+    short_words=_short_words,
+    measure=Measure.EVENTS,
+    faults=frozenset({Fault.DROP_20, Fault.DROP_35, Fault.DROP_50, Fault.RISE_50, Fault.DOUBLED, Fault.ZERO}),
+)

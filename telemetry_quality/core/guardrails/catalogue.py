@@ -1,0 +1,94 @@
+"""The catalogue of guardrails: those of this package, and what is derived from all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.guardrails import (
+    activity,
+    arrival_lag,
+    critical_fields,
+    duplicates,
+    error_rate,
+    leak,
+    missing_version,
+    sample,
+    silence,
+    timestamps,
+    version_drift,
+    volume,
+)
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Verdict
+from telemetry_quality.core.policies import SHARED, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.core.policies import Setting
+
+GUARDRAILS: tuple[Guardrail, ...] = (
+    activity.GUARDRAIL,
+    error_rate.GUARDRAIL,
+    missing_version.GUARDRAIL,
+    volume.GUARDRAIL,
+    sample.GUARDRAIL,
+    duplicates.GUARDRAIL,
+    silence.GUARDRAIL,
+    leak.GUARDRAIL,
+    version_drift.GUARDRAIL,
+    critical_fields.GUARDRAIL,
+    arrival_lag.GUARDRAIL,
+    timestamps.GUARDRAIL,
+)
+"""In the order in which they are judged and shown."""
+
+
+def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
+    """Those that a source of this schema can be judged by, in the order of GUARDRAILS."""
+    return tuple(rule for rule in GUARDRAILS if rule.applies(schema))
+
+
+def settings_of(rules: Iterable[Guardrail] = GUARDRAILS) -> Iterator[Setting[Any]]:
+    """Every setting of the judgement: the guardrails' own in their order, then those that they share."""
+    for rule in rules:
+        yield from rule.all_settings
+    yield from SHARED
+
+
+def policy_of(**values: Any) -> Policy:
+    """The policy with these values, and with the default of every other setting.
+
+    Raises:
+        TypeError: If a name is no setting.
+    """
+    settings = {setting.name: setting for setting in settings_of()}
+    if unknown := values.keys() - settings.keys():
+        raise TypeError(f"A policy requires names of settings, but {', '.join(sorted(unknown))} were given.")
+    given = {name: values.get(name, setting.default) for name, setting in settings.items()}
+    # 5 and 5.0 are the same threshold.
+    real = {name: float(given[name]) for name, setting in settings.items() if isinstance(setting.default, float)}
+    return Policy(given | real)
+
+
+def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
+    """One verdict per guardrail of the source; all unknown where the day could not be read."""
+    rules = guardrails_of(schema)
+    figures = evidence.figures
+    if figures.unreadable_reason_code is not None:
+        sentence = f"The day could not be read ({figures.unreadable_reason_code}): {figures.unreadable_reason}"
+        return tuple(
+            Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence) for rule in rules
+        )
+    return tuple(rule.judge(evidence, policy) for rule in rules)
+
+
+def with_extra_numbers(evidence: Evidence, rules: Iterable[Guardrail]) -> Evidence:
+    """The evidence with the numbers that ``rules`` add; a day that could not be read has none."""
+    if evidence.figures.unreadable_reason_code is not None:
+        return evidence
+    extra = {number.metric.name: number.compute(evidence) for rule in rules for number in rule.numbers}
+    return replace(evidence, figures=replace(evidence.figures, extra_numbers=extra)) if extra else evidence

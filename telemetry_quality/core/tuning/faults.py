@@ -1,0 +1,262 @@
+"""Known faults, and what they do to the evidence of a normal day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice, SliceCounts
+from telemetry_quality.core.metrics import METRICS, Unit, deviation_percent, is_outside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.metrics import DayFigures
+
+LEAK_FACTOR = 0.98
+SPOILED_RATIO = 0.1
+
+
+class Fault(StrEnum):
+    """A known fault, put into a normal day; the values are the keys of JSON answers.
+
+    Attributes:
+        label: Its heading in tables.
+        kept_ratio: Of what today's threshold catches, the share that a looser one must still catch: a gross fault
+            must not be hidden to have quiet. 0 where none need be. A leak is the exception: its guardrail is the
+            noisiest, and a slower catch may be worth fewer alarms, but not losing most of them.
+    """
+
+    label: str
+    kept_ratio: float
+
+    def __new__(cls, value: str, label: str, kept_ratio: float = 0.0) -> Self:
+        """A member of this value."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.kept_ratio = kept_ratio
+        return member
+
+    DROP_20 = "drop_20_percent", "−20 %"
+    DROP_35 = "drop_35_percent", "−35 %"
+    DROP_50 = "drop_50_percent", "−50 %", 0.95
+    RISE_50 = "rise_50_percent", "+50 %"
+    DOUBLED = "doubled", "doubled", 0.95
+    """Every event is delivered twice."""
+    ZERO = "zero", "zero", 0.95
+    LEAK = "leak_2_percent_a_day", "leak", 0.5
+    """Each day loses 2 % of what the day before had left."""
+    TAGS = "missing_tags", "no tags", 0.95
+    """One value of the first dimension, else one signal, sends no versions."""
+    SPOILED = "spoiled_10_percent", "10 % bad", 0.95
+    """One in ten good events is bad: an error, without its critical fields, late, impossibly dated."""
+
+
+FACTORS = {Fault.DROP_20: 0.80, Fault.DROP_35: 0.65, Fault.DROP_50: 0.50, Fault.RISE_50: 1.50}
+
+
+def inject(fault: Fault, evidence: Evidence, schema: EventSchema) -> Evidence | None:
+    """The evidence of the same day with ``fault``; None where the day has nothing that could break.
+
+    LEAK takes more than a day, see ``leaking``. The sample is changed only by faults that concern its guardrail.
+    """
+    if not evidence.figures.total_events:
+        return None
+    if fault is Fault.TAGS:
+        return _without_tags(evidence, schema)
+    if fault is Fault.ZERO:
+        return _emptied(evidence)
+    if fault is Fault.DOUBLED:
+        return _doubled(evidence)
+    if fault is Fault.SPOILED:
+        return _spoiled(evidence)
+    return _scaled(evidence, FACTORS[fault])
+
+
+def leaking(evidence: Evidence, start: date) -> Evidence:
+    """The evidence of a day when 2 % more of the stream was lost on each day since ``start``."""
+
+    def left(day: date, total: int) -> int:
+        days = (day - start).days + 1
+        return round(total * LEAK_FACTOR**days) if days > 0 else total
+
+    totals = {day: left(day, total) for day, total in evidence.totals.items()}
+    return replace(evidence, totals=totals, figures=_figures_with(evidence, total_events=totals[evidence.day]))
+
+
+def _figures_with(evidence: Evidence, total_events: int, **changed: Any) -> DayFigures:
+    """The figures of another volume, compared with what was expected of the day."""
+    expectation = evidence.expectation
+    return replace(
+        evidence.figures,
+        total_events=total_events,
+        volume_deviation_percent=deviation_percent(total_events, expectation.events),
+        is_volume_unusual=is_outside(total_events, expectation.low, expectation.high),
+        **changed,
+    )
+
+
+def _scaled(evidence: Evidence, factor: float) -> Evidence:
+    """A part of all events, the same part everywhere: shares stay as they were."""
+
+    def times(count: int | None) -> int | None:
+        return None if count is None else round(count * factor)
+
+    its, day = evidence.figures, evidence.day
+    total = round((its.total_events or 0) * factor)
+    parts = {one: _part(counts, factor) for one, counts in evidence.slices.get(day, {}).items()}
+    return replace(
+        evidence,
+        figures=_figures_with(
+            evidence,
+            total,
+            error_events=times(its.error_events),
+            missing_version_events=times(its.missing_version_events),
+            compared_events=times(its.compared_events),
+            repeated_events=times(its.repeated_events),
+        ),
+        totals={**evidence.totals, day: total},
+        slices={**evidence.slices, day: {one: counts for one, counts in parts.items() if counts.events}},
+        missing_critical={name: round(count * factor) for name, count in evidence.missing_critical.items()},
+    )
+
+
+def _part(counts: SliceCounts, factor: float) -> SliceCounts:
+    return SliceCounts(*(round(count * factor) for count in counts))
+
+
+def _doubled(evidence: Evidence) -> Evidence:
+    """Every event twice: beyond the repetitions of before, one more of each event that was compared."""
+    twice = _scaled(evidence, 2)
+    compared, repeated = evidence.figures.compared_events, evidence.figures.repeated_events
+    if not compared or repeated is None:
+        return twice
+    now = compared + repeated
+    figures = replace(twice.figures, repeated_events=now, duplicate_percent=100 * now / (2 * compared))
+    return replace(twice, figures=figures)
+
+
+def _emptied(evidence: Evidence) -> Evidence:
+    """A day of no events: it has counts, all of them zero, but no shares."""
+    its = evidence.figures
+    counts = {
+        one.name: 0
+        for one in METRICS
+        if one.unit is Unit.EVENTS and one.kind is int and getattr(its, one.name) is not None
+    }
+    shares = {one.name: None for one in METRICS if one.is_share}
+    return replace(
+        evidence,
+        figures=_figures_with(evidence, counts.pop("total_events"), **counts, **shares),
+        totals={**evidence.totals, evidence.day: 0},
+        slices={**evidence.slices, evidence.day: {}},
+        missing_critical=dict.fromkeys(evidence.missing_critical, 0),
+    )
+
+
+def _spoiled(evidence: Evidence) -> Evidence:
+    """One in ten of the good events is bad in every way at once; each guardrail sees its own."""
+
+    def count(bad: int | None, whole: int | None) -> int | None:
+        return None if bad is None or whole is None else bad + round((whole - bad) * SPOILED_RATIO)
+
+    def share(percent: float | None) -> float | None:
+        return None if percent is None else percent + (100 - percent) * SPOILED_RATIO
+
+    its = evidence.figures
+    total, size = its.total_events or 0, its.sample_size or 0
+    passed = size - (count(size - (its.sample_passed or 0), size) or 0)
+    figures = replace(
+        its,
+        error_events=count(its.error_events, total),
+        error_rate_percent=share(its.error_rate_percent),
+        sample_passed=passed,
+        sampling_success_rate_percent=100 * passed / size if size else None,
+        critical_missing_percent=share(its.critical_missing_percent),
+        late_percent=share(its.late_percent),
+        misdated_percent=share(its.misdated_percent),
+    )
+    fields = {name: count(missing, total) or 0 for name, missing in evidence.missing_critical.items()}
+    return replace(evidence, figures=figures, missing_critical=fields)
+
+
+def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
+    """One value's events lose their version; None where the stream cannot be told apart, or had none to lose."""
+    parts = evidence.slices.get(evidence.day, {})
+    dimension = schema.dimensions[0] if schema.dimensions else EVENT_NAME
+    total = evidence.figures.total_events or 0
+    value = _one_value(parts, dimension, total)
+    if value is None:
+        return None
+    counts = parts[Slice(dimension, value)]
+    newly = counts.events - counts.missing_version
+    if newly <= 0:
+        return None
+    missing = (evidence.figures.missing_version_events or 0) + newly
+    figures = replace(evidence.figures, missing_version_events=missing, missing_version_percent=100 * missing / total)
+    changed = _untagged(parts, dimension, value, counts.events / total)
+    return replace(evidence, figures=figures, slices={**evidence.slices, evidence.day: changed})
+
+
+def _one_value(parts: Mapping[Slice, SliceCounts], dimension: str, total: int) -> str | None:
+    """The busiest value that is less than half of the stream, else the second busiest."""
+    events = {
+        one.value: counts.events
+        for one, counts in parts.items()
+        if one.dimension == dimension and one.by is None and one.value not in {None, OTHER_VALUES}
+    }
+    busiest = sorted(events, key=lambda value: (-events[value], value or ""))
+    return next((value for value in busiest if 2 * events[value] < total), busiest[1] if len(busiest) > 1 else None)
+
+
+def _untagged(parts: Mapping[Slice, SliceCounts], dimension: str, value: str, share: float) -> dict[Slice, SliceCounts]:
+    """The parts of a day on which the events of ``value`` carry no version.
+
+    Which versions these had is known for a value of a dimension. For a signal it is not: it takes the same
+    ``share`` of each.
+    """
+    if dimension == EVENT_NAME:
+        taken = {
+            one.value: _part(counts, share)
+            for one, counts in parts.items()
+            if one.dimension == SERVICE_VERSION and one.by is None and one.value is not None
+        }
+    else:
+        taken = {
+            one.by_value: counts
+            for one, counts in parts.items()
+            if one[:3] == (dimension, value, SERVICE_VERSION) and one.by_value is not None
+        }
+    changed = dict(parts)
+    for version, lost in taken.items():
+        _move(changed, Slice(SERVICE_VERSION, version), Slice(SERVICE_VERSION, None), lost)
+        if dimension != EVENT_NAME:
+            source, target = (Slice(dimension, value, SERVICE_VERSION, name) for name in (version, None))
+            _move(changed, source, target, lost)
+    for one, counts in list(changed.items()):
+        if (one.dimension, one.value) == (dimension, value):
+            changed[one] = counts._replace(missing_version=counts.events)
+            signal = Slice(EVENT_NAME, one.by_value)
+            if one.by == EVENT_NAME and signal in changed:
+                its = changed[signal]
+                changed[signal] = its._replace(
+                    missing_version=its.missing_version + counts.events - counts.missing_version
+                )
+    return changed
+
+
+def _move(parts: dict[Slice, SliceCounts], source: Slice, target: Slice, counts: SliceCounts) -> None:
+    before, there = parts.get(source, counts), parts.get(target, SliceCounts(0, 0, 0))
+    parts[source] = SliceCounts(*(one - other for one, other in zip(before, counts, strict=True)))
+    if parts[source].events <= 0:
+        del parts[source]
+    parts[target] = SliceCounts(
+        there.events + counts.events, there.errors + counts.errors, there.missing_version + counts.events
+    )
+
+

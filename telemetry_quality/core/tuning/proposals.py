@@ -1,0 +1,177 @@
+"""Proposals: which threshold to take instead of today's, if any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.tuning.backtest import alarms_at, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetry_quality.core.tuning.backtest import Score, Trial
+
+MINIMUM_DAYS = 60
+"""Nothing is proposed from fewer judged days."""
+
+MINIMUM_TRIES = 10
+"""A catch rate from fewer tries is not held against another one."""
+
+CLEARLY_POINTS = 5.0
+"""How much more must be caught on average before a threshold that works is called into question."""
+
+STEP_RATIO = 0.85
+"""A threshold of at most this part of the next one is a step stricter; round ones all are."""
+
+
+class Advice(StrEnum):
+    """What tuning says of a threshold."""
+
+    KEEP = "keep"
+    TIGHTEN = "tighten"
+    LOOSEN = "loosen"
+    NO_THRESHOLD = "no_threshold"
+    TOO_LITTLE_HISTORY = "too_little_history"
+    NOTHING_FITS = "nothing_fits"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to do about one threshold.
+
+    Attributes:
+        today: What the guardrail said at today's threshold.
+        proposed: The same at the one to take instead, None where nothing is proposed.
+        sentence: Why.
+    """
+
+    guardrail: str
+    setting: str | None
+    advice: Advice
+    today: Score
+    proposed: Score | None
+    sentence: str
+
+
+def propose(trial: Trial, target: float = 1.0) -> Proposal:
+    """The threshold that catches most while raising at most ``target`` false alarms per 100 days.
+
+    A year of days is little to choose from ten thresholds by, and a threshold that just fits the noisiest of them
+    will not fit the next year. So a threshold is held to fit only if the next stricter one, about a fifth nearer
+    to the noise, raises at most ``target`` in the earlier half of the days and in the later half, each alone.
+    Today's was not chosen by these days: it fits if it raises at most ``target``.
+
+    Today's stays where it fits, unless another that fits catches CLEARLY_POINTS more. None is proposed that would
+    hide what today's catches, see ``Fault.kept_ratio``, or that catches nothing as far as is known; if that leaves none that
+    fits, the one with the fewest alarms, or the strictest that fits these days at least, is proposed where it
+    halves them.
+    """
+    today = trial.at(trial.today)
+    if trial.setting is None:
+        return _nothing(trial, Advice.NO_THRESHOLD, "It has no threshold.")
+    if today.judged_days < MINIMUM_DAYS:
+        return _nothing(trial, Advice.TOO_LITTLE_HISTORY, _too_little(today))
+    allowed = [one for one in _proposable(trial) if _is_useful(trial.at(one), today)]
+    best = _best(trial, [one for one in allowed if _fits(trial, one, target)])
+    if (today.alarms_per_100_days or 0) <= target:
+        return _better(trial, best)
+    return _quieter(trial, best, allowed, target)
+
+
+def _better(trial: Trial, best: int | None) -> Proposal:
+    """Today's threshold fits: only what catches clearly more takes its place."""
+    if best is None or _caught(trial.at(best)) < _caught(trial.at(trial.today)) + CLEARLY_POINTS:
+        return _nothing(trial, Advice.KEEP, "Today's fits, and nothing else that fits catches clearly more.")
+    return _change(trial, best, "Today's fits; this one does too and catches clearly more.")
+
+
+def _quieter(trial: Trial, best: int | None, allowed: Sequence[int], target: float) -> Proposal:
+    """Today's threshold raises too many false alarms."""
+    if best is not None:
+        return _change(trial, best, "Today's raises too many false alarms; this one fits with a margin.")
+    quietest = min(allowed, key=lambda one: (_excess(trial.at(one), target), one), default=trial.today)
+    if 2 * trial.at(quietest).alarms <= trial.at(trial.today).alarms:
+        return _change(
+            trial,
+            quietest,
+            "Today's raises too many false alarms; this one fits, but without a margin."
+            if not _excess(trial.at(quietest), target)
+            else "None fits without hiding faults; this one raises at most half as many false alarms as today's.",
+        )
+    return _nothing(
+        trial,
+        Advice.NOTHING_FITS,
+        "No other threshold raises far fewer false alarms and is known to catch what it should: look at the days "
+        "themselves, and confirm those that were incidents.",
+    )
+
+
+def _proposable(trial: Trial) -> list[int]:
+    low, high = trial.threshold.proposed if trial.threshold else (0.0, 0.0)
+    return [
+        position
+        for position, one in enumerate(trial.thresholds)
+        if position != trial.today and one is not None and low <= one <= high
+    ]
+
+
+def _fits(trial: Trial, position: int, target: float) -> bool:
+    stricter = max((one for one in range(position) if _is_a_step(trial, one, position)), default=position)
+    middle = len(trial.failing) // 2
+    halves = trial.failing[:middle], trial.failing[middle:]
+    return all(100 * alarms_at(half, stricter) <= target * len(half) for half in halves)
+
+
+def _is_a_step(trial: Trial, stricter: int, position: int) -> bool:
+    """Whether two thresholds are a whole step apart; today's may lie anywhere between the round ones."""
+    if trial.threshold is None:
+        return False
+    near, far = (reach(trial.threshold, trial.thresholds[one] or 0.0) for one in (stricter, position))
+    return near <= STEP_RATIO * far
+
+
+def _is_useful(score: Score, today: Score) -> bool:
+    """Whether it is known to catch something, and enough of what today's threshold catches."""
+    if not score.catch_percent:
+        return False
+    for fault, before in today.catches.items():
+        after = score.catches.get(fault)
+        if after is None or before.tried < MINIMUM_TRIES or before.percent is None:
+            continue
+        if (after.percent or 0) < fault.kept_ratio * before.percent:
+            return False
+    return True
+
+
+def _best(trial: Trial, positions: Sequence[int]) -> int | None:
+    """Of those that catch most, give or take a point, the nearest to today's."""
+    if not positions:
+        return None
+    most = max(_caught(trial.at(one)) for one in positions)
+    good = [one for one in positions if _caught(trial.at(one)) >= most - 1]
+    return min(good, key=lambda one: abs(one - trial.today))
+
+
+def _excess(score: Score, target: float) -> float:
+    return max((score.alarms_per_100_days or 0.0) - target, 0.0)
+
+
+def _caught(score: Score) -> float:
+    return score.catch_percent or 0.0
+
+
+def _too_little(score: Score) -> str:
+    if not score.judged_days:
+        return f"It could not judge a single one of {score.unknown_days} days."
+    return f"At least {MINIMUM_DAYS} judged days are required, but {score.judged_days} are known."
+
+
+def _nothing(trial: Trial, advice: Advice, sentence: str) -> Proposal:
+    return Proposal(trial.guardrail, trial.setting, advice, trial.at(trial.today), None, sentence)
+
+
+def _change(trial: Trial, position: int, sentence: str) -> Proposal:
+    advice = Advice.TIGHTEN if position < trial.today else Advice.LOOSEN
+    return Proposal(trial.guardrail, trial.setting, advice, trial.at(trial.today), trial.at(position), sentence)
