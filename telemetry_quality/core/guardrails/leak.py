@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.detectors.leak import leak
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -14,11 +15,10 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
-from telemetry_quality.core.leaks import leak
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.detectors.leak import LeakEvidence
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.leaks import LeakEvidence
     from telemetry_quality.core.policies import Policy
 
 NAME = "leak"
@@ -36,7 +36,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if not evidence.figures.total_events:
         return _unknown(policy, NO_EVENTS, "A slow loss cannot be judged: there are no events.")
     history = {day: count for day, count in evidence.totals.items() if day <= evidence.day}
-    found = leak(evidence.day, history, policy)
+    found = leak(evidence.day, history, policy.holidays)
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import Expectation, surprise
+from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 NAME = "volume"
 LEVEL = Level.INFO
 DESCRIPTION = "The number of events is within the threshold (30 % unless set) of what earlier days suggest, or usual."
-
-EVERYDAY = 0.5
-"""Four of five normal days lie no farther than this part of the way to the end of a 99 % interval."""
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
@@ -38,7 +35,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         sentence = f"{figures.total_events:,} events cannot be compared with the none that earlier days suggest."
         return _unknown(policy, "NOTHING_EXPECTED", sentence)
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
-    is_far = deviates and unusual is False and _is_far(figures, deviation, policy)
+    is_far = deviates and unusual is False and _is_far(figures, policy)
     fails = _fails(policy.volume_rule, deviates=deviates, unusual=unusual, is_far=is_far)
     if fails is None:
         sentence = f"{_facts(figures, deviation, threshold)}; which days are normal here is not known yet."
@@ -61,17 +58,10 @@ def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> 
     return deviates and (unusual or is_far) if rule == "both" else deviates or unusual
 
 
-def _is_far(figures: DayFigures, deviation: float, policy: Policy) -> bool:
-    """Whether a day within the interval is so far off that a noisy stream must not hide it.
-
-    Half a day's events missing would otherwise pass on streams that vary by as much now and then. Where a stream
-    does so every other day (EVERYDAY of the way to the end of the interval), it is left alone.
-    """
-    loss = policy.volume_far_percent
-    gain = 100 * (100 / (100 - loss) - 1)
+def _is_far(figures: DayFigures, policy: Policy) -> bool:
+    """Whether a day within the interval is so far off that it fails nevertheless: see ``expected_volume.is_far``."""
     expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
-    surprised = surprise(figures.total_events or 0, expectation)
-    return (deviation < -loss or deviation > gain) and surprised is not None and surprised > EVERYDAY
+    return is_far(figures.total_events or 0, expectation, policy.volume_far_percent)
 
 
 def _is_small(figures: DayFigures, policy: Policy) -> bool:
