@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 
 from telemetry_quality import load_settings
-from telemetry_quality.core.baselines import Expectation
+from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,

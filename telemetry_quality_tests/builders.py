@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from telemetry_quality.core.baselines import Expectation
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detection.plain import around, both, either
 from detection.protocol import Days, Limits
-from telemetry_quality.core.baselines import expect
-from telemetry_quality.core.guardrails.volume import EVERYDAY
-from telemetry_quality.core.leaks import leak as leak_evidence
+from telemetry_quality.core.detectors.expected_volume import EVERYDAY, expect
+from telemetry_quality.core.detectors.leak import leak as leak_evidence
 from telemetry_quality.core.policies import Policy
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def deviation_and_unusual(days: Days, index: int) -> Limits | None:
 
 
 def _both_or_far(expected: float, low: float, high: float) -> Limits:
-    """The rule ``both`` of the volume guardrail as limits: see ``_is_far`` there."""
+    """The rule ``both`` of the volume guardrail as limits: see ``expected_volume.is_far``."""
     kept = 1 - Policy().volume_far_percent / 100
     everyday_low, everyday_high = (expected * (end / expected) ** EVERYDAY for end in (low, high))
     far = Limits(min(kept * expected, everyday_low), max(expected / kept, everyday_high))
@@ -56,7 +55,7 @@ def deviation_or_unusual(days: Days, index: int) -> Limits | None:
 def leak(days: Days, index: int) -> bool:
     """Whether the leak guardrail would fail: the loss is above its percentage and above its spreads."""
     policy = _policy(days.region)
-    found = leak_evidence(days.dates[index], _history(days, index + 1), policy)
+    found = leak_evidence(days.dates[index], _history(days, index + 1), policy.holidays)
     return bool(found and found.drop_percent > policy.leak_percent and found.scale > policy.leak_spreads)
 
 

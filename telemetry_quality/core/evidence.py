@@ -12,13 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from telemetry_quality.core.baselines import Expectation
+    from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.events import Slice, SliceCounts
     from telemetry_quality.core.snapshots import DayFigures
-
-
-SLICE_DAYS = 42
-"""How many earlier days' slices are known: six weeks show which parts of a stream are regular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Evidence:
         figures: The day's own numbers.
         expectation: The volume to expect, with its interval.
         totals: Events of each readable day among the last HISTORY_DAYS, the day itself included.
-        slices: The parts of the day and of the SLICE_DAYS before it, per day; slices of few events may be left
+        slices: The parts of the day and of the days of a window before it, per day; slices of few events may be left
             out of earlier days.
         missing_critical: Events of the day without a value, per critical field.
         late_percents: Share of late events of each earlier readable day, where it is known.

@@ -8,17 +8,19 @@ from functools import cached_property
 from math import floor
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
+from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, ExpectationSettings, expect
+from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
+from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
+from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
-from telemetry_quality.core.evidence import SLICE_DAYS, Evidence
+from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.explanations import DayParts, explain, reference_days
 from telemetry_quality.core.explanations import sentence as explanation_sentence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
-from telemetry_quality.core.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.metrics import Basis, figures_of
-from telemetry_quality.core.policies import COMPLETE_PERCENT
+from telemetry_quality.core.policies import BASELINE, COMPLETE_PERCENT, HOLIDAYS, INTERVAL_PERCENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore, StoredReading
-
-ARRIVAL_DAYS = 35
-"""How many earlier days say how late events usually are."""
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events prove nothing and are not loaded."""
@@ -96,7 +95,7 @@ def remember(store: QualityStore, source: str, days: Sequence[date]) -> Memory:
         readings.setdefault(reading.day, []).append(reading)
     own = store.slices(source, first, last, with_hours=False)
     before = store.slices(
-        source, first - timedelta(days=SLICE_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
+        source, first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
     )
     large = {
         day: {part: counts for part, counts in parts.items() if counts.events >= SMALL_SLICE}
@@ -124,18 +123,23 @@ def usual_completeness(day: date, memory: Memory, calendar: Calendar, now: datet
     return None if curve is None else usual_completeness_percent(curve, hours)
 
 
+def expectation_settings(policy: Policy) -> ExpectationSettings:
+    """What of the policy an expectation depends on."""
+    return ExpectationSettings(policy[BASELINE], policy[INTERVAL_PERCENT], policy[HOLIDAYS])
+
+
 def evidence_of(
     day: date, memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, now: datetime
 ) -> Evidence:
     """All that guardrails may look at; nothing of it is younger than the day."""
     reading = memory.readings[day][-1]
     history = {past: memory.totals[past] for past in memory.before(day, HISTORY_DAYS)}
-    expectation = expect(day, history, policy)
+    expectation = expect(day, history, expectation_settings(policy))
     completeness = usual_completeness(day, memory, calendar, now)
     if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
         # Whole percents: else every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
-    slices = {past: memory.slices[past] for past in memory.before(day, SLICE_DAYS) if past in memory.slices}
+    slices = {past: memory.slices[past] for past in memory.before(day, WINDOW_DAYS) if past in memory.slices}
     # A reading of a version that counted no slices must not look like a day on which all of them are silent.
     own = {day: memory.own_slices[day]} if day in memory.own_slices else {}
     evidence = Evidence(
@@ -167,7 +171,7 @@ def judge(evidence: Evidence, memory: Memory, policy: Policy, schema: EventSchem
 
 
 def _explained(verdict: Verdict, measure: Measure, evidence: Evidence, memory: Memory) -> Verdict:
-    reference = reference_days(evidence.day, memory.before(evidence.day, SLICE_DAYS))
+    reference = reference_days(evidence.day, memory.before(evidence.day, WINDOW_DAYS))
     causes = explain(
         measure,
         memory.parts(evidence.day),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.policies import COMPLETE_PERCENT
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.baselines import Expectation
+    from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import StoredReading
 

@@ -41,7 +41,7 @@ from detection.protocol import (
     summarize,
 )
 
-from telemetry_quality.core.baselines import expect
+from telemetry_quality.core.detectors.expected_volume import expect
 from telemetry_quality.core.guardrails import volume
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import figures_of

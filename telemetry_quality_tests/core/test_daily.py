@@ -12,9 +12,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core import daily
-from telemetry_quality.core.baselines import HISTORY_DAYS
 from telemetry_quality.core.daily import CHUNK_DAYS, FIRST_CHUNK_DAYS, RETRY_WAITS_SECONDS, DailyWork, Judgement
 from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
 from telemetry_quality.core.events import (
     Arrivals,
     DayAggregates,

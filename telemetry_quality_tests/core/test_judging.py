@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
 from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, expect
+from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
+from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import (
     HOUR,
     MAXIMUM_ARRIVAL_HOURS,
@@ -24,11 +26,10 @@ from telemetry_quality.core.events import (
     SliceCounts,
     UnreadableDay,
 )
-from telemetry_quality.core.evidence import SLICE_DAYS, Evidence
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.judging import ARRIVAL_DAYS, evidence_of, figures_of, judge, remember, usual_completeness
+from telemetry_quality.core.judging import evidence_of, figures_of, judge, remember, usual_completeness
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.snapshots import DayFigures
 from telemetry_quality_tests.builders import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.verdicts import Verdict
 
 TRAILING = Policy(baseline="trailing_mean")
@@ -275,7 +277,7 @@ def test_evidence_holds_nothing_younger_than_the_day(tmp_path: Path, is_one_call
 
 
 def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Path) -> None:
-    reaches = (ARRIVAL_DAYS, SLICE_DAYS, HISTORY_DAYS)
+    reaches = (ARRIVAL_DAYS, WINDOW_DAYS, HISTORY_DAYS)
     ages = [age for reach in reaches for age in (reach, reach + 1)]
     work = kept_work(tmp_path, [full_reading(DAY - timedelta(days=age)) for age in [*ages, 0]])
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.core.baselines import Expectation
+from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails import GUARDRAILS
 from telemetry_quality.core.judging import figures_of, remember

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from statistics import median
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.days import ONE_DAY
-from telemetry_quality.core.explanations import Measure
-from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -17,13 +13,12 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
@@ -38,13 +33,6 @@ THRESHOLD = percent_threshold(
     proposed=(0.5, 50.0),
 )
 
-HISTORY_MINIMUM = 7
-WINDOW_DAYS = 42
-SPREADS = 4
-"""How many spreads above its usual share a day must lie; the spread is 1.4826 × MAD."""
-MARGIN_PERCENT, MARGIN_RATIO = 2.0, 0.2
-"""Least margin above the usual share: percentage points, and part of the share; a steady stream has no spread."""
-
 
 def applies(schema: EventSchema) -> bool:
     """Only a source that says when its events arrived."""
@@ -54,9 +42,7 @@ def applies(schema: EventSchema) -> bool:
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold and strictly above what the stream's own days reach.
 
-    That limit is the median share of the last WINDOW_DAYS, or of the same weekday where that is higher, plus the
-    largest of SPREADS spreads, MARGIN_PERCENT points and MARGIN_RATIO of it: mobile clients that are 20 % late
-    every day, or every Sunday, are no fault. Within the threshold a day passes whatever is known of earlier ones.
+    Within the threshold a day passes whatever is known of earlier ones.
     """
     figures = evidence.figures
     share, threshold = figures.late_percent, policy[THRESHOLD]
@@ -64,38 +50,23 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         sentence = "Late events cannot be judged: there are none, or it is not known when they arrived."
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
     facts = f"{percent(share, threshold, 2)} of {figures.total_events:,} events arrived late"
-    history = _recent(evidence)
     if share <= threshold:
         sentence = f"{facts}, within {threshold:g} %.{_provisional(figures)}"
         return Verdict(NAME, LEVEL, Outcome.PASSED, "ARRIVALS_OK", share, threshold, sentence)
-    if len(history) < HISTORY_MINIMUM:
-        known_from = evidence.day + (HISTORY_MINIMUM - len(history)) * ONE_DAY
+    history = {day: late for day, late in evidence.late_percents.items() if day < evidence.day}
+    if (first_known := known_from(evidence.day, history)) is not None:
         sentence = (
             f"{facts}; whether that is usual cannot be judged yet: too few earlier days are known; "
-            f"if no day is missing, it will be from {known_from}."
+            f"if no day is missing, it will be from {first_known}."
         )
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, HISTORY_TOO_SHORT, share, threshold, sentence)
-    usual, limit = _usual(evidence.day, history)
+    usual, limit = usual_late_shares(evidence.day, history)
     beside = f"usual are {usual:.1f} %, and up to {limit:.1f} % is normal here"
     if share > limit:
         sentence = f"{facts}, more than the {threshold:g} % allowed; {beside}.{_provisional(figures)}"
         return Verdict(NAME, LEVEL, Outcome.FAILED, "ARRIVALS_LATE", share, threshold, sentence)
     sentence = f"{facts}, more than {threshold:g} %, but {beside}.{_provisional(figures)}"
     return Verdict(NAME, LEVEL, Outcome.PASSED, "ARRIVALS_OK", share, threshold, sentence)
-
-
-def _recent(evidence: Evidence) -> dict[date, float]:
-    first = evidence.day - timedelta(days=WINDOW_DAYS)
-    return {day: share for day, share in evidence.late_percents.items() if first <= day < evidence.day}
-
-
-def _usual(day: date, history: Mapping[date, float]) -> tuple[float, float]:
-    """The stream's usual share and the highest that is still normal, in percent."""
-    middle = median(history.values())
-    spread = 1.4826 * median(abs(share - middle) for share in history.values())
-    same_weekday = [share for past, share in history.items() if past.weekday() == day.weekday()]
-    usual = max(middle, median(same_weekday)) if len(same_weekday) >= 3 else middle
-    return usual, usual + max(SPREADS * spread, MARGIN_PERCENT, MARGIN_RATIO * usual)
 
 
 def _provisional(figures: DayFigures) -> str:

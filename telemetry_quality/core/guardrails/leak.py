@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.detectors.leak import leak
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -15,13 +15,13 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
-from telemetry_quality.core.leaks import leak
-from telemetry_quality.core.policies import Setting, percent_threshold
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.policies import HOLIDAYS, Setting, percent_threshold
 from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.detectors.leak import LeakEvidence
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.leaks import LeakEvidence
     from telemetry_quality.core.policies import Policy
 
 NAME = "leak"
@@ -46,7 +46,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if not evidence.figures.total_events:
         return _unknown(policy, NO_EVENTS, "A slow loss cannot be judged: there are no events.")
     history = {day: count for day, count in evidence.totals.items() if day <= evidence.day}
-    found = leak(evidence.day, history, policy)
+    found = leak(evidence.day, history, policy[HOLIDAYS])
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)

@@ -92,6 +92,8 @@ class Cause:
 DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
 HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"
+SLICES_NOT_COUNTED = "SLICES_NOT_COUNTED"
+"""Why a day is unknown whose reading says nothing about its parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import Expectation, surprise
+from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 from telemetry_quality.core.explanations import Measure
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
-from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
 from telemetry_quality.core.tuning.faults import Fault
 
@@ -45,9 +45,6 @@ FAR_PERCENT = Setting(
     is_below_maximum=True,
 )
 
-EVERYDAY = 0.5
-"""Four of five normal days lie no farther than this part of the way to the end of a 99 % interval."""
-
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Deviation, strictly beyond the threshold either way, and being unusual; the setting ``volume_rule`` combines them.
@@ -67,7 +64,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         sentence = f"{figures.total_events:,} events cannot be compared with the none that earlier days suggest."
         return _unknown(policy, "NOTHING_EXPECTED", sentence)
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
-    is_far = deviates and unusual is False and _is_far(figures, deviation, policy)
+    is_far = deviates and unusual is False and _is_far(figures, policy)
     fails = _fails(policy[RULE], deviates=deviates, unusual=unusual, is_far=is_far)
     if fails is None:
         sentence = f"{_facts(figures, deviation, threshold)}; which days are normal here is not known yet."
@@ -90,17 +87,10 @@ def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> 
     return deviates and (unusual or is_far) if rule == "both" else deviates or unusual
 
 
-def _is_far(figures: DayFigures, deviation: float, policy: Policy) -> bool:
-    """Whether a day within the interval is so far off that a noisy stream must not hide it.
-
-    Half a day's events missing would otherwise pass on streams that vary by as much now and then. Where a stream
-    does so every other day (EVERYDAY of the way to the end of the interval), it is left alone.
-    """
-    loss = policy[FAR_PERCENT]
-    gain = 100 * (100 / (100 - loss) - 1)
+def _is_far(figures: DayFigures, policy: Policy) -> bool:
+    """Whether a day within the interval is so far off that it fails nevertheless: see ``expected_volume.is_far``."""
     expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
-    surprised = surprise(figures.total_events or 0, expectation)
-    return (deviation < -loss or deviation > gain) and surprised is not None and surprised > EVERYDAY
+    return is_far(figures.total_events or 0, expectation, policy[FAR_PERCENT])
 
 
 def _is_small(figures: DayFigures, policy: Policy) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from telemetry_quality.core.baselines import Expectation
+from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.guardrails import (
     arrival_lag,
     critical_fields,

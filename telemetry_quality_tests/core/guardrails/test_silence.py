@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.events import OTHER_VALUES, Slice, SliceCounts
-from telemetry_quality.core.evidence import SLICE_DAYS
 from telemetry_quality.core.guardrails import silence
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
-from telemetry_quality.core.guardrails.windows import WINDOW_DAYS
 from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, evidence_of, poisson, weekly
 
@@ -57,10 +55,6 @@ def judge(days: Days, day: date = DAY, policy: Policy | None = None) -> Verdict:
 
 def places(verdict: Verdict) -> list[str]:
     return [str(cause.place) for cause in verdict.causes]
-
-
-def test_the_window_is_as_long_as_what_evidence_holds() -> None:
-    assert WINDOW_DAYS == SLICE_DAYS
 
 
 @pytest.mark.parametrize("back", range(14))

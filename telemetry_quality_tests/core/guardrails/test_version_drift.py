@@ -12,7 +12,6 @@ import pytest
 from telemetry_quality.core.events import SliceCounts
 from telemetry_quality.core.guardrails import version_drift
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
-from telemetry_quality.core.guardrails.version_drift import is_newer
 from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, evidence_of, poisson
 
@@ -253,24 +252,6 @@ def test_later_days_change_nothing(today: Shares) -> None:
     later = stream(lambda *_: {None: 1.0}, first=DAY + timedelta(days=1), last=DAY + timedelta(days=50))
 
     assert judge(days | later) == judge(days)
-
-
-@pytest.mark.parametrize(
-    ("version", "other", "expected"),
-    [
-        ("2.10.0", "2.9", True),
-        ("2.9", "2.10.0", False),
-        ("2.0", "2.0", False),
-        ("v3", "v2", True),
-        ("web@5.1.0", "web@5.0.9", True),
-        ("ios-2.0", "web-1.0", False),
-        ("3f2a9", "2b1c8", False),
-        ("2.1.0-rc.1", "2.0.0", True),
-        ("A320-232", "737-824", False),
-    ],
-)
-def test_versions_are_ordered_where_they_say_so(version: str, other: str, expected: bool) -> None:
-    assert is_newer(version, other) is expected
 
 
 def test_releases_every_fortnight_raise_no_false_alarm() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, Arrivals
-from telemetry_quality.core.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.ports import StoredReading
 
 if TYPE_CHECKING:

@@ -13,19 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.baselines import (
+from telemetry_quality.core.detectors.expected_volume import (
     ERRORS_MINIMUM,
     FEW_EVENTS,
     HISTORY_DAYS,
     PROFILE_DAYS,
-    PROFILE_MINIMUM,
-    SHIFT_DAYS,
     TRAILING_DAYS,
     TRAILING_MINIMUM,
     Expectation,
     expect,
     surprise,
 )
+from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, SHIFT_DAYS
 from telemetry_quality.core.policies import BASELINES, Policy
 from telemetry_quality.core.special_days import holiday_calendar, is_holiday_country, special_days
 from telemetry_quality.errors import SettingsError

@@ -1,4 +1,4 @@
-"""Windows: the earlier days that the parts of a day are compared with; for guardrails that look at slices."""
+"""Windows: the earlier days that the parts of a day are compared with; for detectors that look at slices."""
 
 from __future__ import annotations
 
@@ -15,16 +15,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.events import Slice, SliceCounts
-    from telemetry_quality.core.evidence import Evidence
 
 WINDOW_DAYS = 42
-"""As many as evidence has (its SLICE_DAYS, which cannot be imported from here)."""
+"""Six weeks show which parts of a stream are regular."""
 
 WINDOW_MINIMUM = 14
 """Two weeks: each weekday twice."""
-
-SLICES_NOT_COUNTED = "SLICES_NOT_COUNTED"
-"""Why a day is unknown whose reading says nothing about its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +47,27 @@ class Window:
         return self.day + missing * ONE_DAY if missing > 0 else None
 
 
-def window_of(evidence: Evidence) -> Window:
-    """What ``evidence`` knows of the day and of those before it; later days are never looked at."""
-    day = evidence.day
+def window_of(
+    day: date, known_totals: Mapping[date, int], slices: Mapping[date, Mapping[Slice, SliceCounts]]
+) -> Window:
+    """The window of ``day``; later days are never looked at.
+
+    Args:
+        day: The day to be judged.
+        known_totals: Events per day; where one is not known, its slices are added up.
+        slices: The parts of each day, that of the day itself among them.
+    """
     first = day - timedelta(days=WINDOW_DAYS)
     totals: dict[date, int] = {}
-    for past in sorted(past for past in evidence.slices if first <= past <= day):
-        total = evidence.totals.get(past)
-        totals[past] = _total(evidence.slices[past]) if total is None else total
+    for past in sorted(past for past in slices if first <= past <= day):
+        total = known_totals.get(past)
+        totals[past] = _total(slices[past]) if total is None else total
     days = tuple(past for past, total in totals.items() if past < day and total > 0)
     by_weekday: dict[int, list[int]] = {}
     for past in days:
         by_weekday.setdefault(past.weekday(), []).append(totals[past])
     medians = {weekday: float(median(counts)) for weekday, counts in by_weekday.items()}
-    return Window(day, days, evidence.slices, totals, medians)
+    return Window(day, days, slices, totals, medians)
 
 
 def _total(slices: Mapping[Slice, SliceCounts]) -> int:

@@ -8,15 +8,12 @@ from math import exp, log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.baselines import HISTORY_DAYS
-from telemetry_quality.core.policies import HOLIDAYS
+from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
 from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
-
-    from telemetry_quality.core.policies import Policy
 
 RECENT_DAYS = 8
 RECENT_MINIMUM = 5
@@ -40,7 +37,7 @@ class LeakEvidence:
 
     Attributes:
         drop_percent: How far the recent level lies below the older reference; negative where it lies above.
-        scale: The drop in spreads of the stream, to be compared with ``Policy.leak_spreads``.
+        scale: The drop in spreads of the stream.
         since: About when it began.
         reference_events: Events a day that the reference leads to expect of the recent days.
         recent_events: Events a day that were seen.
@@ -53,7 +50,7 @@ class LeakEvidence:
     recent_events: float
 
 
-def leak(day: date, history: Mapping[date, int], policy: Policy) -> LeakEvidence | None:
+def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEvidence | None:
     """How far the last ordinary days lie below those of three to seven weeks before; None if too few are known.
 
     Each ordinary day is compared with the median of the same weekday in the reference weeks; the median of the
@@ -65,12 +62,12 @@ def leak(day: date, history: Mapping[date, int], policy: Policy) -> LeakEvidence
     Args:
         day: The day to be judged, its own count in ``history``; later days there are never looked at.
         history: Events per readable day.
-        policy: Names the holiday calendar; special days are neither judged nor referred to.
+        holidays: Country, or country and subdivision, whose special days are neither judged nor referred to.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
-    special = special_days(policy[HOLIDAYS], day.year)
+    special = special_days(holidays, day.year)
     start = day - timedelta(days=HISTORY_DAYS)
     logs = {
         past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in special

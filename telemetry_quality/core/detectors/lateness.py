@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import accumulate
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.events import Arrivals
 
 CURVE_DAYS = 28
 """How many of the latest earlier days tell: long enough for four weekends, short enough to follow a change."""
@@ -25,7 +25,31 @@ SETTLED_HOURS = 24
 _HOUR = timedelta(hours=1)
 
 
-def completeness_curve(readings: Sequence[StoredReading], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
+class DayScan(Protocol):
+    """The part of a stored scan of a day that shows when its events arrived."""
+
+    @property
+    def day(self) -> date:
+        """The day that was scanned."""
+
+    @property
+    def revision(self) -> int:
+        """Counts the scans of the day that differ."""
+
+    @property
+    def read_at(self) -> datetime:
+        """When it was scanned."""
+
+    @property
+    def total_events(self) -> int | None:
+        """None where the day could not be read."""
+
+    @property
+    def arrivals(self) -> Arrivals | None:
+        """None where they were not counted."""
+
+
+def completeness_curve(readings: Sequence[DayScan], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
     """Usual share (percent) of a day's events that had arrived h whole hours after its end, h = 0 to at most 168.
 
     The median over the last CURVE_DAYS that tell; it never falls and ends at 100. A day tells by its counted
@@ -37,7 +61,7 @@ def completeness_curve(readings: Sequence[StoredReading], ends: Mapping[date, da
         readings: All revisions of earlier days only, in any order.
         ends: The instant at which each day ended; days without one are left out.
     """
-    by_day: dict[date, list[StoredReading]] = {}
+    by_day: dict[date, list[DayScan]] = {}
     for reading in sorted(readings, key=lambda one: (one.day, one.revision)):
         if reading.day in ends and reading.total_events:
             by_day.setdefault(reading.day, []).append(reading)
@@ -73,7 +97,7 @@ def usual_completeness_percent(curve: Sequence[float], hours_after_end: float) -
     return curve[hour] + (curve[hour + 1] - curve[hour]) * (hours_after_end - hour)
 
 
-def _by_arrivals(reading: StoredReading, end: datetime) -> list[int]:
+def _by_arrivals(reading: DayScan, end: datetime) -> list[int]:
     """Events that had arrived by each whole hour after the day's end, as far as the reading could know."""
     known_hours = _whole_hours(end, reading.read_at)
     if reading.arrivals is None or known_hours < SETTLED_HOURS or not any(reading.arrivals.by_hour):
@@ -82,7 +106,7 @@ def _by_arrivals(reading: StoredReading, end: datetime) -> list[int]:
     return counts + [counts[-1]] * (known_hours + 1 - len(counts))
 
 
-def _by_revisions(readings: Sequence[StoredReading], end: datetime, seen_until: datetime) -> list[int]:
+def _by_revisions(readings: Sequence[DayScan], end: datetime, seen_until: datetime) -> list[int]:
     """The same from what each revision held; hours before the first one are taken to have held as much."""
     known_hours = _whole_hours(end, seen_until)
     if known_hours < SETTLED_HOURS or _whole_hours(end, readings[0].read_at) >= SETTLED_HOURS:

@@ -1,42 +1,26 @@
-"""Baselines: how many events to expect on a day, and within which interval, from earlier days only.
+"""A stream as it is learnt, one day after another: its level, its weekdays, its holidays, and how far it strays.
 
-What a day's count means for the verdict belongs to the guardrails; a slow loss to ``leaks``.
+What of this makes an interval belongs to ``expected_volume``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import lru_cache
-from itertools import count as count_from
-from math import exp, inf, log, sqrt
+from math import exp, log, sqrt
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.days import ONE_DAY
-from telemetry_quality.core.policies import BASELINE, HOLIDAYS, INTERVAL_PERCENT
-from telemetry_quality.core.special_days import BETWEEN, HOLIDAY, NEAR, special_days
+from telemetry_quality.core.special_days import BETWEEN, HOLIDAY, NEAR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
-    from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.policies import BASELINE, HOLIDAYS, INTERVAL_PERCENT
-from telemetry_quality.core.special_days import Special
+    from telemetry_quality.core.special_days import Special
 
-HISTORY_DAYS = 400
-"""How far back a baseline may look: a year of holidays and a little more."""
-
-TRAILING_DAYS = 7
-TRAILING_MINIMUM = 4
-PROFILE_DAYS = 56
 PROFILE_MINIMUM = 14
-ERRORS_MINIMUM = 7
-"""One-step errors that must be known before they can say how far off the next one may be."""
-
-FEW_EVENTS = 5.3
-"""Where fewer are expected a day without events is no surprise: a Poisson count is then zero more than 1 day in 200."""
+"""Ordinary days that must be known before a stream can be learnt: each weekday twice."""
 
 SLOW_LEVEL, QUICK_LEVEL = 0.1, 0.4
 """Share of a surprise that the slow and the quick smoother take into their level."""
@@ -68,145 +52,25 @@ GAP_VARIANCE = 0.05
 """Each day without an ordinary reading before this one adds so much of the stream's variance."""
 
 TAIL_DAYS = 200
-FIRST_REACH = 3.0
-TAIL_EVIDENCE_DAYS = 40
 LARGEST_TAIL = 6.0
-"""Errors the interval is made of; the spreads to its ends before any is known; the days of evidence that is worth;
-the spreads at which an error is clipped."""
-
+"""How many of the latest errors are remembered, and the spreads at which an error is clipped."""
 
 PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
 """How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What earlier days lead to expect of a day.
-
-    Attributes:
-        events: The expected number of events, or None while the history is too short.
-        low: Lower end of the interval of ``Policy.interval_percent``, in events; None until the stream's own
-            errors are known.
-        high: Its upper end.
-        known_from: While ``events`` is None, the first day it will be known for if no day is missing from now on.
-    """
-
-    events: float | None = None
-    low: float | None = None
-    high: float | None = None
-    known_from: date | None = None
-
-
-def expect(day: date, history: Mapping[date, int], policy: Policy) -> Expectation:
-    """The volume ``policy`` leads to expect on ``day``, and the interval of this stream's normal days.
-
-    Args:
-        day: The day to be judged; its own count and later ones in ``history`` are never looked at.
-        history: Events per readable day; a day that could not be read is simply absent.
-        policy: Names the baseline, the holiday calendar and the level of the interval.
-
-    Raises:
-        SettingsError: If the ``holidays`` library does not know the region.
-    """
-    earlier = {past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day}
-    if policy[BASELINE] == "trailing_mean":
-        return _expect_trailing_mean(day, earlier, policy)
-    return _expect_weekday(day, earlier, policy)
-
-
-def surprise(count: int, expectation: Expectation) -> float | None:
-    """How far ``count`` lies from what is expected, 1 at either end of the interval; None where it is not known.
-
-    Measured in logs: half-way is where the interval of half the reach ends. No events where FEW_EVENTS or more
-    are expected surprise infinitely.
-    """
-    events, low, high = expectation.events, expectation.low, expectation.high
-    if not events or low is None or high is None:
-        return None
-    if count >= events:
-        return log(count / events) / log(high / events)
-    if low == 0:
-        return 0.0
-    return log(count / events) / log(low / events) if count else inf
-
-
-def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, Collection[date]], bool]) -> date:
-    """The first day after ``day`` that ``is_enough`` days lie before, if none is missing from ``day`` on."""
-    days = set(known)
-    for n in count_from():
-        days.add(day + n * ONE_DAY)
-        if is_enough(later := day + (n + 1) * ONE_DAY, days):
-            return later
-    raise AssertionError("days never end")
-
-
-def trailing_mean(day: date, history: Mapping[date, int]) -> float | None:
-    """Mean of the last TRAILING_DAYS days; None where fewer than TRAILING_MINIMUM of them are known."""
-    counts = [history[past] for past in _trailing_days(day) if past in history]
-    return fmean(counts) if len(counts) >= TRAILING_MINIMUM else None
-
-
-def _trailing_days(day: date) -> list[date]:
-    return [day - n * ONE_DAY for n in range(1, TRAILING_DAYS + 1)]
-
-
-def _expect_trailing_mean(day: date, history: Mapping[date, int], policy: Policy) -> Expectation:
-    events = trailing_mean(day, history)
-    if events is None:
-        return Expectation(
-            known_from=_known_from(
-                day,
-                history,
-                lambda later, days: sum(past in days for past in _trailing_days(later)) >= TRAILING_MINIMUM,
-            )
-        )
-    recent = sorted(history)[-TAIL_DAYS:]
-    pairs = [(history[past], mean) for past in recent if (mean := trailing_mean(past, history)) is not None]
-    errors = [log(max(count, 1)) - log(max(mean, 1)) for count, mean in pairs]
-    if len(errors) < ERRORS_MINIMUM or not events:
-        return Expectation(events)
-    spread = max(1.4826 * median(abs(error) for error in errors), SMALLEST_SPREAD, 1 / sqrt(max(events, 1)))
-    return _within(log(events), spread, [error / spread for error in errors], policy)
-
-
-def _expect_weekday(day: date, history: Mapping[date, int], policy: Policy) -> Expectation:
-    """Two smoothers of the log count, corrected by yesterday's surprise, with one-step errors of their own.
-
-    Each smoother holds a level and an offset per weekday, one slow and one quick; they are weighted by how well
-    each foresaw this stream lately. Surprises are clipped, so that an incident in the history does not become
-    the expectation, unless they persist: that is a new level. A share of yesterday's surprise, learnt from the
-    stream, is expected again. Special days teach neither level nor weekdays and are expected to be like earlier
-    ones of their kind. Measured beside other methods in DETECTION.md's protocol. After Holt (1957), Winters
-    (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
-    """
-    special = special_days(policy[HOLIDAYS], day.year)
-
-    def is_enough(later: date, days: Collection[date]) -> bool:
-        start = later - timedelta(days=PROFILE_DAYS)
-        return sum(start <= past < later and past not in special for past in days) >= PROFILE_MINIMUM
-
-    if not is_enough(day, history):
-        return Expectation(known_from=_known_from(day, history, is_enough))
-    stream = _learn(history, special)
-    forecast = stream.forecast(day, special.get(day))
-    if len(stream.tail) < ERRORS_MINIMUM:
-        return Expectation(_events(forecast.middle))
-    # How little a steady stream errs says nothing of how sure one may be of its first holidays.
-    least = FIRST_REACH if day in special else 0.0
-    return _within(forecast.middle, forecast.spread, stream.tail, policy, least)
-
-
-def _learn(history: Mapping[date, int], special: Mapping[date, Special]) -> _Stream:
+def learn(history: Mapping[date, int], special: Mapping[date, Special]) -> Stream:
+    """The stream after all of ``history``, which holds PROFILE_MINIMUM or more ordinary days."""
     points = [(past, log(max(history[past], 1))) for past in sorted(history)]
     first = [point for point in points if point[0] not in special][:PROFILE_MINIMUM]
-    stream = _Stream(first)
+    stream = Stream(first)
     for past, value in points:
         if past > first[-1][0]:
             stream.learn(past, value, special.get(past))
     return stream
 
 
-class _Forecast(NamedTuple):
+class Forecast(NamedTuple):
     """Logs of events: what the smoothers say, their weighted mean, the middle and spread of what is expected."""
 
     slow: float
@@ -243,7 +107,7 @@ class _Smoother:
         self.error = ERROR_MEMORY * self.error + (1 - ERROR_MEMORY) * size
 
 
-class _Stream:
+class Stream:
     """All that is learnt of a stream, one day after another."""
 
     def __init__(self, first: Sequence[tuple[date, float]]) -> None:
@@ -265,7 +129,8 @@ class _Stream:
         self.sides: deque[int] = deque(maxlen=SHIFT_DAYS)
         self.variances: deque[float] = deque(maxlen=SHIFT_DAYS)
 
-    def forecast(self, day: date, special: Special | None) -> _Forecast:
+    def forecast(self, day: date, special: Special | None) -> Forecast:
+        """What the days learnt so far lead to expect of ``day``."""
         weekday = day.weekday()
         slow = self.slow.level + self.slow.offsets[weekday]
         quick = self.quick.level + self.quick.offsets[weekday]
@@ -284,9 +149,10 @@ class _Stream:
             gap = min((day - self.last_day).days - 1, LONGEST_GAP_DAYS)
             variance = self.variance * (factor + GAP_VARIANCE * gap) + disagreement
         spread = max(sqrt(variance), SMALLEST_SPREAD, exp(-middle / 2))
-        return _Forecast(slow, quick, base, middle, spread, weight, factor)
+        return Forecast(slow, quick, base, middle, spread, weight, factor)
 
     def learn(self, day: date, value: float, special: Special | None) -> None:
+        """Learn the log count of the next day."""
         forecast = self.forecast(day, special)
         error = value - forecast.middle
         if special:
@@ -310,7 +176,7 @@ class _Stream:
         share = (self.carried + evidence * FIRST_CARRY) / (self.carriers + evidence)
         return min(max(share, 0.0), LARGEST_CARRY)
 
-    def _learn_level(self, weekday: int, value: float, forecast: _Forecast, spread: float, is_shift: bool) -> None:
+    def _learn_level(self, weekday: int, value: float, forecast: Forecast, spread: float, is_shift: bool) -> None:
         self.days_learnt += 1
         limit = OUTLIER * spread
         for smoother, before in ((self.slow, forecast.slow), (self.quick, forecast.quick)):
@@ -370,7 +236,7 @@ class _Stream:
         unsure = 0.06 + 0.1 * quiet if special.kind == BETWEEN else 0.12 + 0.15 * quiet
         return middle, self.variance + (4 * unsure**2 + self.holiday_squares) / (4 + self.holiday_weight)
 
-    def _learn_special(self, weekday: int, value: float, special: Special, forecast: _Forecast) -> None:
+    def _learn_special(self, weekday: int, value: float, special: Special, forecast: Forecast) -> None:
         level = forecast.base - self._weekdays(forecast.quick_weight)[weekday]
         self.holidays.append((special, value - level))
         error = value - forecast.middle
@@ -398,52 +264,3 @@ def _first_profile(first: Sequence[tuple[date, float]]) -> tuple[float, list[flo
     level = fmean(seen)
     offsets = [fmean(rest) - level if rest else 0.0 for rest in rests]
     return level + slope * (first[-1][0].toordinal() - middle), offsets
-
-
-def _events(logarithm: float) -> float:
-    # Without rounding a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
-    return float(f"{exp(min(logarithm, 700.0)):.12g}")
-
-
-def _within(
-    middle: float, spread: float, tail: Collection[float], policy: Policy, least_reach: float = 0.0
-) -> Expectation:
-    """``tail``: earlier one-step errors, each in the spreads of its own day."""
-    reach = spread * max(_reach(tail), least_reach) * _level_factor(policy[INTERVAL_PERCENT])
-    events = _events(middle)
-    low = 0.0 if events < FEW_EVENTS else _events(middle - reach)
-    return Expectation(events, low, _events(middle + reach))
-
-
-def _reach(tail: Collection[float]) -> float:
-    """Spreads from the middle to either end of the interval that holds 99 % of normal days.
-
-    A few weeks of errors say little of the one in a hundred, so it is drawn from what they do say, their 90 %
-    point times 2.1 (between a normal and a t distribution of three degrees of freedom), from their own extreme
-    where there are enough of them, and from a prior of FIRST_REACH.
-    """
-    sizes = sorted(min(abs(error), LARGEST_TAIL) for error in tail)
-    known = len(sizes)
-    reach = 2.1 * _quantile(sizes, 0.9)
-    if known >= 50:
-        share = 0.5 * min(1, known / TAIL_DAYS)
-        reach = reach ** (1 - share) * _quantile(sizes, 0.99) ** share
-    prior = TAIL_EVIDENCE_DAYS * log(FIRST_REACH)
-    return exp((known * log(max(reach, 0.5)) + prior) / (known + TAIL_EVIDENCE_DAYS))
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-
-@lru_cache(maxsize=16)
-def _level_factor(percent: float) -> float:
-    """Reach of an interval of ``percent`` beside that of 99 %, as of a t distribution of five degrees of freedom."""
-    if percent == 99:
-        return 1.0
-    from scipy.special import stdtrit  # noqa: PLC0415 - late: loading the code location must stay light
-
-    return float(stdtrit(5, 0.5 + percent / 200) / stdtrit(5, 0.995))

@@ -1,0 +1,52 @@
+"""Late arrivals: which share of late events is usual for a stream, and up to which it is still normal."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetry_quality.core.days import ONE_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+ARRIVAL_DAYS = 35
+"""How many earlier days say how late events usually are."""
+HISTORY_MINIMUM = 7
+SPREADS = 4
+"""How many spreads above its usual share a day must lie; the spread is 1.4826 × MAD."""
+MARGIN_PERCENT, MARGIN_RATIO = 2.0, 0.2
+"""Least margin above the usual share: percentage points, and part of the share; a steady stream has no spread."""
+SAME_WEEKDAY_MINIMUM = 3
+"""Earlier days of the same weekday that must be known before they say what is usual on it."""
+
+
+class LateShares(NamedTuple):
+    """The stream's usual share of late events and the highest that is still normal, in percent."""
+
+    usual_percent: float
+    limit_percent: float
+
+
+def known_from(day: date, history: Mapping[date, float]) -> date | None:
+    """The first day with HISTORY_MINIMUM days before it if none is missing from now on; None once there is."""
+    missing = HISTORY_MINIMUM - len(history)
+    return day + missing * ONE_DAY if missing > 0 else None
+
+
+def usual_late_shares(day: date, history: Mapping[date, float]) -> LateShares:
+    """The median share of ``history``, or of the same weekday where that is higher, and the end of what is normal.
+
+    That is the largest of SPREADS spreads, MARGIN_PERCENT points and MARGIN_RATIO of it farther up: mobile clients
+    that are 20 % late every day, or every Sunday, are no fault.
+
+    Args:
+        day: The day to be judged.
+        history: Share of late events (percent) of each earlier day; at least HISTORY_MINIMUM.
+    """
+    middle = median(history.values())
+    spread = 1.4826 * median(abs(share - middle) for share in history.values())
+    same_weekday = [share for past, share in history.items() if past.weekday() == day.weekday()]
+    usual = max(middle, median(same_weekday)) if len(same_weekday) >= SAME_WEEKDAY_MINIMUM else middle
+    return LateShares(usual, usual + max(SPREADS * spread, MARGIN_PERCENT, MARGIN_RATIO * usual))
