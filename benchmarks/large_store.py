@@ -31,10 +31,11 @@ from telemetry_quality.core.events import (
     UnreadableDay,
 )
 from telemetry_quality.core.evidence import Evidence
-from telemetry_quality.core.guardrails import GUARDRAILS, judge_day
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, judge_day, policy_of
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.sampling import MISSING_VERSION, SampleVerdict
-from telemetry_quality.core.snapshots import DayFigures, take_snapshot
+from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.migrations import migrate
@@ -117,7 +118,7 @@ def write_large_store(folder: Path, sources: int = SOURCES, days: int = DAYS) ->
     file.write_text("".join(['store = "sqlite:///quality.db"\n', *parts]))
     settings = load_settings(file)
     migrate(settings.store)
-    policy = KnownPolicy()
+    policy = KnownPolicy(policy_of().values)
     streams = [Stream(name, number, policy) for number, name in enumerate(names)]
     writer = Writer()
     engine = open_engine(settings.store)
@@ -140,7 +141,7 @@ class KnownPolicy(Policy):
     @cache
     def text() -> str:
         """As Policy says it, put into words once."""
-        return Policy().text()
+        return policy_of().text()
 
 
 @dataclass

@@ -19,12 +19,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -32,12 +34,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
-from telemetry_quality.core.policies import BASELINES, VOLUME_RULES, Policy
-from telemetry_quality.core.special_days import is_holiday_country
+from telemetry_quality.core.guardrails.catalogue import policy_of, settings_of
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from telemetry_quality.core.policies import Policy, Setting
 
 DEFAULT_FILE = "telemetry.toml"
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
@@ -90,12 +93,6 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _one_of(value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise ValueError(f"must be one of {', '.join(allowed)}")
-    return value
-
-
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -135,47 +132,26 @@ class RoleSettings(_Part):
         return value
 
 
-class GuardrailSettings(_Part):
-    """When a day fails; see Policy."""
+def _setting_type(setting: Setting[Any]) -> Any:
+    """The type of a setting, with its bounds."""
+    kind: Any = str | None if setting.default is None else type(setting.default)
+    bounds = {"ge": setting.minimum, "lt" if setting.is_below_maximum else "le": setting.maximum}
+    limits = {name: value for name, value in bounds.items() if value is not None}
 
-    error_rate_percent: Percent = 5.0
-    missing_version_percent: Percent = 1.0
-    volume_deviation_percent: Annotated[float, Field(ge=0)] = 30.0
-    volume_rule: str = "both"
-    volume_far_percent: Annotated[float, Field(ge=0, lt=100)] = 40.0
-    interval_percent: Annotated[float, Field(ge=50, lt=100)] = 99.0
-    minimum_events: Annotated[int, Field(ge=0)] = 20
-    baseline: str = "weekday"
-    holidays: str | None = None
-    sample_success_percent: Percent = 99.0
-    sample_size: Annotated[int, Field(ge=1, le=100_000)] = 100
-    duplicate_percent: Percent = 10.0
-    leak_percent: Percent = 15.0
-    leak_spreads: Annotated[float, Field(ge=0)] = 2.75
-    version_drift_percent: Percent = 10.0
-    critical_missing_percent: Percent = 1.0
-    late_percent: Percent = 5.0
-    complete_percent: Percent = 99.0
-    misdated_percent: Percent = 1.0
-
-    @field_validator("baseline")
-    @classmethod
-    def _is_a_baseline(cls, value: str) -> str:
-        return _one_of(value, BASELINES)
-
-    @field_validator("volume_rule")
-    @classmethod
-    def _is_a_rule(cls, value: str) -> str:
-        return _one_of(value, VOLUME_RULES)
-
-    @field_validator("holidays")
-    @classmethod
-    def _has_a_calendar(cls, value: str | None) -> str | None:
-        # Only the country: the library loads every calendar to know subdivisions, and this runs at each import of
-        # the code location. ``telemetry-quality check`` and the first use look at the rest.
-        if value is not None and not (re.fullmatch(r"[A-Z]+(-\w+)?", value) and is_holiday_country(value)):
-            raise ValueError("must be a country or country-subdivision code such as US or US-NY")
+    def complain(value: Any) -> Any:
+        if complaint := setting.complaint(value):
+            raise ValueError(complaint)
         return value
+
+    return Annotated[kind, Field(description=setting.description, **limits), AfterValidator(complain)]
+
+
+GuardrailSettings: type[_Part] = create_model(
+    "GuardrailSettings",
+    __base__=_Part,
+    __doc__="When a day fails: every setting that guardrails declare.",
+    **{setting.name: (_setting_type(setting), setting.default) for setting in settings_of()},
+)
 
 
 class SignalSettings(_Part):
@@ -209,7 +185,7 @@ class SourceSettings(_Part):
     last_day: date | None = None
     preset: str | None = None
     roles: RoleSettings
-    guardrails: GuardrailSettings = GuardrailSettings()
+    guardrails: GuardrailSettings = GuardrailSettings()  # type: ignore[valid-type]
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
@@ -293,7 +269,7 @@ class SourceSettings(_Part):
 
     def policy(self) -> Policy:
         """When its days fail."""
-        return Policy(**self.guardrails.model_dump())
+        return policy_of(**self.guardrails.model_dump())
 
     def event_schema(self) -> EventSchema:
         """Which columns play which roles."""

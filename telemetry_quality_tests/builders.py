@@ -26,10 +26,10 @@ from telemetry_quality.core.events import (
     UnreadableDay,
 )
 from telemetry_quality.core.evidence import Evidence
-from telemetry_quality.core.guardrails import judge_day
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.ports import StoredReading
-from telemetry_quality.core.snapshots import DayFigures, TelemetryIntegritySnapshot, take_snapshot
+from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot, take_snapshot
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.policies import Policy
 
 DAY = date(2026, 3, 10)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -225,7 +226,7 @@ def make_evidence(figures: DayFigures | None = None, day: date = DAY, **override
 
 def make_verdicts(policy: Policy | None = None, schema: EventSchema = SCHEMA, **figures: Any) -> tuple[Verdict, ...]:
     """What the guardrails say of ``make_figures(**figures)``."""
-    return judge_day(make_evidence(make_figures(**figures)), policy or Policy(), schema)
+    return judge_day(make_evidence(make_figures(**figures)), policy or policy_of(), schema)
 
 
 def make_snapshot(
@@ -237,7 +238,7 @@ def make_snapshot(
         day=day,
         figures=make_figures(**figures),
         verdicts=make_verdicts(policy, **figures),
-        policy=policy or Policy(),
+        policy=policy or policy_of(),
         reading_revision=reading_revision,
         reading_hash="0" * 64,
         now=NOW,
@@ -296,7 +297,7 @@ def make_work(folder: Path, source: FakeSource | None = None, **overrides: Any) 
         "source": source or FakeSource(),
         "store": overrides.pop("store", None) or make_store(folder),
         "calendar": Calendar(ZoneInfo("UTC"), date(2026, 1, 1)),
-        "policy": Policy(),
+        "policy": policy_of(),
         "wait": lambda _: None,
     }
     return DailyWork(**(parts | overrides))

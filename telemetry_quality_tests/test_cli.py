@@ -18,10 +18,10 @@ import pytest
 
 from telemetry_quality import cli, console, load_settings
 from telemetry_quality.commands import days
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-from telemetry_quality.core.tuning import MINIMUM_DAYS
+from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS
 from telemetry_quality.settings import PRESETS
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (

@@ -13,7 +13,7 @@ import pytest
 
 from telemetry_quality import cli, load_settings
 from telemetry_quality.core.events import EventSchema
-from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
 from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,10 @@ from pydantic import ValidationError
 
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import EventSchema
-from telemetry_quality.core.policies import VOLUME_RULES, Policy
+from telemetry_quality.core.guardrails import error_rate
+from telemetry_quality.core.guardrails.catalogue import policy_of, settings_of
+from telemetry_quality.core.guardrails.volume import RULES as VOLUME_RULES
+from telemetry_quality.core.policies import SAMPLE_SIZE
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings import DEFAULT_FILE, PRESETS, Settings, SignalSettings, load_settings
 
@@ -101,7 +103,7 @@ def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> Non
     source = settings.sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("UTC"), date(2026, 1, 1))
-    assert source.policy() == Policy()
+    assert source.policy() == policy_of()
     assert source.event_schema() == EventSchema(**ROLES)
     assert settings.store == f"sqlite:///{tmp_path / 'telemetry_quality.db'}"
     assert (source.allowed_lateness_minutes, source.late_days, source.time_limit_seconds) == (60, 7, 300.0)
@@ -149,8 +151,8 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
     source = load_settings(file).sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
-    assert guardrails.keys() == {one.name for one in fields(Policy)}
-    assert source.policy() == Policy(**guardrails)
+    assert guardrails.keys() == {one.name for one in settings_of()}
+    assert source.policy() == policy_of(**guardrails)
     assert source.event_schema() == EventSchema(
         **ROLES,
         observed_at="seen",
@@ -379,7 +381,7 @@ def test_the_environment_wins_over_the_file_at_every_depth(tmp_path: Path, monke
 
     assert settings.store == "sqlite:////srv/environment.db"
     assert (source.time_zone, source.last_day) == ("Europe/Berlin", date(2026, 2, 3))
-    assert (source.policy().error_rate_percent, source.policy().sample_size) == (7.5, 9)
+    assert (source.policy()[error_rate.THRESHOLD], source.policy()[SAMPLE_SIZE]) == (7.5, 9)
     assert (source.roles.event_name, source.roles.event_id) == ("kind", "id")
 
 
@@ -802,7 +804,7 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
         sources={"web": {"connector": "parquet", "path": "events", "first_day": "2026-01-01", "roles": ROLES}}
     )
 
-    assert settings.sources["web"].policy() == Policy()
+    assert settings.sources["web"].policy() == policy_of()
 
 
 # The dashboard

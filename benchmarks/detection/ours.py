@@ -10,11 +10,18 @@ from detection.plain import around, both, either
 from detection.protocol import Days, Limits
 from telemetry_quality.core.detectors.expected_volume import EVERYDAY, expect
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.guardrails.leak import SPREADS as LEAK_SPREADS
+from telemetry_quality.core.guardrails.leak import THRESHOLD as LEAK_PERCENT
+from telemetry_quality.core.guardrails.volume import FAR_PERCENT
+from telemetry_quality.core.judging import expectation_settings
+from telemetry_quality.core.policies import HOLIDAYS, MINIMUM_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
+
+    from telemetry_quality.core.policies import Policy
 
 
 def deviation(days: Days, index: int) -> Limits | None:
@@ -36,7 +43,7 @@ def deviation_and_unusual(days: Days, index: int) -> Limits | None:
 
 def _both_or_far(expected: float, low: float, high: float) -> Limits:
     """The rule ``both`` of the volume guardrail as limits: see ``expected_volume.is_far``."""
-    kept = 1 - Policy().volume_far_percent / 100
+    kept = 1 - policy_of()[FAR_PERCENT] / 100
     everyday_low, everyday_high = (expected * (end / expected) ** EVERYDAY for end in (low, high))
     far = Limits(min(kept * expected, everyday_low), max(expected / kept, everyday_high))
     limits = both(expected, low, high)
@@ -55,8 +62,8 @@ def deviation_or_unusual(days: Days, index: int) -> Limits | None:
 def leak(days: Days, index: int) -> bool:
     """Whether the leak guardrail would fail: the loss is above its percentage and above its spreads."""
     policy = _policy(days.region)
-    found = leak_evidence(days.dates[index], _history(days, index + 1), policy.holidays)
-    return bool(found and found.drop_percent > policy.leak_percent and found.scale > policy.leak_spreads)
+    found = leak_evidence(days.dates[index], _history(days, index + 1), policy[HOLIDAYS])
+    return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SPREADS])
 
 
 def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits]) -> Limits | None:
@@ -65,7 +72,7 @@ def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits
     if events is None:
         return None
     limits = around(events) if low is None or high is None else rule(events, low, high)
-    smallest = _policy(days.region).minimum_events
+    smallest = _policy(days.region)[MINIMUM_EVENTS]
     # Few events expected and few seen: the guardrail does not judge them.
     return limits if events >= smallest else Limits(-inf, max(limits.high, smallest - 1), limits.interval)
 
@@ -78,7 +85,7 @@ class _Expected(NamedTuple):
 
 @lru_cache(maxsize=20_000)
 def _expect(days: Days, index: int) -> _Expected:
-    found = expect(days.dates[index], _history(days, index), _policy(days.region))
+    found = expect(days.dates[index], _history(days, index), expectation_settings(_policy(days.region)))
     return _Expected(found.events, found.low, found.high)
 
 
@@ -90,4 +97,4 @@ def _history(days: Days, stop: int) -> dict[date, int]:
 
 @lru_cache
 def _policy(region: str) -> Policy:
-    return Policy(holidays=region)
+    return policy_of(holidays=region)

@@ -24,9 +24,11 @@ import click
 from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, source_option
 from telemetry_quality.console import console, progress
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import remember
-from telemetry_quality.core.tuning import MINIMUM_DAYS, Fault, back_test, propose, stored_evidences
+from telemetry_quality.core.tuning.backtest import back_test, stored_evidences
+from telemetry_quality.core.tuning.faults import Fault
+from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS, propose
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings
 
@@ -36,22 +38,11 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.daily import DailyWork
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.tuning import Proposal, Score
+    from telemetry_quality.core.tuning.backtest import Score
+    from telemetry_quality.core.tuning.proposals import Proposal
 
 MAXIMUM_DAYS = 1_096
 """Three years: all parts of all days are held in memory at once."""
-
-HEADINGS = {
-    Fault.DROP_20: "−20 %",
-    Fault.DROP_35: "−35 %",
-    Fault.DROP_50: "−50 %",
-    Fault.RISE_50: "+50 %",
-    Fault.DOUBLED: "doubled",
-    Fault.ZERO: "zero",
-    Fault.LEAK: "leak",
-    Fault.TAGS: "no tags",
-    Fault.SPOILED: "10 % bad",
-}
 
 
 @click.command()
@@ -135,7 +126,7 @@ def _tried(
     steps = len(usable) * (1 + len(guardrails_of(schema)))
     with progress(f"Trying thresholds on {len(usable)} days", steps, is_shown=is_shown, unit="steps") as advance:
         evidences = []
-        for one in stored_evidences(usable, memory, work.policy, work.calendar, now):
+        for one in stored_evidences(usable, memory, work.policy, work.calendar, schema, now=now):
             evidences.append(one)
             advance(1)
         trials = back_test(evidences, work.policy, schema, advance)
@@ -180,15 +171,15 @@ def _print(proposals: Sequence[Proposal]) -> None:
     table.add_column("threshold", justify="right")
     table.add_column("days", justify="right")
     table.add_column("false alarms per 100", justify="right")
-    for heading in HEADINGS.values():
-        table.add_column(heading, justify="right")
+    for fault in Fault:
+        table.add_column(fault.label, justify="right")
     for one in proposals:
         table.add_row(
             one.guardrail,
             _both(one, _threshold),
             str(one.today.judged_days),
             _both(one, _alarms),
-            *(_both(one, lambda score, fault=fault: _caught(score, fault)) for fault in HEADINGS),
+            *(_both(one, lambda score, fault=fault: _caught(score, fault)) for fault in Fault),
         )
     out = console()
     out.print("Caught in % of the days a fault was put into; 'a → b' is today's threshold and the proposed one.")

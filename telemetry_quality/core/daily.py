@@ -141,7 +141,7 @@ class DailyWork:
                     f"run telemetry-quality snapshot {day}."
                 )
             reading = memory.readings[day][-1]
-            evidence = evidence_of(day, memory, self.policy, self.calendar, self.source.schema, now)
+            evidence = evidence_of(day, memory, self.policy, self.calendar, self.source.schema, now=now)
             verdicts = judge(evidence, memory, self.policy, self.source.schema)
             snapshot = take_snapshot(
                 source=self.name,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.events import Slice, SliceCounts
-    from telemetry_quality.core.snapshots import DayFigures
+    from telemetry_quality.core.metrics import DayFigures
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import floor
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, ExpectationSettings, expect
+from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events prove nothing and are not loaded."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -129,7 +130,7 @@ def expectation_settings(policy: Policy) -> ExpectationSettings:
 
 
 def evidence_of(
-    day: date, memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, now: datetime
+    day: date, memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
 ) -> Evidence:
     """All that guardrails may look at; nothing of it is younger than the day."""
     reading = memory.readings[day][-1]

@@ -130,7 +130,9 @@ def _number(label: str, description: str, unit: Unit, how: Formula, **more: Any)
 
 
 def _of_expectation(name: str) -> Formula:
-    return Formula("see [detection](detection.md)", lambda basis, _: getattr(basis.expectation, name), needs_events=False)
+    return Formula(
+        "see [detection](detection.md)", lambda basis, _: getattr(basis.expectation, name), needs_events=False
+    )
 
 
 def _error_rate_percent(basis: Basis, numbers: Numbers) -> float | None:
@@ -356,7 +358,11 @@ class DayFigures:
         "Arrived",
         "Share of a day's events that has usually arrived by the time the day was judged.",
         Unit.PERCENT,
-        Formula("from how late the events of earlier days arrived", lambda basis, _: basis.completeness_percent, needs_events=False),
+        Formula(
+            "from how late the events of earlier days arrived",
+            lambda basis, _: basis.completeness_percent,
+            needs_events=False,
+        ),
         digits=1,
     )
     is_provisional: bool | None = _number(

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from telemetry_quality.core.special_days import is_holiday_country
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -83,11 +85,13 @@ def _holidays_complaint(value: str | None) -> str | None:
     return "must be a country or country-subdivision code such as US or US-NY"
 
 
+BASELINES = ("weekday", "trailing_mean")
+
 BASELINE = Setting(
     "baseline",
     "weekday",
     "how the expected volume is found: `weekday` ([how](detection.md)) or `trailing_mean` (of 7 days)",
-    complaint=one_of("weekday", "trailing_mean"),
+    complaint=one_of(*BASELINES),
 )
 HOLIDAYS: Setting[str | None] = Setting(
     "holidays",
@@ -133,9 +137,9 @@ class Policy:
         value: T = self.values[setting.name]
         return value
 
-    def changed(self, setting: str, value: float) -> Policy:
+    def changed(self, setting: Setting[T], value: T) -> Policy:
         """The same policy with another value of one setting."""
-        return Policy({**self.values, setting: value})
+        return Policy({**self.values, setting.name: value})
 
     def text(self) -> str:
         """Canonical JSON: two policies are equal exactly when their texts are."""

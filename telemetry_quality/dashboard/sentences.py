@@ -7,27 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.guardrails import (
-    activity,
-    arrival_lag,
-    critical_fields,
-    duplicates,
-    error_rate,
-    leak,
-    missing_version,
-    sample,
-    silence,
-    timestamps,
-    version_drift,
-    volume,
-)
-from telemetry_quality.core.guardrails.verdicts import Level, percent
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS
+from telemetry_quality.core.guardrails.guardrail import Failure
+from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from telemetry_quality.core.incidents import FailedGuardrail, Incident
@@ -127,10 +115,11 @@ def _since(day: date, worst: Wrong) -> list[str]:
 
 def _where(failure: FailedGuardrail) -> list[str]:
     """The place that holds most of it, or more than any other; nothing where none is known."""
-    if failure.guardrail in {silence.NAME, critical_fields.NAME}:
+    rule = _RULES.get(failure.guardrail)
+    if rule is not None and rule.is_segment_in_words:
         return []
     if failure.cause not in {EVERYWHERE, UNREADABLE}:
-        is_shared_out = failure.guardrail != version_drift.NAME
+        is_shared_out = rule is None or rule.shares_out
         return [f"{'most of it ' if is_shared_out else ''}at {place_words(failure.cause)}"]
     if failure.foremost == EVERYWHERE:
         return ["spread over the whole stream"]
@@ -147,11 +136,14 @@ def _also(words: Sequence[str]) -> str:
 
 def failure_words(failure: FailedGuardrail) -> str:
     """One failure in a few words, such as ``error rate 50.75 % (limit 5 %)``; its own sentence where none are known."""
-    value, threshold = failure.value, failure.threshold
-    words = _WORDS.get(failure.guardrail)
-    if failure.cause == UNREADABLE or words is None or value is None or threshold is None:
+    value, threshold, rule = failure.value, failure.threshold, _RULES.get(failure.guardrail)
+    if failure.cause == UNREADABLE or rule is None or rule.short_words is None or value is None or threshold is None:
         return _clause(failure.sentence)
-    return words(failure, value, threshold)
+    segment = None if failure.cause == EVERYWHERE else place_words(failure.cause)
+    return rule.short_words(Failure(value, threshold, segment))
+
+
+_RULES = {rule.name: rule for rule in GUARDRAILS}
 
 
 def incident_sentence(incident: Incident) -> str:
@@ -180,50 +172,3 @@ def _clause(sentence: str) -> str:
     text = visible(sentence).rstrip(".")
     starts_a_word = text[:2].istitle() or text.startswith("A ")
     return f"{text[:1].lower()}{text[1:]}" if starts_a_word else text
-
-
-def _limit(threshold: float) -> str:
-    return f"(limit {threshold:g} %)"
-
-
-def _share(what: str) -> Callable[[FailedGuardrail, float, float], str]:
-    return lambda _, value, threshold: f"{percent(value, threshold, 2)} of events {what} {_limit(threshold)}"
-
-
-def _volume(_: FailedGuardrail, value: float, threshold: float) -> str:
-    words = f"{percent(abs(value), threshold, 1)} {'more' if value > 0 else 'fewer'} events than expected"
-    # By some rules a day fails for being unusual, however near it is.
-    return f"{words} {_limit(threshold) if abs(value) > threshold else '(unusual here)'}"
-
-
-def _silence(failure: FailedGuardrail, value: float, _: float) -> str:
-    parts = int(value)
-    if failure.cause == EVERYWHERE:
-        return f"{parts} part{'' if parts == 1 else 's'} of the stream silent"
-    rest = f" and {parts - 1} more part{'' if parts == 2 else 's'}" if parts > 1 else ""
-    return f"{place_words(failure.cause)}{rest} silent"
-
-
-_WORDS: dict[str, Callable[[FailedGuardrail, float, float], str]] = {
-    activity.NAME: lambda *_: "not a single event was seen",
-    error_rate.NAME: lambda _, value, limit: f"error rate {percent(value, limit, 2)} {_limit(limit)}",
-    missing_version.NAME: _share("without a version"),
-    volume.NAME: _volume,
-    sample.NAME: lambda _, value, limit: f"{percent(value, limit, 1)} of the sample passed ({limit:g} % required)",
-    duplicates.NAME: _share("repeat another one"),
-    silence.NAME: _silence,
-    leak.NAME: lambda _, value, limit: f"{percent(value, limit, 0)} fewer events than some weeks ago {_limit(limit)}",
-    version_drift.NAME: lambda _, value, limit: f"versions shifted by {value:.1f} points (limit {limit:g})",
-    critical_fields.NAME: lambda failure, value, limit: (
-        f"{percent(value, limit, 2)} of events without {_field(failure)} {_limit(limit)}"
-    ),
-    arrival_lag.NAME: _share("arrived late"),
-    timestamps.NAME: _share("bear an impossible time"),
-}
-"""Per guardrail what a failure is called, by its value and threshold."""
-
-
-def _field(failure: FailedGuardrail) -> str:
-    """The critical field that is missing most often: it is what the guardrail blames."""
-    name = failure.cause.removesuffix("=(null)")
-    return "a critical field" if name == failure.cause else place_words(name)

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from telemetry_quality.core.alerts import is_alert
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot

@@ -43,9 +43,10 @@ from detection.protocol import (
 
 from telemetry_quality.core.detectors.expected_volume import expect
 from telemetry_quality.core.guardrails import volume
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.core.judging import figures_of
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.judging import expectation_settings
+from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality_tests.builders import SHARED_DATA, make_evidence, make_stored_reading
 
 if TYPE_CHECKING:
@@ -290,11 +291,11 @@ def test_our_limits_by_both_are_where_the_guardrail_itself_fails(spread: float) 
     limits = ours.deviation_and_unusual(days, 80)
     assert limits is not None
     history = {day: int(count) for day, count in zip(days.dates[:80], counts[:80], strict=True)}
-    policy = Policy(holidays=days.region)
-    expectation = expect(days.dates[80], history, policy)
+    policy = policy_of(holidays=days.region)
+    expectation = expect(days.dates[80], history, expectation_settings(policy))
     for count in range(1, 3000, 7):
         reading = make_stored_reading(count)
-        figures = figures_of(reading, expectation, 100.0, policy)
+        figures = figures_of(Basis(reading, expectation, 100.0, policy))
         verdict = volume.judge(make_evidence(figures, expectation=expectation), policy)
         assert (verdict.outcome is Outcome.FAILED) == limits.is_alarm(count), count
 

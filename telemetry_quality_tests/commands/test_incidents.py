@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality import cli
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act, IncidentAct
-from telemetry_quality.core.policies import Policy
-from telemetry_quality.core.snapshots import DayFigures, take_snapshot
+from telemetry_quality.core.metrics import DayFigures
+from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import NOW, make_figures, make_store
 
@@ -97,7 +98,7 @@ def judge(
         day=date(2026, 3, number),
         figures=figures,
         verdicts=complete,
-        policy=Policy(),
+        policy=policy_of(),
         reading_revision=1,
         reading_hash="0" * 64,
         now=NOW,

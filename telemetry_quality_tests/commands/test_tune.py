@@ -13,7 +13,8 @@ import pytest
 
 from telemetry_quality.commands.tune import fragment, tune
 from telemetry_quality.core.events import Slice, SliceCounts
-from telemetry_quality.core.tuning import Fault
+from telemetry_quality.core.guardrails.missing_version import THRESHOLD
+from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings
 from telemetry_quality_tests.builders import NOW, FakeSource, make_reading, make_row, make_work
@@ -115,8 +116,8 @@ def test_the_written_proposal_is_accepted_by_the_settings(station: Path, capsys:
     assert tomllib.loads(proposal)["sources"]["web"]["guardrails"]["missing_version_percent"] == 3.0
     merged = station / "merged.toml"
     merged.write_text(SETTINGS + proposal)
-    assert load_settings(merged).sources["web"].policy().missing_version_percent == 3.0
-    assert load_settings().sources["web"].policy().missing_version_percent == 1.0
+    assert load_settings(merged).sources["web"].policy()[THRESHOLD] == 3.0
+    assert load_settings().sources["web"].policy()[THRESHOLD] == 1.0
 
 
 def test_an_existing_file_is_never_overwritten(station: Path) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert, tell
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.events import AggregateRow
+    from telemetry_quality.core.policies import Policy
 
 UNREADABLE: dict[str, Any] = {"unreadable_reason_code": "FILE_CORRUPT", "unreadable_reason": "The file is broken."}
 TODAY = NOW.date()
@@ -127,8 +128,8 @@ def test_failures_are_told_and_an_unreadable_day_once(
 
 
 def test_a_day_is_alerted_by_the_policy_that_judged_it() -> None:
-    assert alerts_on(policy=Policy(error_rate_percent=6.0), error_rate_percent=6.0) == ()
-    assert len(alerts_on(policy=Policy(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
+    assert alerts_on(policy=policy_of(error_rate_percent=6.0), error_rate_percent=6.0) == ()
+    assert len(alerts_on(policy=policy_of(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
 
 
 def test_an_alert_carries_its_key_and_reads_as_one_line() -> None:
@@ -262,9 +263,9 @@ def test_a_day_read_anew_is_told_again_even_if_it_fails_as_before(town: Town) ->
 def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -> None:
     town.tell(town.judge(BAD))
 
-    town.work = replace(town.work, policy=Policy(error_rate_percent=4.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
     assert town.tell(town.judge()) == []
-    town.work = replace(town.work, policy=Policy(error_rate_percent=3.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=3.0))
     assert town.tell(town.judge()) == [], "not even after a revision that was not logged itself"
 
     assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
@@ -277,7 +278,7 @@ def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -
 def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_alone(town: Town) -> None:
     town.tell(town.judge(make_row(errors=6, missing_version=1)))
 
-    town.work = replace(town.work, policy=Policy(missing_version_percent=0.5))
+    town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
 
     assert town.tell(town.judge()) == ["missing_version"]
     assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
@@ -299,7 +300,7 @@ def test_another_history_that_changes_only_the_level_is_news(town: Town) -> None
 
 def test_what_no_one_was_ever_told_is_news_whatever_the_revision(town: Town) -> None:
     town.judge(BAD)
-    town.work = replace(town.work, policy=Policy(error_rate_percent=4.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
 
     assert town.tell(town.judge()) == ["error_rate"]
 
@@ -360,7 +361,7 @@ def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
             {"total_events": 1200, "error_rate_percent": 6.0},
             "1,200 events instead of 1,000, 6.00 % errors instead of 0.00",
         ),
-        ({}, {"policy": Policy(error_rate_percent=4.0)}, "other thresholds"),
+        ({}, {"policy": policy_of(error_rate_percent=4.0)}, "other thresholds"),
         ({}, {}, "none of the main figures changed"),
         ({}, {"error_rate_percent": 0.001}, "none of the main figures changed"),
         ({}, {"is_provisional": True}, "none of the main figures changed"),

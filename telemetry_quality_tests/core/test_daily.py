@@ -23,11 +23,11 @@ from telemetry_quality.core.events import (
     SampledEvent,
     UnreadableDay,
 )
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.policies import Policy
-from telemetry_quality.core.snapshots import DayFigures, DayStatus
+from telemetry_quality.core.metrics import DayFigures
+from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 FIRST_DAY = date(2026, 1, 1)
-TRAILING = Policy(baseline="trailing_mean")
+TRAILING = policy_of(baseline="trailing_mean")
 STEADY = {"ios": 60, "web": 440}
 ARRIVING = replace(SCHEMA, observed_at="seen_at")
 FIGURES = [one.name for one in fields(DayFigures)]
@@ -176,7 +176,7 @@ def test_days_are_answered_one_by_one_in_the_order_asked(tmp_path: Path) -> None
 
 def test_the_source_is_asked_for_days_of_its_zone_and_a_sample_of_the_policys_size(tmp_path: Path) -> None:
     source = RecordingSource()
-    work = make_work(tmp_path, source, calendar=Calendar(NEW_YORK, date(2013, 1, 1)), policy=Policy(sample_size=7))
+    work = make_work(tmp_path, source, calendar=Calendar(NEW_YORK, date(2013, 1, 1)), policy=policy_of(sample_size=7))
 
     read(work, date(2013, 3, 10))
 
@@ -587,7 +587,7 @@ def test_a_new_policy_is_a_new_revision(tmp_path: Path) -> None:
     read(work, DAY)
     assert judge(work, DAY)[0].status is DayStatus.UNHEALTHY
 
-    lenient = replace(work, policy=Policy(error_rate_percent=10.0))
+    lenient = replace(work, policy=policy_of(error_rate_percent=10.0))
     (snapshot,) = judge(lenient, DAY)
 
     assert (snapshot.revision, snapshot.status) == (2, DayStatus.HEALTHY)
@@ -677,7 +677,7 @@ def test_a_snapshot_names_the_run_that_computed_it_whoever_computes_the_same_aft
     source.days |= make_days([DAY], 90)
     read(work, DAY)
     assert [one.snapshot.run_id for one in work.judge([DAY], NOW)] == [None]
-    lenient = replace(work, policy=Policy(error_rate_percent=10.0))
+    lenient = replace(work, policy=policy_of(error_rate_percent=10.0))
     assert lenient.standing([DAY], NOW, "run-3")[DAY][0].run_id == "run-3"
     assert [one.run_id for one in work.store.revisions("web", DAY)] == ["run-1", None, "run-3"]
 
@@ -995,7 +995,7 @@ def test_what_stands_is_judged_again_only_where_the_policy_has_changed(tmp_path:
     work = make_work(tmp_path, source)
     read(work, first, second, third)
     judge(work, first)
-    lenient = replace(work, policy=Policy(error_rate_percent=10.0))
+    lenient = replace(work, policy=policy_of(error_rate_percent=10.0))
     judge(lenient, second)
     calls = source.calls
 
@@ -1136,7 +1136,7 @@ def test_the_volume_of_a_steady_stream_fails_strictly_beyond_its_threshold(
     days = [DAY - timedelta(days=n) for n in range(20, -1, -1)]
     source = FakeSource({day: make_reading(day, make_row(events=1000)) for day in days[:-1]})
     source.days[DAY] = make_reading(DAY, make_row(events=events))
-    work = make_work(tmp_path, source, policy=Policy(baseline=baseline))
+    work = make_work(tmp_path, source, policy=policy_of(baseline=baseline))
     list(work.read(days, NOW))
     (snapshot,) = judge(work, DAY)
     assert snapshot.has_volume_anomaly is is_anomaly

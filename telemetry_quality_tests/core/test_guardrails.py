@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of, judge_day
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of, judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.policies import Policy
-from telemetry_quality.core.snapshots import DayFigures
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.policies import Policy
 
 PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
 
@@ -31,7 +31,7 @@ FULL_SCHEMA = replace(SCHEMA, critical_fields=("user_id",), observed_at="observe
 def verdicts_of(
     figures: DayFigures, policy: Policy | None = None, schema: EventSchema = FULL_SCHEMA
 ) -> tuple[Verdict, ...]:
-    return judge_day(make_evidence(figures), policy or Policy(), schema)
+    return judge_day(make_evidence(figures), policy or policy_of(), schema)
 
 
 def judge(guardrail: str, policy: Policy | None = None, **figures: Any) -> Verdict:
@@ -118,11 +118,11 @@ def test_the_error_rate_fails_strictly_above_five_percent(rate: float, outcome: 
 
 @pytest.mark.parametrize(("rate", "outcome"), [(0.0, PASSED), (0.5, PASSED), (0.51, FAILED)])
 def test_the_error_rate_obeys_a_threshold_of_ones_own(rate: float, outcome: Outcome) -> None:
-    assert judge("error_rate", Policy(error_rate_percent=0.5), error_rate_percent=rate).outcome is outcome
+    assert judge("error_rate", policy_of(error_rate_percent=0.5), error_rate_percent=rate).outcome is outcome
 
 
 def test_a_threshold_of_zero_fails_at_the_first_error_but_not_without_any() -> None:
-    strict = Policy(error_rate_percent=0.0)
+    strict = policy_of(error_rate_percent=0.0)
 
     assert judge("error_rate", strict, error_rate_percent=0.0).outcome is PASSED
     assert judge("error_rate", strict, error_rate_percent=0.01).outcome is FAILED
@@ -161,7 +161,7 @@ def test_missing_versions_fail_strictly_above_one_percent(share: float, outcome:
 
 @pytest.mark.parametrize(("share", "outcome"), [(19.9, PASSED), (20.0, PASSED), (20.1, FAILED)])
 def test_missing_versions_obey_a_threshold_of_ones_own(share: float, outcome: Outcome) -> None:
-    policy = Policy(missing_version_percent=20.0)
+    policy = policy_of(missing_version_percent=20.0)
 
     assert judge("missing_version", policy, missing_version_percent=share).outcome is outcome
 
@@ -190,7 +190,7 @@ def test_missing_versions_of_a_day_without_events_are_unknown() -> None:
 def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
     deviation: float, outcome: Outcome, reason_code: str
 ) -> None:
-    verdict = judge("volume", Policy(volume_rule="deviation"), volume_deviation_percent=deviation)
+    verdict = judge("volume", policy_of(volume_rule="deviation"), volume_deviation_percent=deviation)
 
     assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)
     assert (verdict.value, verdict.threshold, verdict.level) == (deviation, 30.0, Level.INFO)
@@ -200,7 +200,7 @@ def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
     ("deviation", "outcome"), [(149.9, PASSED), (150.0, PASSED), (150.1, FAILED), (-100.0, PASSED)]
 )
 def test_the_volume_obeys_a_threshold_of_ones_own(deviation: float, outcome: Outcome) -> None:
-    policy = Policy(volume_deviation_percent=150.0, volume_rule="deviation")
+    policy = policy_of(volume_deviation_percent=150.0, volume_rule="deviation")
 
     assert judge("volume", policy, volume_deviation_percent=deviation).outcome is outcome
 
@@ -243,7 +243,7 @@ def test_the_sample_fails_strictly_below_ninety_nine_percent(
 
 @pytest.mark.parametrize(("passed", "outcome"), [(79, FAILED), (80, PASSED), (81, PASSED)])
 def test_the_sample_obeys_a_threshold_of_ones_own(passed: int, outcome: Outcome) -> None:
-    policy = Policy(sample_success_percent=80.0)
+    policy = policy_of(sample_success_percent=80.0)
 
     verdict = judge("sample", policy, sample_passed=passed, sampling_success_rate_percent=float(passed))
 

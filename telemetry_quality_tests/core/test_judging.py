@@ -26,12 +26,11 @@ from telemetry_quality.core.events import (
     SliceCounts,
     UnreadableDay,
 )
-from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.judging import evidence_of, figures_of, judge, remember, usual_completeness
-from telemetry_quality.core.policies import Policy
-from telemetry_quality.core.snapshots import DayFigures
+from telemetry_quality.core.judging import evidence_of, expectation_settings, judge, remember, usual_completeness
+from telemetry_quality.core.metrics import Basis, DayFigures, figures_of
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
@@ -52,8 +51,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.daily import DailyWork
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.policies import Policy
 
-TRAILING = Policy(baseline="trailing_mean")
+TRAILING = policy_of(baseline="trailing_mean")
 END = datetime(2026, 3, 11, tzinfo=UTC)
 """The instant at which DAY ends."""
 LONG = Calendar(ZoneInfo("UTC"), date(2024, 1, 1))
@@ -78,11 +78,11 @@ def make_figures_of(
     expectation: Expectation | None = None, completeness_percent: float | None = None, **overrides: Any
 ) -> DayFigures:
     reading = make_stored_reading(**overrides)
-    return figures_of(reading, expectation or Expectation(), completeness_percent, Policy())
+    return figures_of(Basis(reading, expectation or Expectation(), completeness_percent, policy_of()))
 
 
 def outcomes(figures: DayFigures, policy: Policy | None = None) -> dict[str, Outcome]:
-    return {one.guardrail: one.outcome for one in judge_day(make_evidence(figures), policy or Policy(), SCHEMA)}
+    return {one.guardrail: one.outcome for one in judge_day(make_evidence(figures), policy or policy_of(), SCHEMA)}
 
 
 # Figures
@@ -131,14 +131,14 @@ def test_the_deviation_is_signed_and_in_percent_of_what_was_expected(
 ) -> None:
     history = dict.fromkeys(days_before(DAY, 7), 1000)
 
-    figures = make_figures_of(expect(DAY, history, TRAILING), total_events=total)
+    figures = make_figures_of(expect(DAY, history, expectation_settings(TRAILING)), total_events=total)
 
     assert figures.volume_deviation_percent == pytest.approx(deviation)
     assert outcomes(figures, TRAILING)["volume"] is outcome
 
 
 def test_nothing_can_deviate_from_an_expectation_of_nothing() -> None:
-    figures = make_figures_of(expect(DAY, dict.fromkeys(days_before(DAY, 7), 0), TRAILING))
+    figures = make_figures_of(expect(DAY, dict.fromkeys(days_before(DAY, 7), 0), expectation_settings(TRAILING)))
 
     assert (figures.expected_events, figures.volume_deviation_percent) == (0, None)
 
@@ -252,7 +252,7 @@ def evidence(
 ) -> Evidence:
     """The evidence of ``day``, remembered together with that of ``others``."""
     memory = remember(work.store, work.name, [day, *others])
-    return evidence_of(day, memory, policy or work.policy, work.calendar, now)
+    return evidence_of(day, memory, policy or work.policy, work.calendar, work.source.schema, now=now)
 
 
 def full_reading(day: date, events: int = 100) -> DayReading:
@@ -496,7 +496,7 @@ def test_of_a_provisional_day_as_much_is_expected_as_has_usually_arrived(arrivin
 def test_a_day_is_scaled_strictly_below_the_completeness_wanted(
     arriving_work: DailyWork, wanted: float, is_provisional: bool, expected: float
 ) -> None:
-    policy = Policy(complete_percent=wanted)
+    policy = policy_of(complete_percent=wanted)
 
     its = evidence(arriving_work, now=END + timedelta(hours=2), policy=policy)
 
@@ -528,7 +528,7 @@ def test_a_provisional_day_without_a_history_expects_nothing(tmp_path: Path) -> 
 
 def verdicts(work: DailyWork, day: date = DAY) -> dict[str, Verdict]:
     memory = remember(work.store, work.name, [day])
-    its = evidence_of(day, memory, work.policy, work.calendar, NOW)
+    its = evidence_of(day, memory, work.policy, work.calendar, work.source.schema, now=NOW)
     return {one.guardrail: one for one in judge(its, memory, work.policy, SCHEMA)}
 
 

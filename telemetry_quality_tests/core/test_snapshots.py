@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import (
-    DayFigures,
     DayStatus,
     TelemetryIntegritySnapshot,
     day_status,
@@ -125,7 +124,7 @@ def test_a_volume_without_a_history_is_no_anomaly_and_no_all_clear() -> None:
 
 
 def test_a_snapshot_keeps_the_figures_and_the_policy_it_was_judged_by() -> None:
-    policy = Policy(error_rate_percent=50.0)
+    policy = policy_of(error_rate_percent=50.0)
     snapshot = make_snapshot(policy=policy, reading_revision=3, **ERROR_SPIKE)
 
     assert {field.name: getattr(snapshot, field.name) for field in fields(DayFigures)} == {
@@ -152,7 +151,7 @@ def test_a_snapshot_says_what_its_verdicts_say_and_judges_nothing_itself() -> No
         day=DAY,
         figures=make_figures(),
         verdicts=verdicts,
-        policy=Policy(),
+        policy=policy_of(),
         reading_revision=1,
         reading_hash="0" * 64,
         now=NOW,
@@ -223,7 +222,7 @@ def test_a_snapshot_is_taken_at_the_instant_it_is_given() -> None:
         day=DAY,
         figures=make_figures(),
         verdicts=make_verdicts(),
-        policy=Policy(),
+        policy=policy_of(),
         reading_revision=1,
         reading_hash="1" * 64,
         now=later,

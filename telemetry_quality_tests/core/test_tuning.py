@@ -11,28 +11,22 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import Slice, SliceCounts
-from telemetry_quality.core.guardrails import GUARDRAILS
-from telemetry_quality.core.judging import figures_of, remember
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, policy_of
+from telemetry_quality.core.judging import remember
+from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.ports import StoredReading
-from telemetry_quality.core.tuning import (
-    BOUNDS,
-    CONCERNS,
+from telemetry_quality.core.tuning.backtest import (
     LEAK_DAYS,
-    SETTINGS,
-    Advice,
-    Fault,
     Trial,
     Try,
     back_test,
     candidates,
-    inject,
-    leaking,
-    propose,
     stored_evidences,
     trial_of,
     whole_weeks,
 )
+from telemetry_quality.core.tuning.faults import Fault, inject, leaking
+from telemetry_quality.core.tuning.proposals import Advice, propose
 from telemetry_quality_tests.builders import DAY, NOW, SCHEMA, FakeSource, make_evidence, make_figures, make_work
 from telemetry_quality_tests.builders import make_reading as make_day_reading
 
@@ -41,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.core.policies import Policy, Threshold
 
 PLATFORMS = replace(SCHEMA, dimensions=("platform",))
 
@@ -123,22 +119,31 @@ def _platforms(total: int) -> dict[Slice, SliceCounts]:
     }
 
 
+def threshold_of(rule: Guardrail) -> Threshold | None:
+    return rule.thresholds[0] if rule.thresholds else None
+
+
+def threshold_named(setting: str) -> Threshold:
+    return next(one for rule in GUARDRAILS for one in rule.thresholds if one.name == setting)
+
+
 def make_trial_of(name: str, stream: Sequence[Evidence], policy: Policy | None = None) -> Trial:
     rule = next(one for one in GUARDRAILS if one.name == name)
-    return trial_of(rule, stream, policy or Policy(), PLATFORMS)
+    return trial_of(rule, threshold_of(rule), stream, policy or policy_of(), PLATFORMS)
 
 
 @pytest.fixture(scope="module")
 def steady() -> dict[str, Trial]:
     """Every guardrail on a stream that never changes."""
-    return {one.guardrail: one for one in back_test(make_stream(120), Policy(), PLATFORMS)}
+    return {one.guardrail: one for one in back_test(make_stream(120), policy_of(), PLATFORMS)}
 
 
 def make_trial(failing: Sequence[int], tries: dict[Fault, tuple[Try, ...]] | None = None, today: float = 30.0) -> Trial:
     """A trial of the volume whose days fail at the ``failing`` strictest thresholds."""
-    thresholds = candidates("volume_deviation_percent", today)
+    threshold = threshold_named("volume_deviation_percent")
+    thresholds = candidates(threshold, today)
     known = {Fault.ZERO: caught_below(100)} if tries is None else tries
-    return Trial("volume", "volume_deviation_percent", thresholds, thresholds.index(today), tuple(failing), 0, known)
+    return Trial("volume", threshold, thresholds, thresholds.index(today), tuple(failing), 0, known)
 
 
 def caught_below(position: int, times: int = 100) -> tuple[Try, ...]:
@@ -208,7 +213,7 @@ class TestFaults:
             arrivals=None,
             is_new=True,
         )
-        expected = figures_of(reading, evidence.expectation, 100.0, Policy())
+        expected = figures_of(Basis(reading, evidence.expectation, 100.0, policy_of()))
         counted = replace(expected, compared_events=0, repeated_events=0, completeness_percent=None)
         assert changed.figures == counted
         assert changed.totals[DAY] == 0
@@ -304,7 +309,7 @@ class TestBackTest:
 
     def test_a_fault_is_shown_only_to_the_guardrails_it_concerns(self, steady: dict[str, Trial]) -> None:
         for name, trial in steady.items():
-            assert set(trial.tries) == {fault for fault, names in CONCERNS.items() if name in names}
+            assert set(trial.tries) == next(rule.faults for rule in GUARDRAILS if rule.name == name)
 
     def test_a_day_that_alarms_without_the_fault_says_nothing_of_the_fault(self) -> None:
         trial = make_trial_of("volume", make_stream(40, volume=lambda n: 1000 if n % 2 else 1500))
@@ -326,7 +331,7 @@ class TestBackTest:
     def test_every_threshold_says_what_its_guardrail_would(self) -> None:
         random = Random(1)
         stream = make_stream(50, volume=lambda _: random.randint(500, 1500))
-        trial = make_trial_of("volume", stream, Policy(volume_rule="deviation"))
+        trial = make_trial_of("volume", stream, policy_of(volume_rule="deviation"))
         for position, threshold in enumerate(trial.thresholds):
             assert threshold is not None
             deviations = (abs(one.figures.volume_deviation_percent or 0) for one in stream)
@@ -334,7 +339,7 @@ class TestBackTest:
 
     def test_progress_is_told_for_every_guardrail(self) -> None:
         told: list[int] = []
-        trials = back_test(make_stream(20), Policy(), PLATFORMS, told.append)
+        trials = back_test(make_stream(20), policy_of(), PLATFORMS, told.append)
         assert told == [20] * len(trials)
 
     def test_a_leak_is_tried_only_where_a_month_follows(self) -> None:
@@ -355,21 +360,22 @@ class TestBackTest:
 
 
 class TestThresholds:
-    def test_every_threshold_is_a_setting_of_a_guardrail_and_has_bounds(self) -> None:
-        assert set(SETTINGS) <= {rule.name for rule in GUARDRAILS}
-        assert set(SETTINGS.values()) == set(BOUNDS)
-        for setting, (low, high) in BOUNDS.items():
-            assert low <= getattr(Policy(), setting) <= high
+    def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
+        thresholds = [one for rule in GUARDRAILS for one in rule.thresholds]
+        assert len(thresholds) == 10
+        for threshold in thresholds:
+            low, high = threshold.proposed
+            assert low <= threshold.default <= high
 
     def test_candidates_are_round_and_the_strictest_comes_first(self) -> None:
-        assert candidates("volume_deviation_percent", 30.0) == (
+        assert candidates(threshold_named("volume_deviation_percent"), 30.0) == (
             *(8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 150, 200),
         )
-        assert candidates("sample_success_percent", 99.0)[:4] == (99.6, 99.5, 99.4, 99.2)
+        assert candidates(threshold_named("sample_success_percent"), 99.0)[:4] == (99.6, 99.5, 99.4, 99.2)
 
     def test_todays_is_among_them_whatever_it_is(self) -> None:
-        assert 33.0 in candidates("volume_deviation_percent", 33.0)
-        assert candidates("volume_deviation_percent", 1.0)[0] == 1.0
+        assert 33.0 in candidates(threshold_named("volume_deviation_percent"), 33.0)
+        assert candidates(threshold_named("volume_deviation_percent"), 1.0)[0] == 1.0
 
 
 class TestProposals:
@@ -398,7 +404,7 @@ class TestProposals:
 
     def test_a_threshold_that_just_fits_the_noise_is_not_proposed(self) -> None:
         # 40 would have raised no alarm, but the step before it would have raised many: 50 has a margin.
-        position = candidates("volume_deviation_percent", 20.0).index(40.0)
+        position = candidates(threshold_named("volume_deviation_percent"), 20.0).index(40.0)
         proposal = propose(make_trial([position] * 20 + [0] * 80, today=20.0))
         assert proposal.proposed is not None
         assert proposal.proposed.threshold == 50.0
@@ -410,7 +416,7 @@ class TestProposals:
         assert propose(trial).advice is Advice.KEEP
 
     def test_no_looser_threshold_hides_a_fault_that_todays_catches(self) -> None:
-        at_40 = candidates("volume_deviation_percent", 30.0).index(40.0)
+        at_40 = candidates(threshold_named("volume_deviation_percent"), 30.0).index(40.0)
         noisy = [12] * 50 + [0] * 50
         proposal = propose(make_trial(noisy, {Fault.DROP_50: caught_below(at_40)}))
         assert proposal.advice is Advice.NOTHING_FITS
@@ -418,7 +424,7 @@ class TestProposals:
         assert "confirm" in proposal.sentence
 
     def test_where_none_fits_the_quietest_is_proposed_if_it_halves_the_alarms(self) -> None:
-        at_40 = candidates("volume_deviation_percent", 30.0).index(40.0)
+        at_40 = candidates(threshold_named("volume_deviation_percent"), 30.0).index(40.0)
         days = [at_40] * 10 + [12] * 5 + [0] * 85
         proposal = propose(make_trial(days, {Fault.DROP_50: caught_below(at_40 + 1)}))
         assert proposal.proposed is not None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE, FailedGuardrail, group_incidents
-from telemetry_quality.core.policies import Policy
 from telemetry_quality.dashboard.board import Board
 from telemetry_quality.dashboard.ledger import Ledger
 from telemetry_quality.settings import Settings
@@ -63,7 +63,7 @@ def make_journal_row(day: date = YESTERDAY, sequence: int = 1, **overrides: Any)
         expected_high_events=1100.0,
         volume_deviation_percent=0.0,
         is_provisional=False,
-        policy=Policy().text(),
+        policy=policy_of().text(),
         run_id="run-1",
     )
     return row._replace(**overrides)

@@ -12,8 +12,7 @@ import anyio
 import httpx
 
 from telemetry_quality import Settings
-from telemetry_quality.core.guardrails import judge_day
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.storage.staff import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
@@ -50,7 +49,7 @@ def make_settings(folder: Path, *sources: str, **dashboard: Any) -> Settings:
 
 def keep(store: SqlQualityStore, day: date, source: str = "web", **figures: Any) -> TelemetryIntegritySnapshot:
     """Append the snapshot of ``make_figures(**figures)`` with its verdicts."""
-    verdicts = judge_day(make_evidence(make_figures(**figures), day), Policy(), SCHEMA)
+    verdicts = judge_day(make_evidence(make_figures(**figures), day), policy_of(), SCHEMA)
     return store.append_snapshot(make_snapshot(day, source=source, **figures), verdicts)[0]
 
 

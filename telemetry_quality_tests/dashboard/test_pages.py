@@ -12,9 +12,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from telemetry_quality.core.events import SampledEvent
-from telemetry_quality.core.guardrails import judge_day
+from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Cause, Outcome, Place
-from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.dashboard import figures, incidents, pages, parameters
 from telemetry_quality.dashboard.board import BoardKeeper
@@ -88,7 +87,7 @@ def _keep_evil(desk: Desk) -> None:
     place = Place((("platform", EVIL), ("event_name", LONG)))
     for rate in (9.0, 12.0):
         bad: dict[str, Any] = {"error_events": int(10 * rate), "error_rate_percent": rate}
-        judged = judge_day(make_evidence(make_figures(**bad), YESTERDAY), Policy(), SCHEMA)
+        judged = judge_day(make_evidence(make_figures(**bad), YESTERDAY), policy_of(), SCHEMA)
         blamed = [
             replace(one, causes=(Cause(place, 3.0, 90.0, 88.0, BAD_DAY),)) if one.outcome is Outcome.FAILED else one
             for one in judged
@@ -200,7 +199,7 @@ def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Des
 )
 def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
-    shown = figures.window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], Policy())
+    shown = figures.window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], policy_of())
     (errors,) = [one for one in shown if one.words == "Errors"]
     assert [one.is_beyond for one in errors.cells] == [False, is_beyond]
 
@@ -209,7 +208,7 @@ def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | No
 def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
     window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
-    (sample,) = [one for one in figures.window_figures(None, [window], Policy()) if one.words == "Sample passed"]
+    (sample,) = [one for one in figures.window_figures(None, [window], policy_of()) if one.words == "Sample passed"]
     assert [one.is_beyond for one in sample.cells] == [False, is_beyond]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.dashboard.sentences import _WORDS, day_sentence, failure_words, incident_sentence, wrong_on
 from telemetry_quality_tests.dashboard.boards import (

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.ledger import LogQuery
 from telemetry_quality.dashboard.models import DayMark
@@ -120,7 +120,7 @@ def test_a_chart_has_one_point_per_day_and_none_for_what_is_not_there() -> None:
 
 
 def test_a_point_carries_the_thresholds_of_its_own_day() -> None:
-    strict = Policy(
+    strict = policy_of(
         error_rate_percent=1.0, missing_version_percent=2.0, volume_deviation_percent=3.0, sample_success_percent=94.0
     )
     board = make_board(make_journal_row(BEFORE, policy=strict.text()), make_journal_row(YESTERDAY, 2, policy="{}"))

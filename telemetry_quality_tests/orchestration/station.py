@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from telemetry_quality.assembly import daily_work
-from telemetry_quality.core.guardrails import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.settings import Settings, load_settings
 from telemetry_quality.storage.migrations import migrate

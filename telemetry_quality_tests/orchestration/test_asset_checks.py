@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of
 from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets

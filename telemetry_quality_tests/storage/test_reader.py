@@ -16,8 +16,9 @@ from sqlalchemy import Engine, delete, event, insert, text, update
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.incidents import UNREADABLE, Act, incidents_of
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality.core.snapshots import DayFigures, DayStatus
+from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import open_reading_engine, transaction
 from telemetry_quality.storage.reader import MOST_PARTS, JournalRow, Part, SampledVerdict, StoredDay, StoreReader

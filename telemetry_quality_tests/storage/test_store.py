@@ -20,12 +20,13 @@ from telemetry_quality.core.events import (
     SliceCounts,
     UnreadableDay,
 )
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality.core.snapshots import DayFigures, DayStatus, TelemetryIntegritySnapshot
+from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import migrate
@@ -597,7 +598,7 @@ def test_acts_are_read_back_exactly_oldest_first_even_if_somebody_repeats_one(st
         make_snapshot(total_events=999),
         make_snapshot(error_rate_percent=0.1),
         make_snapshot(expected_events=None),
-        make_snapshot(policy=Policy(error_rate_percent=7)),
+        make_snapshot(policy=policy_of(error_rate_percent=7)),
         replace(make_snapshot(), reading_hash="1" * 64),
         replace(make_snapshot(), status=DayStatus.DEGRADED),
     ],

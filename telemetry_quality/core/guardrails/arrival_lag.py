@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
+from telemetry_quality.core.explanations import Measure
+from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -13,16 +15,14 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
-from telemetry_quality.core.explanations import Measure
-from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.metrics import DayFigures
+    from telemetry_quality.core.policies import Policy
 
 NAME = "arrival_lag"
 LEVEL = Level.WARNING

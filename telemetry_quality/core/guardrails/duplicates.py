@@ -12,8 +12,8 @@ from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.metrics import DayFigures
+    from telemetry_quality.core.policies import Policy
 
 NAME = "duplicates"
 LEVEL = Level.WARNING

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict, percent
+from telemetry_quality.core.guardrails.verdicts import Verdict, percent
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.leak import leak
+from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -15,7 +16,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
-from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.policies import HOLIDAYS, Setting, percent_threshold
 from telemetry_quality.core.tuning.faults import Fault
 
@@ -63,9 +63,7 @@ def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
         f"{percent(found.scale, policy[SPREADS], 1).removesuffix(' %')} times what this stream varies{began}."
     )
     cause = Cause(Place(), found.reference_events, found.recent_events, since=found.since)
-    return Verdict(
-        NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy[THRESHOLD], sentence, (cause,)
-    )
+    return Verdict(NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy[THRESHOLD], sentence, (cause,))
 
 
 def _compared(found: LeakEvidence, policy: Policy) -> str:

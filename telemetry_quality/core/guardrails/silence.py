@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.silence import SilenceSettings, silent_parts
 from telemetry_quality.core.detectors.windows import window_of
+from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -20,7 +21,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     Place,
     Verdict,
 )
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
 from telemetry_quality.core.policies import HOLIDAYS, MINIMUM_EVENTS
 
 if TYPE_CHECKING:

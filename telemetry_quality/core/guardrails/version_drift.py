@@ -12,6 +12,7 @@ from telemetry_quality.core.detectors.version_drift import version_shifts
 from telemetry_quality.core.detectors.version_shares import VersionShares
 from telemetry_quality.core.detectors.windows import window_of
 from telemetry_quality.core.events import SERVICE_VERSION
+from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -22,7 +23,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     Place,
     Verdict,
 )
-from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.policies import MINIMUM_EVENTS, percent_threshold
 from telemetry_quality.core.tuning.faults import Fault
 
@@ -39,7 +39,7 @@ LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
     "version_drift_percent",
     10.0,
-    "percentage points that a version's share may move at least; beyond them WARNING if its history does not explain it",
+    "percentage points that a version's share may always move; beyond them WARNING, unless its history explains it",
     proposed=(2.0, 50.0),
 )
 

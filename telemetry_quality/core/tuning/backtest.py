@@ -116,7 +116,7 @@ class Trial:
     @property
     def setting(self) -> str | None:
         """The name of its threshold, None for a guardrail without one."""
-        return self.threshold and self.threshold.name
+        return None if self.threshold is None else self.threshold.name
 
     def at(self, position: int) -> Score:
         """What it said at one threshold."""
@@ -142,7 +142,7 @@ def alarms_at(failing: Sequence[int], position: int) -> int:
 
 
 def stored_evidences(
-    days: Iterable[date], memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, now: datetime
+    days: Iterable[date], memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
 ) -> Iterator[Evidence]:
     """The evidence of each of ``days`` that could be read and belongs to no confirmed incident.
 
@@ -150,7 +150,7 @@ def stored_evidences(
     """
     for day in days:
         if day in memory.totals and day not in memory.left_out:
-            yield evidence_of(day, memory, policy, calendar, schema, now)
+            yield evidence_of(day, memory, policy, calendar, schema, now=now)
 
 
 def back_test(
@@ -188,8 +188,11 @@ def trial_of(
 ) -> Trial:
     """What ``back_test`` asks of one guardrail; the slow ones are asked about some of the days only."""
     days = whole_weeks(evidences, MAXIMUM_SLICED_DAYS) if rule.reads_slices else evidences
-    values = (None,) if threshold is None else candidates(threshold, policy[threshold])
-    policies = [policy if threshold is None else policy.changed(threshold.name, value) for value in values]
+    values: tuple[float | None, ...] = (None,)
+    policies = [policy]
+    if threshold is not None:
+        values = tried = candidates(threshold, policy[threshold])
+        policies = [policy.changed(threshold, value) for value in tried]
     judged = {one.day: (one, count) for one in days if (count := _failing(rule, one, policies)) is not None}
     return Trial(
         rule.name,

@@ -258,5 +258,3 @@ def _move(parts: dict[Slice, SliceCounts], source: Slice, target: Slice, counts:
     parts[target] = SliceCounts(
         there.events + counts.events, there.errors + counts.errors, there.missing_version + counts.events
     )
-
-

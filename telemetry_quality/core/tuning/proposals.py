@@ -64,9 +64,9 @@ def propose(trial: Trial, target: float = 1.0) -> Proposal:
     Today's was not chosen by these days: it fits if it raises at most ``target``.
 
     Today's stays where it fits, unless another that fits catches CLEARLY_POINTS more. None is proposed that would
-    hide what today's catches, see ``Fault.kept_ratio``, or that catches nothing as far as is known; if that leaves none that
-    fits, the one with the fewest alarms, or the strictest that fits these days at least, is proposed where it
-    halves them.
+    hide what today's catches (see ``Fault.kept_ratio``) or that catches nothing as far as is known; if that leaves
+    none that fits, the one with the fewest alarms, or the strictest that fits these days at least, is proposed where
+    it halves them.
     """
     today = trial.at(trial.today)
     if trial.setting is None:

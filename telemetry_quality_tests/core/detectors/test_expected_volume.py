@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from math import exp, isfinite
 from random import Random
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,11 +21,14 @@ from telemetry_quality.core.detectors.expected_volume import (
     TRAILING_DAYS,
     TRAILING_MINIMUM,
     Expectation,
+    ExpectationSettings,
     expect,
     surprise,
 )
 from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, SHIFT_DAYS
-from telemetry_quality.core.policies import BASELINES, Policy
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.judging import expectation_settings
+from telemetry_quality.core.policies import BASELINES
 from telemetry_quality.core.special_days import holiday_calendar, is_holiday_country, special_days
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
@@ -37,9 +40,14 @@ if TYPE_CHECKING:
 MONDAY = date(2026, 3, 9)
 MEMORIAL_DAY = date(2026, 5, 25)
 
-WEEKDAY = Policy()
-TRAILING = Policy(baseline="trailing_mean")
-HOLIDAYS = Policy(holidays="US")
+
+def settings_with(**values: Any) -> ExpectationSettings:
+    return expectation_settings(policy_of(**values))
+
+
+WEEKDAY = settings_with()
+TRAILING = settings_with(baseline="trailing_mean")
+HOLIDAYS = settings_with(holidays="US")
 
 counts = st.one_of(st.integers(0, 10**12), st.sampled_from([0, 1, 2, 10**12]))
 histories = st.lists(st.one_of(counts, counts, counts, st.none()), min_size=20, max_size=70)
@@ -47,8 +55,8 @@ histories = st.lists(st.one_of(counts, counts, counts, st.none()), min_size=20, 
 policies = st.sampled_from([WEEKDAY, TRAILING, HOLIDAYS])
 
 
-def expected_events(day: date, history: Mapping[date, int], policy: Policy) -> float | None:
-    return expect(day, history, policy).events
+def expected_events(day: date, history: Mapping[date, int], choices: ExpectationSettings) -> float | None:
+    return expect(day, history, choices).events
 
 
 def make_history(day: date, days: int, count: Callable[[date], int]) -> dict[date, int]:
@@ -73,32 +81,32 @@ def office_week(day: date) -> int:
     day=st.dates(date(2025, 1, 1), date(2026, 12, 31)),
     earlier=histories,
     later=st.lists(counts, min_size=1, max_size=10),
-    policy=policies,
+    choices=policies,
 )
 def test_no_baseline_looks_at_the_day_itself_or_at_later_ones(
-    day: date, earlier: list[int | None], later: list[int], policy: Policy
+    day: date, earlier: list[int | None], later: list[int], choices: ExpectationSettings
 ) -> None:
     history = known(day, earlier)
     future = {day + timedelta(days=n): count for n, count in enumerate(later)}
 
-    assert expect(day, {**future, **history}, policy) == expect(day, history, policy)
+    assert expect(day, {**future, **history}, choices) == expect(day, history, choices)
 
 
 @settings(deadline=None)
 @given(
     day=st.dates(date(2025, 1, 1), date(2026, 12, 31)),
     earlier=histories,
-    policy=policies,
+    choices=policies,
 )
 def test_an_expectation_is_always_a_finite_number_of_events(
-    day: date, earlier: list[int | None], policy: Policy
+    day: date, earlier: list[int | None], choices: ExpectationSettings
 ) -> None:
-    found = expect(day, known(day, earlier), policy)
+    found = expect(day, known(day, earlier), choices)
 
     if found.events is not None:
         assert isfinite(found.events)
         # Only a mean of nothing but zeros is zero; the guardrail then says that nothing was expected.
-        assert found.events > 0 or (policy is TRAILING and found.events == 0)
+        assert found.events > 0 or (choices is TRAILING and found.events == 0)
     if found.low is not None:
         assert found.events is not None
         assert found.high is not None
@@ -106,16 +114,18 @@ def test_an_expectation_is_always_a_finite_number_of_events(
     assert (found.known_from is None) == (found.events is not None)
 
 
-@pytest.mark.parametrize("policy", [WEEKDAY, TRAILING, HOLIDAYS])
+@pytest.mark.parametrize("choices", [WEEKDAY, TRAILING, HOLIDAYS])
 @pytest.mark.parametrize("count", [0, 10**12])
-def test_an_extreme_count_on_the_day_itself_or_the_next_changes_no_expectation(policy: Policy, count: int) -> None:
+def test_an_extreme_count_on_the_day_itself_or_the_next_changes_no_expectation(
+    choices: ExpectationSettings, count: int
+) -> None:
     for n in range(28):
         day = MONDAY + timedelta(days=n)
         history = make_history(day, 56, lambda past: 1000 + past.toordinal() * 37 % 100)
 
-        assert expected_events(day, history | {day: count}, policy) == expected_events(day, history, policy)
-        assert expected_events(day, history | {day + timedelta(days=1): count}, policy) == expected_events(
-            day, history, policy
+        assert expected_events(day, history | {day: count}, choices) == expected_events(day, history, choices)
+        assert expected_events(day, history | {day + timedelta(days=1): count}, choices) == expected_events(
+            day, history, choices
         )
 
 
@@ -160,9 +170,9 @@ def test_a_weekday_profile_looks_back_exactly_eight_weeks() -> None:
     assert expected_events(MONDAY, {**history, oldest: 1000}, WEEKDAY) == pytest.approx(1000)
 
 
-@pytest.mark.parametrize("policy", [WEEKDAY, TRAILING])
-def test_nothing_is_expected_without_a_history(policy: Policy) -> None:
-    assert expected_events(MONDAY, {}, policy) is None
+@pytest.mark.parametrize("choices", [WEEKDAY, TRAILING])
+def test_nothing_is_expected_without_a_history(choices: ExpectationSettings) -> None:
+    assert expected_events(MONDAY, {}, choices) is None
 
 
 @pytest.mark.parametrize("history_days", [21, 28, 56, 100])
@@ -367,7 +377,7 @@ def test_a_country_is_known_without_loading_its_calendar(region: str, is_known: 
 @pytest.mark.parametrize("region", ["Atlantis", "US-XX", "us", ""])
 def test_an_unknown_region_is_refused_with_examples_of_known_ones(region: str) -> None:
     with pytest.raises(SettingsError, match=f"such as US or US-NY, but '{region}' was found"):
-        expected_events(MONDAY, make_history(MONDAY, 56, steady), Policy(holidays=region))
+        expected_events(MONDAY, make_history(MONDAY, 56, steady), settings_with(holidays=region))
 
 
 def read_series(file: Path) -> list[tuple[date, int, str]]:
@@ -377,14 +387,14 @@ def read_series(file: Path) -> list[tuple[date, int, str]]:
         ]
 
 
-def false_alarms_percent(series: list[tuple[date, int, str]], policy: Policy) -> float:
+def false_alarms_percent(series: list[tuple[date, int, str]], choices: ExpectationSettings) -> float:
     """False alarms per 100 unlabelled days, one step ahead, in the 400 days after eight weeks of warm-up."""
     alarms = []
     for position in range(56, min(len(series), 456)):
         day, count, label = series[position]
         if not label:
             history = {past: known for past, known, _ in series[position - 56 : position]}
-            expected = expected_events(day, history, policy)
+            expected = expected_events(day, history, choices)
             assert expected is not None
             alarms.append(abs(count - expected) > 0.3 * expected)
     return 100 * fmean(alarms)
@@ -408,7 +418,7 @@ def test_a_holiday_that_is_always_the_same_is_expected_to_be_the_same_again(week
     days = [date(2024, 12, 1) + timedelta(days=n) for n in range(390)]
     history = {day: 300 if day in calendar else weekend if day.weekday() >= 5 else 1000 for day in days}
     for holiday in (date(2025, 7, 4), date(2025, 11, 27), date(2025, 12, 25)):
-        assert expected_events(holiday, history, Policy(holidays="US")) == pytest.approx(300, rel=0.02)
+        assert expected_events(holiday, history, settings_with(holidays="US")) == pytest.approx(300, rel=0.02)
 
 
 @pytest.mark.parametrize("count", [1, 7, 1000, 12_345, 10**9])
@@ -416,7 +426,7 @@ def test_a_holiday_that_is_always_the_same_is_expected_to_be_the_same_again(week
 def test_a_steady_stream_is_expected_to_the_event(count: int, baseline: str) -> None:
     day = date(2026, 3, 10)
     history = {day - timedelta(days=n): count for n in range(1, 57)}
-    assert expected_events(day, history, Policy(baseline=baseline)) == count
+    assert expected_events(day, history, settings_with(baseline=baseline)) == count
 
 
 @pytest.mark.parametrize(("known_days", "waits"), [(0, 14), (1, 13), (12, 2), (13, 1)])
@@ -460,7 +470,7 @@ def test_a_wider_level_of_the_interval_holds_a_narrower_one() -> None:
     history = noisy_history(MONDAY, 200, spread=0.1)
     ends = []
     for percent in (90.0, 95.0, 99.0, 99.9):
-        found = expect(MONDAY, history, Policy(interval_percent=percent))
+        found = expect(MONDAY, history, settings_with(interval_percent=percent))
         assert found.low is not None
         assert found.high is not None
         ends.append((found.low, found.high))

@@ -12,15 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.leak import LeakEvidence, leak
-from telemetry_quality.core.policies import Policy
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.guardrails.leak import SPREADS as LEAK_SPREADS
+from telemetry_quality.core.guardrails.leak import THRESHOLD as LEAK_PERCENT
 from telemetry_quality.core.special_days import holiday_calendar, special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY = date(2026, 6, 10)
-POLICY = Policy()
-HOLIDAYS = Policy(holidays="US")
+POLICY = policy_of()
+HOLIDAYS = "US"
 
 
 def make_days(last: date, days: int, count: Callable[[date], float]) -> dict[date, int]:
@@ -44,7 +46,7 @@ def leaking(days: dict[date, int], start: date, share: float = 0.98) -> dict[dat
 
 
 def is_leak(found: LeakEvidence | None) -> bool:
-    return found is not None and found.drop_percent > POLICY.leak_percent and found.scale > POLICY.leak_spreads
+    return found is not None and found.drop_percent > POLICY[LEAK_PERCENT] and found.scale > POLICY[LEAK_SPREADS]
 
 
 @settings(deadline=None)
@@ -56,7 +58,7 @@ def test_no_later_day_is_looked_at(counts: list[int | None], later: list[int]) -
     history = {DAY - timedelta(days=n): count for n, count in enumerate(counts) if count is not None}
     future = {DAY + timedelta(days=n): count for n, count in enumerate(later, start=1)}
 
-    assert leak(DAY, history | future, HOLIDAYS.holidays) == leak(DAY, history, HOLIDAYS.holidays)
+    assert leak(DAY, history | future, HOLIDAYS) == leak(DAY, history, HOLIDAYS)
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.05, 0.1])
@@ -64,7 +66,7 @@ def test_two_percent_a_day_is_found_within_thirty_days(spread: float) -> None:
     start = DAY - timedelta(days=29)
     days = leaking(make_days(DAY, 120, noisy_week(spread)), start)
 
-    found_on = [n for n in range(30) if is_leak(leak(start + timedelta(days=n), days, POLICY.holidays))]
+    found_on = [n for n in range(30) if is_leak(leak(start + timedelta(days=n), days, None))]
 
     assert found_on
     assert 8 <= found_on[0] <= 29
@@ -74,7 +76,7 @@ def test_the_evidence_says_how_much_is_missing_and_since_when() -> None:
     start = DAY - timedelta(days=20)
     days = leaking(make_days(DAY, 120, lambda _: 10_000), start)
 
-    found = leak(DAY, days, POLICY.holidays)
+    found = leak(DAY, days, None)
 
     assert found is not None
     assert found.reference_events == pytest.approx(10_000, rel=0.01)
@@ -84,7 +86,7 @@ def test_the_evidence_says_how_much_is_missing_and_since_when() -> None:
 
 
 def test_a_steady_stream_loses_nothing() -> None:
-    found = leak(DAY, make_days(DAY, 120, office_week), POLICY.holidays)
+    found = leak(DAY, make_days(DAY, 120, office_week), None)
 
     assert found is not None
     assert found.drop_percent == pytest.approx(0)
@@ -92,7 +94,7 @@ def test_a_steady_stream_loses_nothing() -> None:
 
 
 def test_growth_is_no_leak() -> None:
-    found = leak(DAY, make_days(DAY, 120, lambda day: 10_000 * 1.01 ** (day - DAY).days), POLICY.holidays)
+    found = leak(DAY, make_days(DAY, 120, lambda day: 10_000 * 1.01 ** (day - DAY).days), None)
 
     assert found is not None
     assert found.drop_percent < 0
@@ -103,32 +105,32 @@ def test_growth_is_no_leak() -> None:
 def test_noise_is_no_leak(spread: float) -> None:
     days = make_days(DAY, 400, noisy_week(spread))
 
-    alarms = [is_leak(leak(DAY - timedelta(days=n), days, POLICY.holidays)) for n in range(300)]
+    alarms = [is_leak(leak(DAY - timedelta(days=n), days, None)) for n in range(300)]
 
     assert sum(alarms) <= 3
 
 
 @pytest.mark.parametrize(
     ("lost", "is_found"),
-    [(POLICY.leak_percent - 1, False), (POLICY.leak_percent, False), (POLICY.leak_percent + 1, True)],
+    [(POLICY[LEAK_PERCENT] - 1, False), (POLICY[LEAK_PERCENT], False), (POLICY[LEAK_PERCENT] + 1, True)],
 )
 def test_a_leak_is_strictly_more_than_the_smallest_that_counts(lost: float, is_found: bool) -> None:
     # Ten steady years and then one step, so that any loss is many spreads.
     step = DAY - timedelta(days=9)
     days = make_days(DAY, 400, lambda day: 1_000_000 * (1 - lost / 100 if day >= step else 1))
 
-    found = leak(DAY, days, POLICY.holidays)
+    found = leak(DAY, days, None)
 
     assert found is not None
-    assert found.scale > POLICY.leak_spreads
+    assert found.scale > POLICY[LEAK_SPREADS]
     assert round(found.drop_percent, 6) == lost
-    assert (round(found.drop_percent, 6) > POLICY.leak_percent) is is_found
+    assert (round(found.drop_percent, 6) > POLICY[LEAK_PERCENT]) is is_found
 
 
 def test_a_few_quiet_days_are_not_a_leak() -> None:
     quiet = {DAY - timedelta(days=n): 100 for n in range(3)}
 
-    assert not is_leak(leak(DAY, make_days(DAY, 120, office_week) | quiet, POLICY.holidays))
+    assert not is_leak(leak(DAY, make_days(DAY, 120, office_week) | quiet, None))
 
 
 def test_the_quiet_days_around_christmas_are_no_leak() -> None:
@@ -141,7 +143,7 @@ def test_the_quiet_days_around_christmas_are_no_leak() -> None:
     days = make_days(last, 120, quiet_season)
 
     assert date(2025, 12, 25) in holiday_calendar("US", 2026)
-    assert not any(is_leak(leak(last - timedelta(days=n), days, HOLIDAYS.holidays)) for n in range(20))
+    assert not any(is_leak(leak(last - timedelta(days=n), days, HOLIDAYS)) for n in range(20))
 
 
 def test_a_season_that_also_fell_last_year_is_no_leak() -> None:
@@ -150,7 +152,7 @@ def test_a_season_that_also_fell_last_year_is_no_leak() -> None:
 
     days = make_days(date(2026, 12, 31), 1000, season)
 
-    assert not any(is_leak(leak(date(2026, 1, 1) + timedelta(days=n), days, POLICY.holidays)) for n in range(0, 365, 3))
+    assert not any(is_leak(leak(date(2026, 1, 1) + timedelta(days=n), days, None)) for n in range(0, 365, 3))
 
 
 def test_gaps_are_bridged_by_the_same_weekday_of_other_weeks() -> None:
@@ -158,30 +160,30 @@ def test_gaps_are_bridged_by_the_same_weekday_of_other_weeks() -> None:
     days = leaking(make_days(DAY, 120, office_week), start)
     gappy = {day: count for day, count in days.items() if day.toordinal() % 5 or day == DAY}
 
-    assert is_leak(leak(DAY, gappy, POLICY.holidays))
+    assert is_leak(leak(DAY, gappy, None))
 
 
 @pytest.mark.parametrize(("known_days", "is_known"), [(28, False), (32, False), (33, True), (60, True)])
 def test_a_leak_needs_a_reference_of_two_weeks_before_the_recent_days(known_days: int, is_known: bool) -> None:
-    assert (leak(DAY, make_days(DAY, known_days, office_week), POLICY.holidays) is not None) is is_known
+    assert (leak(DAY, make_days(DAY, known_days, office_week), None) is not None) is is_known
 
 
 def test_a_stream_that_was_not_read_lately_is_not_judged() -> None:
     days = make_days(DAY - timedelta(days=8), 120, office_week)
 
-    assert leak(DAY, days, POLICY.holidays) is None
-    assert leak(DAY, {}, POLICY.holidays) is None
+    assert leak(DAY, days, None) is None
+    assert leak(DAY, {}, None) is None
 
 
 def test_tiny_counts_fall_by_chance() -> None:
     random = Random(2)
     days = make_days(DAY, 200, lambda _: random.randrange(6))
 
-    assert not any(is_leak(leak(DAY - timedelta(days=n), days, POLICY.holidays)) for n in range(100))
+    assert not any(is_leak(leak(DAY - timedelta(days=n), days, None)) for n in range(100))
 
 
 def test_a_silent_stream_has_nothing_to_lose() -> None:
-    found = leak(DAY, make_days(DAY, 100, lambda _: 0), POLICY.holidays)
+    found = leak(DAY, make_days(DAY, 100, lambda _: 0), None)
 
     assert found is not None
     assert found.drop_percent == pytest.approx(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from math import inf, nextafter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,16 +18,19 @@ from telemetry_quality.core.guardrails import (
     timestamps,
     volume,
 )
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.policies import VOLUME_RULES, Policy
 from telemetry_quality_tests.builders import DAY, make_evidence, make_figures
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.policies import Policy
 
 PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN
 BEYOND = nextafter(30.0, inf)
 
 
 def judge_volume(rule: str = "both", **figures: Any) -> Verdict:
-    return volume.judge(make_evidence(make_figures(**figures)), Policy(volume_rule=rule))
+    return volume.judge(make_evidence(make_figures(**figures)), policy_of(volume_rule=rule))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_a_provisional_volume_says_what_the_expectation_counts() -> None:
     assert "provisional" not in judge_volume(is_provisional=False).sentence
 
 
-@pytest.mark.parametrize("rule", VOLUME_RULES)
+@pytest.mark.parametrize("rule", volume.RULES)
 @pytest.mark.parametrize(("total", "expected", "is_small"), [(19, 19.9, True), (20, 2.0, False), (1, 20.0, False)])
 def test_a_volume_is_not_judged_where_both_numbers_are_small(
     rule: str, total: int, expected: float, is_small: bool
@@ -103,14 +106,14 @@ def test_an_unknown_volume_says_from_which_day_on_it_will_be_known() -> None:
     figures = make_figures(expected_events=None, volume_deviation_percent=None)
     evidence = make_evidence(figures, expectation=Expectation(known_from=date(2026, 3, 14)))
 
-    verdict = volume.judge(evidence, Policy())
+    verdict = volume.judge(evidence, policy_of())
 
     assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, "HISTORY_TOO_SHORT")
     assert "2026-03-14" in verdict.sentence
 
 
 def judge_duplicates(**figures: Any) -> Verdict:
-    return duplicates.judge(make_evidence(make_figures(**figures)), Policy())
+    return duplicates.judge(make_evidence(make_figures(**figures)), policy_of())
 
 
 @pytest.mark.parametrize(
@@ -143,14 +146,14 @@ def test_duplicates_are_unknown_where_nothing_was_compared() -> None:
 
 @pytest.mark.parametrize(("missing", "outcome"), [(0, PASSED), (9, PASSED), (10, PASSED), (11, FAILED)])
 def test_critical_fields_fail_strictly_above_one_percent(missing: int, outcome: Outcome) -> None:
-    verdict = critical_fields.judge(make_evidence(missing_critical={"user_id": missing, "region": 0}), Policy())
+    verdict = critical_fields.judge(make_evidence(missing_critical={"user_id": missing, "region": 0}), policy_of())
 
     assert (verdict.outcome, verdict.value) == (outcome, missing / 10)
 
 
 def test_failing_critical_fields_are_named_the_worst_first() -> None:
     missing = {"region": 20, "user_id": 500, "plan": 10}
-    verdict = critical_fields.judge(make_evidence(missing_critical=missing), Policy())
+    verdict = critical_fields.judge(make_evidence(missing_critical=missing), policy_of())
 
     assert verdict.sentence == (
         "Of 1,000 events 50.00 % carry no user_id (500) and 2.00 % carry no region (20), more than the 1 % allowed."
@@ -159,7 +162,7 @@ def test_failing_critical_fields_are_named_the_worst_first() -> None:
 
 
 def test_critical_fields_that_were_not_counted_are_unknown() -> None:
-    assert critical_fields.judge(make_evidence(), Policy()).reason_code == "NOT_COUNTED"
+    assert critical_fields.judge(make_evidence(), policy_of()).reason_code == "NOT_COUNTED"
 
 
 def late_days(*shares: float) -> dict[date, float]:
@@ -168,7 +171,7 @@ def late_days(*shares: float) -> dict[date, float]:
 
 def judge_lag(share: float, history: dict[date, float], **figures: Any) -> Verdict:
     evidence = make_evidence(make_figures(late_percent=share, **figures), late_percents=history)
-    return arrival_lag.judge(evidence, Policy())
+    return arrival_lag.judge(evidence, policy_of())
 
 
 @pytest.mark.parametrize(("share", "outcome"), [(4.9, PASSED), (5.0, PASSED), (5.1, FAILED), (60.0, FAILED)])
@@ -219,7 +222,7 @@ def test_a_provisional_day_says_how_much_of_it_has_usually_arrived() -> None:
     ("share", "outcome"), [(0.0, PASSED), (1.0, PASSED), (nextafter(1.0, inf), FAILED), (7.0, FAILED), (None, UNKNOWN)]
 )
 def test_impossible_times_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
-    verdict = timestamps.judge(make_evidence(make_figures(misdated_percent=share)), Policy())
+    verdict = timestamps.judge(make_evidence(make_figures(misdated_percent=share)), policy_of())
 
     assert (verdict.outcome, verdict.value, verdict.threshold) == (outcome, share, 1.0)
 
@@ -234,7 +237,7 @@ def leaking(percent_a_day: float, days: int = 30) -> dict[date, int]:
 
 def test_a_slow_loss_fails_and_says_how_much_against_what_and_since_when() -> None:
     history = leaking(2.0)
-    verdict = leak.judge(make_evidence(make_figures(total_events=history[DAY]), totals=history), Policy())
+    verdict = leak.judge(make_evidence(make_figures(total_events=history[DAY]), totals=history), policy_of())
 
     assert (verdict.outcome, verdict.reason_code) == (FAILED, "LEAK_FOUND")
     assert "fewer events than some weeks ago" in verdict.sentence
@@ -247,16 +250,16 @@ def test_a_steady_stream_leaks_nothing_and_a_day_later_than_the_day_is_not_looke
     evidence = make_evidence(totals=steady)
     later = {DAY + timedelta(days=ahead): 1 for ahead in range(1, 40)}
 
-    assert leak.judge(evidence, Policy()).outcome is PASSED
-    assert leak.judge(replace(evidence, totals=steady | later), Policy()) == leak.judge(evidence, Policy())
+    assert leak.judge(evidence, policy_of()).outcome is PASSED
+    assert leak.judge(replace(evidence, totals=steady | later), policy_of()) == leak.judge(evidence, policy_of())
 
 
 @pytest.mark.parametrize(
     ("policy", "outcome"),
     [
-        (Policy(), FAILED),
-        (Policy(leak_percent=99.0), PASSED),
-        (Policy(leak_spreads=99.0), PASSED),
+        (policy_of(), FAILED),
+        (policy_of(leak_percent=99.0), PASSED),
+        (policy_of(leak_spreads=99.0), PASSED),
     ],
 )
 def test_a_loss_must_be_large_and_larger_than_what_the_stream_varies(policy: Policy, outcome: Outcome) -> None:
@@ -268,6 +271,6 @@ def test_a_loss_must_be_large_and_larger_than_what_the_stream_varies(policy: Pol
     [({"is_provisional": True}, "DAY_PROVISIONAL"), ({"total_events": 0}, "NO_EVENTS"), ({}, "HISTORY_TOO_SHORT")],
 )
 def test_a_loss_is_not_judged_before_it_can_be(figures: dict[str, Any], reason_code: str) -> None:
-    verdict = leak.judge(make_evidence(make_figures(**figures)), Policy())
+    verdict = leak.judge(make_evidence(make_figures(**figures)), policy_of())
 
     assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, reason_code)

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.events import OTHER_VALUES, Slice, SliceCounts
 from telemetry_quality.core.guardrails import silence
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
-from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, evidence_of, poisson, weekly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from telemetry_quality.core.policies import Policy
     from telemetry_quality_tests.core.guardrails.streams import Cell
 
 FAILED, PASSED, UNKNOWN = Outcome.FAILED, Outcome.PASSED, Outcome.UNKNOWN
@@ -50,7 +51,7 @@ def without(days: Days, gone: Callable[[date, Cell], bool]) -> Days:
 
 
 def judge(days: Days, day: date = DAY, policy: Policy | None = None) -> Verdict:
-    return silence.judge(evidence_of(days, day), policy or Policy())
+    return silence.judge(evidence_of(days, day), policy or policy_of())
 
 
 def places(verdict: Verdict) -> list[str]:
@@ -130,7 +131,7 @@ def test_a_holiday_of_the_calendar_may_silence_what_rests_on_sundays() -> None:
     days = without(days, lambda day, cell: day == labor_day and cell[0] == "batch")
 
     assert judge(days, labor_day).outcome is FAILED
-    assert judge(days, labor_day, Policy(holidays="US")).outcome is PASSED
+    assert judge(days, labor_day, policy_of(holidays="US")).outcome is PASSED
 
 
 def test_when_the_whole_stream_is_down_its_parts_are_not_listed() -> None:
@@ -212,8 +213,8 @@ def test_what_may_be_hidden_among_other_values_is_not_silent() -> None:
     today = dict(evidence.slices[DAY]) | {Slice("platform", OTHER_VALUES): SliceCounts(400, 0, 0)}
     hidden = replace(evidence, slices={**evidence.slices, DAY: today})
 
-    assert silence.judge(evidence, Policy()).outcome is FAILED
-    assert silence.judge(hidden, Policy()).outcome is PASSED
+    assert silence.judge(evidence, policy_of()).outcome is FAILED
+    assert silence.judge(hidden, policy_of()).outcome is PASSED
 
 
 def test_what_may_still_arrive_on_a_provisional_day_is_not_silent() -> None:
@@ -221,14 +222,14 @@ def test_what_may_still_arrive_on_a_provisional_day_is_not_silent() -> None:
 
     for completeness, outcome in ((90.0, PASSED), (99.0, FAILED)):
         evidence = evidence_of(days, is_provisional=True, completeness_percent=completeness)
-        assert silence.judge(evidence, Policy()).outcome is outcome
+        assert silence.judge(evidence, policy_of()).outcome is outcome
 
 
 def test_a_day_whose_parts_were_not_counted_is_unknown() -> None:
     evidence = evidence_of(steady())
     evidence = replace(evidence, slices={**evidence.slices, DAY: {}})
 
-    assert silence.judge(evidence, Policy()).reason_code == "SLICES_NOT_COUNTED"
+    assert silence.judge(evidence, policy_of()).reason_code == "SLICES_NOT_COUNTED"
 
 
 @pytest.mark.parametrize("silent", [False, True])

@@ -11,13 +11,14 @@ import pytest
 
 from telemetry_quality.core.events import SliceCounts
 from telemetry_quality.core.guardrails import version_drift
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
-from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, evidence_of, poisson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from telemetry_quality.core.policies import Policy
     from telemetry_quality_tests.core.guardrails.streams import Cell
 
 FAILED, PASSED, UNKNOWN = Outcome.FAILED, Outcome.PASSED, Outcome.UNKNOWN
@@ -54,7 +55,7 @@ def usual_but(changed: Shares, platform: str = "ios", since: date = DAY, until: 
 
 
 def judge(days: Days, day: date = DAY, policy: Policy | None = None, **figures: float | bool) -> Verdict:
-    return version_drift.judge(evidence_of(days, day, **figures), policy or Policy())
+    return version_drift.judge(evidence_of(days, day, **figures), policy or policy_of())
 
 
 def places(verdict: Verdict) -> list[str]:
@@ -121,9 +122,9 @@ def test_untagged_errors_are_for_the_error_rate_to_judge() -> None:
         for part, counts in evidence.slices[DAY].items()
     }
 
-    assert version_drift.judge(evidence, Policy()).outcome is FAILED
+    assert version_drift.judge(evidence, policy_of()).outcome is FAILED
     cancelled = replace(evidence, slices={**evidence.slices, DAY: today})
-    assert version_drift.judge(cancelled, Policy()).outcome is PASSED
+    assert version_drift.judge(cancelled, policy_of()).outcome is PASSED
 
 
 def test_a_platform_usually_without_tags_stays_quiet() -> None:
