@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.baselines import HISTORY_DAYS, Expectation, expect
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import SLICE_DAYS, Evidence
-from telemetry_quality.core.explanations import DayParts, Measure, explain, reference_days
-from telemetry_quality.core.explanations import sentence as explanation_sentence
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
 from telemetry_quality.core.lateness import completeness_curve, usual_completeness_percent
+from telemetry_quality.core.root_cause import DayParts, Measure, explain, reference_days
+from telemetry_quality.core.root_cause import sentence as explanation_sentence
 from telemetry_quality.core.snapshots import DayFigures
 
 if TYPE_CHECKING:
