@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         UnreadableDay,
     )
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents import IncidentAct
+    from telemetry_quality.core.incidents.model import IncidentAct
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 

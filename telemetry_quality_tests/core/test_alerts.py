@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert, tell
+from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert
+from telemetry_quality.core.dispatch import tell
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.incidents import Act, incidents_of
 from telemetry_quality.core.policies import Policy
