@@ -54,6 +54,12 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
+def test_importing_what_makes_frames_does_not_import_pandas_yet() -> None:
+    assert (
+        _python("import sys; from telemetry_quality import load_snapshots; print('pandas' in sys.modules)") == "False"
+    )
+
+
 LOADED = f"print([m for m in {(*HEAVY, *DASHBOARD)!r} if m in sys.modules])"
 
 

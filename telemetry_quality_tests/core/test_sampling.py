@@ -187,7 +187,7 @@ def test_one_more_good_event_raises_both_limits(size: int, passed: int) -> None:
 def test_the_limit_of_a_clean_sample_is_a_root(size: int, confidence: float) -> None:
     """Where all of n passed, the lower limit is the n-th root of half of what the confidence leaves."""
     root = ((1 - confidence) / 2) ** (1 / size)
-    assert clopper_pearson_percent(size, size, confidence) == (pytest.approx(100 * root, abs=1e-9), 100.0)
+    assert clopper_pearson_percent(size, size, confidence) == pytest.approx((100 * root, 100.0), abs=1e-9)
 
 
 @pytest.mark.parametrize(
