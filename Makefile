@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format lint types rooms migrations bench constraints clean
+.PHONY: help up demo test check format lint types rooms deps migrations bench constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: $(VENV)/.up ## The same without serving
 test: $(VENV)/.dev ## Run the tests, three processes for two cores: many wait for servers they started
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-check: $(VENV)/.dev format lint types rooms migrations test ## The gate: everything that must be green
+check: $(VENV)/.dev format lint types rooms deps migrations test ## The gate: everything that must be green
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -36,6 +36,11 @@ types: $(VENV)/.dev
 
 rooms: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+# What the package imports is declared and used; tests and benchmarks may use whatever is declared.
+deps: $(VENV)/.dev
+	$(BIN)/deptry telemetry_quality
+	$(BIN)/deptry telemetry_quality_tests benchmarks --ignore DEP002,DEP004
 
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
-from telemetry_quality.core.explanations import DayParts, Measure, explain, reference_days
 from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.root_cause import DayParts, Measure, explain, reference_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,12 +12,14 @@ __all__ = [
     "TelemetryIntegritySnapshot",
     "health_service",
     "load_settings",
+    "load_snapshots",
 ]
 
 if TYPE_CHECKING:
     from telemetry_quality.assembly import health_service
     from telemetry_quality.core.health import TelemetryHealthService
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.frames import load_snapshots
     from telemetry_quality.settings import Settings, load_settings
 
 _HOMES = {
@@ -26,6 +28,7 @@ _HOMES = {
     "TelemetryIntegritySnapshot": "telemetry_quality.core.snapshots",
     "health_service": "telemetry_quality.assembly",
     "load_settings": "telemetry_quality.settings",
+    "load_snapshots": "telemetry_quality.frames",
 }
 
 

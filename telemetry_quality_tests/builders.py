@@ -28,7 +28,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.metrics import DayFigures
-from telemetry_quality.core.ports import StoredReading
+from telemetry_quality.core.scans import StoredReading
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot, take_snapshot
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore

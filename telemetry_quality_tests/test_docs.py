@@ -259,9 +259,12 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     with pytest.raises(SystemExit):
         cli.main(["init"])
+    with pytest.raises(SystemExit):
+        cli.main(["migrate"])
     names: dict[str, object] = {}
     exec(block, names)
     assert names["integrity"].status == "unknown"  # type: ignore[attr-defined]
+    assert list(names["snapshots"]["status"]) == ["unknown"]  # type: ignore[index]
 
 
 def test_the_files_at_the_root_are_those_the_package_starts_others_with() -> None:

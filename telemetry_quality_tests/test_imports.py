@@ -1,10 +1,13 @@
-"""What an import costs and reads; each in a fresh process."""
+"""What an import costs and reads, each in a fresh process, and that no two modules import each other."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +15,9 @@ from telemetry_quality import cli, load_settings
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality_tests.builders import make_events, write_parquet
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +52,12 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     modules = f"{(*HEAVY, *DASHBOARD, 'dagster', 'pydantic')!r}"
     loaded = _python(f"import sys, telemetry_quality; print([m for m in {modules} if m in sys.modules])")
     assert loaded == "[]"
+
+
+def test_importing_what_makes_frames_does_not_import_pandas_yet() -> None:
+    assert (
+        _python("import sys; from telemetry_quality import load_snapshots; print('pandas' in sys.modules)") == "False"
+    )
 
 
 LOADED = f"print([m for m in {(*HEAVY, *DASHBOARD)!r} if m in sys.modules])"
@@ -153,3 +165,69 @@ print(sorted(files), [name for name in sorted(variables) if not name.startswith(
     files, _, variables = _python(code, tmp_path).partition("] ")
     assert files == "['telemetry.toml'"
     assert variables == "[]"
+
+
+def _imported(module: str, path: Path, modules: Collection[str]) -> set[str]:
+    """Which of ``modules`` a file imports wherever it does: at its top, within a function, or for types only.
+
+    Of ``from a.b import c`` that is ``a.b.c`` where ``c`` is a module, and else ``a.b``.
+    """
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) + 1 - node.level] if node.level else []
+            home = ".".join([*parents, *filter(None, [node.module])])
+            submodules = (f"{home}.{alias.name}" for alias in node.names)
+            names.update(name if name in modules else home for name in submodules)
+    return names.intersection(modules) - {module}
+
+
+def _import_graph(package: Path) -> dict[str, set[str]]:
+    """Which modules of a package each of them imports.
+
+    A package's ``__init__`` is a module like any other: importing a module of the package does not import it.
+    """
+    paths = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in package.rglob("*.py")
+    }
+    return {module: _imported(module, path, paths.keys()) for module, path in paths.items()}
+
+
+def _cycle(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_not_even_for_types_or_within_functions() -> None:
+    graph = _import_graph(ROOT / "telemetry_quality")
+    assert "telemetry_quality.core.ports" in graph["telemetry_quality.core.daily"]
+    assert _cycle(graph) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from town import first",
+        "from . import first",
+        "from .first import a",
+        "import town.first",
+        "if TYPE_CHECKING:\n    from town.first import a",
+        "def late():\n    from town.first import a",
+    ],
+)
+def test_a_cycle_is_found_however_a_module_is_imported(tmp_path: Path, text: str) -> None:
+    town = tmp_path / "town"
+    town.mkdir()
+    (town / "__init__.py").write_text("from town.second import b")
+    (town / "first.py").write_text("from town.second import b")
+    (town / "second.py").write_text("b = 1")
+    assert _cycle(_import_graph(town)) == []
+    (town / "second.py").write_text(text)
+    assert {"town.first", "town.second"} <= {*_cycle(_import_graph(town))}

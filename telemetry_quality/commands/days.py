@@ -24,7 +24,8 @@ from telemetry_quality.commands.options import (
     source_option,
 )
 from telemetry_quality.console import print_days, print_snapshot, progress
-from telemetry_quality.core.alerts import Alert, alerts_of, tell
+from telemetry_quality.core.alerts import Alert, alerts_of
+from telemetry_quality.core.dispatch import tell
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot, unknown_day_as_json
 from telemetry_quality.settings import load_settings

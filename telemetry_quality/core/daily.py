@@ -16,8 +16,8 @@ from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableD
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
 from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
-from telemetry_quality.core.ports import StoredReading
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
+from telemetry_quality.core.scans import StoredReading
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
 

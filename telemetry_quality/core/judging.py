@@ -14,13 +14,13 @@ from telemetry_quality.core.detectors.lateness import completeness_curve, usual_
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
-from telemetry_quality.core.explanations import DayParts, explain, reference_days
-from telemetry_quality.core.explanations import sentence as explanation_sentence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import BASELINE, COMPLETE_PERCENT, HOLIDAYS, INTERVAL_PERCENT
+from telemetry_quality.core.root_cause import DayParts, explain, reference_days
+from telemetry_quality.core.root_cause import sentence as explanation_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
-    from telemetry_quality.core.explanations import Measure
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.ports import QualityStore, StoredReading
+    from telemetry_quality.core.ports import QualityStore
+    from telemetry_quality.core.root_cause import Measure
+    from telemetry_quality.core.scans import StoredReading
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events prove nothing and are not loaded."""

@@ -18,7 +18,7 @@ from telemetry_quality.core.policies import COMPLETE_PERCENT
 if TYPE_CHECKING:
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.scans import StoredReading
 
 
 class Unit(StrEnum):

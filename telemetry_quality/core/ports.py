@@ -5,7 +5,6 @@ The implementations live in ``sources`` and ``storage``; the core knows only the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -16,18 +15,17 @@ if TYPE_CHECKING:
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import (
-        Arrivals,
         DayAggregates,
         DayReading,
         EventSchema,
-        Repetitions,
         Slice,
         SliceCounts,
         UnreadableDay,
     )
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents import IncidentAct
+    from telemetry_quality.core.incidents.model import IncidentAct
     from telemetry_quality.core.sampling import SampleVerdict
+    from telemetry_quality.core.scans import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 
@@ -59,38 +57,6 @@ class EventSource(Protocol):
     def read_signals(self) -> frozenset[str] | None:
         """The signal catalogue the settings name, or None where it is learnt from earlier days."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReading:
-    """What the store keeps of one reading of one day; figures are None where it could not be read.
-
-    Attributes:
-        figures_hash: Hash of all that was read; two readings of equal hash said the same.
-        missing_critical: Events without a value, per critical field.
-        repetitions: None where they were not counted.
-        arrivals: None where they were not counted.
-        is_new: Whether this call appended it; False where the same content was already the latest.
-    """
-
-    source: str
-    day: date
-    revision: int
-    read_at: datetime
-    figures_hash: str
-    total_events: int | None
-    error_events: int | None
-    error_unknown_events: int | None
-    missing_version_events: int | None
-    late_events: int | None
-    sample_size: int | None
-    sample_passed: int | None
-    unreadable_reason_code: str | None
-    unreadable_reason: str | None
-    missing_critical: Mapping[str, int] | None
-    repetitions: Repetitions | None
-    arrivals: Arrivals | None
-    is_new: bool
 
 
 class JudgedDay(NamedTuple):

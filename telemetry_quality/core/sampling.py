@@ -82,7 +82,6 @@ def clopper_pearson_percent(passed: int, size: int, confidence: float = 0.95) ->
     if failed > passed:
         lower, upper = clopper_pearson_percent(failed, size, confidence)
         return 100 - upper, 100 - lower
-    # Importing scipy for its quantiles would take longer than reading most days.
     most = _share_of_failures(failed, size, tail)
     least = _share_of_failures(failed - 1, size, 1 - tail) if failed else 0.0
     return 100 * (1 - most), 100 * (1 - least)

@@ -18,7 +18,7 @@ from telemetry_quality.dashboard.access.visitors import Access
 from telemetry_quality.dashboard.board import BoardKeeper
 from telemetry_quality.dashboard.cache import AnswerCache
 from telemetry_quality.dashboard.context import Dashboard
-from telemetry_quality.dashboard.live import Hub
+from telemetry_quality.dashboard.hub import Hub
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.staff import StaffStore
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
+    from telemetry_quality.dashboard.access.oidc import Provider
     from telemetry_quality.dashboard.access.visitors import Access
     from telemetry_quality.dashboard.board import Board, BoardKeeper
     from telemetry_quality.dashboard.cache import AnswerCache
-    from telemetry_quality.dashboard.live import Hub
+    from telemetry_quality.dashboard.hub import Hub
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.reader import StoreReader
     from telemetry_quality.storage.store import SqlQualityStore
@@ -44,6 +46,15 @@ class Dashboard:
     answers: AnswerCache
     access: Access
     hub: Hub
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The OpenID Connect provider, None where the settings name none."""
+        if self.settings.dashboard.oidc is None:
+            return None
+        from telemetry_quality.dashboard.access.oidc import Provider  # noqa: PLC0415 - most have no use for it
+
+        return Provider(self.settings.dashboard.oidc, self.access)
 
     async def board(self) -> Board:
         """The board; looked up in a thread where that may mean to wait for the store, for which others cannot wait.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +17,6 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import BigInteger, Boolean, Date, Float, Integer
 from starlette.responses import Response, StreamingResponse
 
-from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.parameters import (
@@ -30,16 +28,19 @@ from telemetry_quality.dashboard.parameters import (
     answers,
     refused_beside,
 )
+from telemetry_quality.frames import COLUMNS, frame_of
 from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
-    from pandas import DataFrame
     from sqlalchemy.types import TypeEngine
 
+    from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.reader import StoreReader
+
+    Chunk = list[TelemetryIntegritySnapshot]
 
 CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
@@ -50,16 +51,11 @@ CHUNK_ROWS = 2_000
 ROW_GROUP_ROWS = 20_000
 """Rows that a reader of the Parquet file must take at a time."""
 
-_KEY = ("source", "day", "revision")
-COLUMNS = (*_KEY, *(one.name for one in fields(TelemetryIntegritySnapshot) if one.name not in _KEY))
-
 _values = attrgetter(*COLUMNS)
 
 _SENT_BYTES = 1 << 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet calculate a text instead of showing it (OWASP, CSV injection)."""
-
-Chunk = list[TelemetryIntegritySnapshot]
 
 router = APIRouter(
     tags=["exports"], dependencies=[SESSION, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
@@ -179,39 +175,30 @@ def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
 
     with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}) as connection:
         parts = []
-        columns = [duckdb.ColumnExpression(name).cast(_kind(name)[0]).alias(name) for name in COLUMNS]
+        columns = [duckdb.ColumnExpression(name).cast(_kind(name)).alias(name) for name in COLUMNS]
         for number, chunk in enumerate(chunks):
             parts.append(str(folder / f"{number}.parquet"))
-            connection.from_df(_frame(chunk)).select(*columns).to_parquet(parts[-1])
+            connection.from_df(frame_of(chunk)).select(*columns).to_parquet(parts[-1])
         if not parts:
             parts.append(str(folder / "empty.parquet"))
-            connection.from_df(_frame([])).select(*columns).to_parquet(parts[-1])
+            connection.from_df(frame_of([])).select(*columns).to_parquet(parts[-1])
         connection.read_parquet(parts).to_parquet(str(file), row_group_size=ROW_GROUP_ROWS)
 
 
-_KINDS: tuple[tuple[type[TypeEngine[Any]], str, str], ...] = (
-    (UtcDateTime, "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
-    (Date, "DATE", "datetime64[s]"),
-    (Boolean, "BOOLEAN", "boolean"),
-    (BigInteger, "BIGINT", "Int64"),
-    (Integer, "INTEGER", "Int64"),
-    (Float, "DOUBLE", "Float64"),
+_KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
+    (UtcDateTime, "TIMESTAMP WITH TIME ZONE"),
+    (Date, "DATE"),
+    (Boolean, "BOOLEAN"),
+    (BigInteger, "BIGINT"),
+    (Integer, "INTEGER"),
+    (Float, "DOUBLE"),
 )
-"""What a column of the store is in DuckDB and pandas; everything else is text."""
+"""What a column of the store is in DuckDB; everything else is text."""
 
 
-def _kind(name: str) -> tuple[str, str]:
+def _kind(name: str) -> str:
     stored = integrity_snapshot.columns[name].type
-    return next(((duckdb, pandas) for kind, duckdb, pandas in _KINDS if isinstance(stored, kind)), ("VARCHAR", "str"))
-
-
-def _frame(chunk: Chunk) -> DataFrame:
-    import pandas as pd  # noqa: PLC0415
-
-    columns = zip(*map(_values, chunk), strict=True) if chunk else ((),) * len(COLUMNS)
-    return pd.DataFrame(
-        {name: pd.Series(list(values), dtype=_kind(name)[1]) for name, values in zip(COLUMNS, columns, strict=True)}
-    )
+    return next((duckdb for kind, duckdb in _KINDS if isinstance(stored, kind)), "VARCHAR")
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Open pages hear of news: a hub of WebSockets that are told when what the store says has changed.
+"""Open pages hear of news: their WebSockets are told when what the store says has changed.
 
 What is told is that something changed, and which days; the pages fetch what they show themselves. ``static/live.js``
 is the other end.
@@ -7,11 +7,8 @@ is the other end.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from enum import IntEnum
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +16,17 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocketDisconnect
 
 from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, News
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator
 
     from starlette.websockets import WebSocket
 
     from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.context import Dashboard
+    from telemetry_quality.dashboard.hub import Listener
 
 log = logging.getLogger(__name__)
 
@@ -41,131 +40,6 @@ BEAT_SECONDS = 20.0
 
 SEND_SECONDS = 10.0
 """How long a page may take to receive before it is given up."""
-
-MOST_SOCKETS = 1000
-"""More pages than this are not listened to; they ask for the version instead."""
-
-MOST_CHANGES = 50
-"""More changed days than this are not named one by one."""
-
-
-class Farewell(IntEnum):
-    """Why a socket is closed; ``live.js`` knows the numbers."""
-
-    UNASKED = 1008
-    TRY_LATER = 1013
-    SIGNED_OUT = 4401
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One day that has a new snapshot."""
-
-    source: str
-    day: str
-    revision: int
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What open pages are told.
-
-    Attributes:
-        version: The board's; a page that shows another one is out of date.
-        changed: The days with new snapshots since the last news, the latest ones where there are many.
-    """
-
-    version: str
-    changed: tuple[Change, ...] = ()
-
-    def after(self, earlier: News | None) -> News:
-        """These news for a page that was not told ``earlier`` yet."""
-        changed = (*(earlier.changed if earlier else ()), *self.changed)
-        return replace(self, changed=changed[-MOST_CHANGES:])
-
-    def as_text(self) -> str:
-        """What goes over the wire."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-
-class Listener:
-    """One open page; holds only what it was not told yet, so that a slow one costs no memory.
-
-    Args:
-        reason_to_end: Why it may not listen any longer; None as long as it may.
-    """
-
-    def __init__(self, reason_to_end: Callable[[], Farewell | None]) -> None:
-        self.reason_to_end = reason_to_end
-        self._news: News | None = None
-        self._farewell: Farewell | None = None
-        self._has_word = asyncio.Event()
-
-    def tell(self, news: News) -> None:
-        """Leave ``news`` for the page; never waits for it."""
-        self._news = news.after(self._news)
-        self._has_word.set()
-
-    def dismiss(self, farewell: Farewell) -> None:
-        """Let the page go."""
-        self._farewell = farewell
-        self._has_word.set()
-
-    async def next_word(self) -> News | Farewell:
-        """What the page is to be told next, as soon as there is something."""
-        while True:
-            await self._has_word.wait()
-            self._has_word.clear()
-            if self._farewell is not None:
-                return self._farewell
-            if self._news is not None:
-                news, self._news = self._news, None
-                return news
-
-
-class Hub:
-    """The open pages of this process; belongs to its event loop."""
-
-    def __init__(self, most_sockets: int = MOST_SOCKETS) -> None:
-        self._listeners: set[Listener] = set()
-        self._most_sockets = most_sockets
-        self._latest: News | None = None
-
-    def __len__(self) -> int:
-        return len(self._listeners)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no further page can listen."""
-        return len(self._listeners) >= self._most_sockets
-
-    @contextmanager
-    def listening(self, reason_to_end: Callable[[], Farewell | None]) -> Iterator[Listener]:
-        """A listener, told the present version at once: its page may have been made a while ago."""
-        listener = Listener(reason_to_end)
-        if self._latest is not None:
-            listener.tell(self._latest)
-        self._listeners.add(listener)
-        try:
-            yield listener
-        finally:
-            self._listeners.discard(listener)
-
-    def tell(self, news: News) -> None:
-        """Tell every page."""
-        self._latest = replace(news, changed=())
-        for listener in self._listeners:
-            listener.tell(news)
-
-    def repeat(self) -> None:
-        """Tell every page the present version again."""
-        if self._latest is not None:
-            self.tell(self._latest)
-
-    def listeners(self) -> tuple[Listener, ...]:
-        """The pages that listen now."""
-        return tuple(self._listeners)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
-    from telemetry_quality.dashboard.access.visitors import Visitor
+    from telemetry_quality.dashboard.access.identity import Visitor
 
 TEMPLATES = Path(__file__).with_name("templates")
 

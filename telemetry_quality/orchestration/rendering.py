@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.events import DayAggregates, Totals
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.scans import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 TABLE_ROWS = 12

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telemetry_quality.core.alerts import Alert, tell
+from telemetry_quality.core.alerts import Alert
+from telemetry_quality.core.dispatch import tell
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 

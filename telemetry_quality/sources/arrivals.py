@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from telemetry_quality.sources.query import EventTable, Run
-    from telemetry_quality.sources.reading import Execute
+    from telemetry_quality.sources.query import EventTable, Execute, Run
 
 
 def read_arrivals(

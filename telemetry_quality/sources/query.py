@@ -48,13 +48,16 @@ from telemetry_quality.sources.functions import (
 from telemetry_quality.sources.predicates import is_column, parse_predicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import FromClause, Subquery, TableClause
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema
+
+    Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
+    """What answers a query."""
 
 _SEPARATOR = "\x1f"
 """Keeps the parts of a hashed text apart."""

@@ -31,13 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from sqlalchemy import Select
-
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import Arrivals, EventSchema
-    from telemetry_quality.sources.query import EventTable
-
-    Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
+    from telemetry_quality.sources.query import EventTable, Execute
 
 
 T = TypeVar("T")

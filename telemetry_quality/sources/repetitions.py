@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from telemetry_quality.sources.query import EventTable
-    from telemetry_quality.sources.reading import Execute
+    from telemetry_quality.sources.query import EventTable, Execute
 
 MAXIMUM_COMPARED_EVENTS = 1_000_000
 """A day of more events is compared in a slice of its ids, which is all of them, half, a quarter, …

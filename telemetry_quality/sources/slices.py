@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select, Subquery
 
     from telemetry_quality.core.events import DayAggregates
-    from telemetry_quality.sources.query import EventTable, Run
-    from telemetry_quality.sources.reading import Execute
+    from telemetry_quality.sources.query import EventTable, Execute, Run
 
 
 def read_slices(

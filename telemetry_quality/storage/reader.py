@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.scans import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 MOST_PARTS = 200

@@ -26,7 +26,7 @@ from telemetry_quality.core.events import (
 )
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act, IncidentAct
-from telemetry_quality.core.ports import StoredReading
+from telemetry_quality.core.scans import StoredReading
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.storage.hashing import content_hash, known
 from telemetry_quality.storage.tables import added_later, day_reading, event_aggregate

@@ -59,8 +59,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayReading, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAct
-    from telemetry_quality.core.ports import JudgedDay, StoredReading
+    from telemetry_quality.core.ports import JudgedDay
     from telemetry_quality.core.sampling import SampleVerdict
+    from telemetry_quality.core.scans import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 _NOT_COMPARED = {

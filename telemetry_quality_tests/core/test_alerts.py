@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import FrozenInstanceError, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert, tell
-from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
-    FakeSource,
-    make_reading,
-    make_row,
     make_snapshot,
     make_verdicts,
-    make_work,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
-    from pathlib import Path
-
-    from telemetry_quality.core.events import AggregateRow
-    from telemetry_quality.core.policies import Policy
 
 UNREADABLE: dict[str, Any] = {"unreadable_reason_code": "FILE_CORRUPT", "unreadable_reason": "The file is broken."}
 TODAY = NOW.date()
@@ -128,8 +112,8 @@ def test_failures_are_told_and_an_unreadable_day_once(
 
 
 def test_a_day_is_alerted_by_the_policy_that_judged_it() -> None:
-    assert alerts_on(policy=policy_of(error_rate_percent=6.0), error_rate_percent=6.0) == ()
-    assert len(alerts_on(policy=policy_of(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
+    assert alerts_on(policy=Policy(error_rate_percent=6.0), error_rate_percent=6.0) == ()
+    assert len(alerts_on(policy=Policy(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
 
 
 def test_an_alert_carries_its_key_and_reads_as_one_line() -> None:
@@ -162,189 +146,6 @@ def test_an_alert_cannot_be_changed() -> None:
         alert.level = Level.INFO  # type: ignore[misc]
 
 
-# Telling
-
-
-class Town:
-    """Days of one stream in a store, and what was heard of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "quality.db"
-        self.source = FakeSource()
-        self.work = make_work(folder, self.source)
-        self.heard: list[Alert] = []
-
-    def judge(self, row: AggregateRow | None = None, day: date = DAY) -> list[Alert]:
-        """The alerts of ``day`` after it was read, as ``row`` if there is one, and judged."""
-        if row is not None:
-            self.source.days[day] = make_reading(day, row)
-            list(self.work.read([day], NOW))
-        (one,) = self.work.judge([day], NOW)
-        return list(alerts_of(one.snapshot, one.verdicts))
-
-    def tell(self, alerts: Sequence[Alert], now: datetime = NOW) -> list[str]:
-        """Which guardrails are heard of when ``alerts`` are told."""
-        before = len(self.heard)
-        assert tell(self.work.store, alerts, self.heard.append, now) == len(self.heard) - before
-        return [one.guardrail for one in self.heard[before:]]
-
-    def kept(self) -> list[tuple[str, int, str]]:
-        """Guardrail, revision and sentence of every alert the store keeps."""
-        with closing(sqlite3.connect(self.file)) as connection:
-            query = "SELECT guardrail, revision, sentence FROM alert ORDER BY sequence"
-            return connection.execute(query).fetchall()
-
-    def mute(self, day: date, until: date) -> None:
-        (incident,) = incidents_of(self.work.store, "web", day, day)
-        self.work.store.append_act(incident.decide(Act.MUTE, "ada", NOW, muted_until=until))
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
-
-
-BAD = make_row(errors=6)
-WORSE = make_row(errors=8)
-NO_TAGS = make_row(missing_version=9)
-
-
-def test_each_alert_is_told_once_and_kept(town: Town) -> None:
-    alerts = town.judge(make_row(errors=6, missing_version=9))
-
-    assert town.tell(alerts) == ["error_rate", "missing_version"]
-    assert town.tell(alerts) == []
-    assert town.tell(town.judge()) == [], "judged again, the day says the same"
-    assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
-        ("error_rate", 1),
-        ("missing_version", 1),
-    ]
-
-
-def test_no_alert_is_nothing_to_tell(town: Town) -> None:
-    assert town.tell(town.judge(make_row())) == []
-    assert town.kept() == []
-
-
-def test_a_crash_between_logging_and_keeping_repeats_every_alert_rather_than_losing_one(town: Town) -> None:
-    alerts = town.judge(make_row(errors=6, missing_version=9))
-
-    def log_one_and_die(alert: Alert) -> None:
-        town.heard.append(alert)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tell(town.work.store, alerts, log_one_and_die, NOW)
-
-    assert [one.guardrail for one in town.heard] == ["error_rate"]
-    assert town.kept() == []
-    assert town.tell(alerts) == ["error_rate", "missing_version"]
-
-
-def test_the_alert_of_a_new_revision_says_what_changed(town: Town) -> None:
-    town.tell(town.judge(BAD))
-
-    assert town.tell(town.judge(WORSE)) == ["error_rate"]
-
-    line = town.heard[-1].line()
-    assert "8.00 % of 100 events are errors" in line
-    assert line.endswith("Since revision 1: 8.00 % errors instead of 6.00. (revision 2)")
-    assert town.kept()[-1] == ("error_rate", 2, town.heard[-1].sentence)
-    assert "Since revision" not in town.heard[0].line()
-
-
-def test_a_day_read_anew_is_told_again_even_if_it_fails_as_before(town: Town) -> None:
-    town.tell(town.judge(BAD))
-
-    assert town.tell(town.judge(BAD._replace(hour=3))) == ["error_rate"]
-    assert "Since revision 1: none of the main figures changed." in town.heard[-1].line()
-
-
-def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -> None:
-    town.tell(town.judge(BAD))
-
-    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
-    assert town.tell(town.judge()) == []
-    town.work = replace(town.work, policy=policy_of(error_rate_percent=3.0))
-    assert town.tell(town.judge()) == [], "not even after a revision that was not logged itself"
-
-    assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
-        ("error_rate", 1),
-        ("error_rate", 2),
-        ("error_rate", 3),
-    ]
-
-
-def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_alone(town: Town) -> None:
-    town.tell(town.judge(make_row(errors=6, missing_version=1)))
-
-    town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
-
-    assert town.tell(town.judge()) == ["missing_version"]
-    assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
-
-
-def test_another_history_that_changes_only_the_level_is_news(town: Town) -> None:
-    """Without an interval a deviation is INFO; once it is known to be unusual it is WARNING."""
-    earlier = [DAY - timedelta(days=n) for n in range(40, 0, -1)]
-    town.source.days = {day: make_reading(day, make_row(events=100)) for day in earlier}
-    list(town.work.read(earlier[-15:], NOW))
-    town.tell(town.judge(make_row(events=20)))
-    assert [(one.guardrail, one.level) for one in town.heard] == [("volume", Level.INFO)]
-
-    list(town.work.read(earlier, NOW))
-
-    assert "volume" in town.tell(town.judge())
-    assert next(one.level for one in reversed(town.heard) if one.guardrail == "volume") is Level.WARNING
-
-
-def test_what_no_one_was_ever_told_is_news_whatever_the_revision(town: Town) -> None:
-    town.judge(BAD)
-    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
-
-    assert town.tell(town.judge()) == ["error_rate"]
-
-
-def test_a_muted_incident_is_kept_but_not_heard_of_until_its_date_has_passed(town: Town) -> None:
-    town.tell(town.judge(BAD))
-    town.mute(DAY, until=TODAY + timedelta(days=2))
-
-    assert town.tell(town.judge(WORSE), now=NOW + timedelta(days=2)) == [], "muted on its last day too"
-    assert [revision for _, revision, _ in town.kept()] == [1, 2]
-
-    assert town.tell(town.judge(BAD), now=NOW + timedelta(days=3)) == ["error_rate"]
-    assert [revision for _, revision, _ in town.kept()] == [1, 2, 3]
-
-
-def test_the_next_day_of_a_muted_incident_is_not_heard_of_either(town: Town) -> None:
-    town.tell(town.judge(BAD))
-    town.mute(DAY, until=TODAY)
-
-    assert town.tell(town.judge(BAD, DAY + timedelta(days=1))) == []
-
-
-def test_what_another_incident_says_is_heard_beside_a_muted_one(town: Town) -> None:
-    town.tell(town.judge(BAD))
-    town.mute(DAY, until=TODAY)
-    town.judge(make_row(), DAY + timedelta(days=1))
-
-    alerts = town.judge(WORSE) + town.judge(NO_TAGS, DAY + timedelta(days=2))
-
-    assert town.tell(alerts) == ["missing_version"]
-    assert len(town.kept()) == 3
-
-
-def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
-    town.tell(town.judge(BAD))
-    town.mute(DAY, until=TODAY)
-    town.work = replace(town.work, name="app")
-
-    assert town.tell(town.judge(BAD)) == ["error_rate"]
-
-
-# What a revision changed
-
-
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
@@ -361,7 +162,7 @@ def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
             {"total_events": 1200, "error_rate_percent": 6.0},
             "1,200 events instead of 1,000, 6.00 % errors instead of 0.00",
         ),
-        ({}, {"policy": policy_of(error_rate_percent=4.0)}, "other thresholds"),
+        ({}, {"policy": Policy(error_rate_percent=4.0)}, "other thresholds"),
         ({}, {}, "none of the main figures changed"),
         ({}, {"error_rate_percent": 0.001}, "none of the main figures changed"),
         ({}, {"is_provisional": True}, "none of the main figures changed"),

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import AggregateRow
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.ports import StoredReading
+    from telemetry_quality.core.scans import StoredReading
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 FIRST_DAY = date(2026, 1, 1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from telemetry_quality.core.events import SampledEvent
 from telemetry_quality.core.sampling import (
@@ -132,19 +132,62 @@ def test_what_is_known_of_a_day_never_depends_on_that_day_or_later_ones(
     assert signals_seen_before(DAY, {**later, **earlier}) == signals_seen_before(DAY, earlier)
 
 
-@settings(deadline=None)
+def share_of_samples(passed: int, size: int, share: Decimal) -> float:
+    """How many of all samples of ``size`` have at most ``passed`` good events where ``share`` of the day is good."""
+    likelihood = total = (1 - share) ** size
+    for k in range(passed):
+        likelihood *= Decimal(size - k) / (k + 1) * share / (1 - share)
+        total += likelihood
+    return float(total)
+
+
+def assert_exact(passed: int, size: int, confidence: float) -> None:
+    """Beyond either limit, so good or so bad a sample is as improbable as half of what the confidence leaves."""
+    lower, upper = clopper_pearson_percent(passed, size, confidence)
+    tail = (1 - confidence) / 2
+    with localcontext(prec=50):
+        if passed < size:
+            assert share_of_samples(passed, size, Decimal(upper) / 100) == pytest.approx(tail, rel=1e-7)
+        if passed:
+            share_of_bad = 1 - Decimal(lower) / 100
+            assert share_of_samples(size - passed, size, share_of_bad) == pytest.approx(tail, rel=1e-7)
+    assert (lower == 0) is (passed == 0)
+    assert (upper == 100) is (passed == size)
+    assert lower <= 100 * passed / size <= upper
+
+
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_the_interval_is_the_exact_one_of_clopper_and_pearson(data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, 2000), label="size")
+    size = data.draw(st.integers(1, 1000), label="size")
     passed = data.draw(st.one_of(st.integers(0, size), st.sampled_from([0, size])), label="passed")
-    confidence = data.draw(st.sampled_from([0.8, 0.95, 0.99]), label="confidence")
-    expected = binomtest(passed, size).proportion_ci(confidence_level=confidence, method="exact")
+    assert_exact(passed, size, data.draw(st.sampled_from([0.8, 0.95, 0.99]), label="confidence"))
 
-    lower, upper = clopper_pearson_percent(passed, size, confidence)
 
-    assert lower == pytest.approx(100 * expected.low, abs=1e-6)
-    assert upper == pytest.approx(100 * expected.high, abs=1e-6)
-    assert 0 <= lower <= 100 * passed / size <= upper <= 100
+@settings(deadline=None, max_examples=20)
+@given(size=st.integers(10_000, 100_000), few=st.integers(0, 50))
+def test_the_interval_of_a_large_sample_is_exact_and_symmetric(size: int, few: int) -> None:
+    assert_exact(few, size, 0.95)
+    lower, upper = clopper_pearson_percent(few, size)
+    assert clopper_pearson_percent(size - few, size) == pytest.approx((100 - upper, 100 - lower), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(size=st.integers(2, 400), passed=st.integers(0, 399))
+def test_one_more_good_event_raises_both_limits(size: int, passed: int) -> None:
+    passed %= size
+    lower, upper = clopper_pearson_percent(passed, size)
+    more_lower, more_upper = clopper_pearson_percent(passed + 1, size)
+    assert lower < more_lower
+    assert upper < more_upper
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 100_000])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_the_limit_of_a_clean_sample_is_a_root(size: int, confidence: float) -> None:
+    """Where all of n passed, the lower limit is the n-th root of half of what the confidence leaves."""
+    root = ((1 - confidence) / 2) ** (1 / size)
+    assert clopper_pearson_percent(size, size, confidence) == pytest.approx((100 * root, 100.0), abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, policy_of
 from telemetry_quality.core.judging import remember
 from telemetry_quality.core.metrics import Basis, figures_of
-from telemetry_quality.core.ports import StoredReading
+from telemetry_quality.core.scans import StoredReading
 from telemetry_quality.core.tuning.backtest import (
     LEAK_DAYS,
     Trial,

@@ -22,7 +22,8 @@ from websockets.sync.client import connect
 from telemetry_quality.core.incidents import Act, incidents_of
 from telemetry_quality.dashboard import live
 from telemetry_quality.dashboard.app import create_app
-from telemetry_quality.dashboard.live import BEAT_SECONDS, MOST_CHANGES, Change, Farewell, Hub, News
+from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, Hub, News
+from telemetry_quality.dashboard.live import BEAT_SECONDS
 from telemetry_quality.settings import Settings
 from telemetry_quality.storage.staff import StaffStore, fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore

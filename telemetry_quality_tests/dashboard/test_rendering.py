@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.dashboard import rendering
-from telemetry_quality.dashboard.access.visitors import Visitor
+from telemetry_quality.dashboard.access.identity import Visitor
 from telemetry_quality.dashboard.models import DayMark
 from telemetry_quality_tests.dashboard.markup import read
 

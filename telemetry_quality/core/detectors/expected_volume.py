@@ -21,6 +21,7 @@ from telemetry_quality.core.detectors.weekday_stream import (
     TAIL_DAYS,
     learn,
 )
+from telemetry_quality.core.distributions import student_t5_reach
 from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
@@ -237,6 +238,4 @@ def _level_factor(percent: float) -> float:
     """Reach of an interval of ``percent`` beside that of 99 %, as of a t distribution of five degrees of freedom."""
     if percent == 99:
         return 1.0
-    from scipy.special import stdtrit  # noqa: PLC0415 - late: loading the code location must stay light
-
-    return float(stdtrit(5, 0.5 + percent / 200) / stdtrit(5, 0.995))
+    return student_t5_reach(percent / 100) / student_t5_reach(0.99)

@@ -15,9 +15,9 @@ from starlette.requests import Request  # noqa: TC002 - read by the framework
 from starlette.responses import RedirectResponse, Response
 
 from telemetry_quality.dashboard.access.forms import form_fields
+from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH, require_good_password
 from telemetry_quality.dashboard.access.paths import ACCOUNT, SIGN_IN
-from telemetry_quality.dashboard.access.visitors import address_of
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.refusals import Refusal
 from telemetry_quality.dashboard.rendering import page, render

@@ -19,7 +19,8 @@ from telemetry_quality.errors import StoreError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from telemetry_quality.dashboard.access.visitors import Access, Visitor
+    from telemetry_quality.dashboard.access.identity import Visitor
+    from telemetry_quality.dashboard.access.visitors import Access
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from joserfc.errors import JoseError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import OIDC_CALLBACK, return_path
-from telemetry_quality.dashboard.access.visitors import address_of
 from telemetry_quality.dashboard.refusals import Refusal, shown
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.staff import SignInOutcome

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from telemetry_quality.dashboard.access import account
 from telemetry_quality.dashboard.access.csrf import require_csrf_token
 from telemetry_quality.dashboard.access.forms import form_fields
+from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import (
     HEALTH,
     OIDC_CALLBACK,
@@ -25,7 +26,6 @@ from telemetry_quality.dashboard.access.paths import (
     return_path,
 )
 from telemetry_quality.dashboard.access.seals import csrf_token
-from telemetry_quality.dashboard.access.visitors import address_of
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.refusals import Refusal
 from telemetry_quality.dashboard.rendering import TEMPLATES, page, render
@@ -163,11 +163,11 @@ def _form_token(access: Access, request: Request) -> str | None:
 
 
 def _provider(request: Request) -> Provider:
-    access = dashboard_of(request).access
-    if access.provider is None:
+    provider = dashboard_of(request).provider
+    if provider is None:
         raise Refusal(
             404,
             "NO_PROVIDER",
             "An OpenID Connect provider is required for this, but none is set; sign in with a password.",
         )
-    return access.provider
+    return provider

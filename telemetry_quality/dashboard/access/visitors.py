@@ -9,13 +9,12 @@ import re
 import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from telemetry_quality.dashboard.access.cookies import form_cookie, oidc_cookie, session_cookie
+from telemetry_quality.dashboard.access.identity import Visitor
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
 from telemetry_quality.dashboard.access.seals import Seal, csrf_token
 from telemetry_quality.dashboard.refusals import Refusal
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from starlette.datastructures import Headers
-    from starlette.requests import HTTPConnection
 
-    from telemetry_quality.dashboard.access.oidc import Provider
     from telemetry_quality.settings import DashboardSettings
     from telemetry_quality.storage.staff import Account, Session, StaffStore
 
@@ -45,22 +42,6 @@ MOST_WAITING = 16
 """Passwords are tried one by one, since each costs 64 MiB; more people than these are asked to come back."""
 
 TOKEN = re.compile(r"tq_[A-Za-z0-9_-]{43}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Somebody who may look.
-
-    Attributes:
-        csrf_token: What forms of this visitor's pages carry.
-        session_hash: The fingerprint of the session; None for a token.
-        is_token: Whether it is a machine, which may read and do nothing else.
-    """
-
-    account_name: str
-    csrf_token: str = field(repr=False)
-    session_hash: str | None = field(repr=False)
-    is_token: bool
 
 
 class Access:
@@ -90,15 +71,6 @@ class Access:
     def secret(self) -> bytes:
         """The key of all seals and tokens of forms."""
         return self.staff.secret(self.clock())
-
-    @cached_property
-    def provider(self) -> Provider | None:
-        """The OpenID Connect provider, None where the settings name none."""
-        if self.settings.oidc is None:
-            return None
-        from telemetry_quality.dashboard.access.oidc import Provider  # noqa: PLC0415 - most have no use for it
-
-        return Provider(self.settings.oidc, self)
 
     def seal(self, purpose: str) -> Seal:
         """A seal of this store."""
@@ -255,18 +227,6 @@ class Access:
             self._recorded_at.setdefault(key, now)
         if is_new:
             self.record(name, address, method, outcome)
-
-
-def address_of(connection: HTTPConnection) -> str:
-    """Where a request comes from, as it is counted: of IPv6 the network of 64 bits, which one machine may own."""
-    host = connection.client.host if connection.client else "unknown"
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if not isinstance(address, IPv6Address) or address.is_loopback:
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
 
 
 def _outcome(account: Account | None, *, is_right: bool) -> SignInOutcome:

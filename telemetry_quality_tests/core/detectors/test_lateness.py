@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, Arrivals
-from telemetry_quality.core.ports import StoredReading
+from telemetry_quality.core.scans import StoredReading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,313 @@
+"""The model: an incident, the failures it is made of, and the acts on it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
+from telemetry_quality.core.guardrails.verdicts import Level, Place
+from telemetry_quality.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+EVERYWHERE = str(Place())
+UNREADABLE = "unreadable"
+"""The cause of a day that could not be read: nothing is known of its events."""
+
+
+class Act(StrEnum):
+    """What somebody may decide about an incident."""
+
+    ACKNOWLEDGE = "acknowledge"
+    """Somebody looks after it."""
+    MUTE = "mute"
+    """No alert of it is logged until a date."""
+    CONFIRM = "confirm"
+    """It was real: its days are left out of what later days are compared with."""
+    DISMISS = "dismiss"
+    """It was none: takes back an earlier confirmation."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentAct:
+    """One decision, kept for ever; it speaks of the days from ``day`` to ``until``.
+
+    Attributes:
+        day: The first failed day that was seen; for MUTE the last one, because it looks ahead.
+        cause: The incident's cause as it was then.
+        by: Who decided.
+        until: The last failed day that was seen; for MUTE the last day that is muted.
+    """
+
+    source: str
+    day: date
+    cause: str
+    act: Act
+    by: str
+    note: str
+    until: date | None
+    acted_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field under its own name, JSON's types only."""
+        return {
+            "act": self.act.value,
+            "by": self.by,
+            "note": self.note,
+            "acted_at": self.acted_at.isoformat(),
+            "day": self.day.isoformat(),
+            "until": self.until and self.until.isoformat(),
+            "cause": self.cause,
+        }
+
+    @property
+    def last_seen(self) -> date:
+        """The last failed day that was seen."""
+        return self.day if self.act is Act.MUTE or self.until is None else self.until
+
+    def speaks_of(self, first: date, last: date) -> bool:
+        """Whether one of the failed days that were seen may lie between ``first`` and ``last``."""
+        return first <= self.last_seen and self.day <= last
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGuardrail:
+    """One failed verdict of a day as it stands now, or the one that says that the day could not be read.
+
+    Attributes:
+        cause: The place that explains most of it, EVERYWHERE where none does, or UNREADABLE.
+        foremost: The place named first, even if it explains less than most; empty where none is named.
+        is_confined: Whether nearly all of it lies there, so that what happened elsewhere has another cause.
+    """
+
+    day: date
+    guardrail: str
+    level: Level
+    reason_code: str
+    value: float | None
+    threshold: float | None
+    sentence: str
+    cause: str
+    foremost: str
+    is_confined: bool
+    revision: int
+
+    def times_threshold(self) -> float:
+        """How far beyond its threshold: how many times as large, infinitely where there is nothing to divide by.
+
+        A share that must not fall below its threshold is measured by what it lacks to all.
+        """
+        if self.value is None or not self.threshold:
+            return inf
+        if self.guardrail != SAMPLE:
+            return abs(self.value) / self.threshold
+        return (100 - self.value) / (100 - self.threshold) if self.threshold < 100 else inf
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field under its own name, JSON's types only."""
+        return {
+            "day": self.day.isoformat(),
+            "guardrail": self.guardrail,
+            "level": self.level.value,
+            "reason_code": self.reason_code,
+            "value": self.value,
+            "threshold": self.threshold,
+            "sentence": self.sentence,
+            "cause": self.cause,
+            "foremost": self.foremost,
+            "is_confined": self.is_confined,
+            "revision": self.revision,
+        }
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Failures of one cause on consecutive judged days, and what was decided about them.
+
+    Attributes:
+        key: Names it on the command line: source and first day, and a number from the second one of that day on.
+        failures: By day; never empty.
+        is_open: Whether no later judged day says that it is over.
+        acts: Oldest first.
+    """
+
+    key: str
+    source: str
+    failures: tuple[FailedGuardrail, ...]
+    is_open: bool
+    acts: tuple[IncidentAct, ...] = ()
+
+    @cached_property
+    def days(self) -> tuple[date, ...]:
+        """The failed days, oldest first."""
+        return tuple(sorted({one.day for one in self.failures}))
+
+    @property
+    def first_day(self) -> date:
+        """The first failed day."""
+        return self.failures[0].day
+
+    @property
+    def last_day(self) -> date:
+        """The last failed day so far."""
+        return self.failures[-1].day
+
+    @cached_property
+    def level(self) -> Level:
+        """The highest level of any day."""
+        return min((one.level for one in self.failures), key=severity)
+
+    @cached_property
+    def guardrails(self) -> dict[str, tuple[date, ...]]:
+        """The guardrails that failed, each with its days; the one that failed most often first."""
+        days: dict[str, list[date]] = defaultdict(list)
+        for one in self.failures:
+            days[one.guardrail].append(one.day)
+        return {name: tuple(days[name]) for name in sorted(days, key=lambda name: (-len(days[name]), name))}
+
+    @cached_property
+    def cause(self) -> str:
+        """What the failures of the highest level blame on most days; of several the wider one, everywhere last."""
+        blamed = Counter(cause for _, cause in {(one.day, one.cause) for one in self._worst})
+        return min(blamed, key=lambda cause: (-blamed[cause], cause == EVERYWHERE, len(place_parts(cause)), cause))
+
+    @cached_property
+    def peak(self) -> FailedGuardrail:
+        """Among the failures of the highest level the one farthest beyond its threshold, the earliest of equals."""
+        return max(self._worst, key=lambda one: (one.times_threshold(), -one.day.toordinal()))
+
+    @property
+    def acknowledged_by(self) -> str | None:
+        """Who looks after it."""
+        act = self._latest(Act.ACKNOWLEDGE)
+        return None if act is None else act.by
+
+    @property
+    def muted_until(self) -> date | None:
+        """The last day on which its alerts are not logged."""
+        act = self._latest(Act.MUTE)
+        return None if act is None else act.until
+
+    @cached_property
+    def confirmed_days(self) -> tuple[date, ...]:
+        """Its failed days that somebody saw and confirmed.
+
+        Days that fail afterwards are not: if one confirmation covered all that follows, a stream that has changed
+        for good would be alarmed on for ever, because no new day could enter the history.
+        """
+        return tuple(day for day in self.days if self._decision(day) is Act.CONFIRM)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether somebody said that it was real, at least of some of its days."""
+        return bool(self.confirmed_days)
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether somebody said that it was none, and nobody the opposite afterwards."""
+        act = self._latest(Act.CONFIRM, Act.DISMISS)
+        return act is not None and act.act is Act.DISMISS
+
+    def state_words(self, today: date) -> tuple[str, ...]:
+        """Its state for a person, such as ``open``, ``acknowledged by ada``, ``muted until 2026-03-12``."""
+        words = ["open" if self.is_open else "closed"]
+        if self.acknowledged_by is not None:
+            words.append(f"acknowledged by {self.acknowledged_by}")
+        if is_muted(self, today):
+            words.append(f"muted until {self.muted_until}")
+        if confirmed := self.confirmed_days:
+            is_whole = confirmed == self.days
+            words.append("confirmed" if is_whole else f"confirmed for {len(confirmed)} of {len(self.days)} days")
+        elif self.is_dismissed:
+            words.append("dismissed")
+        return tuple(words)
+
+    def as_json(self, today: date) -> dict[str, Any]:
+        """All that is known of it, JSON's types only, key fields first."""
+        return {
+            "source": self.source,
+            "key": self.key,
+            "first_day": self.first_day.isoformat(),
+            "last_day": self.last_day.isoformat(),
+            "days": _texts(self.days),
+            "is_open": self.is_open,
+            "level": self.level.value,
+            "cause": self.cause,
+            "guardrails": {name: _texts(days) for name, days in self.guardrails.items()},
+            "peak": self.peak.as_json(),
+            "acknowledged_by": self.acknowledged_by,
+            "is_muted": is_muted(self, today),
+            "muted_until": self.muted_until and self.muted_until.isoformat(),
+            "is_confirmed": self.is_confirmed,
+            "confirmed_days": _texts(self.confirmed_days),
+            "is_dismissed": self.is_dismissed,
+            "failures": [one.as_json() for one in self.failures],
+            "acts": [one.as_json() for one in self.acts],
+        }
+
+    def decide(
+        self, act: Act, by: str, now: datetime, *, note: str = "", muted_until: date | None = None
+    ) -> IncidentAct:
+        """The act of deciding this; the store must keep it.
+
+        Raises:
+            RequestError: If nobody decides, or it would be muted until a day that is over.
+        """
+        if not by.strip():
+            raise RequestError("The name of who decides is required, but an empty one was found; pass --by NAME.")
+        seen = (self.first_day, self.last_day)
+        if act is Act.MUTE:
+            if muted_until is None or muted_until < now.date():
+                raise RequestError(
+                    f"A day from {now.date()} (today in UTC) on is required to mute until, "
+                    f"but {muted_until} was found; choose the last day on which nobody needs to hear of it."
+                )
+            seen = (self.last_day, muted_until)
+        return IncidentAct(self.source, seen[0], self.cause, act, by.strip(), note.strip(), seen[1], now)
+
+    @cached_property
+    def _worst(self) -> list[FailedGuardrail]:
+        level = self.level
+        return [one for one in self.failures if one.level == level]
+
+    def _latest(self, *kinds: Act) -> IncidentAct | None:
+        return next((act for act in reversed(self.acts) if act.act in kinds), None)
+
+    def _decision(self, day: date) -> Act | None:
+        """Whether ``day`` was confirmed or dismissed, whichever was later."""
+        kinds = (Act.CONFIRM, Act.DISMISS)
+        return next((one.act for one in reversed(self.acts) if one.act in kinds and one.speaks_of(day, day)), None)
+
+
+def is_muted(incident: Incident, today: date) -> bool:
+    """Whether alerts of ``incident`` are kept without being logged on ``today``."""
+    return incident.muted_until is not None and today <= incident.muted_until
+
+
+def place_parts(place: str) -> frozenset[str]:
+    """The conditions of a place, each as text."""
+    return frozenset(place.split(" × "))
+
+
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two places are equal or one lies within the other; everywhere holds no other, it is spread evenly."""
+    if EVERYWHERE in {one, other} or not (one and other):
+        return one == other != ""
+    parts, others = place_parts(one), place_parts(other)
+    return parts <= others or others <= parts
+
+
+def severity(level: Level) -> int:
+    """0 for the highest."""
+    return list(Level).index(level)
+
+
+def _texts(days: Iterable[date]) -> list[str]:
+    return [day.isoformat() for day in days]

@@ -1,0 +1,108 @@
+"""The answer: the places that explain what changed, the likeliest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.events import EVENT_NAME, HOUR
+from telemetry_quality.core.guardrails.verdicts import Cause
+from telemetry_quality.core.root_cause.likelihood import EVERYWHERE
+from telemetry_quality.core.root_cause.noise import DAY_SPREAD, RATE_SPREAD, rate_table, volume_table
+from telemetry_quality.core.root_cause.search import Search
+from telemetry_quality.core.root_cause.tables import Measure, day_tables
+from telemetry_quality.core.root_cause.untagged import untagged_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from telemetry_quality.core.root_cause.likelihood import Fit, Hypothesis
+    from telemetry_quality.core.root_cause.noise import Table
+    from telemetry_quality.core.root_cause.tables import DayParts
+
+MAXIMUM_CAUSES = 5
+
+
+def explain(
+    measure: Measure, day: DayParts, reference: Sequence[DayParts], expected_events: float | None
+) -> tuple[Cause, ...]:
+    """The places that explain the day's change best, the likeliest first.
+
+    None without a reference, and none where errors and the like are nowhere more than usual: a day can be above a
+    threshold because all days are.
+
+    Args:
+        measure: What changed.
+        day: The day to be explained.
+        reference: Days to compare it with, such as reference_days suggests.
+        expected_events: The volume to expect of the day, None to take that of the reference.
+    """
+    past = [parts for parts in reference if parts.aggregates.rows]
+    if not past:
+        return ()
+    tables, spread = _tables(measure, day, past, expected_events)
+    if not tables:
+        return ()
+    causes = list(_causes(Search(tables, spread).run(), measure))
+    if measure is Measure.MISSING_VERSION and causes:
+        place = untagged_place(causes[0], day, past)
+        if place is not None:
+            causes = [replace(causes[0], place=place), *causes][:MAXIMUM_CAUSES]
+    return tuple(causes)
+
+
+def _tables(
+    measure: Measure, day: DayParts, past: Sequence[DayParts], expected_events: float | None
+) -> tuple[list[Table], float]:
+    now, earlier = day_tables(day, measure), [day_tables(parts, measure) for parts in past]
+    keys = [key for key in now if all(key in counts for counts in earlier)]
+    totals = [sum(counts[EVENT_NAME, HOUR].sizes.values()) for counts in earlier]
+    expected = expected_events if expected_events and expected_events > 0 else float(median(totals))
+    per_event = len(day.aggregates.critical_fields) or 1 if measure is Measure.MISSING_CRITICAL else 1
+    tables = []
+    for key in keys:
+        history = [counts[key] for counts in earlier]
+        if measure is Measure.EVENTS:
+            hidden = any(sum(each.sizes.values()) < total for each, total in zip(history, totals, strict=True))
+            tables.append(volume_table(key, now[key], history, expected, hidden=hidden))
+        else:
+            tables.append(rate_table(key, now[key], history, per_event))
+    return [table for table in tables if table.found], _day_spread(measure, totals)
+
+
+def _day_spread(measure: Measure, totals: Sequence[int]) -> float:
+    if measure is not Measure.EVENTS:
+        return RATE_SPREAD**2
+    level = sum(totals) / len(totals) or 1.0
+    squares = sum((total / level - 1) ** 2 for total in totals)
+    return min(0.15**2, (squares + 3 * DAY_SPREAD**2) / (len(totals) + 2))
+
+
+def _causes(ranked: Sequence[Hypothesis], measure: Measure) -> Iterable[Cause]:
+    """The best and what else explains something, without other names of the same events.
+
+    Fewer events may be what is wrong; fewer errors, or fewer missing versions, never are.
+    """
+    if not ranked:
+        return
+    seen: set[tuple[float, float]] = set()
+    for position, hypothesis in enumerate(ranked):
+        fit = hypothesis.fits[0]
+        same = (round(fit.found, 6), round(fit.mean, 6))
+        if measure is not Measure.EVENTS and fit.found <= fit.mean:
+            continue
+        if same in seen or (position and hypothesis.score <= 0 and hypothesis.key != EVERYWHERE):
+            continue
+        seen.add(same)
+        yield Cause(hypothesis.place, fit.mean, fit.found, _share_percent(fit))
+        if len(seen) == MAXIMUM_CAUSES:
+            return
+
+
+def _share_percent(fit: Fit) -> float:
+    """Share of the whole change; all of it where the rest moved the other way."""
+    change, whole = fit.found - fit.mean, fit.table.total_found - fit.table.total_mean
+    if change == 0:
+        return 0.0
+    return min(100.0, 100 * abs(change) / abs(whole)) if change * whole > 0 else 100.0

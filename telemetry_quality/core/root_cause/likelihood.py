@@ -1,0 +1,140 @@
+"""Likelihood: how well one place explains the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import exp, log, sqrt
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.events import HOUR
+from telemetry_quality.core.guardrails.verdicts import Place
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.root_cause.noise import Table
+
+Key = tuple[tuple[tuple[str, str | None], ...], tuple[int, int] | None]
+EVERYWHERE: Key = ((), None)
+
+STEP = 0.01
+"""Ratios of the day are rounded to this logarithmic step, so that the cells outside are judged once for each."""
+
+FARTHEST = 3.0
+"""How many standard deviations the day as a whole may be off while something else is the cause."""
+
+ODD = 5.0
+"""From so many standard deviations on, a cell speaks against a place only linearly (Huber): cells have stories."""
+
+
+def badness(off: float) -> float:
+    """The square of how many standard deviations something is off, growing only linearly beyond ODD."""
+    return off * off if off <= ODD else ODD * (2 * off - ODD)
+
+
+def _log_likelihood(found: float, mean: float, table: Table) -> float:
+    mean = max(mean, 0.0)
+    variance = 1.0 + table.sampling * mean * (table.dispersion + table.cell_spread * mean)
+    off = abs(found - mean) / sqrt(variance)
+    return -0.5 * (badness(off) + log(variance))
+
+
+def _outside(table: Table, step: int) -> tuple[float, list[float]]:
+    known = table.outside.get(step)
+    if known is None:
+        ratio = exp(step * STEP)
+        each = [_log_likelihood(f, ratio * m, table) for f, m in zip(table.found, table.mean, strict=True)]
+        known = table.outside[step] = sum(each), each
+    return known
+
+
+@dataclass(slots=True)
+class Fit:
+    """What a place means in one table: the cells inside, and what follows from them."""
+
+    table: Table
+    inside: list[int]
+    found: float
+    mean: float
+    room: float
+    step: int = 0
+    penalty: float = 0.0
+    gain: float = 0.0
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """One place that may have changed."""
+
+    parts: tuple[tuple[str, str | None], ...]
+    hours: tuple[int, int] | None
+    power: float
+    fits: list[Fit] = field(default_factory=list)
+    price: float = 0.0
+    score: float = 0.0
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """What its conditions are about."""
+        return (*(name for name, _ in self.parts), *((HOUR,) if self.hours else ()))
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all other hypotheses."""
+        return self.parts, self.hours
+
+    @property
+    def place(self) -> Place:
+        """The place it is about."""
+        return Place(self.parts, self.hours)
+
+
+def fit_cells(table: Table, inside: list[int]) -> Fit:
+    """Add up what the cells at the positions ``inside`` hold."""
+    found, mean, room = table.found, table.mean, table.room
+    if len(inside) == 1:
+        (i,) = inside
+        return Fit(table, inside, found[i], mean[i], room[i])
+    return Fit(
+        table, inside, sum([found[i] for i in inside]), sum([mean[i] for i in inside]), sum([room[i] for i in inside])
+    )
+
+
+def set_day_ratio(fit: Fit, day_spread: float, spread: float) -> None:
+    """Set the ratio by which all cells outside the place differ from what was expected, and what that costs.
+
+    It is drawn towards 1 as far as days like this one are steady and the rest is too little to tell.
+    """
+    table = fit.table
+    rest_found = max(0.0, table.total_found - fit.found) + 0.5
+    rest_mean = max(0.0, table.total_mean - fit.mean) + 0.5
+    noise = 1 / rest_mean + spread * max(0.0, 1 - rest_mean / (table.total_mean + 0.5))
+    off = log(rest_found / rest_mean) * sqrt(day_spread) / (day_spread + noise)
+    fit.step = round(max(-FARTHEST, min(FARTHEST, off)) * sqrt(day_spread) / STEP)
+    fit.penalty = 0.5 * badness(abs(off))
+
+
+def power_of(fit: Fit, spread: float) -> float:
+    """Log-likelihood ratio of the place having changed, in units of the noise of places of its kind."""
+    table = fit.table
+    expected, found = exp(fit.step * STEP) * fit.mean, fit.found
+    if table.floor_rate:  # all places are compared from one rate on: that a place had none before is no merit
+        floor = (fit.mean + fit.room) * table.floor_rate
+        expected, found = floor, max(0.0, found - expected + floor)
+    expected = expected or 0.5
+    ratio = found * log(found / expected) if found > 0 else 0.0
+    if not table.floor_rate and found < expected:
+        # Volumes sway by factors, which hardly ever leave nothing: negative binomial.
+        size = table.dispersion / spread
+        ratio -= (found + size) * log((found + size) / (expected + size))
+        return ratio / (table.sampling * table.dispersion) - fit.penalty
+    noise = table.sampling * (table.dispersion + spread * max(expected, fit.mean))
+    return (ratio - found + expected) / noise - fit.penalty
+
+
+def judge_cells(fit: Fit) -> None:
+    """Set the fit's gain: the log-likelihood of all cells of its table."""
+    table, ratio = fit.table, exp(fit.step * STEP)
+    total, each = _outside(table, fit.step)
+    change = (fit.found - ratio * fit.mean) / fit.room if fit.room > 0 else 0.0
+    found, mean, room = table.found, table.mean, table.room
+    inside = sum(_log_likelihood(found[i], ratio * mean[i] + change * room[i], table) - each[i] for i in fit.inside)
+    fit.gain = total + inside - fit.penalty

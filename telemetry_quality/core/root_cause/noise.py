@@ -1,0 +1,274 @@
+"""Noise: how many events to expect of each cell of a table, and how far off ordinary days are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from telemetry_quality.core.root_cause.tables import Cell, Counts
+
+
+@dataclass(slots=True)
+class Table:
+    """One table of the day beside what the reference suggests.
+
+    A cell that changed by ``q`` holds ``g × mean + q × room``: for events room is the mean itself, for a rate it is
+    those events that could still become errors.
+    """
+
+    attributes: tuple[str, str]
+    found: list[float]
+    mean: list[float]
+    room: list[float]
+    cells: list[Cell]
+    index: dict[Cell, int]
+    groups: tuple[dict[object, list[int]], dict[object, list[int]]]
+    cell_spread: float
+    group_spreads: tuple[float, float]
+    own_spreads: tuple[dict[object, float], dict[object, float]]
+    sampling: float
+    dispersion: float = 1.0
+    floor_rate: float = 0.0
+    total_found: float = 0.0
+    total_mean: float = 0.0
+    outside: dict[int, tuple[float, list[float]]] = field(default_factory=dict)
+
+
+CELL_SPREAD, GROUP_SPREAD, DAY_SPREAD = 0.06, 0.05, 0.05
+RATE_SPREAD = 0.15
+
+
+History = tuple[list[list[float]], list[list[float]]]
+"""Per cell, what each reference day held and what the others suggest for it."""
+
+
+def _scatter(history: History) -> list[tuple[float, float]]:
+    """Per cell its mean, and its squared deviations over the mean: 1 for Poisson noise."""
+    scatter = []
+    for found, expected in zip(*history, strict=True):
+        mean = sum(expected) / len(expected)
+        if len(found) > 1 and mean >= 3:
+            squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
+            scatter.append((mean, min(squares / mean, mean)))
+    return scatter
+
+
+def _noise(history: History, prior: float) -> tuple[float, float]:
+    """Dispersion and squared relative noise of cells: variance = dispersion × mean + noise × mean².
+
+    Aggregation tames noise (Taylor, "Aggregation, variance and the mean", Nature 1961): both parts are needed, so that
+    neither busy nor quiet cells look odd. Weighted least squares, ``prior`` counting as some cells.
+    """
+    weight = mean_sum = mean_square = both = total = 0.0
+    for mean, squares in _scatter(history):
+        w = (1.0 + prior**2 * mean) ** -2
+        weight += w
+        mean_sum += w * mean
+        mean_square += w * mean * mean
+        total += w * squares
+        both += w * mean * squares
+    # The prior: a dozen cells around the size where both parts of the noise are equal.
+    size = prior**-2
+    for mean in (0.0, size, size, 2 * size):
+        w = 3 * (1.0 + prior**2 * mean) ** -2
+        weight += w
+        mean_sum += w * mean
+        mean_square += w * mean * mean
+        total += w * (1.0 + prior**2 * mean)
+        both += w * mean * (1.0 + prior**2 * mean)
+    spread = (weight * both - mean_sum * total) / (weight * mean_square - mean_sum * mean_sum)
+    spread = max(LEAST_SPREAD**2, spread)
+    dispersion = max(1.0, (total - spread * mean_sum) / weight)
+    return dispersion, spread
+
+
+LEAST_SPREAD = 0.02
+
+
+def _group_spread(history: History, prior: float, dispersion: float) -> float:
+    """Squared relative noise of whole signals, versions, …: beyond that of their cells."""
+    excess, total = 5 * prior**2, 5.0
+    scatter = _scatter(history)
+    size = sum(mean for mean, _ in scatter) / (len(scatter) or 1)
+    for mean, squares in scatter:
+        weight = mean / size
+        excess += weight * (squares - dispersion) / mean
+        total += weight
+    return max(LEAST_SPREAD**2, excess / total)
+
+
+def _own_spreads(history: History, common: float, dispersion: float) -> list[float]:
+    """Squared relative noise of each group, drawn towards what is common: some are restless, and new versions grow."""
+    spreads = []
+    for found, expected in zip(*history, strict=True):
+        mean = sum(expected) / len(expected)
+        if len(found) < 3 or mean <= 0:
+            spreads.append(common)
+            continue
+        squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
+        own = min(1.0, max(0.0, squares / mean - dispersion) / mean)
+        telling = len(found) * common * mean / (dispersion + common * mean)  # little, where counts are small anyway
+        spreads.append((COMMON_DAYS * common + telling * own) / (COMMON_DAYS + telling))
+    return spreads
+
+
+COMMON_DAYS = 4
+"""How many reference days of its own weigh as much as what all values have in common."""
+
+
+def _center(values: Sequence[float]) -> float:
+    """The median, so that one odd reference day does not count; the mean where counts are small."""
+    mean = sum(values) / len(values)
+    return mean if mean < 20 or len(values) < 3 else median(values)
+
+
+def _by_group(table: Table, values: Sequence[Sequence[float]], axis: int) -> list[list[float]]:
+    sums: list[list[float]] = []
+    for members in table.groups[axis].values():
+        columns = [values[position] for position in members]
+        sums.append([sum(day) for day in zip(*columns, strict=True)])
+    return sums
+
+
+def _groups(index: Mapping[Cell, int]) -> tuple[dict[object, list[int]], dict[object, list[int]]]:
+    first: defaultdict[object, list[int]] = defaultdict(list)
+    second: defaultdict[object, list[int]] = defaultdict(list)
+    for (a, b), position in index.items():
+        first[a].append(position)
+        second[b].append(position)
+    return dict(first), dict(second)
+
+
+def _make_table(
+    key: tuple[str, str],
+    *,
+    found: list[float],
+    mean: list[float],
+    room: list[float],
+    index: dict[Cell, int],
+    past: tuple[list[list[float]], list[list[float]]],
+    priors: tuple[float, float],
+    days: int,
+) -> Table:
+    table = Table(key, found, mean, room, list(index), index, _groups(index), 0.0, (0.0, 0.0), ({}, {}), 1 + 1 / days)
+    table.total_found, table.total_mean = sum(found), sum(mean)
+    table.dispersion, table.cell_spread = _noise(past, priors[0])
+    histories = [(_by_group(table, past[0], axis), _by_group(table, past[1], axis)) for axis in (0, 1)]
+    spreads = [_group_spread(history, priors[1], table.dispersion) for history in histories]
+    table.group_spreads = (spreads[0], spreads[1])
+    owns = [
+        dict(zip(table.groups[axis], _own_spreads(histories[axis], spreads[axis], table.dispersion), strict=True))
+        for axis in (0, 1)
+    ]
+    table.own_spreads = (owns[0], owns[1])
+    return table
+
+
+def volume_table(
+    key: tuple[str, str], day: Counts, past: Sequence[Counts], expected: float, *, hidden: bool = False
+) -> Table:
+    """Expected events per cell; ``hidden`` where quiet cells of earlier days are left out, and may not be new."""
+    cells = list(dict.fromkeys(cell for counts in (day, *past) for cell in counts.sizes))
+    totals = [sum(counts.sizes.values()) for counts in past]
+    level = sum(totals) / len(totals) or 1.0
+    scales = [total / level or 1.0 for total in totals]
+    index = {cell: position for position, cell in enumerate(cells)}
+    history = [[float(counts.sizes.get(cell, 0)) for counts in past] for cell in cells]
+    centers = [_center([count / scale for count, scale in zip(counts, scales, strict=True)]) for counts in history]
+    if hidden:
+        least = min((count for counts in past for count in counts.sizes.values()), default=1) - 1.0
+        centers = [
+            center or min(least, float(day.sizes.get(cell, 0))) for cell, center in zip(cells, centers, strict=True)
+        ]
+    factor = expected / (sum(centers) or 1.0)
+    found = [float(day.sizes.get(cell, 0)) for cell in cells]
+    mean = [center * factor for center in centers]
+    # A cell that is new has nothing to be multiplied: whatever it holds is its room.
+    room = [m or f for m, f in zip(mean, found, strict=True)]
+    suggested = [[center * scale for scale in scales] for center in centers]
+    return _make_table(
+        key,
+        found=found,
+        mean=mean,
+        room=room,
+        index=index,
+        past=(history, suggested),
+        priors=(CELL_SPREAD, GROUP_SPREAD),
+        days=len(past),
+    )
+
+
+def _margins(cells: Iterable[Cell], counts: Mapping[Cell, int]) -> tuple[dict[object, int], dict[object, int]]:
+    first: defaultdict[object, int] = defaultdict(int)
+    second: defaultdict[object, int] = defaultdict(int)
+    for cell in cells:
+        count = counts.get(cell, 0)
+        first[cell[0]] += count
+        second[cell[1]] += count
+    return first, second
+
+
+FLOOR_RATE = 0.001
+"""All places are compared from the stream's own rate on, at least this: that a place had none before is no merit."""
+
+PRIOR_EVENTS = 50
+"""How many events the rate of a cell's signal, version, … weighs against the cell's own."""
+
+
+def _rates(cells: Sequence[Cell], sizes: Mapping[Cell, int], found: Mapping[Cell, int]) -> list[float]:
+    """The reference rate of each cell, drawn towards what its two margins suggest."""
+    all_size, all_found = sum(sizes.values()), sum(found.values())
+    whole = (all_found + 0.5) / (all_size + 1)
+    size_margins, found_margins = _margins(cells, sizes), _margins(cells, found)
+
+    def margin(axis: int, value: object) -> float:
+        size, count = size_margins[axis][value], found_margins[axis][value]
+        return (count + PRIOR_EVENTS * whole) / (size + PRIOR_EVENTS)
+
+    rates = []
+    for cell in cells:
+        suggested = min(1.0, margin(0, cell[0]) * margin(1, cell[1]) / whole)
+        rate = (found.get(cell, 0) + PRIOR_EVENTS * suggested) / (sizes.get(cell, 0) + PRIOR_EVENTS)
+        rates.append(min(1.0, rate))
+    return rates
+
+
+def rate_table(key: tuple[str, str], day: Counts, past: Sequence[Counts], per_event: int) -> Table:
+    """Expected errors and the like per cell; ``per_event`` is how many of them an event may have."""
+    cells = [cell for cell, size in day.sizes.items() if size > 0]
+    sizes: defaultdict[Cell, int] = defaultdict(int)
+    found: defaultdict[Cell, int] = defaultdict(int)
+    for counts in past:
+        for cell, size in counts.sizes.items():
+            sizes[cell] += size * per_event
+        for cell, count in counts.found.items():
+            found[cell] += count
+    cells += [cell for cell in sizes if day.sizes.get(cell, 0) <= 0]
+    rates = _rates(cells, sizes, found)
+    index = {cell: position for position, cell in enumerate(cells)}
+    history = [[float(counts.found.get(cell, 0)) for counts in past] for cell in cells]
+    suggested = [
+        [counts.sizes.get(cell, 0) * per_event * rate for counts in past]
+        for cell, rate in zip(cells, rates, strict=True)
+    ]
+    exposure = [day.sizes.get(cell, 0) * per_event for cell in cells]
+    mean = [size * rate for size, rate in zip(exposure, rates, strict=True)]
+    room = [size * (1 - rate) for size, rate in zip(exposure, rates, strict=True)]
+    now = [float(day.found.get(cell, 0)) for cell in cells]
+    table = _make_table(
+        key,
+        found=now,
+        mean=mean,
+        room=room,
+        index=index,
+        past=(history, suggested),
+        priors=(RATE_SPREAD, RATE_SPREAD),
+        days=len(past),
+    )
+    table.floor_rate = max(FLOOR_RATE, sum(found.values()) / (sum(sizes.values()) or 1))
+    return table

@@ -1,0 +1,220 @@
+"""Search: which places to consider, and which of them explains the day best."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from heapq import nlargest
+from math import log, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetry_quality.core.events import HOUR
+from telemetry_quality.core.root_cause.likelihood import (
+    EVERYWHERE,
+    Hypothesis,
+    fit_cells,
+    judge_cells,
+    power_of,
+    set_day_ratio,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from telemetry_quality.core.root_cause.likelihood import Fit, Key
+    from telemetry_quality.core.root_cause.noise import Table
+
+PRICE = 1.0
+"""What a place has to explain more for each factor of e in the number of its like, since the best of many is chosen."""
+
+
+class Search:
+    """All hypotheses about one day, each fitted to every table that can express it."""
+
+    def __init__(self, tables: Sequence[Table], spread: float) -> None:
+        self.tables = tables
+        self.spread = spread
+        self.ratio = 1.0 if tables[0].floor_rate else _common_ratio(tables[0])
+        self.hour_ranges: list[tuple[int, int]] | None = None
+        self.hypotheses: dict[Key, Hypothesis] = {}
+
+    def run(self) -> list[Hypothesis]:
+        """The places that explain anything, the likeliest first."""
+        for table in self.tables:
+            self._add_places(table)
+        return self._ranked()
+
+    def _add(self, table: Table, key: Key, inside: list[int], spread: float) -> None:
+        parts, hours = key
+        hypothesis = self.hypotheses.get(key)
+        fit = fit_cells(table, inside)
+        if key != ((), None):
+            set_day_ratio(fit, self.spread, spread)
+        power = power_of(fit, spread)
+        if hypothesis is None:
+            hypothesis = self.hypotheses[key] = Hypothesis(parts, hours, power)
+        hypothesis.power = min(power, hypothesis.power)
+        hypothesis.fits.append(fit)
+
+    def _add_places(self, table: Table) -> None:
+        first, second = table.attributes
+        self._add_everywhere(table)
+        for value, inside in table.groups[0].items():
+            self._add(table, ((_part(first, value),), None), inside, table.own_spreads[0][value])
+        if second == HOUR:
+            self._add_hours(table)
+            return
+        for value, inside in table.groups[1].items():
+            self._add(table, ((_part(second, value),), None), inside, table.own_spreads[1][value])
+        for (a, b), position in table.index.items():
+            if _is_ordinary(table, position):
+                continue
+            spread = max(table.cell_spread, table.own_spreads[0][a], table.own_spreads[1][b])
+            self._add(table, ((_part(first, a), _part(second, b)), None), [position], spread)
+
+    def _add_everywhere(self, table: Table) -> None:
+        inside = list(range(len(table.found)))
+        fit = fit_cells(table, inside)
+        power = power_of(fit, self.spread)
+        hypothesis = self.hypotheses.setdefault(EVERYWHERE, Hypothesis((), None, power))
+        hypothesis.fits.append(fit)
+        hypothesis.power = min(power, hypothesis.power)
+
+    def _add_hours(self, table: Table) -> None:
+        first = table.attributes[0]
+        by_hour = {_hour(hour): inside for hour, inside in table.groups[1].items()}
+        if self.hour_ranges is None:
+            self.hour_ranges = _ranges({hour: fit_cells(table, inside) for hour, inside in by_hour.items()}, self.ratio)
+        for hours in self.hour_ranges:
+            inside = [i for hour, members in by_hour.items() if hours[0] <= hour <= hours[1] for i in members]
+            if 0 < len(inside) < len(table.found):
+                self._add(table, ((), hours), inside, table.group_spreads[1] / sqrt(hours[1] - hours[0] + 1))
+        for value, members in table.groups[0].items():
+            hour_of = {_hour(table.cells[position][1]): position for position in members}
+            for hours in _ranges(
+                {hour: fit_cells(table, [position]) for hour, position in hour_of.items()}, self.ratio
+            ):
+                inside = [i for hour, i in hour_of.items() if hours[0] <= hour <= hours[1]]
+                spread = max(table.own_spreads[0][value], table.cell_spread / len(inside))
+                self._add(table, ((_part(first, value),), hours), inside, spread)
+
+    def _set_prices(self) -> None:
+        """A minimum description length: naming one of many costs the logarithm of how many there are."""
+        values = {HOUR: HOUR_RANGES}
+        for table in self.tables:
+            for name, groups in zip(table.attributes, table.groups, strict=True):
+                if name != HOUR:
+                    values[name] = len(groups) + 1
+        for hypothesis in self.hypotheses.values():
+            hypothesis.price = PRICE * sum(log(values[name]) for name in hypothesis.family)
+
+    def _ranked(self) -> list[Hypothesis]:
+        """Judge the most powerful places by all cells of their tables, and rank them."""
+        self._set_prices()
+        screened = self._screened()
+        rivals: defaultdict[tuple[str, str], list[_Rival]] = defaultdict(list)
+        for hypothesis in screened:
+            for fit in hypothesis.fits:
+                judge_cells(fit)
+                inside = frozenset(fit.inside)
+                rival = _Rival(fit.gain - hypothesis.price, hypothesis.power - hypothesis.price, inside)
+                rivals[fit.table.attributes].append(rival)
+        for ranked in rivals.values():
+            ranked.sort(key=lambda rival: -rival.gain)
+        for hypothesis in screened:
+            hypothesis.score = self._score(hypothesis, rivals)
+        return sorted(screened, key=lambda each: -each.score)
+
+    def _screened(self) -> list[Hypothesis]:
+        """The most powerful hypotheses, with what those of a range of hours are about; the rest cannot win."""
+        ranked = sorted(self.hypotheses.values(), key=lambda each: each.price - each.power)[:SCREENED]
+        screened = {each.key: each for each in ranked}
+        for key in (EVERYWHERE, *((each.parts, None) for each in ranked)):
+            if key in self.hypotheses:
+                screened[key] = self.hypotheses[key]
+        return list(screened.values())
+
+    def _score(self, hypothesis: Hypothesis, rivals: Mapping[tuple[str, str], Sequence[_Rival]]) -> float:
+        """The power of what explains the same cells best, less what this explains worse, where it does worst."""
+
+        def lead(fit: Fit, price: float) -> tuple[float, float]:
+            best = next(rival for rival in rivals[fit.table.attributes] if not rival.inside.isdisjoint(fit.inside))
+            return best.power, best.gain - fit.gain + price
+
+        leads = [lead(fit, hypothesis.price) for fit in hypothesis.fits]
+        score = min(power - regret for power, regret in leads)
+        whole_day = self.hypotheses.get((hypothesis.parts, None))
+        if hypothesis.hours is None or not hypothesis.parts or whole_day is None:
+            return score
+        # Hours do not excuse a value that other tables contradict.
+        others = [lead(fit, whole_day.price)[1] for fit in whole_day.fits if HOUR not in fit.table.attributes]
+        return score - max(0.0, *others) if others else score
+
+
+class _Rival(NamedTuple):
+    """How well one hypothesis explains a table, price deducted, and which cells it is about."""
+
+    gain: float
+    power: float
+    inside: frozenset[int]
+
+
+SCREENED = 60
+HOUR_RANGES = 100
+
+
+def _is_ordinary(table: Table, position: int) -> bool:
+    """Whether a cell holds what was expected of it, within a standard deviation: it alone explains nothing."""
+    mean = table.mean[position]
+    variance = 1.0 + table.sampling * mean * (table.dispersion + table.cell_spread * mean)
+    return (table.found[position] - mean) ** 2 < variance
+
+
+def _common_ratio(table: Table) -> float:
+    """The ratio that half of the expected events stay below: what did not change says how busy the day is."""
+    ratios = sorted((f / m, m) for f, m in zip(table.found, table.mean, strict=True) if m > 0)
+    half = sum(m for _, m in ratios) / 2
+    for ratio, mean in ratios:
+        half -= mean
+        if half <= 0:
+            return ratio
+    return 1.0
+
+
+def _part(name: str, value: object) -> tuple[str, str | None]:
+    return name, None if value is None else str(value)
+
+
+def _hour(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _ranges(fits: Mapping[int, Fit], ratio: float) -> list[tuple[int, int]]:
+    """The ranges of hours that changed most alike: two that grew and two that shrank.
+
+    A range's gain is that of one common change of its hours, weighted by their noise: a maximum-likelihood segment.
+    """
+    hours = sorted(fits)
+    if len(hours) < 2:
+        return []
+    moments = [_moments(fits[hour], ratio) for hour in hours]
+    up: list[tuple[float, tuple[int, int]]] = []
+    down: list[tuple[float, tuple[int, int]]] = []
+    for start in range(len(hours)):
+        change = weight = 0.0
+        for end in range(start, len(hours)):
+            change += moments[end][0]
+            weight += moments[end][1]
+            if weight <= 0 or end - start + 1 == len(hours):
+                continue
+            kept = up if change > 0 else down
+            kept.append((change * change / weight, (hours[start], hours[end])))
+    return [hours for kept in (up, down) for _, hours in nlargest(RANGES, kept)]
+
+
+RANGES = 2
+
+
+def _moments(fit: Fit, ratio: float) -> tuple[float, float]:
+    expected = ratio * fit.mean
+    variance = 1.0 + fit.table.sampling * expected * (fit.table.dispersion + fit.table.cell_spread * expected)
+    return (fit.found - expected) * fit.room / variance, fit.room * fit.room / variance

@@ -1,0 +1,146 @@
+"""Which version lost its tag: its events are gone, and as many are missing a version."""
+
+from __future__ import annotations
+
+from math import log, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
+from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.root_cause.likelihood import badness
+from telemetry_quality.core.root_cause.noise import volume_table
+from telemetry_quality.core.root_cause.tables import Measure, day_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from telemetry_quality.core.guardrails.verdicts import Cause
+    from telemetry_quality.core.root_cause.noise import Table
+    from telemetry_quality.core.root_cause.tables import DayParts
+
+CONVINCED = 6.0
+"""By how much more likely, in logarithms, a version has to be before it is named."""
+
+
+def untagged_place(cause: Cause, day: DayParts, past: Sequence[DayParts]) -> Place | None:
+    """The one version whose events lost their tag, where the day's versions say that it was one.
+
+    An untagged event is in the slice of no version: the place where tags are missing is found without versions, and
+    the version by having lost as many events, while others kept theirs.
+    """
+    now = day_tables(day, Measure.EVENTS)
+    earlier = [day_tables(parts, Measure.EVENTS) for parts in past]
+    tables = {
+        key: volume_table(key, counts, [each[key] for each in earlier], float(sum(counts.sizes.values())))
+        for key, counts in now.items()
+        if SERVICE_VERSION in key and all(key in each for each in earlier)
+    }
+    moved = cause.found - cause.expected
+    if moved <= 0 or (EVENT_NAME, SERVICE_VERSION) not in tables:
+        return None
+    version, gain = max(_suspects(cause.place, tables, moved), key=lambda suspect: suspect[1])
+    return _narrowed(cause.place, version, tables, moved) if gain > CONVINCED else None
+
+
+def _suspects(place: Place, tables: Mapping[tuple[str, str], Table], moved: float) -> Iterable[tuple[str, float]]:
+    """The likeliest version among all events, and among those of each condition of the place."""
+    yield "", 0.0
+    conditions = _conditions(place)
+    for attribute, allowed in [(EVENT_NAME, None), *conditions]:
+        table = _table_of(tables, attribute)
+        if table is None:
+            continue
+        lost = {}
+        axis = table.attributes.index(SERVICE_VERSION)
+        for version in table.groups[axis]:
+            inside = [i for value, i in _row(table, version, attribute).items() if allowed is None or value in allowed]
+            if version is not None and inside:
+                spread = table.own_spreads[axis][version] + table.cell_spread / len(inside)
+                lost[version] = _Loss.of(table, inside, spread)
+        if not lost:
+            continue
+        shares = _shares([each for each in conditions if each[0] != attribute or allowed is None], lost, tables)
+        doubts = {version: _disbelief(lost, {version: 1.0}, moved) for version in lost}
+        version = min(doubts, key=lambda name: doubts[name])
+        yield str(version), _disbelief(lost, shares, moved) - doubts[version] - log(len(lost))
+
+
+class _Loss(NamedTuple):
+    """How many events some cells lack, and how uncertain that is."""
+
+    mean: float
+    lacking: float
+    variance: float
+
+    @classmethod
+    def of(cls, table: Table, inside: Sequence[int], spread: float) -> _Loss:
+        mean = sum(table.mean[i] for i in inside)
+        found = sum(table.found[i] for i in inside)
+        return cls(mean, mean - found, 1.0 + table.sampling * mean * (table.dispersion + spread * mean))
+
+
+def _disbelief(lost: Mapping[object, _Loss], shares: Mapping[object, float], moved: float) -> float:
+    """How badly the losses fit: each value is to lack its share of ``moved``."""
+    total = 0.0
+    for value, loss in lost.items():
+        off = abs(loss.lacking - moved * shares.get(value, 0.0)) / sqrt(loss.variance)
+        total += 0.5 * badness(off)
+    return total
+
+
+def _row(table: Table, version: object, attribute: str) -> dict[object, int]:
+    """The cells of one version by the value of the table's other attribute."""
+    other = table.attributes.index(attribute)
+    inside = table.groups[1 - other].get(version, [])
+    return {table.cells[position][other]: position for position in inside}
+
+
+def _table_of(tables: Mapping[tuple[str, str], Table], attribute: str) -> Table | None:
+    return tables.get((attribute, SERVICE_VERSION)) or tables.get((SERVICE_VERSION, attribute))
+
+
+def _conditions(place: Place) -> list[tuple[str, frozenset[object]]]:
+    """Each condition of a place as an attribute and the values it allows."""
+    conditions: list[tuple[str, frozenset[object]]] = [(name, frozenset({value})) for name, value in place.parts]
+    if place.hours is not None:
+        conditions.append((HOUR, frozenset(range(place.hours[0], place.hours[1] + 1))))
+    return conditions
+
+
+def _shares(
+    conditions: Sequence[tuple[str, frozenset[object]]],
+    lost: Mapping[object, _Loss],
+    tables: Mapping[tuple[str, str], Table],
+) -> dict[object, float]:
+    """The share each version has of a place: conditions are taken as independent within a version."""
+    weights = {value: loss.mean for value, loss in lost.items()}
+    for attribute, allowed in conditions:
+        table = _table_of(tables, attribute)
+        if table is None:
+            continue
+        for version in weights:
+            cells = _row(table, version, attribute)
+            whole = sum(table.mean[i] for i in cells.values())
+            part = sum(table.mean[i] for value, i in cells.items() if value in allowed)
+            weights[version] *= part / whole if whole else 0.0
+    total = sum(weights.values())
+    return {version: weight / total for version, weight in weights.items()} if total else {}
+
+
+def _narrowed(place: Place, version: str, tables: Mapping[tuple[str, str], Table], moved: float) -> Place:
+    """The version, with those conditions of the place that its own losses confirm."""
+    kept: list[str] = []
+    for attribute, allowed in _conditions(place):
+        table = _table_of(tables, attribute)
+        cells = _row(table, version, attribute) if table is not None else {}
+        if table is None or all(value in allowed for value in cells):
+            continue
+        lost = {value: _Loss.of(table, [i], table.cell_spread) for value, i in cells.items()}
+        whole = sum(loss.mean for loss in lost.values()) or 1.0
+        inside = sum(loss.mean for value, loss in lost.items() if value in allowed) or 1.0
+        even = {value: loss.mean / whole for value, loss in lost.items()}
+        confined = {value: loss.mean / inside for value, loss in lost.items() if value in allowed}
+        if _disbelief(lost, even, moved) - _disbelief(lost, confined, moved) > CONVINCED:
+            kept.append(attribute)
+    parts = tuple((name, value) for name, value in place.parts if name in kept)
+    return Place((*parts, (SERVICE_VERSION, version)), place.hours if HOUR in kept else None)

@@ -1,0 +1,44 @@
+"""What the store keeps of one scan of one day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from telemetry_quality.core.events import Arrivals, Repetitions
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """What the store keeps of one reading of one day; figures are None where it could not be read.
+
+    Attributes:
+        figures_hash: Hash of all that was read; two readings of equal hash said the same.
+        missing_critical: Events without a value, per critical field.
+        repetitions: None where they were not counted.
+        arrivals: None where they were not counted.
+        is_new: Whether this call appended it; False where the same content was already the latest.
+    """
+
+    source: str
+    day: date
+    revision: int
+    read_at: datetime
+    figures_hash: str
+    total_events: int | None
+    error_events: int | None
+    error_unknown_events: int | None
+    missing_version_events: int | None
+    late_events: int | None
+    sample_size: int | None
+    sample_passed: int | None
+    unreadable_reason_code: str | None
+    unreadable_reason: str | None
+    missing_critical: Mapping[str, int] | None
+    repetitions: Repetitions | None
+    arrivals: Arrivals | None
+    is_new: bool

@@ -1,0 +1,89 @@
+"""Failures and incidents of one March, for the tests of incidents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from telemetry_quality.core.days import days_between
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Cause, Level, Outcome, Place, Verdict
+from telemetry_quality.core.incidents import (
+    EVERYWHERE,
+    UNREADABLE,
+    Act,
+    FailedGuardrail,
+    Incident,
+    IncidentAct,
+    group_incidents,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+FIRST = date(2026, 3, 1)
+NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
+TODAY = NOW.date()
+MARCH = list(days_between(FIRST, date(2026, 3, 19)))
+IOS, WEB = "platform=ios", "platform=web"
+IOS_VIEWS = "platform=ios × event_name=page.view"
+
+
+def day(number: int) -> date:
+    return date(2026, 3, number)
+
+
+def fail(number: int, guardrail: str = "error_rate", cause: str = EVERYWHERE, **overrides: Any) -> FailedGuardrail:
+    """``guardrail`` failed on that day of March, ten times over its threshold."""
+    one = FailedGuardrail(
+        day=day(number),
+        guardrail=guardrail,
+        level=Level.CRITICAL,
+        reason_code="ERROR_RATE_HIGH",
+        value=50.0,
+        threshold=5.0,
+        sentence=f"{guardrail} failed in {cause}.",
+        cause=cause,
+        foremost="" if cause in {EVERYWHERE, UNREADABLE} else cause,
+        is_confined=cause not in {EVERYWHERE, UNREADABLE},
+        revision=2,
+    )
+    return replace(one, **overrides)
+
+
+def unreadable(number: int) -> FailedGuardrail:
+    return fail(number, "activity", UNREADABLE, reason_code=DAY_UNREADABLE, value=None, threshold=None)
+
+
+def group(
+    failures: Iterable[FailedGuardrail], judged: Iterable[date] = MARCH, acts: Sequence[IncidentAct] = ()
+) -> list[Incident]:
+    return group_incidents("web", failures, list(judged), acts)
+
+
+def shape(incidents: Iterable[Incident]) -> list[tuple[list[int], list[str]]]:
+    """Of each incident its days of March and its guardrails."""
+    return [([one.day for one in incident.days], sorted(incident.guardrails)) for incident in incidents]
+
+
+def make_verdict(guardrail: str = "error_rate", *causes: Cause, **overrides: Any) -> Verdict:
+    one = Verdict(guardrail, Level.CRITICAL, Outcome.FAILED, "ERROR_RATE_HIGH", 50.0, 5.0, "Half are errors.", causes)
+    return replace(one, **overrides)
+
+
+def place(text: str, share: float | None, hours: tuple[int, int] | None = None) -> Cause:
+    named = text.split(" × ") if text else []
+    parts = tuple((name, value) for name, _, value in (one.partition("=") for one in named))
+    return Cause(Place(parts, hours), 1.0, 2.0, share)
+
+
+def loose(number: int, guardrail: str, foremost: str) -> FailedGuardrail:
+    """A failure that names a place first, though it happened elsewhere too."""
+    return fail(number, guardrail, EVERYWHERE, foremost=foremost)
+
+
+def decided(incident: Incident, *acts: Act, by: str = "ada", until: date = TODAY) -> list[IncidentAct]:
+    """One act after the other, a minute apart."""
+    return [
+        incident.decide(act, by, NOW + timedelta(minutes=minute), muted_until=until) for minute, act in enumerate(acts)
+    ]

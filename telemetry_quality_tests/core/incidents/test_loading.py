@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.incidents import (
+    EVERYWHERE,
+    UNREADABLE,
+    Act,
+    FailedGuardrail,
+    IncidentAct,
+    incidents_of,
+    require_incident,
+)
+from telemetry_quality.core.ports import JudgedDay
+from telemetry_quality.errors import RequestError
+from telemetry_quality_tests.core.incidents.march import (
+    IOS,
+    IOS_VIEWS,
+    NOW,
+    TODAY,
+    WEB,
+    day,
+    fail,
+    group,
+    make_verdict,
+    place,
+    unreadable,
+)
+
+
+def test_a_key_that_names_nothing_is_answered_with_the_one_that_was_meant() -> None:
+    found = group([fail(7), fail(8)])
+    assert require_incident(found, "web/2026-03-07") is found[0]
+    for key in ("web/2026-03-08", "web/2026-03-07.3"):
+        with pytest.raises(RequestError, match=rf"'{key}' names none; did you mean web/2026-03-07\?"):
+            require_incident(found, key)
+    with pytest.raises(RequestError, match="telemetry-quality incidents --all lists them"):
+        require_incident(found, "web/2026-03-10")
+
+
+PLACES = (EVERYWHERE, IOS, WEB, IOS_VIEWS, "event_name=page.view")
+GUARDRAILS = ("activity", "error_rate", "missing_version", "volume")
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was judged: days with their failures; a store as far as incidents need one."""
+
+    judged: dict[date, tuple[FailedGuardrail, ...]]
+    kept: tuple[IncidentAct, ...] = ()
+
+    @property
+    def failures(self) -> list[FailedGuardrail]:
+        return [one for failed in self.judged.values() for one in failed]
+
+    @property
+    def unreadable(self) -> set[date]:
+        return {one.day for one in self.failures if one.cause == UNREADABLE}
+
+    def judged_days(self, source: str) -> list[JudgedDay]:
+        return [JudgedDay(one, 2, not self.judged[one], has_verdicts=True) for one in sorted(self.judged)]
+
+    def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+        return {
+            one: {1: (make_verdict(outcome=Outcome.FAILED),), 2: tuple(map(verdict_of, failed))}
+            for one, failed in self.judged.items()
+            if first <= one <= last
+        }
+
+    def acts(self, source: str) -> list[IncidentAct]:
+        return list(self.kept)
+
+
+def verdict_of(one: FailedGuardrail) -> Verdict:
+    share = 100.0 if one.is_confined else 60.0 if one.cause == one.foremost else 10.0
+    causes = (place("" if one.foremost == EVERYWHERE else one.foremost, share),) if one.foremost else ()
+    outcome = Outcome.UNKNOWN if one.cause == UNREADABLE else Outcome.FAILED
+    code = DAY_UNREADABLE if one.cause == UNREADABLE else one.reason_code
+    return Verdict(one.guardrail, one.level, outcome, code, one.value, one.threshold, one.sentence, causes)
+
+
+@st.composite
+def failed_days(draw: st.DrawFn, number: int) -> tuple[FailedGuardrail, ...]:
+    if draw(st.integers(0, 5)) == 0:
+        return (unreadable(number),)
+    names = draw(st.sets(st.sampled_from(GUARDRAILS), max_size=3))
+    failures = []
+    for name in sorted(names):
+        cause, level = draw(st.sampled_from(PLACES)), draw(st.sampled_from(Level))
+        foremost = cause if cause != EVERYWHERE else draw(st.sampled_from(("", IOS, WEB, EVERYWHERE)))
+        is_confined = cause == foremost and draw(st.booleans())
+        failures.append(fail(number, name, cause, level=level, foremost=foremost, is_confined=is_confined))
+    return tuple(failures)
+
+
+@st.composite
+def pasts(draw: st.DrawFn) -> Past:
+    numbers = draw(st.sets(st.integers(1, 14), min_size=1))
+    past = Past({day(number): draw(failed_days(number)) for number in sorted(numbers)})
+    incidents = group(past.failures, past.judged)
+    acts = [
+        draw(st.sampled_from(incidents)).decide(act, "ada", NOW, muted_until=TODAY)
+        for act in (draw(st.lists(st.sampled_from(Act), max_size=3)) if incidents else [])
+    ]
+    healed = draw(st.sets(st.sampled_from(sorted(past.judged)), max_size=2)) if acts else set()
+    return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(acts))
+
+
+@given(pasts(), st.randoms(use_true_random=False))
+def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: Past, random: Any) -> None:
+    found = group(past.failures, past.judged, past.kept)
+    assert sorted(map(repr, past.failures)) == sorted(repr(one) for incident in found for one in incident.failures)
+    assert len({one.key for one in found}) == len(found)
+    assert [one.first_day for one in found] == sorted(one.first_day for one in found)
+    shuffled, judged = past.failures, list(past.judged)
+    random.shuffle(shuffled)
+    random.shuffle(judged)
+    assert group(shuffled, judged, past.kept) == found
+
+
+@given(pasts())
+def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_while_none_follows(past: Past) -> None:
+    for incident in group(past.failures, past.judged):
+        telling = sorted(past.judged if incident.cause == UNREADABLE else past.judged.keys() - past.unreadable)
+        begin, end = telling.index(incident.first_day), telling.index(incident.last_day)
+        assert list(incident.days) == telling[begin : end + 1]
+        assert incident.is_open is (end == len(telling) - 1)
+
+
+@given(pasts(), st.integers(1, 14), st.integers(0, 14))
+def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past: Past, first: int, days: int) -> None:
+    begin, end = day(first), day(first) + timedelta(days=days)
+    everything = incidents_of(past, "web")
+    assert everything == group(past.failures, past.judged, past.kept)
+    touching = [one for one in everything if one.first_day <= end and begin <= one.last_day]
+    assert incidents_of(past, "web", begin, end) == touching
+
+
+def test_a_snapshot_that_kept_no_verdicts_closes_nothing_unless_it_is_healthy() -> None:
+    class WithoutVerdicts(Past):
+        def judged_days(self, source: str) -> list[JudgedDay]:
+            return [one._replace(has_verdicts=one.day != day(9)) for one in super().judged_days(source)]
+
+        def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
+            return {one: said for one, said in super().failed_verdicts(source, first, last).items() if one != day(9)}
+
+    judged: dict[date, tuple[FailedGuardrail, ...]] = {day(number): (fail(number),) for number in (8, 9, 10)}
+    (incident,) = incidents_of(WithoutVerdicts(judged), "web")
+    assert incident.days == (day(8), day(10))
+    healed = WithoutVerdicts({**judged, day(9): ()})
+    assert len(incidents_of(healed, "web")) == 2
+
+
+def test_a_source_without_snapshots_has_no_incidents() -> None:
+    assert incidents_of(Past({}), "web") == []

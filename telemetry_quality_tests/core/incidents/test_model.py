@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import inf
+
+import pytest
+
+from telemetry_quality.core.days import days_between
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.incidents import (
+    EVERYWHERE,
+    Act,
+    FailedGuardrail,
+    is_muted,
+)
+from telemetry_quality.errors import RequestError
+from telemetry_quality_tests.core.incidents.march import (
+    FIRST,
+    IOS,
+    IOS_VIEWS,
+    NOW,
+    TODAY,
+    WEB,
+    day,
+    decided,
+    fail,
+    group,
+    unreadable,
+)
+
+
+@pytest.mark.parametrize(
+    ("blamed", "cause"),
+    [
+        ([IOS, IOS, EVERYWHERE], IOS),
+        ([IOS, EVERYWHERE, EVERYWHERE], EVERYWHERE),
+        ([EVERYWHERE, IOS], IOS),
+        ([IOS_VIEWS, IOS], IOS),
+        ([WEB, IOS], IOS),
+    ],
+)
+def test_the_cause_of_an_incident_is_the_one_blamed_on_most_days(blamed: list[str], cause: str) -> None:
+    (incident,) = group(fail(8 + offset, cause=name) for offset, name in enumerate(blamed))
+    assert incident.cause == cause
+
+
+def test_failures_of_a_lower_level_do_not_change_the_cause() -> None:
+    (incident,) = group([fail(8, cause=EVERYWHERE), fail(8, "missing_version", IOS, level=Level.WARNING)])
+    assert (incident.cause, incident.level) == (EVERYWHERE, Level.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("failure", "times"),
+    [
+        (fail(8, value=50.0, threshold=5.0), 10),
+        (fail(8, "volume", value=-60.0, threshold=30.0), 2),
+        (fail(8, "sample", value=90.0, threshold=99.0), 10),
+        (fail(8, "sample", value=90.0, threshold=100.0), inf),
+        (fail(8, "activity", value=0, threshold=0), inf),
+        (fail(8, value=1.0, threshold=0.0), inf),
+        (unreadable(8), inf),
+    ],
+)
+def test_how_far_beyond_its_threshold_a_failure_is(failure: FailedGuardrail, times: float) -> None:
+    assert failure.times_threshold() == pytest.approx(times)
+
+
+def test_the_peak_is_the_farthest_failure_of_the_highest_level_the_first_of_equals() -> None:
+    far_but_low = fail(8, "missing_version", level=Level.WARNING, value=90.0, threshold=1.0)
+    failures = [far_but_low, fail(8, value=6.0), fail(9, value=20.0), fail(10, value=20.0)]
+    (incident,) = group(failures)
+    assert (incident.peak.day, incident.peak.guardrail) == (day(9), "error_rate")
+
+
+def test_acts_make_the_state_and_are_kept_with_who_when_and_why() -> None:
+    failures, judged = [fail(8), fail(9)], list(days_between(FIRST, day(9)))
+    (incident,) = group(failures, judged)
+    assert incident.state_words(TODAY) == ("open",)
+    acts = [
+        incident.decide(Act.ACKNOWLEDGE, " ada ", NOW, note="a look"),
+        incident.decide(Act.MUTE, "bob", NOW, muted_until=day(22)),
+        incident.decide(Act.CONFIRM, "eve", NOW),
+    ]
+    (known,) = group(failures, judged, acts)
+    assert known.acts == tuple(acts)
+    assert (acts[0].by, acts[0].note, acts[0].acted_at) == ("ada", "a look", NOW)
+    assert known.state_words(TODAY) == ("open", "acknowledged by ada", "muted until 2026-03-22", "confirmed")
+    assert known.state_words(day(23)) == ("open", "acknowledged by ada", "confirmed")
+
+
+def test_the_latest_act_of_its_kind_wins() -> None:
+    (incident,) = group([fail(8)])
+    first, second = decided(incident, Act.ACKNOWLEDGE)[0], decided(incident, Act.ACKNOWLEDGE, by="bob")[0]
+    (known,) = group([fail(8)], acts=[first, second])
+    assert known.acknowledged_by == "bob"
+    short = decided(incident, Act.MUTE, until=day(30)) + decided(incident, Act.MUTE, until=day(21))
+    (known,) = group([fail(8)], acts=short)
+    assert known.muted_until == day(21)
+
+
+@pytest.mark.parametrize(("today", "muted"), [(21, True), (22, True), (23, False)])
+def test_an_incident_is_muted_up_to_its_date_included(today: int, muted: bool) -> None:
+    (incident,) = group([fail(8)])
+    (known,) = group([fail(8)], acts=decided(incident, Act.MUTE, until=day(22)))
+    assert is_muted(known, day(today)) is muted
+    assert not is_muted(incident, day(today))
+
+
+@pytest.mark.parametrize("until", [TODAY - timedelta(days=1), None])
+def test_muting_until_a_day_that_is_over_is_refused(until: date | None) -> None:
+    (incident,) = group([fail(8)])
+    with pytest.raises(RequestError, match=r"A day from 2026-03-20 .* is required to mute until"):
+        incident.decide(Act.MUTE, "ada", NOW, muted_until=until)
+    assert incident.decide(Act.MUTE, "ada", NOW, muted_until=TODAY).until == TODAY
+
+
+def test_nobody_cannot_decide() -> None:
+    (incident,) = group([fail(8)])
+    with pytest.raises(RequestError, match="The name of who decides is required"):
+        incident.decide(Act.CONFIRM, "  ", NOW)
+
+
+def test_json_holds_days_peak_state_and_acts_in_json_s_own_types() -> None:
+    (incident,) = group([fail(8), fail(9)])
+    (known,) = group([fail(8), fail(9)], acts=decided(incident, Act.CONFIRM))
+    shown = known.as_json(TODAY)
+    assert list(shown)[:2] == ["source", "key"]
+    assert shown["days"] == shown["confirmed_days"] == ["2026-03-08", "2026-03-09"]
+    assert shown["guardrails"] == {"error_rate": ["2026-03-08", "2026-03-09"]}
+    assert (shown["peak"]["day"], shown["peak"]["value"]) == ("2026-03-08", 50.0)
+    assert (shown["is_open"], shown["is_muted"], shown["muted_until"], shown["is_confirmed"]) == (
+        False,
+        False,
+        None,
+        True,
+    )
+    assert [(act["act"], act["by"]) for act in shown["acts"]] == [("confirm", "ada")]

@@ -1,0 +1,141 @@
+"""Days of events that a change can be put into, for the tests of root causes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
+from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.root_cause import DayParts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+DAY = date(2026, 3, 10)
+PAST = tuple(DAY - timedelta(days=7 * week) for week in (4, 3, 2, 1))
+
+
+@dataclass(frozen=True)
+class Events:
+    """Some events that are alike."""
+
+    hour: int
+    name: str | None
+    version: str | None
+    platform: str | None
+    country: str | None
+    count: int
+    errors: int = 0
+    untagged: int = 0
+    missing: int = 0
+    late: int = 0
+
+    def holds(self, place: Place) -> bool:
+        values = {
+            "event_name": self.name,
+            "service_version": self.version,
+            "platform": self.platform,
+            "country": self.country,
+        }
+        in_hours = place.hours is None or place.hours[0] <= self.hour <= place.hours[1]
+        return in_hours and all(values[name] == value for name, value in place.parts)
+
+
+PLATFORMS: dict[str | None, tuple[float, tuple[tuple[str | None, float], ...]]] = {
+    "ios": (0.4, (("i2", 0.7), ("i1", 0.3))),
+    "android": (0.35, (("a3", 0.6), ("a2", 0.4))),
+    "web": (0.25, (("w1", 0.8), (None, 0.2))),
+}
+NAMES = {"page.view": 0.5, "search": 0.3, "purchase": 0.2}
+COUNTRIES: dict[str | None, float] = {"DE": 0.5, "FR": 0.3, None: 0.2}
+
+
+def make_events(volume: float = 60_000, noise: Random | None = None) -> list[Events]:
+    """A day; without noise exactly as expected, else every value of every attribute has its own."""
+
+    def sway(spread: float) -> float:
+        return noise.lognormvariate(0, spread) if noise else 1.0
+
+    swayed: defaultdict[object, float] = defaultdict(lambda: sway(0.04))
+    day = []
+    for platform, (share, versions) in PLATFORMS.items():
+        for version, part in versions:
+            for name, of_name in NAMES.items():
+                for country, of_country in COUNTRIES.items():
+                    for hour in range(24):
+                        busy = 1.5 if 8 <= hour < 20 else 0.5
+                        liking = 1.6 if (platform, name) in {("ios", "page.view"), ("web", "search")} else 1.0
+                        mean = volume / 24 * share * part * of_name * of_country * busy * liking
+                        mean *= swayed[version] * swayed[name] * swayed[country, "c"] * swayed[hour] * sway(0.1)
+                        count = max(0, round(noise.gauss(mean, mean**0.5) if noise else mean))
+                        untagged = count if version is None else 0
+                        day.append(Events(hour, name, version, platform, country, count, untagged=untagged))
+    return day
+
+
+def at(place: Place, change: Callable[[Events], Events], events: Iterable[Events]) -> list[Events]:
+    return [change(each) if each.holds(place) else each for each in events]
+
+
+def lose(share: float) -> Callable[[Events], Events]:
+    return lambda each: replace(each, count=round(each.count * (1 - share)))
+
+
+def double(each: Events) -> Events:
+    return replace(each, count=2 * each.count)
+
+
+def fail(share: float) -> Callable[[Events], Events]:
+    return lambda each: replace(each, errors=round(each.count * share))
+
+
+def untag(each: Events) -> Events:
+    return replace(each, version=None, untagged=each.count)
+
+
+def take_apart(events: Sequence[Events], day: date = DAY) -> DayParts:
+    rows: defaultdict[tuple[int, str | None, str | None], list[int]] = defaultdict(lambda: [0] * 5)
+    slices: defaultdict[Slice, list[int]] = defaultdict(lambda: [0] * 3)
+    for each in events:
+        figures = (each.count, each.errors, each.untagged, each.missing, each.late)
+        row = rows[each.hour, each.name, each.version]
+        row[:] = [a + b for a, b in zip(row, figures, strict=True)]
+        for dimension, value in (("platform", each.platform), ("country", each.country)):
+            for by, by_value in ((None, None), ("event_name", each.name), ("service_version", each.version)):
+                cut = slices[Slice(dimension, value, by, by_value)]
+                cut[:] = [a + b for a, b in zip(cut, figures[:3], strict=True)]
+            cut = slices[Slice(dimension, value, "hour", str(each.hour))]
+            cut[:] = [a + b for a, b in zip(cut, figures[:3], strict=True)]
+    aggregates = DayAggregates(
+        tuple(
+            AggregateRow(hour, name, version, count, errors, 0, untagged, (missing,), late)
+            for (hour, name, version), (count, errors, untagged, missing, late) in rows.items()
+            if count
+        ),
+        ("user_id",),
+    )
+    kept = {cut: SliceCounts(*counts) for cut, counts in slices.items() if counts[0]}
+    return DayParts(day, aggregates, kept)
+
+
+REFERENCE = tuple(take_apart(make_events(noise=Random(number)), day) for number, day in enumerate(PAST))
+
+
+PLACES = [
+    Place((("event_name", "search"),)),
+    Place((("service_version", "a3"),)),
+    Place((("platform", "ios"),)),
+    Place((("country", None),)),
+    Place(hours=(14, 23)),
+    Place(hours=(3, 9)),
+    Place((("event_name", "page.view"), ("service_version", "i2"))),
+    Place((("platform", "ios"), ("event_name", "page.view"))),
+    Place((("country", "FR"), ("service_version", "a2"))),
+    Place((("platform", "android"),), (8, 15)),
+    Place((("event_name", "search"),), (10, 23)),
+    Place((("service_version", "a2"),), (6, 18)),
+]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from telemetry_quality.core.guardrails.verdicts import Cause, Place
+from telemetry_quality.core.root_cause import Measure, sentence
+
+
+def test_a_sentence_says_how_much_of_what_lies_where() -> None:
+    place = Place((("platform", "ios"), ("event_name", "page.view")), (14, 23))
+
+    assert sentence([Cause(place, 4210, 0, 92.4)], Measure.EVENTS) == (
+        "92 % of the missing events are platform=ios × event_name=page.view, hours 14 to 23 (0 instead of 4,210)."
+    )
+
+
+def test_a_sentence_about_hours_alone_reads_as_one() -> None:
+    assert sentence([Cause(Place(hours=(14, 23)), 100, 400, 75)], Measure.ERRORS) == (
+        "75 % of the additional errors fall into hours 14 to 23 (400 instead of 100)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected", "found", "start"),
+    [
+        (Measure.EVENTS, 10, 2000, "80 % of the additional events are"),
+        (Measure.ERRORS, 10, 2000, "80 % of the additional errors are"),
+        (Measure.MISSING_VERSION, 10, 2000, "80 % of the additional events without a version are"),
+        (Measure.MISSING_CRITICAL, 10, 2000, "80 % of the additional missing critical values are"),
+        (Measure.LATE, 10, 2000, "80 % of the additional late events are"),
+        (Measure.ERRORS, 2000, 10, "80 % of the missing errors are"),
+    ],
+)
+def test_a_sentence_names_what_changed(measure: Measure, expected: float, found: float, start: str) -> None:
+    cause = Cause(Place((("country", None),)), expected, found, 80)
+
+    assert sentence([cause], measure).startswith(f"{start} country=(null) (")
+
+
+def test_a_sentence_about_everywhere_and_one_about_nothing() -> None:
+    everywhere = Cause(Place(), 60_000, 30_000, 100)
+
+    assert sentence([everywhere], Measure.EVENTS) == (
+        "The change is spread over the whole stream (30,000 instead of 60,000)."
+    )
+    assert sentence([], Measure.EVENTS) == "There is nothing to compare the day with."

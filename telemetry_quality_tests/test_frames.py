@@ -1,0 +1,169 @@
+"""Frames say what the store says, with types that do not depend on what was found."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from telemetry_quality import load_settings, load_snapshots
+from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
+from telemetry_quality.errors import RequestError, SettingsError, StoreError
+from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from telemetry_quality import Settings
+    from telemetry_quality.storage.store import SqlQualityStore
+
+SETTINGS = """
+store = "sqlite:///quality.db"
+
+[sources.web]
+connector = "parquet"
+path = "events/**/*.parquet"
+time_zone = "UTC"
+first_day = 2026-01-01
+
+[sources.web.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "service_version"
+is_error = "is_error"
+
+[sources.app]
+connector = "parquet"
+path = "app/**/*.parquet"
+time_zone = "UTC"
+first_day = 2026-01-01
+
+[sources.app.roles]
+event_id = "event_id"
+occurred_at = "occurred_at"
+event_name = "event_name"
+service_version = "service_version"
+is_error = "is_error"
+"""
+NEXT_DAY = DAY + timedelta(days=1)
+NOT_READ: dict[str, Any] = {
+    **{one.name: None for one in fields(make_snapshot()) if one.name.endswith(("_events", "_percent"))},
+    "unreadable_reason_code": "FILE_CORRUPT",
+    "unreadable_reason": "The file is broken.",
+}
+FIGURES_OF_A_DAY = ("total_events", "error_events", "error_rate_percent", "missing_version_percent")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "telemetry.toml").write_text(SETTINGS)
+    return load_settings(tmp_path / "telemetry.toml")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqlQualityStore:
+    return make_store(tmp_path)
+
+
+def keep(store: SqlQualityStore, day: date = DAY, source: str = "web", **figures: Any) -> None:
+    store.append_snapshot(make_snapshot(day, source=source, **figures), make_verdicts(**figures))
+
+
+def test_a_frame_has_a_row_per_source_and_day_that_has_a_snapshot(settings: Settings, store: SqlQualityStore) -> None:
+    for day in (DAY - timedelta(days=1), DAY, NEXT_DAY, DAY + timedelta(days=3)):
+        keep(store, day)
+    keep(store, NEXT_DAY, "app")
+
+    frame = load_snapshots(DAY, DAY + timedelta(days=2), settings)
+
+    assert list(zip(frame["source"], frame["day"].dt.date, strict=True)) == [
+        ("web", DAY),
+        ("web", NEXT_DAY),
+        ("app", NEXT_DAY),
+    ]
+    assert list(load_snapshots(DAY, NEXT_DAY, settings, "app")["source"]) == ["app"]
+
+
+def test_of_a_day_with_revisions_the_current_one_is_shown(settings: Settings, store: SqlQualityStore) -> None:
+    keep(store)
+    keep(store, error_events=90, error_rate_percent=9.0)
+
+    frame = load_snapshots(DAY, DAY, settings)
+
+    assert frame[["revision", "error_events", "status"]].to_numpy().tolist() == [[2, 90, "unhealthy"]]
+
+
+def test_every_field_of_a_snapshot_is_a_column_of_its_own_name_and_value(
+    settings: Settings, store: SqlQualityStore
+) -> None:
+    keep(store)
+    (kept,) = store.snapshots("web", DAY, DAY)
+
+    frame = load_snapshots(DAY, DAY, settings)
+
+    assert list(frame.columns)[:3] == ["source", "day", "revision"]
+    assert set(frame.columns) == {one.name for one in fields(TelemetryIntegritySnapshot)}
+    for name in frame.columns:
+        found, said = frame[name].iloc[0], getattr(kept, name)
+        if name == "day":
+            found = found.date()
+        assert pd.isna(found) if said is None else found == said, name
+
+
+def test_a_day_that_could_not_be_read_is_not_available_and_never_zero(
+    settings: Settings, store: SqlQualityStore
+) -> None:
+    keep(store)
+    keep(store, NEXT_DAY, **NOT_READ)
+
+    frame = load_snapshots(DAY, NEXT_DAY, settings).set_index("day")
+
+    unread = frame.loc[pd.Timestamp(NEXT_DAY)]
+    assert all(unread[name] is pd.NA for name in (*FIGURES_OF_A_DAY, "is_zero_activity"))
+    assert (unread["status"], unread["unreadable_reason_code"]) == ("unknown", "FILE_CORRUPT")
+    assert frame["total_events"].sum() == 1000
+    assert frame["unreadable_reason_code"].isna().tolist() == [True, False]
+
+
+def test_columns_and_types_do_not_depend_on_what_was_found(settings: Settings, store: SqlQualityStore) -> None:
+    empty = load_snapshots(DAY, NEXT_DAY, settings)
+    keep(store, **NOT_READ)
+    unread = load_snapshots(DAY, NEXT_DAY, settings)
+    keep(store, NEXT_DAY)
+    both = load_snapshots(DAY, NEXT_DAY, settings)
+
+    assert (len(empty), len(unread), len(both)) == (0, 1, 2)
+    assert list(empty.dtypes.items()) == list(unread.dtypes.items()) == list(both.dtypes.items())
+    assert {name: str(empty[name].dtype) for name in ("day", "computed_at", "total_events", "error_rate_percent")} == {
+        "day": "datetime64[s]",
+        "computed_at": "datetime64[us, UTC]",
+        "total_events": "Int64",
+        "error_rate_percent": "Float64",
+    }
+    assert isinstance(empty["source"].dtype, pd.StringDtype)
+    assert isinstance(empty["is_provisional"].dtype, pd.BooleanDtype)
+    assert list(empty["status"].cat.categories) == [one.value for one in DayStatus]
+    assert both["computed_at"].iloc[1] == NOW
+
+
+def test_without_settings_those_of_this_folder_are_used(
+    settings: Settings, store: SqlQualityStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store)
+    monkeypatch.chdir(tmp_path)
+
+    assert len(load_snapshots(DAY, DAY)) == 1
+
+
+def test_what_cannot_be_asked_or_read_is_one_sentence(settings: Settings) -> None:
+    with pytest.raises(RequestError, match=f"The first day must not be after the last, but {NEXT_DAY} is after {DAY}"):
+        load_snapshots(NEXT_DAY, DAY, settings)
+    with pytest.raises(SettingsError, match="requires one of web, app, but --source shop was given"):
+        load_snapshots(DAY, DAY, settings, "shop")
+    with pytest.raises(StoreError, match=r"telemetry-quality migrate"):
+        load_snapshots(DAY, DAY, settings)
