@@ -14,7 +14,7 @@ from telemetry_quality import cli
 from telemetry_quality.commands import dashboard as command
 from telemetry_quality.dashboard import server
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.dashboard.test_server import SETTINGS
 

@@ -15,7 +15,7 @@ from telemetry_quality import Settings
 from telemetry_quality.core.guardrails import judge_day
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.dashboard.app import create_app
-from telemetry_quality.storage.staff import fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
     SCHEMA,

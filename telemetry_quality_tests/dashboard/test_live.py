@@ -24,7 +24,8 @@ from telemetry_quality.dashboard import live
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.dashboard.live import BEAT_SECONDS, MOST_CHANGES, Change, Farewell, Hub, News
 from telemetry_quality.settings import Settings
-from telemetry_quality.storage.staff import StaffStore, fingerprint, new_token
+from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
 

@@ -19,7 +19,7 @@ from telemetry_quality.errors import StoreError
 from telemetry_quality.storage import migrations
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import _config, differences, differences_of_a_new_store, migrate
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers

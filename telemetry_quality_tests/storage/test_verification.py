@@ -17,7 +17,8 @@ from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality.storage.staff import SignInOutcome, StaffStore
+from telemetry_quality.storage.staff.sign_ins import SignInOutcome
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, metadata
 from telemetry_quality.storage.triggers import expected_triggers
