@@ -33,7 +33,7 @@ from large_store import DAYS, DETAILED_DAYS, SOURCES, write_large_store
 from telemetry_quality import load_settings
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.dashboard.ledger import SORTABLE
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

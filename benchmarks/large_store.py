@@ -50,7 +50,6 @@ from telemetry_quality.storage.rows import (
     verdicts_hash,
 )
 from telemetry_quality.storage.tables import (
-    added_later,
     day_reading,
     event_aggregate,
     event_sample,
@@ -186,7 +185,6 @@ class Writer:
 
     rows: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
     last: dict[Table, str | None] = field(default_factory=dict)
-    later: dict[Table, frozenset[str]] = field(default_factory=dict)
 
     def add(self, stream: Stream, day: date, offset: int, *, is_detailed: bool) -> None:
         """Add one day of a stream: its reading, its snapshot and its verdicts."""
@@ -246,12 +244,10 @@ class Writer:
 
     def _chain(self, chained: Table, values: dict[str, Any]) -> None:
         """As ``storage.chains`` appends one row, without asking the database for the one before."""
-        if chained not in self.later:
-            self.later[chained] = added_later(chained)
         row: dict[str, Any] = {column.name: None for column in chained.columns if column.name != "sequence"}
         row |= values
         row["previous_hash"] = self.last.get(chained)
-        row["content_hash"] = self.last[chained] = row_hash(row, self.later[chained])
+        row["content_hash"] = self.last[chained] = row_hash(row)
         self.rows.setdefault(chained, []).append(row)
 
     def _details(self, part: Table, key: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:

@@ -144,7 +144,7 @@ def _dashboard_url(port: int) -> str:
 def _new_password(settings: Settings, now: datetime) -> str:
     """Give the account ``demo`` a password that nobody can know from an earlier start."""
     from telemetry_quality.dashboard.access.passwords import hash_password  # noqa: PLC0415 - an extra
-    from telemetry_quality.storage.staff import StaffStore  # noqa: PLC0415
+    from telemetry_quality.storage.staff.store import StaffStore  # noqa: PLC0415
 
     password = secrets.token_urlsafe(12)
     staff = StaffStore(settings.store)

@@ -24,6 +24,7 @@ from telemetry_quality.core.events import (
     Slice,
     SliceCounts,
     UnreadableDay,
+    hourly_counts,
 )
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
@@ -117,6 +118,39 @@ def make_row(**overrides: Any) -> AggregateRow:
         late_events=0,
     )
     return row._replace(**overrides)
+
+
+def row_order(row: AggregateRow) -> tuple[int, bool, str, bool, str]:
+    """A total order of rows of single hours: hour, name and version, null before empty."""
+    name, version = row.event_name, row.service_version
+    return row.hour, name is not None, name or "", version is not None, version or ""
+
+
+def each_hour(aggregates: DayAggregates) -> tuple[AggregateRow, ...]:
+    """A day's counts in one row per hour, event name and version, in this order; undoes ``spread``."""
+    rows = zip(aggregates.rows, hourly_counts(aggregates.rows), strict=True)
+    unfolded = (one for row, counts in rows for one in _hours_of(row, counts, aggregates.critical_fields))
+    return tuple(sorted(unfolded, key=row_order))
+
+
+def _hours_of(row: AggregateRow, counts: HourlyCounts | None, critical_fields: Sequence[str]) -> Iterator[AggregateRow]:
+    if counts is None:
+        yield row
+        return
+    nothing = [0] * len(counts["hours"])
+    critical = counts.get("missing_critical", {})
+    for hour, events, errors, unknown, late, *missing in zip(
+        counts["hours"],
+        counts["events"],
+        counts.get("errors", nothing),
+        counts.get("error_unknown_events", nothing),
+        counts.get("late_events", nothing),
+        *(critical.get(name, nothing) for name in critical_fields),
+        strict=True,
+    ):
+        untagged = events if row.missing_version else 0
+        names = row.event_name, row.service_version
+        yield AggregateRow(hour, *names, events, errors, unknown, untagged, tuple(missing), late)
 
 
 def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -> AggregateRow:

@@ -23,7 +23,7 @@ from telemetry_quality import demo, load_settings
 from telemetry_quality.dashboard.access.passwords import matches
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality_tests.builders import NOW
 
 

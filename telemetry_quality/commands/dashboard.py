@@ -33,7 +33,7 @@ def dashboard(host: str, port: int | None, config: str | None, as_json: bool) ->
 
 
 def _active_accounts(store: str) -> int:
-    from telemetry_quality.storage.staff import StaffStore  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.storage.staff.store import StaffStore  # noqa: PLC0415 - loads SQLAlchemy
 
     staff = StaffStore(store)
     try:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from telemetry_quality.storage.staff import Account, SignIn, StaffStore, Token
+    from telemetry_quality.storage.staff.lookup import Account
+    from telemetry_quality.storage.staff.sign_ins import SignIn
+    from telemetry_quality.storage.staff.store import StaffStore
+    from telemetry_quality.storage.staff.tokens import Token
 
 STATES = {"active": ("green", "✓"), "disabled": ("red", "✗"), "revoked": ("red", "✗"), "expired": ("yellow", "!")}
 """Never told by colour alone: the sign and the word say it too."""
@@ -158,7 +161,7 @@ def token() -> None:
 @json_option
 def add_token(name: str, label: str, days: int, config: str | None, as_json: bool) -> int:
     """Print a new token for an account's machine; it is shown this once only."""
-    from telemetry_quality.storage.staff import fingerprint, new_token  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.storage.staff.tokens import fingerprint, new_token  # noqa: PLC0415 - loads SQLAlchemy
 
     text, now = new_token(), utc_now()
     with _staff_store(config) as store:
@@ -221,7 +224,7 @@ def revoke(token_id: int, config: str | None, as_json: bool) -> int:
 
 @contextmanager
 def _staff_store(config: str | None) -> Iterator[StaffStore]:
-    from telemetry_quality.storage.staff import StaffStore  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.storage.staff.store import StaffStore  # noqa: PLC0415 - loads SQLAlchemy
 
     store = StaffStore(load_settings(config).store)
     try:

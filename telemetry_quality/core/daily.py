@@ -158,7 +158,7 @@ class DailyWork:
             yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), reading, is_new)
 
     def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
-        """What was said of a stored snapshot: nothing, where a version without verdicts stored it."""
+        """What was said of a stored snapshot."""
         revisions = self.store.verdicts(self.name, snapshot.day, snapshot.day).get(snapshot.day, {})
         return revisions.get(snapshot.revision or 0, ())
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from telemetry_quality.collector import without_collecting
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
 K = TypeVar("K")
@@ -103,32 +102,6 @@ class AggregateRow(NamedTuple):
     late_events: int
     by_hour: str | None = None
 
-    @property
-    def order(self) -> tuple[int, bool, str, bool, str]:
-        """A total order of the rows of single hours: hour, name and version, null before empty."""
-        name, version = self.event_name, self.service_version
-        return self.hour, name is not None, name or "", version is not None, version or ""
-
-    def each_hour(self, spread: HourlyCounts | None, critical_fields: Sequence[str]) -> Iterator[AggregateRow]:
-        """This row as one per hour, its hours being ``spread``."""
-        if spread is None:
-            yield self
-            return
-        nothing = [0] * len(spread["hours"])
-        critical = spread.get("missing_critical", {})
-        for hour, events, errors, unknown, late, *missing in zip(
-            spread["hours"],
-            spread["events"],
-            spread.get("errors", nothing),
-            spread.get("error_unknown_events", nothing),
-            spread.get("late_events", nothing),
-            *(critical.get(name, nothing) for name in critical_fields),
-            strict=True,
-        ):
-            untagged = events if self.missing_version else 0
-            names = self.event_name, self.service_version
-            yield AggregateRow(hour, *names, events, errors, unknown, untagged, tuple(missing), late)
-
 
 def by_hour_text(columns: Sequence[str], critical_fields: Sequence[str]) -> str:
     """HourlyCounts as JSON, of columns whose numbers are texts already; those that are empty are left out.
@@ -212,7 +185,7 @@ class DayAggregates:
     """One day's counts at the finest grain; everything coarser is rolled up from here.
 
     Attributes:
-        rows: One per event name and version; of days that older versions read, one per hour, event name and version.
+        rows: One per event name and version.
         critical_fields: Names for the positions of each row's ``missing_critical``.
     """
 
@@ -265,12 +238,6 @@ class DayAggregates:
                         for hour, count in zip(hours, counts, strict=True):
                             sums[hour] += count
         return {hour: Totals(*counts) for hour, counts in enumerate(zip(*counted, strict=True)) if counts[0]}
-
-    def each_hour(self) -> list[AggregateRow]:
-        """One row per hour, event name and version, in this order."""
-        rows = zip(self.rows, hourly_counts(self.rows), strict=True)
-        unfolded = (one for row, spread in rows for one in row.each_hour(spread, self.critical_fields))
-        return sorted(unfolded, key=attrgetter("order"))
 
     def missing_critical(self) -> dict[str, int]:
         """Events without a value, per critical field."""

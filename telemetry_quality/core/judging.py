@@ -142,7 +142,7 @@ def evidence_of(
         # Whole percents: else every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
     slices = {past: memory.slices[past] for past in memory.before(day, WINDOW_DAYS) if past in memory.slices}
-    # A reading of a version that counted no slices must not look like a day on which all of them are silent.
+    # A day without slices could not be read or has no events, which must not look like silence of all its parts.
     own = {day: memory.own_slices[day]} if day in memory.own_slices else {}
     evidence = Evidence(
         day,

@@ -60,16 +60,11 @@ class EventSource(Protocol):
 
 
 class JudgedDay(NamedTuple):
-    """As much of a day's current snapshot as incidents need.
-
-    Attributes:
-        has_verdicts: False where a version that kept no verdicts made it.
-    """
+    """As much of a day's current snapshot as incidents need."""
 
     day: date
     revision: int
     is_healthy: bool
-    has_verdicts: bool
 
 
 class IncidentStore(Protocol):

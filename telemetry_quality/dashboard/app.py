@@ -20,7 +20,7 @@ from telemetry_quality.dashboard.cache import AnswerCache
 from telemetry_quality.dashboard.context import Dashboard
 from telemetry_quality.dashboard.hub import Hub
 from telemetry_quality.storage.reader import StoreReader
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

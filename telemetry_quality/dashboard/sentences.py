@@ -52,7 +52,7 @@ def day_sentence(day: date, figures: Figures, wrong: Sequence[Wrong]) -> str:
     status = DayStatus(figures.status)
     if status is DayStatus.UNKNOWN:
         return _unreadable_sentence(day, wrong)
-    words = _seen(figures) if status is DayStatus.HEALTHY else _what(day, wrong) or _not_kept(status)
+    words = _seen(figures) if status is DayStatus.HEALTHY else _what(day, wrong) or _without_failures(status)
     sentences = [f"{day} {_verdict(status, wrong)}: {words}."]
     if status is DayStatus.NO_ACTIVITY and figures.expected_events:
         sentences.append(f"About {figures.expected_events:,.0f} were expected.")
@@ -69,11 +69,11 @@ def _unreadable_sentence(day: date, wrong: Sequence[Wrong]) -> str:
     return sentence
 
 
-def _not_kept(status: DayStatus) -> str:
-    """For snapshots of a version that kept no verdicts."""
+def _without_failures(status: DayStatus) -> str:
+    """Where an empty day is no fault, or the snapshot is younger than the incidents that are known."""
     if status is DayStatus.NO_ACTIVITY:
         return "not a single event was seen"
-    return "a guardrail failed, but which one was not kept"
+    return "a guardrail failed"
 
 
 def _verdict(status: DayStatus, wrong: Sequence[Wrong]) -> str:

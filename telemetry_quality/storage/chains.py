@@ -9,7 +9,6 @@ from sqlalchemy import Float, insert, select
 
 from telemetry_quality.storage.engine import database_of
 from telemetry_quality.storage.hashing import row_hash
-from telemetry_quality.storage.tables import added_later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,7 @@ def append(connection: Connection, chained: Table, values: Mapping[Any, Any]) ->
     row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
     row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
     row["previous_hash"] = connection.scalar(last)
-    row["content_hash"] = row_hash(row, added_later(chained))
+    row["content_hash"] = row_hash(row)
     connection.execute(insert(chained), {**row, **database_of(connection).next_place(connection, chained)})
     return row
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, or_, select
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.storage.rows import VERDICT_COLUMNS, act_of, as_text, verdicts_by_revision, verdicts_hash
+from telemetry_quality.storage.rows import VERDICT_COLUMNS, act_of, as_text, verdicts_by_revision
 from telemetry_quality.storage.tables import guardrail_verdict, incident_act, integrity_snapshot
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAct
-
-NO_VERDICTS = (None, verdicts_hash([]))
-"""How a snapshot says that no verdict is kept of it."""
 
 _SAID = guardrail_verdict.c
 _FAILED = or_(
@@ -41,14 +38,12 @@ class History:
         """Every day that has a snapshot, oldest first."""
         kept = integrity_snapshot.c
         query = (
-            select(kept.day, kept.revision, kept.status, kept.verdicts_hash)
-            .where(kept.source == source)
-            .order_by(kept.day, kept.revision)
+            select(kept.day, kept.revision, kept.status).where(kept.source == source).order_by(kept.day, kept.revision)
         )
         # Later revisions take the place of earlier ones.
         days = {
-            day: JudgedDay(day, revision, status == DayStatus.HEALTHY, hashed not in NO_VERDICTS)
-            for day, revision, status, hashed in self._connection.execute(query).all()
+            day: JudgedDay(day, revision, status == DayStatus.HEALTHY)
+            for day, revision, status in self._connection.execute(query).all()
         }
         return list(days.values())
 

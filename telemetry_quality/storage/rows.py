@@ -28,8 +28,8 @@ from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Pl
 from telemetry_quality.core.incidents import Act, IncidentAct
 from telemetry_quality.core.scans import StoredReading
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
-from telemetry_quality.storage.hashing import content_hash, known
-from telemetry_quality.storage.tables import added_later, day_reading, event_aggregate
+from telemetry_quality.storage.hashing import content_hash
+from telemetry_quality.storage.tables import event_aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,27 +46,31 @@ FIGURES = (
     "error_events",
     "error_unknown_events",
     "missing_version_events",
-    "late_events",
+    "missing_critical",
     "sample_size",
     "sample_passed",
-    "unreadable_reason_code",
-    "unreadable_reason",
-    "missing_critical",
     "compared_events",
     "repeated_events",
+    "late_events",
     "arrivals_by_hour",
     "observed_events",
     "future_events",
     "stale_events",
     "undated_events",
+    "unreadable_reason_code",
+    "unreadable_reason",
 )
 """What a reading says of a day, beside its aggregates, its sample and its slices."""
 
-READING_DOCUMENTS = ("missing_critical", "arrivals_by_hour")
+_REPETITIONS = ("compared_events", "repeated_events")
+_ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
+_DOCUMENTS = ("missing_critical", "arrivals_by_hour")
 READING_COLUMNS = (
     *("source", "day", "revision", "read_at", "figures_hash"),
-    *(name for name in FIGURES if name not in READING_DOCUMENTS),
-    *READING_DOCUMENTS,
+    *(name for name in FIGURES if name not in {*_REPETITIONS, *_ARRIVALS, *_DOCUMENTS}),
+    *_REPETITIONS,
+    *_ARRIVALS,
+    *_DOCUMENTS,
 )
 """What a StoredReading is made of, its JSON last; the hashes of the chain are not read."""
 
@@ -118,15 +122,7 @@ def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]
     """
     if isinstance(reading, UnreadableDay):
         return []
-    return _aggregate_rows(reading.aggregates.rows, reading.aggregates.critical_fields)
-
-
-def rows_of_each_hour(reading: DayReading) -> list[tuple[Any, ...]]:
-    """``aggregate_rows`` as versions before schema 0005 made them: one per hour, event name and version."""
-    return _aggregate_rows(reading.aggregates.each_hour(), reading.aggregates.critical_fields)
-
-
-def _aggregate_rows(rows: Sequence[AggregateRow], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    rows, names = reading.aggregates.rows, reading.aggregates.critical_fields
     missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
     return [(*row[:7], missing[row[7]], *row[8:]) for row in rows]
 
@@ -234,16 +230,12 @@ def figures_hash(
     sample: Sequence[Mapping[Any, Any]],
     slices: Sequence[Mapping[Any, Any]],
 ) -> str:
-    """The hash of all that a reading says; rows without their keys, in their order, of aggregates their values.
-
-    Without slices it is what it was before there were any.
-    """
-    parts = {"sample": sample} | ({"slices": slices} if slices else {})
+    """The hash of all that a reading says; rows without their keys, in their order, of aggregates their values."""
+    parts = {"sample": sample, "slices": slices}
     return content_hash(
         {
-            "figures": known({name: figures[name] for name in FIGURES}, added_later(day_reading)),
-            # A row that fell into one hour is hashed as before there were others.
-            "aggregates": [row if row[-1] is not None else row[:-1] for row in aggregates],
+            "figures": {name: figures[name] for name in FIGURES},
+            "aggregates": aggregates,
             **{name: [list(row.values()) for row in rows] for name, rows in parts.items()},
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import and_, func, select
 
 from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import EVENT_NAME, HOUR, AggregateRow, DayAggregates, UnreadableDay
@@ -25,7 +25,6 @@ from telemetry_quality.storage.rows import (
     as_text,
     figures_hash,
     figures_row,
-    rows_of_each_hour,
     sample_rows,
     slice_rows,
     snapshot_of,
@@ -105,9 +104,7 @@ class SqlQualityStore(MigratedDatabase):
         hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:
             latest = _latest(connection, day_reading, source, reading.day)
-            if latest is not None and (
-                latest["figures_hash"] == hashed or _is_of_older_version(latest, reading, figures, verdicts, slices)
-            ):
+            if latest is not None and latest["figures_hash"] == hashed:
                 return stored_reading(latest, is_new=False)
             key = {
                 "source": source,
@@ -300,19 +297,6 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
-def _is_of_older_version(
-    latest: Mapping[Any, Any],
-    reading: DayReading | UnreadableDay,
-    figures: Mapping[str, Any],
-    verdicts: Sequence[Mapping[str, Any]],
-    slices: Sequence[Mapping[str, Any]],
-) -> bool:
-    """Whether a stored reading says the same in the rows of a version that kept one per hour."""
-    if isinstance(reading, UnreadableDay) or any(latest[name] != value for name, value in figures.items()):
-        return False
-    return bool(latest["figures_hash"] == figures_hash(figures, rows_of_each_hour(reading), verdicts, slices))
-
-
 def _latest_revisions(chained: Table, source: str, first: date, last: date) -> Subquery:
     """The latest revision of each day from ``first`` to ``last``."""
     return (
@@ -333,42 +317,19 @@ def _readings(source: str) -> Select[Any]:
 
 def _names_by_day(connection: Connection, source: str) -> Iterator[tuple[date, Sequence[str | None]]]:
     """The day and the event names of each reading of ``source``; few at a time, for all of them may be millions."""
-    found = connection.execute(_names_in_slices(source), execution_options={"yield_per": READINGS_AT_ONCE})
-    for day, names in found:
-        yield day, names
-    for day, revision in connection.execute(_readings_without_names(source)).all():
-        yield day, connection.execute(_names_in_aggregates(source, day, revision)).scalars().all()
-
-
-_IS_OF_NAMES = and_(event_slice.c.dimension == EVENT_NAME, event_slice.c.by_dimension.is_(None))
-
-
-def _names_in_slices(source: str) -> Select[Any]:
-    """The day of each reading of ``source`` and its event names, as the slices by name list them."""
-    return select(event_slice.c.day, event_slice.c.value).where(event_slice.c.source == source, _IS_OF_NAMES)
-
-
-def _readings_without_names(source: str) -> Select[Any]:
-    """Day and revision of each reading of ``source`` that has events, but is older than slices are."""
-    same = (event_slice.c[name] == day_reading.c[name] for name in ("source", "day", "revision"))
-    return select(day_reading.c.day, day_reading.c.revision).where(
-        day_reading.c.source == source,
-        day_reading.c.total_events > 0,
-        ~exists().where(*same, _IS_OF_NAMES),
+    query = select(event_slice.c.day, event_slice.c.value).where(
+        event_slice.c.source == source,
+        event_slice.c.dimension == EVENT_NAME,
+        event_slice.c.by_dimension.is_(None),
     )
-
-
-def _names_in_aggregates(source: str, day: date, revision: int) -> Select[Any]:
-    """The event names of a reading."""
-    same = (event_aggregate.c.source == source, event_aggregate.c.day == day, event_aggregate.c.revision == revision)
-    return select(event_aggregate.c.event_name).distinct().where(*same)
+    yield from connection.execute(query, execution_options={"yield_per": READINGS_AT_ONCE})
 
 
 def _says_the_same(
     connection: Connection, latest: Mapping[Any, Any], values: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether a snapshot and its verdicts are those of ``latest``, which may be older than verdicts are kept."""
-    if latest["verdicts_hash"] is None or any(latest[name] != values[name] for name in values.keys() - _NOT_COMPARED):
+    """Whether a snapshot and its verdicts are those of ``latest``."""
+    if any(latest[name] != values[name] for name in values.keys() - _NOT_COMPARED):
         return False
     stored = _rows_of(connection, guardrail_verdict, latest)
     said, says = ([[row[name] for name in _COMPARED] for row in rows] for rows in (stored, verdicts))

@@ -30,7 +30,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0002"
 """The migration these tables belong to; a test compares it with Alembic's head."""
 
 metadata = MetaData(
@@ -100,18 +100,8 @@ def _chain() -> tuple[Column[Any], ...]:
     return (Column("previous_hash", StoredText), Column("content_hash", StoredText, nullable=False))
 
 
-def _since(revision: str, name: str, kind: Any) -> Column[Any]:
-    """A column that migration ``revision`` added to a table that has had rows before; see ``hashing.known``."""
-    return Column(name, kind, info={"since": revision})
-
-
-def added_later(stored: Table) -> frozenset[str]:
-    """The columns that rows of ``stored`` may lack because they are older."""
-    return frozenset(column.name for column in stored.columns if "since" in column.info)
-
-
 OptionalJson = JSON(none_as_null=True)
-"""JSON that may be missing: None is NULL, as in the rows from before the column, not the text ``null``."""
+"""JSON that may be missing: None is NULL, not the text ``null``."""
 
 
 day_reading = Table(
@@ -124,21 +114,21 @@ day_reading = Table(
     Column("error_events", BigInteger),
     Column("error_unknown_events", BigInteger),
     Column("missing_version_events", BigInteger),
-    Column("late_events", BigInteger),
+    Column("missing_critical", OptionalJson),
     Column("sample_size", Integer),
     Column("sample_passed", Integer),
+    Column("compared_events", BigInteger),
+    Column("repeated_events", BigInteger),
+    Column("late_events", BigInteger),
+    Column("arrivals_by_hour", OptionalJson),
+    Column("observed_events", BigInteger),
+    Column("future_events", BigInteger),
+    Column("stale_events", BigInteger),
+    Column("undated_events", BigInteger),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
     Column("figures_hash", StoredText, nullable=False),
     *_chain(),
-    _since("0003", "missing_critical", OptionalJson),
-    _since("0003", "compared_events", BigInteger),
-    _since("0003", "repeated_events", BigInteger),
-    _since("0003", "arrivals_by_hour", OptionalJson),
-    _since("0003", "observed_events", BigInteger),
-    _since("0003", "future_events", BigInteger),
-    _since("0003", "stale_events", BigInteger),
-    _since("0003", "undated_events", BigInteger),
     UniqueConstraint("source", "day", "revision"),
     sqlite_autoincrement=True,
 )
@@ -157,15 +147,14 @@ event_aggregate = Table(
     Column("missing_version", BigInteger, nullable=False),
     Column("missing_critical", JSON, nullable=False),
     Column("late_events", BigInteger, nullable=False),
-    _since("0005", "by_hour", StoredText),
+    Column("by_hour", StoredText),
     Index(None, "source", "day", "revision"),
     sqlite_autoincrement=True,
 )
 """One row per event name and version of a reading: ``hour`` is its first, ``by_hour`` a JSON object of lists.
 
-Each list has a number for each hour of the list ``hours``; what counts nothing all day has none. A row without
-``by_hour`` fell into one hour; before 0005 every row did, and there was one per hour. A day's tens of thousands of
-counts took ten times as long to keep that way, and four times the space.
+Each list has a number for each hour of the list ``hours``; a count that is zero all day has no list. Where all events
+fall into one hour, ``by_hour`` is null. One row per hour took ten times as long to write, and four times the space.
 """
 
 event_sample = Table(
@@ -208,6 +197,9 @@ integrity_snapshot = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True),
     *_key(),
+    Column("status", StoredText, nullable=False),
+    Column("computed_at", UtcDateTime, nullable=False),
+    # The fields of DayFigures, in their order.
     Column("total_events", BigInteger),
     Column("error_events", BigInteger),
     Column("error_rate_percent", Float),
@@ -217,32 +209,31 @@ integrity_snapshot = Table(
     Column("sample_passed", Integer),
     Column("sampling_success_rate_percent", Float),
     Column("expected_events", Float),
+    Column("expected_low_events", Float),
+    Column("expected_high_events", Float),
     Column("volume_deviation_percent", Float),
+    Column("is_volume_unusual", Boolean),
+    Column("compared_events", BigInteger),
+    Column("repeated_events", BigInteger),
+    Column("duplicate_percent", Float),
+    Column("critical_missing_percent", Float),
+    Column("late_percent", Float),
+    Column("misdated_percent", Float),
+    Column("completeness_percent", Float),
+    Column("is_provisional", Boolean),
+    Column("unreadable_reason_code", StoredText),
+    Column("unreadable_reason", StoredText),
+    # What the guardrails made of them.
     Column("has_volume_anomaly", Boolean),
     Column("has_version_anomaly", Boolean),
     Column("has_error_spike", Boolean),
     Column("is_zero_activity", Boolean),
-    Column("unreadable_reason_code", StoredText),
-    Column("unreadable_reason", StoredText),
-    Column("status", StoredText, nullable=False),
     Column("policy", StoredText, nullable=False),
-    Column("computed_at", UtcDateTime, nullable=False),
     Column("reading_revision", Integer, nullable=False),
     Column("reading_hash", StoredText, nullable=False),
+    Column("run_id", StoredText),
+    Column("verdicts_hash", StoredText, nullable=False),
     *_chain(),
-    _since("0003", "expected_low_events", Float),
-    _since("0003", "expected_high_events", Float),
-    _since("0003", "is_volume_unusual", Boolean),
-    _since("0003", "compared_events", BigInteger),
-    _since("0003", "repeated_events", BigInteger),
-    _since("0003", "duplicate_percent", Float),
-    _since("0003", "critical_missing_percent", Float),
-    _since("0003", "late_percent", Float),
-    _since("0003", "misdated_percent", Float),
-    _since("0003", "completeness_percent", Float),
-    _since("0003", "is_provisional", Boolean),
-    _since("0003", "verdicts_hash", StoredText),
-    _since("0004", "run_id", StoredText),
     UniqueConstraint("source", "day", "revision"),
     Index(None, "day", "status"),
     sqlite_autoincrement=True,

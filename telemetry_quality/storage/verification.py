@@ -20,7 +20,6 @@ from telemetry_quality.storage.rows import figures_hash, verdicts_hash
 from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
-    added_later,
     current_snapshot,
     day_reading,
     event_aggregate,
@@ -109,7 +108,6 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
 def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
     """Follow the chain of one table: no row missing, added or changed."""
     findings, previous, expected = [], None, 0
-    later = added_later(chained)
     for row in connection.execute(select(chained).order_by(chained.c.sequence)).mappings():
         expected += 1
         name = _row_name(row) if chained is not sign_in else _attempt_name(row)
@@ -119,7 +117,7 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
         if row["previous_hash"] != previous:
             findings.append(Finding(chained.name, name, f"{name} does not follow the row before it."))
         hashed = {key: value for key, value in row.items() if key != "sequence"}
-        if row_hash(hashed, later) != row["content_hash"]:
+        if row_hash(hashed) != row["content_hash"]:
             findings.append(Finding(chained.name, name, f"{name} was changed after it was written."))
         previous = row["content_hash"]
     written = database_of(connection).rows_written(connection, chained)
@@ -147,14 +145,13 @@ def _readings(connection: Connection) -> tuple[list[Finding], int]:
 
 
 def _verdicts(connection: Connection) -> tuple[list[Finding], int]:
-    """Every snapshot's verdicts still hash to what it says; a snapshot older than verdicts are kept has none."""
+    """Every snapshot's verdicts still hash to what it says."""
     findings = []
     count = 0
     for row in connection.execute(select(integrity_snapshot)).mappings().all():
         verdicts = _details(connection, guardrail_verdict, guardrail_verdict.c.position, row)
         count += len(verdicts)
-        has_hash = row["verdicts_hash"] is not None
-        if (verdicts_hash(verdicts) if has_hash or verdicts else None) != row["verdicts_hash"]:
+        if verdicts_hash(verdicts) != row["verdicts_hash"]:
             sentence = f"The verdicts of {_row_name(row)} were changed after they were written."
             findings.append(Finding("integrity_snapshot", _row_name(row), sentence))
     return findings, count

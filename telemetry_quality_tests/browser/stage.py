@@ -22,7 +22,7 @@ from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.core.events import SampledEvent
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import FakeSource, make_reading, make_row
 

@@ -14,7 +14,7 @@ from telemetry_quality import cli
 from telemetry_quality.commands import dashboard as command
 from telemetry_quality.dashboard import server
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.dashboard.test_server import SETTINGS
 
@@ -51,8 +51,8 @@ def test_a_store_that_is_too_old_is_told_with_the_remedy(
 ) -> None:
     migrate(store)
     with closing(sqlite3.connect(tmp_path / "quality.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0003'")
-    assert "but has 0003; run telemetry-quality migrate." in refused(capsys=capsys)
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    assert "but has 0001; run telemetry-quality migrate." in refused(capsys=capsys)
 
 
 def test_a_port_that_is_taken_is_told_with_the_remedy(store: str, capsys: pytest.CaptureFixture[str]) -> None:

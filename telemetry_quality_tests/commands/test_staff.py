@@ -18,7 +18,9 @@ import pytest
 from telemetry_quality import cli
 from telemetry_quality.dashboard.access.passwords import matches
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import SignInOutcome, StaffStore, fingerprint
+from telemetry_quality.storage.staff.sign_ins import SignInOutcome
+from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality.storage.staff.tokens import fingerprint
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import SETTINGS
 from telemetry_quality_tests.storage.examples import make_sign_in

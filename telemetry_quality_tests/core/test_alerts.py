@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from telemetry_quality.core.alerts import Alert, alerts_of, changes, is_alert
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
     make_snapshot,
     make_verdicts,
 )
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.policies import Policy
 
 UNREADABLE: dict[str, Any] = {"unreadable_reason_code": "FILE_CORRUPT", "unreadable_reason": "The file is broken."}
 TODAY = NOW.date()
@@ -112,8 +115,8 @@ def test_failures_are_told_and_an_unreadable_day_once(
 
 
 def test_a_day_is_alerted_by_the_policy_that_judged_it() -> None:
-    assert alerts_on(policy=Policy(error_rate_percent=6.0), error_rate_percent=6.0) == ()
-    assert len(alerts_on(policy=Policy(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
+    assert alerts_on(policy=policy_of(error_rate_percent=6.0), error_rate_percent=6.0) == ()
+    assert len(alerts_on(policy=policy_of(error_rate_percent=5.9), error_rate_percent=6.0)) == 1
 
 
 def test_an_alert_carries_its_key_and_reads_as_one_line() -> None:
@@ -162,7 +165,7 @@ def test_an_alert_cannot_be_changed() -> None:
             {"total_events": 1200, "error_rate_percent": 6.0},
             "1,200 events instead of 1,000, 6.00 % errors instead of 0.00",
         ),
-        ({}, {"policy": Policy(error_rate_percent=4.0)}, "other thresholds"),
+        ({}, {"policy": policy_of(error_rate_percent=4.0)}, "other thresholds"),
         ({}, {}, "none of the main figures changed"),
         ({}, {"error_rate_percent": 0.001}, "none of the main figures changed"),
         ({}, {"is_provisional": True}, "none of the main figures changed"),

@@ -21,6 +21,8 @@ from telemetry_quality.core.events import (
     DayReading,
     Repetitions,
     SampledEvent,
+    Slice,
+    SliceCounts,
     UnreadableDay,
 )
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
@@ -438,8 +440,8 @@ def test_asking_for_no_day_at_all_does_nothing(tmp_path: Path) -> None:
 
 def signal_days(days: Sequence[date], name: str) -> dict[date, DayReading | UnreadableDay]:
     """Days of one signal, and a sample of one event of it."""
-    sample = [SampledEvent("e", name, "1.0")]
-    return {day: make_reading(day, make_row(event_name=name), sample=sample) for day in days}
+    sample, slices = [SampledEvent("e", name, "1.0")], {Slice("event_name", name): SliceCounts(100, 0, 0)}
+    return {day: make_reading(day, make_row(event_name=name), sample=sample, slices=slices) for day in days}
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 
 from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.dispatch import tell
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.policies import Policy
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
@@ -132,9 +132,9 @@ def test_a_day_read_anew_is_told_again_even_if_it_fails_as_before(town: Town) ->
 def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -> None:
     town.tell(town.judge(BAD))
 
-    town.work = replace(town.work, policy=Policy(error_rate_percent=4.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
     assert town.tell(town.judge()) == []
-    town.work = replace(town.work, policy=Policy(error_rate_percent=3.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=3.0))
     assert town.tell(town.judge()) == [], "not even after a revision that was not logged itself"
 
     assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
@@ -147,7 +147,7 @@ def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -
 def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_alone(town: Town) -> None:
     town.tell(town.judge(make_row(errors=6, missing_version=1)))
 
-    town.work = replace(town.work, policy=Policy(missing_version_percent=0.5))
+    town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
 
     assert town.tell(town.judge()) == ["missing_version"]
     assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
@@ -169,7 +169,7 @@ def test_another_history_that_changes_only_the_level_is_news(town: Town) -> None
 
 def test_what_no_one_was_ever_told_is_news_whatever_the_revision(town: Town) -> None:
     town.judge(BAD)
-    town.work = replace(town.work, policy=Policy(error_rate_percent=4.0))
+    town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
 
     assert town.tell(town.judge()) == ["error_rate"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, Totals
 from telemetry_quality.errors import StoreError
-from telemetry_quality_tests.builders import SCHEMA, make_row, spread
+from telemetry_quality_tests.builders import SCHEMA, each_hour, make_row, row_order, spread
 
 
 @pytest.mark.parametrize(
@@ -152,21 +152,6 @@ def test_the_error_rate_is_unknown_only_when_no_event_says_whether_it_is_one(
     assert totals.error_rate_percent == rate
 
 
-def test_rows_have_one_order_in_which_null_comes_before_empty() -> None:
-    ordered = [
-        make_row(hour=0, event_name="b"),
-        make_row(hour=1, event_name=None, service_version=None),
-        make_row(hour=1, event_name=None, service_version=""),
-        make_row(hour=1, event_name="", service_version="2"),
-        make_row(hour=1, event_name="a", service_version=None),
-        make_row(hour=1, event_name="a", service_version="1"),
-    ]
-
-    shuffled = ordered[3:] + ordered[2::-1]
-
-    assert sorted(shuffled, key=lambda row: row.order) == ordered
-
-
 def test_a_slice_names_its_conditions() -> None:
     assert Slice("platform", None).parts == (("platform", None),)
     assert Slice("platform", "ios", "hour", "7").parts == (("platform", "ios"), ("hour", "7"))
@@ -220,8 +205,8 @@ def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[Ag
     for row in rows:
         groups.setdefault((row.event_name, row.service_version), []).append(row)
     together = DayAggregates(tuple(spread(*group, critical_fields=fields) for group in groups.values()), fields)
-    single = DayAggregates(tuple(sorted(rows, key=lambda row: row.order)), fields)
-    assert tuple(together.each_hour()) == single.rows
+    single = DayAggregates(tuple(sorted(rows, key=row_order)), fields)
+    assert each_hour(together) == single.rows
     assert together.totals() == single.totals()
     assert together.by_hour() == single.by_hour()
     assert together.by_signal() == single.by_signal()

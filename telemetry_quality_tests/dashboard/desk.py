@@ -14,7 +14,7 @@ import httpx
 from telemetry_quality import Settings
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.dashboard.app import create_app
-from telemetry_quality.storage.staff import fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
     SCHEMA,

@@ -25,7 +25,8 @@ from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, Hub, News
 from telemetry_quality.dashboard.live import BEAT_SECONDS
 from telemetry_quality.settings import Settings
-from telemetry_quality.storage.staff import StaffStore, fingerprint, new_token
+from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
 

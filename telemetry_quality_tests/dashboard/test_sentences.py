@@ -138,12 +138,12 @@ def test_a_day_that_could_not_be_read_is_not_known_rather_than_empty() -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ("unhealthy", "cannot be trusted: a guardrail failed, but which one was not kept."),
-        ("degraded", "can be trusted only in part: a guardrail failed, but which one was not kept."),
+        ("unhealthy", "cannot be trusted: a guardrail failed."),
+        ("degraded", "can be trusted only in part: a guardrail failed."),
         ("no_activity", "cannot be trusted: not a single event was seen. About 1,000 were expected."),
     ],
 )
-def test_snapshots_from_before_verdicts_were_kept_have_a_sentence_too(status: str, words: str) -> None:
+def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: str, words: str) -> None:
     assert sentence(status=status) == f"2026-03-10 {words}"
     assert day_sentence(YESTERDAY, make_unknown_row(), []) == (
         "Whether 2026-03-10 can be trusted is not known: the day could not be read."

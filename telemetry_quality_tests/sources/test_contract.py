@@ -37,7 +37,17 @@ from telemetry_quality.sources import repetitions
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
-from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, SHARED_DATA, make_event, make_events, write_parquet
+from telemetry_quality_tests.builders import (
+    DAY,
+    NEW_YORK,
+    SCHEMA,
+    SHARED_DATA,
+    each_hour,
+    make_event,
+    make_events,
+    row_order,
+    write_parquet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -235,7 +245,7 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
         )
         for (hour, name, version), members in groups.items()
     ]
-    return tuple(sorted(rows, key=lambda row: row.order))
+    return tuple(sorted(rows, key=row_order))
 
 
 def is_within(instant: datetime | None, window: DayWindow) -> bool:
@@ -313,7 +323,7 @@ def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], win
     readings = read(source, windows)
     for reading, window in zip(readings, windows, strict=True):
         expected = counted(events, window)
-        assert tuple(reading.aggregates.each_hour()) == expected
+        assert each_hour(reading.aggregates) == expected
         assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
         assert len(reading.sample) == min(100, sum(row.events for row in expected))
         assert reading.slices == sliced(events, window)
@@ -430,7 +440,7 @@ def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases, case: str) -> None:
     window = day_window(CASE_DAYS[case], UTC_ZONE)
     reading = all_cases.readings[window.day]
-    assert tuple(reading.aggregates.each_hour()) == counted(ALL_EVENTS, window)
+    assert each_hour(reading.aggregates) == counted(ALL_EVENTS, window)
     assert reading.slices == sliced(ALL_EVENTS, window)
     assert reading.repetitions == repeated(ALL_EVENTS, window)
     assert reading.arrivals == arrived(ALL_EVENTS, window)

@@ -24,7 +24,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import objects as object_stores
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.signals import SignalCatalogue
-from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_events, write_parquet
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_events, write_parquet
 from telemetry_quality_tests.orchestration.station import SETTINGS
 from telemetry_quality_tests.sources import test_contract as contract
 
@@ -82,7 +82,7 @@ def test_the_same_events_are_the_same_days_in_an_object_store(objects: ObjectSer
     assert readings == contract.read(local, contract.CASE_WINDOWS)
     for reading in readings:
         expected = contract.counted(contract.ALL_EVENTS, day_window(reading.day, UTC_ZONE))
-        assert tuple(reading.aggregates.each_hour()) == expected
+        assert each_hour(reading.aggregates) == expected
     assert remote.count_days(contract.CASE_WINDOWS) == local.count_days(contract.CASE_WINDOWS)
     assert remote.columns() == local.columns()
 

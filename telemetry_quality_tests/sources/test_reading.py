@@ -17,7 +17,7 @@ from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
 from telemetry_quality.sources.reading import _aggregates, _arrivals_if_possible
 from telemetry_quality.sources.repetitions import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
-from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.builders import DAY, SCHEMA, each_hour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,5 +128,5 @@ def test_the_hours_of_a_name_may_come_in_any_order() -> None:
         None,
     ]
     assert alone == AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1, 1), 1)
-    assert [row.events for row in aggregates.each_hour()] == [20, 10, 1, 30]
+    assert [row.events for row in each_hour(aggregates)] == [20, 10, 1, 30]
     assert aggregates.hours == 4

@@ -18,7 +18,7 @@ from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import EventTable, named_table, runs_of
 from telemetry_quality.sources.signals import SignalCatalogue
 from telemetry_quality.sources.spark import SparkSource, spark_sql
-from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
+from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
 from telemetry_quality_tests.servers import free_port
 from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
@@ -123,7 +123,7 @@ def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(s
     events = [event for window in windows for event in local_hours(window)]
     readings = read(in_parquet(spark, Place(tmp_path, NEW_YORK), events), windows)
     assert [len(reading.aggregates.by_hour()) for reading in readings] == [23, 25]
-    found = [tuple(reading.aggregates.each_hour()) for reading in readings]
+    found = [each_hour(reading.aggregates) for reading in readings]
     assert found == [counted(events, window) for window in windows]
     assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
 

@@ -12,7 +12,7 @@ from telemetry_quality.core.events import Arrivals, DayReading, Repetitions, Sli
 from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
 from telemetry_quality.core.incidents import Act, IncidentAct
 from telemetry_quality.storage.engine import open_engine, transaction
-from telemetry_quality.storage.staff import SignIn, SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
 
 SLICES = {

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality.storage.staff import StaffStore
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, metadata
 from telemetry_quality_tests.builders import NOW, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading, make_sign_in

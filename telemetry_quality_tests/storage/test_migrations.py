@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
 
+from telemetry_quality.core.alerts import alerts_of
+from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import open_engine
+from telemetry_quality.storage import migrations
+from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.migrations import _config, differences, differences_of_a_new_store, migrate
+from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import SCHEMA_REVISION
-from telemetry_quality_tests.builders import NOW, make_reading
+from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
+from telemetry_quality.storage.triggers import expected_triggers
+from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading, make_sign_in
 
-if TYPE_CHECKING:
-    from pathlib import Path
+SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
 
 
 def url_of(folder: Path) -> str:
     return f"sqlite:///{folder / 'quality.db'}"
 
 
-def run(folder: Path, statement: str) -> list[tuple[object, ...]]:
+def run(folder: Path, statement: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(folder / "quality.db")
     rows = connection.execute(statement).fetchall()
     connection.commit()
@@ -47,10 +57,7 @@ def test_a_new_store_is_exactly_what_the_models_say(tmp_path: Path) -> None:
 
 
 def test_the_models_belong_to_the_last_migration(tmp_path: Path) -> None:
-    engine = open_engine(url_of(tmp_path))
-    with engine.connect() as connection:
-        scripts = ScriptDirectory.from_config(_config(connection))
-    assert scripts.get_heads() == [SCHEMA_REVISION]
+    assert SCRIPTS.get_heads() == [SCHEMA_REVISION]
     assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
 
 
@@ -65,6 +72,77 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     before = run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")
     assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
     assert (run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")) == before
+
+
+def fill(folder: Path) -> None:
+    """Rows in every table of a new store."""
+    store, staff = make_store(folder), StaffStore(url_of(folder))
+    reading = store.append_reading("web", make_full_reading(), (SampleVerdict("s1"),), NOW)
+    snapshot = replace(make_snapshot(), reading_hash=reading.figures_hash, run_id="run-1")
+    snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
+    store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
+    store.append_act(make_act())
+    staff.record(make_sign_in())
+    ada = staff.add_account("ada", "hash", NOW)
+    staff.open_session(ada.id, "id", "password", NOW, NOW.replace(year=2100))
+    staff.add_token(ada.id, "grafana", "hash", NOW, None)
+    staff.secret(NOW)
+    staff.close()
+
+
+def content(folder: Path, columns: dict[str, str]) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: run(folder, f"SELECT {names} FROM {table}") for table, names in columns.items()}
+
+
+@pytest.fixture(params=REVISIONS)
+def old_store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A store of each schema there ever was, with rows in every table."""
+    engine = open_engine(url_of(tmp_path))
+    with transaction(engine, writes=True) as connection:
+        command.upgrade(_config(connection), request.param)
+    engine.dispose()
+    (tmp_path / "new").mkdir()
+    fill(tmp_path / "new")
+    with closing(sqlite3.connect(tmp_path / "quality.db")) as sqlite, sqlite:
+        sqlite.execute("ATTACH ? AS new", [str(tmp_path / "new" / "quality.db")])
+        for table, names in columns_of(tmp_path).items():
+            sqlite.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
+    return tmp_path
+
+
+def columns_of(folder: Path) -> dict[str, str]:
+    """The columns of each table that a store has and the models know."""
+    found = {table: run(folder, f"SELECT name FROM pragma_table_info('{table}')") for table in metadata.tables}
+    return {table: ", ".join(name for (name,) in names) for table, names in found.items() if names}
+
+
+def test_a_store_of_any_schema_is_migrated_without_touching_a_row(old_store: Path) -> None:
+    columns = columns_of(old_store)
+    before = content(old_store, columns)
+    assert all(before.values())
+    assert migrate(url_of(old_store)) == SCHEMA_REVISION
+    assert content(old_store, columns) == before
+    assert found_differences(old_store) == "[]"
+    assert SqlQualityStore(url_of(old_store)).verify().findings == ()
+
+
+def test_a_migrated_store_is_as_append_only_as_a_new_one(old_store: Path) -> None:
+    migrate(url_of(old_store))
+    expected = {name: text for table in APPEND_ONLY for name, text in expected_triggers("sqlite", table).items()}
+    assert dict(run(old_store, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")) == expected
+    shown = {name for (name,) in run(old_store, "SELECT name FROM pragma_table_info('current_snapshot')")}
+    assert shown == set(metadata.tables["integrity_snapshot"].columns.keys())
+
+
+def test_the_chain_of_a_migrated_store_goes_on_from_its_last_row(old_store: Path) -> None:
+    migrate(url_of(old_store))
+    store = SqlQualityStore(url_of(old_store))
+    (newest,) = store.snapshots("web", DAY, DAY)
+    assert not store.append_reading("web", make_full_reading(), (SampleVerdict("s1"),), NOW).is_new
+    assert store.append_snapshot(newest, VERDICTS) == (newest, False)
+    second, is_new = store.append_snapshot(replace(newest, total_events=1), VERDICTS)
+    assert (second.revision, is_new, second.previous_hash) == (2, True, newest.content_hash)
+    assert store.verify().findings == ()
 
 
 def test_migrating_at_the_same_time_works(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, open_engine, open_reading_engine, transaction
 from telemetry_quality.storage.migrations import differences, migrate
 from telemetry_quality.storage.reader import StoreReader
-from telemetry_quality.storage.staff import StaffStore, fingerprint
+from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality.storage.staff.tokens import fingerprint
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import (
     APPEND_ONLY,

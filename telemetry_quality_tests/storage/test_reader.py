@@ -296,7 +296,7 @@ def test_a_store_that_is_gone_says_so_is_not_created_and_is_read_again_once_it_i
 @pytest.mark.parametrize(
     ("found", "remedy"),
     [
-        ("0003", "run telemetry-quality migrate"),
+        ("0001", "run telemetry-quality migrate"),
         (None, "run telemetry-quality migrate"),
         ("9999", "install the telemetry-quality that made it"),
     ],

@@ -32,8 +32,7 @@ def incidents_of(
     failures: list[FailedGuardrail] = []
     judged: set[date] = set()
     for one in days:
-        # A snapshot of a version that kept no verdicts cannot say whether a guardrail passed.
-        if begin <= one.day <= end and (one.has_verdicts or one.is_healthy):
+        if begin <= one.day <= end:
             judged.add(one.day)
             if one.day in failed:
                 failures += failures_of(one.day, one.revision, failed[one.day].get(one.revision, ()))

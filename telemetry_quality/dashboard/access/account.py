@@ -22,11 +22,11 @@ from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.refusals import Refusal
 from telemetry_quality.dashboard.rendering import page, render
 from telemetry_quality.errors import RequestError
-from telemetry_quality.storage.staff import fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.visitors import Access
-    from telemetry_quality.storage.staff import Session
+    from telemetry_quality.storage.staff.sessions import Session
 
 router = APIRouter()
 

@@ -23,7 +23,7 @@ from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import OIDC_CALLBACK, return_path
 from telemetry_quality.dashboard.refusals import Refusal, shown
 from telemetry_quality.errors import RequestError
-from telemetry_quality.storage.staff import SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 
 try:
     # Authlib speaks through this one where it is installed, with errors of its own.
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.dashboard.access.visitors import Access
     from telemetry_quality.settings import OidcSettings
-    from telemetry_quality.storage.staff import Account
+    from telemetry_quality.storage.staff.lookup import Account
 
 log = logging.getLogger(__name__)
 

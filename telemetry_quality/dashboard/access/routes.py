@@ -33,7 +33,7 @@ from telemetry_quality.dashboard.rendering import TEMPLATES, page, render
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.oidc import Provider
     from telemetry_quality.dashboard.access.visitors import Access
-    from telemetry_quality.storage.staff import Account
+    from telemetry_quality.storage.staff.lookup import Account
 
 router = APIRouter(include_in_schema=False)
 router.include_router(account.router)

@@ -18,7 +18,9 @@ from telemetry_quality.dashboard.access.identity import Visitor
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
 from telemetry_quality.dashboard.access.seals import Seal, csrf_token
 from telemetry_quality.dashboard.refusals import Refusal
-from telemetry_quality.storage.staff import SignIn, SignInOutcome, account_key, fingerprint
+from telemetry_quality.storage.staff.lookup import account_key
+from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
+from telemetry_quality.storage.staff.tokens import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from starlette.datastructures import Headers
 
     from telemetry_quality.settings import DashboardSettings
-    from telemetry_quality.storage.staff import Account, Session, StaffStore
+    from telemetry_quality.storage.staff.lookup import Account
+    from telemetry_quality.storage.staff.sessions import Session
+    from telemetry_quality.storage.staff.store import StaffStore
 
 log = logging.getLogger(__name__)
 

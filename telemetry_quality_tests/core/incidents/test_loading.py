@@ -65,7 +65,7 @@ class Past:
         return {one.day for one in self.failures if one.cause == UNREADABLE}
 
     def judged_days(self, source: str) -> list[JudgedDay]:
-        return [JudgedDay(one, 2, not self.judged[one], has_verdicts=True) for one in sorted(self.judged)]
+        return [JudgedDay(one, 2, not self.judged[one]) for one in sorted(self.judged)]
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         return {
@@ -141,21 +141,6 @@ def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past:
     assert everything == group(past.failures, past.judged, past.kept)
     touching = [one for one in everything if one.first_day <= end and begin <= one.last_day]
     assert incidents_of(past, "web", begin, end) == touching
-
-
-def test_a_snapshot_that_kept_no_verdicts_closes_nothing_unless_it_is_healthy() -> None:
-    class WithoutVerdicts(Past):
-        def judged_days(self, source: str) -> list[JudgedDay]:
-            return [one._replace(has_verdicts=one.day != day(9)) for one in super().judged_days(source)]
-
-        def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-            return {one: said for one, said in super().failed_verdicts(source, first, last).items() if one != day(9)}
-
-    judged: dict[date, tuple[FailedGuardrail, ...]] = {day(number): (fail(number),) for number in (8, 9, 10)}
-    (incident,) = incidents_of(WithoutVerdicts(judged), "web")
-    assert incident.days == (day(8), day(10))
-    healed = WithoutVerdicts({**judged, day(9): ()})
-    assert len(incidents_of(healed, "web")) == 2
 
 
 def test_a_source_without_snapshots_has_no_incidents() -> None:

@@ -23,7 +23,8 @@ from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality.storage.staff import StaffStore, fingerprint, new_token
+from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 
 with warnings.catch_warnings():
     # It would rather have a successor of httpx, which nothing else here needs.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.storage.staff import SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     NAME,
     PASSWORD,

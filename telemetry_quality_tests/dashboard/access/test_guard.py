@@ -9,7 +9,7 @@ from starlette.routing import Mount
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.staff import fingerprint
+from telemetry_quality.storage.staff.tokens import fingerprint
 from telemetry_quality_tests.dashboard.access.house import (
     NAME,
     SESSION_COOKIE,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.testclient import TestClient
 
-    from telemetry_quality.storage.staff import Session
+    from telemetry_quality.storage.staff.sessions import Session
 
 OPEN = {
     "/healthz",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from telemetry_quality.settings import OidcSettings
-from telemetry_quality.storage.staff import SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     FORM_COOKIE,
     NAME,

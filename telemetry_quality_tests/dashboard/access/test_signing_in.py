@@ -9,7 +9,7 @@ from telemetry_quality.dashboard.access import visitors
 from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES
 from telemetry_quality.dashboard.refusals import Refusal
-from telemetry_quality.storage.staff import SignIn, SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     ADDRESS,
     FORM_COOKIE,

@@ -11,6 +11,51 @@ down_revision = None
 
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+REVISION_KEY = ("source", "day", "revision")
+POSITION_KEY = (*REVISION_KEY, "position")
+
+UNIQUE = {
+    "day_reading": (("sequence",), REVISION_KEY),
+    "event_aggregate": (("id",),),
+    "event_sample": (("id",), POSITION_KEY),
+    "event_slice": (("id",), POSITION_KEY),
+    "integrity_snapshot": (("sequence",), REVISION_KEY),
+    "guardrail_verdict": (("id",), POSITION_KEY),
+    "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
+    "incident_act": (("sequence",),),
+    "sign_in": (("sequence",),),
+}
+"""The tables that are append-only, and what their rows are unique by."""
+
+
+def upgrade() -> None:
+    """Create everything."""
+    _create_day_reading()
+    _create_event_aggregate()
+    _create_event_sample()
+    _create_event_slice()
+    _create_integrity_snapshot()
+    _create_guardrail_verdict()
+    _create_alert()
+    _create_incident_act()
+    _create_sign_in()
+    _create_staff_account()
+    _create_staff_session()
+    _create_staff_token()
+    _create_staff_secret()
+    dialect = op.get_bind().dialect.name
+    if dialect == "postgresql":
+        _create_chain_length()
+        op.execute(refusing_function())
+    for table, keys in UNIQUE.items():
+        for trigger in append_only(dialect, table, keys):
+            op.execute(trigger)
+    op.execute(
+        "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
+        "(SELECT max(revision) FROM integrity_snapshot AS other"
+        " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
+    )
+
 
 def _key() -> tuple[sa.Column[object], ...]:
     return (
@@ -24,8 +69,7 @@ def _chain() -> tuple[sa.Column[object], ...]:
     return (sa.Column("previous_hash", StoredText), sa.Column("content_hash", StoredText, nullable=False))
 
 
-def upgrade() -> None:
-    """Create everything."""
+def _create_day_reading() -> None:
     op.create_table(
         "day_reading",
         sa.Column("sequence", SEQUENCE, nullable=False),
@@ -35,17 +79,28 @@ def upgrade() -> None:
         sa.Column("error_events", sa.BigInteger),
         sa.Column("error_unknown_events", sa.BigInteger),
         sa.Column("missing_version_events", sa.BigInteger),
-        sa.Column("late_events", sa.BigInteger),
+        sa.Column("missing_critical", sa.JSON),
         sa.Column("sample_size", sa.Integer),
         sa.Column("sample_passed", sa.Integer),
+        sa.Column("compared_events", sa.BigInteger),
+        sa.Column("repeated_events", sa.BigInteger),
+        sa.Column("late_events", sa.BigInteger),
+        sa.Column("arrivals_by_hour", sa.JSON),
+        sa.Column("observed_events", sa.BigInteger),
+        sa.Column("future_events", sa.BigInteger),
+        sa.Column("stale_events", sa.BigInteger),
+        sa.Column("undated_events", sa.BigInteger),
         sa.Column("unreadable_reason_code", StoredText),
         sa.Column("unreadable_reason", StoredText),
         sa.Column("figures_hash", StoredText, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_day_reading"),
-        sa.UniqueConstraint("source", "day", "revision", name="uq_day_reading_source_day_revision"),
+        sa.UniqueConstraint(*REVISION_KEY, name="uq_day_reading_source_day_revision"),
         sqlite_autoincrement=True,
     )
+
+
+def _create_event_aggregate() -> None:
     op.create_table(
         "event_aggregate",
         sa.Column("id", SEQUENCE, nullable=False),
@@ -59,9 +114,13 @@ def upgrade() -> None:
         sa.Column("missing_version", sa.BigInteger, nullable=False),
         sa.Column("missing_critical", sa.JSON, nullable=False),
         sa.Column("late_events", sa.BigInteger, nullable=False),
+        sa.Column("by_hour", StoredText),
         sa.PrimaryKeyConstraint("id", name="pk_event_aggregate"),
         sqlite_autoincrement=True,
     )
+
+
+def _create_event_sample() -> None:
     op.create_table(
         "event_sample",
         sa.Column("id", SEQUENCE, nullable=False),
@@ -71,15 +130,57 @@ def upgrade() -> None:
         sa.Column("verdict", StoredText, nullable=False),
         sa.Column("reason_codes", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_event_sample"),
-        sa.UniqueConstraint(
-            "source", "day", "revision", "position", name="uq_event_sample_source_day_revision_position"
-        ),
+        sa.UniqueConstraint(*POSITION_KEY, name="uq_event_sample_source_day_revision_position"),
         sqlite_autoincrement=True,
     )
+
+
+def _create_event_slice() -> None:
+    op.create_table(
+        "event_slice",
+        sa.Column("id", SEQUENCE, nullable=False),
+        *_key(),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("dimension", StoredText, nullable=False),
+        sa.Column("by_dimension", StoredText),
+        sa.Column("value", sa.JSON, nullable=False),
+        sa.Column("by_value", sa.JSON),
+        sa.Column("events", sa.JSON, nullable=False),
+        sa.Column("errors", sa.JSON, nullable=False),
+        sa.Column("missing_version", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_event_slice"),
+        sa.UniqueConstraint(*POSITION_KEY, name="uq_event_slice_source_day_revision_position"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_integrity_snapshot() -> None:
     op.create_table(
         "integrity_snapshot",
         sa.Column("sequence", SEQUENCE, nullable=False),
         *_key(),
+        sa.Column("status", StoredText, nullable=False),
+        sa.Column("computed_at", UtcDateTime, nullable=False),
+        *_figures(),
+        sa.Column("has_volume_anomaly", sa.Boolean),
+        sa.Column("has_version_anomaly", sa.Boolean),
+        sa.Column("has_error_spike", sa.Boolean),
+        sa.Column("is_zero_activity", sa.Boolean),
+        sa.Column("policy", StoredText, nullable=False),
+        sa.Column("reading_revision", sa.Integer, nullable=False),
+        sa.Column("reading_hash", StoredText, nullable=False),
+        sa.Column("run_id", StoredText),
+        sa.Column("verdicts_hash", StoredText, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_integrity_snapshot"),
+        sa.UniqueConstraint(*REVISION_KEY, name="uq_integrity_snapshot_source_day_revision"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _figures() -> tuple[sa.Column[object], ...]:
+    """The numbers of a day, and why there are none."""
+    return (
         sa.Column("total_events", sa.BigInteger),
         sa.Column("error_events", sa.BigInteger),
         sa.Column("error_rate_percent", sa.Float),
@@ -89,23 +190,44 @@ def upgrade() -> None:
         sa.Column("sample_passed", sa.Integer),
         sa.Column("sampling_success_rate_percent", sa.Float),
         sa.Column("expected_events", sa.Float),
+        sa.Column("expected_low_events", sa.Float),
+        sa.Column("expected_high_events", sa.Float),
         sa.Column("volume_deviation_percent", sa.Float),
-        sa.Column("has_volume_anomaly", sa.Boolean),
-        sa.Column("has_version_anomaly", sa.Boolean),
-        sa.Column("has_error_spike", sa.Boolean),
-        sa.Column("is_zero_activity", sa.Boolean),
+        sa.Column("is_volume_unusual", sa.Boolean),
+        sa.Column("compared_events", sa.BigInteger),
+        sa.Column("repeated_events", sa.BigInteger),
+        sa.Column("duplicate_percent", sa.Float),
+        sa.Column("critical_missing_percent", sa.Float),
+        sa.Column("late_percent", sa.Float),
+        sa.Column("misdated_percent", sa.Float),
+        sa.Column("completeness_percent", sa.Float),
+        sa.Column("is_provisional", sa.Boolean),
         sa.Column("unreadable_reason_code", StoredText),
         sa.Column("unreadable_reason", StoredText),
-        sa.Column("status", StoredText, nullable=False),
-        sa.Column("policy", StoredText, nullable=False),
-        sa.Column("computed_at", UtcDateTime, nullable=False),
-        sa.Column("reading_revision", sa.Integer, nullable=False),
-        sa.Column("reading_hash", StoredText, nullable=False),
-        *_chain(),
-        sa.PrimaryKeyConstraint("sequence", name="pk_integrity_snapshot"),
-        sa.UniqueConstraint("source", "day", "revision", name="uq_integrity_snapshot_source_day_revision"),
+    )
+
+
+def _create_guardrail_verdict() -> None:
+    op.create_table(
+        "guardrail_verdict",
+        sa.Column("id", SEQUENCE, nullable=False),
+        *_key(),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("guardrail", StoredText, nullable=False),
+        sa.Column("level", StoredText, nullable=False),
+        sa.Column("outcome", StoredText, nullable=False),
+        sa.Column("reason_code", StoredText, nullable=False),
+        sa.Column("value", sa.Float),
+        sa.Column("threshold", sa.Float),
+        sa.Column("sentence", StoredText, nullable=False),
+        sa.Column("causes", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_guardrail_verdict"),
+        sa.UniqueConstraint(*POSITION_KEY, name="uq_guardrail_verdict_source_day_revision_position"),
         sqlite_autoincrement=True,
     )
+
+
+def _create_alert() -> None:
     op.create_table(
         "alert",
         sa.Column("sequence", SEQUENCE, nullable=False),
@@ -120,26 +242,102 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "day", "guardrail", "revision", name="uq_alert_source_day_guardrail_revision"),
         sqlite_autoincrement=True,
     )
-    if op.get_bind().dialect.name == "postgresql":
-        op.create_table(
-            "chain_length",
-            sa.Column("chain", StoredText, nullable=False),
-            sa.Column("rows_written", sa.BigInteger, nullable=False),
-            sa.PrimaryKeyConstraint("chain", name="pk_chain_length"),
-        )
-        op.execute(refusing_function())
-    revision_key = ("source", "day", "revision")
-    for table, keys in {
-        "day_reading": (("sequence",), revision_key),
-        "event_aggregate": (("id",),),
-        "event_sample": (("id",), (*revision_key, "position")),
-        "integrity_snapshot": (("sequence",), revision_key),
-        "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
-    }.items():
-        for trigger in append_only(op.get_bind().dialect.name, table, keys):
-            op.execute(trigger)
-    op.execute(
-        "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
-        "(SELECT max(revision) FROM integrity_snapshot AS other"
-        " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
+
+
+def _create_incident_act() -> None:
+    op.create_table(
+        "incident_act",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("cause", StoredText, nullable=False),
+        sa.Column("act", StoredText, nullable=False),
+        sa.Column("acted_by", StoredText, nullable=False),
+        sa.Column("note", StoredText, nullable=False),
+        sa.Column("until", sa.Date),
+        sa.Column("acted_at", UtcDateTime, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_incident_act"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_sign_in() -> None:
+    op.create_table(
+        "sign_in",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("account_name", StoredText, nullable=False),
+        sa.Column("address", StoredText, nullable=False),
+        sa.Column("method", StoredText, nullable=False),
+        sa.Column("outcome", StoredText, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_sign_in"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_staff_account() -> None:
+    op.create_table(
+        "staff_account",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("name", StoredText, nullable=False),
+        sa.Column("password_hash", StoredText),
+        sa.Column("oidc_issuer", StoredText),
+        sa.Column("oidc_subject", StoredText),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("password_changed_at", UtcDateTime),
+        sa.Column("disabled_at", UtcDateTime),
+        sa.PrimaryKeyConstraint("id", name="pk_staff_account"),
+        sa.UniqueConstraint("name", name="uq_staff_account_name"),
+        sa.UniqueConstraint("oidc_issuer", "oidc_subject", name="uq_staff_account_oidc_issuer_oidc_subject"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_staff_session() -> None:
+    op.create_table(
+        "staff_session",
+        sa.Column("id_hash", StoredText, nullable=False),
+        sa.Column("account_id", sa.Integer, nullable=False),
+        sa.Column("method", StoredText, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
+        sa.Column("revoked_at", UtcDateTime),
+        sa.PrimaryKeyConstraint("id_hash", name="pk_staff_session"),
+    )
+
+
+def _create_staff_token() -> None:
+    op.create_table(
+        "staff_token",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("account_id", sa.Integer, nullable=False),
+        sa.Column("label", StoredText, nullable=False),
+        sa.Column("token_hash", StoredText, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime),
+        sa.Column("revoked_at", UtcDateTime),
+        sa.PrimaryKeyConstraint("id", name="pk_staff_token"),
+        sa.UniqueConstraint("token_hash", name="uq_staff_token_token_hash"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_staff_secret() -> None:
+    op.create_table(
+        "staff_secret",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("secret", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_staff_secret"),
+    )
+
+
+def _create_chain_length() -> None:
+    op.create_table(
+        "chain_length",
+        sa.Column("chain", StoredText, nullable=False),
+        sa.Column("rows_written", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("chain", name="pk_chain_length"),
     )

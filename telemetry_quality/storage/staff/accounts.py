@@ -1,0 +1,142 @@
+"""Accounts are added, changed, disabled and enabled; whoever is shut out is out at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, or_, select, update
+
+from telemetry_quality.errors import RequestError
+from telemetry_quality.storage.schema import MigratedDatabase
+from telemetry_quality.storage.staff.lookup import (
+    Account,
+    account_key,
+    account_of,
+    find_account,
+    require_account,
+    require_account_name,
+    select_accounts,
+)
+from telemetry_quality.storage.staff.sessions import end_sessions
+from telemetry_quality.storage.staff.tokens import revoke_tokens
+from telemetry_quality.storage.tables import staff_account, staff_session, staff_token
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class StaffAccounts(MigratedDatabase):
+    """The accounts of a StaffStore."""
+
+    def add_account(self, name: str, password_hash: str | None, now: datetime) -> Account:
+        """Make an account.
+
+        Raises:
+            RequestError: If the name is taken or none.
+        """
+        key = require_account_name(name)
+        row = {"name": key, "password_hash": password_hash, "created_at": now}
+        with self._writing() as connection:
+            if find_account(connection, key) is not None:
+                raise RequestError(
+                    f"The name of a new account is required, but {key!r} exists; "
+                    "choose another one, or run telemetry-quality staff reset."
+                )
+            changed_at = None if password_hash is None else now
+            connection.execute(insert(staff_account), [{**row, "password_changed_at": changed_at}])
+            return require_account(connection, key)
+
+    def accounts(self) -> list[Account]:
+        """All accounts by name, disabled ones too."""
+        with self._reading() as connection:
+            rows = connection.execute(select_accounts().order_by(staff_account.c.name)).mappings()
+            return [account_of(row) for row in rows]
+
+    def account(self, name: str) -> Account | None:
+        """The account of that name, in whatever case it is written."""
+        with self._reading() as connection:
+            return find_account(connection, account_key(name))
+
+    def require_account(self, name: str) -> Account:
+        """The account of that name.
+
+        Raises:
+            RequestError: If there is none.
+        """
+        with self._reading() as connection:
+            return require_account(connection, account_key(name))
+
+    def set_password(self, name: str, password_hash: str, now: datetime) -> None:
+        """Change a password and end the account's sessions.
+
+        Raises:
+            RequestError: If there is no such account.
+        """
+        self._change(name, now, password_hash=password_hash, password_changed_at=now)
+
+    def rehash(self, account_id: int, old_hash: str, new_hash: str) -> None:
+        """Keep the same password hashed at other costs, unless it was changed in the meantime; sessions stay."""
+        its = staff_account.c
+        with self._writing() as connection:
+            same = update(staff_account).where(its.id == account_id, its.password_hash == old_hash)
+            connection.execute(same.values(password_hash=new_hash))
+
+    def reset_oidc(self, name: str, now: datetime) -> None:
+        """Let an account sign in at the provider only, and bind it anew when it does; its sessions end.
+
+        Raises:
+            RequestError: If there is no such account.
+        """
+        self._change(name, now, password_hash=None, password_changed_at=None, oidc_issuer=None, oidc_subject=None)
+
+    def bind_oidc(self, account_id: int, issuer: str, subject: str) -> None:
+        """Remember who an account is at the provider: an address may be given to somebody else there one day.
+
+        Raises:
+            RequestError: If the account is somebody else there already, or another account is this one.
+        """
+        its, wanted = staff_account.c, (issuer, subject)
+        with self._writing() as connection:
+            query = select(its.id, its.oidc_issuer, its.oidc_subject).where(
+                or_(its.id == account_id, (its.oidc_issuer == issuer) & (its.oidc_subject == subject))
+            )
+            found = {number: bound for number, *bound in connection.execute(query)}
+            if found.keys() != {account_id} or tuple(found[account_id]) not in {wanted, (None, None)}:
+                raise RequestError(
+                    "An account that is bound to nobody else at the OpenID Connect provider is required, "
+                    "but this one is; run telemetry-quality staff reset --oidc if the person is the same."
+                )
+            change = update(staff_account).where(its.id == account_id)
+            connection.execute(change.values(oidc_issuer=issuer, oidc_subject=subject))
+
+    def disable(self, name: str, now: datetime) -> None:
+        """Shut an account out at once: its sessions and tokens end, and do not come back when it is enabled again.
+
+        Raises:
+            RequestError: If there is no such account.
+        """
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            if account.is_active:
+                change = update(staff_account).where(staff_account.c.id == account.id)
+                connection.execute(change.values(disabled_at=now))
+            end_sessions(connection, now, staff_session.c.account_id == account.id)
+            revoke_tokens(connection, now, staff_token.c.account_id == account.id)
+
+    def enable(self, name: str) -> None:
+        """Let a disabled account sign in again.
+
+        Raises:
+            RequestError: If there is no such account.
+        """
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            change = update(staff_account).where(staff_account.c.id == account.id)
+            connection.execute(change.values(disabled_at=None))
+
+    def _change(self, name: str, now: datetime, **values: Any) -> None:
+        """Change how an account signs in; whoever is in by the old way is out."""
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            connection.execute(update(staff_account).where(staff_account.c.id == account.id).values(**values))
+            end_sessions(connection, now, staff_session.c.account_id == account.id)
