@@ -98,12 +98,8 @@ def incidents(  # noqa: PLR0917
     store, now = open_store(settings), utc_now()
     found: list[Incident] = []
     for name in [settings.source(source)[0]] if source else settings.sources:
-        begin, end = first, last
-        if has_range:
-            end = last or settings.sources[name].calendar().latest_day(now)
-            begin = end - timedelta(days=days - 1) if days else first
-            day_range(begin or end, end)
-        found += incidents_of(store, name, begin, end)
+        latest = settings.sources[name].calendar().latest_day(now) if has_range and last is None else last
+        found += incidents_of(store, name, *_range(days, first, latest))
     listed = [one for one in found if one.is_open or is_all or has_range]
     listed.sort(key=lambda one: one.first_day, reverse=True)
     if as_json:
@@ -111,6 +107,15 @@ def incidents(  # noqa: PLR0917
     else:
         _print_list(listed, now.date(), has_closed=is_all or has_range)
     return EXIT_NOT_HEALTHY if any(one.is_open for one in listed) else EXIT_HEALTHY
+
+
+def _range(days: int | None, first: date | None, last: date | None) -> tuple[date | None, date | None]:
+    """The first and the last day that are asked for; both None where all incidents are."""
+    if last is None:
+        return None, None
+    begin = last - timedelta(days=days - 1) if days else first
+    day_range(begin or last, last)
+    return begin, last
 
 
 @incidents.command()

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import open_store, utc_now
-from telemetry_quality.dashboard import api, exports, feeds, incidents, live, pages, refusals
+from telemetry_quality.dashboard import api, exports, feeds, files, live, pages, refusals
 from telemetry_quality.dashboard.access import routes as access_routes
 from telemetry_quality.dashboard.access.guard import StaffOnly
 from telemetry_quality.dashboard.access.headers import HostAndHeaders
@@ -29,54 +29,65 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import Settings
 
 
+ROUTERS = (
+    api.router,
+    feeds.router,
+    exports.router,
+    pages.router,
+    files.router,
+    access_routes.router,
+    live.router,
+)
+
+
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The dashboard of ``settings`` as an ASGI application.
 
     Raises:
         StoreError: If the store's URL is wrong. A store that cannot be read is told on the pages instead.
     """
+    dashboard = _open_dashboard(settings, clock)
+    app = FastAPI(
+        title="telemetry-quality",
+        summary="Whether a day of telemetry can be trusted.",
+        version=__version__,
+        lifespan=_lifespan,
+        openapi_url="/api/health/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(HostAndHeaders, settings=settings.dashboard),
+            Middleware(StaffOnly, access=dashboard.access),
+        ],
+    )
+    app.state.dashboard = dashboard
+    app.state.navigation = pages.NAVIGATION
+    refusals.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _open_dashboard(settings: Settings, clock: Callable[[], datetime]) -> Dashboard:
     reader = StoreReader(settings.store)
-    access = Access(StaffStore(settings.store), settings.dashboard, clock)
-    dashboard = Dashboard(
+    return Dashboard(
         settings=settings,
         clock=clock,
         reader=reader,
         acts=open_store(settings),
         keeper=BoardKeeper(reader, clock),
         answers=AnswerCache(),
-        access=access,
+        access=Access(StaffStore(settings.store), settings.dashboard, clock),
         hub=Hub(),
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with live.watching(dashboard):
-            yield
-        reader.close()
-        dashboard.acts.close()
-        access.close()
 
-    app = FastAPI(
-        title="telemetry-quality",
-        summary="Whether a day of telemetry can be trusted.",
-        version=__version__,
-        lifespan=lifespan,
-        openapi_url="/api/health/openapi.json",
-        # Their pages load scripts from elsewhere.
-        docs_url=None,
-        redoc_url=None,
-        middleware=[Middleware(HostAndHeaders, settings=settings.dashboard), Middleware(StaffOnly, access=access)],
-    )
-    app.state.dashboard = dashboard
-    refusals.install(app)
-    for router in (
-        api.router,
-        feeds.router,
-        exports.router,
-        pages.router,
-        incidents.router,
-        access_routes.router,
-        live.router,
-    ):
-        app.include_router(router)
-    return app
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    dashboard: Dashboard = app.state.dashboard
+    async with live.watching(dashboard):
+        yield
+    dashboard.reader.close()
+    dashboard.acts.close()
+    dashboard.access.close()

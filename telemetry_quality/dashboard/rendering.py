@@ -149,6 +149,12 @@ def visitor_of(connection: HTTPConnection) -> Visitor | None:
     return cast("Visitor | None", connection.scope.get("state", {}).get("visitor"))
 
 
+def navigation_of(connection: HTTPConnection) -> tuple[tuple[str, str, str], ...]:
+    """The navigation's entries: the section, address and words of each, as the application was made with."""
+    app = connection.scope.get("app")
+    return () if app is None else app.state.navigation
+
+
 def page(
     request: HTTPConnection,
     *,
@@ -166,7 +172,7 @@ def page(
         title: Names the page in the window's title.
         main: What stands below the navigation, its own first heading included.
         status_code: The HTTP status.
-        section: Which part of the navigation is the current one: overview, snapshots, incidents or account.
+        section: Which part of the navigation is the current one: that of a page, or account.
         version: The board's version that ``main`` tells; only such a page listens for news.
         has_charts: Whether ``main`` has tables to draw.
     """
@@ -178,5 +184,6 @@ def page(
         version=version,
         has_charts=has_charts,
         visitor=visitor_of(request),
+        navigation=navigation_of(request),
     )
     return HTMLResponse(html, status_code=status_code)

@@ -1,76 +1,75 @@
 """The guardrails as asset checks: one evaluation per guardrail and day, right in a single-run backfill."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from time import monotonic
 from typing import Any
 
 import dagster as dg
 
 from telemetry_quality.core.alerts import is_alert
-from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-from telemetry_quality.orchestration.assets import snapshot_key
 from telemetry_quality.orchestration.evaluations import materialization_targets
-from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
+from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
+from telemetry_quality.orchestration.specs import guardrail_specs, snapshot_key
 from telemetry_quality.settings import SourceSettings
 
 
 def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksDefinition:
     """All guardrails of one source as checks on its integrity snapshot; none of them blocks."""
-    key = snapshot_key(source)
-    partitions = daily_partitions(settings.calendar())
-    specs = [
-        dg.AssetCheckSpec(
-            rule.name,
-            asset=key,
-            description=rule.description,
-            blocking=False,
-            partitions_def=partitions,
-            metadata={"level": rule.level.value},
-        )
-        for rule in guardrails_of(settings.event_schema())
-    ]
+    specs = guardrail_specs(source, settings)
 
     @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        telemetry = telemetry_of(context)
-        work, days = telemetry.work(source), partition_days(context)
-        standing = work.standing(days, telemetry.clock(), context.run.run_id)
-        snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
-        verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
-        targets = materialization_targets(context.instance, key, days)
-        selected = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
-        pace = Pace(len(selected) * len(days), monotonic, "evaluations")
-        for spec in selected:
-            for day in days:
-                if day in verdicts:
-                    yield dg.AssetCheckEvaluation(
-                        asset_key=key,
-                        check_name=spec.name,
-                        partition=day.isoformat(),
-                        target_materialization_data=targets.get(day),
-                        blocking=False,
-                        **evaluation_of(verdicts[day][spec.name], snapshots[day]),
-                    )
-                telemetry.on_progress(1)
-            pace.advance(len(days))
-            context.log.info(f"Checked {spec.name}: {pace.sentence()}")
-            yield dg.Output(None, output_name=spec.get_python_identifier())
-        _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
-        _fail_visibly(
-            [
-                f"{day} ({snapshots[day].unreadable_reason_code})"
-                for day in days
-                if day in snapshots and snapshots[day].unreadable_reason_code
-            ],
-            "could not be read; they are recorded as unknown",
-        )
+        yield from _checked(context, source, [spec for spec in specs if spec.key in context.selected_asset_check_keys])
 
     return guardrails
+
+
+def _checked(
+    context: dg.AssetCheckExecutionContext, source: str, selected: Sequence[dg.AssetCheckSpec]
+) -> Iterator[Any]:
+    """The evaluations of the days of a run, one guardrail after the other."""
+    telemetry = telemetry_of(context)
+    work, days = telemetry.work(source), partition_days(context)
+    standing = work.standing(days, telemetry.clock(), context.run.run_id)
+    snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
+    verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
+    targets = materialization_targets(context.instance, snapshot_key(source), days)
+    pace = Pace(len(selected) * len(days), monotonic, "evaluations")
+    for spec in selected:
+        for day in days:
+            if day in snapshots:
+                yield dg.AssetCheckEvaluation(
+                    asset_key=snapshot_key(source),
+                    check_name=spec.name,
+                    partition=day.isoformat(),
+                    target_materialization_data=targets.get(day),
+                    blocking=False,
+                    **evaluation_of(verdicts[day][spec.name], snapshots[day]),
+                )
+            telemetry.on_progress(1)
+        pace.advance(len(days))
+        context.log.info(f"Checked {spec.name}: {pace.sentence()}")
+        yield dg.Output(None, output_name=spec.get_python_identifier())
+    _require_snapshots(days, snapshots)
+
+
+def _require_snapshots(days: Sequence[date], snapshots: Mapping[date, TelemetryIntegritySnapshot]) -> None:
+    """Fail the run if a day has no snapshot, or could not be read."""
+    _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
+    _fail_visibly(
+        [
+            f"{day} ({snapshots[day].unreadable_reason_code})"
+            for day in days
+            if day in snapshots and snapshots[day].unreadable_reason_code
+        ],
+        "could not be read; they are recorded as unknown",
+    )
 
 
 def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """The assets of one source: events (external) → aggregates and sample (one reading) → integrity snapshot."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 import dagster as dg
 
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
-from telemetry_quality.orchestration.partitions import daily_partitions, partition_days
+from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
+from telemetry_quality.orchestration.specs import aggregates_spec, events_spec, sample_spec, snapshot_spec
 from telemetry_quality.settings import SourceSettings
 
 LOG_EVERY_DAYS = 31
@@ -20,110 +21,80 @@ def is_worth_a_line(pace: Pace) -> bool:
     return pace.done % LOG_EVERY_DAYS == 0 or pace.done == pace.total
 
 
-def snapshot_key(source: str) -> dg.AssetKey:
-    """The key of a source's integrity snapshot."""
-    return dg.AssetKey([source, "integrity_snapshot"])
-
-
 def build_assets(source: str, settings: SourceSettings, store_engine: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The assets of one source, its name their group and key prefix; they are kept in ``store_engine``."""
-    partitions = daily_partitions(settings.calendar())
-    owners = list(settings.owners)
-    events = dg.AssetSpec(
-        [source, "events"],
-        group_name=source,
-        owners=owners,
-        kinds={"parquet" if settings.connector == "parquet" else settings.engine},
-        description="The telemetry itself. It is only ever read.",
-        metadata={"location": settings.path or settings.table or "", "time_zone": settings.time_zone},
-    )
-    readings = [
-        dg.AssetSpec(
-            [source, "event_aggregates"],
-            deps=[events.key],
-            group_name=source,
-            owners=owners,
-            kinds={settings.engine, store_engine},
-            description="Counts per event name and version, by hour; everything coarser is rolled up from them.",
-            metadata={
-                "dagster/column_schema": rendering.AGGREGATE_COLUMNS,
-                "dagster/table_name": "event_aggregate",
-            },
-            partitions_def=partitions,
-        ),
-        dg.AssetSpec(
-            [source, "event_sample"],
-            deps=[events.key],
-            group_name=source,
-            owners=owners,
-            kinds={settings.engine, store_engine},
-            description=(
-                "A uniform random sample, each event verified for signal, version tag and critical fields. "
-                "Only ids and verdicts are kept."
-            ),
-            metadata={
-                "dagster/column_schema": rendering.SAMPLE_COLUMNS,
-                "dagster/table_name": "event_sample",
-            },
-            partitions_def=partitions,
-        ),
+    of_source = (source, settings, store_engine)
+    return [
+        events_spec(source, settings),
+        _reading_assets(source, aggregates_spec(*of_source), sample_spec(*of_source)),
+        _snapshot_asset(source, snapshot_spec(*of_source)),
     ]
 
+
+def _reading_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{source}_reading",
-        specs=readings,
+        specs=[aggregates, sample],
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},
     )
     def reading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        telemetry = telemetry_of(context)
-        work, days = telemetry.work(source), partition_days(context)
-        pace = Pace(len(days), monotonic)
-        for stored, aggregates in work.read_with_aggregates(days, telemetry.clock()):
-            key = stored.day.isoformat()
-            for spec, metadata in zip(
-                readings,
-                (rendering.aggregates_metadata(stored, aggregates), rendering.sample_metadata(stored)),
-                strict=True,
-            ):
-                context.add_asset_metadata(metadata, asset_key=spec.key, partition_key=key)
-            pace.advance(1, stored.total_events or 0)
-            if stored.unreadable_reason_code is not None:
-                context.log.error(f"{key} could not be read: {stored.unreadable_reason}")
-            if is_worth_a_line(pace):
-                context.log.info(f"Read {pace.sentence()}; up to {key}")
-            telemetry.on_progress(1)
-        for spec in readings:
+        _read(context, source, [aggregates.key, sample.key])
+        for spec in (aggregates, sample):
             yield dg.MaterializeResult(asset_key=spec.key)
 
+    return reading
+
+
+def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.AssetKey]) -> None:
+    """Read the days of a run, and add to each what was found; ``keys`` are those of the aggregates and the sample."""
+    telemetry = telemetry_of(context)
+    work, days = telemetry.work(source), partition_days(context)
+    pace = Pace(len(days), monotonic)
+    for stored, aggregates in work.read_with_aggregates(days, telemetry.clock()):
+        day = stored.day.isoformat()
+        found = (rendering.aggregates_metadata(stored, aggregates), rendering.sample_metadata(stored))
+        for key, metadata in zip(keys, found, strict=True):
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=day)
+        pace.advance(1, stored.total_events or 0)
+        if stored.unreadable_reason_code is not None:
+            context.log.error(f"{day} could not be read: {stored.unreadable_reason}")
+        if is_worth_a_line(pace):
+            context.log.info(f"Read {pace.sentence()}; up to {day}")
+        telemetry.on_progress(1)
+
+
+def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.asset(
-        key=snapshot_key(source),
-        deps=[spec.key for spec in readings],
-        group_name=source,
-        owners=owners,
-        kinds={store_engine},
-        description="Whether the day can be trusted, as it was known when it was computed. Append-only.",
-        metadata={
-            "dagster/column_schema": rendering.SNAPSHOT_COLUMNS,
-            "dagster/table_name": "integrity_snapshot",
-        },
-        partitions_def=partitions,
+        key=spec.key,
+        deps=spec.deps,
+        group_name=spec.group_name,
+        owners=spec.owners,
+        kinds=spec.kinds,
+        description=spec.description,
+        metadata=spec.metadata,
+        partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},
         op_tags={"telemetry_quality/source": source},
     )
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        telemetry = telemetry_of(context)
-        work, days = telemetry.work(source), partition_days(context)
-        pace = Pace(len(days), monotonic)
-        for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
-            key = judgement.snapshot.day.isoformat()
-            metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
-            context.add_asset_metadata(metadata, partition_key=key)
-            pace.advance()
-            if is_worth_a_line(pace):
-                context.log.info(f"Judged {pace.sentence()}; up to {key}")
-            telemetry.on_progress(1)
+        _judge(context, source)
         return dg.MaterializeResult()
 
-    return [events, reading, integrity_snapshot]
+    return integrity_snapshot
+
+
+def _judge(context: dg.AssetExecutionContext, source: str) -> None:
+    """Judge the days of a run, and add its snapshot to each."""
+    telemetry = telemetry_of(context)
+    work, days = telemetry.work(source), partition_days(context)
+    pace = Pace(len(days), monotonic)
+    for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
+        day = judgement.snapshot.day.isoformat()
+        metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
+        context.add_asset_metadata(metadata, partition_key=day)
+        pace.advance()
+        if is_worth_a_line(pace):
+            context.log.info(f"Judged {pace.sentence()}; up to {day}")
+        telemetry.on_progress(1)

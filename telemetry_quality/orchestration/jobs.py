@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telemetry_quality.orchestration.assets import snapshot_key
+from telemetry_quality.orchestration.specs import snapshot_key
 
 if TYPE_CHECKING:
     from dagster import UnresolvedAssetJobDefinition as Job

@@ -18,48 +18,6 @@ if TYPE_CHECKING:
 TABLE_ROWS = 12
 """Rows shown of a table; the store has them all."""
 
-AGGREGATE_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("hour", "int", "the first with events: whole hours since the day began"),
-        dg.TableColumn("event_name", "string", "the signal, null where it has none"),
-        dg.TableColumn("service_version", "string", "the version tag as it was sent"),
-        dg.TableColumn("events", "int"),
-        dg.TableColumn("errors", "int"),
-        dg.TableColumn("error_unknown_events", "int", "events that do not say whether they are an error"),
-        dg.TableColumn("missing_version", "int"),
-        dg.TableColumn("missing_critical", "json", "events without a value, per critical field"),
-        dg.TableColumn("late_events", "int"),
-        dg.TableColumn("by_hour", "json", "the counts of each hour, where there are several"),
-    ]
-)
-SAMPLE_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("position", "int", "order of the draw"),
-        dg.TableColumn("event_id", "string", "the only value kept of an event"),
-        dg.TableColumn("verdict", "string", "passed or failed"),
-        dg.TableColumn("reason_codes", "json", "why it failed"),
-    ]
-)
-SNAPSHOT_COLUMNS = dg.TableSchema(
-    columns=[
-        dg.TableColumn("day", "date"),
-        dg.TableColumn("revision", "int", "one more whenever numbers or policy changed"),
-        dg.TableColumn("status", "string", "healthy, degraded, unhealthy, no_activity or unknown"),
-        dg.TableColumn("total_events", "int"),
-        dg.TableColumn("error_rate_percent", "float"),
-        dg.TableColumn("missing_version_percent", "float"),
-        dg.TableColumn("sampling_success_rate_percent", "float"),
-        dg.TableColumn("expected_events", "float"),
-        dg.TableColumn("expected_low_events", "float", "lower end of the interval of normal days"),
-        dg.TableColumn("expected_high_events", "float", "its upper end"),
-        dg.TableColumn("volume_deviation_percent", "float"),
-        dg.TableColumn("duplicate_percent", "float"),
-        dg.TableColumn("late_percent", "float"),
-        dg.TableColumn("is_provisional", "bool", "whether the numbers may still change"),
-        dg.TableColumn("content_hash", "string"),
-    ]
-)
-
 
 def reading_metadata(reading: StoredReading) -> dict[str, Any]:
     """What every asset says of a reading; no number at all where the day could not be read."""
@@ -109,44 +67,46 @@ def sample_metadata(reading: StoredReading) -> dict[str, Any]:
     }
 
 
+SNAPSHOT_NUMBERS = (
+    "total_events",
+    "error_events",
+    "error_rate_percent",
+    "missing_version_events",
+    "missing_version_percent",
+    "sampling_success_rate_percent",
+    "expected_events",
+    "expected_low_events",
+    "expected_high_events",
+    "volume_deviation_percent",
+    "duplicate_percent",
+    "critical_missing_percent",
+    "late_percent",
+    "misdated_percent",
+    "completeness_percent",
+)
+
+
 def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """The snapshot's numbers, one entry each, and what each guardrail says."""
-    numbers = (
-        "total_events",
-        "error_events",
-        "error_rate_percent",
-        "missing_version_events",
-        "missing_version_percent",
-        "sampling_success_rate_percent",
-        "expected_events",
-        "expected_low_events",
-        "expected_high_events",
-        "volume_deviation_percent",
-        "duplicate_percent",
-        "critical_missing_percent",
-        "late_percent",
-        "misdated_percent",
-        "completeness_percent",
-    )
-    records = [
-        dg.TableRecord(
-            {
-                "guardrail": verdict.guardrail,
-                "outcome": verdict.outcome.value,
-                "level": verdict.level.value,
-                "reason_code": verdict.reason_code,
-                "sentence": verdict.sentence,
-            }
-        )
-        for verdict in verdicts
-    ]
     return {
         "status": snapshot.status.value,
         "revision": snapshot.revision,
-        **_present(**{name: getattr(snapshot, name) for name in numbers}),
-        "guardrails": dg.MetadataValue.table(records),
+        **_present(**{name: getattr(snapshot, name) for name in SNAPSHOT_NUMBERS}),
+        "guardrails": dg.MetadataValue.table([_verdict_record(verdict) for verdict in verdicts]),
         "content_hash": snapshot.content_hash,
     }
+
+
+def _verdict_record(verdict: Verdict) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "guardrail": verdict.guardrail,
+            "outcome": verdict.outcome.value,
+            "level": verdict.level.value,
+            "reason_code": verdict.reason_code,
+            "sentence": verdict.sentence,
+        }
+    )
 
 
 def hour_chart(aggregates: DayAggregates) -> str:

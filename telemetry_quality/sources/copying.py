@@ -148,10 +148,7 @@ class SlicedTable:
         rows, spent_seconds, unrested_seconds = FIRST_SLICE_ROWS, 0.0, 0.0
         while first is not None and first <= last:
             begun = perf_counter()
-            some = (
-                select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
-            )
-            ((end,),) = self._session.execute(select(func.max(some.c.number)), spent_seconds)
+            end = self._slice_end(first, last, rows, spent_seconds)
             if end is None:
                 break
             part = select(*relation.c).where(rowid.between(first, end)).subquery("slice_of_events")
@@ -165,6 +162,16 @@ class SlicedTable:
                 # A commit that finds nobody reading begins the log anew; else each after it checkpoints a little more.
                 sleep(self._pause_seconds)
                 unrested_seconds = 0.0
+        self._require_schema(version)
+
+    def _slice_end(self, first: int, last: int, rows: int, spent_seconds: float) -> int | None:
+        """The number of the last of at most ``rows`` rows from ``first`` to ``last``; None where there are none."""
+        rowid = self._shape.relation.c[self._shape.rowid or ""]
+        some = select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
+        end: int | None = self._session.execute(select(func.max(some.c.number)), spent_seconds)[0][0]
+        return end
+
+    def _require_schema(self, version: int) -> None:
         if self._session.schema_version() != version:
             raise SourceUnavailableError(
                 "SOURCE_CHANGED",

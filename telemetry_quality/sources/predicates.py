@@ -68,20 +68,22 @@ _KNOWN_ARGUMENTS = {"this", "expression", "expressions", "low", "high", "is_stri
 """What is read of a node; sqlglot says things such as NOT LIKE or BETWEEN SYMMETRIC in further arguments."""
 
 
-def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - one case a line
+def _require_known_arguments(node: exp.Expr, text: str) -> None:
+    known = _KNOWN_ARGUMENTS | {"negate"} if isinstance(node, exp.Like) else _KNOWN_ARGUMENTS
+    further = {name for name, value in node.args.items() if value} - known
+    if further:
+        raise _refused(text, f"{node.key.upper()} with {' and '.join(sorted(further)).upper()} is not allowed in it")
+
+
+def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911 - one case a line
     def build(child: Any) -> Any:
         return _build(child, text)
 
-    is_negated = isinstance(node, exp.Like) and bool(node.args.get("negate"))
-    further = (
-        {name for name, value in node.args.items() if value} - _KNOWN_ARGUMENTS - ({"negate"} if is_negated else set())
-    )
-    if further:
-        raise _refused(text, f"{node.key.upper()} with {' and '.join(sorted(further)).upper()} is not allowed in it")
+    _require_known_arguments(node, text)
     match node:
         case exp.Like():
             matches = build(node.this).like(build(node.expression))
-            return not_(matches) if is_negated else matches
+            return not_(matches) if node.args.get("negate") else matches
         case exp.Paren():
             return build(node.this)
         case exp.And():
@@ -96,6 +98,15 @@ def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - 
             return build(node.this).in_([build(item) for item in node.expressions])
         case exp.Between():
             return build(node.this).between(build(node.args["low"]), build(node.args["high"]))
+    for kind, compare in _COMPARISONS.items():
+        if isinstance(node, kind):
+            return compare(build(node.this), build(node.expression))
+    return _leaf(node, text)
+
+
+def _leaf(node: exp.Expr, text: str) -> Any:
+    """A column or a value."""
+    match node:
         case exp.Column() if not node.table:
             return column(node.name)
         case exp.Neg() if isinstance(node.this, exp.Literal) and not node.this.is_string:
@@ -105,9 +116,6 @@ def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911, PLR0912 - 
             return literal(node.name, NULLTYPE) if node.is_string else literal(_number(node))
         case exp.Boolean():
             return literal(bool(node.this))
-    for kind, compare in _COMPARISONS.items():
-        if isinstance(node, kind):
-            return compare(build(node.this), build(node.expression))
     raise _refused(text, f"{node.key.upper()} is not allowed in it")
 
 

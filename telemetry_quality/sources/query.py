@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import FromClause, Subquery, TableClause
+    from sqlalchemy import CTE, FromClause, Subquery, TableClause
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema
@@ -145,6 +145,26 @@ class EventTable:
         one of missing values per critical field; and per hour that has events the hour and the same counts as one text,
         with commas between the numbers. A text takes an engine, a driver and Python less time than 24 rows.
         """
+        # Of one day there is nothing to tell apart: a key less takes a twentieth less.
+        days = () if len(run.windows) == 1 else ("day_index",)
+        counts = ("events", "errors", "error_unknown_events", "late_events", *self._missing_critical())
+        groups = self._event_groups(run, (*days, "hour", "name", "version"))
+        whole_numbers = (cast(groups.c[name], String) for name in ("hour", *counts))
+        hours = select(
+            *(groups.c[name] for name in (*days, "name", "version", *counts)),
+            joined(*whole_numbers, by=",").label("numbers"),
+        ).subquery("hours")
+        day, names = [hours.c[name] for name in days], (hours.c.name, hours.c.version)
+        sums = (cast(func.sum(hours.c[name]), BigInteger) for name in counts)
+        order = (exact_text(name).nulls_first() for name in names)
+        return (
+            select(*(day or [literal(0, BigInteger).label("day_index")]), *names, *sums, listed(hours.c.numbers))
+            .group_by(*day, *names)
+            .order_by(*day, *order)
+        )
+
+    def _event_groups(self, run: Run, keys: Sequence[str]) -> CTE:
+        """The counts of each hour, event name and version; ``keys`` name what is grouped by."""
         events = self.events_of(
             run,
             day_index=self.day_index(run),
@@ -155,34 +175,17 @@ class EventTable:
             is_late=self._is_late(),
             **self._missing_critical(),
         )
-        # Of one day there is nothing to tell apart: a key less takes a twentieth less.
-        days = [] if len(run.windows) == 1 else [events.c.day_index]
-        keys = (*days, events.c.hour, events.c.name, events.c.version)
-        missing = (count_where(events.c[name]).label(name) for name in self._missing_critical())
+        grouped = [events.c[key] for key in keys]
         counts = (
             func.count().label("events"),
             count_where(events.c.is_error).label("errors"),
             count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
             count_where(events.c.is_late).label("late_events"),
-            *missing,
+            *(count_where(events.c[name]).label(name) for name in self._missing_critical()),
         )
-        groups = select(*keys, *counts).group_by(*keys).cte("event_groups")
+        groups = select(*grouped, *counts).group_by(*grouped).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
-        groups = groups.prefix_with("MATERIALIZED", dialect="postgresql")
-        whole_numbers = (cast(groups.c[name], String) for name in ("hour", *(count.name for count in counts)))
-        hours = select(
-            *(groups.c[key.name] for key in keys if key.name != "hour"),
-            *(groups.c[count.name] for count in counts),
-            joined(*whole_numbers, by=",").label("numbers"),
-        ).subquery("hours")
-        day, names = [hours.c.day_index] if days else [], (hours.c.name, hours.c.version)
-        sums = (cast(func.sum(hours.c[count.name]), BigInteger) for count in counts)
-        order = (exact_text(name).nulls_first() for name in names)
-        return (
-            select(*(day or [literal(0, BigInteger).label("day_index")]), *names, *sums, listed(hours.c.numbers))
-            .group_by(*day, *names)
-            .order_by(*day, *order)
-        )
+        return groups.prefix_with("MATERIALIZED", dialect="postgresql")
 
     def count_query(self, run: Run) -> Select[Any]:
         """One row per day that has events: day index, events."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
-from telemetry_quality.dashboard import rendering
+from telemetry_quality.dashboard import pages, rendering
 from telemetry_quality.dashboard.access.identity import Visitor
 from telemetry_quality.dashboard.models import DayMark
 from telemetry_quality_tests.dashboard.markup import read
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 EVIL = "<img src=x onerror=alert(1)>"
 NEW_YORK = ZoneInfo("America/New_York")
+APP = SimpleNamespace(state=SimpleNamespace(navigation=pages.NAVIGATION))
 
 
 def make_request(visitor: Visitor | None = None) -> Request:
-    return Request({"type": "http", "headers": [], "state": {"visitor": visitor}})
+    return Request({"type": "http", "headers": [], "state": {"visitor": visitor}, "app": APP})
 
 
 def read_page(visitor: Visitor | None, title: str = "x", main: str = "", **parts: str) -> Element:

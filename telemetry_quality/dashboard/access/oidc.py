@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 METHOD = "oidc"
 TIMEOUT_SECONDS = 10
 
+AUTHLIB_DATA = "session"
+"""Where in a request's scope Authlib keeps what it needs again when the browser comes back; its own name for it."""
+
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """How a provider may sign: with a key that only it has. Never ``none``, and never with a secret that we share."""
 
@@ -78,8 +81,7 @@ class Provider:
         Raises:
             Refusal: If the provider cannot be asked.
         """
-        session: dict[str, Any] = {}
-        request.scope["session"] = session
+        request.scope[AUTHLIB_DATA] = {}
         # Made here and not by the library, which writes it into the log.
         verifier = secrets.token_urlsafe(48)
         challenge = _unpadded(hashlib.sha256(verifier.encode()).digest())
@@ -92,7 +94,7 @@ class Provider:
         except _FAILURES as error:
             raise await self._failed(request, error) from None
         response = RedirectResponse(way["url"], 303)
-        self._put_cookie(response, {"session": session, "next": wanted})
+        self._put_cookie(response, {"authorization": request.scope[AUTHLIB_DATA], "next": wanted})
         return response
 
     async def finish(self, request: Request) -> tuple[Account, str]:
@@ -102,7 +104,7 @@ class Provider:
             Refusal: If it does not, or there is none.
         """
         kept = self._read_cookie(request)
-        request.scope["session"] = kept.get("session", {})
+        request.scope[AUTHLIB_DATA] = kept.get("authorization", {})
         try:
             metadata = await self._load_metadata()
             token = await self._client.authorize_access_token(request, claims_options=self._wanted_claims(metadata))

@@ -1,4 +1,4 @@
-"""The pages of incidents, and what somebody decides on them: all that the dashboard ever writes about telemetry."""
+"""One incident, and what somebody decides on it: all that the dashboard ever writes about telemetry."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from datetime import UTC, date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from telemetry_quality.core.incidents import Act
-from telemetry_quality.dashboard import parameters
-from telemetry_quality.dashboard.api import require_sources, this_minute
+from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.incident_answers import find_incident, incident_answer, incidents_answer
-from telemetry_quality.dashboard.pages import Address, asked_for, kept
+from telemetry_quality.dashboard.incident_answers import find_incident, incident_answer
+from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.refusals import Refusal, shown
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, visitor_of
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.settings import Settings
 
-router = APIRouter()
-
 LONGEST_NOTE = 2_000
 
 PAST_TENSE = {
@@ -43,38 +39,6 @@ PAST_TENSE = {
 }
 
 
-async def incidents(request: Request) -> Response:
-    """All incidents, the newest first."""
-    dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
-    board, now = await dashboard.board(), this_minute(dashboard)
-    require_sources(dashboard, board, [asked.source] if asked.source else [])
-    main = await kept(request, board, now, lambda: list_main(board, dashboard.settings, asked, _today(now)))
-    return page(request, title="Incidents", main=main, section="incidents", version=board.version)
-
-
-def list_main(board: Board, settings: Settings, asked: parameters.IncidentParameters, today: date) -> Markup:
-    """One page of the list."""
-    answer = incidents_answer(
-        board,
-        today,
-        sources=(asked.source,) if asked.source else (),
-        is_open=asked.is_open,
-        first=asked.first,
-        last=asked.last,
-        page=asked.page,
-        size=asked.page_size,
-    )
-    return render(
-        "incidents.html",
-        answer=answer,
-        asked=asked,
-        trouble=board.trouble,
-        sources=sorted({*settings.sources, *board.ledger.sources}),
-        is_filtered=bool(asked.source or asked.is_open is not None or asked.first or asked.last),
-        address=Address(asked),
-    )
-
-
 async def one_incident(request: Request) -> Response:
     """One incident with its days, what failed on each, and what was decided."""
     dashboard = dashboard_of(request)
@@ -82,14 +46,14 @@ async def one_incident(request: Request) -> Response:
     incident = _incident(dashboard, board, request)
     visitor = visitor_of(request)
     main = incident_main(board, dashboard.settings, incident, _today(now), visitor.csrf_token if visitor else "")
-    return page(request, title=f"Incident {incident.key}", main=main, section="incidents", version=board.version)
+    return page(request, title=f"Incident {incident.key}", main=main, section=PAGE.section, version=board.version)
 
 
 def incident_main(board: Board, settings: Settings, incident: Incident, today: date, csrf_token: str) -> Markup:
     """The page of one incident; its forms belong to one visitor, so it is made for each."""
     source = settings.sources.get(incident.source)
     return render(
-        "incident.html",
+        PAGE.template,
         answer=incident_answer(incident, today),
         trouble=board.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
@@ -175,6 +139,10 @@ def _today(now: datetime) -> date:
     return now.astimezone(UTC).date()
 
 
-for _path, _endpoint in (("/health/incidents/", incidents), ("/health/incidents/{source}/{name}/", one_incident)):
-    router.add_route(_path, _endpoint, methods=["GET"], include_in_schema=False)
-router.add_route("/health/incidents/{source}/{name}/acts/", act, methods=["POST"], include_in_schema=False)
+PAGE = Page(
+    "/health/incidents/{source}/{name}/",
+    one_incident,
+    "incident.html",
+    section="incidents",
+    more=(Route("/health/incidents/{source}/{name}/acts/", act, "POST"),),
+)

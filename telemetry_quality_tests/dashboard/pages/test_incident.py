@@ -1,17 +1,18 @@
-"""Incidents as people see them, and what they decide, which is kept under their own name and for ever."""
+"""One incident as people see it, and what they decide, which is kept under their own name and for ever."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 
 from telemetry_quality.core.incidents import Act
-from telemetry_quality.dashboard import incidents
-from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
+from telemetry_quality.dashboard.pages import incident
+from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
+from telemetry_quality_tests.dashboard.pages.two_incidents import CLOSED, FIRST, LIST, OLD, OPEN, main_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,42 +21,16 @@ if TYPE_CHECKING:
     import httpx
 
     from telemetry_quality_tests.dashboard.desk import Desk
-    from telemetry_quality_tests.dashboard.markup import Element
 
 EVIL = "<img src=x onerror=alert(1)>"
-BAD: dict[str, Any] = {"error_events": 120, "error_rate_percent": 12.0}
-FIRST = YESTERDAY - timedelta(days=1)
-OLD = YESTERDAY - timedelta(days=6)
-
-LIST = "/health/incidents/"
-OPEN = f"{LIST}web/{FIRST}/"
-CLOSED = f"{LIST}web/{OLD}/"
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """``web`` with a closed incident of one day and an open one of two, ``app`` without any; nobody changes it."""
-    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
-    for back in range(9, -1, -1):
-        day = YESTERDAY - timedelta(days=back)
-        keep(one.store, day, "web", **(BAD if day in {OLD, FIRST, YESTERDAY} else {}))
-        keep(one.store, day, "app")
-    yield one
-    one.close()
 
 
 @pytest.fixture
-def own(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
+def own(incidents_desk: Desk, tmp_path: Path) -> Iterator[Desk]:
     """A copy to decide in."""
-    one = desk.copy_to(tmp_path)
+    one = incidents_desk.copy_to(tmp_path)
     yield one
     one.close()
-
-
-def main_of(desk: Desk, address: str) -> Element:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
-    assert answer.status_code == 200, answer.text
-    return read(answer.text).one("main")
 
 
 def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
@@ -67,44 +42,8 @@ def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
     return desk.ask(form.attributes["action"], "POST", headers, content=body)
 
 
-def test_the_list_tells_the_newest_first_by_level_state_and_sentence(desk: Desk) -> None:
-    rows = main_of(desk, LIST).one("table").rows()[1:]
-    assert [row[:6] for row in rows] == [
-        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "goes on", "2"],
-        [f"web/{OLD}", "✓ closed", "✗ critical", str(OLD), str(OLD), "1"],
-    ]
-    assert "error rate 12.00 % (limit 5 %)" in rows[0][6]
-    assert main_of(desk, LIST).one("a", href=OPEN)
-
-
-@pytest.mark.parametrize(
-    ("query", "keys"),
-    [
-        ("?is_open=true", [f"web/{FIRST}"]),
-        ("?is_open=false", [f"web/{OLD}"]),
-        ("?is_open=&first=&last=", [f"web/{FIRST}", f"web/{OLD}"]),
-        (f"?last={OLD}", [f"web/{OLD}"]),
-        (f"?first={YESTERDAY}", [f"web/{FIRST}"]),
-        ("?page_size=1&page=2", [f"web/{OLD}"]),
-    ],
-)
-def test_the_list_is_filtered_by_its_form(desk: Desk, query: str, keys: list[str]) -> None:
-    assert [row[0] for row in main_of(desk, LIST + query).one("table").rows()[1:]] == keys
-
-
-def test_the_pages_of_the_list_keep_the_filters(desk: Desk) -> None:
-    link = main_of(desk, f"{LIST}?source=web&page_size=1").one("a", rel="next")
-    assert link.attributes["href"] == "?source=web&page_size=1&page=2"
-
-
-def test_filters_that_match_nothing_say_so(desk: Desk) -> None:
-    main = main_of(desk, f"{LIST}?source=app")
-    assert "No incident matches." in main.text
-    assert not main.all("table")
-
-
-def test_an_incident_shows_its_days_and_what_failed(desk: Desk) -> None:
-    main = main_of(desk, OPEN)
+def test_an_incident_shows_its_days_and_what_failed(incidents_desk: Desk) -> None:
+    main = main_of(incidents_desk, OPEN)
     assert main.one("h1").text == f"web: open since Tue {FIRST}"
     assert "is-critical" in main.one("section", class_="verdict").classes
     rows = main.one("table").rows()[1:]
@@ -114,8 +53,8 @@ def test_an_incident_shows_its_days_and_what_failed(desk: Desk) -> None:
     assert "Nobody has decided anything yet." in main.text
 
 
-def test_a_closed_incident_is_not_shown_as_an_open_one(desk: Desk) -> None:
-    main = main_of(desk, CLOSED)
+def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> None:
+    main = main_of(incidents_desk, CLOSED)
     assert main.one("h1").text == f"web: closed since Thu {OLD}"
     assert "is-closed" in main.one("section", class_="verdict").classes
     assert main.one("span", class_="mark").text == "✓"
@@ -155,7 +94,7 @@ def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("length", "status"),
-    [(incidents.LONGEST_NOTE - 1, 303), (incidents.LONGEST_NOTE, 303), (incidents.LONGEST_NOTE + 1, 422)],
+    [(incident.LONGEST_NOTE - 1, 303), (incident.LONGEST_NOTE, 303), (incident.LONGEST_NOTE + 1, 422)],
 )
 def test_a_note_has_a_longest_length(own: Desk, length: int, status: int) -> None:
     assert decide(own, act="acknowledge", note="n" * length).status_code == status
@@ -196,8 +135,8 @@ def test_a_token_can_neither_see_nor_decide(own: Desk) -> None:
     assert not own.store.acts("web")
 
 
-def test_a_decision_is_only_ever_sent_by_a_form(desk: Desk) -> None:
-    assert desk.ask(f"{OPEN}acts/").status_code == 405
+def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
+    assert incidents_desk.ask(f"{OPEN}acts/").status_code == 405
 
 
 @pytest.mark.parametrize(
@@ -209,8 +148,8 @@ def test_a_decision_is_only_ever_sent_by_a_form(desk: Desk) -> None:
         (f"{LIST}nobody/{FIRST}/", "One of the sources app, web is required"),
     ],
 )
-def test_an_incident_that_nobody_has_is_not_found(desk: Desk, address: str, words: str) -> None:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+def test_an_incident_that_nobody_has_is_not_found(incidents_desk: Desk, address: str, words: str) -> None:
+    answer = incidents_desk.ask(address, headers=incidents_desk.by_session | {"Accept": "text/html"})
     assert answer.status_code == 404
     assert words in read(answer.text).text
 

@@ -1,0 +1,61 @@
+"""The dashboard's own files: its stylesheet, scripts and icon."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from telemetry_quality.dashboard.refusals import Refusal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+router = APIRouter()
+
+STATIC = Path(__file__).with_name("static")
+
+
+async def static(request: Request) -> Response:
+    """A file of the package, unless whoever asks has it already."""
+    found = files().get(request.path_params["path"])
+    if found is None:
+        raise Refusal(404, "NO_SUCH_FILE", "A file of the dashboard is required, but it has none of this name.")
+    headers = {"ETag": found.tag, "Cache-Control": "private, no-cache"}
+    if found.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, media_type=found.media_type, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it is sent."""
+
+    content: bytes
+    media_type: str
+    tag: str
+
+
+@cache
+def files() -> dict[str, File]:
+    """All there are, by path; no other path leads anywhere."""
+    return {
+        one.relative_to(STATIC).as_posix(): _file(one)
+        for one in sorted(STATIC.rglob("*"))
+        if one.is_file() and not one.name.startswith(".")
+    }
+
+
+def _file(path: Path) -> File:
+    content = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "text/plain"
+    return File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+router.add_route("/health/static/{path:path}", static, methods=["GET"], include_in_schema=False)

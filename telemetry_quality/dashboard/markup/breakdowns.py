@@ -1,0 +1,97 @@
+"""A day by signal, version or hour: rows of counts and shares, each with a bar."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
+
+from telemetry_quality.core.days import day_window
+from telemetry_quality.dashboard.models import PartAnswer
+from telemetry_quality.dashboard.rendering import name, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+
+def bar(value: int, largest: int, part: int = 0) -> Markup:
+    """How much ``value`` is of the largest one, and how much of it is ``part``; the numbers stand beside it."""
+    if not largest:
+        return Markup("")
+    width, inner = 100 * value / largest, 100 * min(part, value) / largest
+    return Markup(  # noqa: S704 - numbers only
+        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{width:.1f}" height="6"/>'
+        + (f'<rect class="part" width="{inner:.1f}" height="6"/>' if inner else "")
+        + "</svg>"
+    )
+
+
+class PartRow(NamedTuple):
+    """One signal, version or hour of a day as a row."""
+
+    value: object
+    events: int
+    share: Markup
+    errors: int
+    error_rate: Markup
+    missing_version: int
+    late_events: int
+    bar: Markup
+
+    def cells(self, *, has_late: bool) -> str:
+        """The row as a table has it; in one go, for a day has hundreds."""
+        counts = [number(self.events), self.share, number(self.errors), self.error_rate, number(self.missing_version)]
+        counts += [number(self.late_events)] if has_late else []
+        first, *others = (f'<td class="number">{one}</td>' for one in counts)
+        label = f'<tr><th scope="row"><div class="stored">{name(self.value)}</div></th>'
+        return f"{label}{first}<td>{self.bar}</td>{''.join(others)}</tr>"
+
+
+def table_rows(rows: Iterable[PartRow], *, has_late: bool) -> Markup:
+    """Parts of a day as rows of a table."""
+    return Markup("\n".join(row.cells(has_late=has_late) for row in rows))  # noqa: S704 - escaped one by one
+
+
+def part_rows(parts: Sequence[PartAnswer], total: int | None) -> list[PartRow]:
+    """Parts of a day with their shares; ``total`` counts the whole day."""
+    largest = max((one.events for one in parts), default=0)
+    return [
+        PartRow(
+            one.value,
+            one.events,
+            percent(100 * one.events / total if total else None, 1),
+            one.errors,
+            _error_rate(one),
+            one.missing_version,
+            one.late_events,
+            bar(one.events, largest, one.errors),
+        )
+        for one in parts
+    ]
+
+
+def _error_rate(part: PartAnswer) -> Markup:
+    """Not known where no event says whether it is one."""
+    is_known = part.events > part.error_unknown_events
+    return percent(100 * part.errors / part.events if is_known else None)
+
+
+def hour_rows(parts: Sequence[PartAnswer], total: int | None, of_day: date, zone: ZoneInfo) -> list[PartRow]:
+    """Every hour of a day that was read, also those without events, under what the clock says when it begins.
+
+    Daylight saving lets that differ from the number of hours since the day began.
+    """
+    if not parts:
+        return []
+    window = day_window(of_day, zone)
+    found = {one.value: one for one in parts}
+    last = max(ceil(window.hours) - 1, *(int(one.value or 0) for one in parts))
+    empty = PartAnswer(value=None, events=0, errors=0, missing_version=0, late_events=0, error_unknown_events=0)
+    rows = part_rows([found.get(hour, empty) for hour in range(last + 1)], total)
+    clock = [(window.start + timedelta(hours=hour)).astimezone(zone) for hour in range(last + 1)]
+    return [row._replace(value=f"{begins:%H:%M}") for row, begins in zip(rows, clock, strict=True)]

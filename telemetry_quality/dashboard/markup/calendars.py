@@ -1,0 +1,79 @@
+"""Many days at a glance: a strip of the last ones, and the weeks of a year."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from telemetry_quality.dashboard.models import DayMark
+from telemetry_quality.dashboard.rendering import SIGNS, WEEKDAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from telemetry_quality.dashboard.models import Week, Year
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+CELL_SIGNS = {mark: SIGNS[mark][0] for mark in ("degraded", "unhealthy", "no_activity", "unknown", "missing")} | {
+    "healthy": ""
+}
+"""What stands in a square of a calendar; only the usual is left blank, so that the rest is seen."""
+
+
+def strip(marks: Sequence[str]) -> Markup:
+    """A row of days, oldest first, told as a whole to those who cannot see it."""
+    counts = [f"{marks.count(mark)} {SIGNS[mark][1]}" for mark in SIGNS if marks.count(mark)]
+    drawn = []
+    for position, mark in enumerate(marks):
+        drawn.append(f'<rect class="{mark}" x="{position * 10}" y="0" width="9" height="20" rx="1"/>')
+        if sign := CELL_SIGNS.get(mark):
+            drawn.append(f'<text class="{mark}" x="{position * 10 + 4.5}" y="13.5">{sign}</text>')
+    return Markup('<svg class="strip" viewBox="0 0 {} 20" role="img" aria-label="{}">{}</svg>').format(
+        max(len(marks), 1) * 10,
+        ", ".join(counts),
+        Markup("".join(drawn)),  # noqa: S704 - our own marks
+    )
+
+
+def calendar(year: Year) -> Markup:
+    """The weeks of a year side by side, each day a link that says its date and its status."""
+    rows = []
+    weeks = _weeks_of(year)
+    for weekday, words in enumerate(WEEKDAYS):
+        cells = [_square(year.source, week.days[weekday].day, week.days[weekday].status) for week in weeks]
+        rows.append(f'<tr><th scope="row">{words}</th>{"".join(cells)}</tr>')
+    return Markup(  # noqa: S704 - dates, our own marks, and a name that the settings hold to small letters
+        '<div class="scroll calendar" tabindex="0" role="group" aria-label="Calendar"><table><thead><tr><td></td>'
+        f"{_month_row(weeks)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _weeks_of(year: Year) -> Sequence[Week]:
+    """Without those before the source's first day."""
+    outside = (all(one.status is DayMark.OUTSIDE for one in week.days) for week in year.weeks)
+    return year.weeks[next((at for at, is_outside in enumerate(outside) if not is_outside), 0) :]
+
+
+def _square(source: str, square: date, mark: DayMark) -> str:
+    if mark is DayMark.OUTSIDE:
+        return "<td></td>"
+    words = f"{square} {SIGNS[mark.value][1]}"
+    return (
+        f'<td><a class="cell-{mark.value}" href="/health/snapshots/{escape(source)}/{square}/" aria-label="{words}" '
+        f'title="{words}">{CELL_SIGNS[mark.value]}</a></td>'
+    )
+
+
+def _month_row(weeks: Sequence[Week]) -> str:
+    """The name of a month above the week in which it begins."""
+    months = [week.days[-1].day.month for week in weeks]
+    cells = []
+    for at, month in enumerate(months):
+        is_first = at == 0 or months[at - 1] != month
+        # A name needs the width of two weeks.
+        has_room = at == len(months) - 1 or months[at + 1] == month
+        cells.append(f'<th scope="col">{MONTHS[month - 1]}</th>' if is_first and has_room else "<td></td>")
+    return "".join(cells)

@@ -1,0 +1,109 @@
+"""The log of snapshots: the latest revision of each day, filtered, sorted, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard import parameters
+from telemetry_quality.dashboard.api import require_sources
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.markup.log_rows import log_rows
+from telemetry_quality.dashboard.pages.addresses import Address
+from telemetry_quality.dashboard.pages.declaration import Page
+from telemetry_quality.dashboard.pages.questions import asked_for, kept
+from telemetry_quality.dashboard.rendering import SIGNS, page, render
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.settings import Settings
+
+LOG_COLUMNS = (
+    ("day", "Day"),
+    ("source", "Source"),
+    ("status", "Status"),
+    ("total_events", "Events"),
+    (None, "Expected"),
+    ("volume_deviation_percent", "Against expected"),
+    ("error_rate_percent", "Errors %"),
+    ("missing_version_percent", "No version %"),
+    ("sampling_success_rate_percent", "Sample passed %"),
+    (None, "Revisions"),
+    ("computed_at", "Judged"),
+)
+"""What the log shows, each column with what it is sorted by."""
+
+SIZES = (50, 100, 250)
+
+
+async def log(request: Request) -> Response:
+    """All current snapshots: filtered, sorted, page by page."""
+    dashboard, asked = dashboard_of(request), asked_for(request, parameters.LogParameters)
+    board = await dashboard.board()
+    require_sources(dashboard, board, asked.source)
+    main = await kept(request, board, None, lambda: log_main(board, dashboard.settings, asked))
+    return page(request, title="Snapshots", main=main, section=PAGE.section, version=board.version)
+
+
+def log_main(board: Board, settings: Settings, asked: parameters.LogParameters) -> Markup:
+    """One page of the log."""
+    found = board.ledger.page(asked.query())
+    sources = sorted({*settings.sources, *board.ledger.sources})
+    address = Address(asked)
+    zones = {one: _zone(settings, one) for one in sources}
+    return render(
+        PAGE.template,
+        trouble=board.trouble,
+        rows=found.rows,
+        body=log_rows(found.rows, zones),
+        found=found,
+        asked=asked,
+        sources=sources,
+        statuses=[one.value for one in DayStatus],
+        signs=SIGNS,
+        columns=[_column(asked, address, name, words) for name, words in LOG_COLUMNS],
+        address=address,
+        sizes=SIZES,
+        is_filtered=bool(asked.source or asked.status or asked.first or asked.last),
+        has_any=bool(board.ledger.sources),
+        exports=address.filters(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading of the log.
+
+    Attributes:
+        link: What sorts by it, or turns the order round; None where nothing does.
+        order: How it is sorted now: ascending, descending or not at all.
+    """
+
+    words: str
+    link: str | None
+    order: str | None
+    is_number: bool
+
+
+def _column(asked: parameters.LogParameters, address: Address, name: str | None, words: str) -> Column:
+    is_number = words not in {"Day", "Source", "Status", "Judged"}
+    if name is None:
+        return Column(words, None, None, is_number)
+    is_current = asked.sort == name
+    is_descending = not asked.descending if is_current else name not in {"source", "status"}
+    order = ("descending" if asked.descending else "ascending") if is_current else None
+    return Column(words, address(sort=name, descending=is_descending), order, is_number)
+
+
+def _zone(settings: Settings, source: str) -> ZoneInfo:
+    known = settings.sources.get(source)
+    return ZoneInfo(known.time_zone if known else "UTC")
+
+
+PAGE = Page("/health/snapshots/", log, "log.html", section="snapshots", navigation="Snapshots")

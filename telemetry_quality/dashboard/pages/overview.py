@@ -1,0 +1,178 @@
+"""The first page: whether yesterday can be trusted, what is wrong, and since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from starlette.responses import RedirectResponse
+
+from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard import parameters
+from telemetry_quality.dashboard.api import require_sources, this_minute
+from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.markup.calendars import CELL_SIGNS, calendar, strip
+from telemetry_quality.dashboard.markup.charts import chart_rows
+from telemetry_quality.dashboard.markup.windows import window_figures
+from telemetry_quality.dashboard.pages.declaration import Page, Route
+from telemetry_quality.dashboard.pages.questions import asked_for, kept
+from telemetry_quality.dashboard.rendering import SIGNS, page, render
+from telemetry_quality.dashboard.series import daily_series, year_of
+from telemetry_quality.dashboard.summary import summarize
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from markupsafe import Markup
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from telemetry_quality.core.policies import Policy
+    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.models import SourceSummary
+    from telemetry_quality.settings import Settings
+
+CHART_DAYS = 30
+WINDOWS = ("7", "30")
+MOST_TOLD = 3
+"""Sources whose trouble is told in words at the top; the table below has all of them."""
+
+
+async def front_door(_: Request) -> Response:
+    """The bare address leads to the dashboard."""
+    return RedirectResponse("/health/", 303)
+
+
+async def overview(request: Request) -> Response:
+    """Whether yesterday can be trusted, what is wrong, and since when."""
+    dashboard, asked = dashboard_of(request), asked_for(request, parameters.OneSource)
+    board, now = await dashboard.board(), this_minute(dashboard)
+    if asked.source and asked.source not in dashboard.settings.sources:
+        require_sources(dashboard, board, [asked.source])
+        return RedirectResponse(f"/health/snapshots/?source={asked.source}", 303)
+    main = await kept(request, board, now, lambda: overview_main(board, dashboard.settings, now, asked.source))
+    return page(request, title="Health", main=main, section=PAGE.section, version=board.version, has_charts=True)
+
+
+def overview_main(board: Board, settings: Settings, now: datetime, source: str | None) -> Markup:
+    """The first page for one source, the one in the worst state if none is named."""
+    summary = summarize(board, settings, now)
+    chosen = next((one for one in summary.sources if one.source == source), None) or _worst(summary.sources)
+    several = len(summary.sources) > 1
+    troubled = sorted((one for one in summary.sources if not one.is_trustworthy), key=_severity)
+    headline, details = headline_of(summary.sentence)
+    stale = [one for one in troubled if one.is_stale][:MOST_TOLD]
+    told = [one for one in troubled if one not in stale]
+    return render(
+        PAGE.template,
+        summary=summary,
+        headline=headline,
+        details=details if several else f"{details[:1].upper()}{details[1:]}",
+        has_been_read=board.has_been_read,
+        chosen=chosen,
+        status=summary.status.value,
+        several=several,
+        troubled=told[:MOST_TOLD] if several else [],
+        untold=max(0, len(told) - MOST_TOLD) if several else 0,
+        stale_sentences=[f"{one.source}: {one.stale_sentence}" if several else one.stale_sentence for one in stale],
+        rows=[_source_row(board, one, is_chosen=one is chosen) for one in summary.sources] if several else [],
+        source=_source_part(board, settings, now, chosen),
+        zone=ZoneInfo(chosen.time_zone),
+        signs=SIGNS,
+    )
+
+
+def _source_row(board: Board, one: SourceSummary, *, is_chosen: bool) -> Markup:
+    """A source among the others."""
+
+    def make() -> Markup:
+        last = one.day or one.last_snapshot_day
+        drawn = strip([] if last is None else _marks(board, one, last))
+        return render("source_row.html", one=one, its=one.snapshot, is_chosen=is_chosen, strip=drawn)
+
+    return board.remembered(one.source, ("row", *_moment(one), is_chosen), make)
+
+
+def _source_part(board: Board, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
+    """All about one source: windows, charts, calendar, open incidents."""
+
+    def make() -> Markup:
+        last = chosen.day or chosen.last_snapshot_day
+        parts = _parts_of(board, settings, chosen, last) if last and chosen.last_snapshot_day else {}
+        return render("source.html", **parts, chosen=chosen, has_been_read=board.has_been_read, signs=SIGNS)
+
+    today = now.astimezone(UTC).date()
+    return board.remembered(chosen.source, ("part", *_moment(chosen), today, board.has_been_read), make)
+
+
+def _moment(one: SourceSummary) -> tuple[Any, ...]:
+    """What the clock alone can change in how a source is shown."""
+    return one.day, one.awaited_day, one.status
+
+
+def headline_of(sentence: str) -> tuple[str, str]:
+    """A verdict as what is read from afar, and the rest: what stands before its colon, or else its last sentence."""
+    head, colon, rest = sentence.partition(": ")
+    if colon:
+        return head, rest
+    rest, _, head = sentence.removesuffix(".").rpartition(". ")
+    return head, f"{rest}." if rest else ""
+
+
+def _parts_of(board: Board, settings: Settings, chosen: SourceSummary, last: date) -> dict[str, Any]:
+    points = daily_series(board, chosen.source, last, CHART_DAYS, chosen.first_day)
+    year = year_of(board, chosen.source, last, chosen.first_day)
+    policy = settings.sources[chosen.source].policy()
+    windows = [chosen.windows[name] for name in WINDOWS]
+    return {
+        "figures": window_figures(chosen.snapshot, windows, policy),
+        "points": points,
+        "rows": chart_rows(points),
+        "charts": _charts(policy),
+        "calendar": calendar(year),
+        "legend": [(mark, year.counts.get(mark, 0)) for mark in CELL_SIGNS if year.counts.get(mark)],  # type: ignore[call-overload]
+        "cell_signs": CELL_SIGNS,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What one chart draws and says."""
+
+    kind: str
+    words: str
+    note: str
+
+
+def _charts(policy: Policy) -> tuple[Chart, ...]:
+    return (
+        Chart("events", "Events against expected", f"{policy.interval_percent:g} % of normal days lie in the band"),
+        Chart("errors", "Error rate", f"critical above {policy.error_rate_percent:g} %"),
+        Chart("versions", "Missing version", f"warning above {policy.missing_version_percent:g} %"),
+        Chart("sampling", "Sample passed", f"warning below {policy.sample_success_percent:g} %"),
+    )
+
+
+def _severity(one: SourceSummary) -> int:
+    return list(DayStatus).index(one.status)
+
+
+def _worst(sources: tuple[SourceSummary, ...]) -> SourceSummary:
+    return min(sources, key=_severity)
+
+
+def _marks(board: Board, one: SourceSummary, last: date) -> list[str]:
+    first = max(one.first_day, last.fromordinal(last.toordinal() - CHART_DAYS + 1))
+    return ["missing" if row is None else row.status for row in board.ledger.window(one.source, first, last)]
+
+
+PAGE = Page(
+    "/health/",
+    overview,
+    "overview.html",
+    section="overview",
+    navigation="Health",
+    more=(Route("/", front_door),),
+)

@@ -1,0 +1,31 @@
+"""What tests of pages share; nobody changes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality_tests.dashboard.pages.twelve_days import open_twelve_days
+from telemetry_quality_tests.dashboard.pages.two_incidents import open_two_incidents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from telemetry_quality_tests.dashboard.desk import Desk
+
+
+@pytest.fixture(scope="package")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Twelve days; a test that changes something copies them."""
+    one = open_twelve_days(tmp_path_factory.mktemp("desk"))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="package")
+def incidents_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Two incidents; a test that decides on one copies them."""
+    one = open_two_incidents(tmp_path_factory.mktemp("desk"))
+    yield one
+    one.close()

@@ -1,0 +1,205 @@
+"""The first page tells the verdict first, and what is not known is told as such."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.dashboard import parameters
+from telemetry_quality.dashboard.board import BoardKeeper
+from telemetry_quality.dashboard.markup.windows import window_figures
+from telemetry_quality.dashboard.pages import incidents, log, overview
+from telemetry_quality.dashboard.summary import summarize
+from telemetry_quality.storage.reader import StoreReader
+from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, make_settings, open_desk
+from telemetry_quality_tests.dashboard.markup import read
+from telemetry_quality_tests.dashboard.pages.twelve_days import (
+    BAD_DAY,
+    EMPTY_DAY,
+    MISSING_DAY,
+    UNREADABLE_DAY,
+    page_of,
+    refusal_of,
+    web_day,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telemetry_quality_tests.dashboard.desk import Desk
+
+
+def test_the_bare_address_leads_to_the_dashboard(desk: Desk) -> None:
+    answer = desk.ask("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/health/")
+
+
+def test_the_first_page_tells_the_verdict_first_and_shows_the_worst_source(desk: Desk) -> None:
+    page = page_of(desk, "/health/")
+    verdict = page.all("section")[0]
+    assert verdict.one("h1").text == f"1 of 2 sources cannot be trusted on {YESTERDAY}"
+    assert "is-unhealthy" in verdict.classes
+    assert verdict.one("span", class_="mark").text == "✗"
+    assert "error rate 12.00 % (limit 5 %)" in verdict.text
+    assert page.one(id="chosen").text == "web"
+
+
+def test_all_sources_are_listed_with_their_last_days(desk: Desk) -> None:
+    table = page_of(desk, "/health/?source=app").all("table")[0]
+    web, app = (row.text for row in table.one("tbody").all("tr"))
+    assert "✗ unhealthy" in web
+    assert "✓ healthy" in app
+    strips = [one.attributes["aria-label"] for one in table.all("svg")]
+    assert strips[0].startswith("7 healthy, 2 unhealthy, 1 no activity, 1 unknown, ")
+    assert strips[1].startswith("12 healthy, ")
+    assert table.one("tr", aria_current="true").text.startswith("app")
+
+
+def test_another_source_can_be_chosen(desk: Desk) -> None:
+    page = page_of(desk, "/health/?source=app")
+    assert page.one(id="chosen").text == "app"
+    assert "No incident is open." in page.text
+
+
+def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Desk) -> None:
+    rows = {row[0]: row[1:] for row in page_of(desk, "/health/?source=web").one("table", class_="windows").rows()}
+    assert rows["Errors"][0] == "✗beyond the threshold: 12.00\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ")
+    assert rows["Errors"][-1] == "> 5 %"
+    assert rows["No version"][0] == "0.00 %"
+    assert rows["Against expected"][-1] == "± 30 %, and outside the normal interval"
+    assert rows["Days"][1] == "2 healthy, 3 failed, 1 unknown, 1 without a snapshot"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_beyond"),
+    [(4.99, False), (5.0, False), (5.01, True), (None, False)],
+    ids=["below", "at", "above", "-"],
+)
+def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
+    windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
+    shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], policy_of())
+    (errors,) = [one for one in shown if one.words == "Errors"]
+    assert [one.is_beyond for one in errors.cells] == [False, is_beyond]
+
+
+@pytest.mark.parametrize(("value", "is_beyond"), [(98.9, True), (99.0, False), (99.1, False)])
+def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
+    windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
+    window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
+    (sample,) = [one for one in window_figures(None, [window], policy_of()) if one.words == "Sample passed"]
+    assert [one.is_beyond for one in sample.cells] == [False, is_beyond]
+
+
+def test_charts_are_drawn_from_a_table_in_which_the_unknown_is_empty_and_not_zero(desk: Desk) -> None:
+    page = page_of(desk, "/health/?source=web")
+    table = page.one("table", id="daily")
+    assert {one.attributes["data-table"] for one in page.all("figure")} == {"daily"}
+    names = [one.attributes.get("data-name") for one in table.all("th") if one.attributes.get("scope") == "col"]
+    rows = {one.attributes["data-day"]: one for one in table.one("tbody").all("tr")}
+    for day, status in ((UNREADABLE_DAY, "unknown"), (MISSING_DAY, "missing")):
+        cells = dict(zip(names, rows[str(day)].children, strict=True))
+        assert rows[str(day)].attributes["data-status"] == status
+        assert cells["total"].attributes["data-value"] == ""
+        assert cells["total"].text == "–"
+    cells = dict(zip(names, rows[str(YESTERDAY)].children, strict=True))
+    assert (cells["errors"].attributes["data-value"], cells["errors_limit"].attributes["data-value"]) == ("12.0", "5.0")
+    assert rows[str(EMPTY_DAY)].children[2].attributes["data-value"] == "0"
+
+
+def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> None:
+    calendar = page_of(desk, "/health/?source=web").one("div", class_="calendar")
+    squares = {one.attributes["aria-label"]: one for one in calendar.all("a")}
+    assert len(squares) == (YESTERDAY - date(2026, 2, 1)).days + 1
+    assert squares[f"{YESTERDAY} unhealthy"].attributes["href"] == web_day(YESTERDAY)
+    shown = {f"{BAD_DAY} unhealthy": "✗", f"{UNREADABLE_DAY} unknown": "?", f"{MISSING_DAY} no snapshot": "·"}
+    for label, sign in shown.items():
+        assert squares[label].text == sign
+    assert squares[f"{EMPTY_DAY} no activity"].text == "∅"
+    assert len(calendar.rows()) == 8
+
+
+def test_the_legend_counts_the_year_with_signs(desk: Desk) -> None:
+    words = [one.text for one in page_of(desk, "/health/?source=web").one("ul", class_="legend").all("li")]
+    assert "✗ 2 unhealthy" in words
+    assert "∅ 1 no activity" in words
+
+
+def test_a_source_that_the_settings_no_longer_name_still_has_its_log(desk: Desk) -> None:
+    answer = desk.ask("/health/?source=old")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/health/snapshots/?source=old")
+    assert "12 snapshots" in page_of(desk, "/health/snapshots/?source=old").text
+
+
+def test_a_source_that_nobody_has_is_not_found(desk: Desk) -> None:
+    assert "One of the sources app, old, web is required" in refusal_of(desk, "/health/?source=nobody", 404)
+
+
+def test_a_snapshot_that_is_overdue_is_told_loudly_before_anything_else(desk: Desk) -> None:
+    board = desk.dashboard.keeper.board()
+    main = read(overview.overview_main(board, desk.settings, NOW + timedelta(days=1), "web"))
+    loud = main.all(role="alert")
+    assert [one.text.split()[1] for one in loud] == ["web:", "app:"]
+    assert f"There is no snapshot of {YESTERDAY + timedelta(days=1)}; the last one is of {YESTERDAY}" in loud[0].text
+    assert main.children[0] is loud[0]
+    assert "is-unknown" in main.one("section", class_="verdict").classes
+    assert "is-healthy" not in [name for one in main.all("section") for name in one.classes]
+
+
+def test_a_store_without_a_snapshot_says_what_to_do(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    try:
+        main = page_of(desk, "/health/").one("main")
+        assert "No day of web has been judged yet." in main.text
+        assert "telemetry-quality backfill" in main.text
+        assert "No day has been judged yet." in page_of(desk, "/health/snapshots/").text
+        assert "There has been no incident." in page_of(desk, "/health/incidents/").text
+        assert not main.all("figure")
+    finally:
+        desk.close()
+
+
+def test_a_store_that_cannot_be_read_any_more_is_told_loudly_above_what_it_said_last(
+    desk: Desk, tmp_path: Path
+) -> None:
+    copy = desk.copy_to(tmp_path)
+    keeper, settings = copy.dashboard.keeper, copy.settings
+    before = read(overview.overview_main(keeper.board(), settings, NOW, "web"))
+    (tmp_path / "quality.db").unlink()
+    copy.now = NOW + timedelta(minutes=2)
+    board = keeper.board()
+    copy.close()
+    after = [
+        read(overview.overview_main(board, settings, NOW, "web")),
+        read(log.log_main(board, settings, parameters.LogParameters())),
+        read(incidents.list_main(board, settings, parameters.IncidentParameters(), NOW.date())),
+    ]
+    for main in after:
+        assert main.children[0].attributes["role"] == "alert"
+        assert "The store cannot be read now: this page shows what it said last." in main.children[0].text
+    assert after[0].one("table", id="daily").rows() == before.one("table", id="daily").rows()
+    assert "is-unknown" in after[0].one("section", class_="verdict").classes
+
+
+def test_a_store_that_could_never_be_read_is_not_one_without_snapshots(tmp_path: Path) -> None:
+    reader = StoreReader(f"sqlite:///{tmp_path / 'none.db'}")
+    main = read(overview.overview_main(BoardKeeper(reader, lambda: NOW).board(), make_settings(tmp_path), NOW, None))
+    assert main.children[0].attributes["role"] == "alert"
+    assert "what it said last" not in main.text
+    assert "What the store holds is not known." in main.text
+    assert "has been judged" not in main.text
+    assert "is-unknown" in main.one("section", class_="verdict").classes
+
+
+@pytest.mark.parametrize(
+    ("sentence", "head", "rest"),
+    [
+        ("2026-03-11 can be trusted: 1,000 events.", "2026-03-11 can be trusted", "1,000 events."),
+        ("There is none. It is not known.", "It is not known", "There is none."),
+        ("It is not judged yet.", "It is not judged yet", ""),
+    ],
+)
+def test_a_verdict_is_split_into_what_is_read_from_afar_and_the_rest(sentence: str, head: str, rest: str) -> None:
+    assert overview.headline_of(sentence) == (head, rest)
