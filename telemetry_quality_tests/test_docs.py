@@ -12,6 +12,7 @@ import click
 import pytest
 
 from telemetry_quality import cli, load_settings
+from telemetry_quality.connectors import BUILT_IN, connector
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.core.guardrails import GUARDRAILS, guardrails_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
@@ -30,9 +31,10 @@ from telemetry_quality.settings import (
 from telemetry_quality_tests.builders import write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
     from starlette.routing import BaseRoute
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +69,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
     ("heading", "model"),
     [
         ("Top level", Settings),
-        ("`[sources.NAME]`", SourceSettings),
+        *((f'`[sources.NAME]` with `connector = "{name}"`', connector(name).settings) for name in BUILT_IN),
         ("`[sources.NAME.roles]`", RoleSettings),
         ("`[sources.NAME.guardrails]`", GuardrailSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
@@ -76,9 +78,16 @@ def _documented_keys(heading: str) -> dict[str, str]:
     ],
 )
 def test_every_setting_is_documented_with_its_default_and_nothing_else_is(heading: str, model: type[BaseModel]) -> None:
-    documented = _documented_keys(heading)
-    assert documented.keys() == model.model_fields.keys()
-    for name, field in model.model_fields.items():
+    _assert_documents(_documented_keys(heading), model.model_fields)
+
+
+def test_every_setting_that_all_sources_have_is_documented_with_its_default_and_nothing_else_is() -> None:
+    _assert_documents(_documented_keys("`[sources.NAME]`"), SourceSettings.common_fields())
+
+
+def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo]) -> None:
+    assert documented.keys() == fields.keys()
+    for name, field in fields.items():
         shown = documented[name]
         if field.is_required():
             assert shown == "required", name

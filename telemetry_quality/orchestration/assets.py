@@ -33,9 +33,9 @@ def build_assets(source: str, settings: SourceSettings, store_engine: str) -> li
         [source, "events"],
         group_name=source,
         owners=owners,
-        kinds={"parquet" if settings.connector == "parquet" else settings.engine},
+        kinds={settings.kind},
         description="The telemetry itself. It is only ever read.",
-        metadata={"location": settings.path or settings.table or "", "time_zone": settings.time_zone},
+        metadata={"location": settings.location, "time_zone": settings.time_zone},
     )
     readings = [
         dg.AssetSpec(
