@@ -37,16 +37,20 @@ def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
     """
     from telemetry_quality.sources.sql_source import SqlSource  # noqa: PLC0415
 
-    source = connector(settings.connector).open(
-        settings.connector_settings,
-        Opening(
-            settings.event_schema(),
-            ZoneInfo(settings.time_zone),
-            SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None,
-            settings.time_limit_seconds,
-            salt=name,
-        ),
+    opening = Opening(
+        settings.event_schema(),
+        ZoneInfo(settings.time_zone),
+        SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None,
+        settings.time_limit_seconds,
+        salt=name,
     )
+    try:
+        source = connector(settings.connector).open(settings.connector_settings, opening)
+    except ImportError as error:
+        raise SettingsError(
+            f"The connector {settings.connector!r} must find what it imports, but opening it says {error}; "
+            "install what its documentation names."
+        ) from None
     if not isinstance(source, SqlSource):
         raise SettingsError(
             f"The connector {settings.connector!r} must open a {SqlSource.__module__}.SqlSource, "

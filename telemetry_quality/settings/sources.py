@@ -158,7 +158,7 @@ class SourceSettings(SettingsTable):
         name = info.data.get("connector")
         if name is None:
             return ConnectorSettings()
-        model = connector(name).settings
+        model: type[ConnectorSettings] = connector(name).settings
         if taken := model.model_fields.keys() & cls.model_fields.keys():
             raise SettingsError(
                 f"The connector {name!r} must have keys of its own, but every source has {min(taken)}; "
