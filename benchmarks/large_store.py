@@ -31,7 +31,7 @@ from telemetry_quality.core.events import (
     UnreadableDay,
 )
 from telemetry_quality.core.evidence import Evidence
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, judge_day, policy_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, judge_day, policy_of
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.policies import Policy
 from telemetry_quality.core.sampling import MISSING_VERSION, SampleVerdict
@@ -76,7 +76,7 @@ FAULT_WEIGHTS = (30, 30, 25, 10, 3, 2)
 BEGIN_PERCENT = 2.6
 """Of the days on which nothing is wrong, so many are followed by a fault of one to four days: about 5 % fail."""
 
-JUDGES = GUARDRAILS[:5]
+JUDGES = BUILT_IN[:5]
 SCHEMA = EventSchema(None, "at", "name", "version", "failed")
 
 SOURCE = """

@@ -116,13 +116,13 @@ def without_dagster(settings: Settings, days: Sequence[date]) -> None:
 
 def one_scan(settings: Settings, days: Sequence[date]) -> None:
     """The counts alone, none of them kept."""
-    _scan([f"{settings.sources[demo.SOURCE].path}/day={day}/*.parquet" for day in days])
+    _scan([f"{settings.sources[demo.SOURCE].location}/day={day}/*.parquet" for day in days])
 
 
 def scan_per_day(settings: Settings, days: Sequence[date]) -> None:
     """The same, day by day."""
     for day in days:
-        _scan([f"{settings.sources[demo.SOURCE].path}/day={day}/*.parquet"])
+        _scan([f"{settings.sources[demo.SOURCE].location}/day={day}/*.parquet"])
 
 
 def _scan(files: Sequence[str]) -> None:

@@ -6,18 +6,18 @@ The command line, Dagster and a process that uses the library all get their part
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from telemetry_quality.connectors import Opening, connector
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.health import TelemetryHealthService
+from telemetry_quality.core.signals import SignalCatalogue
+from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
     from telemetry_quality.settings import Settings, SourceSettings
-    from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
-    from telemetry_quality.sources.postgresql import PostgresSource
-    from telemetry_quality.sources.spark import SparkSource
-    from telemetry_quality.sources.sqlite import SqliteSource
+    from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
 
 # Engines and databases are imported where they are needed: a code location must load fast.
@@ -28,51 +28,35 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_source(
-    name: str, settings: SourceSettings
-) -> ParquetSource | DuckDBFileSource | SqliteSource | PostgresSource | SparkSource:
-    """The connector of one source; nothing is read yet.
+def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
+    """The source as its connector opens it; nothing is read yet.
 
     Raises:
+        SettingsError: If the connector is of another package and does not load, or opens something else.
         SourceError: If its URL is wrong.
     """
-    from telemetry_quality.sources.signals import SignalCatalogue  # noqa: PLC0415
+    from telemetry_quality.sources.sql_source import SqlSource  # noqa: PLC0415
 
-    schema, seconds = settings.event_schema(), settings.time_limit_seconds
-    catalogue = SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None
-    if settings.connector == "database":
-        from telemetry_quality.sources.databases import open_database  # noqa: PLC0415
-
-        return open_database(
-            settings.url or "",
-            settings.table or "",
-            schema,
-            catalogue=catalogue,
-            time_limit_seconds=seconds,
-            pause_seconds=settings.pause_seconds,
-            salt=name,
+    opening = Opening(
+        settings.event_schema(),
+        ZoneInfo(settings.time_zone),
+        SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None,
+        settings.time_limit_seconds,
+        salt=name,
+    )
+    try:
+        source = connector(settings.connector).open(settings.connector_settings, opening)
+    except ImportError as error:
+        raise SettingsError(
+            f"The connector {settings.connector!r} must find what it imports, but opening it says {error}; "
+            "install what its documentation names."
+        ) from None
+    if not isinstance(source, SqlSource):
+        raise SettingsError(
+            f"The connector {settings.connector!r} must open a {SqlSource.__module__}.SqlSource, "
+            f"but opens a {type(source).__name__}; repair or uninstall its package."
         )
-    if settings.connector == "spark":
-        from telemetry_quality.sources.spark import SparkSource  # noqa: PLC0415
-
-        return SparkSource(
-            settings.url or "",
-            settings.path or settings.table or "",
-            schema,
-            reads_files=settings.path is not None,
-            catalogue=catalogue,
-            time_limit_seconds=seconds,
-            salt=name,
-        )
-    from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource  # noqa: PLC0415
-
-    path = settings.path or ""
-    if settings.connector == "duckdb":
-        return DuckDBFileSource(
-            path, settings.table or "", schema, catalogue=catalogue, time_limit_seconds=seconds, salt=name
-        )
-    zone = ZoneInfo(settings.time_zone)
-    return ParquetSource(path, schema, zone, catalogue=catalogue, time_limit_seconds=seconds, salt=name)
+    return source
 
 
 def open_store(settings: Settings) -> SqlQualityStore:

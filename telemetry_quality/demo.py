@@ -57,12 +57,12 @@ def prepare(file: Path) -> Path:
         shutil.copyfile(STARTER / "demo.toml", file)
     settings = load_settings(file)
     source = settings.sources.get(SOURCE)
-    if source is None or source.path is None:
+    if source is None or source.connector != "parquet":
         raise SettingsError(
             f"The demo requires its own settings, but {file} has no source {SOURCE} with a path; "
             "run it in an empty folder or pass another file with --config."
         )
-    write_flights(Path(source.path))
+    write_flights(Path(source.location))
     migrate(settings.store)
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(file.parent / ".dagster")))
     home.mkdir(parents=True, exist_ok=True)

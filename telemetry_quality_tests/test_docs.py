@@ -12,8 +12,9 @@ import click
 import pytest
 
 from telemetry_quality import cli, load_settings
+from telemetry_quality.connectors import BUILT_IN, connector
 from telemetry_quality.core.events import EventSchema
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
 from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
@@ -30,9 +31,10 @@ from telemetry_quality.settings import (
 from telemetry_quality_tests.builders import write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
     from starlette.routing import BaseRoute
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +69,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
     ("heading", "model"),
     [
         ("Top level", Settings),
-        ("`[sources.NAME]`", SourceSettings),
+        *((f'`[sources.NAME]` with `connector = "{name}"`', connector(name).settings) for name in BUILT_IN),
         ("`[sources.NAME.roles]`", RoleSettings),
         ("`[sources.NAME.guardrails]`", GuardrailSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
@@ -76,9 +78,16 @@ def _documented_keys(heading: str) -> dict[str, str]:
     ],
 )
 def test_every_setting_is_documented_with_its_default_and_nothing_else_is(heading: str, model: type[BaseModel]) -> None:
-    documented = _documented_keys(heading)
-    assert documented.keys() == model.model_fields.keys()
-    for name, field in model.model_fields.items():
+    _assert_documents(_documented_keys(heading), model.model_fields)
+
+
+def test_every_setting_that_all_sources_have_is_documented_with_its_default_and_nothing_else_is() -> None:
+    _assert_documents(_documented_keys("`[sources.NAME]`"), SourceSettings.common_fields())
+
+
+def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo]) -> None:
+    assert documented.keys() == fields.keys()
+    for name, field in fields.items():
         shown = documented[name]
         if field.is_required():
             assert shown == "required", name
@@ -175,7 +184,7 @@ def test_what_the_dashboard_s_docs_say_of_limits_is_what_the_code_does() -> None
 def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:
     table = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (\w+) \|", table, flags=re.MULTILINE))
-    assert rows == {rule.name: rule.level.value for rule in GUARDRAILS}
+    assert rows == {rule.name: rule.level.value for rule in BUILT_IN}
     for name, setting in THRESHOLDS.items():
         words = f"more than {DEFAULTS[setting]:g} %"
         if name == "sample":
@@ -187,13 +196,13 @@ def test_the_readme_says_which_roles_a_guardrail_needs() -> None:
     section = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     always = {rule.name for rule in guardrails_of(EventSchema(None, "at", "name", "version", "failed"))}
     needs = " ".join(section.split("Beyond is strictly beyond")[1].split(". ")[1].split())
-    assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in GUARDRAILS} - always
+    assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in BUILT_IN} - always
     assert "`observed_at`" in needs
 
 
 def test_every_description_of_a_guardrail_names_the_default_threshold() -> None:
     """What Dagster's page shows of a check must not speak of another number than the settings."""
-    for rule in GUARDRAILS:
+    for rule in BUILT_IN:
         named = [float(number) for number in re.findall(r"(\d+(?:\.\d+)?) %", rule.description)]
         assert named in ([], [DEFAULTS.get(THRESHOLDS.get(rule.name, ""))]), rule.name
 

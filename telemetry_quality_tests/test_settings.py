@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.core.guardrails import error_rate
-from telemetry_quality.core.guardrails.catalogue import policy_of, settings_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of, settings_of
 from telemetry_quality.core.guardrails.volume import RULES as VOLUME_RULES
 from telemetry_quality.core.policies import SAMPLE_SIZE
 from telemetry_quality.errors import SettingsError
@@ -81,6 +81,11 @@ def write_text(folder: Path, text: str) -> Path:
     file = folder / DEFAULT_FILE
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def own(settings: Settings) -> dict[str, Any]:
+    """The keys of the source's connector."""
+    return settings.sources["web"].connector_settings.model_dump()
 
 
 def complaint(file: Path) -> str:
@@ -151,7 +156,7 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
     source = load_settings(file).sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
-    assert guardrails.keys() == {one.name for one in settings_of()}
+    assert guardrails.keys() == {one.name for one in settings_of(BUILT_IN)}
     assert source.policy() == policy_of(**guardrails)
     assert source.event_schema() == EventSchema(
         **ROLES,
@@ -247,14 +252,19 @@ def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, v
         ("late_days", 1),
         ("late_days", 60),
         ("time_limit_seconds", 0.1),
-        ("pause_seconds", 0.0),
-        ("pause_seconds", 60.0),
         ("last_day", date(2026, 1, 1)),
         *(("time_unit", unit) for unit in ("s", "ms", "us", "ns")),
     ],
 )
 def test_a_source_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, value: Any) -> None:
     assert getattr(load_settings(write_settings(tmp_path, **{setting: value})).sources["web"], setting) == value
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_the_rest_between_slices_may_be_set_up_to_its_limits(tmp_path: Path, seconds: float) -> None:
+    settings = load_settings(write_settings(tmp_path, **DATABASE, pause_seconds=seconds))
+
+    assert own(settings)["pause_seconds"] == seconds
 
 
 # Presets
@@ -301,13 +311,12 @@ def test_relative_paths_start_at_the_files_folder_wherever_the_process_runs(
     settings = load_settings(Path("..") / file.name)
     source = settings.sources["web"]
 
-    assert source.path is not None
     assert source.signals is not None
     assert source.signals.table is not None
-    assert Path(source.path).resolve() == tmp_path / "events"
+    assert Path(source.location).resolve() == tmp_path / "events"
     assert Path(source.signals.table).resolve() == tmp_path / "signals.parquet"
     assert Path(settings.store.removeprefix("sqlite:///")).resolve() == tmp_path / "store" / "quality.db"
-    assert all(Path(path).is_absolute() for path in (source.path, source.signals.table))
+    assert all(Path(path).is_absolute() for path in (source.location, source.signals.table))
 
 
 def test_absolute_paths_stay_as_they_are(tmp_path: Path) -> None:
@@ -318,7 +327,7 @@ def test_absolute_paths_stay_as_they_are(tmp_path: Path) -> None:
     source = settings.sources["web"]
 
     assert settings.store == "sqlite:////srv/quality.db"
-    assert source.path == "/srv/events"
+    assert source.location == "/srv/events"
     assert source.signals is not None
     assert source.signals.table == "/srv/signals"
 
@@ -328,15 +337,15 @@ def test_a_database_source_anchors_a_sqlite_file_but_no_server_and_no_table(tmp_
     on_disk = load_settings(write_settings(tmp_path, **DATABASE | {"url": "sqlite:///events.db"}, signals=signals))
     remote = load_settings(write_settings(tmp_path, **DATABASE))
 
-    assert on_disk.sources["web"].url == f"sqlite:///{tmp_path / 'events.db'}"
+    assert own(on_disk)["url"] == f"sqlite:///{tmp_path / 'events.db'}"
     assert on_disk.sources["web"].signals is not None
     assert on_disk.sources["web"].signals.table == "known_signals"
-    assert remote.sources["web"].url == SECRET_URL
+    assert own(remote)["url"] == SECRET_URL
 
 
 def test_a_path_that_only_a_cluster_knows_stays_as_it_is(tmp_path: Path) -> None:
     file = write_settings(tmp_path, connector="spark", url="sc://spark", path="s3a://bucket/events")
-    assert load_settings(file).sources["web"].path == "s3a://bucket/events"
+    assert load_settings(file).sources["web"].location == "s3a://bucket/events"
 
 
 # Which file
@@ -586,8 +595,6 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
         ("stale_after_days", 1.5, "valid integer"),
         ("time_limit_seconds", 0, "greater than 0"),
         ("time_limit_seconds", "long", "valid number"),
-        ("pause_seconds", -0.1, "greater than or equal to 0"),
-        ("pause_seconds", 60.1, "less than or equal to 60"),
     ],
 )
 def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_allowed(
@@ -598,6 +605,17 @@ def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_al
     assert sentence.startswith(f"telemetry.toml: sources.web.{setting}: ")
     assert allowed in sentence
     assert sentence.endswith(f", but {value!r} was found.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "allowed"), [(-0.1, "greater than or equal to 0"), (60.1, "less than or equal to 60")]
+)
+def test_a_bad_rest_between_slices_is_refused_like_any_other_setting(
+    tmp_path: Path, seconds: float, allowed: str
+) -> None:
+    assert complaint(write_settings(tmp_path, **DATABASE, pause_seconds=seconds)) == (
+        f"telemetry.toml: sources.web.pause_seconds: should be {allowed}, but {seconds} was found."
+    )
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -761,7 +779,7 @@ def test_no_complaint_repeats_a_url_of_the_environment(
     "path", ["s3://bucket/events/", "gs://bucket/e-?.parquet", "abfss://container@account.dfs.core.windows.net/events/"]
 )
 def test_a_path_in_an_object_store_stays_as_it_is_written(tmp_path: Path, path: str) -> None:
-    assert load_settings(write_settings(tmp_path, path=path)).sources["web"].path == path
+    assert load_settings(write_settings(tmp_path, path=path)).sources["web"].location == path
 
 
 @pytest.mark.parametrize(
@@ -805,6 +823,49 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
     )
 
     assert settings.sources["web"].policy() == policy_of()
+
+
+# What is a connector's own
+
+
+def test_an_unknown_key_of_a_source_is_told_those_of_its_connector_and_of_no_other(tmp_path: Path) -> None:
+    sentence = complaint(write_settings(tmp_path, pth="x"))
+
+    assert "allowed here are connector, path, time_zone, first_day, " in sentence
+    assert not {"url", "table", "pause_seconds", "connector_settings"} & set(re.findall(r"\w+", sentence))
+    assert sentence.endswith("did you mean path?")
+
+
+def test_what_only_another_connector_takes_is_refused_as_such(tmp_path: Path) -> None:
+    assert complaint(write_settings(tmp_path, pause_seconds=1)) == (
+        "telemetry.toml: sources.web: connector 'parquet' does not take pause_seconds."
+    )
+
+
+def test_a_misspelt_connector_is_found_though_nobody_knows_whose_keys_the_others_are(tmp_path: Path) -> None:
+    sentence = complaint(write_settings(tmp_path, connector=None, conector="duckdb", table="events"))
+
+    assert sentence.startswith("telemetry.toml: sources.web.conector is not a setting; ")
+    assert sentence.endswith("did you mean connector?")
+
+
+def test_how_a_source_holds_its_connector_s_keys_is_no_key_itself(tmp_path: Path) -> None:
+    sentence = complaint(write_text(tmp_path, MINIMAL.replace("first_day", "connector_settings = {}\nfirst_day")))
+
+    assert "sources.web.connector_settings is not a setting" in sentence
+
+
+@pytest.mark.parametrize("key", ["path", "PATH"])
+def test_a_connector_s_key_in_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv(f"TELEMETRY_QUALITY_SOURCES__WEB__{key}", "elsewhere")
+
+    assert load_settings(write_settings(tmp_path)).sources["web"].location == str(tmp_path / "elsewhere")
+
+
+def test_settings_shown_for_debugging_do_not_show_a_url_that_may_hold_a_password(tmp_path: Path) -> None:
+    assert SECRET not in repr(load_settings(write_settings(tmp_path, **DATABASE, top=f"store = '{SECRET_URL}'")))
 
 
 # The dashboard

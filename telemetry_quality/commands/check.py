@@ -8,11 +8,13 @@ import click
 
 from telemetry_quality.assembly import open_source, utc_now
 from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, print_json, source_option
+from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.special_days import holiday_calendar
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import SettingsError, SourceError
+from telemetry_quality.extensions import find_extensions
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
     """Compare the settings with the real data: connect, find the columns, count one day."""
     settings = load_settings(config)
     names = [settings.source(source)[0]] if source else list(settings.sources)
+    extensions = _extensions()
     found = []
     for name in names:
         try:
@@ -38,11 +41,25 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
             is_role = error.reason_code in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}
             raise SettingsError(f"sources.{name}{'.roles.' if is_role else ': '}{error}") from None
     if as_json:
-        print_json({"sources": found})
+        print_json({"sources": found, "extensions": extensions})
     else:
+        for extension in extensions:
+            line = "The {kind} {name} is of {package} {version}.".format_map(extension)
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
         for one in found:
             _print_checked(one)
     return EXIT_HEALTHY
+
+
+def _extensions() -> list[dict[str, str]]:
+    """What other packages bring.
+
+    Raises:
+        SettingsError: If some of it cannot be used, whether or not a source does.
+    """
+    connectors()
+    found = (*find_extensions("connector", BUILT_IN).values(), *find_extensions("guardrail").values())
+    return [{name: getattr(extension, name) for name in ("kind", "name", "package", "version")} for extension in found]
 
 
 def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:

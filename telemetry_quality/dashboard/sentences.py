@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN
 from telemetry_quality.core.guardrails.guardrail import Failure
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
@@ -143,7 +143,7 @@ def failure_words(failure: FailedGuardrail) -> str:
     return rule.short_words(Failure(value, threshold, segment))
 
 
-_RULES = {rule.name: rule for rule in GUARDRAILS}
+_RULES = {rule.name: rule for rule in BUILT_IN}
 
 
 def incident_sentence(incident: Incident) -> str:

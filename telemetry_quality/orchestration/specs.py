@@ -69,9 +69,9 @@ def events_spec(source: str, settings: SourceSettings) -> dg.AssetSpec:
         [source, "events"],
         group_name=source,
         owners=list(settings.owners),
-        kinds={"parquet" if settings.connector == "parquet" else settings.engine},
+        kinds={settings.kind},
         description="The telemetry itself. It is only ever read.",
-        metadata={"location": settings.path or settings.table or "", "time_zone": settings.time_zone},
+        metadata={"location": settings.location, "time_zone": settings.time_zone},
     )
 
 

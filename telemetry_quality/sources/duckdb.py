@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
-from telemetry_quality.sources.connector import Connector, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, drifting_column, extent, index_files, missing_column, time_kinds
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.sql_source import SqlSource, TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.objects import ObjectSession, ObjectStore
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import Run
-    from telemetry_quality.sources.signals import SignalCatalogue
 
 _VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
 
@@ -74,7 +74,7 @@ def _kind(type_name: str) -> ColumnKind:
     return ColumnKind.INSTANT if type_name.startswith("TIMESTAMP") else _KINDS.get(type_name, ColumnKind.OTHER)
 
 
-class _Session:
+class DuckDBSession:
     """One DuckDB in this process; its errors become errors of ours, and each query has a time limit."""
 
     def __init__(
@@ -100,18 +100,21 @@ class _Session:
         self.connection.close()
 
     def execute(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+        """All rows of a query, within the time limit."""
         compiled = query.compile(dialect=_DIALECT)
         parameters = [compiled.params[name] for name in compiled.positiontup or ()]
-        with self._limited():
+        with self.limited():
             return self.connection.execute(str(compiled), parameters).fetchall()
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        """A table or view whose columns can play their roles."""
         columns = self.columns_of(relation)
         return EventTable(named_table(relation, *columns), columns, schema, salt, finds_nulls=True)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
+        """The columns of a table or view."""
         every: Select[Any] = select(literal_column("*")).select_from(named_table(relation))
-        with self._limited():
+        with self.limited():
             shape = self.connection.sql(str(every.compile(dialect=_DIALECT)))
             return {
                 name: Column(name, str(type_), _kind(str(type_)))
@@ -120,13 +123,14 @@ class _Session:
 
     def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
         """Make Parquet files one view, columns matched by name, and return its name."""
-        with self._limited():
+        with self.limited():
             files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
             files.create_view(view, replace=True)
         return view
 
     def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
-        with self._limited():
+        """Which of the Parquet files that match may hold which events."""
+        with self.limited():
             if self._objects is not None:
                 return self._objects.index(self.connection, schema, zone)
             return index_files(self.connection, pattern, schema, zone, footers)
@@ -134,11 +138,11 @@ class _Session:
     def list_objects(self, pattern: str) -> None:
         """Let a query see the objects that match, where files are objects."""
         if self._objects is not None:
-            with self._limited():
+            with self.limited():
                 self._objects.add_matching(pattern)
 
     @contextmanager
-    def _limited(self) -> Iterator[None]:
+    def limited(self) -> Iterator[None]:
         """Interrupt the block if it takes too long."""
         if self._objects is not None:
             self._objects.resume()
@@ -220,19 +224,19 @@ def _open_store(url: str) -> ObjectStore:
         ) from None
 
 
-class _InProcess(Connector[_Session]):
+class DuckDBSource(SqlSource[DuckDBSession]):
     """Its queries take cores of this process, not its interpreter, and end when another thread says so."""
 
     reads_ahead = True
-    _open: _Session | None = None
+    _open: DuckDBSession | None = None
 
     @abstractmethod
-    def _new_session(self) -> _Session:
+    def new_session(self) -> DuckDBSession:
         """A DuckDB of its own."""
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
-        with self._new_session() as session:
+    def _session(self) -> Iterator[DuckDBSession]:
+        with self.new_session() as session:
             self._open = session
             try:
                 yield session
@@ -247,7 +251,7 @@ class _InProcess(Connector[_Session]):
                 session.interrupt()
 
 
-class ParquetSource(_InProcess):
+class ParquetSource(DuckDBSource):
     """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
 
     Args:
@@ -286,16 +290,17 @@ class ParquetSource(_InProcess):
     def _store(self) -> ObjectStore | None:
         return _open_store(self.path) if "://" in self.path else None
 
-    def _new_session(self) -> _Session:
-        return _Session(self.path, self._seconds, objects=self._store.session() if self._store else None)
+    def new_session(self) -> DuckDBSession:
+        """A DuckDB that may list the files."""
+        return DuckDBSession(self.path, self._seconds, objects=self._store.session() if self._store else None)
 
-    def _tables(self, session: _Session) -> _FileTables:
+    def _tables(self, session: DuckDBSession) -> _FileTables:
         return _FileTables(session, self._index(session), self.schema, self._salt)
 
-    def _index(self, session: _Session) -> ParquetIndex:
+    def _index(self, session: DuckDBSession) -> ParquetIndex:
         return session.index_files(self.path, self.schema, self._zone, self._footers)
 
-    def _catalogue_relation(self, session: _Session, table: str) -> str:
+    def _catalogue_relation(self, session: DuckDBSession, table: str) -> str:
         session.list_objects(table)
         return session.show_files([table])
 
@@ -304,7 +309,7 @@ class ParquetSource(_InProcess):
 class _FileTables:
     """Which of the files of a source hold which events."""
 
-    session: _Session
+    session: DuckDBSession
     index: ParquetIndex
     schema: EventSchema
     salt: str
@@ -374,7 +379,7 @@ class _FileTables:
         return replace(self.session.event_table(shown, self.schema, self.salt), extent=extent(files))
 
 
-class DuckDBFileSource(_InProcess, TableConnector[_Session]):
+class DuckDBFileSource(DuckDBSource, TableSource[DuckDBSession]):
     """Events in a table or view of a DuckDB database file, opened read-only."""
 
     def __init__(
@@ -391,7 +396,8 @@ class DuckDBFileSource(_InProcess, TableConnector[_Session]):
         self.path = path
         self._seconds = time_limit_seconds
 
-    def _new_session(self) -> _Session:
+    def new_session(self) -> DuckDBSession:
+        """The file, opened read-only."""
         if not Path(self.path).is_file():
             raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
-        return _Session(self.path, self._seconds, self.path)
+        return DuckDBSession(self.path, self._seconds, self.path)

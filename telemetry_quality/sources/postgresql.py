@@ -33,9 +33,9 @@ from sqlalchemy.pool import NullPool
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.connector import FullScan, TableConnector
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import EventTable, named_table, runs_of
+from telemetry_quality.sources.sql_source import FullScan, TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema
-    from telemetry_quality.sources.signals import SignalCatalogue
+    from telemetry_quality.core.signals import SignalCatalogue
 
 CONNECT_SECONDS = 10
 WORK_MEMORY = "32MB"
@@ -283,7 +283,7 @@ def _connection_error(what: str, reason: str) -> SourceError:
     return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
 
 
-class PostgresSource(TableConnector[_Session]):
+class PostgresSource(TableSource[_Session]):
     """Events in a table or view of a PostgreSQL database, 14 or newer.
 
     Args:

@@ -1,8 +1,7 @@
-"""The signal catalogue: where the names of known signals are listed."""
+"""Reads the signal catalogue: the names of known signals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, select
@@ -14,14 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnClause, Select
 
-
-@dataclass(frozen=True, slots=True)
-class SignalCatalogue:
-    """Known signals as a list, or as a column of a table (a Parquet path, for a Parquet source)."""
-
-    names: tuple[str, ...] | None = None
-    table: str | None = None
-    column: str | None = None
+    from telemetry_quality.core.signals import SignalCatalogue
 
 
 def listed_signals(catalogue: SignalCatalogue | None) -> frozenset[str] | None:

@@ -21,10 +21,10 @@ from sqlglot import expressions as exp
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.connector import TableConnector
 from telemetry_quality.sources.duckdb import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.events import EventSchema
-    from telemetry_quality.sources.signals import SignalCatalogue
+    from telemetry_quality.core.signals import SignalCatalogue
 
     class _Field(Protocol):
         name: str
@@ -271,7 +271,7 @@ def _source_error(what: str, error: Exception) -> SourceError:
     )
 
 
-class SparkSource(TableConnector[_Session]):
+class SparkSource(TableSource[_Session]):
     """Events in a table, or in Parquet files, that a Spark cluster reads.
 
     Args:

@@ -31,11 +31,11 @@ from sqlalchemy.pool import NullPool
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.connector import TableConnector
 from telemetry_quality.sources.copying import Shape, SlicedTable
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.reading import answer_days
+from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.query import Run
-    from telemetry_quality.sources.signals import SignalCatalogue
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,7 +189,7 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
-class SqliteSource(TableConnector[_Session]):
+class SqliteSource(TableSource[_Session]):
     """Events in a table or view of a SQLite file.
 
     Args:

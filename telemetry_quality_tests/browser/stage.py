@@ -101,7 +101,7 @@ def prepare(folder: Path) -> Stage:
     text = text.replace("last_day = 2013-12-31", f"last_day = {LAST_DAY}")
     (folder / "telemetry.toml").write_text(text, encoding="utf-8")
     stage = Stage(folder)
-    write_flights(Path(stage.settings.sources["flights"].path or ""))
+    write_flights(Path(stage.settings.sources["flights"].location))
     migrate(stage.settings.store)
     work = daily_work(stage.settings, "flights")
     days = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of, judge_day, policy_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of, judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures
@@ -43,7 +43,7 @@ def judge_figures(guardrail: str, figures: DayFigures, policy: Policy | None = N
 
 
 def test_each_guardrail_has_the_level_of_its_consequence() -> None:
-    assert {rule.name: rule.level for rule in GUARDRAILS} == {
+    assert {rule.name: rule.level for rule in BUILT_IN} == {
         "activity": Level.CRITICAL,
         "error_rate": Level.CRITICAL,
         "missing_version": Level.WARNING,
@@ -57,11 +57,11 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "arrival_lag": Level.WARNING,
         "timestamps": Level.WARNING,
     }
-    assert [verdict.guardrail for verdict in verdicts_of(make_figures())] == [rule.name for rule in GUARDRAILS]
+    assert [verdict.guardrail for verdict in verdicts_of(make_figures())] == [rule.name for rule in BUILT_IN]
 
 
 def test_a_source_is_judged_only_by_guardrails_that_its_schema_permits() -> None:
-    everything = {rule.name for rule in GUARDRAILS}
+    everything = {rule.name for rule in BUILT_IN}
 
     assert {rule.name for rule in guardrails_of(FULL_SCHEMA)} == everything
     assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, observed_at=None))} == everything - {
@@ -77,7 +77,7 @@ def test_a_source_is_judged_only_by_guardrails_that_its_schema_permits() -> None
 def test_every_verdict_has_the_level_of_its_guardrail_whatever_it_says(figures: DayFigures) -> None:
     verdicts = verdicts_of(figures)
 
-    assert [verdict.level for verdict in verdicts] == [rule.level for rule in GUARDRAILS]
+    assert [verdict.level for verdict in verdicts] == [rule.level for rule in BUILT_IN]
 
 
 def test_a_healthy_day_passes_every_guardrail_that_needs_no_history() -> None:
@@ -314,7 +314,7 @@ def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(remembered: 
 
     verdicts = verdicts_of(figures)
 
-    assert [verdict.guardrail for verdict in verdicts] == [rule.name for rule in GUARDRAILS]
+    assert [verdict.guardrail for verdict in verdicts] == [rule.name for rule in BUILT_IN]
     for verdict in verdicts:
         assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, "DAY_UNREADABLE")
         assert (verdict.value, verdict.threshold) == (None, None)

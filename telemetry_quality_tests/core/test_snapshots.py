@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, policy_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import (
@@ -165,7 +165,7 @@ def test_a_snapshot_says_what_its_verdicts_say_and_judges_nothing_itself() -> No
     ("level", "status"),
     [(Level.CRITICAL, DayStatus.UNHEALTHY), (Level.WARNING, DayStatus.DEGRADED), (Level.INFO, DayStatus.DEGRADED)],
 )
-@pytest.mark.parametrize("guardrail", [rule.name for rule in GUARDRAILS])
+@pytest.mark.parametrize("guardrail", [rule.name for rule in BUILT_IN])
 def test_any_guardrail_that_fails_makes_the_day_unhealthy_or_degraded_by_its_level(
     guardrail: str, level: Level, status: DayStatus
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import Slice, SliceCounts
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, policy_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.core.judging import remember
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.scans import StoredReading
@@ -124,11 +124,11 @@ def threshold_of(rule: Guardrail) -> Threshold | None:
 
 
 def threshold_named(setting: str) -> Threshold:
-    return next(one for rule in GUARDRAILS for one in rule.thresholds if one.name == setting)
+    return next(one for rule in BUILT_IN for one in rule.thresholds if one.name == setting)
 
 
 def make_trial_of(name: str, stream: Sequence[Evidence], policy: Policy | None = None) -> Trial:
-    rule = next(one for one in GUARDRAILS if one.name == name)
+    rule = next(one for one in BUILT_IN if one.name == name)
     return trial_of(rule, threshold_of(rule), stream, policy or policy_of(), PLATFORMS)
 
 
@@ -309,7 +309,7 @@ class TestBackTest:
 
     def test_a_fault_is_shown_only_to_the_guardrails_it_concerns(self, steady: dict[str, Trial]) -> None:
         for name, trial in steady.items():
-            assert set(trial.tries) == next(rule.faults for rule in GUARDRAILS if rule.name == name)
+            assert set(trial.tries) == next(rule.faults for rule in BUILT_IN if rule.name == name)
 
     def test_a_day_that_alarms_without_the_fault_says_nothing_of_the_fault(self) -> None:
         trial = make_trial_of("volume", make_stream(40, volume=lambda n: 1000 if n % 2 else 1500))
@@ -361,7 +361,7 @@ class TestBackTest:
 
 class TestThresholds:
     def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
-        thresholds = [one for rule in GUARDRAILS for one in rule.thresholds]
+        thresholds = [one for rule in BUILT_IN for one in rule.thresholds]
         assert len(thresholds) == 10
         for threshold in thresholds:
             low, high = threshold.proposed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from telemetry_quality.core.guardrails.catalogue import GUARDRAILS, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of
 from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets
@@ -233,7 +233,7 @@ def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_none_blocks
     station = make_station(tmp_path, days=0, roles=roles)
     checks = station.definitions.resolve_asset_graph().asset_check_keys
     specs = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
-    wanted = {rule.name: rule for rule in GUARDRAILS if rule.name not in left_out}
+    wanted = {rule.name: rule for rule in BUILT_IN if rule.name not in left_out}
     assert {key.name for key in checks} == wanted.keys()
     assert sorted(spec.name for spec in specs) == sorted(wanted)
     for spec in specs:
@@ -256,7 +256,7 @@ def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
     assert result.success
     found = evaluations(instance, result.run_id)
     assert Counter((one.check_name, one.partition) for one in found) == {
-        (rule.name, day.isoformat()): 1 for rule in GUARDRAILS for day in days
+        (rule.name, day.isoformat()): 1 for rule in BUILT_IN for day in days
     }
     failed = {one.partition for one in found if one.check_name == "critical_fields" and not one.passed}
     assert failed == {days[1].isoformat()}

@@ -33,6 +33,7 @@ from telemetry_quality.core.events import (
     Slice,
     SliceCounts,
 )
+from telemetry_quality.settings import RoleSettings
 from telemetry_quality.sources import repetitions
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.postgresql import PostgresSource
@@ -68,7 +69,14 @@ TYPES = {
     "platform": "VARCHAR",
     "build": "BIGINT",
 }
-COLUMNS = ("event_id", "occurred_at", "event_name", "service_version", "is_error", *TYPES)
+COLUMN_TYPES = {
+    "event_id": "VARCHAR",
+    "occurred_at": "TIMESTAMPTZ",
+    "event_name": "VARCHAR",
+    "service_version": "VARCHAR",
+    "is_error": "BOOLEAN",
+} | TYPES
+COLUMNS = tuple(COLUMN_TYPES)
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -90,6 +98,11 @@ class Place:
     zone: ZoneInfo = UTC_ZONE
     salt: str = ""
     schema: EventSchema = CONTRACT_SCHEMA
+
+
+def roles_of(schema: EventSchema) -> dict[str, Any]:
+    """The roles as ``[sources.NAME.roles]`` has them, for a connector that is opened by settings."""
+    return {role: getattr(schema, role) for role in RoleSettings.model_fields}
 
 
 def in_one_parquet_file(place: Place, events: Sequence[Event]) -> Source:

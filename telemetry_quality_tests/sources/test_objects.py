@@ -20,10 +20,10 @@ import pytest
 from telemetry_quality import cli
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import objects as object_stores
 from telemetry_quality.sources.duckdb import ParquetSource
-from telemetry_quality.sources.signals import SignalCatalogue
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_events, write_parquet
 from telemetry_quality_tests.orchestration.station import SETTINGS
 from telemetry_quality_tests.sources import test_contract as contract

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
+from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
-from telemetry_quality.sources.signals import SignalCatalogue, listed_signals
+from telemetry_quality.sources.signals import listed_signals
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import SCHEMA, make_event, write_parquet
 

@@ -12,11 +12,11 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import EventTable, named_table, runs_of
-from telemetry_quality.sources.signals import SignalCatalogue
 from telemetry_quality.sources.spark import SparkSource, spark_sql
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
 from telemetry_quality_tests.servers import free_port

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails import (
@@ -19,18 +22,21 @@ from telemetry_quality.core.guardrails import (
     version_drift,
     volume,
 )
+from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Verdict
+from telemetry_quality.core.metrics import NAMES as METRIC_NAMES
 from telemetry_quality.core.policies import SHARED, Policy
+from telemetry_quality.errors import SettingsError
+from telemetry_quality.extensions import load_extensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
-    from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Setting
 
-GUARDRAILS: tuple[Guardrail, ...] = (
+BUILT_IN: tuple[Guardrail, ...] = (
     activity.GUARDRAIL,
     error_rate.GUARDRAIL,
     missing_version.GUARDRAIL,
@@ -47,12 +53,50 @@ GUARDRAILS: tuple[Guardrail, ...] = (
 """In the order in which they are judged and shown."""
 
 
+def guardrails() -> tuple[Guardrail, ...]:
+    """All guardrails there are, those of other packages last.
+
+    Raises:
+        SettingsError: If one of another package fails to load, or its names are not its own.
+    """
+    return _with_extensions(tuple(sys.path))
+
+
+@lru_cache(maxsize=4)
+def _with_extensions(path: tuple[str, ...]) -> tuple[Guardrail, ...]:
+    """Which packages there are depends on nothing but where Python looks."""
+    del path
+    found = list(BUILT_IN)
+    for name, rule in load_extensions("guardrail", Guardrail, tuple(one.name for one in BUILT_IN)).items():
+        if complaint := _complaint(name, rule, found):
+            raise SettingsError(f"The guardrail {name!r} of another package {complaint}; correct or uninstall it.")
+        found.append(rule)
+    return tuple(found)
+
+
+def _complaint(name: str, rule: Guardrail, others: Iterable[Guardrail]) -> str | None:
+    """What is wrong with the names of a guardrail from another package."""
+    if rule.name != name:
+        return f"must call itself what its entry point does, but is called {rule.name!r}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return "must be named in lower-case words such as night_share"
+    taken = {setting.name for setting in settings_of(others)} & {setting.name for setting in rule.all_settings}
+    numbers = {number.metric.name for number in rule.numbers}
+    taken |= numbers & {*METRIC_NAMES, *(number.metric.name for other in others for number in other.numbers)}
+    return f"must have settings and numbers of its own, but {min(taken)} is taken" if taken else None
+
+
 def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
-    """Those that a source of this schema can be judged by, in the order of GUARDRAILS."""
-    return tuple(rule for rule in GUARDRAILS if rule.applies(schema))
+    """Those that a source of this schema can be judged by, in the order of ``guardrails``."""
+    return tuple(rule for rule in guardrails() if rule.applies(schema))
 
 
-def settings_of(rules: Iterable[Guardrail] = GUARDRAILS) -> Iterator[Setting[Any]]:
+def guardrail_named(name: str) -> Guardrail | None:
+    """The guardrail called ``name``; None where it is not installed any more."""
+    return next((rule for rule in guardrails() if rule.name == name), None)
+
+
+def settings_of(rules: Iterable[Guardrail]) -> Iterator[Setting[Any]]:
     """Every setting of the judgement: the guardrails' own in their order, then those that they share."""
     for rule in rules:
         yield from rule.all_settings
@@ -65,7 +109,7 @@ def policy_of(**values: Any) -> Policy:
     Raises:
         TypeError: If a name is no setting.
     """
-    settings = {setting.name: setting for setting in settings_of()}
+    settings = {setting.name: setting for setting in settings_of(guardrails())}
     if unknown := values.keys() - settings.keys():
         raise TypeError(f"A policy requires names of settings, but {', '.join(sorted(unknown))} were given.")
     given = {name: values.get(name, setting.default) for name, setting in settings.items()}

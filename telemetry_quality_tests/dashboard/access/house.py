@@ -22,6 +22,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
+from telemetry_quality.sources.connectors.parquet import ParquetSettings
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.staff.tokens import fingerprint, new_token
@@ -126,7 +127,7 @@ class House:
 def make_settings(folder: Path, url: str = URL, oidc: OidcSettings | None = None, **dashboard: Any) -> Settings:
     source = SourceSettings(
         connector="parquet",
-        path=str(folder / "events.parquet"),
+        connector_settings=ParquetSettings(path=str(folder / "events.parquet")),
         first_day=datetime(2026, 1, 1, tzinfo=UTC).date(),
         roles=RoleSettings(
             event_id="id", occurred_at="at", event_name="name", service_version="version", is_error="is_error"

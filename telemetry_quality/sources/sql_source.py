@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import DayCounts, DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.query import EventTable, Run
     from telemetry_quality.sources.reading import EventTables
-    from telemetry_quality.sources.signals import SignalCatalogue
 
 
 class Session(Protocol):
@@ -62,7 +62,7 @@ class FullScan:
 S = TypeVar("S", bound=Session)
 
 
-class Connector(ABC, Generic[S]):
+class SqlSource(ABC, Generic[S]):
     """An EventSource; see there for what its methods promise."""
 
     maximum_days: ClassVar[int | None] = None
@@ -169,7 +169,7 @@ class Connector(ABC, Generic[S]):
         return table
 
 
-class TableConnector(Connector[S]):
+class TableSource(SqlSource[S]):
     """Events in one table or view of a database."""
 
     def __init__(self, table: str, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:

@@ -1,0 +1,71 @@
+"""Reads ``telemetry.toml`` and ``TELEMETRY_QUALITY_…``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from telemetry_quality.connectors import anchored_url
+from telemetry_quality.errors import SettingsError
+from telemetry_quality.settings.messages import sentence
+from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
+
+DEFAULT_FILE = "telemetry.toml"
+CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+
+
+def load_settings(path: str | Path | None = None) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        path: The file; without it ``TELEMETRY_QUALITY_CONFIG``, else ``telemetry.toml`` in this folder.
+
+    Raises:
+        SettingsError: One sentence: the key, what was found, what is allowed.
+    """
+    file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
+    values = _read_toml(file)
+    _refuse_unknown_variables()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(f"{file.name}: {sentence(error)}") from None
+    return _anchored(settings, file.parent)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"A settings file is required, but {file} does not exist; run telemetry-quality init or pass --config."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} must be readable text, but reading it says: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} must be valid TOML, but it is not: {error}.") from None
+    for name in values:
+        if name.startswith("_"):
+            # pydantic-settings would take such a keyword for an order to itself.
+            raise SettingsError(f"{file.name}: {name} is not a setting; remove it.")
+    return values
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be ignored in silence otherwise."""
+    for name in sorted(os.environ):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
+            key, deeper, _ = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")
+            if key.lower() not in Settings.model_fields or (deeper and key == "STORE"):
+                allowed = ", ".join(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
+                raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with relative files under ``folder``, wherever the process runs."""
+    sources = {name: source.anchored(folder) for name, source in settings.sources.items()}
+    return settings.model_copy(update={"store": anchored_url(settings.store, folder), "sources": sources})

@@ -1,0 +1,147 @@
+"""Makes one sentence of what pydantic finds wrong with settings.
+
+Values that may hold a password are left out: those of fields that a ``repr`` does not show, and URLs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from telemetry_quality.connectors import connector
+from telemetry_quality.settings.guardrails import GuardrailSettings, guardrail_settings
+from telemetry_quality.settings.models import Settings
+from telemetry_quality.settings.sources import CONNECTOR_SETTINGS, SourceSettings, built_in_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """One error of pydantic's, where the user made it.
+
+    Attributes:
+        keys: The path to it in the file.
+        connector: Whose own key it is, None where every source or nothing of a source has it.
+    """
+
+    keys: tuple[str, ...]
+    connector: str | None
+    kind: str
+    message: str
+    found: Any
+
+    @classmethod
+    def of(cls, error: ErrorDetails) -> _Mistake:
+        keys, owner = tuple(str(part) for part in error["loc"]) or ("",), None
+        if keys[2:3] == (CONNECTOR_SETTINGS,) and len(keys) > 3:
+            keys, owner = (*keys[:2], *keys[4:]), keys[3]
+        return cls(keys, owner, error["type"], error["msg"], error["input"])
+
+    @property
+    def key(self) -> str:
+        return ".".join(self.keys)
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return self.keys[:-1]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is about a key that its connector has, or has not, at the top of ``[sources.NAME]``."""
+        return self.connector is not None and len(self.keys) == 3
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no connector of ours takes the key either."""
+        return self.kind == "extra_forbidden" and not (self.is_own and self.keys[-1] in built_in_keys())
+
+
+def sentence(error: ValidationError) -> str:
+    """The most telling mistake. An unknown key comes first: a required one may only be misspelt."""
+    mistakes = [_Mistake.of(found) for found in error.errors(include_url=False)]
+    mistake = next((found for found in mistakes if found.is_unknown), mistakes[0])
+    if mistake.is_unknown:
+        return _unknown_key(mistake)
+    if mistake.is_own and mistake.kind in {"missing", "extra_forbidden"}:
+        verb = "requires" if mistake.kind == "missing" else "does not take"
+        return f"{'.'.join(mistake.parents)}: connector {mistake.connector!r} {verb} {mistake.keys[-1]}."
+    if mistake.kind == "missing":
+        if mistake.parents and mistake.parents[-1] == "roles":
+            return f"{mistake.key} is required, but no column was named for this role; name one or choose a preset."
+        return f"{mistake.key} is required, but was not found."
+    if mistake.kind in {"dict_type", "model_type"}:
+        return f"{mistake.key}: should be a table of settings, but something else was found."
+    return _wrong_value(mistake)
+
+
+def _unknown_key(mistake: _Mistake) -> str:
+    table = _table_of(mistake)
+    allowed = list(_fields(table, mistake.connector)) if table else []
+    close = difflib.get_close_matches(mistake.keys[-1], allowed, n=1)
+    hint = f"did you mean {close[0]}?" if close else "remove it."
+    return f"{mistake.key} is not a setting; allowed here are {', '.join(allowed)}; {hint}"
+
+
+def _wrong_value(mistake: _Mistake) -> str:
+    reason = mistake.message.removeprefix("Value error, ")
+    reason = f"{reason[:1].lower()}{reason[1:]}".removeprefix("input ")
+    if mistake.kind == "string_too_short":
+        reason = "should not be empty"
+    says_what_was_found = " was found" in reason
+    if says_what_was_found or not _may_be_repeated(mistake):
+        return f"{mistake.key}: {reason}."
+    return f"{mistake.key}: {reason}, but {mistake.found!r} was found."
+
+
+def _may_be_repeated(mistake: _Mistake) -> bool:
+    if not isinstance(mistake.found, (int, float, str, date)) or "://" in str(mistake.found):
+        return False
+    return all(field is None or field.repr for _, field in _path(mistake.keys, mistake.connector))
+
+
+def _table_of(mistake: _Mistake) -> type[BaseModel] | None:
+    """The model of the table in which the last key stands, None where the settings have no such table."""
+    return ([None, *(table for table, _ in _path(mistake.keys, mistake.connector))])[-1]
+
+
+def _path(keys: Sequence[str], owner: str | None) -> Iterator[tuple[type[BaseModel], FieldInfo | None]]:
+    """Every table on the way to the last key, and the field that leads on; names of the user's choice left out."""
+    table: type[BaseModel] | None = Settings
+    is_name = False
+    for key in keys:
+        if is_name:
+            is_name = False
+            continue
+        if table is None:
+            return
+        field = _fields(table, owner).get(key)
+        yield table, field
+        annotation = field.annotation if field else None
+        table, is_name = _table_in(annotation), get_origin(annotation) is dict
+
+
+def _fields(table: type[BaseModel], owner: str | None) -> Mapping[str, FieldInfo]:
+    """The keys of a table, those of a source's connector after ``connector``."""
+    if table is GuardrailSettings:
+        return guardrail_settings().model_fields
+    if table is not SourceSettings:
+        return table.model_fields
+    own = connector(owner).settings.model_fields if owner else {}
+    return {"connector": table.model_fields["connector"], **own, **SourceSettings.common_fields()}
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in a field's type: of ``Model``, ``Model | None`` or ``dict[str, Model]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((table for part in get_args(annotation) if (table := _table_in(part)) is not None), None)

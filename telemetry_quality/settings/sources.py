@@ -1,0 +1,243 @@
+"""The settings of a source of events: ``[sources.NAME]``."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator, model_validator
+
+from telemetry_quality.connectors import (
+    BUILT_IN,
+    OBJECT_STORES,
+    ConnectorSettings,
+    Name,
+    Names,
+    SettingsTable,
+    anchored_path,
+    connector,
+    connector_names,
+    protocol_of,
+    without_credentials,
+)
+from telemetry_quality.core.days import Calendar
+from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.errors import SettingsError
+from telemetry_quality.settings.guardrails import GuardrailSettings, guardrail_settings
+from telemetry_quality.settings.presets import PRESETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telemetry_quality.connectors import Connector
+    from telemetry_quality.core.policies import Policy
+
+CONNECTOR_SETTINGS = "connector_settings"
+"""The field that holds what is the connector's own in ``[sources.NAME]``; in files its keys stand beside the others."""
+
+
+class RoleSettings(SettingsTable):
+    """Which column plays which role; see EventSchema."""
+
+    event_id: Name | None = None
+    occurred_at: Name
+    event_name: Name
+    service_version: Name
+    is_error: Name
+    critical_fields: Names = ()
+    observed_at: Name | None = None
+    dimensions: Names = ()
+
+    @field_validator("dimensions")
+    @classmethod
+    def _leave_the_roles_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name in {EVENT_NAME, SERVICE_VERSION, HOUR}:
+                raise ValueError(f"must not be named {name}, by which every day is cut already; rename the column")
+        return value
+
+
+class SignalSettings(SettingsTable):
+    """Where the catalogue of known signals stands: a list of names, or a column of a table or Parquet file."""
+
+    names: Names | None = None
+    table: Name | None = None
+    column: Name = "event_name"
+
+    @field_validator("table")
+    @classmethod
+    def _is_in_a_known_store(cls, value: str | None) -> str | None:
+        return value and without_credentials(value, OBJECT_STORES)
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> Self:
+        if (self.names is None) == (self.table is None):
+            raise ValueError("must have either names or table")
+        return self
+
+
+class SourceSettings(SettingsTable):
+    """One source of events: what every source has, and what is its connector's own."""
+
+    connector: str
+    time_zone: str = "UTC"
+    first_day: date
+    last_day: date | None = None
+    preset: str | None = None
+    roles: RoleSettings
+    guardrails: SerializeAsAny[GuardrailSettings] = Field(default_factory=lambda: guardrail_settings()())
+    signals: SignalSettings | None = None
+    missing_versions: Names = DEFAULT_MISSING_VERSIONS
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
+    future_tolerance_minutes: Annotated[int, Field(ge=0)] = 10
+    stale_after_days: Annotated[int, Field(ge=1)] = 7
+    late_days: Annotated[int, Field(ge=1, le=60)] = 7
+    time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
+    owners: Names = ()
+    connector_settings: SerializeAsAny[ConnectorSettings]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset")
+        if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, but {preset!r} was found")
+        given = values.get("roles", {})
+        return {
+            **values,
+            "roles": {**(PRESETS[preset] if preset else {}), **given} if isinstance(given, dict) else given,
+        }
+
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in value:
+            if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                raise ValueError(f"must be team:NAME or e-mail addresses, but {owner!r} was found")
+        return value
+
+    @field_validator("guardrails", mode="plain")
+    @classmethod
+    def _are_settings_of_guardrails(cls, value: Any) -> GuardrailSettings:
+        return guardrail_settings().model_validate(value)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError, ValueError):
+            raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _separate_the_connector_s_keys(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or isinstance(values.get(CONNECTOR_SETTINGS), ConnectorSettings):
+            return values
+        own = {name: value for name, value in values.items() if name not in cls.common_fields()}
+        common = {name: value for name, value in values.items() if name not in own}
+        if "connector" in values:
+            return {**common, CONNECTOR_SETTINGS: own}
+        # Perhaps it is only misspelt: what no connector of ours takes is reported before what is missing.
+        unknown = {name: value for name, value in own.items() if name not in built_in_keys()}
+        return {**common, **unknown, CONNECTOR_SETTINGS: ConnectorSettings()}
+
+    @field_validator("connector")
+    @classmethod
+    def _is_a_connector(cls, value: str) -> str:
+        if value not in (names := connector_names()):
+            *others, last = map(repr, names)
+            raise ValueError(f"should be {', '.join(others)} or {last}")
+        return value
+
+    @field_validator(CONNECTOR_SETTINGS, mode="plain")
+    @classmethod
+    def _fits_the_connector(cls, value: Any, info: ValidationInfo) -> ConnectorSettings:
+        name = info.data.get("connector")
+        if name is None:
+            return ConnectorSettings()
+        model: type[ConnectorSettings] = connector(name).settings
+        if taken := model.model_fields.keys() & cls.model_fields.keys():
+            raise SettingsError(
+                f"The connector {name!r} must have keys of its own, but every source has {min(taken)}; "
+                "rename it in the connector's settings model."
+            )
+        return _tagged(model).validate_python({name: value})[name]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        table = self.signals and self.signals.table
+        if table and protocol_of(table) not in {"", protocol_of(self.location)}:
+            raise ValueError("signals.table may be in an object store only where path is in the same kind of store")
+        if self.last_day is not None and self.last_day < self.first_day:
+            raise ValueError(f"last_day must not be before first_day ({self.first_day}), but {self.last_day} was found")
+        return self
+
+    @classmethod
+    def common_fields(cls) -> dict[str, Any]:
+        """The keys that a source has whatever its connector, and their fields."""
+        return {name: field for name, field in cls.model_fields.items() if name != CONNECTOR_SETTINGS}
+
+    @property
+    def location(self) -> str:
+        """Where its events are, as far as that may be shown."""
+        return self.connector_settings.location
+
+    @property
+    def engine(self) -> str:
+        """What answers questions about the events: ``duckdb``, ``spark``, or a database by its URL."""
+        return self._declared().engine_of(self.connector_settings)
+
+    @property
+    def kind(self) -> str:
+        """What the events are kept in."""
+        return self._declared().kind or self.engine
+
+    def _declared(self) -> Connector[Any]:
+        return connector(self.connector)
+
+    def anchored(self, folder: Path) -> Self:
+        """The same source with relative files under ``folder``."""
+        signals = self.signals
+        if signals and signals.table and self._declared().has_signal_files:
+            signals = signals.model_copy(update={"table": anchored_path(signals.table, folder)})
+        own = self.connector_settings.anchored(folder)
+        return self.model_copy(update={CONNECTOR_SETTINGS: own, "signals": signals})
+
+    def calendar(self) -> Calendar:
+        """The source's days."""
+        return Calendar(ZoneInfo(self.time_zone), self.first_day, self.last_day)
+
+    def policy(self) -> Policy:
+        """When its days fail."""
+        return policy_of(**self.guardrails.model_dump())
+
+    def event_schema(self) -> EventSchema:
+        """Which columns play which roles."""
+        return EventSchema(
+            **self.roles.model_dump(),
+            missing_versions=self.missing_versions,
+            time_unit=self.time_unit,
+            allowed_lateness_minutes=self.allowed_lateness_minutes,
+            future_tolerance_minutes=self.future_tolerance_minutes,
+            stale_after_days=self.stale_after_days,
+        )
+
+
+@lru_cache(maxsize=32)
+def _tagged(model: type[ConnectorSettings]) -> TypeAdapter[dict[str, ConnectorSettings]]:
+    """What validates ``{connector: keys}``: like a tagged union's, its mistakes say whose key is wrong."""
+    return TypeAdapter(dict[str, model])  # type: ignore[valid-type]
+
+
+def built_in_keys() -> set[str]:
+    """What some connector that comes with the project takes."""
+    return {key for name in BUILT_IN for key in connector(name).settings.model_fields}

@@ -1,0 +1,1 @@
+"""The connectors that come with the project: one file declares one, and is cheap to import."""

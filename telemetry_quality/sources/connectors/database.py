@@ -1,0 +1,58 @@
+"""Events in a table of a database that a URL names: PostgreSQL or SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from telemetry_quality.connectors import (
+    Connector,
+    ConnectorSettings,
+    Name,
+    Opening,
+    Secret,
+    anchored_url,
+    engine_of_url,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from telemetry_quality.sources.postgresql import PostgresSource
+    from telemetry_quality.sources.sqlite import SqliteSource
+
+
+class DatabaseSettings(ConnectorSettings):
+    """A database, the table in it, and how long a pass through a SQLite table rests."""
+
+    url: Secret
+    table: Name
+    pause_seconds: Annotated[float, Field(ge=0, le=60)] = 0.03
+
+    @property
+    def location(self) -> str:
+        """The table: a URL may hold a password."""
+        return self.table
+
+    def anchored(self, folder: Path) -> Self:
+        """A relative SQLite file starts at the settings file's folder."""
+        return self.model_copy(update={"url": anchored_url(self.url, folder)})
+
+
+def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | PostgresSource:
+    from telemetry_quality.sources.databases import open_database  # noqa: PLC0415 - loads SQLAlchemy
+
+    return open_database(
+        settings.url,
+        settings.table,
+        opening.schema,
+        catalogue=opening.catalogue,
+        time_limit_seconds=opening.time_limit_seconds,
+        pause_seconds=settings.pause_seconds,
+        salt=opening.salt,
+    )
+
+
+CONNECTOR = Connector(DatabaseSettings, lambda settings: engine_of_url(settings.url), _open)
