@@ -14,20 +14,21 @@ import pytest
 from telemetry_quality import cli, load_settings
 from telemetry_quality.connectors import BUILT_IN, connector
 from telemetry_quality.core.events import EventSchema
-from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
 from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
     DashboardSettings,
-    GuardrailSettings,
     OidcSettings,
     RoleSettings,
     Settings,
     SignalSettings,
     SourceSettings,
 )
+from telemetry_quality.settings.guardrails import guardrail_settings
 from telemetry_quality_tests.builders import write_parquet
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
         ("Top level", Settings),
         *((f'`[sources.NAME]` with `connector = "{name}"`', connector(name).settings) for name in BUILT_IN),
         ("`[sources.NAME.roles]`", RoleSettings),
-        ("`[sources.NAME.guardrails]`", GuardrailSettings),
+        ("`[sources.NAME.guardrails]`", guardrail_settings()),
         ("`[sources.NAME.signals]`", SignalSettings),
         ("`[dashboard]`", DashboardSettings),
         ("`[dashboard.oidc]`", OidcSettings),
@@ -184,7 +185,7 @@ def test_what_the_dashboard_s_docs_say_of_limits_is_what_the_code_does() -> None
 def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:
     table = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| (\w+) \|", table, flags=re.MULTILINE))
-    assert rows == {rule.name: rule.level.value for rule in BUILT_IN}
+    assert rows == {rule.name: rule.level.value for rule in GUARDRAILS}
     for name, setting in THRESHOLDS.items():
         words = f"more than {DEFAULTS[setting]:g} %"
         if name == "sample":
@@ -196,13 +197,13 @@ def test_the_readme_says_which_roles_a_guardrail_needs() -> None:
     section = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     always = {rule.name for rule in guardrails_of(EventSchema(None, "at", "name", "version", "failed"))}
     needs = " ".join(section.split("Beyond is strictly beyond")[1].split(". ")[1].split())
-    assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in BUILT_IN} - always
+    assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in GUARDRAILS} - always
     assert "`observed_at`" in needs
 
 
 def test_every_description_of_a_guardrail_names_the_default_threshold() -> None:
     """What Dagster's page shows of a check must not speak of another number than the settings."""
-    for rule in BUILT_IN:
+    for rule in GUARDRAILS:
         named = [float(number) for number in re.findall(r"(\d+(?:\.\d+)?) %", rule.description)]
         assert named in ([], [DEFAULTS.get(THRESHOLDS.get(rule.name, ""))]), rule.name
 

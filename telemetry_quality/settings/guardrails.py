@@ -28,6 +28,11 @@ def guardrail_settings() -> type[GuardrailSettings]:
     return _model(guardrails())
 
 
+def default_guardrails() -> GuardrailSettings:
+    """The settings where the file names none."""
+    return guardrail_settings()()
+
+
 @lru_cache(maxsize=8)
 def _model(rules: tuple[Guardrail, ...]) -> type[GuardrailSettings]:
     fields: dict[str, Any] = {setting.name: (_type_of(setting), setting.default) for setting in settings_of(rules)}

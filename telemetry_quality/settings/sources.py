@@ -27,7 +27,7 @@ from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.errors import SettingsError
-from telemetry_quality.settings.guardrails import GuardrailSettings, guardrail_settings
+from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
 from telemetry_quality.settings.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class SourceSettings(SettingsTable):
     last_day: date | None = None
     preset: str | None = None
     roles: RoleSettings
-    guardrails: SerializeAsAny[GuardrailSettings] = Field(default_factory=lambda: guardrail_settings()())
+    guardrails: SerializeAsAny[GuardrailSettings] = Field(default_factory=default_guardrails)
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
