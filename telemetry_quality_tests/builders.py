@@ -118,22 +118,26 @@ def make_row(**overrides: Any) -> AggregateRow:
     return row._replace(**overrides)
 
 
-def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -> AggregateRow:
+def spread(
+    *rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",), rate_names: Sequence[str] = ()
+) -> AggregateRow:
     """Rows of single hours of one event name and version as the one row that a source makes of them."""
     if len(rows) == 1:
         return rows[0]
     rows = tuple(sorted(rows, key=lambda row: row.hour))
     counts: list[list[Any]] = [[row[place] for row in rows] for place in range(len(AggregateRow._fields))]
-    hours, _, _, events, errors, unknown, untagged, missing, late, _ = counts
+    hours, _, _, events, errors, unknown, untagged, missing, late, rated, _ = counts
 
     lists = {
         name: list(numbers)
         for name, numbers in zip(HourlyCounts.__annotations__, (hours, events, errors, unknown, late), strict=False)
         if any(numbers) or name == "hours"
     }
-    columns = zip(critical_fields, zip(*missing, strict=True), strict=False)
-    critical = {name: list(numbers) for name, numbers in columns if any(numbers)}
-    by_hour = lists | {"missing_critical": critical} if critical else lists
+    by_hour: dict[str, Any] = dict(lists)
+    for key, names, columns in (("missing_critical", critical_fields, missing), ("rate_counts", rate_names, rated)):
+        named = zip(names, zip(*columns, strict=True), strict=False)
+        if counted := {name: list(numbers) for name, numbers in named if any(numbers)}:
+            by_hour[key] = counted
     return rows[0]._replace(
         events=sum(events),
         errors=sum(errors),
@@ -141,6 +145,7 @@ def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -
         missing_version=sum(untagged),
         missing_critical=tuple(map(sum, zip(*missing, strict=True))),
         late_events=sum(late),
+        rate_counts=tuple(map(sum, zip(*rated, strict=True))),
         by_hour=json.dumps(by_hour, separators=(",", ":")),
     )
 
