@@ -40,6 +40,7 @@ from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.rows import (
+    AGGREGATE_FIELDS,
     SNAPSHOT_FIELDS,
     aggregate_rows,
     figures_hash,
@@ -219,7 +220,7 @@ class Writer:
         drawn, slices = (sample_rows(sample), slice_rows(reading)) if is_detailed else ([], [])
         hashed = figures_hash(figures, aggregates, drawn, slices)
         self._chain(day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
-        self._details(event_aggregate, key, [dict(zip(AggregateRow._fields, row, strict=True)) for row in aggregates])
+        self._details(event_aggregate, key, [dict(zip(AGGREGATE_FIELDS, row, strict=True)) for row in aggregates])
         self._details(event_sample, key, drawn)
         self._details(event_slice, key, slices)
 

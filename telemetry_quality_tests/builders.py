@@ -129,46 +129,52 @@ def row_order(row: AggregateRow) -> tuple[int, bool, str, bool, str]:
 def each_hour(aggregates: DayAggregates) -> tuple[AggregateRow, ...]:
     """A day's counts in one row per hour, event name and version, in this order; undoes ``spread``."""
     rows = zip(aggregates.rows, hourly_counts(aggregates.rows), strict=True)
-    unfolded = (one for row, counts in rows for one in _hours_of(row, counts, aggregates.critical_fields))
+    unfolded = (one for row, counts in rows for one in _hours_of(row, counts, aggregates))
     return tuple(sorted(unfolded, key=row_order))
 
 
-def _hours_of(row: AggregateRow, counts: HourlyCounts | None, critical_fields: Sequence[str]) -> Iterator[AggregateRow]:
+def _hours_of(row: AggregateRow, counts: HourlyCounts | None, aggregates: DayAggregates) -> Iterator[AggregateRow]:
     if counts is None:
         yield row
         return
     nothing = [0] * len(counts["hours"])
-    critical = counts.get("missing_critical", {})
-    for hour, events, errors, unknown, late, *missing in zip(
+    critical, rates = counts.get("missing_critical", {}), counts.get("rate_counts", {})
+    names, fields = (row.event_name, row.service_version), len(aggregates.critical_fields)
+    for hour, events, errors, unknown, late, *named in zip(
         counts["hours"],
         counts["events"],
         counts.get("errors", nothing),
         counts.get("error_unknown_events", nothing),
         counts.get("late_events", nothing),
-        *(critical.get(name, nothing) for name in critical_fields),
+        *(critical.get(name, nothing) for name in aggregates.critical_fields),
+        *(rates.get(name, nothing) for name in aggregates.rate_names),
         strict=True,
     ):
         untagged = events if row.missing_version else 0
-        names = row.event_name, row.service_version
-        yield AggregateRow(hour, *names, events, errors, unknown, untagged, tuple(missing), late)
+        missing, rated = tuple(named[:fields]), tuple(named[fields:])
+        yield AggregateRow(hour, *names, events, errors, unknown, untagged, missing, late, rated)
 
 
-def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -> AggregateRow:
+def spread(
+    *rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",), rate_names: Sequence[str] = ()
+) -> AggregateRow:
     """Rows of single hours of one event name and version as the one row that a source makes of them."""
     if len(rows) == 1:
         return rows[0]
     rows = tuple(sorted(rows, key=lambda row: row.hour))
     counts: list[list[Any]] = [[row[place] for row in rows] for place in range(len(AggregateRow._fields))]
-    hours, _, _, events, errors, unknown, untagged, missing, late, _ = counts
+    hours, _, _, events, errors, unknown, untagged, missing, late, rated, _ = counts
 
     lists = {
         name: list(numbers)
         for name, numbers in zip(HourlyCounts.__annotations__, (hours, events, errors, unknown, late), strict=False)
         if any(numbers) or name == "hours"
     }
-    columns = zip(critical_fields, zip(*missing, strict=True), strict=False)
-    critical = {name: list(numbers) for name, numbers in columns if any(numbers)}
-    by_hour = lists | {"missing_critical": critical} if critical else lists
+    by_hour: dict[str, Any] = dict(lists)
+    for key, names, columns in (("missing_critical", critical_fields, missing), ("rate_counts", rate_names, rated)):
+        named = zip(names, zip(*columns, strict=True), strict=False)
+        if counted := {name: list(numbers) for name, numbers in named if any(numbers)}:
+            by_hour[key] = counted
     return rows[0]._replace(
         events=sum(events),
         errors=sum(errors),
@@ -176,6 +182,7 @@ def spread(*rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",)) -
         missing_version=sum(untagged),
         missing_critical=tuple(map(sum, zip(*missing, strict=True))),
         late_events=sum(late),
+        rate_counts=tuple(map(sum, zip(*rated, strict=True))),
         by_hour=json.dumps(by_hour, separators=(",", ":")),
     )
 

@@ -15,7 +15,7 @@ from telemetry_quality import cli, load_settings
 from telemetry_quality.connectors import BUILT_IN, connector
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
-from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
 from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
@@ -43,19 +43,11 @@ README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 DASHBOARD = (ROOT / "docs" / "dashboard.md").read_text()
 
-DEFAULTS = GuardrailSettings().model_dump()
+DEFAULTS = policy_of().values
 THRESHOLDS = {
-    "error_rate": "error_rate_percent",
-    "missing_version": "missing_version_percent",
-    "volume": "volume_deviation_percent",
-    "sample": "sample_success_percent",
-    "duplicates": "duplicate_percent",
-    "leak": "leak_percent",
-    "critical_fields": "critical_missing_percent",
-    "arrival_lag": "late_percent",
-    "timestamps": "misdated_percent",
+    rule.name: threshold.name for rule in GUARDRAILS for threshold in rule.thresholds if rule.name != "version_drift"
 }
-"""The setting that each guardrail's row in the README must name by its default."""
+"""The setting that each guardrail's row in the README must name by its default; version drift's row is about releases."""
 
 COLUMNS = {"app_version": "VARCHAR", "severity_number": "INTEGER"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from telemetry_quality.collector import without_collecting
@@ -23,6 +24,21 @@ DEFAULT_MISSING_VERSIONS = ("unknown", "unknown_service*", "(not set)")
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """A share that users define: of the events that match ``of``, the percentage for which ``where`` holds too.
+
+    Both are boolean columns or SQL predicates over the source's columns. A predicate that is null does not hold.
+
+    Attributes:
+        of: None where the share is of all events.
+    """
+
+    name: str
+    where: str
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventSchema:
     """Which column of a source plays which role.
 
@@ -35,6 +51,7 @@ class EventSchema:
         allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
         future_tolerance_minutes: An event observed earlier than this before it occurred comes from the future.
         stale_after_days: An event observed later than this after it occurred comes from the far past.
+        rates: Shares of the day's events that are counted beside those that every source has.
     """
 
     event_id: str | None
@@ -50,6 +67,13 @@ class EventSchema:
     allowed_lateness_minutes: int = 60
     future_tolerance_minutes: int = 10
     stale_after_days: int = 7
+    rates: tuple[Rate, ...] = ()
+
+    @property
+    def rate_counts(self) -> tuple[str, ...]:
+        """What is counted for the rates: ``NAME``, then ``NAME.of`` where the rate is not a share of all events."""
+        names = ((rate.name,) if rate.of is None else (rate.name, f"{rate.name}.of") for rate in self.rates)
+        return tuple(chain.from_iterable(names))
 
     def is_missing_version(self, version: str | None) -> bool:
         """Whether ``version`` says nothing about which release sent the event."""
@@ -70,6 +94,7 @@ class HourlyCounts(TypedDict):
         hours: Those that have events, in order, counted from the beginning of the day.
         events: Per hour, as all that follow; what counts nothing all day is left out.
         missing_critical: One such list per critical field that an event lacks.
+        rate_counts: One such list per name in the schema's ``rate_counts``.
     """
 
     hours: list[int]
@@ -78,6 +103,7 @@ class HourlyCounts(TypedDict):
     error_unknown_events: NotRequired[list[int]]
     late_events: NotRequired[list[int]]
     missing_critical: NotRequired[dict[str, list[int]]]
+    rate_counts: NotRequired[dict[str, list[int]]]
 
 
 class AggregateRow(NamedTuple):
@@ -87,6 +113,7 @@ class AggregateRow(NamedTuple):
         hour: The first that has events: whole hours since the day began, 0 to 24, a day may have 23 or 25.
         error_unknown_events: Events that do not say whether they are an error (absent severity).
         missing_critical: Events without a value, per critical field, in the schema's order.
+        rate_counts: Events per name in the schema's ``rate_counts``, in that order.
         by_hour: Their HourlyCounts where they are spread over more than one hour; None where all fall into ``hour``.
             They stay the JSON that the store keeps (see ``by_hour_text``), since few ever look into it.
     """
@@ -100,24 +127,33 @@ class AggregateRow(NamedTuple):
     missing_version: int
     missing_critical: tuple[int, ...]
     late_events: int
+    rate_counts: tuple[int, ...] = ()
     by_hour: str | None = None
 
 
-def by_hour_text(columns: Sequence[str], critical_fields: Sequence[str]) -> str:
+def by_hour_text(columns: Sequence[str], critical_fields: Sequence[str], rate_names: Sequence[str] = ()) -> str:
     """HourlyCounts as JSON, of columns whose numbers are texts already; those that are empty are left out.
 
     Args:
-        columns: Hours, events, errors, events of unknown error state, late events, then one for each critical field;
-            each has whole numbers with commas between them.
+        columns: Hours, events, errors, events of unknown error state, late events, then one for each critical field
+            and for each rate count; each has whole numbers with commas between them.
         critical_fields: Their names.
+        rate_names: The names of the rate counts.
     """
-    *names, last = HourlyCounts.__annotations__
-    counts, missing = columns[: len(names)], columns[len(names) :]
+    *names, critical, rates = HourlyCounts.__annotations__
+    first_rate = len(names) + len(critical_fields)
+    counts, missing, rated = columns[: len(names)], columns[len(names) : first_rate], columns[first_rate:]
     lists = [f'"{name}":[{text}]' for name, text in zip(names, counts, strict=True) if text]
     if any(missing):
-        named = zip(critical_fields, missing, strict=True)
-        lists.append(f'"{last}":{{{",".join(f"{json.dumps(name)}:[{text}]" for name, text in named if text)}}}')
+        lists.append(f'"{critical}":{_named_lists(critical_fields, missing)}')
+    if any(rated):
+        lists.append(f'"{rates}":{_named_lists(rate_names, rated)}')
     return f"{{{','.join(lists)}}}"
+
+
+def _named_lists(names: Sequence[str], columns: Sequence[str]) -> str:
+    named = zip(names, columns, strict=True)
+    return f"{{{','.join(f'{json.dumps(name)}:[{text}]' for name, text in named if text)}}}"
 
 
 def hourly_counts(rows: Iterable[AggregateRow]) -> list[HourlyCounts | None]:
@@ -175,9 +211,11 @@ class DayCounts(Counts):
 
     Attributes:
         missing_critical: Events without a value, per critical field.
+        rate_counts: Events per name in the schema's ``rate_counts``.
     """
 
     missing_critical: Mapping[str, int] = field(default_factory=dict)
+    rate_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +225,12 @@ class DayAggregates:
     Attributes:
         rows: One per event name and version.
         critical_fields: Names for the positions of each row's ``missing_critical``.
+        rate_names: Names for the positions of each row's ``rate_counts``.
     """
 
     rows: tuple[AggregateRow, ...] = ()
     critical_fields: tuple[str, ...] = ()
+    rate_names: tuple[str, ...] = ()
 
     @property
     def hours(self) -> int:
@@ -244,6 +284,11 @@ class DayAggregates:
         fields = enumerate(self.critical_fields)
         return {name: sum(row.missing_critical[position] for row in self.rows) for position, name in fields}
 
+    def rate_counts(self) -> dict[str, int]:
+        """Events of the whole day, per rate count."""
+        names = enumerate(self.rate_names)
+        return {name: sum(row.rate_counts[position] for row in self.rows) for position, name in names}
+
     def _by(self, key: Callable[[AggregateRow], str]) -> dict[str, Totals]:
         groups = _group(self.rows, key)
         return dict(sorted(groups.items(), key=lambda item: (-item[1].events, item[0])))
@@ -296,11 +341,31 @@ class Slice(NamedTuple):
 
 
 class SliceCounts(NamedTuple):
-    """What one slice of a day holds."""
+    """What one slice of a day holds.
+
+    Attributes:
+        rate_counts: Events per name in the schema's ``rate_counts``, in that order.
+    """
 
     events: int
     errors: int
     missing_version: int
+    rate_counts: tuple[int, ...] = ()
+
+    def plus(self, other: SliceCounts) -> SliceCounts:
+        """The counts of both together."""
+        return SliceCounts(
+            self.events + other.events,
+            self.errors + other.errors,
+            self.missing_version + other.missing_version,
+            tuple(one + another for one, another in zip(self.rate_counts, other.rate_counts, strict=True)),
+        )
+
+    def scaled(self, factor: float) -> SliceCounts:
+        """Every count times ``factor``, rounded."""
+        events, errors, missing_version = (round(count * factor) for count in self[:3])
+        rate_counts = tuple(round(count * factor) for count in self.rate_counts)
+        return SliceCounts(events, errors, missing_version, rate_counts)
 
 
 OTHER_VALUES = "(other)"

@@ -51,6 +51,16 @@ def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:
     yield from (("is_error", name) for name in columns_named(schema.is_error))
     yield from (("critical_fields", name) for name in schema.critical_fields)
     yield from (("dimensions", name) for name in schema.dimensions)
+    for role, text in _rate_predicates(schema):
+        yield from ((role, name) for name in columns_named(text, role))
+
+
+def _rate_predicates(schema: EventSchema) -> Iterator[tuple[str, str]]:
+    """The predicates of the rates, each with its role, which is the setting it comes from."""
+    for rate in schema.rates:
+        yield f"rates.{rate.name}.where", rate.where
+        if rate.of is not None:
+            yield f"rates.{rate.name}.of", rate.of
 
 
 def require_roles(schema: EventSchema, columns: Mapping[str, Column]) -> None:
@@ -62,13 +72,13 @@ def require_roles(schema: EventSchema, columns: Mapping[str, Column]) -> None:
                 "COLUMN_MISSING", f"{role} requires the column {name!r}, but the events have only: {found}."
             )
         _require_kind(role, columns[name], schema)
-    if is_column(schema.is_error) and columns[schema.is_error].kind not in _TRUTH:
-        kind = columns[schema.is_error].type_name
-        raise SourceError(
-            "COLUMN_TYPE",
-            f"is_error requires a boolean or an integer column, but {schema.is_error!r} is {kind}; "
-            f"write a predicate instead, such as {schema.is_error} = 'ERROR'.",
-        )
+    for role, text in (("is_error", schema.is_error), *_rate_predicates(schema)):
+        if is_column(text) and columns[text].kind not in _TRUTH:
+            raise SourceError(
+                "COLUMN_TYPE",
+                f"{role} requires a boolean or an integer column, but {text!r} is {columns[text].type_name}; "
+                f"write a predicate instead, such as {text} = 'ERROR'.",
+            )
 
 
 def _require_kind(role: str, column: Column, schema: EventSchema) -> None:

@@ -1,4 +1,4 @@
-"""Turns the predicate a user wrote for ``is_error`` into a SQLAlchemy expression.
+"""Turns the predicates users write, for ``is_error`` and for rates, into SQLAlchemy expressions.
 
 The text is parsed, checked against the columns and rebuilt with quoted names and bound values: nothing a
 settings file says is ever pasted into SQL. What is not listed here is refused.
@@ -36,50 +36,56 @@ def is_column(text: str) -> bool:
     return re.fullmatch(r"[\w.$]+", text) is not None
 
 
-def columns_named(text: str) -> list[str]:
-    """The columns that a column name or predicate names, each once.
+def columns_named(text: str, role: str = "is_error") -> list[str]:
+    """The columns that a column name or predicate names, each once; ``role`` is what errors call it.
 
     Raises:
         SourceError: ``PREDICATE_INVALID`` for what is neither.
     """
     if is_column(text):
         return [text]
-    return list(dict.fromkeys(node.name for node in _parse(text).find_all(exp.Column)))
+    return list(dict.fromkeys(node.name for node in _parse(text, role).find_all(exp.Column)))
 
 
-def parse_predicate(text: str) -> ColumnElement[bool]:
+def parse_predicate(text: str, role: str = "is_error") -> ColumnElement[bool]:
     """The expression for ``text``, such as ``severity_number >= 17 OR status IN ('failed', 'lost')``.
+
+    Args:
+        text: The predicate.
+        role: What errors call it.
 
     Raises:
         SourceError: ``PREDICATE_INVALID`` for what is not a predicate.
     """
-    predicate: ColumnElement[bool] = _build(_parse(text), text)
+    predicate: ColumnElement[bool] = _build(_parse(text, role), text, role)
     return predicate
 
 
-def _parse(text: str) -> exp.Expr:
+def _parse(text: str, role: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(text)
     except sqlglot.errors.SqlglotError:
-        raise _refused(text, "it cannot be parsed") from None
+        raise _refused(text, role, "it cannot be parsed") from None
 
 
 _KNOWN_ARGUMENTS = {"this", "expression", "expressions", "low", "high", "is_string", "quoted"}
 """What is read of a node; sqlglot says things such as NOT LIKE or BETWEEN SYMMETRIC in further arguments."""
 
 
-def _require_known_arguments(node: exp.Expr, text: str) -> None:
+def _require_known_arguments(node: exp.Expr, text: str, role: str) -> None:
     known = _KNOWN_ARGUMENTS | {"negate"} if isinstance(node, exp.Like) else _KNOWN_ARGUMENTS
     further = {name for name, value in node.args.items() if value} - known
     if further:
-        raise _refused(text, f"{node.key.upper()} with {' and '.join(sorted(further)).upper()} is not allowed in it")
+        raise _refused(
+            text, role, f"{node.key.upper()} with {' and '.join(sorted(further)).upper()} is not allowed in it"
+        )
 
 
-def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911 - one case a line
+def _build(node: exp.Expr, text: str, role: str) -> Any:  # noqa: C901, PLR0911 - one case a line
     def build(child: Any) -> Any:
-        return _build(child, text)
+        return _build(child, text, role)
 
-    _require_known_arguments(node, text)
+    _require_known_arguments(node, text, role)
     match node:
         case exp.Like():
             matches = build(node.this).like(build(node.expression))
@@ -101,10 +107,10 @@ def _build(node: exp.Expr, text: str) -> Any:  # noqa: C901, PLR0911 - one case 
     for kind, compare in _COMPARISONS.items():
         if isinstance(node, kind):
             return compare(build(node.this), build(node.expression))
-    return _leaf(node, text)
+    return _leaf(node, text, role)
 
 
-def _leaf(node: exp.Expr, text: str) -> Any:
+def _leaf(node: exp.Expr, text: str, role: str) -> Any:
     """A column or a value."""
     match node:
         case exp.Column() if not node.table:
@@ -116,16 +122,16 @@ def _leaf(node: exp.Expr, text: str) -> Any:
             return literal(node.name, NULLTYPE) if node.is_string else literal(_number(node))
         case exp.Boolean():
             return literal(bool(node.this))
-    raise _refused(text, f"{node.key.upper()} is not allowed in it")
+    raise _refused(text, role, f"{node.key.upper()} is not allowed in it")
 
 
 def _number(node: exp.Expr) -> int | float:
     return int(node.name) if node.name.isdigit() else float(node.name)
 
 
-def _refused(text: str, why: str) -> SourceError:
+def _refused(text: str, role: str, why: str) -> SourceError:
     return SourceError(
         "PREDICATE_INVALID",
-        f"is_error requires a column or a predicate of columns, values, comparisons, IN, BETWEEN, LIKE, IS NULL, "
+        f"{role} requires a column or a predicate of columns, values, comparisons, IN, BETWEEN, LIKE, IS NULL, "
         f"AND, OR and NOT, but {text!r} was found and {why}.",
     )

@@ -142,12 +142,13 @@ class EventTable:
         """One row per day, event name and version, in this order.
 
         Columns: day index, name, version, these counts: events, errors, events of unknown error state, late events,
-        one of missing values per critical field; and per hour that has events the hour and the same counts as one text,
-        with commas between the numbers. A text takes an engine, a driver and Python less time than 24 rows.
+        one of missing values per critical field, one per rate count; and per hour that has events the hour and the
+        same counts as one text, with commas between the numbers. A text takes an engine, a driver and Python less time
+        than 24 rows.
         """
         # Of one day there is nothing to tell apart: a key less takes a twentieth less.
         days = () if len(run.windows) == 1 else ("day_index",)
-        counts = ("events", "errors", "error_unknown_events", "late_events", *self._missing_critical())
+        counts = ("events", "errors", "error_unknown_events", "late_events", *self._named_conditions())
         groups = self._event_groups(run, (*days, "hour", "name", "version"))
         whole_numbers = (cast(groups.c[name], String) for name in ("hour", *counts))
         hours = select(
@@ -173,7 +174,7 @@ class EventTable:
             version=self.text(self.schema.service_version),
             is_error=self.is_error(),
             is_late=self._is_late(),
-            **self._missing_critical(),
+            **self._named_conditions(),
         )
         grouped = [events.c[key] for key in keys]
         counts = (
@@ -181,11 +182,15 @@ class EventTable:
             count_where(events.c.is_error).label("errors"),
             count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
             count_where(events.c.is_late).label("late_events"),
-            *(count_where(events.c[name]).label(name) for name in self._missing_critical()),
+            *(count_where(events.c[name]).label(name) for name in self._named_conditions()),
         )
         groups = select(*grouped, *counts).group_by(*grouped).cte("event_groups")
         # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
         return groups.prefix_with("MATERIALIZED", dialect="postgresql")
+
+    def _named_conditions(self) -> dict[str, ColumnElement[bool]]:
+        """What is counted by name: missing critical fields, then rates."""
+        return self._missing_critical() | self.rate_conditions()
 
     def count_query(self, run: Run) -> Select[Any]:
         """One row per day that has events: day index, events."""
@@ -193,16 +198,14 @@ class EventTable:
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
 
     def version_query(self, run: Run) -> Select[Any]:
-        """One row per version: version, events, errors, events of unknown error state, missing critical fields.
+        """One row per version: version, events, errors, events of unknown error state, missing critical fields, rates.
 
         By version, since the core alone says which of them are none.
         """
-        missing = self._missing_critical()
-        events = self.events_of(
-            run, version=self.text(self.schema.service_version), is_error=self.is_error(), **missing
-        )
-        wrong = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in missing))
-        return select(events.c.version, func.count(), *map(count_where, wrong)).group_by(events.c.version)
+        named = self._missing_critical() | self.rate_conditions()
+        events = self.events_of(run, version=self.text(self.schema.service_version), is_error=self.is_error(), **named)
+        counted = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in named))
+        return select(events.c.version, func.count(), *map(count_where, counted)).group_by(events.c.version)
 
     def sample_query(self, run: Run, thresholds: Mapping[int, int], size: int) -> Select[Any]:
         """Per day the ``size`` events of lowest hash among those whose hash is not above the day's threshold.
@@ -360,11 +363,29 @@ class EventTable:
 
     def is_error(self) -> ColumnElement[Any]:
         """Whether an event is an error; null where it does not say."""
-        name = self.schema.is_error
-        if not is_column(name):
-            return parse_predicate(name)
-        value = self.column(name)
-        return value != 0 if self.columns[name].kind is ColumnKind.INTEGER else value
+        return self._holds("is_error", self.schema.is_error)
+
+    def rate_conditions(self) -> dict[str, ColumnElement[bool]]:
+        """Whether an event belongs to each of the schema's ``rate_counts``, in that order; null where it does not say.
+
+        They are named by their position, since a rate may be called as another column of a query.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        for rate in self.schema.rates:
+            where = self._holds(f"rates.{rate.name}.where", rate.where)
+            if rate.of is None:
+                conditions.append(where)
+            else:
+                of = self._holds(f"rates.{rate.name}.of", rate.of)
+                conditions += [and_(of, where), of]
+        return {f"rate_{position}": condition for position, condition in enumerate(conditions)}
+
+    def _holds(self, role: str, text: str) -> ColumnElement[Any]:
+        """Whether a boolean or integer column, or a predicate, holds of an event."""
+        if not is_column(text):
+            return parse_predicate(text, role)
+        value = self.column(text)
+        return value != 0 if self.columns[text].kind is ColumnKind.INTEGER else value
 
     def _is_missing(self, name: str) -> ColumnElement[bool]:
         value = self.column(name)

@@ -132,13 +132,21 @@ def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
 
 def count_versions(execute: Execute, table: EventTable | None, run: Run, schema: EventSchema) -> DayCounts:
     """The counts of a run, in one scan of the columns that they need; ``table`` is None where nothing holds any."""
-    fields = schema.critical_fields
-    sums, untagged = [0] * (3 + len(fields)), 0
+    fields, rate_names = schema.critical_fields, schema.rate_counts
+    sums, untagged = [0] * (3 + len(fields) + len(rate_names)), 0
     for version, *counts in () if table is None else execute(table.version_query(run)):
         sums = list(map(add, sums, counts))
         untagged += counts[0] if schema.is_missing_version(version) else 0
-    events, errors, unknown, *missing = sums
-    return DayCounts(events, errors, unknown, untagged, dict(zip(fields, missing, strict=True)))
+    events, errors, unknown, *named = sums
+    missing, rated = named[: len(fields)], named[len(fields) :]
+    return DayCounts(
+        events,
+        errors,
+        unknown,
+        untagged,
+        dict(zip(fields, missing, strict=True)),
+        dict(zip(rate_names, rated, strict=True)),
+    )
 
 
 def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
@@ -146,14 +154,22 @@ def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int
     # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
     is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
     days: dict[int, DayAggregates] = {}
-    fields = schema.critical_fields
+    fields, rate_names = schema.critical_fields, schema.rate_counts
     with without_collecting():
         for day_index, rows in groupby(found, key=itemgetter(0)):
             aggregates = (
-                _aggregate_row(name, version, counts, numbers.split(","), fields, is_missing=is_missing[version])
+                _aggregate_row(
+                    name,
+                    version,
+                    counts,
+                    numbers.split(","),
+                    critical_fields=fields,
+                    rate_names=rate_names,
+                    is_missing=is_missing[version],
+                )
                 for _, name, version, *counts, numbers in rows
             )
-            days[day_index] = DayAggregates(tuple(aggregates), fields)
+            days[day_index] = DayAggregates(tuple(aggregates), fields, rate_names)
     return days
 
 
@@ -162,8 +178,9 @@ def _aggregate_row(
     version: str | None,
     counts: Sequence[int],
     numbers: Sequence[str],
-    critical_fields: Sequence[str],
     *,
+    critical_fields: Sequence[str],
+    rate_names: Sequence[str],
     is_missing: bool,
 ) -> AggregateRow:
     """One row of the aggregate query; ``numbers`` are those of one hour, then those of another, and so on."""
@@ -177,10 +194,11 @@ def _aggregate_row(
             ",".join(in_order(numbers[place::width])) if place == 0 or counts[place - 1] else ""
             for place in range(width)
         ]
-        by_hour = by_hour_text(columns, critical_fields)
-    events, errors, unknown, late, *missing = counts
+        by_hour = by_hour_text(columns, critical_fields, rate_names)
+    events, errors, unknown, late, *named = counts
     untagged = events if is_missing else 0
-    return AggregateRow(min(hours), name, version, events, errors, unknown, untagged, tuple(missing), late, by_hour)
+    missing, rated = tuple(named[: len(critical_fields)]), tuple(named[len(critical_fields) :])
+    return AggregateRow(min(hours), name, version, events, errors, unknown, untagged, missing, late, rated, by_hour)
 
 
 def read_sample(

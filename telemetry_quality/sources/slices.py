@@ -20,7 +20,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.sources.functions import count_where, exact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sqlalchemy import CTE, ColumnElement, Select, Subquery
 
@@ -38,35 +38,41 @@ def read_slices(
     versions = {row.service_version for day in days.values() for row in day.rows}
     for dimension in events.schema.dimensions if days else ():
         for index, by, value, by_value, *counts in execute(slice_query(events, dimension, run, versions)):
-            counted = SliceCounts(*map(int, counts))
+            counted = _counted(map(int, counts))
             slices[index][Slice(dimension, value, by, by_value)] = counted
             if by == HOUR:
                 _add(slices[index], Slice(dimension, value), counted)
     return slices
 
 
+def _counted(counts: Iterable[int]) -> SliceCounts:
+    """Events, errors, events without a version, and what is counted for the rates."""
+    events, errors, missing_version, *rate_counts = counts
+    return SliceCounts(events, errors, missing_version, tuple(rate_counts))
+
+
 def _singles(day: DayAggregates) -> Iterator[tuple[Slice, SliceCounts]]:
     """The slices of each event name and each version."""
     for dimension, position in ((EVENT_NAME, 1), (SERVICE_VERSION, 2)):
-        sums: defaultdict[str | None, list[int]] = defaultdict(lambda: [0, 0, 0])
+        sums: defaultdict[str | None, list[int]] = defaultdict(lambda: [0] * (3 + len(day.rate_names)))
         for row in day.rows:
             counts = sums[row[position]]  # type: ignore[index]
-            counts[:] = map(add, counts, (row.events, row.errors, row.missing_version))
+            counts[:] = map(add, counts, (row.events, row.errors, row.missing_version, *row.rate_counts))
         for value, counts in sums.items():
-            yield Slice(dimension, value), SliceCounts(*counts)
+            yield Slice(dimension, value), _counted(counts)
 
 
 def _add(slices: dict[Slice, SliceCounts], part: Slice, counts: SliceCounts) -> None:
     before = slices.get(part)
-    slices[part] = counts if before is None else SliceCounts(*map(add, before, counts))
+    slices[part] = counts if before is None else before.plus(counts)
 
 
 def slice_query(events: EventTable, dimension: str, run: Run, versions: Collection[str | None]) -> Select[Any]:
     """One row per day, value of ``dimension`` and event name, version or hour.
 
-    Columns: day index, by what, value, value of that, events, errors, events without a version. Of the values of
-    a day only the busiest are told apart, so that an ill-chosen dimension, such as a user's id, brings no more
-    rows than another.
+    Columns: day index, by what, value, value of that, events, errors, events without a version, and one per rate
+    count. Of the values of a day only the busiest are told apart, so that an ill-chosen dimension, such as a user's
+    id, brings no more rows than another.
 
     Args:
         events: Where the events are.
@@ -74,6 +80,7 @@ def slice_query(events: EventTable, dimension: str, run: Run, versions: Collecti
         run: The days.
         versions: All versions the days' events have: the core says of each whether it is missing.
     """
+    rates = events.rate_conditions()
     each = (
         events.events_where(
             events.within(run, events.schema.occurred_at),
@@ -84,15 +91,16 @@ def slice_query(events: EventTable, dimension: str, run: Run, versions: Collecti
             hour=events.hour(run),
             is_error=events.is_error(),
             is_missing=_is_missing_version(events, versions),
+            **rates,
         )
         .cte("events_of_run")
         # DuckDB scans narrow columns again faster than it could keep the events of a whole run.
         .prefix_with("NOT MATERIALIZED", dialect="duckdb")
     )
     # One GROUP BY of all five keys takes eight times as long: it has hardly fewer groups than there are events.
-    parts = {by: _grouped(each, by).cte(f"by_{by}") for by in (EVENT_NAME, SERVICE_VERSION, HOUR)}
+    parts = {by: _grouped(each, by, rates).cte(f"by_{by}") for by in (EVENT_NAME, SERVICE_VERSION, HOUR)}
     kept = _busiest(parts[HOUR])
-    return select(*union_all(*(_folded(by, part, kept) for by, part in parts.items())).subquery("slices").c)
+    return select(*union_all(*(_folded(by, part, kept, rates) for by, part in parts.items())).subquery("slices").c)
 
 
 def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
@@ -107,7 +115,7 @@ def _is_missing_version(events: EventTable, versions: Collection[str | None]) ->
     return or_(version.is_(None), version.not_in(map(literal, sorted(present))) if present else true())
 
 
-def _grouped(each: CTE, by: str) -> Select[Any]:
+def _grouped(each: CTE, by: str, rates: Iterable[str]) -> Select[Any]:
     keys = (each.c.day_index, each.c.value, each.c[by])
     return select(
         each.c.day_index,
@@ -116,6 +124,7 @@ def _grouped(each: CTE, by: str) -> Select[Any]:
         func.count().label("events"),
         count_where(each.c.is_error).label("errors"),
         count_where(each.c.is_missing).label("missing_version"),
+        *(count_where(each.c[name]).label(name) for name in rates),
     ).group_by(*keys)
 
 
@@ -130,11 +139,11 @@ def _busiest(by_hour: CTE) -> Subquery:
     return select(ranked.c.day_index, ranked.c.value).where(ranked.c.position <= MAXIMUM_VALUES).subquery("kept_values")
 
 
-def _folded(by: str, part: CTE, kept: Subquery) -> Select[Any]:
+def _folded(by: str, part: CTE, kept: Subquery, rates: Iterable[str]) -> Select[Any]:
     """The counts of ``part``, those of values that are not ``kept`` summed."""
     same = and_(kept.c.day_index == part.c.day_index, kept.c.value.is_not_distinct_from(part.c.value))
     told = case((kept.c.day_index.is_not(None), part.c.value), else_=OTHER_VALUES).label("value")
-    counts = (part.c.events, part.c.errors, part.c.missing_version)
+    counts = [part.c[name] for name in ("events", "errors", "missing_version", *rates)]
     rows = select(part.c.day_index, told, part.c.by_value, *counts).select_from(part.outerjoin(kept, same)).subquery()
     keys = (rows.c.day_index, rows.c.value, rows.c.by_value)
     sums = (func.sum(rows.c[count.name]).label(count.name) for count in counts)

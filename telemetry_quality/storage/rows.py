@@ -116,7 +116,7 @@ def _arrivals_row(arrivals: Arrivals | None) -> Row:
 
 
 def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]:
-    """The values of ``event_aggregate`` without their key, in the order of AggregateRow and as they are hashed.
+    """The values of ``event_aggregate`` without their key, in the order of AGGREGATE_FIELDS and as they are hashed.
 
     Tuples, and one dictionary for all rows that lack as much: a day may have thousands of rows.
     """
@@ -124,8 +124,11 @@ def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]
         return []
     rows, names = reading.aggregates.rows, reading.aggregates.critical_fields
     missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
-    return [(*row[:7], missing[row[7]], *row[8:]) for row in rows]
+    return [(*row[:7], missing[row[7]], row.late_events, row.by_hour) for row in rows]
 
+
+AGGREGATE_FIELDS = tuple(name for name in AggregateRow._fields if name != "rate_counts")
+"""What is stored of an AggregateRow, in this order."""
 
 AGGREGATE_COLUMNS = (
     event_aggregate.c.hour,
@@ -139,7 +142,7 @@ AGGREGATE_COLUMNS = (
     event_aggregate.c.late_events,
     event_aggregate.c.by_hour,
 )
-"""The fields of an AggregateRow in their order; JSON stays text, which hardly differs from row to row."""
+"""The columns of AGGREGATE_FIELDS; JSON stays text, which hardly differs from row to row."""
 
 
 def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
@@ -147,7 +150,7 @@ def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
     parsed = {text: json.loads(text) for text in {row[7] for row in rows}}
     names = tuple(next(iter(parsed.values()))) if parsed else ()
     missing = {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
-    found = ((*row[:7], missing[row[7]], *row[8:]) for row in rows)
+    found = ((*row[:7], missing[row[7]], row[8], (), row[9]) for row in rows)
     return DayAggregates(tuple(map(AggregateRow._make, found)), names)
 
 
@@ -209,7 +212,7 @@ class SliceReader:
         dimension, by, value, by_value, events, errors, missing_version = row
         count = bisect_right(events, -minimum_events, key=neg)
         parts = zip(repeat(dimension, count), value, repeat(by), by_value or repeat(None), strict=False)
-        counts = zip(events, errors, missing_version, strict=True)
+        counts = zip(events, errors, missing_version, repeat((), len(events)), strict=True)
         return zip(map(self._known.__getitem__, parts), map(_new_counts, counts), strict=False)
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from telemetry_quality.collector import without_collecting
-from telemetry_quality.core.events import EVENT_NAME, HOUR, AggregateRow, DayAggregates, UnreadableDay
+from telemetry_quality.core.events import EVENT_NAME, HOUR, DayAggregates, UnreadableDay
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
+    AGGREGATE_FIELDS,
     READING_COLUMNS,
     SLICE_COLUMNS,
     SNAPSHOT_FIELDS,
@@ -113,7 +114,7 @@ class SqlQualityStore(MigratedDatabase):
             }
             row = append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
             if aggregates:
-                columns = dict(zip(AggregateRow._fields, zip(*aggregates, strict=True), strict=True))
+                columns = dict(zip(AGGREGATE_FIELDS, zip(*aggregates, strict=True), strict=True))
                 append_rows(connection, event_aggregate, key, columns)
             for part, rows in ((event_sample, verdicts), (event_slice, slices)):
                 _append_details(connection, part, key, rows)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, Totals
+from telemetry_quality.core.events import AggregateRow, DayAggregates, Rate, Slice, SliceCounts, Totals
 from telemetry_quality.errors import StoreError
 from telemetry_quality_tests.builders import SCHEMA, each_hour, make_row, row_order, spread
 
@@ -126,6 +126,24 @@ def test_missing_critical_values_are_summed_per_field() -> None:
     assert DAY_OF_THREE.missing_critical() == {"user_id": 3, "amount": 7}
 
 
+def test_a_rate_is_counted_and_so_are_the_events_it_is_a_share_of_unless_they_are_all() -> None:
+    rates = Rate("diverted", "is_diverted"), Rate("late", "delay > 15", of="is_arrival"), Rate("ghost", "crew = 0")
+    assert replace(SCHEMA, rates=rates).rate_counts == ("diverted", "late", "late.of", "ghost")
+    assert SCHEMA.rate_counts == ()
+
+
+def test_rate_counts_are_summed_per_name() -> None:
+    rows = make_row(rate_counts=(1, 2)), make_row(event_name="b", rate_counts=(3, 40))
+    assert DayAggregates(rows, (), ("late", "late.of")).rate_counts() == {"late": 4, "late.of": 42}
+
+
+def test_counts_of_slices_are_added_and_scaled_with_those_of_their_rates() -> None:
+    counts = SliceCounts(10, 5, 1, (4, 7))
+    assert counts.plus(SliceCounts(1, 2, 3, (4, 5))) == SliceCounts(11, 7, 4, (8, 12))
+    assert counts.scaled(0.5) == SliceCounts(5, 2, 0, (2, 4))
+    assert counts.plus(counts.scaled(-1)) == SliceCounts(0, 0, 0, (0, 0))
+
+
 def test_an_empty_day_has_zero_events_and_no_rates() -> None:
     empty = DayAggregates().totals()
 
@@ -134,6 +152,7 @@ def test_an_empty_day_has_zero_events_and_no_rates() -> None:
     assert empty.missing_version_percent is None
     assert DayAggregates().by_signal() == {}
     assert DayAggregates().missing_critical() == {}
+    assert DayAggregates().rate_counts() == {}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +195,7 @@ counts = st.integers(0, 3)
 
 @st.composite
 def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
-    """All of a day, of a few names and versions, with two critical fields."""
+    """All of a day, of a few names and versions, with two critical fields and two rate counts."""
     rows = []
     for name in draw(st.lists(st.sampled_from([None, "", "a", "b"]), unique=True)):
         for version in draw(st.lists(st.sampled_from([None, "1", "2"]), unique=True)):
@@ -193,6 +212,7 @@ def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
                         0 if version else events,
                         (draw(counts), draw(counts)),
                         draw(counts),
+                        (draw(counts), draw(counts)),
                     )
                 )
     return rows
@@ -200,18 +220,21 @@ def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
 
 @given(rows_of_single_hours())
 def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[AggregateRow]) -> None:
-    fields = ("user_id", "session")
+    fields, rates = ("user_id", "session"), ("diverted", "diverted.of")
     groups: dict[tuple[str | None, str | None], list[AggregateRow]] = {}
     for row in rows:
         groups.setdefault((row.event_name, row.service_version), []).append(row)
-    together = DayAggregates(tuple(spread(*group, critical_fields=fields) for group in groups.values()), fields)
-    single = DayAggregates(tuple(sorted(rows, key=row_order)), fields)
+    together = DayAggregates(
+        tuple(spread(*group, critical_fields=fields, rate_names=rates) for group in groups.values()), fields, rates
+    )
+    single = DayAggregates(tuple(sorted(rows, key=row_order)), fields, rates)
     assert each_hour(together) == single.rows
     assert together.totals() == single.totals()
     assert together.by_hour() == single.by_hour()
     assert together.by_signal() == single.by_signal()
     assert together.by_version() == single.by_version()
     assert together.missing_critical() == single.missing_critical()
+    assert together.rate_counts() == single.rate_counts()
     assert together.signals() == single.signals()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality.core.events import Rate
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles, require_roles
 from telemetry_quality_tests.builders import SCHEMA
@@ -28,6 +29,7 @@ FULL_SCHEMA = replace(
     observed_at="arrived_at",
     critical_fields=("user_id", "country"),
     dimensions=("platform",),
+    rates=(Rate("diverted", "landed_at <> 'plan'", of="is_closed OR phase = 'end'"), Rate("flagged", "flag")),
 )
 
 
@@ -55,6 +57,10 @@ def test_every_column_the_schema_names_plays_a_role_those_in_a_predicate_include
         ("critical_fields", "user_id"),
         ("critical_fields", "country"),
         ("dimensions", "platform"),
+        ("rates.diverted.where", "landed_at"),
+        ("rates.diverted.of", "is_closed"),
+        ("rates.diverted.of", "phase"),
+        ("rates.flagged.where", "flag"),
     ]
 
 
@@ -70,8 +76,9 @@ def test_columns_that_fit_their_roles_are_accepted() -> None:
 
 @pytest.mark.parametrize(("role", "name"), list(column_roles(FULL_SCHEMA)))
 def test_a_missing_column_is_named_with_its_role_and_with_those_that_were_found(role: str, name: str) -> None:
-    extra = dict.fromkeys(("severity", "status", "user_id", "country", "platform"), ColumnKind.TEXT)
-    everything = columns(arrived_at=ColumnKind.INSTANT, **extra)
+    names = ("severity", "status", "user_id", "country", "platform", "landed_at", "phase", "is_closed")
+    extra = dict.fromkeys(names, ColumnKind.TEXT)
+    everything = columns(arrived_at=ColumnKind.INSTANT, flag=ColumnKind.BOOLEAN, **extra)
     require_roles(FULL_SCHEMA, everything)
     error = refusal(FULL_SCHEMA, {key: value for key, value in everything.items() if key != name})
     assert error.reason_code == "COLUMN_MISSING"
@@ -123,3 +130,25 @@ def test_is_error_may_be_no_other_column_but_a_predicate_over_one(kind: ColumnKi
     assert error.reason_code == "COLUMN_TYPE"
     assert "write a predicate instead, such as is_error = 'ERROR'" in str(error)
     require_roles(replace(SCHEMA, is_error="is_error = 'ERROR'"), columns(is_error=kind))
+
+
+@pytest.mark.parametrize("kind", [ColumnKind.BOOLEAN, ColumnKind.INTEGER])
+@pytest.mark.parametrize(
+    ("rate", "role"),
+    [(Rate("flagged", "flag"), "where"), (Rate("flagged", "is_error", of="flag"), "of")],
+    ids=["where", "of"],
+)
+def test_a_rate_may_be_of_a_boolean_or_an_integer_column_and_of_no_other_but_a_predicate(
+    kind: ColumnKind, rate: Rate, role: str
+) -> None:
+    schema = replace(SCHEMA, rates=(rate,))
+    require_roles(schema, columns(flag=kind))
+    error = refusal(schema, columns(flag=ColumnKind.TEXT))
+    assert error.reason_code == "COLUMN_TYPE"
+    assert str(error).startswith(f"rates.flagged.{role} requires a boolean or an integer column, but 'flag' is TEXT")
+
+
+def test_a_predicate_that_cannot_be_parsed_is_refused_under_the_name_of_its_rate() -> None:
+    error = refusal(replace(SCHEMA, rates=(Rate("flagged", "is_error", of="flag = = 1"),)), columns())
+    assert error.reason_code == "PREDICATE_INVALID"
+    assert str(error).startswith("rates.flagged.of requires a column or a predicate of columns")

@@ -1,5 +1,7 @@
 """Every query as every engine gets it: the text is pinned under ``sql/``, so that a change of it is seen and meant.
 
+What rates add to it is pinned under ``sql_with_rates/``.
+
 PostgreSQL, DuckDB and SQLite run these queries in the contract test; what the others compile has never been run.
 Set ``WRITE_SQL=1`` to write the texts anew.
 """
@@ -18,6 +20,7 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import Rate
 from telemetry_quality.sources.arrivals import arrival_query, misdating_query
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect, Select
 
 FOLDER = Path(__file__).with_name("sql")
+FOLDER_WITH_RATES = Path(__file__).with_name("sql_with_rates")
+
+RATES = (Rate("lost", "status = 'lost'"), Rate("slow", "duration > 1000", of="NOT is_cached AND duration IS NOT NULL"))
+"""Their columns play no other role."""
 
 ENGINES = {
     "clickhouse": ("clickhouse_connect.cc_sqlalchemy.dialect", "ClickHouseDialect", "DateTime64(6)"),
@@ -42,11 +49,13 @@ ENGINES = {
 }
 
 
-def queries(time_type: str) -> Iterator[tuple[str, Select[object]]]:
+def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str, Select[object]]]:
     """Every query, of two days."""
+    texts = ("event_id", "event_name", "service_version", "user_id", "platform", "status")
     kinds = {
-        **dict.fromkeys(("event_id", "event_name", "service_version", "user_id", "platform"), ColumnKind.TEXT),
-        "severity": ColumnKind.INTEGER,
+        **dict.fromkeys(texts, ColumnKind.TEXT),
+        **dict.fromkeys(("severity", "duration"), ColumnKind.INTEGER),
+        "is_cached": ColumnKind.BOOLEAN,
     }
     columns = {name: Column(name, "TEXT", kind) for name, kind in kinds.items()}
     is_text = time_type == "TEXT"
@@ -58,6 +67,7 @@ def queries(time_type: str) -> Iterator[tuple[str, Select[object]]]:
         critical_fields=("user_id",),
         observed_at="received_at",
         dimensions=("platform",),
+        rates=rates,
     )
     events = EventTable(table("events", *map(column, columns)), columns, schema, "salt", is_typed=not is_text)
     run = Run(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
@@ -74,15 +84,38 @@ def queries(time_type: str) -> Iterator[tuple[str, Select[object]]]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_query_compiles_for_every_engine_to_the_text_that_was_looked_at(engine: str) -> None:
+    assert_pinned(FOLDER / f"{engine}.sql", compiled(engine))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_with_rates_the_queries_that_count_have_columns_more_and_no_other_query_changes(engine: str) -> None:
+    without, with_rates = compiled(engine), compiled(engine, RATES)
+    assert with_rates.keys() == without.keys()
+    changed = {name: text for name, text in with_rates.items() if text != without[name]}
+    assert list(changed) == ["aggregates", "versions", "slices"]
+    assert all(text.count(word) == without[name].count(word) for name, text in changed.items() for word in KEYWORDS)
+    assert_pinned(FOLDER_WITH_RATES / f"{engine}.sql", changed)
+
+
+KEYWORDS = ("SELECT", "FROM", "JOIN", "WHERE events.", "GROUP BY", "UNION")
+"""Another scan would have more of them; WHERE alone also stands before what DuckDB counts."""
+
+
+def compiled(engine: str, rates: tuple[Rate, ...] = ()) -> dict[str, str]:
+    """The text of every query on an engine."""
     module, name, time_type = ENGINES[engine]
     dialect: Dialect = getattr(import_module(module), name)()
-    texts = [f"-- {name}\n{query.compile(dialect=dialect)}\n" for name, query in queries(time_type)]
-    found = "\n".join(line.rstrip() for line in "\n".join(texts).splitlines()) + "\n"
-    file = FOLDER / f"{engine}.sql"
+    return {name: str(query.compile(dialect=dialect)) for name, query in queries(time_type, rates)}
+
+
+def assert_pinned(file: Path, texts: dict[str, str]) -> None:
+    text = "\n".join(f"-- {name}\n{text}\n" for name, text in texts.items())
+    found = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
     if os.environ.get("WRITE_SQL"):
         file.write_text(found)
     assert found == file.read_text()
 
 
-def test_there_is_a_text_for_each_engine_and_no_other() -> None:
-    assert {file.stem for file in FOLDER.iterdir()} == set(ENGINES)
+@pytest.mark.parametrize("folder", [FOLDER, FOLDER_WITH_RATES], ids=lambda folder: folder.name)
+def test_there_is_a_text_for_each_engine_and_no_other(folder: Path) -> None:
+    assert {file.stem for file in folder.iterdir()} == set(ENGINES)

@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from itertools import count, product
 from math import sqrt
 from pathlib import Path
@@ -28,11 +29,13 @@ from telemetry_quality.core.events import (
     DayAggregates,
     DayCounts,
     DayReading,
+    Rate,
     Repetitions,
     SampledEvent,
     Slice,
     SliceCounts,
 )
+from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
 from telemetry_quality.sources import repetitions
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
@@ -60,14 +63,34 @@ if TYPE_CHECKING:
 
 UTC_ZONE = ZoneInfo("UTC")
 CONTRACT_SCHEMA = replace(
-    SCHEMA, critical_fields=("user_id", "session"), observed_at="observed_at", dimensions=("platform", "build")
+    SCHEMA,
+    critical_fields=("user_id", "session"),
+    observed_at="observed_at",
+    dimensions=("platform", "build"),
+    rates=(
+        Rate("diverted", "landed <> 'plan'"),
+        Rate("failed", "is_error", of="session"),
+        Rate("web", "platform LIKE 'w%' OR build BETWEEN 1 AND 7", of="landed IS NULL OR NOT is_error"),
+    ),
 )
+COUNTED_FOR_RATES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "diverted": lambda event: event.get("landed") not in {None, "plan"},
+    "failed": lambda event: event["is_error"] is True and bool(event.get("session")),
+    "failed.of": lambda event: bool(event.get("session")),
+    "web": lambda event: (
+        (event.get("landed") is None or event["is_error"] is False)
+        and ((event.get("platform") or "").startswith("w") or 1 <= (event.get("build") or 0) <= 7)
+    ),
+    "web.of": lambda event: event.get("landed") is None or event["is_error"] is False,
+}
+"""The events that each of the schema's rate counts holds, in its order."""
 TYPES = {
     "user_id": "VARCHAR",
     "session": "BIGINT",
     "observed_at": "TIMESTAMPTZ",
     "platform": "VARCHAR",
     "build": "BIGINT",
+    "landed": "VARCHAR",
 }
 COLUMN_TYPES = {
     "event_id": "VARCHAR",
@@ -77,6 +100,7 @@ COLUMN_TYPES = {
     "is_error": "BOOLEAN",
 } | TYPES
 COLUMNS = tuple(COLUMN_TYPES)
+"""Of the columns beyond those of SCHEMA, ``landed`` plays no role but in rates."""
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -152,7 +176,8 @@ def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") ->
     connection = sqlite3.connect(path)
     connection.execute(
         f"CREATE TABLE events (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
-        f" is_error BOOLEAN, user_id TEXT, session INTEGER, observed_at {time_type}, platform TEXT, build INTEGER)"
+        f" is_error BOOLEAN, user_id TEXT, session INTEGER, observed_at {time_type}, platform TEXT, build INTEGER,"
+        " landed TEXT)"
     )
     rows = [[event.get(name) for name in COLUMNS] for event in events]
     connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})", rows)
@@ -188,7 +213,7 @@ def in_postgresql(place: Place, events: Sequence[Event], time_type: str = "TIMES
             sql.SQL(
                 f"CREATE TABLE {{}} (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
                 f" is_error BOOLEAN, user_id TEXT, session BIGINT, observed_at {time_type}, platform TEXT,"
-                " build BIGINT)"
+                " build BIGINT, landed TEXT)"
             ).format(table)
         )
         with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
@@ -255,10 +280,16 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
                 sum(event.get("session") is None for event in members),
             ),
             late_events=sum(is_late(event) for event in members),
+            rate_counts=rated(members),
         )
         for (hour, name, version), members in groups.items()
     ]
     return tuple(sorted(rows, key=row_order))
+
+
+def rated(events: Sequence[Event]) -> tuple[int, ...]:
+    """What is counted for the rates of CONTRACT_SCHEMA, counted the slow way."""
+    return tuple(sum(map(holds, events)) for holds in COUNTED_FOR_RATES.values())
 
 
 def is_within(instant: datetime | None, window: DayWindow) -> bool:
@@ -290,6 +321,7 @@ def sliced(events: Sequence[Event], window: DayWindow) -> dict[Slice, SliceCount
             len(members),
             sum(event["is_error"] is True for event in members),
             sum(is_missing(event["service_version"]) for event in members),
+            rated(members),
         )
         for part, members in groups.items()
     }
@@ -338,6 +370,7 @@ def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], win
         expected = counted(events, window)
         assert each_hour(reading.aggregates) == expected
         assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
+        assert not expected or reading.aggregates.rate_names == CONTRACT_SCHEMA.rate_counts
         assert len(reading.sample) == min(100, sum(row.events for row in expected))
         assert reading.slices == sliced(events, window)
         assert reading.repetitions == repeated(events, window)
@@ -418,6 +451,12 @@ CASES: dict[str, list[dict[str, Any]]] = {
             product((timedelta(minutes=10), -timedelta(days=7)), (-MICROSECOND, 0 * HOUR, MICROSECOND))
         )
     ],
+    "rates_of_nulls_and_of_nothing": [
+        make_event(event_id=f"r{n}", landed=landed, is_error=is_error, session=session, platform=platform, build=n % 9)
+        for n, (landed, is_error, session, platform) in enumerate(
+            product((None, "plan", "hub", ""), (True, False, None), (None, 0, -7), (None, "web", "Web"))
+        )
+    ],
     "hours_of_a_day_observed_later": [
         make_event(event_id=f"o{n}", occurred_at=MIDNIGHT - n * HOUR / 2 - MICROSECOND, observed_at=MIDNIGHT + n * HOUR)
         for n in range(20)
@@ -459,6 +498,7 @@ def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases
     assert reading.arrivals == arrived(ALL_EVENTS, window)
     assert len(reading.sample) == min(100, sum(row.events for row in reading.aggregates.rows))
     assert reading.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
+    assert reading.aggregates.rate_names == (CONTRACT_SCHEMA.rate_counts if CASES[case] else ())
 
 
 def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCases) -> None:
@@ -562,7 +602,8 @@ EVENTS = st.lists(
             "user_id": TEXTS,
             "session": st.sampled_from([None, 0, 5]),
             "platform": TEXTS,
-            "build": st.sampled_from([None, 0, 17]),
+            "build": st.sampled_from([None, 0, 3, 17]),
+            "landed": st.sampled_from([None, "plan", "hub", ""]),
             "observed_at": st.one_of(
                 st.none(), st.timedeltas(timedelta(0), timedelta(days=12)).map(lambda after: MARCH_9 + after)
             ),
@@ -738,21 +779,25 @@ def test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_s
     """102 values: one twice, a null twice, the others once: of those the last two by name are not told apart."""
     values = [*(f"v{n:03}" for n in range(101)), "v050", None, None]
     events = [
-        event | {"platform": value, "is_error": value in {"v000", "v100"}, "service_version": value and "1.0"}
+        event
+        | {"platform": value, "is_error": value in {"v000", "v100"}, "service_version": value and "1.0"}
+        | {"landed": "hub" if value in {"v100", None} else "plan"}
         for event, value in zip(make_events(len(values)), values, strict=True)
     ]
     source = write(Place(tmp_path), events + make_events(3, DAY + ONE_DAY, platform="v100"))
     reading, next_day = read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))
     told = {part.value: counts for part, counts in reading.slices.items() if part == Slice("platform", part.value)}
     assert len(told) == 101
-    assert told[None] == SliceCounts(2, 0, 2)
-    assert told["v000"] == SliceCounts(1, 1, 0)
-    assert told["v050"] == SliceCounts(2, 0, 0)
-    assert told["(other)"] == SliceCounts(2, 1, 0)
+    assert told[None] == SliceCounts(2, 0, 2, (2, 0, 0, 0, 2))
+    assert told["v000"] == SliceCounts(1, 1, 0, (0, 0, 0, 0, 0))
+    assert told["v050"] == SliceCounts(2, 0, 0, (0, 0, 0, 0, 2))
+    assert told["(other)"] == SliceCounts(2, 1, 0, (1, 0, 0, 0, 1))
     assert "v098" in told
     assert not {"v099", "v100"} & told.keys()
-    assert reading.slices[Slice("platform", "(other)", "event_name", "page.view")] == SliceCounts(2, 1, 0)
-    assert next_day.slices[Slice("platform", "v100")] == SliceCounts(3, 0, 0)
+    assert reading.slices[Slice("platform", "(other)", "event_name", "page.view")] == SliceCounts(
+        2, 1, 0, (1, 0, 0, 0, 1)
+    )
+    assert next_day.slices[Slice("platform", "v100")] == SliceCounts(3, 0, 0, (0, 0, 0, 0, 3))
     assert read(source, windows_of(UTC_ZONE, DAY)) == [reading]
 
 
@@ -779,13 +824,14 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
     tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
 ) -> None:
     events = [
-        event | {"is_error": error, "user_id": user, "session": session, "service_version": version}
-        for event, error, user, session, version in zip(
+        event | {"is_error": error, "user_id": user, "session": session, "service_version": version, "landed": landed}
+        for event, error, user, session, version, landed in zip(
             make_events(8),
             [True, False, None, True] * 2,
             ["u", " ", None, ""] * 2,
-            [0, None] * 4,
+            [5, None, 0, None, 0, None, 7, None],
             ["1.0", "", "2.0", "unknown", None, "1.0", " ", "1.0"],
+            ["plan", "hub", None, "hub", None, "plan", "hub", "hub"],
             strict=True,
         )
     ]
@@ -799,9 +845,91 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
             totals.missing_version,
         )
         assert counts.missing_critical == (reading.aggregates.missing_critical() or {"user_id": 0, "session": 0})
+        nothing = dict.fromkeys(CONTRACT_SCHEMA.rate_counts, 0)
+        assert counts.rate_counts == (reading.aggregates.rate_counts() or nothing)
     day = source.count_day(day_window(DAY, UTC_ZONE))
-    assert day == DayCounts(8, 4, 2, 4, {"user_id": 6, "session": 4})
+    rates = {"diverted": 4, "failed": 1, "failed.of": 2, "web": 0, "web.of": 4}
+    assert day == DayCounts(8, 4, 2, 4, {"user_id": 6, "session": 4}, rates)
     assert (day.error_rate_percent, day.missing_version_percent) == (50.0, 50.0)
+
+
+@wherever
+def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    """A rate of all events, one of some, and one of which there are none; then a day without any event."""
+    rates = (
+        Rate("diverted", "landed <> 'plan'"),
+        Rate("diverted_of_known", "landed <> 'plan'", of="landed IS NOT NULL"),
+        Rate("failed_of_sessions", "is_error", of="session >= 10"),
+    )
+    names = ("diverted", "diverted_of_known", "diverted_of_known.of", "failed_of_sessions", "failed_of_sessions.of")
+    landings = [None, "plan", "hub", "hub", None, "plan"]
+    events = [
+        event | {"landed": landed, "is_error": True, "platform": "web" if n < 3 else "ios"}
+        for n, (event, landed) in enumerate(zip(make_events(6), landings, strict=True))
+    ]
+    sessions = [
+        event | {"session": session, "is_error": error, "platform": "web"}
+        for event, session, error in zip(
+            make_events(5, DAY + ONE_DAY), [10, 11, 9, None, 12], [True, None, True, True, False], strict=True
+        )
+    ]
+    schema = replace(CONTRACT_SCHEMA, rates=rates, dimensions=("platform",))
+    source = write(Place(tmp_path, schema=schema), events + sessions)
+    windows = windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY)
+    first, second, empty = readings = read(source, windows)
+
+    assert first.aggregates.rate_counts() == dict(zip(names, (2, 2, 4, 0, 0), strict=True))
+    assert second.aggregates.rate_counts() == dict(zip(names, (0, 0, 0, 1, 3), strict=True))
+    assert empty.aggregates.rate_counts() == {}
+    assert first.slices[Slice("platform", "web")] == SliceCounts(3, 3, 0, (1, 1, 2, 0, 0))
+    assert first.slices[Slice("platform", "ios")] == SliceCounts(3, 3, 0, (1, 1, 2, 0, 0))
+    assert first.slices[Slice("platform", "ios", "hour", "12")] == SliceCounts(1, 1, 0, (1, 1, 1, 0, 0))
+    assert first.slices[Slice("event_name", "page.view")] == SliceCounts(6, 6, 0, (2, 2, 4, 0, 0))
+    assert [hour.rate_counts[0] for hour in first.aggregates.each_hour()] == [0, 0, 1, 1, 0, 0]
+    assert [read(source, [window])[0] for window in windows] == readings
+    assert [source.count_day(window).rate_counts for window in windows] == [
+        first.aggregates.rate_counts(),
+        second.aggregates.rate_counts(),
+        dict.fromkeys(names, 0),
+    ]
+
+
+@wherever
+def test_without_rates_nothing_is_counted_for_any(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+) -> None:
+    source = write(Place(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=())), make_events(9, platform="web"))
+    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert {row.rate_counts for row in reading.aggregates.rows} == {()}
+    assert (reading.aggregates.rate_names, reading.aggregates.rate_counts()) == ((), {})
+    assert reading.slices[Slice("platform", "web")] == SliceCounts(9, 0, 0, ())
+    assert source.count_day(day_window(DAY, UTC_ZONE)).rate_counts == {}
+
+
+@wherever
+@pytest.mark.parametrize(
+    ("rate", "found"),
+    [
+        (
+            Rate("lost", "landed = '' OR gate = 3"),
+            ("COLUMN_MISSING", "rates.lost.where requires the column 'gate'"),
+        ),
+        (Rate("lost", "is_error", of="gate"), ("COLUMN_MISSING", "rates.lost.of requires the column 'gate'")),
+        (Rate("lost", "landed"), ("COLUMN_TYPE", "rates.lost.where requires a boolean or an integer column")),
+        (Rate("lost", "is_error", of="upper(landed) = 'X'"), ("PREDICATE_INVALID", "rates.lost.of requires a column")),
+    ],
+    ids=["where misses a column", "of misses a column", "of text", "no predicate"],
+)
+def test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate(
+    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], rate: Rate, found: tuple[str, str]
+) -> None:
+    source = write(Place(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=(rate,))), make_events(3, landed="plan"))
+    with pytest.raises(SourceError) as caught:
+        source.count_day(day_window(DAY, UTC_ZONE))
+    assert caught.value.reason_code == found[0]
+    assert str(caught.value).startswith(found[1])
 
 
 @wherever
@@ -908,15 +1036,14 @@ def test_the_slices_of_every_dimension_and_its_hours_sum_to_the_day(
         )
     for reading in readings:
         totals = reading.aggregates.totals()
+        rates = tuple(reading.aggregates.rate_counts().values())
         sums: defaultdict[tuple[str, str | None], list[SliceCounts]] = defaultdict(list)
         for part, counts in reading.slices.items():
             sums[part.dimension, part.by].append(counts)
         for members in sums.values():
-            assert [sum(column) for column in zip(*members, strict=True)] == [
-                totals.events,
-                totals.errors,
-                totals.missing_version,
-            ]
+            assert reduce(SliceCounts.plus, members) == SliceCounts(
+                totals.events, totals.errors, totals.missing_version, rates
+            )
         assert len(sums) == (10 if totals.events else 0)
         assert reading.arrivals is not None
         assert sum(reading.arrivals.by_hour) <= totals.events

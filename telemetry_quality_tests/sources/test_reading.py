@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import AggregateRow, HourlyCounts, hourly_counts
+from telemetry_quality.core.events import AggregateRow, HourlyCounts, Rate, hourly_counts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.query import EventTable, Run
@@ -109,14 +109,21 @@ def test_days_are_compared_together_as_long_as_memory_allows_and_a_large_one_alo
 
 
 def test_the_hours_of_a_name_may_come_in_any_order() -> None:
-    schema = replace(SCHEMA, critical_fields=("user_id", "session", 'an "odd" one'))
+    schema = replace(
+        SCHEMA,
+        critical_fields=("user_id", "session", 'an "odd" one'),
+        rates=(Rate("ghost", "crew = 0"), Rate("diverted", "is_diverted", of="is_arrival")),
+    )
     found = [
-        (0, "a", "1", *(60, 1, 0, 9, 5, 0, 1), "7,10,1,0,4,2,0,0,0,20,0,0,0,3,0,1,24,30,0,0,5,0,0,0"),
-        (0, "b", None, *(1, 1, 1, 1, 1, 1, 1), "9,1,1,1,1,1,1,1"),
+        (
+            *(0, "a", "1", 60, 1, 0, 9, 5, 0, 1, 0, 3, 7),
+            "7,10,1,0,4,2,0,0,0,3,4,0,20,0,0,0,3,0,1,0,0,2,24,30,0,0,5,0,0,0,0,0,1",
+        ),
+        (*(0, "b", None, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1), "9,1,1,1,1,1,1,1,1,0,1"),
     ]
     aggregates = _aggregates(found, schema)[0]
     spread, alone = aggregates.rows
-    assert spread[:-1] == (0, "a", "1", 60, 1, 0, 0, (5, 0, 1), 9)
+    assert spread[:-1] == (0, "a", "1", 60, 1, 0, 0, (5, 0, 1), 9, (0, 3, 7))
     assert hourly_counts(aggregates.rows) == [
         HourlyCounts(
             hours=[0, 7, 24],
@@ -124,9 +131,11 @@ def test_the_hours_of_a_name_may_come_in_any_order() -> None:
             errors=[0, 1, 0],
             late_events=[0, 4, 5],
             missing_critical={"user_id": [3, 2, 0], 'an "odd" one': [1, 0, 0]},
+            rate_counts={"diverted": [0, 3, 0], "diverted.of": [2, 4, 1]},
         ),
         None,
     ]
-    assert alone == AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1, 1), 1)
+    assert alone == AggregateRow(9, "b", None, 1, 1, 1, 1, (1, 1, 1), 1, (1, 0, 1))
+    assert aggregates.rate_counts() == {"ghost": 1, "diverted": 3, "diverted.of": 8}
     assert [row.events for row in each_hour(aggregates)] == [20, 10, 1, 30]
     assert aggregates.hours == 4

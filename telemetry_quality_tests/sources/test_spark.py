@@ -41,10 +41,13 @@ from telemetry_quality_tests.sources.test_contract import (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
+    test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
+    test_without_rates_nothing_is_counted_for_any,
     windows_of,
     with_times,
 )
@@ -67,10 +70,13 @@ CONTRACT = (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
+    test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
+    test_without_rates_nothing_is_counted_for_any,
 )
 """Imported, they run here with the fixtures below; the rest is either no question of the engine or in DuckDB's rows."""
 
@@ -112,6 +118,7 @@ def random_events(count: int, seed: int) -> list[dict[str, Any]]:
                 observed_at=draw.choice([None, arrived_at]),
                 platform=draw.choice(texts),
                 build=draw.choice([None, 7, 2**40]),
+                landed=draw.choice([None, "plan", "hub"]),
             )
         )
     return events

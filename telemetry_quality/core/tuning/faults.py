@@ -127,7 +127,7 @@ def _scaled(evidence: Evidence, factor: float) -> Evidence:
 
 
 def _part(counts: SliceCounts, factor: float) -> SliceCounts:
-    return SliceCounts(*(round(count * factor) for count in counts))
+    return counts.scaled(factor)
 
 
 def _doubled(evidence: Evidence) -> Evidence:
@@ -251,10 +251,8 @@ def _untagged(parts: Mapping[Slice, SliceCounts], dimension: str, value: str, sh
 
 
 def _move(parts: dict[Slice, SliceCounts], source: Slice, target: Slice, counts: SliceCounts) -> None:
-    before, there = parts.get(source, counts), parts.get(target, SliceCounts(0, 0, 0))
-    parts[source] = SliceCounts(*(one - other for one, other in zip(before, counts, strict=True)))
+    before, there = parts.get(source, counts), parts.get(target, counts.scaled(0))
+    parts[source] = before.plus(counts.scaled(-1))
     if parts[source].events <= 0:
         del parts[source]
-    parts[target] = SliceCounts(
-        there.events + counts.events, there.errors + counts.errors, there.missing_version + counts.events
-    )
+    parts[target] = there.plus(counts._replace(missing_version=counts.events))
