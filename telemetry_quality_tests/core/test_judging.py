@@ -278,6 +278,7 @@ def test_evidence_holds_nothing_younger_than_the_day(tmp_path: Path, is_one_call
 
 def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Path) -> None:
     reaches = (ARRIVAL_DAYS, WINDOW_DAYS, HISTORY_DAYS)
+    assert reaches == (35, 42, 400)
     ages = [age for reach in reaches for age in (reach, reach + 1)]
     work = kept_work(tmp_path, [full_reading(DAY - timedelta(days=age)) for age in [*ages, 0]])
 

@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.detectors.robust import robust_sigma
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 ARRIVAL_DAYS = 35
 """How many earlier days say how late events usually are."""
 HISTORY_MINIMUM = 7
+"""Fewer earlier days say nothing of what is usual."""
 SPREADS = 4
-"""How many spreads above its usual share a day must lie; the spread is 1.4826 × MAD."""
+"""How many spreads above its usual share a day must lie."""
 MARGIN_PERCENT, MARGIN_RATIO = 2.0, 0.2
 """Least margin above the usual share: percentage points, and part of the share; a steady stream has no spread."""
 SAME_WEEKDAY_MINIMUM = 3
@@ -46,7 +48,7 @@ def usual_late_shares(day: date, history: Mapping[date, float]) -> LateShares:
         history: Share of late events (percent) of each earlier day; at least HISTORY_MINIMUM.
     """
     middle = median(history.values())
-    spread = 1.4826 * median(abs(share - middle) for share in history.values())
+    spread = robust_sigma(history.values(), middle)
     same_weekday = [share for past, share in history.items() if past.weekday() == day.weekday()]
     usual = max(middle, median(same_weekday)) if len(same_weekday) >= SAME_WEEKDAY_MINIMUM else middle
     return LateShares(usual, usual + max(SPREADS * spread, MARGIN_PERCENT, MARGIN_RATIO * usual))

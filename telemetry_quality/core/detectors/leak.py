@@ -15,20 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-RECENT_DAYS = 8
-RECENT_MINIMUM = 5
+RECENT_DAYS, RECENT_MINIMUM = 8, 5
+"""The last ordinary days whose median fall is judged, and how few of them may do."""
 RECENT_REACH_DAYS = 28
+"""The oldest of them may be so old …"""
+LATEST_REACH_DAYS = 7
+"""… and the latest so old: a stream that was not read lately is not judged."""
 REFERENCE_WEEKS = (3, 4, 5, 6, 7)
 REFERENCE_MINIMUM = 2
+"""How many weeks before each day lies what it is compared with, and how many of these must be known."""
 SETTLED_DAYS = 28
 """The spread comes from days at least so old: a leak must not widen the measure it is judged by."""
 
-FIRST_SPREAD = 0.08
-FIRST_SPREAD_DAYS = 30
+FIRST_SPREAD, FIRST_SPREAD_DAYS = 0.08, 30
 SMALLEST_SPREAD = 0.03
+"""Spread of the falls: before any is known, worth so many days of evidence, and never below."""
 LARGEST_FALL = 0.5
+"""A larger fall of the log count was an outage, and says no more of what the stream varies."""
+MEDIAN_SPREAD = 0.6
+"""The median of eight counts, less a median of a few others, varies by so much of a single Poisson count."""
 LAST_YEAR_DAYS = 364
 LAST_YEAR_SHARE = 0.8
+"""What the same weekday fell a year before, so much of it, is the season."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +82,16 @@ def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEv
     }
     falls = _falls(logs)
     recent = list(falls)[-RECENT_DAYS:]
-    if not recent or recent[-1] < day - timedelta(days=7) or recent[0] < day - timedelta(days=RECENT_REACH_DAYS):
+    if (
+        not recent
+        or recent[-1] < day - timedelta(days=LATEST_REACH_DAYS)
+        or recent[0] < day - timedelta(days=RECENT_REACH_DAYS)
+    ):
         return None
     level = median(logs[past] for past in recent)
     fall = falls[recent[-1]] - LAST_YEAR_SHARE * _fall_last_year(recent[-1], falls)
     settled = [past_fall for past, past_fall in falls.items() if past <= day - timedelta(days=SETTLED_DAYS)]
-    # The median of eight counts, less a median of a few others, varies by about 0.6 of a single Poisson count.
-    spread = max(_spread(settled), 0.6 * exp(-level / 2))
+    spread = max(_spread(settled), MEDIAN_SPREAD * exp(-level / 2))
     return LeakEvidence(
         drop_percent=100 * (1 - exp(-fall)),
         scale=fall / spread,

@@ -30,11 +30,21 @@ CHANCE = 1e-5
 """A slice is silent only if its own history makes so few events less likely than this: with 300 slices at most
 0.3 false alarms in 100 days."""
 RATIOS_MINIMUM = 5
+"""Fewer days that can be compared do not show that a part is regular."""
+STEADY_DAYS = 4
+"""So many days of a weekday may hold one exception, which may have been a silence; fewer may hold none."""
 FADE_DAYS, FADE_RATIO = 4, 0.5
+"""A part had faded where two of so many last days lay below this part of the usual."""
 REST_RATIO = 0.02
 """Where the other events are fewer than this part of all, they cannot tell what kind of day it is."""
 QUIET_RATIO = 0.7
 """A day whose other events are fewer than this part of the usual is compared with the quietest weekday."""
+BURSTS = 2
+"""So many of the busiest days are left out of what a part varies: bursts say nothing about silence."""
+FEW_DAYS_DOUBT = 10
+"""Over the days known, the part by which what a part varies is widened, since few days tell little."""
+LEAST_VARIATION = 1e-3
+"""What a part varies beyond chance at least, so that the bound is defined."""
 
 
 class Silent(NamedTuple):
@@ -166,7 +176,7 @@ def _past_of(counts: Sequence[tuple[date, int]], window: Window) -> _Past:
 def _is_steady(values: Sequence[int]) -> bool:
     """Whether a weekday always has events, or never; one exception in four weeks may have been a silence."""
     absent = sum(not value for value in values)
-    allowed = 1 if len(values) >= 4 else 0
+    allowed = 1 if len(values) >= STEADY_DAYS else 0
     return len(values) >= 2 and min(absent, len(values) - absent) <= allowed
 
 
@@ -201,12 +211,12 @@ def _log_chance(found: int, expected: float, ratios: Sequence[float]) -> float:
     """Log of (an upper limit of) the chance of at most ``found`` events where ``expected`` are usual.
 
     Chernoff's bound of the negative binomial with mean m = ``expected`` and variance m + φm²; at 0 events it is
-    exact: (1 + φm)^(-1/φ). φ is what the ratios vary beyond Poisson's 1/m, widened by 10/n since few days tell
-    little; the two highest are left out, since bursts say nothing about silence.
+    exact: (1 + φm)^(-1/φ). φ is what the ratios vary beyond Poisson's 1/m, widened by FEW_DAYS_DOUBT/n;
+    the BURSTS highest ratios are left out.
     """
-    kept = sorted(ratios)[:-2] if len(ratios) >= WINDOW_MINIMUM else ratios
-    variance = fmean((ratio - 1) ** 2 for ratio in kept) * (1 + 10 / len(kept))
-    phi = max(variance - 1 / expected, 1e-3)
+    kept = sorted(ratios)[:-BURSTS] if len(ratios) >= WINDOW_MINIMUM else ratios
+    variance = fmean((ratio - 1) ** 2 for ratio in kept) * (1 + FEW_DAYS_DOUBT / len(kept))
+    phi = max(variance - 1 / expected, LEAST_VARIATION)
     k = 1 / phi
     chance = k * log((k + found) / (k + expected))
     if found:

@@ -11,6 +11,7 @@ from math import ceil, sqrt
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_quality.core.detectors.robust import robust_sigma
 from telemetry_quality.core.detectors.version_shares import WHOLE, Point, Scope, VersionShares, missing_by_scope
 from telemetry_quality.core.detectors.windows import WINDOW_MINIMUM
 
@@ -27,9 +28,26 @@ YOUNG_DAYS = 21
 NOISE_SPREADS = 5
 """How many binomial standard deviations a share must have moved."""
 OWN_SPREADS = 6
-"""How many of its own spreads (1.4826 × MAD) a missing share must have moved."""
+"""How many of its own spreads a missing share must have moved."""
 USUAL_QUANTILE = 0.9
 """Missing shares up to this quantile of the earlier days are usual, whatever made them so."""
+SAME_WEEKDAY_MINIMUM = 3
+"""Earlier days of the same weekday that must be known before they say what is usual on it."""
+WEEK_DAYS = 7
+"""A version's share is compared with the last week's."""
+AFTER_RELEASE_DAYS = 2
+"""… but with so many days only where it is a young version that loses: before its release the old one had all."""
+FORTNIGHT_DAYS = 14
+"""… and with the same weekday two weeks before, besides."""
+JUMP_RATIO = 2
+"""How many times its usual jump a version's share must have moved."""
+MOVED_RATIO = 0.5
+"""Part of the moved events by which a version must have grown itself, and which every other dimension must confirm."""
+COLLAPSE_RATIO = 0.5
+"""A version has lost its events to another where it kept less than this part of its share."""
+EXPLAINED_RATIO, EVERYWHERE_RATIO = 0.8, 0.95
+"""A dimension's values are named instead of the whole stream where they explain so much of the move, unless they hold
+so much of all events."""
 
 
 class Shift(NamedTuple):
@@ -93,7 +111,7 @@ def _lost_versions(drift: VersionShares, scope: Scope) -> Shift | None:
     usual = _usual_missing(history, today.day)
     noise = sqrt(max(usual, 1 / today.whole) * (1 - usual) / today.whole)
     shares = sorted(point.share for point in history)
-    own = 1.4826 * median(abs(share - median(shares)) for share in shares)
+    own = robust_sigma(shares, median(shares))
     margin = max(drift.points, NOISE_SPREADS * noise, OWN_SPREADS * own)
     highest = shares[ceil(USUAL_QUANTILE * len(shares)) - 1]
     # Where other events vanish, those without a version have a larger share, but are not more.
@@ -108,7 +126,7 @@ def _usual_missing(history: Sequence[Point], day: date) -> float:
     """The median share, or that of the same weekday where it is higher."""
     same = [point.share for point in history if point.day.weekday() == day.weekday()]
     usual = median(point.share for point in history)
-    return max(usual, median(same)) if len(same) >= 3 else usual
+    return max(usual, median(same)) if len(same) >= SAME_WEEKDAY_MINIMUM else usual
 
 
 def _may_have_jumped(drift: VersionShares, scope: Scope, version: str) -> bool:
@@ -149,7 +167,9 @@ def _fallback(drift: VersionShares, scope: Scope, version: str) -> Shift | None:
     if loser is None:
         return None
     # When a release is taken back, the old version has only what it had before; compare with the last days.
-    reference = _reference(points, start, 2 if _is_young_on(drift, scope, loser, since.day) else 7)
+    reference = _reference(
+        points, start, AFTER_RELEASE_DAYS if _is_young_on(drift, scope, loser, since.day) else WEEK_DAYS
+    )
     moved = since.share * (drift.arrived if since is today else 1.0) - reference.highest_share
     if moved <= drift.points or not _is_beyond_history(points, start, reference, moved):
         return None
@@ -167,8 +187,8 @@ def _is_young(points: Sequence[Point], start: int) -> bool:
 def _reference(points: Sequence[Point], start: int, days: int) -> Point:
     """The day of the highest share among the last ``days`` and, if a week counts, two weeks before."""
     candidates = list(points[start - days : start])
-    if days >= 7:
-        candidates += [point for point in points[:start] if (points[start].day - point.day).days == 14]
+    if days >= WEEK_DAYS:
+        candidates += [point for point in points[:start] if (points[start].day - point.day).days == FORTNIGHT_DAYS]
     return max(candidates, key=lambda point: point.highest_share)
 
 
@@ -178,9 +198,11 @@ def _is_beyond_history(points: Sequence[Point], start: int, reference: Point, mo
     The usual jump is the second highest so far: one may have been a fault itself.
     """
     since = points[start]
-    jumps = sorted(points[at].share - max(point.share for point in points[at - 7 : at]) for at in range(7, start))
-    has_more = since.part - reference.most >= moved * since.whole / 2
-    return has_more and moved > NOISE_SPREADS * _noise(since, reference) and moved > 2 * jumps[-2]
+    jumps = sorted(
+        points[at].share - max(point.share for point in points[at - WEEK_DAYS : at]) for at in range(WEEK_DAYS, start)
+    )
+    has_more = since.part - reference.most >= MOVED_RATIO * moved * since.whole
+    return has_more and moved > NOISE_SPREADS * _noise(since, reference) and moved > JUMP_RATIO * jumps[-2]
 
 
 def _is_confirmed(drift: VersionShares, scope: Scope, version: str, days: tuple[date, date], excess: float) -> bool:
@@ -196,7 +218,8 @@ def _is_confirmed(drift: VersionShares, scope: Scope, version: str, days: tuple[
         if each.dimension is not None and each.dimension != scope.dimension:
             wholes.setdefault(each.dimension, []).append(each)
     return all(
-        sum(_excess(drift, each, version, before, after) for each in scopes) >= excess / 2 for scopes in wholes.values()
+        sum(_excess(drift, each, version, before, after) for each in scopes) >= MOVED_RATIO * excess
+        for scopes in wholes.values()
     )
 
 
@@ -221,7 +244,7 @@ def _taken_from(drift: VersionShares, scope: Scope, version: str, days: tuple[da
     if not rises or max(rises, key=rises.__getitem__) != version:
         return None
     loser = min(rises, key=rises.__getitem__)
-    has_collapsed = after.get(loser, 0.0) < before.get(loser, 0.0) / 2
+    has_collapsed = after.get(loser, 0.0) < COLLAPSE_RATIO * before.get(loser, 0.0)
     return loser if has_collapsed and not is_newer(version, loser) else None
 
 
@@ -265,6 +288,6 @@ def _clearest(shifts: Sequence[Shift]) -> list[Shift]:
     whole = next((shift for shift in shifts if shift.scope == WHOLE), None)
     if whole is None:
         return chosen
-    explains_it = sum(shift.excess_events for shift in chosen) >= 0.8 * whole.excess_events
-    is_everywhere = sum(shift.events for shift in chosen) > 0.95 * whole.events
+    explains_it = sum(shift.excess_events for shift in chosen) >= EXPLAINED_RATIO * whole.excess_events
+    is_everywhere = sum(shift.events for shift in chosen) > EVERYWHERE_RATIO * whole.events
     return chosen if explains_it and not is_everywhere else [whole]

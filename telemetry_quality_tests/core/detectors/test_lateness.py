@@ -63,7 +63,7 @@ def test_the_curve_is_the_median_share_that_had_arrived_by_each_hour() -> None:
 
     assert curve is not None
     assert curve[:5] == (80.0, 90.0, 90.0, 100.0, 100.0)
-    assert len(curve) == MAXIMUM_ARRIVAL_HOURS + 1
+    assert len(curve) == MAXIMUM_ARRIVAL_HOURS + 1 == 7 * 24 + 1
 
 
 @pytest.mark.parametrize(("count", "is_known"), [(0, False), (6, False), (7, True)])
@@ -87,6 +87,32 @@ def test_only_the_last_days_tell() -> None:
 
     assert curve is not None
     assert curve[0] == 100.0
+
+
+def test_exactly_four_weeks_tell() -> None:
+    fast, slow = (100,), (10, 90)
+    last = FIRST + timedelta(days=50)
+    shapes = [fast] * 14 + [slow] * 14 + [fast] * 22
+    curve = curve_of([make_stored(last - timedelta(days=n), 200, 100, shape) for n, shape in enumerate(shapes)])
+
+    assert curve is not None
+    assert curve[0] == 55.0  # half-way: as many fast days as slow ones
+
+
+@pytest.mark.parametrize(("hours", "tells"), [(23.5, False), (24.0, True), (30.0, True)])
+def test_a_day_tells_once_it_was_read_a_day_after_its_end(hours: float, tells: bool) -> None:
+    assert (curve_of([make_stored(day, hours, 100, (90, 10)) for day in days(7)]) is not None) is tells
+
+
+@pytest.mark.parametrize(("first_hours", "tells"), [(1.0, True), (23.5, True), (24.0, False)])
+def test_revisions_tell_if_the_first_was_made_within_a_day_of_the_end(first_hours: float, tells: bool) -> None:
+    readings = [
+        make_stored(day, hours, total, revision=revision)
+        for day in days(9)
+        for revision, (hours, total) in enumerate(((first_hours, 900), (72, 1000)), start=1)
+    ]
+
+    assert (curve_of(readings) is not None) is tells
 
 
 def test_days_read_before_their_tail_was_in_do_not_tell() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from math import exp, pi, sin
+from math import exp, log, pi, sin, sqrt
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -187,3 +187,121 @@ def test_a_silent_stream_has_nothing_to_lose() -> None:
 
     assert found is not None
     assert found.drop_percent == pytest.approx(0)
+
+
+MANY = 10**9
+"""So many events a day that chance plays no part."""
+
+
+def fall_of(found: LeakEvidence | None) -> float:
+    """The fall of the log count."""
+    assert found is not None
+    return -log(1 - found.drop_percent / 100)
+
+
+def spread_of(found: LeakEvidence | None) -> float:
+    assert found is not None
+    return fall_of(found) / found.scale
+
+
+def stepping(*steps: tuple[int, float], days: int = 90, level: float = MANY) -> dict[date, int]:
+    """A steady level that each step, so many days before DAY, multiplies from that day on."""
+
+    def count(day: date) -> float:
+        factor = 1.0
+        for age, step in steps:
+            factor *= step if (DAY - day).days <= age else 1.0
+        return level * factor
+
+    return make_days(DAY, days, count)
+
+
+@pytest.mark.parametrize(("low_days", "part"), [(3, 0.0), (4, 0.5), (5, 1.0), (8, 1.0)])
+def test_the_fall_is_the_median_of_the_last_eight_days(low_days: int, part: float) -> None:
+    assert fall_of(leak(DAY, stepping((low_days - 1, 0.7)), None)) == pytest.approx(-log(0.7) * part, abs=1e-6)
+
+
+def test_a_young_steady_stream_is_taken_to_vary_by_eight_percent_and_the_more_is_known_the_less() -> None:
+    # Of 90 days the first 32 have no fall yet and the last 28 are not settled: 30 tell that nothing ever fell.
+    assert spread_of(leak(DAY, stepping((9, 0.7)), None)) == pytest.approx(0.08 * sqrt(30 / 60), rel=1e-6)
+    assert spread_of(leak(DAY, stepping((9, 0.7), days=100), None)) == pytest.approx(0.08 * sqrt(30 / 70), rel=1e-6)
+
+
+def test_no_stream_varies_by_less_than_three_percent() -> None:
+    assert spread_of(leak(DAY, stepping((9, 0.7), days=400), None)) == pytest.approx(0.03)
+
+
+def test_small_counts_vary_by_chance() -> None:
+    found = leak(DAY, stepping((9, 0.5), level=200), None)
+
+    assert spread_of(found) == pytest.approx(0.6 / sqrt(100), rel=1e-6)
+
+
+def test_an_outage_in_the_history_widens_the_spread_only_so_far() -> None:
+    def spread_after(rest: float) -> float:
+        outage = {DAY - timedelta(days=age): round(MANY * rest) for age in range(60, 70)}
+        return spread_of(leak(DAY, stepping((9, 0.7), days=150) | outage, None))
+
+    # At its edges the median of eight days holds half of the fall.
+    assert spread_after(exp(-1.2)) == pytest.approx(spread_after(exp(-3.0)))
+    assert spread_after(exp(-0.8)) < 0.99 * spread_after(exp(-1.2))
+
+
+def test_the_latest_day_may_be_a_week_old_and_the_oldest_of_the_eight_four_weeks() -> None:
+    def known(*ages: int) -> bool:
+        days = {day: n for day, n in stepping().items() if (DAY - day).days > 28 or (DAY - day).days in ages}
+        return leak(DAY, days, None) is not None
+
+    assert known(*range(7, 29))
+    assert not known(*range(8, 29))
+    assert known(0, 1, 2, 3, 4, 5, 6, 28)
+    kept = {day: n for day, n in stepping().items() if (DAY - day).days not in {*range(7, 29)}}
+    assert leak(DAY, kept, None) is None  # the eighth is 29 days old
+
+
+def weeks(*ages: int, days: int = 8) -> dict[date, int]:
+    """The last ``days`` days, and those so many weeks before each of them."""
+    return {DAY - timedelta(days=n, weeks=age): 1000 for age in (0, *ages) for n in range(days)}
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_known"),
+    [
+        ((3,), False),
+        ((2, 3), False),
+        ((7, 8), False),
+        ((3, 4), True),
+        ((4, 5), True),
+        ((5, 6), True),
+        ((6, 7), True),
+    ],
+)
+def test_two_of_the_weeks_three_to_seven_before_must_be_known(reference: tuple[int, ...], is_known: bool) -> None:
+    assert (leak(DAY, weeks(*reference), None) is not None) is is_known
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(4, False), (5, True)])
+def test_five_days_make_a_recent_level(days: int, is_known: bool) -> None:
+    assert (leak(DAY, weeks(3, 4, days=days), None) is not None) is is_known
+
+
+@pytest.mark.parametrize(("age", "part"), [(366, 0.0), (367, 0.5), (368, 1.0)])
+def test_four_fifths_of_what_the_same_day_fell_last_year_is_the_season(age: int, part: float) -> None:
+    # 364 days before DAY, the median then held three, four or five days after the step.
+    found = leak(DAY, stepping((age, 0.8), (9, 0.7), days=420), None)
+
+    assert fall_of(found) == pytest.approx(-log(0.7) + 0.8 * log(0.8) * part, abs=1e-6)
+
+
+def test_a_leak_began_where_the_falls_first_exceeded_the_spread() -> None:
+    found = leak(DAY, stepping((9, 0.7), days=400), None)
+    assert found is not None
+    # Four days of eight move the median half-way, and it lags four days behind.
+    assert found.since == DAY - timedelta(days=9 - 3 + 4)
+
+    # A fall below the spread of 3 % before it does not count, one above does, though it is less than twice as much.
+    below, above = (leak(DAY, stepping((19, exp(-fall)), (9, 0.7), days=400), None) for fall in (0.028, 0.045))
+    assert below is not None
+    assert above is not None
+    assert below.since == DAY - timedelta(days=10)
+    assert above.since == DAY - timedelta(days=19 - 4 + 4)
