@@ -47,7 +47,7 @@ DEFAULTS = policy_of().values
 THRESHOLDS = {
     rule.name: threshold.name for rule in GUARDRAILS for threshold in rule.thresholds if rule.name != "version_drift"
 }
-"""The setting that each guardrail's row in the README must name by its default; version drift's row is about releases."""
+"""The setting that each guardrail's row in the README must name by its default; version drift has no number there."""
 
 COLUMNS = {"app_version": "VARCHAR", "severity_number": "INTEGER"}
 
