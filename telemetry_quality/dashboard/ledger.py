@@ -15,7 +15,7 @@ import numpy as np
 
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.storage.reader import JournalRow
+from telemetry_quality.storage.reader import LISTED, JournalRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,34 +25,22 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 SORTABLE: Final = (
-    "day",
-    "computed_at",
-    "source",
-    "status",
-    "total_events",
-    "volume_deviation_percent",
-    "error_rate_percent",
-    "missing_version_percent",
-    "sampling_success_rate_percent",
+    *("day", "computed_at", "source", "status"),
+    *(metric.name for metric in LISTED if metric.is_sortable),
 )
 """What the log may be sorted by; in descending order the worst status comes first."""
 
 STATUSES: Final = tuple(one.value for one in reversed(DayStatus))
 """The better one first."""
 
-COUNTS: Final = ("total_events", "error_events", "missing_version_events", "sample_size", "sample_passed")
+COUNTS: Final = tuple(metric.name for metric in LISTED if metric.kind is int)
 """Columns of counts. They are never negative, so -1 stands for *not known*."""
 
-REALS: Final = (
-    "error_rate_percent",
-    "missing_version_percent",
-    "sampling_success_rate_percent",
-    "expected_events",
-    "expected_low_events",
-    "expected_high_events",
-    "volume_deviation_percent",
-)
+REALS: Final = tuple(metric.name for metric in LISTED if metric.kind is float)
 """Columns of real numbers, NaN for *not known*."""
+
+FLAGS: Final = tuple(metric.name for metric in LISTED if metric.kind is bool)
+"""Columns of 0 and 1, -1 for *not known*."""
 
 NOT_KNOWN: Final = -1
 DAY_BITS: Final = 22
@@ -115,7 +103,7 @@ def _columns_of(rows: Sequence[JournalRow], sources: Sequence[str]) -> Columns:
     }
     small = {
         "status": [ranks[status] for status in given["status"]],
-        "is_provisional": [NOT_KNOWN if one is None else one for one in given["is_provisional"]],
+        **{name: [NOT_KNOWN if one is None else one for one in given[name]] for name in FLAGS},
     }
     # Thousands of rows share a policy, and those of one run its id: each text is kept once.
     texts = {name: [one and sys.intern(one) for one in given[name]] for name in ("policy", "run_id")}
@@ -295,6 +283,6 @@ class Ledger:
             "computed_at": [EPOCH + one * MICROSECOND for one in found["computed_at"]],
             **{name: [None if one == NOT_KNOWN else one for one in found[name]] for name in COUNTS},
             **{name: [None if isnan(one) else one for one in found[name]] for name in REALS},
-            "is_provisional": [None if one == NOT_KNOWN else bool(one) for one in found["is_provisional"]],
+            **{name: [None if one == NOT_KNOWN else bool(one) for one in found[name]] for name in FLAGS},
         }
         return [JournalRow(*values) for values in zip(*(parts[name] for name in JournalRow._fields), strict=True)]

@@ -7,7 +7,7 @@ so that its parts belong together while others append.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, se
 
 from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.core.metrics import METRICS
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
@@ -57,37 +58,31 @@ MOST_PARTS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
 
 
-class JournalRow(NamedTuple):
-    """One snapshot as the journal tells it; a tuple, since hundreds of thousands are kept in memory.
+LISTED = tuple(metric for metric in METRICS if metric.is_listed)
+"""The numbers that the log of days has."""
+
+_journal_fields: Any = namedtuple(
+    "_journal_fields",
+    (
+        *("sequence", "source", "day", "revision", "status", "computed_at"),
+        *(metric.name for metric in LISTED),
+        *("policy", "run_id"),
+    ),
+)
+
+
+class JournalRow(_journal_fields):  # type: ignore[misc]
+    """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in memory.
 
     Attributes:
         sequence: Its place in the journal, which only ever grows.
         status: The value of a DayStatus.
+        computed_at: The aware instant of its judgement; between it and ``policy`` are the LISTED numbers.
         policy: Canonical JSON of the thresholds in force.
         run_id: The Dagster run that computed it, None where none did or it is not known.
     """
 
-    sequence: int
-    source: str
-    day: date
-    revision: int
-    status: str
-    computed_at: datetime
-    total_events: int | None
-    error_events: int | None
-    error_rate_percent: float | None
-    missing_version_events: int | None
-    missing_version_percent: float | None
-    sample_size: int | None
-    sample_passed: int | None
-    sampling_success_rate_percent: float | None
-    expected_events: float | None
-    expected_low_events: float | None
-    expected_high_events: float | None
-    volume_deviation_percent: float | None
-    is_provisional: bool | None
-    policy: str
-    run_id: str | None
+    __slots__ = ()
 
 
 class Part(NamedTuple):

@@ -27,8 +27,11 @@ from sqlalchemy import (
     text,
 )
 
+from telemetry_quality.core.metrics import METRICS
+
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
 
 SCHEMA_REVISION = "0002"
 """The migration these tables belong to; a test compares it with Alembic's head."""
@@ -192,6 +195,9 @@ Six weeks of slices are read whenever a day is judged. One row per slice took fo
 the space.
 """
 
+METRIC_TYPES: dict[type, type[TypeEngine[Any]]] = {int: BigInteger, float: Float, bool: Boolean}
+"""What a number of the day is in the store."""
+
 integrity_snapshot = Table(
     "integrity_snapshot",
     metadata,
@@ -199,28 +205,8 @@ integrity_snapshot = Table(
     *_key(),
     Column("status", StoredText, nullable=False),
     Column("computed_at", UtcDateTime, nullable=False),
-    # The fields of DayFigures, in their order.
-    Column("total_events", BigInteger),
-    Column("error_events", BigInteger),
-    Column("error_rate_percent", Float),
-    Column("missing_version_events", BigInteger),
-    Column("missing_version_percent", Float),
-    Column("sample_size", Integer),
-    Column("sample_passed", Integer),
-    Column("sampling_success_rate_percent", Float),
-    Column("expected_events", Float),
-    Column("expected_low_events", Float),
-    Column("expected_high_events", Float),
-    Column("volume_deviation_percent", Float),
-    Column("is_volume_unusual", Boolean),
-    Column("compared_events", BigInteger),
-    Column("repeated_events", BigInteger),
-    Column("duplicate_percent", Float),
-    Column("critical_missing_percent", Float),
-    Column("late_percent", Float),
-    Column("misdated_percent", Float),
-    Column("completeness_percent", Float),
-    Column("is_provisional", Boolean),
+    *(Column(metric.name, METRIC_TYPES[metric.kind]) for metric in METRICS),
+    Column("extra_numbers", JSON, nullable=False),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
     # What the guardrails made of them.

@@ -186,8 +186,8 @@ def _figures() -> tuple[sa.Column[object], ...]:
         sa.Column("error_rate_percent", sa.Float),
         sa.Column("missing_version_events", sa.BigInteger),
         sa.Column("missing_version_percent", sa.Float),
-        sa.Column("sample_size", sa.Integer),
-        sa.Column("sample_passed", sa.Integer),
+        sa.Column("sample_size", sa.BigInteger),
+        sa.Column("sample_passed", sa.BigInteger),
         sa.Column("sampling_success_rate_percent", sa.Float),
         sa.Column("expected_events", sa.Float),
         sa.Column("expected_low_events", sa.Float),
@@ -202,6 +202,7 @@ def _figures() -> tuple[sa.Column[object], ...]:
         sa.Column("misdated_percent", sa.Float),
         sa.Column("completeness_percent", sa.Float),
         sa.Column("is_provisional", sa.Boolean),
+        sa.Column("extra_numbers", sa.JSON, nullable=False),
         sa.Column("unreadable_reason_code", StoredText),
         sa.Column("unreadable_reason", StoredText),
     )
