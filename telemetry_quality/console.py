@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.metrics import MAIN, Unit
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.core.visible import visible
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.metrics import Metric
 
     Listed = tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]
 
@@ -122,8 +124,8 @@ def print_days(days: Iterable[Listed]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("source", "day", "status"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("events", "expected", "errors", "no version", "sample"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for metric in SHOWN:
+        table.add_column(metric.label.lower(), justify="right", no_wrap=True)
     table.add_column("guardrails that failed")
     for source, day, snapshot, verdicts in days:
         table.add_row(source, str(day), *_cells(snapshot, verdicts))
@@ -143,29 +145,16 @@ def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verd
         click.echo(f"  {click.style(sign, fg=colour)} {verdict.guardrail:16}{visible(verdict.sentence)}")
 
 
+SHOWN = tuple(metric for metric in MAIN if metric.unit is not Unit.SIGNED_PERCENT)
+"""The numbers in a line of the table."""
+
+
 def _cells(snapshot: TelemetryIntegritySnapshot | None, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     if snapshot is None:
-        return (_status(DayStatus.UNKNOWN), "", "", "", "", "", "no snapshot")
-    if snapshot.unreadable_reason_code is not None:
-        return (
-            _status(snapshot.status),
-            "",
-            _count(snapshot.expected_events),
-            "",
-            "",
-            "",
-            snapshot.unreadable_reason_code,
-        )
-    failed = [verdict for verdict in verdicts if verdict.outcome is Outcome.FAILED]
-    return (
-        _status(snapshot.status),
-        _count(snapshot.total_events),
-        _count(snapshot.expected_events),
-        _percent(snapshot.error_rate_percent),
-        _percent(snapshot.missing_version_percent),
-        _percent(snapshot.sampling_success_rate_percent),
-        ", ".join(f"{verdict.guardrail} {verdict.level}" for verdict in failed),
-    )
+        return (_status(DayStatus.UNKNOWN), *("" for _ in SHOWN), "no snapshot")
+    numbers = (_number(metric, snapshot.number(metric.name)) for metric in SHOWN)
+    failed = [f"{verdict.guardrail} {verdict.level}" for verdict in verdicts if verdict.outcome is Outcome.FAILED]
+    return (_status(snapshot.status), *numbers, snapshot.unreadable_reason_code or ", ".join(failed))
 
 
 def _status(status: DayStatus) -> str:
@@ -173,9 +162,7 @@ def _status(status: DayStatus) -> str:
     return f"[{colour}]{sign} {status}[/]"
 
 
-def _count(number: float | None) -> str:
-    return "" if number is None else f"{number:,.0f}"
-
-
-def _percent(number: float | None) -> str:
-    return "" if number is None else f"{number:.2f} %"
+def _number(metric: Metric, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.{metric.digits}f} %" if metric.is_share else f"{value:,.0f}"

@@ -5,6 +5,7 @@ pandas is imported when a frame is made: nothing else here needs it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,16 @@ _DTYPES = {
     "str": "string",
     "date": "datetime64[s]",
     "datetime": "datetime64[us, UTC]",
+    "Mapping[str, float | None]": "string",
 }
 """What a field of a snapshot is in pandas, by its annotation; all of these can be missing."""
 
 _values = attrgetter(*COLUMNS)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of extensions as JSON: which there are differs from day to day, columns do not."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
 
 def load_snapshots(first: date, last: date, settings: Settings | None = None, source: str | None = None) -> DataFrame:
@@ -72,7 +79,7 @@ def frame_of(snapshots: Iterable[TelemetryIntegritySnapshot]) -> DataFrame:
     """A row per snapshot and a column per field, whose types are always the same; see ``load_snapshots``."""
     import pandas as pd  # noqa: PLC0415 - late: half a second
 
-    rows = [_values(one) for one in snapshots]
+    rows = [tuple(map(_plain, _values(one))) for one in snapshots]
     columns = zip(*rows, strict=True) if rows else ((),) * len(COLUMNS)
     dtypes: dict[str, Any] = _DTYPES | {"DayStatus": pd.CategoricalDtype([one.value for one in DayStatus])}
     kinds = {one.name: str(one.type).removesuffix(" | None") for one in fields(TelemetryIntegritySnapshot)}

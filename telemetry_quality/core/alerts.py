@@ -6,25 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
+from telemetry_quality.core.guardrails.catalogue import metric_named
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.metrics import METRICS, Unit
 from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-
-COMPARED = {
-    "total_events": ("events", ",.0f"),
-    "expected_events": ("expected", ",.0f"),
-    "error_rate_percent": ("% errors", ".2f"),
-    "missing_version_percent": ("% without a version", ".2f"),
-    "sampling_success_rate_percent": ("% of the sample passed", ".1f"),
-    "duplicate_percent": ("% repeated", ".2f"),
-    "late_percent": ("% late", ".2f"),
-}
-"""The figures that tell what a new revision changed, each with its words and its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +70,22 @@ def alerts_of(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict])
 
 def changes(earlier: TelemetryIntegritySnapshot, later: TelemetryIntegritySnapshot) -> str:
     """What a revision changed, in one sentence."""
+    extra = dict.fromkeys((*earlier.extra_numbers, *later.extra_numbers))
     told = []
-    for name, (words, form) in COMPARED.items():
-        values = getattr(earlier, name), getattr(later, name)
-        before, after = ("unknown" if value is None else format(value, form) for value in values)
+    for metric in (*(one for one in METRICS if one.phrase), *map(metric_named, extra)):
+        before, after = (_number(metric, one.number(metric.name)) for one in (earlier, later))
         if before != after:
-            told.append(f"{after} {words} instead of {before}")
+            told.append(f"{after} {_words(metric)} instead of {before}")
     if earlier.policy != later.policy:
         told.append("other thresholds")
     return f"Since revision {earlier.revision}: {', '.join(told) or 'none of the main figures changed'}."
+
+
+def _number(metric: Metric, value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.{metric.digits}f}"
+
+
+def _words(metric: Metric) -> str:
+    """``events``, or ``% errors``."""
+    phrase = metric.phrase or metric.label
+    return phrase if metric.unit is Unit.EVENTS else f"% {phrase}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Unit(StrEnum):
-    """What a number counts, as the docs name it."""
+    """What a number is, as the docs name it."""
 
     EVENTS = "events"
     PERCENT = "percent"
@@ -30,7 +30,6 @@ class Unit(StrEnum):
     SIGNED_PERCENT = "signed percent"
     """A distance from something, in percent of it."""
     YES_NO = "yes or no"
-    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,10 @@ class Metric:
         digits: Decimals that pages show.
         phrase: What it is called where revisions are compared in a sentence: ``5 -> 7 % errors``; none leaves it out.
         count: The name of the number that counts the events of this share.
+        whole: The name of the number that they are a part of, where that is not the day's events.
         schema_revision: The migration that its column came with.
-        is_listed: Whether the log of days has it, and the first pages do.
-        is_sortable: Whether the log can be sorted by it.
+        is_listed: Whether the index of days holds it.
+        is_main: Whether the log and the first pages show it, and the log can be sorted by it; it has to be listed.
         is_plotted: Whether Dagster draws it over days.
         is_fact: Whether the day page shows it among its facts, in a row of its own.
     """
@@ -111,9 +111,10 @@ class Metric:
     digits: int = 0
     phrase: str = ""
     count: str | None = None
+    whole: str | None = None
     schema_revision: str = "0001"
     is_listed: bool = False
-    is_sortable: bool = False
+    is_main: bool = False
     is_plotted: bool = True
     is_fact: bool = False
 
@@ -206,7 +207,7 @@ class DayFigures:
         counted("total_events"),
         phrase="events",
         is_listed=True,
-        is_sortable=True,
+        is_main=True,
         is_fact=True,
     )
     error_events: int | None = _number(
@@ -220,7 +221,7 @@ class DayFigures:
         phrase="errors",
         count="error_events",
         is_listed=True,
-        is_sortable=True,
+        is_main=True,
         is_fact=True,
     )
     missing_version_events: int | None = _number(
@@ -238,7 +239,7 @@ class DayFigures:
         phrase="without a version",
         count="missing_version_events",
         is_listed=True,
-        is_sortable=True,
+        is_main=True,
         is_fact=True,
     )
     sample_size: int | None = _number(
@@ -263,9 +264,11 @@ class DayFigures:
         Unit.PERCENT,
         share("sample_passed", "sample_size"),
         digits=1,
+        count="sample_passed",
+        whole="sample_size",
         phrase="of the sample passed",
         is_listed=True,
-        is_sortable=True,
+        is_main=True,
         is_fact=True,
     )
     expected_events: float | None = _number(
@@ -276,6 +279,7 @@ class DayFigures:
         _of_expectation("events"),
         phrase="expected",
         is_listed=True,
+        is_main=True,
     )
     expected_low_events: float | None = _number(
         "Normal from",
@@ -298,7 +302,7 @@ class DayFigures:
         Formula("100 × (`total_events` − `expected_events`) / `expected_events`", _volume_deviation_percent),
         digits=1,
         is_listed=True,
-        is_sortable=True,
+        is_main=True,
     )
     is_volume_unusual: bool | None = _number(
         "Unusual volume",
@@ -391,19 +395,22 @@ METRICS: tuple[Metric, ...] = tuple(
 )
 """Every number of the day, in the order in which they are computed and shown."""
 
-NAMES = frozenset(metric.name for metric in METRICS)
+LISTED = tuple(one for one in METRICS if one.is_listed)
+"""What the index of all days holds in memory."""
+
+MAIN = tuple(sorted((one for one in METRICS if one.is_main), key=lambda one: one.is_share))
+"""What the log and the first pages show: the volume, then shares."""
+
+NOT_LISTED = tuple(one for one in METRICS if not one.is_listed)
+
+NAMES = frozenset(one.name for one in METRICS)
 
 
-def metric(name: str) -> Metric:
-    """The declaration of the number called ``name``.
-
-    Raises:
-        KeyError: If no field of DayFigures is called so.
-    """
-    return _BY_NAME[name]
-
-
-_BY_NAME = {one.name: one for one in METRICS}
+def extra_metric(name: str, label: str, description: str, unit: Unit = Unit.PERCENT, **more: Any) -> Metric:
+    """The declaration of a number that a guardrail adds: one that pages show and Dagster draws."""
+    more = {"digits": 2 if unit is Unit.PERCENT else 0, "is_fact": True, **more}
+    how = Formula("by its guardrail", lambda _, numbers: numbers[name])
+    return Metric(name, label, description, unit, float, how, **more)
 
 
 def figures_of(basis: Basis) -> DayFigures:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from telemetry_quality.core.alerts import changes
+from telemetry_quality.core.metrics import NOT_LISTED
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.incident_answers import incident_line, worst_first
 from telemetry_quality.dashboard.models import (
@@ -42,13 +43,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer", bound="BaseModel")
 
 COPIED = (
-    "compared_events",
-    "repeated_events",
-    "duplicate_percent",
-    "critical_missing_percent",
-    "late_percent",
-    "misdated_percent",
-    "completeness_percent",
+    *(metric.name for metric in NOT_LISTED),
+    "extra_numbers",
     "unreadable_reason_code",
     "unreadable_reason",
     "reading_revision",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from telemetry_quality.core.days import days_between
+from telemetry_quality.core.metrics import LISTED, MAIN
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.storage.reader import LISTED, JournalRow
+from telemetry_quality.storage.reader import JournalRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SORTABLE: Final = (
     *("day", "computed_at", "source", "status"),
-    *(metric.name for metric in LISTED if metric.is_sortable),
+    *(metric.name for metric in MAIN),
 )
 """What the log may be sorted by; in descending order the worst status comes first."""
 

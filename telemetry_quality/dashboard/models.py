@@ -4,14 +4,17 @@ Everywhere null means *not known*, never zero. The functions that make these ans
 ``incident_answers`` and ``day_answers``. Annotations are evaluated here, so that pydantic finds what they name.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.metrics import LISTED, NOT_LISTED, Metric
 from telemetry_quality.core.snapshots import DayStatus
 
 Source = Annotated[str, Field(description="The source's name in the settings.")]
@@ -39,29 +42,38 @@ class DayMark(StrEnum):
     """It lies before the source's first day or after the last one told."""
 
 
-class SnapshotLine(_Answer):
-    """The latest revision of one day's snapshot, as the log of snapshots lists it."""
+def _numbers(metrics: Iterable[Metric]) -> dict[str, Any]:
+    """Fields for numbers of the day, as the catalogue describes them."""
+    return {
+        one.name: (Annotated[one.kind | None, Field(description=f"{one.description} Null where it is not known.")], ...)
+        for one in metrics
+    }
 
+
+class _DayKey(_Answer):
     source: Source
     day: Day
     revision: int = Field(description="1 for the first, one more whenever numbers, verdicts or policy changed.")
     status: DayStatus = Field(description="The day in one word.")
     computed_at: datetime = Field(description="When it was judged, in UTC.")
-    total_events: Count
-    error_events: Count
-    error_rate_percent: Percent
-    missing_version_events: Count
-    missing_version_percent: Percent
-    sample_size: int | None = Field(description="Events drawn and verified.")
-    sample_passed: int | None = Field(description="Those of them that passed.")
-    sampling_success_rate_percent: Percent
-    expected_events: Events
-    expected_low_events: Events
-    expected_high_events: Events
-    volume_deviation_percent: float | None = Field(
-        description="Signed distance from expected_events, in percent of it; null where it is not known."
-    )
-    is_provisional: bool | None = Field(description="Whether late events may still change the numbers.")
+
+
+if TYPE_CHECKING:
+
+    class _ListedNumbers(_DayKey):
+        def __getattr__(self, name: str) -> Any: ...
+
+    class _OtherNumbers(_Answer):
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _ListedNumbers = create_model("_ListedNumbers", __base__=_DayKey, **_numbers(LISTED))
+    _OtherNumbers = create_model("_OtherNumbers", __base__=_Answer, **_numbers(NOT_LISTED))
+
+
+class SnapshotLine(_ListedNumbers):
+    """The latest revision of one day's snapshot, as the log of snapshots lists it."""
+
     run_id: str | None = Field(description="The Dagster run that judged it, where it is known.")
 
 
@@ -269,17 +281,22 @@ class VerdictAnswer(_Answer):
     causes: tuple[CauseAnswer, ...] = Field(description="Where it happened, the most telling first.")
 
 
-class RevisionAnswer(_Answer):
+def _describe_extra_numbers(schema: dict[str, Any]) -> None:
+    """Each number that a guardrail of another package adds, under its name; a source's own rates come beside them."""
+    numbers = [number.metric for rule in guardrails() for number in rule.numbers]
+    schema["properties"] = {
+        one.name: {"anyOf": [{"type": "number"}, {"type": "null"}], "title": one.label, "description": one.description}
+        for one in numbers
+    }
+
+
+class RevisionAnswer(_OtherNumbers):
     """One revision of a day's snapshot, with everything that was judged."""
 
     snapshot: SnapshotLine
-    compared_events: Count = Field(description="Events looked at for repetitions.")
-    repeated_events: Count
-    duplicate_percent: Percent
-    critical_missing_percent: Percent
-    late_percent: Percent
-    misdated_percent: Percent
-    completeness_percent: Percent = Field(description="Share of a day's events that has usually arrived by then.")
+    extra_numbers: Annotated[dict[str, float | None], Field(json_schema_extra=_describe_extra_numbers)] = Field(
+        description="Numbers that guardrails of other packages and the source's own rates add; null: not known."
+    )
     unreadable_reason_code: str | None = Field(description="Why the day could not be read, null where it could.")
     unreadable_reason: str | None
     policy: dict[str, Any] = Field(description="The thresholds in force.")

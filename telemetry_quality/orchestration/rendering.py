@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from telemetry_quality.core.metrics import METRICS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -67,23 +69,8 @@ def sample_metadata(reading: StoredReading) -> dict[str, Any]:
     }
 
 
-SNAPSHOT_NUMBERS = (
-    "total_events",
-    "error_events",
-    "error_rate_percent",
-    "missing_version_events",
-    "missing_version_percent",
-    "sampling_success_rate_percent",
-    "expected_events",
-    "expected_low_events",
-    "expected_high_events",
-    "volume_deviation_percent",
-    "duplicate_percent",
-    "critical_missing_percent",
-    "late_percent",
-    "misdated_percent",
-    "completeness_percent",
-)
+SNAPSHOT_NUMBERS = tuple(metric.name for metric in METRICS if metric.is_plotted)
+"""What Dagster draws over days."""
 
 
 def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
@@ -91,7 +78,7 @@ def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[V
     return {
         "status": snapshot.status.value,
         "revision": snapshot.revision,
-        **_present(**{name: getattr(snapshot, name) for name in SNAPSHOT_NUMBERS}),
+        **_present(**{name: snapshot.number(name) for name in (*SNAPSHOT_NUMBERS, *snapshot.extra_numbers)}),
         "guardrails": dg.MetadataValue.table([_verdict_record(verdict) for verdict in verdicts]),
         "content_hash": snapshot.content_hash,
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.metrics import METRICS
 from telemetry_quality.orchestration.partitions import daily_partitions
 
 if TYPE_CHECKING:
@@ -37,22 +38,15 @@ SAMPLE_COLUMNS = dg.TableSchema(
         dg.TableColumn("reason_codes", "json", "why it failed"),
     ]
 )
+KINDS: dict[type, str] = {int: "int", float: "float", bool: "bool"}
+
 SNAPSHOT_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("day", "date"),
         dg.TableColumn("revision", "int", "one more whenever numbers or policy changed"),
         dg.TableColumn("status", "string", "healthy, degraded, unhealthy, no_activity or unknown"),
-        dg.TableColumn("total_events", "int"),
-        dg.TableColumn("error_rate_percent", "float"),
-        dg.TableColumn("missing_version_percent", "float"),
-        dg.TableColumn("sampling_success_rate_percent", "float"),
-        dg.TableColumn("expected_events", "float"),
-        dg.TableColumn("expected_low_events", "float", "lower end of the interval of normal days"),
-        dg.TableColumn("expected_high_events", "float", "its upper end"),
-        dg.TableColumn("volume_deviation_percent", "float"),
-        dg.TableColumn("duplicate_percent", "float"),
-        dg.TableColumn("late_percent", "float"),
-        dg.TableColumn("is_provisional", "bool", "whether the numbers may still change"),
+        *(dg.TableColumn(one.name, KINDS[one.kind], one.description) for one in METRICS),
+        dg.TableColumn("extra_numbers", "json", "what guardrails of other packages and the source's own rates add"),
         dg.TableColumn("content_hash", "string"),
     ]
 )

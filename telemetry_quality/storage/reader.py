@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, se
 
 from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.incidents import incidents_of
-from telemetry_quality.core.metrics import METRICS
+from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
@@ -57,9 +57,6 @@ if TYPE_CHECKING:
 MOST_PARTS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
 
-
-LISTED = tuple(metric for metric in METRICS if metric.is_listed)
-"""The numbers that the log of days has."""
 
 _journal_fields: Any = namedtuple(
     "_journal_fields",

@@ -86,6 +86,7 @@ GUARDRAIL = Guardrail(
     thresholds=(THRESHOLD,),
     metric="late_percent",
     short_words=share_words("arrived late"),
+    knows_usual=True,
     measure=Measure.LATE,
     faults=frozenset({Fault.SPOILED}),
     applies=applies,

@@ -24,6 +24,7 @@ from telemetry_quality.core.guardrails import (
 )
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Verdict
+from telemetry_quality.core.metrics import METRICS, Unit, extra_metric
 from telemetry_quality.core.metrics import NAMES as METRIC_NAMES
 from telemetry_quality.core.policies import SHARED, Policy
 from telemetry_quality.errors import SettingsError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Setting
 
 BUILT_IN: tuple[Guardrail, ...] = (
@@ -94,6 +96,16 @@ def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
 def guardrail_named(name: str) -> Guardrail | None:
     """The guardrail called ``name``; None where it is not installed any more."""
     return next((rule for rule in guardrails() if rule.name == name), None)
+
+
+def metric_named(name: str) -> Metric:
+    """The declaration of the number called ``name``; of one that nothing declares any more, what its name tells."""
+    for metric in (*METRICS, *(number.metric for rule in guardrails() for number in rule.numbers)):
+        if metric.name == name:
+            return metric
+    unit = Unit.PERCENT if name.endswith("_percent") else Unit.EVENTS
+    label = name.removesuffix("_percent").replace("_", " ").capitalize()
+    return extra_metric(name, label, "A number of a guardrail that is not installed here.", unit)
 
 
 def settings_of(rules: Iterable[Guardrail]) -> Iterator[Setting[Any]]:

@@ -75,6 +75,7 @@ class Guardrail:
         measure: What its root cause is searched in, None where it says itself where it failed, or need not.
         faults: The known faults that it should notice when thresholds are tried.
         applies: Whether a source of this schema can be judged by it at all.
+        knows_usual: Whether a number beyond its threshold passes where it is usual for the stream.
         is_segment_in_words: Whether ``short_words`` name the segment.
         shares_out: Whether its contributors hold shares of one change.
         reads_slices: Whether it looks at every segment of many days, which takes milliseconds.
@@ -93,6 +94,7 @@ class Guardrail:
     measure: Measure | None = None
     faults: frozenset[Fault] = field(default_factory=frozenset)
     applies: Callable[[EventSchema], bool] = lambda _: True
+    knows_usual: bool = False
     is_segment_in_words: bool = False
     shares_out: bool = True
     reads_slices: bool = False

@@ -171,6 +171,7 @@ GUARDRAIL = Guardrail(
     settings=(RULE, FAR_PERCENT),
     metric="volume_deviation_percent",
     short_words=_short_words,
+    knows_usual=True,
     measure=Measure.EVENTS,
     faults=frozenset({Fault.DROP_20, Fault.DROP_35, Fault.DROP_50, Fault.RISE_50, Fault.DOUBLED, Fault.ZERO}),
 )

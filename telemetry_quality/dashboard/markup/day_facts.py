@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.dashboard.rendering import NO_BREAK, number, percent, signed
+from telemetry_quality.core.guardrails.catalogue import metric_named
+from telemetry_quality.dashboard.markup.numbers import limits_of, metrics_of, text_of, value_of
+from telemetry_quality.dashboard.rendering import number, signed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from markupsafe import Markup
 
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.core.metrics import Metric
     from telemetry_quality.dashboard.models import RevisionAnswer, SnapshotLine
 
 
@@ -21,28 +27,32 @@ class Fact(NamedTuple):
     is_beyond: bool = False
 
 
-def day_facts(revision: RevisionAnswer) -> list[Fact]:
+def day_facts(revision: RevisionAnswer, rules: Sequence[Guardrail]) -> list[Fact]:
     """A day's numbers with their limits; those that its source cannot have are left out."""
-    its, policy = revision.snapshot, revision.policy
-    facts = [
-        Fact("Events", number(its.total_events), _expectation(its)),
-        _rate("Errors", its.error_rate_percent, policy.get("error_rate_percent"), its.error_events),
-        _rate(
-            "No version", its.missing_version_percent, policy.get("missing_version_percent"), its.missing_version_events
-        ),
-        _sample(its, policy.get("sample_success_percent")),
-    ]
-    others = (
-        ("Repeated", revision.duplicate_percent, policy.get("duplicate_percent"), revision.repeated_events),
-        ("Critical field missing", revision.critical_missing_percent, policy.get("critical_missing_percent"), None),
-        ("Late", revision.late_percent, None, None),
-        ("Impossible time", revision.misdated_percent, policy.get("misdated_percent"), None),
-    )
-    facts += [_rate(words, value, limit, events) for words, value, limit, events in others if value is not None]
+    shown = [one for one in metrics_of([revision], rules) if one.is_fact]
+    facts = [_fact(one, revision, rules) for one in shown if one.is_listed or value_of(revision, one.name) is not None]
     if revision.completeness_percent is not None:
-        words = "usual share of a day by then" + (", provisional" if its.is_provisional else "")
-        facts.append(Fact("Arrived", percent(revision.completeness_percent, 1), words))
+        arrived = metric_named("completeness_percent")
+        words = "usual share of a day by then" + (", provisional" if revision.snapshot.is_provisional else "")
+        facts.append(Fact(arrived.label, text_of(arrived, revision.completeness_percent), words))
     return facts
+
+
+def _fact(metric: Metric, revision: RevisionAnswer, rules: Sequence[Guardrail]) -> Fact:
+    value, limits = value_of(revision, metric.name), limits_of(metric.name, rules, revision.policy)
+    words = [_expectation(revision.snapshot)] if metric.name == "total_events" else _counted(metric, revision)
+    words += [limit.words for limit in limits]
+    is_beyond = value is not None and any(limit.is_beyond(value) for limit in limits)
+    text = text_of(metric, value, limits[0].value if limits else None)
+    return Fact(metric.label, text, ", ".join(words), is_beyond)
+
+
+def _counted(metric: Metric, revision: RevisionAnswer) -> list[str]:
+    """How many events a share is, where they are counted."""
+    count = metric.count and value_of(revision, metric.count)
+    if count is None:
+        return []
+    return [f"{number(count)} events" if metric.whole is None else f"{count} of {value_of(revision, metric.whole)}"]
 
 
 def _expectation(its: SnapshotLine) -> str:
@@ -52,18 +62,3 @@ def _expectation(its: SnapshotLine) -> str:
     if its.expected_low_events is not None and its.expected_high_events is not None:
         interval = f"; normal {number(its.expected_low_events)} to {number(its.expected_high_events)}"
     return f"{signed(its.volume_deviation_percent)} against {number(its.expected_events)} expected{interval}"
-
-
-def _rate(words: str, value: float | None, limit: float | None, events: int | None) -> Fact:
-    told = [] if events is None else [f"{number(events)} events"]
-    told += [] if limit is None else [f"limit {limit:g}{NO_BREAK}%"]
-    is_beyond = value is not None and limit is not None and value > limit
-    return Fact(words, percent(value, 2, limit), ", ".join(told), is_beyond)
-
-
-def _sample(its: SnapshotLine, least: float | None) -> Fact:
-    told = [] if its.sample_passed is None else [f"{its.sample_passed} of {its.sample_size}"]
-    told += [] if least is None else [f"at least {least:g}{NO_BREAK}%"]
-    value = its.sampling_success_rate_percent
-    is_beyond = value is not None and least is not None and value < least
-    return Fact("Sample passed", percent(value, 1, least), ", ".join(told), is_beyond)

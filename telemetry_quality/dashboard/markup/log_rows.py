@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from telemetry_quality.dashboard.rendering import day, instant, number, signed, status
+from telemetry_quality.core.metrics import MAIN
+from telemetry_quality.dashboard.markup.numbers import cell_of
+from telemetry_quality.dashboard.rendering import day, instant, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,15 +28,7 @@ def _log_row(row: JournalRow, zone: ZoneInfo) -> str:
     revisions = str(row.revision)
     if row.revision > 1:
         revisions = f'<a href="{address}#revisions" aria-label="Compare {row.revision} revisions">{row.revision}</a>'
-    numbers = (
-        number(row.total_events),
-        number(row.expected_events),
-        signed(row.volume_deviation_percent),
-        number(row.error_rate_percent, 2),
-        number(row.missing_version_percent, 2),
-        number(row.sampling_success_rate_percent, 1),
-        revisions,
-    )
+    numbers = (*(cell_of(metric, getattr(row, metric.name)) for metric in MAIN), revisions)
     return (
         f'<tr><th scope="row" class="line"><a href="{address}">{day(row.day, with_weekday=True)}</a></th>'
         f"<td>{source}</td><td>{status(row.status)}</td>"

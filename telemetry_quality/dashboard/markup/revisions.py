@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.dashboard.rendering import instant, number, percent, signed, status
+from telemetry_quality.dashboard.markup.numbers import metrics_of, text_of, value_of
+from telemetry_quality.dashboard.rendering import instant, number, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from zoneinfo import ZoneInfo
 
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.core.metrics import Metric
     from telemetry_quality.dashboard.models import RevisionAnswer
 
 
@@ -23,30 +27,37 @@ class Compared(NamedTuple):
     cells: tuple[tuple[Markup, bool], ...]
 
 
-def compared(revisions: Sequence[RevisionAnswer], zone: ZoneInfo) -> list[Compared]:
-    """The revisions of a day side by side."""
-    rows: tuple[tuple[str, Callable[[RevisionAnswer], Markup]], ...] = (
-        ("Status", lambda one: status(one.snapshot.status.value)),
-        ("Events", lambda one: number(one.snapshot.total_events)),
-        ("Expected", lambda one: number(one.snapshot.expected_events)),
-        ("Against expected", lambda one: signed(one.snapshot.volume_deviation_percent)),
-        ("Errors", lambda one: percent(one.snapshot.error_rate_percent)),
-        ("No version", lambda one: percent(one.snapshot.missing_version_percent)),
-        ("Sample passed", lambda one: percent(one.snapshot.sampling_success_rate_percent, 1)),
-        ("Repeated", lambda one: percent(one.duplicate_percent)),
-        ("Late", lambda one: percent(one.late_percent)),
-        ("Failed guardrails", lambda one: escape(", ".join(_failed(one)) or "none")),
-        ("Made from reading", lambda one: number(one.reading_revision)),
-        ("Judged", lambda one: instant(one.snapshot.computed_at, zone)),
-    )
-    table = []
-    for words, write in rows:
-        texts = [write(one) for one in revisions]
-        is_told = words != "Judged"
-        cells = [(text, is_told and at > 0 and text != texts[at - 1]) for at, text in enumerate(texts)]
-        table.append(Compared(words, tuple(cells)))
-    table.insert(-2, Compared("Thresholds", tuple(_thresholds(one, before) for before, one in _pairs(revisions))))
-    return table
+def compared(revisions: Sequence[RevisionAnswer], rules: Sequence[Guardrail], zone: ZoneInfo) -> list[Compared]:
+    """The revisions of a day side by side; numbers that none of them has are left out."""
+    known = [
+        metric
+        for metric in metrics_of(revisions, rules)
+        if metric.is_listed or any(value_of(one, metric.name) is not None for one in revisions)
+    ]
+    return [
+        _row("Status", revisions, lambda one: status(one.snapshot.status.value)),
+        *(_row(one.label, revisions, partial(_text, one)) for one in known),
+        _row("Failed guardrails", revisions, lambda one: escape(", ".join(_failed(one)) or "none")),
+        Compared("Thresholds", tuple(_thresholds(one, before) for before, one in _pairs(revisions))),
+        _row("Made from reading", revisions, lambda one: number(one.reading_revision)),
+        _row("Judged", revisions, lambda one: instant(one.snapshot.computed_at, zone), is_compared=False),
+    ]
+
+
+def _text(metric: Metric, revision: RevisionAnswer) -> Markup:
+    return text_of(metric, value_of(revision, metric.name))
+
+
+def _row(
+    words: str,
+    revisions: Sequence[RevisionAnswer],
+    write: Callable[[RevisionAnswer], Markup],
+    *,
+    is_compared: bool = True,
+) -> Compared:
+    texts = [write(one) for one in revisions]
+    cells = [(text, is_compared and at > 0 and text != texts[at - 1]) for at, text in enumerate(texts)]
+    return Compared(words, tuple(cells))
 
 
 def _pairs(revisions: Sequence[RevisionAnswer]) -> Iterable[tuple[RevisionAnswer | None, RevisionAnswer]]:

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
-from telemetry_quality.dashboard.rendering import number, percent, signed
+from telemetry_quality.core.guardrails import volume
+from telemetry_quality.core.metrics import MAIN
+from telemetry_quality.dashboard.markup.numbers import limits_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Policy
+    from telemetry_quality.dashboard.markup.numbers import Limit
     from telemetry_quality.dashboard.models import SnapshotLine, Window
 
 VOLUME_LIMITS = {
@@ -37,46 +42,35 @@ class Figure(NamedTuple):
     limit: str = ""
 
 
-def window_figures(latest: SnapshotLine | None, windows: Sequence[Window], policy: Policy) -> list[Figure]:
+def window_figures(
+    latest: SnapshotLine | None, windows: Sequence[Window], rules: Sequence[Guardrail], policy: Policy
+) -> list[Figure]:
     """A day and the last days taken together, one row per kind of number.
 
     The volume is never marked: whether it fails also depends on what is usual, which only its guardrail knows.
     """
     columns = [latest, *windows]
-
-    def limited(words: str, name: str, threshold: float, limit: str) -> Figure:
-        return Figure(words, tuple(_limited(getattr(one, name, None), name, threshold) for one in columns), limit)
-
     return [
-        Figure("Events", tuple(Cell(number(one.total_events if one else None)) for one in columns)),
-        Figure("Expected", tuple(Cell(number(one.expected_events if one else None)) for one in columns)),
-        Figure(
-            "Against expected",
-            tuple(Cell(signed(one.volume_deviation_percent if one else None)) for one in columns),
-            VOLUME_LIMITS[policy.volume_rule].format(f"{policy.volume_deviation_percent:g}"),
-        ),
-        limited("Errors", "error_rate_percent", policy.error_rate_percent, f"> {policy.error_rate_percent:g} %"),
-        limited(
-            "No version",
-            "missing_version_percent",
-            policy.missing_version_percent,
-            f"> {policy.missing_version_percent:g} %",
-        ),
-        limited(
-            "Sample passed",
-            "sampling_success_rate_percent",
-            policy.sample_success_percent,
-            f"< {policy.sample_success_percent:g} %",
-        ),
+        *(_figure(one, columns, rules, policy) for one in MAIN),
         Figure("Days", (Cell(Markup("")), *(Cell(_days_of(one)) for one in windows))),
     ]
 
 
-def _limited(value: float | None, name: str, threshold: float) -> Cell:
-    if value is None:
-        return Cell(percent(None))
-    is_beyond = value < threshold if name == "sampling_success_rate_percent" else value > threshold
-    return Cell(percent(value, 2, threshold), is_beyond)
+def _figure(
+    metric: Metric, columns: Sequence[SnapshotLine | Window | None], rules: Sequence[Guardrail], policy: Policy
+) -> Figure:
+    limits = limits_of(metric.name, rules, policy.values)
+    cells = tuple(_cell(metric, getattr(one, metric.name, None), limits) for one in columns)
+    if metric.name == "volume_deviation_percent":
+        words = VOLUME_LIMITS[policy[volume.RULE]].format(f"{policy[volume.THRESHOLD]:g}")
+    else:
+        words = ", ".join(limit.sign for limit in limits)
+    return Figure(metric.label, cells, words)
+
+
+def _cell(metric: Metric, value: float | None, limits: Sequence[Limit]) -> Cell:
+    threshold = limits[0].value if limits else None
+    return Cell(text_of(metric, value, threshold), value is not None and any(one.is_beyond(value) for one in limits))
 
 
 def _days_of(window: Window) -> Markup:

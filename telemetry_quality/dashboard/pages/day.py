@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.dashboard import parameters
@@ -25,11 +26,13 @@ from telemetry_quality.dashboard.refusals import Refusal, invalid
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.dashboard.models import DayAnswer, RevisionAnswer
     from telemetry_quality.storage.reader import StoredDay
 
@@ -49,8 +52,11 @@ async def one_day(request: Request) -> Response:
     source, day = _source_and_day(request)
     require_day(dashboard, board, source, day, now)
 
+    known = dashboard.settings.sources.get(source)
+    rules = guardrails() if known is None else guardrails_of(known.event_schema())
+
     def make(stored: StoredDay) -> bytes:
-        return day_main(day_answer(stored, board, dashboard.settings, now), asked.revision).encode()
+        return day_main(day_answer(stored, board, dashboard.settings, now), rules, asked.revision).encode()
 
     load = partial(dashboard.reader.day, source, day)
     made = await dashboard.answers.get_or_load(address_key(request, now), board.version, load, make)
@@ -68,7 +74,7 @@ def _source_and_day(request: Request) -> tuple[str, date]:
 _DAY: TypeAdapter[date] = TypeAdapter(parameters.Day)
 
 
-def day_main(answer: DayAnswer, revision: int | None = None) -> Markup:
+def day_main(answer: DayAnswer, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
     """The page of one day, as its latest revision says it, or another one.
 
     Raises:
@@ -87,7 +93,7 @@ def day_main(answer: DayAnswer, revision: int | None = None) -> Markup:
         status=(shown.snapshot.status.value if shown else "missing"),
         signs=SIGNS,
         zone=zone,
-        facts=day_facts(shown) if shown else [],
+        facts=day_facts(shown, rules) if shown else [],
         verdicts=verdicts,
         explained=[one for one in verdicts if one.causes],
         sample_verdict=next((one for one in verdicts if one.guardrail == SAMPLE), None),
@@ -97,7 +103,7 @@ def day_main(answer: DayAnswer, revision: int | None = None) -> Markup:
         signals=table_rows(part_rows(answer.by_signal.parts, total), has_late=has_late),
         versions=table_rows(part_rows(answer.by_version.parts, total), has_late=has_late),
         hours=table_rows(hour_rows(answer.by_hour.parts, total, answer.day, zone), has_late=has_late),
-        compared=compared(answer.revisions, zone) if len(answer.revisions) > 1 else [],
+        compared=compared(answer.revisions, rules, zone) if len(answer.revisions) > 1 else [],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from telemetry_quality.core.metrics import MAIN
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import require_sources
@@ -28,12 +29,7 @@ LOG_COLUMNS = (
     ("day", "Day"),
     ("source", "Source"),
     ("status", "Status"),
-    ("total_events", "Events"),
-    (None, "Expected"),
-    ("volume_deviation_percent", "Against expected"),
-    ("error_rate_percent", "Errors %"),
-    ("missing_version_percent", "No version %"),
-    ("sampling_success_rate_percent", "Sample passed %"),
+    *((one.name, f"{one.label} %" if one.is_share else one.label) for one in MAIN),
     (None, "Revisions"),
     ("computed_at", "Judged"),
 )

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import RedirectResponse
 
+from telemetry_quality.core.guardrails import error_rate, missing_version, sample
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.policies import INTERVAL_PERCENT
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import require_sources, this_minute
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.models import SourceSummary
@@ -124,10 +128,11 @@ def headline_of(sentence: str) -> tuple[str, str]:
 def _parts_of(board: Board, settings: Settings, chosen: SourceSummary, last: date) -> dict[str, Any]:
     points = daily_series(board, chosen.source, last, CHART_DAYS, chosen.first_day)
     year = year_of(board, chosen.source, last, chosen.first_day)
-    policy = settings.sources[chosen.source].policy()
+    known = settings.sources[chosen.source]
+    rules, policy = guardrails_of(known.event_schema()), known.policy()
     windows = [chosen.windows[name] for name in WINDOWS]
     return {
-        "figures": window_figures(chosen.snapshot, windows, policy),
+        "figures": window_figures(chosen.snapshot, windows, rules, policy),
         "points": points,
         "rows": chart_rows(points),
         "charts": _charts(policy),
@@ -148,11 +153,16 @@ class Chart:
 
 def _charts(policy: Policy) -> tuple[Chart, ...]:
     return (
-        Chart("events", "Events against expected", f"{policy.interval_percent:g} % of normal days lie in the band"),
-        Chart("errors", "Error rate", f"critical above {policy.error_rate_percent:g} %"),
-        Chart("versions", "Missing version", f"warning above {policy.missing_version_percent:g} %"),
-        Chart("sampling", "Sample passed", f"warning below {policy.sample_success_percent:g} %"),
+        Chart("events", "Events against expected", f"{policy[INTERVAL_PERCENT]:g} % of normal days lie in the band"),
+        Chart("errors", "Error rate", _note(error_rate.GUARDRAIL, policy)),
+        Chart("versions", "Missing version", _note(missing_version.GUARDRAIL, policy)),
+        Chart("sampling", "Sample passed", _note(sample.GUARDRAIL, policy)),
     )
+
+
+def _note(rule: Guardrail, policy: Policy) -> str:
+    (threshold,) = rule.thresholds
+    return f"{rule.level.value.lower()} {threshold.fails} {policy[threshold]:g} %"
 
 
 def _severity(one: SourceSummary) -> int:
