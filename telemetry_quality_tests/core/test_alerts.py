@@ -158,7 +158,7 @@ def test_an_alert_cannot_be_changed() -> None:
         ({"error_rate_percent": None}, {}, "0.00 % errors instead of unknown"),
         ({}, {"missing_version_percent": 2.0}, "2.00 % without a version instead of 0.00"),
         ({}, {"sampling_success_rate_percent": 97.0}, "97.0 % of the sample passed instead of 100.0"),
-        ({}, {"duplicate_percent": 12.0}, "12.00 % repeated instead of 0.00"),
+        ({}, {"duplicate_percent": 12.0}, "12.00 % duplicates instead of 0.00"),
         ({"late_percent": 1.0}, {"late_percent": 3.5}, "3.50 % late instead of 1.00"),
         (
             {},

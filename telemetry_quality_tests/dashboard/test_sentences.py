@@ -7,7 +7,7 @@ import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.dashboard.sentences import _WORDS, day_sentence, failure_words, incident_sentence, wrong_on
+from telemetry_quality.dashboard.sentences import day_sentence, failure_words, incident_sentence, wrong_on
 from telemetry_quality_tests.dashboard.boards import (
     BEFORE,
     YESTERDAY,
@@ -193,7 +193,7 @@ def test_every_guardrail_says_in_few_words_what_failed(failure: dict[str, Any], 
 
 
 def test_no_guardrail_lacks_its_words() -> None:
-    assert set(_WORDS) == {rule.name for rule in BUILT_IN}
+    assert all(rule.short_words for rule in BUILT_IN)
 
 
 def test_what_names_its_place_already_does_not_say_where_again() -> None:

@@ -175,7 +175,7 @@ def _scope_of(part: Slice) -> Scope | None:
 def missing_by_scope(slices: Mapping[Slice, SliceCounts]) -> dict[Scope, Missing]:
     """The events without a version, per scope that has any."""
     found: dict[Scope, Missing] = {}
-    for part, (_, errors, missing) in slices.items():
+    for part, (_, errors, missing, _) in slices.items():
         if missing and (scope := _scope_of(part)) is not None:
             known = found.get(scope, _NONE_MISSING)
             found[scope] = Missing(known.events + missing, known.without_errors + max(missing - errors, 0))
