@@ -40,7 +40,7 @@ _DTYPES = {
 _values = attrgetter(*COLUMNS)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers of extensions as JSON: which there are differs from day to day, columns do not."""
     return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
@@ -79,7 +79,7 @@ def frame_of(snapshots: Iterable[TelemetryIntegritySnapshot]) -> DataFrame:
     """A row per snapshot and a column per field, whose types are always the same; see ``load_snapshots``."""
     import pandas as pd  # noqa: PLC0415 - late: half a second
 
-    rows = [tuple(map(_plain, _values(one))) for one in snapshots]
+    rows = [tuple(map(plain, _values(one))) for one in snapshots]
     columns = zip(*rows, strict=True) if rows else ((),) * len(COLUMNS)
     dtypes: dict[str, Any] = _DTYPES | {"DayStatus": pd.CategoricalDtype([one.value for one in DayStatus])}
     kinds = {one.name: str(one.type).removesuffix(" | None") for one in fields(TelemetryIntegritySnapshot)}

@@ -237,7 +237,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, value: Any) -> None:
     settings = load_settings(write_settings(tmp_path, guardrails={setting: value}))
 
-    assert getattr(settings.sources["web"].policy(), setting) == value
+    assert settings.sources["web"].policy().values[setting] == value
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from telemetry_quality.dashboard.parameters import (
     answers,
     refused_beside,
 )
-from telemetry_quality.frames import COLUMNS, frame_of
+from telemetry_quality.frames import COLUMNS, frame_of, plain
 from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
+    value = plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -96,7 +96,7 @@ def test_the_worst_is_told_first_and_the_rest_in_short() -> None:
     failures = [make_failure(**one) for one in (FEWER, NO_VERSION, *others)]
     assert sentence(*failures, make_failure(), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %); also 4.10 % of events without a version "
-        "(limit 1 %), 4.10 % of events bear an impossible time (limit 1 %) and 2 more."
+        "(limit 1 %), 4.10 % of events have an invalid timestamp (limit 1 %) and 2 more."
     )
 
 
@@ -164,11 +164,11 @@ def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: st
         ({"guardrail": "silence", "value": 1.0, "threshold": 0.0, "cause": "platform=ios"}, "platform=ios silent"),
         (
             {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "cause": "platform=ios"},
-            "platform=ios and 1 more part silent",
+            "platform=ios and 1 more segment silent",
         ),
         (
             {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "cause": "platform=ios"},
-            "platform=ios and 3 more parts silent",
+            "platform=ios and 3 more segments silent",
         ),
         ({"guardrail": "leak", "value": 18.2, "threshold": 15.0}, "18 % fewer events than some weeks ago (limit 15 %)"),
         (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.board import BoardKeeper
 from telemetry_quality.dashboard.markup.windows import window_figures
@@ -80,7 +80,7 @@ def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Des
 )
 def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
-    shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], policy_of())
+    shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], BUILT_IN, policy_of())
     (errors,) = [one for one in shown if one.words == "Errors"]
     assert [one.is_beyond for one in errors.cells] == [False, is_beyond]
 
@@ -89,7 +89,7 @@ def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | No
 def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
     window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
-    (sample,) = [one for one in window_figures(None, [window], policy_of()) if one.words == "Sample passed"]
+    (sample,) = [one for one in window_figures(None, [window], BUILT_IN, policy_of()) if one.words == "Sample passed"]
     assert [one.is_beyond for one in sample.cells] == [False, is_beyond]
 
 
