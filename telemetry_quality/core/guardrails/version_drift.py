@@ -223,7 +223,7 @@ def _scope_of(part: Slice) -> _Scope | None:
 
 def _missing_by_scope(slices: Mapping[Slice, SliceCounts]) -> dict[_Scope, _Missing]:
     found: dict[_Scope, _Missing] = {}
-    for part, (_, errors, missing) in slices.items():
+    for part, (_, errors, missing, _) in slices.items():
         if missing and (scope := _scope_of(part)) is not None:
             known = found.get(scope, _NONE_MISSING)
             found[scope] = _Missing(known.events + missing, known.without_errors + max(missing - errors, 0))
