@@ -222,7 +222,7 @@ class _KnownSlices(dict[tuple[Any, ...], Slice]):
         return new
 
 
-_new_counts = cast("Callable[[Iterable[int]], SliceCounts]", partial(tuple.__new__, SliceCounts))
+_new_counts = cast("Callable[[tuple[Any, ...]], SliceCounts]", partial(tuple.__new__, SliceCounts))
 
 SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "errors", "missing_version")
 

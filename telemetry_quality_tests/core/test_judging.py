@@ -231,6 +231,7 @@ def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> No
         "expected_low_events": 900.0,
         "expected_high_events": 1100.0,
         "completeness_percent": 100.0,
+        "extra_numbers": {},
         "unreadable_reason_code": "FILE_CORRUPT",
         "unreadable_reason": "The file is broken.",
     }

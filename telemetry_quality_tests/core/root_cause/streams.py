@@ -118,7 +118,7 @@ def take_apart(events: Sequence[Events], day: date = DAY) -> DayParts:
         ),
         ("user_id",),
     )
-    kept = {cut: SliceCounts(*counts) for cut, counts in slices.items() if counts[0]}
+    kept = {cut: SliceCounts(events, errors, untagged) for cut, (events, errors, untagged) in slices.items() if events}
     return DayParts(day, aggregates, kept)
 
 
