@@ -64,8 +64,8 @@ LEAD_POWER = 4
 """How clearly the smoother that errs less leads, without ever silencing the other."""
 
 CARRY_MEMORY = 0.97
-FIRST_CARRY, FIRST_CARRY_DAYS, LARGEST_CARRY = 0.35, 10, 0.8
-"""Share of yesterday's surprise expected again today, worth so many days of evidence, and never above."""
+FIRST_CARRY, FIRST_CARRY_DAYS = 0.35, 10
+"""Share of yesterday's surprise expected again today, and the days of evidence that is worth."""
 
 LARGEST_CARRIED = 3
 """Spreads at which a surprise that is carried on is clipped."""
@@ -218,7 +218,7 @@ class Stream:
         """How much of the last surprise to expect again: a regression on the stream's own, after a prior."""
         evidence = FIRST_CARRY_DAYS * self.variance
         share = (self.carried + evidence * FIRST_CARRY) / (self.carriers + evidence)
-        return min(max(share, 0.0), LARGEST_CARRY)
+        return max(share, 0.0)
 
     def _learn_level(self, weekday: int, value: float, forecast: Forecast, spread: float, is_shift: bool) -> None:
         self.days_learnt += 1
