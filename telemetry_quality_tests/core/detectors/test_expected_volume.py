@@ -137,6 +137,7 @@ def test_a_trailing_mean_needs_four_of_the_last_seven_days(known_days: int, expe
 
 
 def test_a_trailing_mean_looks_back_exactly_seven_days() -> None:
+    assert TRAILING_DAYS == 7
     beyond = MONDAY - timedelta(days=TRAILING_DAYS + 1)
     history = make_history(MONDAY, TRAILING_MINIMUM - 1, steady)
 
@@ -155,6 +156,7 @@ def test_a_weekday_profile_needs_two_weeks(known_days: int, is_known: bool) -> N
 
 
 def test_a_weekday_profile_looks_back_exactly_eight_weeks() -> None:
+    assert PROFILE_DAYS == 7 * 8
     history = make_history(MONDAY, PROFILE_MINIMUM - 1, steady)
     oldest = MONDAY - timedelta(days=PROFILE_DAYS)
 
@@ -451,6 +453,7 @@ def test_days_too_long_ago_to_count_do_not_hasten_the_day_a_stream_will_know() -
 
 @pytest.mark.parametrize(("errors", "has_interval"), [(-1, False), (0, True), (1, True)])
 def test_an_interval_needs_a_week_of_the_streams_own_errors(errors: int, has_interval: bool) -> None:
+    assert ERRORS_MINIMUM == 7
     found = expect(MONDAY, make_history(MONDAY, PROFILE_MINIMUM + ERRORS_MINIMUM + errors, steady), WEEKDAY)
 
     assert found.events == 1000
