@@ -75,7 +75,7 @@ def test_of_those_that_catch_most_within_a_point_the_nearest_to_todays_is_taken(
     def proposed(at_15: int, at_20: int) -> float | None:
         catches = tries(*[range(at(20.0) + 1)] * at_20, *[range(at(15.0) + 1)] * (at_15 - at_20), *[()] * (100 - at_15))
         found = propose(make_trial([0] * 100, {Fault.DROP_20: catches})).proposed
-        return found and found.threshold
+        return None if found is None else found.threshold
 
     assert proposed(at_15=51, at_20=50) == 20.0
     assert proposed(at_15=52, at_20=50) == 15.0

@@ -20,7 +20,7 @@ DAYS = 850
 
 OFFICE_WEEK = (1.0, 1.1, 1.05, 1.0, 0.9, 0.45, 0.35)
 
-SPECIAL: Mapping[date, Special] = special_days("US", 2024) | special_days("US", 2026)
+SPECIAL: Mapping[date, Special] = {**special_days("US", 2024), **special_days("US", 2026)}
 
 Counts = dict[date, int]
 
