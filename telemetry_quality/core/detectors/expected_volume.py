@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import count as count_from
 from math import exp, inf, log, sqrt
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.detectors.robust import robust_sigma
 from telemetry_quality.core.detectors.weekday_stream import (
     LARGEST_TAIL,
     PROFILE_MINIMUM,
@@ -42,9 +43,21 @@ FEW_EVENTS = 5.3
 EVERYDAY = 0.5
 """Four of five normal days lie no farther than this part of the way to the end of a 99 % interval."""
 
-FIRST_REACH = 3.0
-TAIL_EVIDENCE_DAYS = 40
+FIRST_REACH, TAIL_EVIDENCE_DAYS = 3.0, 40
 """The spreads to the ends of an interval before any error is known, and the days of evidence that is worth."""
+
+LEAST_REACH = 0.5
+"""An interval never reaches less far, in spreads, though a stream went exactly as foreseen."""
+
+BODY_QUANTILE, TAIL_QUANTILE = 0.9, 0.99
+TAIL_RATIO = 2.1
+"""From the one to the other it is so far in most streams: between a normal and a t distribution of 3 degrees."""
+
+OWN_TAIL_MINIMUM, OWN_TAIL_SHARE = 50, 0.5
+"""Errors that must be known before their own TAIL_QUANTILE counts, and its share of the reach once TAIL_DAYS are."""
+
+LARGEST_LOGARITHM = 700.0
+"""Just before ``exp`` overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +176,7 @@ def _expect_trailing_mean(day: date, history: Mapping[date, int], settings: Expe
     errors = [log(max(count, 1)) - log(max(mean, 1)) for count, mean in pairs]
     if len(errors) < ERRORS_MINIMUM or not events:
         return Expectation(events)
-    spread = max(1.4826 * median(abs(error) for error in errors), SMALLEST_SPREAD, 1 / sqrt(max(events, 1)))
+    spread = max(robust_sigma(errors, 0.0), SMALLEST_SPREAD, 1 / sqrt(max(events, 1)))
     return _within(log(events), spread, [error / spread for error in errors], settings)
 
 
@@ -196,7 +209,7 @@ def _expect_weekday(day: date, history: Mapping[date, int], settings: Expectatio
 
 def _events(logarithm: float) -> float:
     # Without rounding a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
-    return float(f"{exp(min(logarithm, 700.0)):.12g}")
+    return float(f"{exp(min(logarithm, LARGEST_LOGARITHM)):.12g}")
 
 
 def _within(
@@ -212,18 +225,18 @@ def _within(
 def _reach(tail: Collection[float]) -> float:
     """Spreads from the middle to either end of the interval that holds 99 % of normal days.
 
-    A few weeks of errors say little of the one in a hundred, so it is drawn from what they do say, their 90 %
-    point times 2.1 (between a normal and a t distribution of three degrees of freedom), from their own extreme
-    where there are enough of them, and from a prior of FIRST_REACH.
+    A few weeks of errors say little of the one in a hundred, so it is drawn from what they do say, their
+    BODY_QUANTILE times TAIL_RATIO, from their own extreme where there are enough of them, and from a prior of
+    FIRST_REACH.
     """
     sizes = sorted(min(abs(error), LARGEST_TAIL) for error in tail)
     known = len(sizes)
-    reach = 2.1 * _quantile(sizes, 0.9)
-    if known >= 50:
-        share = 0.5 * min(1, known / TAIL_DAYS)
-        reach = reach ** (1 - share) * _quantile(sizes, 0.99) ** share
+    reach = TAIL_RATIO * _quantile(sizes, BODY_QUANTILE)
+    if known >= OWN_TAIL_MINIMUM:
+        share = OWN_TAIL_SHARE * min(1, known / TAIL_DAYS)
+        reach = reach ** (1 - share) * _quantile(sizes, TAIL_QUANTILE) ** share
     prior = TAIL_EVIDENCE_DAYS * log(FIRST_REACH)
-    return exp((known * log(max(reach, 0.5)) + prior) / (known + TAIL_EVIDENCE_DAYS))
+    return exp((known * log(max(reach, LEAST_REACH)) + prior) / (known + TAIL_EVIDENCE_DAYS))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.special_days import Special
 
+WEEK = 7
+
 PROFILE_MINIMUM = 14
 """Ordinary days that must be known before a stream can be learnt: each weekday twice."""
 
@@ -28,6 +30,10 @@ SLOW_LEVEL, QUICK_LEVEL = 0.1, 0.4
 SLOW_WEEKDAY, QUICK_WEEKDAY = 0.12, 0.4
 """The same for the offset of the weekday, which is seen once a week."""
 
+FIRST_LEVEL_DAYS, FIRST_WEEKDAY_DAYS = 2, 1
+"""Days beside those learnt that the first profile is worth, for the level and for each weekday: early on, the mean
+of the few known days is better than a smoother that remembers its start."""
+
 OUTLIER = 2.0
 """Spreads beyond which a surprise teaches no more: a bad day in the history must not become the expectation."""
 
@@ -35,21 +41,46 @@ SHIFT_DAYS = 4
 SHIFT = 2.5
 """So many days in a row more than so many spreads off on the same side are a new level."""
 
+SHIFT_LEVEL, SHIFT_WEEKDAY_RATIO = 0.8, 0.2
+"""Share of the surprise that a new level is taken from, and what the weekdays take of what they usually do."""
+
 FIRST_SPREAD = 0.1
 SMALLEST_SPREAD = 0.02
 """Spread of the log count: before any error is known, and never below."""
 
-SPREAD_MEMORY = 0.92
-ERROR_MEMORY = 0.96
-CARRY_MEMORY = 0.97
-FIRST_CARRY, FIRST_CARRY_DAYS, LARGEST_CARRY = 0.35, 10, 0.8
-"""Share of yesterday's surprise expected again today, worth so many days of evidence, and never above."""
+SPREAD_MEMORY, FIRST_SPREAD_DAYS = 0.92, 3
+"""Part of the variance that is remembered from day to day, and the days that FIRST_SPREAD is worth."""
 
-HOLIDAY_CARRY = 0.5
+LARGEST_SQUARE = 9
+CLIPPING_LOSS = 1.1
+"""Squared errors are clipped at so many times their mean, which makes the mean too small by about a tenth."""
+
+ERROR_MEMORY = 0.96
+LARGEST_ERROR_RATIO, LARGEST_ERROR_MARGIN = 3, 0.02
+"""What is remembered of how far each smoother erred, and at which multiple of it, with a margin, errors are clipped."""
+
+LEAST_ERROR = 0.01
+LEAD_POWER = 4
+"""How clearly the smoother that errs less leads, without ever silencing the other."""
+
+CARRY_MEMORY = 0.97
+FIRST_CARRY, FIRST_CARRY_DAYS = 0.35, 10
+"""Share of yesterday's surprise expected again today, and the days of evidence that is worth."""
+
+LARGEST_CARRIED = 3
+"""Spreads at which a surprise that is carried on is clipped."""
+
+HOLIDAY_CARRY, LARGEST_HOLIDAY_CARRY = 0.5, 2
+"""Share of a surprise expected again on a special day and after it, and the spreads at which the latter is clipped."""
+
 WEEKDAY_SPREAD_DAYS = 6
-LONGEST_GAP_DAYS = 14
-GAP_VARIANCE = 0.05
-"""Each day without an ordinary reading before this one adds so much of the stream's variance."""
+WEEKDAY_SPREAD_MEMORY = 0.95
+LARGEST_WEEKDAY_SQUARE = 6
+"""Days that must know better before a weekday's variance is its own; what is remembered of it from week to week; and
+at how many times the stream's variance a square is clipped."""
+
+GAP_VARIANCE, LONGEST_GAP_DAYS = 0.05, 14
+"""Each day without an ordinary reading before this one, up to so many, adds so much of the stream's variance."""
 
 TAIL_DAYS = 200
 LARGEST_TAIL = 6.0
@@ -57,6 +88,20 @@ LARGEST_TAIL = 6.0
 
 PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
 """How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
+
+SAME_HOLIDAY_WEIGHT = 3.0
+"""The same holiday of last year counts like so many others."""
+
+AGREEMENT = 0.1
+"""Earlier days of a kind whose logs differ by as much agree on nothing: the prior then counts as one of them."""
+
+UNSURE = {HOLIDAY: (0.12, 0.15), NEAR: (0.12, 0.15), BETWEEN: (0.06, 0.1)}
+UNSURE_DAYS = 4
+"""Spread of a special day: a part, and a part of how much quieter the quietest weekday is; worth so many days."""
+
+HOLIDAY_MEMORY = 0.9
+LARGEST_HOLIDAY_SQUARE = 9
+"""What is remembered of earlier special days' errors, and at how many times the expected square they are clipped."""
 
 
 def learn(history: Mapping[date, int], special: Mapping[date, Special]) -> Stream:
@@ -98,12 +143,12 @@ class _Smoother:
         step = level_gain * surprise
         change = weekday_gain * (surprise - step)
         self.offsets[weekday] += change
-        mean = change / 7
+        mean = change / WEEK
         self.offsets = [offset - mean for offset in self.offsets]
         self.level += step + mean
 
     def remember_error(self, surprise: float) -> None:
-        size = min(abs(surprise), 3 * self.error + 0.02)
+        size = min(abs(surprise), LARGEST_ERROR_RATIO * self.error + LARGEST_ERROR_MARGIN)
         self.error = ERROR_MEMORY * self.error + (1 - ERROR_MEMORY) * size
 
 
@@ -116,11 +161,11 @@ class Stream:
         self.quick = _Smoother(level, offsets, QUICK_LEVEL, QUICK_WEEKDAY)
         self.last_day = first[-1][0]
         self.days_learnt = 0
-        self.weekday_days = [2] * 7
+        self.weekday_days = [PROFILE_MINIMUM // WEEK] * WEEK
         self.variance = FIRST_SPREAD**2
-        self.variance_days = 3
-        self.weekday_squares = [0.0] * 7
-        self.weekday_weights = [0.0] * 7
+        self.variance_days = FIRST_SPREAD_DAYS
+        self.weekday_squares = [0.0] * WEEK
+        self.weekday_weights = [0.0] * WEEK
         self.surprise = 0.0
         self.carried = self.carriers = 0.0
         self.holidays: list[tuple[Special, float]] = []
@@ -134,9 +179,8 @@ class Stream:
         weekday = day.weekday()
         slow = self.slow.level + self.slow.offsets[weekday]
         quick = self.quick.level + self.quick.offsets[weekday]
-        # The fourth power lets the better one lead clearly, without ever silencing the other.
-        ratio = (0.01 + self.quick.error) / (0.01 + self.slow.error)
-        weight = 1 / (1 + ratio**4)
+        ratio = (LEAST_ERROR + self.quick.error) / (LEAST_ERROR + self.slow.error)
+        weight = 1 / (1 + ratio**LEAD_POWER)
         base = slow + weight * (quick - slow)
         factor = (self.weekday_squares[weekday] + WEEKDAY_SPREAD_DAYS) / (
             self.weekday_weights[weekday] + WEEKDAY_SPREAD_DAYS
@@ -167,14 +211,14 @@ class Stream:
         if is_shift:
             self._forget_shift()
             return
-        self._learn_carry(min(max(error, -3 * spread), 3 * spread))
+        self._learn_carry(min(max(error, -LARGEST_CARRIED * spread), LARGEST_CARRIED * spread))
         self._learn_spread(day.weekday(), error, forecast.weekday_factor)
 
     def _carry(self) -> float:
         """How much of the last surprise to expect again: a regression on the stream's own, after a prior."""
         evidence = FIRST_CARRY_DAYS * self.variance
         share = (self.carried + evidence * FIRST_CARRY) / (self.carriers + evidence)
-        return min(max(share, 0.0), LARGEST_CARRY)
+        return max(share, 0.0)
 
     def _learn_level(self, weekday: int, value: float, forecast: Forecast, spread: float, is_shift: bool) -> None:
         self.days_learnt += 1
@@ -183,11 +227,10 @@ class Stream:
             surprise = value - before
             smoother.remember_error(surprise)
             if is_shift:
-                smoother.learn(weekday, surprise, 0.8, smoother.weekday_gain / 5)
+                smoother.learn(weekday, surprise, SHIFT_LEVEL, SHIFT_WEEKDAY_RATIO * smoother.weekday_gain)
                 continue
-            # Early on, the mean of the few known days is better than a smoother that remembers its start.
-            level_gain = max(smoother.level_gain, 1 / (self.days_learnt + 2))
-            weekday_gain = max(smoother.weekday_gain, 1 / (self.weekday_days[weekday] + 1))
+            level_gain = max(smoother.level_gain, 1 / (self.days_learnt + FIRST_LEVEL_DAYS))
+            weekday_gain = max(smoother.weekday_gain, 1 / (self.weekday_days[weekday] + FIRST_WEEKDAY_DAYS))
             smoother.learn(weekday, min(max(surprise, -limit), limit), level_gain, weekday_gain)
         self.weekday_days[weekday] += 1
 
@@ -207,12 +250,12 @@ class Stream:
     def _learn_spread(self, weekday: int, error: float, factor: float) -> None:
         self.variances.append(self.variance)
         square = error * error
-        self.weekday_squares[weekday] = 0.95 * self.weekday_squares[weekday] + min(square / self.variance, 6)
-        self.weekday_weights[weekday] = 0.95 * self.weekday_weights[weekday] + 1
+        relative = min(square / self.variance, LARGEST_WEEKDAY_SQUARE)
+        self.weekday_squares[weekday] = WEEKDAY_SPREAD_MEMORY * self.weekday_squares[weekday] + relative
+        self.weekday_weights[weekday] = WEEKDAY_SPREAD_MEMORY * self.weekday_weights[weekday] + 1
         memory = min(SPREAD_MEMORY, self.variance_days / (self.variance_days + 1))
         self.variance_days += 1
-        # Clipping makes the mean square too small by about a tenth.
-        fresh = 1.1 * min(square / factor, 9 * self.variance)
+        fresh = CLIPPING_LOSS * min(square / factor, LARGEST_SQUARE * self.variance)
         self.variance = max(memory * self.variance + (1 - memory) * fresh, SMALLEST_SPREAD**2 / 4)
 
     def _weekdays(self, weight: float) -> list[float]:
@@ -228,21 +271,25 @@ class Stream:
         quiet = offsets[weekday] - min(offsets)
         of_kind = [(earlier.name, lift) for earlier, lift in self.holidays if earlier.kind == special.kind]
         lifts = [lift for _, lift in of_kind]
-        weights = [3.0 if name == special.name and special.kind != BETWEEN else 1.0 for name, _ in of_kind]
-        prior = min(_deviation(lifts) / 0.1, 1.0) if len(lifts) > 1 else 1.0
+        weights = [
+            SAME_HOLIDAY_WEIGHT if name == special.name and special.kind != BETWEEN else 1.0 for name, _ in of_kind
+        ]
+        prior = min(_deviation(lifts) / AGREEMENT, 1.0) if len(lifts) > 1 else 1.0
         total = sum(w * (lift - offsets[weekday]) for w, lift in zip(weights, lifts, strict=True))
         effect = (total - prior * PRIOR_SHARE[special.kind] * quiet) / (sum(weights) + prior)
         middle = base + effect + HOLIDAY_CARRY * self.surprise
-        unsure = 0.06 + 0.1 * quiet if special.kind == BETWEEN else 0.12 + 0.15 * quiet
-        return middle, self.variance + (4 * unsure**2 + self.holiday_squares) / (4 + self.holiday_weight)
+        always, if_quiet = UNSURE[special.kind]
+        prior_squares = UNSURE_DAYS * (always + if_quiet * quiet) ** 2
+        return middle, self.variance + (prior_squares + self.holiday_squares) / (UNSURE_DAYS + self.holiday_weight)
 
     def _learn_special(self, weekday: int, value: float, special: Special, forecast: Forecast) -> None:
         level = forecast.base - self._weekdays(forecast.quick_weight)[weekday]
         self.holidays.append((special, value - level))
         error = value - forecast.middle
-        self.holiday_squares = 0.9 * (self.holiday_squares + min(error * error, 9 * forecast.spread**2))
-        self.holiday_weight = 0.9 * (self.holiday_weight + 1)
-        limit = 2 * sqrt(self.variance)
+        square = min(error * error, LARGEST_HOLIDAY_SQUARE * forecast.spread**2)
+        self.holiday_squares = HOLIDAY_MEMORY * (self.holiday_squares + square)
+        self.holiday_weight = HOLIDAY_MEMORY * (self.holiday_weight + 1)
+        limit = LARGEST_HOLIDAY_CARRY * sqrt(self.variance)
         self.surprise = min(max(HOLIDAY_CARRY * error, -limit), limit)
 
 
@@ -254,10 +301,10 @@ def _deviation(values: Sequence[float]) -> float:
 def _first_profile(first: Sequence[tuple[date, float]]) -> tuple[float, list[float]]:
     """Level on the last of the ``first`` days, and weekday offsets, freed of the growth between the two weeks."""
     values = dict(first)
-    slopes = [(values[later] - value) / 7 for past, value in first if (later := past + 7 * ONE_DAY) in values]
+    slopes = [(values[later] - value) / WEEK for past, value in first if (later := past + WEEK * ONE_DAY) in values]
     slope = median(slopes) if slopes else 0.0
     middle = fmean(past.toordinal() for past, _ in first)
-    rests: list[list[float]] = [[] for _ in range(7)]
+    rests: list[list[float]] = [[] for _ in range(WEEK)]
     for past, value in first:
         rests[past.weekday()].append(value - slope * (past.toordinal() - middle))
     seen = [fmean(rest) for rest in rests if rest]

@@ -23,6 +23,7 @@ from telemetry_quality.core.detectors.expected_volume import (
     Expectation,
     ExpectationSettings,
     expect,
+    is_far,
     surprise,
 )
 from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, SHIFT_DAYS
@@ -32,6 +33,7 @@ from telemetry_quality.core.policies import BASELINES
 from telemetry_quality.core.special_days import holiday_calendar, is_holiday_country, special_days
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
+from telemetry_quality_tests.core.detectors.made_series import SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,6 +147,7 @@ def test_a_trailing_mean_needs_four_of_the_last_seven_days(known_days: int, expe
 
 
 def test_a_trailing_mean_looks_back_exactly_seven_days() -> None:
+    assert TRAILING_DAYS == 7
     beyond = MONDAY - timedelta(days=TRAILING_DAYS + 1)
     history = make_history(MONDAY, TRAILING_MINIMUM - 1, steady)
 
@@ -163,6 +166,7 @@ def test_a_weekday_profile_needs_two_weeks(known_days: int, is_known: bool) -> N
 
 
 def test_a_weekday_profile_looks_back_exactly_eight_weeks() -> None:
+    assert PROFILE_DAYS == 7 * 8
     history = make_history(MONDAY, PROFILE_MINIMUM - 1, steady)
     oldest = MONDAY - timedelta(days=PROFILE_DAYS)
 
@@ -459,6 +463,7 @@ def test_days_too_long_ago_to_count_do_not_hasten_the_day_a_stream_will_know() -
 
 @pytest.mark.parametrize(("errors", "has_interval"), [(-1, False), (0, True), (1, True)])
 def test_an_interval_needs_a_week_of_the_streams_own_errors(errors: int, has_interval: bool) -> None:
+    assert ERRORS_MINIMUM == 7
     found = expect(MONDAY, make_history(MONDAY, PROFILE_MINIMUM + ERRORS_MINIMUM + errors, steady), WEEKDAY)
 
     assert found.events == 1000
@@ -518,6 +523,72 @@ def test_a_day_without_events_is_always_unusual_where_events_are_expected() -> N
         assert found.low is not None
         assert found.low > 0
         assert surprise(0, found) == float("inf")
+
+
+@pytest.mark.parametrize(("count", "low"), [(5, 0.0), (6, 1.0)])
+def test_where_five_events_are_expected_none_is_no_surprise_and_where_six_are_it_is(count: int, low: float) -> None:
+    found = expect(MONDAY, make_history(MONDAY, 56, lambda _: count), WEEKDAY)
+
+    assert found.low is not None
+    assert (found.low > 0) is (low > 0)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(590, True), (610, False), (1660, False), (1670, True)])
+def test_a_day_is_far_off_where_more_is_lost_than_allowed_or_as_much_gained(count: int, expected: bool) -> None:
+    assert is_far(count, Expectation(1000, 500, 2000), 40) is expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(310, True), (320, False), (3130, False), (3200, True)])
+def test_a_restless_stream_must_be_more_than_half_way_out_of_its_interval(count: int, expected: bool) -> None:
+    assert is_far(count, Expectation(1000, 100, 10_000), 40) is expected
+
+
+def test_a_day_is_not_far_off_while_nothing_is_known_of_the_interval() -> None:
+    assert not is_far(1, Expectation(1000), 40)
+    assert not is_far(1, Expectation(), 40)
+
+
+def test_however_wild_a_stream_and_however_wide_the_interval_its_ends_are_finite() -> None:
+    history = make_history(MONDAY, 300, lambda past: 10**12 if past.toordinal() // 3 % 2 else 0)
+
+    found = expect(MONDAY, history, settings_with(interval_percent=99.999_999_9))
+
+    assert found.high is not None
+    assert isfinite(found.high)
+    assert found.high > 10**100
+
+
+@pytest.mark.parametrize(
+    ("name", "known_days", "choices", "expected"),
+    [
+        ("growing", 21, WEEKDAY, (1167.0928, 926.44407, 1470.2512)),
+        ("growing", 63, WEEKDAY, (1766.6885, 1410.1319, 2213.4017)),
+        ("growing", 64, WEEKDAY, (2043.3349, 1615.7653, 2584.0496)),
+        ("growing", 213, WEEKDAY, (8222.5318, 6777.4999, 9975.6592)),
+        ("growing", 299, WEEKDAY, (8437.5671, 6658.7356, 10691.6)),
+        ("wandering", 299, WEEKDAY, (24163.725, 18787.701, 31078.077)),
+        ("restless_saturdays", 845, HOLIDAYS, (8573.2947, 5360.3102, 13712.151)),
+        ("office", 787, HOLIDAYS, (4393.9658, 2270.1852, 8504.5642)),
+        ("office", 238, HOLIDAYS, (3780.5997, 1486.0618, 9617.9946)),
+        ("office", 840, HOLIDAYS, (4060.2324, 1980.0971, 8325.5954)),
+        ("steady", 40, WEEKDAY, (1000550.7, 970584.22, 1031442.3)),
+        ("stepping", 499, WEEKDAY, (11965.044, 7404.4003, 19334.757)),
+        ("few", 250, WEEKDAY, (3.973319, 0, 24.389497)),
+        ("office", 300, TRAILING, (8485, 2427.1202, 29662.817)),
+        ("few", 250, TRAILING, (8.2857143, 1.0159374, 67.576076)),
+        ("steady", 299, TRAILING, (1002837.3, 914987.98, 1099121.1)),
+        ("office", 840, settings_with(interval_percent=90), (9976.9271, 7493.9409, 13282.607)),
+        ("office", 840, settings_with(interval_percent=99.9), (9976.9271, 3761.2585, 26464.301)),
+    ],
+)
+def test_made_series_are_expected_within_the_intervals_that_they_were(
+    name: str, known_days: int, choices: ExpectationSettings, expected: tuple[float, float, float]
+) -> None:
+    """Events, low and high; each number that an interval is made of shows in some of these."""
+    counts = SERIES[name]()
+    found = expect(sorted(counts)[known_days], counts, choices)
+
+    assert (found.events, found.low, found.high) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_surprise_is_one_at_either_end_of_the_interval() -> None:

@@ -14,6 +14,8 @@ from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from telemetry_quality_tests.core.guardrails.streams import Cell
+
 SUNDAY = 6
 
 
@@ -31,7 +33,7 @@ def silent(
 ) -> list[Silent]:
     """What is silent of a platform that has ``part`` on earlier days and ``found`` on the day, beside the rest."""
     days = [FIRST + timedelta(days=n) for n in range(43) if FIRST + timedelta(days=n) not in unreadable]
-    cells = {
+    cells: dict[date, dict[Cell, int]] = {
         day: {
             ("web", "page.view", "1.0"): round(rest(day)),
             ("tv", "page.view", "1.0"): found if day == DAY else round(part(day)),

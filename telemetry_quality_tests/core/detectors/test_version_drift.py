@@ -77,6 +77,16 @@ def test_three_days_of_the_same_weekday_say_what_is_usual_on_it(same_weekdays: i
     assert bool(found) is has_moved
 
 
+@pytest.mark.parametrize(("since", "has_moved"), [(20, True), (21, False), (22, False)])
+def test_versions_lost_three_weeks_ago_are_the_new_normal_though_few_days_of_it_are_known(
+    since: int, has_moved: bool
+) -> None:
+    unreadable = {DAY - timedelta(days=n) for n in range(3, 17)}
+    found = shifts_of(web(lambda back: lost(0.5 if back <= since else 0.0)), unreadable)
+
+    assert bool(found) is has_moved
+
+
 @pytest.mark.parametrize(("first_seen", "has_moved"), [(20, False), (21, False), (22, True)])
 def test_a_version_first_seen_three_weeks_ago_may_still_be_on_its_way(first_seen: int, has_moved: bool) -> None:
     def mix(back: int) -> Versions:

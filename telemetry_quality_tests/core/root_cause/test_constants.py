@@ -1,0 +1,258 @@
+"""The search for the place, in a reduced form of its benchmark: faults that are hard to find, and all that is named.
+
+Most changes are small, or few events are left, so that the numbers which weigh one place against another decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.root_cause import DayParts, Measure, explain
+from telemetry_quality_tests.core.root_cause.streams import PAST, PLACES, at, double, fail, lose, make_events, untag
+from telemetry_quality_tests.core.root_cause.streams import take_apart as parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from telemetry_quality_tests.core.root_cause.streams import Events
+
+PLACE_OF = {str(place): place for place in PLACES}
+
+
+def untag_half(each: Events) -> Events:
+    """Every second hour."""
+    return replace(each, version=None, untagged=each.count) if each.hour % 2 else each
+
+
+CHANGES: dict[str, tuple[Measure, Callable[[Events], Events]]] = {
+    "loses 15 %": (Measure.EVENTS, lose(0.15)),
+    "loses 30 %": (Measure.EVENTS, lose(0.3)),
+    "loses all": (Measure.EVENTS, lose(1.0)),
+    "doubles": (Measure.EVENTS, double),
+    "fails by 4 %": (Measure.ERRORS, fail(0.04)),
+    "fails by 30 %": (Measure.ERRORS, fail(0.3)),
+    "loses versions": (Measure.MISSING_VERSION, untag),
+    "loses half of its versions": (Measure.MISSING_VERSION, untag_half),
+}
+
+
+@cache
+def reference(volumes: tuple[int, ...]) -> Sequence[DayParts]:
+    days = zip(PAST[-len(volumes) :], volumes, strict=True)
+    return [parts_of(make_events(n, noise=Random(300 + number)), day) for number, (day, n) in enumerate(days)]
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "volumes", "expected", "named"),
+    [
+        (
+            "country=(null)",
+            "loses 15 %",
+            (60000,) * 4,
+            14049.196,
+            (
+                "country=(null)",
+                "country=(null), hours 2 to 23",
+                "country=(null), hours 1 to 23",
+                "country=(null) × service_version=i2",
+                "country=(null) × event_name=page.view",
+            ),
+        ),
+        (
+            "platform=ios",
+            "loses 30 %",
+            (60000,) * 4,
+            31418.842,
+            (
+                "platform=ios",
+                "service_version=i2",
+                "platform=ios × service_version=i2",
+                "platform=ios, hours 0 to 22",
+                "platform=ios, hours 1 to 23",
+            ),
+        ),
+        (
+            "everywhere, hours 14 to 23",
+            "loses 30 %",
+            (3000,) * 2,
+            1553.5727,
+            (
+                "everywhere, hours 14 to 23",
+                "everywhere, hours 14 to 22",
+                "event_name=page.view, hours 14 to 23",
+                "everywhere",
+            ),
+        ),
+        (
+            "platform=ios × event_name=page.view",
+            "loses 30 %",
+            (3000,) * 2,
+            932.22437,
+            (
+                "platform=ios × event_name=page.view",
+                "event_name=page.view × service_version=i2",
+                "event_name=purchase × service_version=i1",
+                "everywhere",
+            ),
+        ),
+        (
+            "event_name=search, hours 10 to 23",
+            "loses 30 %",
+            (3000,) * 2,
+            694.38638,
+            (
+                "event_name=search, hours 10 to 22",
+                "event_name=search, hours 10 to 21",
+                "platform=android × event_name=search",
+                "event_name=search",
+                "event_name=purchase × service_version=i1",
+            ),
+        ),
+        (
+            "platform=ios × event_name=page.view",
+            "doubles",
+            (3000,) * 4,
+            1002.1314,
+            (
+                "platform=ios × event_name=page.view",
+                "event_name=page.view × service_version=i2",
+                "event_name=page.view × service_version=i1",
+                "event_name=page.view",
+                "platform=ios",
+            ),
+        ),
+        (
+            "event_name=search, hours 10 to 23",
+            "doubles",
+            (3000,) * 4,
+            729.47386,
+            (
+                "event_name=search, hours 10 to 23",
+                "event_name=search, hours 10 to 22",
+                "event_name=search",
+                "country=DE × event_name=search",
+                "platform=web × event_name=search",
+            ),
+        ),
+        (
+            "everywhere, hours 3 to 9",
+            "fails by 4 %",
+            (3000,) * 3,
+            5.9150445e-07,
+            ("service_version=i2", "platform=ios", "service_version=i2, hours 8 to 9", "country=DE", "everywhere"),
+        ),
+        (
+            "event_name=search",
+            "loses versions",
+            (60000,) * 4,
+            1365.2264,
+            (
+                "event_name=search",
+                "event_name=search, hours 0 to 22",
+                "event_name=search, hours 1 to 23",
+                "country=FR × event_name=search",
+                "country=DE × event_name=search",
+            ),
+        ),
+        (
+            "platform=ios",
+            "loses half of its versions",
+            (3000,) * 4,
+            0.099729032,
+            (
+                "platform=ios, hours 1 to 23",
+                "platform=ios",
+                "country=DE, hours 1 to 23",
+                "country=DE, hours 3 to 23",
+                "country=FR, hours 1 to 23",
+            ),
+        ),
+        (
+            "platform=ios × event_name=page.view",
+            "loses versions",
+            (600,) * 2,
+            0.083336763,
+            (
+                "platform=ios × event_name=page.view",
+                "platform=ios",
+                "event_name=page.view",
+                "event_name=page.view, hours 0 to 22",
+                "event_name=page.view, hours 1 to 23",
+            ),
+        ),
+        (
+            "event_name=search, hours 10 to 23",
+            "loses versions",
+            (600,) * 2,
+            10.501283,
+            (
+                "event_name=search, hours 10 to 23",
+                "event_name=search, hours 10 to 22",
+                "event_name=search",
+                "everywhere, hours 10 to 23",
+                "everywhere, hours 9 to 23",
+            ),
+        ),
+        (
+            "event_name=search",
+            "loses 15 %",
+            (20000, 90000, 30000, 60000),
+            8682.8927,
+            ("event_name=purchase", "everywhere"),
+        ),
+        (
+            "event_name=search",
+            "loses 30 %",
+            (20000, 90000, 30000, 60000),
+            15243.192,
+            (
+                "event_name=search",
+                "event_name=purchase",
+                "platform=web × event_name=purchase",
+                "event_name=purchase, hours 0 to 21",
+                "platform=android × event_name=purchase",
+            ),
+        ),
+    ],
+)
+def test_what_is_named_of_faults_that_are_hard_to_find(
+    place: str, change: str, volumes: tuple[int, ...], expected: float, named: tuple[str, ...]
+) -> None:
+    """``volumes`` are those of the reference days, the last one that of the day too; ``expected`` is the first's."""
+    measure, broken = CHANGES[change]
+    events = at(PLACE_OF[place], broken, make_events(volumes[-1], noise=Random(100)))
+
+    causes = explain(measure, parts_of(events), reference(volumes), None)
+
+    assert tuple(str(cause.place) for cause in causes) == named
+    assert causes[0].expected == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("place", "hours", "is_named"),
+    [
+        ("service_version=a3", 4, False),
+        ("service_version=a3", 6, True),
+        ("event_name=search × service_version=i1", 16, False),
+        ("event_name=search × service_version=i1", 18, True),
+    ],
+)
+def test_a_version_is_named_once_it_is_far_likelier_than_another_to_have_lost_its_tags(
+    place: str, hours: int, is_named: bool
+) -> None:
+    # By 5.9 and 7.5, 6.0 and 7.5 in logarithms: 6 is asked for.
+    where = Place(tuple(tuple(part.split("=")) for part in place.split(" × ")))  # type: ignore[misc]
+    events = [
+        untag(each) if each.holds(where) and each.hour < hours else each
+        for each in make_events(3000, noise=Random(100))
+    ]
+
+    cause = explain(Measure.MISSING_VERSION, parts_of(events), reference((3000,) * 4), None)[0]
+
+    assert (cause.place.parts == where.parts) is is_named
