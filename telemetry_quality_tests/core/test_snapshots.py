@@ -207,7 +207,7 @@ def test_a_day_nobody_has_looked_at_has_the_same_keys_and_is_unknown() -> None:
 
     assert list(unknown) == list(known)
     assert (unknown["source"], unknown["day"], unknown["status"]) == ("web", "2026-03-10", "unknown")
-    assert {name for name, value in unknown.items() if value is not None} == {"source", "day", "status"}
+    assert {name for name, value in unknown.items() if value not in (None, {})} == {"source", "day", "status"}
     assert json.loads(json.dumps(unknown)) == unknown
 
 

@@ -478,6 +478,6 @@ def test_only_readable_days_of_the_store_are_tried(tmp_path: Path) -> None:
     list(work.read(days, NOW))
     memory = replace(remember(work.store, "web", days), left_out=frozenset(days[10:12]))
     wanted = [*days, days[-1] + timedelta(days=1)]
-    found = list(stored_evidences(wanted, memory, work.policy, work.calendar, NOW))
+    found = list(stored_evidences(wanted, memory, work.policy, work.calendar, work.source.schema, now=NOW))
     assert [one.day for one in found] == [*days[:10], *days[12:]]
     assert not set(found[-1].totals) & set(days[10:12])
