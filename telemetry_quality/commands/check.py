@@ -11,6 +11,9 @@ from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option,
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import guardrails
+from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
 from telemetry_quality.core.special_days import holiday_calendar
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import SettingsError, SourceError
@@ -58,7 +61,9 @@ def _extensions() -> list[dict[str, str]]:
         SettingsError: If some of it cannot be used, whether or not a source does.
     """
     connectors()
-    found = (*find_extensions("connector", BUILT_IN).values(), *find_extensions("guardrail").values())
+    guardrails()
+    built_in = {"connector": BUILT_IN, "guardrail": tuple(rule.name for rule in GUARDRAILS)}
+    found = [extension for kind, names in built_in.items() for extension in find_extensions(kind, names).values()]
     return [{name: getattr(extension, name) for name in ("kind", "name", "package", "version")} for extension in found]
 
 
@@ -67,13 +72,13 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
 
     calendar, now = settings.calendar(), utc_now()
     day = day or calendar.latest_day(now)
-    holiday_calendar(settings.guardrails.holidays, day.year)
+    holiday_calendar(settings.policy()[HOLIDAYS], day.year)
     calendar.require(day, now)
     events = open_source(name, settings)
     columns = events.columns()
     require_roles(events.schema, columns)
     window = calendar.window(day)
-    (reading,) = events.read_days([window], settings.guardrails.sample_size)
+    (reading,) = events.read_days([window], settings.policy()[SAMPLE_SIZE])
     if isinstance(reading, UnreadableDay):
         raise SourceError(reading.reason_code, reading.reason)
     totals = reading.aggregates.totals()

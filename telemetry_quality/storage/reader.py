@@ -11,7 +11,7 @@ from collections import defaultdict, namedtuple
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
 
@@ -58,18 +58,37 @@ MOST_PARTS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
 
 
-_journal_fields: Any = namedtuple(
-    "_journal_fields",
-    (
-        *("sequence", "source", "day", "revision", "status", "computed_at"),
-        *(metric.name for metric in LISTED),
-        *("policy", "run_id"),
-    ),
-)
+if TYPE_CHECKING:
 
+    class JournalRow(tuple[Any, ...]):
+        """One snapshot as the journal has it; between ``computed_at`` and ``policy`` are the LISTED numbers."""
 
-class JournalRow(_journal_fields):  # type: ignore[misc]
-    """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in memory.
+        sequence: int
+        source: str
+        day: date
+        revision: int
+        status: str
+        computed_at: datetime
+        policy: str
+        run_id: str | None
+        _fields: ClassVar[tuple[str, ...]]
+
+        def __new__(cls, *values: Any, **named: Any) -> Self: ...  # noqa: D102
+        @classmethod
+        def _make(cls, values: Iterable[Any]) -> Self: ...
+        def _replace(self, **changes: Any) -> Self: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    JournalRow = namedtuple(
+        "JournalRow",
+        (
+            *("sequence", "source", "day", "revision", "status", "computed_at"),
+            *(metric.name for metric in LISTED),
+            *("policy", "run_id"),
+        ),
+    )
+    JournalRow.__doc__ = """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in memory.
 
     Attributes:
         sequence: Its place in the journal, which only ever grows.
@@ -78,8 +97,6 @@ class JournalRow(_journal_fields):  # type: ignore[misc]
         policy: Canonical JSON of the thresholds in force.
         run_id: The Dagster run that computed it, None where none did or it is not known.
     """
-
-    __slots__ = ()
 
 
 class Part(NamedTuple):

@@ -887,7 +887,7 @@ def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
     assert first.slices[Slice("platform", "ios")] == SliceCounts(3, 3, 0, (1, 1, 2, 0, 0))
     assert first.slices[Slice("platform", "ios", "hour", "12")] == SliceCounts(1, 1, 0, (1, 1, 1, 0, 0))
     assert first.slices[Slice("event_name", "page.view")] == SliceCounts(6, 6, 0, (2, 2, 4, 0, 0))
-    assert [hour.rate_counts[0] for hour in first.aggregates.each_hour()] == [0, 0, 1, 1, 0, 0]
+    assert [hour.rate_counts[0] for hour in each_hour(first.aggregates)] == [0, 0, 1, 1, 0, 0]
     assert [read(source, [window])[0] for window in windows] == readings
     assert [source.count_day(window).rate_counts for window in windows] == [
         first.aggregates.rate_counts(),

@@ -49,7 +49,7 @@ def _fact(metric: Metric, revision: RevisionAnswer, rules: Sequence[Guardrail]) 
 
 def _counted(metric: Metric, revision: RevisionAnswer) -> list[str]:
     """How many events a share is, where they are counted."""
-    count = metric.count and value_of(revision, metric.count)
+    count = value_of(revision, metric.count) if metric.count else None
     if count is None:
         return []
     return [f"{number(count)} events" if metric.whole is None else f"{count} of {value_of(revision, metric.whole)}"]
