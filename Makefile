@@ -50,7 +50,7 @@ bench: $(VENV)/.dev ## Measure everything, beside other tools too; artifacts/ben
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/inserts.py
 	$(BIN)/python benchmarks/postgresql.py
-	$(BIN)/python benchmarks/explanations.py
+	$(BIN)/python benchmarks/root_cause.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/spark.py

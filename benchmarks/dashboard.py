@@ -2,7 +2,7 @@
 
 Run ``make bench`` or ``python benchmarks/dashboard.py [FOLDER [ROUTE]]``; FOLDER keeps the store of ``large_store``
 for the next time, ROUTE is the beginning of a name below. The server is a process of its own; the readers share one
-loop that does nothing but write prepared bytes and find the end of each answer. The floor is ``/healthz``, which asks
+loop that does nothing but write prepared bytes and find the end of each response. The floor is ``/healthz``, which asks
 nobody. Another answer than 200 stops the run.
 """
 
@@ -32,7 +32,7 @@ from large_store import DAYS, DETAILED_DAYS, SOURCES, write_large_store
 
 from telemetry_quality import load_settings
 from telemetry_quality.dashboard.access.passwords import hash_password
-from telemetry_quality.dashboard.ledger import SORTABLE
+from telemetry_quality.dashboard.index import SORTABLE
 from telemetry_quality.storage.staff.store import StaffStore
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def _cpu_seconds(process: int) -> float:
 
 def _answers(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
-            return bool(answer.status == 200)
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as response:
+            return bool(response.status == 200)
     except (URLError, OSError):
         return False
 
@@ -163,13 +163,13 @@ def _signed_in(port: int) -> str:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
         form = browser.get("/health/sign-in/").text
         (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', form))
-        answer = browser.post(
+        response = browser.post(
             "/health/sign-in/",
             data={"name": NAME, "password": PASSWORD, "csrf_token": token, "next": "/health/"},
             headers={"Origin": f"http://127.0.0.1:{port}"},
         )
-        if answer.status_code != 303:
-            raise SystemExit(f"Signing in was to succeed, but it answers {answer.status_code}: {answer.text[:300]}")
+        if response.status_code != 303:
+            raise SystemExit(f"Signing in was to succeed, but it answers {response.status_code}: {response.text[:300]}")
         start = perf_counter()
         browser.get("/health/").raise_for_status()
         print(f"The first page, with everything read from the store, takes {perf_counter() - start:.1f} s.")
@@ -201,7 +201,7 @@ async def _measure(routes: dict[str, Path_], process: int, port: int, cookie: st
 
 
 async def _read(port: int, cookie: str, paths: list[str]) -> tuple[list[float], float, float]:
-    """Ask for all paths with READERS connections; sorted seconds of each, seconds of all, mean bytes of an answer."""
+    """Ask for all paths with READERS connections; sorted seconds of each, seconds of all, mean bytes of a response."""
     seconds: list[float] = []
     sizes: list[int] = []
     turns = count()
@@ -213,7 +213,7 @@ async def _read(port: int, cookie: str, paths: list[str]) -> tuple[list[float], 
                 head = f"GET {paths[turn]} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n"
                 start = perf_counter()
                 writer.write(head.encode())
-                sizes.append(await _whole_answer(stream, paths[turn]))
+                sizes.append(await _whole_response(stream, paths[turn]))
                 seconds.append(perf_counter() - start)
         finally:
             writer.close()
@@ -223,7 +223,7 @@ async def _read(port: int, cookie: str, paths: list[str]) -> tuple[list[float], 
     return sorted(seconds), perf_counter() - start, sum(sizes) / len(sizes)
 
 
-async def _whole_answer(stream: asyncio.StreamReader, path: str) -> int:
+async def _whole_response(stream: asyncio.StreamReader, path: str) -> int:
     head = await stream.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise SystemExit(f"{path} was to answer 200, but {head.splitlines()[0].decode()} was found.")

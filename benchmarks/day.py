@@ -25,8 +25,8 @@ from synthetic import DAY, write_day
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.sources.duckdb import ParquetSource
-from telemetry_quality.sources.query import Run
-from telemetry_quality.sources.reading import _threshold, read_sample
+from telemetry_quality.sources.query import DayRange
+from telemetry_quality.sources.scanning import _threshold, read_sample
 from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
     source = ParquetSource(str(file), SCHEMA, ZoneInfo("UTC"))
     explained = ParquetSource(str(file), EXPLAINED, ZoneInfo("UTC"))
     critical = ParquetSource(str(file), replace(SCHEMA, critical_fields=("device_id",)), ZoneInfo("UTC"))
-    run = Run((WINDOW,))
+    day_range = DayRange((WINDOW,))
 
     def floor() -> None:
         with duckdb.connect() as connection:
@@ -104,27 +104,27 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
         assert source.count_days([WINDOW])[DAY] == events
 
     def aggregates_and_sample() -> None:
-        with source._session() as session:  # noqa: SLF001 - half of what reading a day does
-            table = source._tables(session).of(run)  # noqa: SLF001
+        with source._client() as client:  # noqa: SLF001 - half of what reading a day does
+            table = source._tables(client).of(day_range)  # noqa: SLF001
             assert table is not None
-            session.execute(table.aggregate_query(run))
-            assert len(read_sample(session.execute, table, run, {0: events}, 100)[0]) == 100
+            client.execute(table.aggregate_query(day_range))
+            assert len(read_sample(client.execute, table, day_range, {0: events}, 100)[0]) == 100
 
     def aggregates_and_sampled_ids() -> None:
-        with source._session() as session:  # noqa: SLF001
-            table = source._tables(session).of(run)  # noqa: SLF001
+        with source._client() as client:  # noqa: SLF001
+            table = source._tables(client).of(day_range)  # noqa: SLF001
             assert table is not None
-            session.execute(table.aggregate_query(run))
+            client.execute(table.aggregate_query(day_range))
             event_id = table.text("event_id")
             is_drawn = table._hash(event_id) <= _threshold(events, 100)  # noqa: SLF001
-            assert len(session.execute(table.events_where(is_drawn, id=event_id))) >= 100
+            assert len(client.execute(table.events_where(is_drawn, id=event_id))) >= 100
 
-    def reading() -> None:
-        (day,) = source.read_days([WINDOW], 100)
+    def scan() -> None:
+        (day,) = source.scan_days([WINDOW], 100)
         assert len(getattr(day, "sample", ())) == 100
 
-    def reading_with_parts() -> None:
-        (day,) = explained.read_days([WINDOW], 100)
+    def scan_with_slices() -> None:
+        (day,) = explained.scan_days([WINDOW], 100)
         assert getattr(day, "arrivals", None) is not None
 
     work = {
@@ -134,8 +134,8 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
         "count of the day (late-day schedule)": count,
         "aggregates and the sampled ids alone": aggregates_and_sampled_ids,
         "aggregates and sample of 100 with its fields": aggregates_and_sample,
-        "the whole reading: repetitions and slices too": reading,
-        "the same with 2 dimensions and arrivals": reading_with_parts,
+        "the whole scan: duplicates and slices too": scan,
+        "the same with 2 dimensions and arrivals": scan_with_slices,
     }
     return {name: _here(run_it) for name, run_it in work.items()}
 

@@ -136,7 +136,7 @@ def burn(_: str, is_over: Event, ready: Event) -> None:
 
 
 def snapshot(url: str, is_over: Event, ready: Event) -> None:
-    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last reading is given up."""
+    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last scan is given up."""
     source = open_source(
         "web",
         SourceSettings.model_validate(
@@ -157,8 +157,8 @@ def snapshot(url: str, is_over: Event, ready: Event) -> None:
     )
     ready.set()
     while not is_over.is_set():
-        (reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 100)
-        assert len(getattr(reading, "sample", ())) == 100, reading
+        (scan,) = source.scan_days([day_window(DAY, ZoneInfo("UTC"))], 100)
+        assert len(getattr(scan, "sample", ())) == 100, scan
 
 
 BESIDE = {"nothing": rest, "a CPU burner": burn, "a snapshot": snapshot}

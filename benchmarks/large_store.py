@@ -24,7 +24,7 @@ from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
-    DayReading,
+    DayScan,
     EventSchema,
     Slice,
     SliceCounts,
@@ -51,7 +51,7 @@ from telemetry_quality.storage.rows import (
     verdicts_hash,
 )
 from telemetry_quality.storage.tables import (
-    day_reading,
+    day_scan,
     event_aggregate,
     event_sample,
     event_slice,
@@ -192,34 +192,34 @@ class Writer:
         now = datetime.combine(day + timedelta(days=1), time(2), UTC) + timedelta(minutes=stream.number)
         fault = stream.next_fault()
         expected, total, errors, missing, passed = stream.counts(day, offset, fault)
-        reading: DayReading | UnreadableDay
+        scan: DayScan | UnreadableDay
         if fault == "unreadable":
-            reading = UnreadableDay(day, "FILE_CORRUPT", "The file is cut off.")
+            scan = UnreadableDay(day, "FILE_CORRUPT", "The file is cut off.")
             sample: tuple[SampleVerdict, ...] = _sample(None)
-            figures = DayFigures(unreadable_reason_code=reading.reason_code, unreadable_reason=reading.reason)
+            figures = DayFigures(unreadable_reason_code=scan.reason_code, unreadable_reason=scan.reason)
         else:
-            reading = _reading(day, total, errors, missing, is_detailed=is_detailed)
+            scan = _scan(day, total, errors, missing, is_detailed=is_detailed)
             sample = _sample(passed if total else None)
             figures = _figures(expected if offset >= 14 else None, total, errors, missing, passed)
         key = {"source": stream.name, "day": day, "revision": 1}
-        self._add_reading(key, reading, sample, figures.sample_passed or 0, now, is_detailed=is_detailed)
+        self._add_scan(key, scan, sample, figures.sample_passed or 0, now, is_detailed=is_detailed)
         self._add_snapshot(key, stream, figures, now)
 
-    def _add_reading(
+    def _add_scan(
         self,
         key: dict[str, Any],
-        reading: DayReading | UnreadableDay,
+        scan: DayScan | UnreadableDay,
         sample: tuple[SampleVerdict, ...],
         passed: int,
         now: datetime,
         *,
         is_detailed: bool,
     ) -> None:
-        figures = figures_row(reading, ()) | ({"sample_size": 100, "sample_passed": passed} if sample else {})
-        aggregates = aggregate_rows(reading) if is_detailed else []
-        drawn, slices = (sample_rows(sample), slice_rows(reading)) if is_detailed else ([], [])
+        figures = figures_row(scan, ()) | ({"sample_size": 100, "sample_passed": passed} if sample else {})
+        aggregates = aggregate_rows(scan) if is_detailed else []
+        drawn, slices = (sample_rows(sample), slice_rows(scan)) if is_detailed else ([], [])
         hashed = figures_hash(figures, aggregates, drawn, slices)
-        self._chain(day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
+        self._chain(day_scan, {**key, "scanned_at": now, **figures, "figures_hash": hashed})
         self._details(event_aggregate, key, [dict(zip(AGGREGATE_FIELDS, row, strict=True)) for row in aggregates])
         self._details(event_sample, key, drawn)
         self._details(event_slice, key, slices)
@@ -234,8 +234,8 @@ class Writer:
             figures=figures,
             verdicts=verdicts,
             policy=stream.policy,
-            reading_revision=1,
-            reading_hash=self.rows[day_reading][-1]["figures_hash"],
+            scan_revision=1,
+            scan_hash=self.rows[day_scan][-1]["figures_hash"],
             now=now,
         )
         rows = verdict_rows(verdicts)
@@ -285,13 +285,13 @@ def _figures(expected: float | None, total: int, errors: int, missing: int, pass
         volume_deviation_percent=deviation,
         is_volume_unusual=None if deviation is None else abs(deviation) > 12,
         compared_events=total,
-        repeated_events=0,
+        duplicate_events=0,
         duplicate_percent=0.0 if total else None,
         is_provisional=False,
     )
 
 
-def _reading(day: date, total: int, errors: int, missing: int, *, is_detailed: bool) -> DayReading:
+def _scan(day: date, total: int, errors: int, missing: int, *, is_detailed: bool) -> DayScan:
     """A day whose counts are shared out evenly over hours, names and versions; a lump where nobody looks."""
     cells = [
         (hour, name, version)
@@ -305,12 +305,12 @@ def _reading(day: date, total: int, errors: int, missing: int, *, is_detailed: b
         for (hour, name, version), events, wrong, untagged in zip(cells, *shares, strict=True)
     )
     if not (is_detailed and total):
-        return DayReading(day, DayAggregates(rows if total else ()))
+        return DayScan(day, DayAggregates(rows if total else ()))
     slices = {
         Slice("platform", platform): SliceCounts(part, 0, 0)
         for platform, part in zip(("web", "ios", "android"), _shared_out(total, 3), strict=True)
     }
-    return DayReading(day, DayAggregates(rows), slices=slices)
+    return DayScan(day, DayAggregates(rows), slices=slices)
 
 
 def _shared_out(count: int, parts: int) -> Iterator[int]:

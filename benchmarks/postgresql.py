@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.sources.postgresql import PostgresSource
-from telemetry_quality.sources.query import runs_of
+from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.servers import PostgreSQL, running_postgresql
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def main() -> None:
         write_day(server, events)
         source = PostgresSource(server.url(), "events", SCHEMA)
         window = day_window(DAY, ZoneInfo("UTC"))
-        (run,) = runs_of([window])
+        (day_range,) = day_ranges_of([window])
 
         def typed() -> None:
             one_core = "SET max_parallel_workers_per_gather = 0"
@@ -77,18 +77,18 @@ def main() -> None:
             assert done.stdout.count(b"\n") > 24
 
         def aggregates() -> None:
-            with source._session() as session:  # noqa: SLF001 - the aggregate query alone, as read_days asks it
-                table = session.event_table("events", SCHEMA, "")
-                assert sum(row[3] for row in session.execute(table.aggregate_query(run))) == events
+            with source._client() as client:  # noqa: SLF001 - the aggregate query alone, as scan_days asks it
+                table = client.event_table("events", SCHEMA, "")
+                assert sum(row[3] for row in client.execute(table.aggregate_query(day_range))) == events
 
         def snapshot() -> None:
-            (reading,) = source.read_days([window], 100)
-            assert len(getattr(reading, "sample", ())) == 100
+            (scan,) = source.scan_days([window], 100)
+            assert len(getattr(scan, "sample", ())) == 100
 
         work: dict[str, Callable[[], None]] = {
             "the same GROUP BY typed into psql": typed,
             "aggregates, connecting and fetching included": aggregates,
-            "aggregates, sample of 100, repetitions": snapshot,
+            "aggregates, sample of 100, duplicates": snapshot,
         }
         seconds: dict[str, list[float]] = {name: [] for name in work}
         for _ in range(ROUNDS + 1):

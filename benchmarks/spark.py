@@ -26,7 +26,7 @@ ROUNDS = 3
 def main() -> None:
     words = sys.argv[1:]
     url = words.pop(0) if words and not words[0][0].isdigit() else "local[2]"
-    print(f"A day's aggregates, sample of 100 and repetitions, Spark at {url} beside DuckDB in this process, warm:")
+    print(f"A day's aggregates, sample of 100 and duplicates, Spark at {url} beside DuckDB in this process, warm:")
     for events in [int(word.replace("_", "")) for word in words] or [100_000, 1_000_000, 10_000_000]:
         with TemporaryDirectory() as folder:
             write_day(Path(folder), events)
@@ -39,9 +39,9 @@ def main() -> None:
             for _ in range(ROUNDS + 1):
                 for name, source in sources.items():
                     start = perf_counter()
-                    (reading,) = source.read_days([window], 100)
+                    (scan,) = source.scan_days([window], 100)
                     seconds[name].append(perf_counter() - start)
-                    assert len(getattr(reading, "sample", ())) == 100, reading
+                    assert len(getattr(scan, "sample", ())) == 100, scan
             duck, spark = (median(taken[1:]) for taken in seconds.values())
             print(
                 f"  {events:12,} events: DuckDB {duck:6.2f} s, Spark {spark:6.2f} s, {spark / duck:5.1f} x", flush=True

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except TelemetryQualityError as error:
         code = _fail(given, str(error))
     except BrokenPipeError:
-        # The reader of our output went away: nobody is left to tell.
+        # The reader of our output went away: nobody is left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_UNKNOWN
     except Exception as error:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Listed = tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]
 
-# Status is never told by colour alone: the sign and the word say it too.
+# Status is never shown by colour alone: the sign and the word say it too.
 STATUS_SIGNS = {
     DayStatus.HEALTHY: ("green", "✓"),
     DayStatus.DEGRADED: ("yellow", "!"),
@@ -36,7 +36,7 @@ STATUS_SIGNS = {
 OUTCOME_SIGNS = {Outcome.PASSED: ("green", "✓"), Outcome.FAILED: ("red", "✗"), Outcome.UNKNOWN: ("magenta", "?")}
 
 LINE_SECONDS = 10
-"""How often a file or a mail, where no bar can move, is told how far it is."""
+"""How often a file or a mail, where no bar can move, gets a line of progress."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -49,7 +49,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class Advance(Protocol):
-    """Told how many more steps are done, and how many events were read for them."""
+    """Shown how many more steps are done, and how many events were read for them."""
 
     def __call__(self, steps: int, events: int = 0, /) -> None:
         """So much more is done."""

@@ -17,7 +17,7 @@ from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
-    DayReading,
+    DayScan,
     EventSchema,
     HourlyCounts,
     SampledEvent,
@@ -29,7 +29,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.metrics import DayFigures
-from telemetry_quality.core.scans import StoredReading
+from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot, take_snapshot
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
@@ -162,7 +162,7 @@ def spread(
     if len(rows) == 1:
         return rows[0]
     rows = tuple(sorted(rows, key=lambda row: row.hour))
-    counts: list[list[Any]] = [[row[place] for row in rows] for place in range(len(AggregateRow._fields))]
+    counts: list[list[Any]] = [[row[segment] for row in rows] for segment in range(len(AggregateRow._fields))]
     hours, _, _, events, errors, unknown, untagged, missing, late, rated, _ = counts
 
     lists = {
@@ -187,15 +187,15 @@ def spread(
     )
 
 
-def make_reading(
+def make_scan(
     day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None, **parts: Any
-) -> DayReading:
-    """A reading of ``rows``, one healthy row without any; ten healthy sampled events; ``parts`` such as slices."""
+) -> DayScan:
+    """A scan of ``rows``, one healthy row without any; ten healthy sampled events; ``parts`` such as slices."""
     drawn = [SampledEvent(f"s{n}", "page.view", "1.0") for n in range(10)] if sample is None else sample
-    return replace(DayReading(day, DayAggregates(rows or (make_row(),)), tuple(drawn)), **parts)
+    return replace(DayScan(day, DayAggregates(rows or (make_row(),)), tuple(drawn)), **parts)
 
 
-def make_sliced_reading(day: date, platforms: Mapping[str, int], **parts: Any) -> DayReading:
+def make_sliced_scan(day: date, platforms: Mapping[str, int], **parts: Any) -> DayScan:
     """A healthy day of one signal, version and hour, cut by ``platform``, whose events these are."""
     total = sum(platforms.values())
     slices = {Slice("event_name", "page.view"): total, Slice("service_version", "1.0"): total}
@@ -205,16 +205,16 @@ def make_sliced_reading(day: date, platforms: Mapping[str, int], **parts: Any) -
         slices[Slice("platform", platform, "service_version", "1.0")] = events
         slices[Slice("platform", platform, "hour", "12")] = events
     counted = {part: SliceCounts(events, 0, 0) for part, events in slices.items() if events}
-    return make_reading(day, make_row(events=total), slices=counted, **parts)
+    return make_scan(day, make_row(events=total), slices=counted, **parts)
 
 
-def make_stored_reading(total_events: int = 1000, **overrides: Any) -> StoredReading:
-    """What the store keeps of a healthy DAY whose repetitions, arrivals and critical fields were not counted."""
-    reading = StoredReading(
+def make_stored_scan(total_events: int = 1000, **overrides: Any) -> StoredScan:
+    """What the store keeps of a healthy DAY whose duplicates, arrivals and critical fields were not counted."""
+    scan = StoredScan(
         source="web",
         day=DAY,
         revision=1,
-        read_at=NOW,
+        scanned_at=NOW,
         figures_hash="0" * 64,
         total_events=total_events,
         error_events=0,
@@ -226,11 +226,11 @@ def make_stored_reading(total_events: int = 1000, **overrides: Any) -> StoredRea
         unreadable_reason_code=None,
         unreadable_reason=None,
         missing_critical=None,
-        repetitions=None,
+        duplicates=None,
         arrivals=None,
         is_new=False,
     )
-    return replace(reading, **overrides)
+    return replace(scan, **overrides)
 
 
 def make_figures(**overrides: Any) -> DayFigures:
@@ -250,7 +250,7 @@ def make_figures(**overrides: Any) -> DayFigures:
         volume_deviation_percent=0.0,
         is_volume_unusual=False,
         compared_events=1000,
-        repeated_events=0,
+        duplicate_events=0,
         duplicate_percent=0.0,
         critical_missing_percent=None,
         is_provisional=False,
@@ -271,7 +271,7 @@ def make_verdicts(policy: Policy | None = None, schema: EventSchema = SCHEMA, **
 
 
 def make_snapshot(
-    day: date = DAY, *, source: str = "web", policy: Policy | None = None, reading_revision: int = 1, **figures: Any
+    day: date = DAY, *, source: str = "web", policy: Policy | None = None, scan_revision: int = 1, **figures: Any
 ) -> TelemetryIntegritySnapshot:
     """The snapshot of ``make_figures(**figures)``, not stored yet."""
     return take_snapshot(
@@ -280,8 +280,8 @@ def make_snapshot(
         figures=make_figures(**figures),
         verdicts=make_verdicts(policy, **figures),
         policy=policy or policy_of(),
-        reading_revision=reading_revision,
-        reading_hash="0" * 64,
+        scan_revision=scan_revision,
+        scan_hash="0" * 64,
         now=NOW,
     )
 
@@ -291,30 +291,30 @@ class FakeSource:
     """A source whose days are a dictionary; days that are not in it are empty.
 
     Attributes:
-        failures: Errors to raise, one per call of ``read_days``, before answering.
+        failures: Errors to raise, one per call of ``scan_days``, before answering.
     """
 
-    days: dict[date, DayReading | UnreadableDay] = field(default_factory=dict)
+    days: dict[date, DayScan | UnreadableDay] = field(default_factory=dict)
     signals: frozenset[str] | None = None
     failures: list[Exception] = field(default_factory=list)
     schema: EventSchema = SCHEMA
     calls: int = 0
-    reads_ahead: bool = False
+    can_prefetch: bool = False
 
     def interrupt(self) -> None:
         """Nothing takes time here."""
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self.calls += 1
         if self.failures:
             raise self.failures.pop(0)
         for window in windows:
-            yield self.days.get(window.day, DayReading(window.day, DayAggregates()))
+            yield self.days.get(window.day, DayScan(window.day, DayAggregates()))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         if self.failures:
             raise self.failures.pop(0)
-        answers = (self.days.get(window.day, DayReading(window.day, DayAggregates())) for window in windows)
+        answers = (self.days.get(window.day, DayScan(window.day, DayAggregates())) for window in windows)
         return {
             answer.day: answer if isinstance(answer, UnreadableDay) else answer.aggregates.totals().events
             for answer in answers

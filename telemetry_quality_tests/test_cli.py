@@ -28,7 +28,7 @@ from telemetry_quality_tests.builders import (
     NOW,
     FakeSource,
     make_events,
-    make_reading,
+    make_scan,
     make_snapshot,
     make_work,
     write_parquet,
@@ -101,8 +101,8 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then_and_with_jso
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-02")
-    reading, judging = re.findall(r"^(?:Reading|Judging): .*", errors, re.MULTILINE)
-    assert re.fullmatch(r"Reading: 2 of 2 days, 80 events, [\d,]+ events/s", reading)
+    scan, judging = re.findall(r"^(?:Reading|Judging): .*", errors, re.MULTILINE)
+    assert re.fullmatch(r"Reading: 2 of 2 days, 80 events, [\d,]+ events/s", scan)
     assert re.fullmatch(r"Judging: 2 of 2 days, [\d,.]+ days/s", judging)
 
     monkeypatch.setattr(console, "LINE_SECONDS", 0)
@@ -162,7 +162,7 @@ def test_a_failure_says_where_for_people_and_for_machines(terminal: Terminal) ->
     file.write_text(file.read_text().replace("last_day = 2026-02-03", f"last_day = {bad}"))
     _, shown = terminal.json("backfill", "2026-02-01", str(bad))
     guardrails = {one["guardrail"]: one for one in shown["days"][-1]["guardrails"]}
-    assert guardrails["error_rate"]["causes"][0]["parts"] == [["event_name", "checkout"]]
+    assert guardrails["error_rate"]["contributors"][0]["parts"] == [["event_name", "checkout"]]
     _, out, _ = terminal.type("snapshot", str(bad))
     assert "event_name=checkout" in " ".join(out.split())
 
@@ -371,7 +371,7 @@ def test_tuning_is_reached_from_the_main_command_and_answers_by_its_exit_codes(t
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(MINIMUM_DAYS)]
     file = terminal.folder / "telemetry.toml"
     file.write_text(file.read_text().replace("last_day = 2026-02-03", f"last_day = {days[-1]}"))
-    source = FakeSource({day: make_reading(day) for day in days})
+    source = FakeSource({day: make_scan(day) for day in days})
     store = SqlQualityStore(f"sqlite:///{terminal.folder / 'quality.db'}")
     list(make_work(terminal.folder, source, store=store).read(days, NOW))
     code, shown = terminal.json("tune")
@@ -418,7 +418,7 @@ def test_a_backfill_that_is_interrupted_keeps_what_it_finished(terminal: Termina
     command = [sys.executable, "-m", "telemetry_quality", "backfill", "2026-02-01", "2026-03-05"]
     with subprocess.Popen(command, cwd=terminal.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         deadline = time.monotonic() + 30
-        while not _readings(terminal.folder) and time.monotonic() < deadline:
+        while not _scans(terminal.folder) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(run.pid, signal.SIGINT)
         _, err = run.communicate(timeout=30)
@@ -428,10 +428,10 @@ def test_a_backfill_that_is_interrupted_keeps_what_it_finished(terminal: Termina
     assert terminal.type("backfill", "2026-02-01", "2026-03-05")[0] == 1
 
 
-def _readings(folder: Path) -> int:
+def _scans(folder: Path) -> int:
     connection = sqlite3.connect(folder / "quality.db")
     try:
-        return int(connection.execute("SELECT count(*) FROM day_reading").fetchone()[0])
+        return int(connection.execute("SELECT count(*) FROM day_scan").fetchone()[0])
     finally:
         connection.close()
 
@@ -562,6 +562,8 @@ def test_names_of_events_command_no_terminal(terminal: Terminal, capsys: pytest.
     _, out, _ = terminal.type("check", "--day", str(FIRST_DAY))
     assert "�[2J�gone" in out
     assert nasty not in out
-    verdict = Verdict("silence", Level.WARNING, Outcome.FAILED, "PART_SILENT", 1, 0, f"event_name={nasty} is silent.")
+    verdict = Verdict(
+        "silence", Level.WARNING, Outcome.FAILED, "SEGMENT_SILENT", 1, 0, f"event_name={nasty} is silent."
+    )
     console.print_snapshot(make_snapshot(), [verdict])
     assert "event_name=�[2J�gone is silent." in capsys.readouterr().out

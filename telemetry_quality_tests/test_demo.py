@@ -101,7 +101,7 @@ def test_settings_of_another_kind_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["telemetry.toml"]
 
 
-def test_a_port_in_use_is_told_before_anything_is_done() -> None:
+def test_a_port_in_use_is_reported_before_anything_is_done() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -18,7 +18,7 @@ from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
-from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
+from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
     DashboardSettings,
@@ -146,7 +146,7 @@ def test_the_dashboard_s_docs_name_every_address_and_no_other(tmp_path: Path) ->
         assert _addresses() == set(_paths(app.routes))
     finally:
         app.state.dashboard.reader.close()
-        app.state.dashboard.acts.close()
+        app.state.dashboard.action_store.close()
         app.state.dashboard.access.close()
 
 

@@ -64,13 +64,13 @@ def test_blocks_within_blocks_end_together() -> None:
     assert done
 
 
-def test_whoever_handles_interrupts_is_told_afterwards() -> None:
-    told: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: told.append(number))
+def test_whoever_handles_interrupts_is_reported_afterwards() -> None:
+    shown: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: shown.append(number))
     with postponed_interrupts():
         press_ctrl_c()
-        assert not told
-    assert told == [signal.SIGINT]
+        assert not shown
+    assert shown == [signal.SIGINT]
 
 
 def test_an_interrupt_that_is_ignored_stays_ignored() -> None:

@@ -32,7 +32,7 @@ PERCENTS = (
     "duplicate_percent",
     "critical_missing_percent",
     "late_percent",
-    "misdated_percent",
+    "invalid_timestamp_percent",
     "leak_percent",
     "version_drift_percent",
     "complete_percent",
@@ -131,9 +131,9 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
         "duplicate_percent": 4,
         "critical_missing_percent": 2,
         "late_percent": 8,
-        "misdated_percent": 0.5,
+        "invalid_timestamp_percent": 0.5,
         "leak_percent": 12,
-        "leak_spreads": 5,
+        "leak_sigmas": 5,
         "version_drift_percent": 25,
         "complete_percent": 95,
         "baseline": "trailing_mean",
@@ -227,8 +227,8 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
         ("interval_percent", 99.9),
         ("minimum_events", 0),
         ("minimum_events", 1_000_000),
-        ("leak_spreads", 0),
-        ("leak_spreads", 50),
+        ("leak_sigmas", 0),
+        ("leak_sigmas", 50),
         *(("volume_rule", rule) for rule in VOLUME_RULES),
         ("baseline", "weekday"),
         ("holidays", "DE-BY"),
@@ -483,7 +483,7 @@ def test_an_unknown_key_is_refused_with_what_is_allowed_and_a_suggestion(
     assert sentence.endswith(suggestion)
 
 
-def test_an_unknown_key_is_told_every_key_of_its_own_table(tmp_path: Path) -> None:
+def test_an_unknown_key_is_reported_every_key_of_its_own_table(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, signals={"colour": "x"}))
 
     assert "allowed here are names, table, column;" in sentence
@@ -555,7 +555,7 @@ def test_a_file_needs_at_least_one_source(tmp_path: Path) -> None:
         ("interval_percent", 100, "less than 100"),
         ("minimum_events", -1, "greater than or equal to 0"),
         ("minimum_events", 1.5, "valid integer"),
-        ("leak_spreads", -0.1, "greater than or equal to 0"),
+        ("leak_sigmas", -0.1, "greater than or equal to 0"),
         ("volume_rule", "neither", "one of deviation, unusual, both, either"),
         ("baseline", "holt_winters", "one of weekday, trailing_mean"),
         ("holidays", "Atlantis", "such as US or US-NY"),
@@ -650,9 +650,11 @@ PLACES: dict[str, Any] = {"path": "events", "url": SECRET_URL, "table": "events"
 
 @pytest.mark.parametrize("connector", CONNECTORS)
 def test_a_connector_takes_the_places_it_reads_from(tmp_path: Path, connector: str) -> None:
-    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
+    locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
 
-    assert load_settings(write_settings(tmp_path, connector=connector, **places)).sources["web"].connector == connector
+    assert (
+        load_settings(write_settings(tmp_path, connector=connector, **locations)).sources["web"].connector == connector
+    )
 
 
 @pytest.mark.parametrize("relation", [{"table": "lake.web.events", "path": None}, {"path": "/events"}], ids=str)
@@ -662,7 +664,7 @@ def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("places", "what"),
+    ("locations", "what"),
     [
         ({"url": "sc://spark", "path": None}, "requires table"),
         ({"url": "sc://spark", "path": "/events", "table": "events"}, "does not take table"),
@@ -670,31 +672,39 @@ def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any])
     ],
     ids=str,
 )
-def test_spark_takes_no_less_and_no_more(tmp_path: Path, places: dict[str, Any], what: str) -> None:
-    file = write_settings(tmp_path, connector="spark", **places)
+def test_spark_takes_no_less_and_no_more(tmp_path: Path, locations: dict[str, Any], what: str) -> None:
+    file = write_settings(tmp_path, connector="spark", **locations)
     assert complaint(file) == f"telemetry.toml: sources.web: connector 'spark' {what}."
 
 
 @pytest.mark.parametrize(
-    ("connector", "place"), [(connector, place) for connector, needed in CONNECTORS.items() for place in needed]
+    ("connector", "location"),
+    [(connector, location) for connector, needed in CONNECTORS.items() for location in needed],
 )
-def test_a_connector_without_a_place_it_reads_from_is_refused(tmp_path: Path, connector: str, place: str) -> None:
-    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {place: None}
+def test_a_connector_without_a_place_it_reads_from_is_refused(tmp_path: Path, connector: str, location: str) -> None:
+    locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: None}
 
-    assert complaint(write_settings(tmp_path, connector=connector, **places)) == (
-        f"telemetry.toml: sources.web: connector '{connector}' requires {place}."
+    assert complaint(write_settings(tmp_path, connector=connector, **locations)) == (
+        f"telemetry.toml: sources.web: connector '{connector}' requires {location}."
     )
 
 
 @pytest.mark.parametrize(
-    ("connector", "place"),
-    [(connector, place) for connector, needed in CONNECTORS.items() for place in PLACES if place not in needed],
+    ("connector", "location"),
+    [
+        (connector, location)
+        for connector, needed in CONNECTORS.items()
+        for location in PLACES
+        if location not in needed
+    ],
 )
-def test_a_connector_with_a_place_that_does_not_belong_is_refused(tmp_path: Path, connector: str, place: str) -> None:
-    places: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {place: PLACES[place]}
+def test_a_connector_with_a_place_that_does_not_belong_is_refused(
+    tmp_path: Path, connector: str, location: str
+) -> None:
+    locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: PLACES[location]}
 
-    assert complaint(write_settings(tmp_path, connector=connector, **places)) == (
-        f"telemetry.toml: sources.web: connector '{connector}' does not take {place}."
+    assert complaint(write_settings(tmp_path, connector=connector, **locations)) == (
+        f"telemetry.toml: sources.web: connector '{connector}' does not take {location}."
     )
 
 
@@ -828,7 +838,7 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
 # What is a connector's own
 
 
-def test_an_unknown_key_of_a_source_is_told_those_of_its_connector_and_of_no_other(tmp_path: Path) -> None:
+def test_an_unknown_key_of_a_source_is_reported_those_of_its_connector_and_of_no_other(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, pth="x"))
 
     assert "allowed here are connector, path, time_zone, first_day, " in sentence

@@ -1,1 +1,1 @@
-"""How well baselines tell a bad day from a normal one, measured on real daily counts; see docs/detection.md."""
+"""How well baselines distinguish a bad day from a normal one, measured on real daily counts; see docs/detection.md."""

@@ -11,7 +11,7 @@ from detection.protocol import Days, Limits
 from telemetry_quality.core.detectors.expected_volume import EVERYDAY, expect
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.leak import SPREADS as LEAK_SPREADS
+from telemetry_quality.core.guardrails.leak import SIGMAS as LEAK_SIGMAS
 from telemetry_quality.core.guardrails.leak import THRESHOLD as LEAK_PERCENT
 from telemetry_quality.core.guardrails.volume import FAR_PERCENT
 from telemetry_quality.core.judging import expectation_settings
@@ -63,7 +63,7 @@ def leak(days: Days, index: int) -> bool:
     """Whether the leak guardrail would fail: the loss is above its percentage and above its spreads."""
     policy = _policy(days.region)
     found = leak_evidence(days.dates[index], _history(days, index + 1), policy[HOLIDAYS])
-    return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SPREADS])
+    return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SIGMAS])
 
 
 def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits]) -> Limits | None:

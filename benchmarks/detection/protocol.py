@@ -92,7 +92,7 @@ class Days:
     region: str = DEFAULT_REGION
 
     def with_counts(self, counts: Floats) -> Days:
-        """The same calendar with other counts; a new object, so that nothing remembered of this one is used."""
+        """The same calendar with other counts; a new object, so that nothing recorded of this one is used."""
         return Days(self.dates, counts, self.holidays, self.region)
 
 

@@ -13,10 +13,10 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detection.memory import library_versions, recall, remember
 from detection.methods import METHODS
 from detection.plain import library
 from detection.protocol import FAULTS, HOLIDAY, INCIDENT, NORMAL, Figures, Method, Series, groups, judge, load_folder
+from detection.records import library_versions, recall, record
 from telemetry_quality import __version__
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     known = {} if options.fresh else recall(options.out, folder)
     for one in _judge_all([method for method in methods if method.name not in known], folder, options.jobs):
         known[one.name] = one
-        remember(options.out, folder, [one])
+        record(options.out, folder, [one])
         print(_line(_cells(one)), flush=True)
     figures = [known[method.name] for method in methods]
     write(figures, folder, options.out)

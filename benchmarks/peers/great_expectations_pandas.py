@@ -1,4 +1,4 @@
-"""Great Expectations on a Parquet file through pandas; ``whole`` reads every column, as it does unless told."""
+"""Great Expectations on a Parquet file through pandas; ``whole`` reads every column, as it does by default."""
 
 from __future__ import annotations
 

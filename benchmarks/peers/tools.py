@@ -18,7 +18,7 @@ class Tool:
 
     Attributes:
         module: What runs it, in this folder.
-        option: What tells the module's ways apart.
+        option: What shows the module's ways apart.
         environment: The file in ``requirements/`` it is installed from; None: our own environment.
         needs_memory: Whether it holds every event in memory, which a day of 100 million does not permit.
     """

@@ -10,11 +10,11 @@ from telemetry_quality.assembly import open_source, utc_now
 from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, print_json, source_option
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
+from telemetry_quality.core.calendar_effects import holiday_calendar
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
-from telemetry_quality.core.special_days import holiday_calendar
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import SettingsError, SourceError
 from telemetry_quality.extensions import find_extensions
@@ -78,10 +78,10 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     columns = events.columns()
     require_roles(events.schema, columns)
     window = calendar.window(day)
-    (reading,) = events.read_days([window], settings.policy()[SAMPLE_SIZE])
-    if isinstance(reading, UnreadableDay):
-        raise SourceError(reading.reason_code, reading.reason)
-    totals = reading.aggregates.totals()
+    (scan,) = events.scan_days([window], settings.policy()[SAMPLE_SIZE])
+    if isinstance(scan, UnreadableDay):
+        raise SourceError(scan.reason_code, scan.reason)
+    totals = scan.aggregates.totals()
     full_scan = events.full_scan(window)
     return {
         "source": name,
@@ -94,10 +94,10 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "error_events": totals.errors,
         "error_unknown_events": totals.error_unknown_events,
         "missing_version_events": totals.missing_version,
-        "missing_critical_fields": reading.aggregates.missing_critical(),
+        "missing_critical_fields": scan.aggregates.missing_critical(),
         "late_events": totals.late_events,
-        "sample_size": len(reading.sample),
-        "signals": {signal: part.events for signal, part in list(reading.aggregates.by_signal().items())[:10]},
+        "sample_size": len(scan.sample),
+        "signals": {signal: part.events for signal, part in list(scan.aggregates.by_signal().items())[:10]},
         "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
         "holds_up_writers": events.holds_up_writers(),
         "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},

@@ -25,7 +25,7 @@ from telemetry_quality.commands.options import (
 )
 from telemetry_quality.console import print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of
-from telemetry_quality.core.dispatch import tell
+from telemetry_quality.core.dispatch import dispatch
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot, unknown_day_as_json
 from telemetry_quality.settings import load_settings
@@ -151,15 +151,15 @@ def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) ->
     """What the assets and the alert sensor do, in their order."""
     now = utc_now()
     with progress("Reading", len(days), is_shown=is_shown) as advance:
-        for reading in work.read(days, now):
-            advance(1, reading.total_events or 0)
+        for scan in work.read(days, now):
+            advance(1, scan.total_events or 0)
     taken = []
     with progress("Judging", len(days), is_shown=is_shown) as advance:
         for one in work.judge(days, now):
             taken.append(one)
             advance(1)
     alerts = [alert for one in taken for alert in alerts_of(one.snapshot, one.verdicts)]
-    tell(work.store, alerts, _log, now)
+    dispatch(work.store, alerts, _log, now)
     return taken
 
 

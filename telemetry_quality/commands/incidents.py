@@ -26,7 +26,7 @@ from telemetry_quality.commands.options import (
 from telemetry_quality.console import console
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import Act, incidents_of, require_incident
+from telemetry_quality.core.incidents import Action, incidents_of, require_incident
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from telemetry_quality.core.incidents import Incident, IncidentAct
+    from telemetry_quality.core.incidents import Incident, IncidentAction
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.settings import Settings
 
-# Neither level nor state is told by colour alone: the sign and the word say it too.
+# Neither level nor state is reported by colour alone: the sign and the word say it too.
 LEVEL_SIGNS = {Level.CRITICAL: ("red", "✗"), Level.WARNING: ("yellow", "!"), Level.INFO: ("cyan", "i")}
 PAST_TENSE = {
-    Act.ACKNOWLEDGE: "acknowledged it",
-    Act.MUTE: "muted it",
-    Act.CONFIRM: "confirmed it",
-    Act.DISMISS: "dismissed it",
+    Action.ACKNOWLEDGE: "acknowledged it",
+    Action.MUTE: "muted it",
+    Action.CONFIRM: "confirmed it",
+    Action.DISMISS: "dismissed it",
 }
 
 key_argument = click.argument("key")
@@ -57,7 +57,7 @@ def _login_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return ""  # a container whose user has no name: asked for by the refusal of an empty one
+        return ""  # a container whose user has no name: asked for by the rejection of an empty one
 
 
 by_option = click.option("--by", metavar="NAME", default=_login_name, help="Who decides (default: your login name).")
@@ -144,7 +144,7 @@ def show(key: str, config: str | None, source: str | None, as_json: bool) -> int
 @json_option
 def acknowledge(key: str, **options: Any) -> int:
     """Say that somebody looks after it."""
-    return _decide(key, Act.ACKNOWLEDGE, **options)
+    return _decide(key, Action.ACKNOWLEDGE, **options)
 
 
 @incidents.command()
@@ -157,7 +157,7 @@ def acknowledge(key: str, **options: Any) -> int:
 @json_option
 def mute(key: str, until: date | None, **options: Any) -> int:
     """Log none of its alerts until a day; they are kept all the same."""
-    return _decide(key, Act.MUTE, until=until or utc_now().date() - ONE_DAY, **options)
+    return _decide(key, Action.MUTE, until=until or utc_now().date() - ONE_DAY, **options)
 
 
 @incidents.command()
@@ -169,7 +169,7 @@ def mute(key: str, until: date | None, **options: Any) -> int:
 @json_option
 def confirm(key: str, **options: Any) -> int:
     """Say that it was real: later days are no longer compared with its days so far."""
-    return _decide(key, Act.CONFIRM, **options)
+    return _decide(key, Action.CONFIRM, **options)
 
 
 @incidents.command()
@@ -181,12 +181,12 @@ def confirm(key: str, **options: Any) -> int:
 @json_option
 def dismiss(key: str, **options: Any) -> int:
     """Say that it was none: takes back an earlier confirmation."""
-    return _decide(key, Act.DISMISS, **options)
+    return _decide(key, Action.DISMISS, **options)
 
 
 def _decide(
     key: str,
-    act: Act,
+    action: Action,
     *,
     by: str,
     note: str,
@@ -198,7 +198,9 @@ def _decide(
     """Keep one decision and say what the incident is now."""
     settings, now = load_settings(config), utc_now()
     store = open_store(settings)
-    store.append_act(_incident(store, settings, key, source).decide(act, by, now, note=note, muted_until=until))
+    store.append_incident_action(
+        _incident(store, settings, key, source).decide(action, by, now, note=note, muted_until=until)
+    )
     incident = _incident(store, settings, key, source)
     words = ", ".join(incident.state_words(now.date()))
     say(as_json, {"incident": incident.as_json(now.date())}, f"{key} is now {words}.")
@@ -240,7 +242,7 @@ def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) ->
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("incident", "days", "level"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("state", "guardrails", "cause", "at its peak"):
+    for heading in ("state", "guardrails", "root cause", "at its peak"):
         table.add_column(heading, overflow="fold")
     for one in listed:
         table.add_row(
@@ -249,7 +251,7 @@ def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) ->
             _level(one.level),
             _state(one, today),
             _text(", ".join(one.guardrails)),
-            _text(one.cause),
+            _text(one.root_cause),
             _text(f"{one.peak.day} {one.peak.sentence}"),
         )
     console().print(table)
@@ -266,7 +268,7 @@ def _print_incident(incident: Incident, today: date) -> None:
     table.add_row("days", _days(incident))
     table.add_row("level", _level(incident.level))
     table.add_row("guardrails", _text(", ".join(f"{one} ({len(days)})" for one, days in incident.guardrails.items())))
-    table.add_row("cause", _text(incident.cause))
+    table.add_row("root cause", _text(incident.root_cause))
     table.add_row("peak", _text(f"{peak.day} {peak.guardrail}: {peak.sentence}"))
     out.print(f"[bold]{incident.key}[/]")
     out.print(table)
@@ -278,14 +280,14 @@ def _print_incident(incident: Incident, today: date) -> None:
         failures.add_row(str(one.day), _level(one.level), one.guardrail, _text(one.sentence))
     out.print()
     out.print(failures)
-    for act in incident.acts:
-        out.print(_text(_act_line(act)), soft_wrap=True)
+    for action in incident.actions:
+        out.print(_text(_action_line(action)), soft_wrap=True)
 
 
-def _act_line(act: IncidentAct) -> str:
-    until = f" until {act.until}" if act.act is Act.MUTE else ""
-    note = f": {act.note}" if act.note else ""
-    return f"{act.acted_at:%Y-%m-%d %H:%M} UTC {act.by} {PAST_TENSE[act.act]}{until}{note}"
+def _action_line(action: IncidentAction) -> str:
+    until = f" until {action.until}" if action.action is Action.MUTE else ""
+    note = f": {action.note}" if action.note else ""
+    return f"{action.acted_at:%Y-%m-%d %H:%M} UTC {action.by} {PAST_TENSE[action.action]}{until}{note}"
 
 
 def _days(incident: Incident) -> str:

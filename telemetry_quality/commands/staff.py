@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.tokens import Token
 
 STATES = {"active": ("green", "✓"), "disabled": ("red", "✗"), "revoked": ("red", "✗"), "expired": ("yellow", "!")}
-"""Never told by colour alone: the sign and the word say it too."""
+"""Never shown by colour alone: the sign and the word say it too."""
 
 name_argument = click.argument("name")
 stdin_option = click.option(

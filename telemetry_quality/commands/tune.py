@@ -25,7 +25,7 @@ from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, source_option
 from telemetry_quality.console import console, progress
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.core.judging import remember
+from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.tuning.backtest import back_test, stored_evidences
 from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS, propose
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.tuning.proposals import Proposal
 
 MAXIMUM_DAYS = 1_096
-"""Three years: all parts of all days are held in memory at once."""
+"""Three years: all parts of all days are held in RAM at once."""
 
 
 @click.command()
@@ -103,8 +103,8 @@ def tune(  # noqa: PLR0917
 
 def _last_days(work: DailyWork, count: int, now: datetime) -> list[date]:
     """The last ``count`` days that were ever read."""
-    readings = work.store.readings(work.name, work.calendar.first_day, work.calendar.latest_day(now))
-    return sorted({one.day for one in readings})[-count:]
+    scans = work.store.scans(work.name, work.calendar.first_day, work.calendar.latest_day(now))
+    return sorted({one.day for one in scans})[-count:]
 
 
 def _tried(
@@ -115,9 +115,9 @@ def _tried(
     Raises:
         RequestError: If too few days are left.
     """
-    memory = remember(work.store, work.name, days) if days else None
-    usable = [day for day in days if memory and day in memory.totals and day not in memory.left_out]
-    if memory is None or len(usable) < MINIMUM_DAYS:
+    context = load_history(work.store, work.name, days) if days else None
+    usable = [day for day in days if context and day in context.totals and day not in context.left_out]
+    if context is None or len(usable) < MINIMUM_DAYS:
         raise RequestError(
             f"tune requires at least {MINIMUM_DAYS} stored days that could be read and belong to no confirmed "
             f"incident, but {len(usable)} of {work.name} were found; run telemetry-quality backfill for earlier ones."
@@ -126,11 +126,11 @@ def _tried(
     steps = len(usable) * (1 + len(guardrails_of(schema)))
     with progress(f"Trying thresholds on {len(usable)} days", steps, is_shown=is_shown, unit="steps") as advance:
         evidences = []
-        for one in stored_evidences(usable, memory, work.policy, work.calendar, schema, now=now):
+        for one in stored_evidences(usable, context, work.policy, work.calendar, schema, now=now):
             evidences.append(one)
             advance(1)
         trials = back_test(evidences, work.policy, schema, advance)
-    return evidences, sum(day in memory.left_out for day in days), [propose(one, target) for one in trials]
+    return evidences, sum(day in context.left_out for day in days), [propose(one, target) for one in trials]
 
 
 def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tuple[date, date]) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing to tell once: unique by source, day, guardrail and revision."""
+    """One thing to dispatch once: unique by source, day, guardrail and revision."""
 
     source: str
     day: date
@@ -40,7 +40,7 @@ class Alert:
 
 
 def is_alert(verdict: Verdict) -> bool:
-    """Whether a verdict must be told: failures, and once for a day that could not be read."""
+    """Whether a verdict must be dispatched: failures, and once for a day that could not be read."""
     unreadable = verdict.guardrail == ACTIVITY and verdict.reason_code == DAY_UNREADABLE
     return verdict.outcome is Outcome.FAILED or unreadable
 
@@ -71,14 +71,14 @@ def alerts_of(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict])
 def changes(earlier: TelemetryIntegritySnapshot, later: TelemetryIntegritySnapshot) -> str:
     """What a revision changed, in one sentence."""
     extra = dict.fromkeys((*earlier.extra_numbers, *later.extra_numbers))
-    told = []
+    changed = []
     for metric in (*(one for one in METRICS if one.phrase), *map(metric_named, extra)):
         before, after = (_number(metric, one.number(metric.name)) for one in (earlier, later))
         if before != after:
-            told.append(f"{after} {_words(metric)} instead of {before}")
+            changed.append(f"{after} {_words(metric)} instead of {before}")
     if earlier.policy != later.policy:
-        told.append("other thresholds")
-    return f"Since revision {earlier.revision}: {', '.join(told) or 'none of the main figures changed'}."
+        changed.append("other thresholds")
+    return f"Since revision {earlier.revision}: {', '.join(changed) or 'none of the main figures changed'}."
 
 
 def _number(metric: Metric, value: float | None) -> str:

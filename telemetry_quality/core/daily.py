@@ -11,13 +11,13 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.ahead import reading_ahead
-from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
+from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.core.judging import evidence_of, judge, remember, usual_completeness
+from telemetry_quality.core.judging import evidence_of, judge, load_history, usual_completeness
 from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
+from telemetry_quality.core.prefetch import prefetching
 from telemetry_quality.core.sampling import signals_seen_before, verify_sample
-from telemetry_quality.core.scans import StoredReading
+from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
     Judged = tuple[TelemetryIntegritySnapshot, tuple[Verdict, ...]]
-    Chunk = tuple[Collection[str] | None, Sequence[DayReading | UnreadableDay | StoredReading]]
+    Chunk = tuple[Collection[str] | None, Sequence[DayScan | UnreadableDay | StoredScan]]
 
 log = logging.getLogger(__name__)
 
 CHUNK_DAYS = 31
-"""Days asked of a source at once: enough to share a scan, few enough to bound memory and show progress."""
+"""Days asked of a source at once: enough to share a scan, few enough to bound RAM and show progress."""
 
 CHUNK_HOURS = 1_000_000
 """Hours of all event names and versions asked for at once: a busy stream has tens of thousands a day.
 
-Where days are read ahead, twice as many are held.
+Where days are prefetched, twice as many are held.
 """
 
 FIRST_CHUNK_DAYS = 7
@@ -62,7 +62,7 @@ class Judgement:
 
     snapshot: TelemetryIntegritySnapshot
     verdicts: tuple[Verdict, ...]
-    reading: StoredReading
+    scan: StoredScan
     is_new: bool
 
 
@@ -82,10 +82,10 @@ class DailyWork:
     policy: Policy
     wait: Callable[[float], None] = field(default=sleep, repr=False)
 
-    def read(self, days: Sequence[date], now: datetime) -> Iterator[StoredReading]:
+    def read(self, days: Sequence[date], now: datetime) -> Iterator[StoredScan]:
         """Read ``days`` at the source and keep what changed, one answer per day, in order.
 
-        An outage says nothing about days that were read before: while the source is unavailable their readings
+        An outage says nothing about days that were read before: while the source is unavailable their scans
         stand. Days that never were become unreadable.
 
         Raises:
@@ -96,30 +96,28 @@ class DailyWork:
         for stored, _ in self.read_with_aggregates(days, now):
             yield stored
 
-    def read_with_aggregates(
-        self, days: Sequence[date], now: datetime
-    ) -> Iterator[tuple[StoredReading, DayAggregates]]:
+    def read_with_aggregates(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredScan, DayAggregates]]:
         """Each answer of ``read`` with its aggregates, for whoever shows them: the store need not be asked for them."""
         for day in days:
             self.calendar.require(day, now)
         with self.store.kept_open():
             yield from self._read(days, now)
 
-    def _read(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredReading, DayAggregates]]:
+    def _read(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredScan, DayAggregates]]:
         first_seen = self.store.signals_first_seen(self.name)
-        for catalogue, readings in self._chunks(days):
-            for reading in readings:
-                if isinstance(reading, StoredReading):
-                    yield reading, self.store.aggregates(self.name, reading.day)
+        for catalogue, scans in self._chunks(days):
+            for scan in scans:
+                if isinstance(scan, StoredScan):
+                    yield scan, self.store.aggregates(self.name, scan.day)
                     continue
-                if isinstance(reading, UnreadableDay):
-                    yield self.store.append_reading(self.name, reading, (), now), DayAggregates()
+                if isinstance(scan, UnreadableDay):
+                    yield self.store.append_scan(self.name, scan, (), now), DayAggregates()
                     continue
-                known = catalogue if catalogue is not None else signals_seen_before(reading.day, first_seen)
-                verdicts = verify_sample(reading.sample, self.source.schema, known)
-                yield self.store.append_reading(self.name, reading, verdicts, now), reading.aggregates
-                for name in reading.aggregates.signals():
-                    first_seen[name] = min(first_seen.get(name, reading.day), reading.day)
+                known = catalogue if catalogue is not None else signals_seen_before(scan.day, first_seen)
+                verdicts = verify_sample(scan.sample, self.source.schema, known)
+                yield self.store.append_scan(self.name, scan, verdicts, now), scan.aggregates
+                for name in scan.aggregates.signals():
+                    first_seen[name] = min(first_seen.get(name, scan.day), scan.day)
 
     def judge(self, days: Sequence[date], now: datetime, run_id: str | None = None) -> Iterator[Judgement]:
         """Judge days already read and keep each snapshot with its verdicts, and with the Dagster run that did it.
@@ -133,29 +131,29 @@ class DailyWork:
                 yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now, run_id)
 
     def _judge_chunk(self, days: Sequence[date], now: datetime, run_id: str | None) -> Iterator[Judgement]:
-        memory = remember(self.store, self.name, days)
+        context = load_history(self.store, self.name, days)
         for day in days:
-            if day not in memory.readings:
+            if day not in context.scans:
                 raise RequestError(
                     f"A day must be read before it is judged, but {day} of {self.name} never was; "
                     f"run telemetry-quality snapshot {day}."
                 )
-            reading = memory.readings[day][-1]
-            evidence = evidence_of(day, memory, self.policy, self.calendar, self.source.schema, now=now)
-            verdicts = judge(evidence, memory, self.policy, self.source.schema)
+            scan = context.scans[day][-1]
+            evidence = evidence_of(day, context, self.policy, self.calendar, self.source.schema, now=now)
+            verdicts = judge(evidence, context, self.policy, self.source.schema)
             snapshot = take_snapshot(
                 source=self.name,
                 day=day,
                 figures=evidence.figures,
                 verdicts=verdicts,
                 policy=self.policy,
-                reading_revision=reading.revision,
-                reading_hash=reading.figures_hash,
+                scan_revision=scan.revision,
+                scan_hash=scan.figures_hash,
                 now=now,
                 run_id=run_id,
             )
             stored, is_new = self.store.append_snapshot(snapshot, verdicts)
-            yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), reading, is_new)
+            yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), scan, is_new)
 
     def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
         """What was said of a stored snapshot."""
@@ -188,23 +186,23 @@ class DailyWork:
         if not days:
             return []
         counts = self.source.count_days([self.calendar.window(day) for day in days])
-        readings = self.store.latest_readings(self.name, days)
+        scans = self.store.latest_scans(self.name, days)
         judged = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
         return [
             day
             for day in days
-            if _needs_another_look(readings.get(day), judged.get(day), counts[day])
+            if _needs_another_look(scans.get(day), judged.get(day), counts[day])
             or (judged[day].is_provisional and self._is_complete(day, now))
         ]
 
     def _is_complete(self, day: date, now: datetime) -> bool:
-        completeness = usual_completeness(day, remember(self.store, self.name, [day]), self.calendar, now)
+        completeness = usual_completeness(day, load_history(self.store, self.name, [day]), self.calendar, now)
         return completeness is None or completeness >= self.policy[COMPLETE_PERCENT]
 
     def _chunks(self, days: Sequence[date]) -> Iterator[Chunk]:
-        """The answers of all ``days``, of as many at once as fit into memory; the next are read meanwhile."""
+        """The answers of all ``days``, of as many at once as fit into RAM; the next are read meanwhile."""
         done, chunk = 0, days[:FIRST_CHUNK_DAYS]
-        with reading_ahead(self.source) as begin:
+        with prefetching(self.source) as begin:
             pending = begin(partial(self._ask, chunk))
             while chunk:
                 answers = self._answers(chunk, pending)
@@ -218,7 +216,7 @@ class DailyWork:
         windows = [self.calendar.window(day) for day in days]
         catalogue = self.source.read_signals()
         # Collected before it is passed on: a retry must not repeat days already kept.
-        return catalogue, list(self.source.read_days(windows, self.policy[SAMPLE_SIZE]))
+        return catalogue, list(self.source.scan_days(windows, self.policy[SAMPLE_SIZE]))
 
     def _answers(self, days: Sequence[date], ask: Callable[[], Chunk]) -> Chunk:
         """The signal catalogue, and one answer per day."""
@@ -237,17 +235,17 @@ class DailyWork:
 
     def _answers_during_an_outage(
         self, days: Sequence[date], error: SourceUnavailableError
-    ) -> list[UnreadableDay | StoredReading]:
-        readings = self.store.latest_readings(self.name, days)
-        known = {day: one for day, one in readings.items() if one.unreadable_reason_code is None}
+    ) -> list[UnreadableDay | StoredScan]:
+        scans = self.store.latest_scans(self.name, days)
+        known = {day: one for day, one in scans.items() if one.unreadable_reason_code is None}
         if len(known) == len(days):
             raise error
         return [known.get(day) or _unreadable(day, error) for day in days]
 
 
-def _days_at_once(readings: Sequence[DayReading | UnreadableDay | StoredReading]) -> int:
-    """How many days like these fit into memory together."""
-    hours = max((one.aggregates.hours for one in readings if isinstance(one, DayReading)), default=0)
+def _days_at_once(scans: Sequence[DayScan | UnreadableDay | StoredScan]) -> int:
+    """How many days like these fit into RAM together."""
+    hours = max((one.aggregates.hours for one in scans if isinstance(one, DayScan)), default=0)
     return max(1, min(CHUNK_DAYS, CHUNK_HOURS // max(hours, 1)))
 
 
@@ -256,10 +254,10 @@ def _unreadable(day: date, error: SourceError) -> UnreadableDay:
 
 
 def _needs_another_look(
-    reading: StoredReading | None, judged: TelemetryIntegritySnapshot | None, count: int | UnreadableDay
+    scan: StoredScan | None, judged: TelemetryIntegritySnapshot | None, count: int | UnreadableDay
 ) -> bool:
-    if reading is None or judged is None or reading.unreadable_reason_code is not None:
+    if scan is None or judged is None or scan.unreadable_reason_code is not None:
         return True
-    if reading.figures_hash != judged.reading_hash:
+    if scan.figures_hash != judged.scan_hash:
         return True
-    return not isinstance(count, UnreadableDay) and count != reading.total_events
+    return not isinstance(count, UnreadableDay) and count != scan.total_events

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.alerts import changes
-from telemetry_quality.core.incidents import Act, incidents_of, is_muted
+from telemetry_quality.core.incidents import Action, incidents_of, is_muted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from telemetry_quality.core.ports import QualityStore
 
 
-def tell(store: QualityStore, alerts: Sequence[Alert], log: Callable[[Alert], None], now: datetime) -> int:
+def dispatch(store: QualityStore, alerts: Sequence[Alert], log: Callable[[Alert], None], now: datetime) -> int:
     """Log those of ``alerts`` that are news, then keep all; return how many were logged.
 
     Logged first and kept after: a crash in between repeats an alert rather than losing it. Not logged, but kept,
-    are alerts of incidents that somebody muted, and those of a revision that says what the one before it told
+    are alerts of incidents that somebody muted, and those of a revision that says what the one before it said
     already without the day having been read anew: other thresholds or another history that change nothing.
     """
     fresh = store.new_alerts(alerts)
     complete = [_since_the_revision_before(store, one) for one in fresh]
-    told = [one for one, is_news in complete if is_news]
-    loud = audible(store, told, now.date()) if told else []
-    for one in loud:
+    new = [one for one, is_new in complete if is_new]
+    unmuted = unmuted_alerts(store, new, now.date()) if new else []
+    for one in unmuted:
         log(one)
     if fresh:
         store.append_alerts([one for one, _ in complete], now)
-    return len(loud)
+    return len(unmuted)
 
 
 def _since_the_revision_before(store: QualityStore, alert: Alert) -> tuple[Alert, bool]:
@@ -42,21 +42,24 @@ def _since_the_revision_before(store: QualityStore, alert: Alert) -> tuple[Alert
     earlier, its = revisions.get(alert.revision - 1), revisions.get(alert.revision)
     if earlier is None or its is None:
         return alert, True
-    is_told = not store.new_alerts([replace(alert, revision=alert.revision - 1)])
+    is_dispatched = not store.new_alerts([replace(alert, revision=alert.revision - 1)])
     verdicts = store.verdicts(alert.source, alert.day, alert.day).get(alert.day, {}).get(alert.revision - 1, ())
     says_the_same = any(
         (one.guardrail, one.level, one.reason_code) == (alert.guardrail, alert.level, alert.reason_code)
         for one in verdicts
     )
-    is_news = not (is_told and says_the_same and earlier.reading_hash == its.reading_hash)
-    return replace(alert, sentence=f"{alert.sentence} {changes(earlier, its)}"), is_news
+    is_new = not (is_dispatched and says_the_same and earlier.scan_hash == its.scan_hash)
+    return replace(alert, sentence=f"{alert.sentence} {changes(earlier, its)}"), is_new
 
 
-def audible(store: QualityStore, alerts: Sequence[Alert], today: date) -> list[Alert]:
+def unmuted_alerts(store: QualityStore, alerts: Sequence[Alert], today: date) -> list[Alert]:
     """Those of ``alerts`` whose incident nobody has muted up to ``today``."""
     muted: set[tuple[str, date, str]] = set()
     for source in {one.source for one in alerts}:
-        if any(act.act is Act.MUTE and act.until and act.until >= today for act in store.acts(source)):
+        if any(
+            action.action is Action.MUTE and action.until and action.until >= today
+            for action in store.incident_actions(source)
+        ):
             days = [one.day for one in alerts if one.source == source]
             muted |= {
                 (source, failure.day, failure.guardrail)

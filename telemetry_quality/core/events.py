@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
-from telemetry_quality.collector import without_collecting
 from telemetry_quality.errors import StoreError
+from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ class EventSchema:
     """Which column of a source plays which role.
 
     Attributes:
-        event_id: None where events have no id: then wholly equal role columns count as a repetition.
+        event_id: None where events have no id: then wholly equal role columns count as a duplicate.
         is_error: A boolean column, or a SQL predicate over the source's columns.
         missing_versions: Texts that stand for "no version"; a trailing ``*`` matches any continuation.
             Null, empty and blank are always missing.
@@ -163,7 +163,7 @@ def hourly_counts(rows: Iterable[AggregateRow]) -> list[HourlyCounts | None]:
         StoreError: If what was stored is not what ``by_hour_text`` wrote.
     """
     try:
-        with without_collecting():
+        with garbage_collection_paused():
             # All as one text: in a third of the time that each alone would take.
             found: list[Any] = json.loads(f"[{','.join(row.by_hour or 'null' for row in rows)}]")
     except ValueError:
@@ -234,7 +234,7 @@ class DayAggregates:
 
     @property
     def hours(self) -> int:
-        """How many hours of how many event names and versions were counted: what the day takes in memory."""
+        """How many hours of how many event names and versions were counted: what the day takes in RAM."""
         # The list of hours comes first, and has one comma less than numbers.
         return sum(1 + (row.by_hour or "").partition("]")[0].count(",") for row in self.rows)
 
@@ -258,7 +258,7 @@ class DayAggregates:
         """Per hour since the day began, in order; hours without events are left out."""
         counted = [[0] * MAXIMUM_HOURS for _ in fields(Totals)]
         # Thousands of lists, all gone at its end: nothing for the garbage collector to look through.
-        with without_collecting():
+        with garbage_collection_paused():
             for row, spread in zip(self.rows, hourly_counts(self.rows), strict=True):
                 if spread is None:
                     totals = (row.events, row.errors, row.error_unknown_events, row.missing_version, row.late_events)
@@ -319,7 +319,7 @@ EVENT_NAME, SERVICE_VERSION, HOUR = "event_name", "service_version", "hour"
 class Slice(NamedTuple):
     """One part of a day: the events whose ``dimension`` is ``value``, and whose ``by``, if any, is ``by_value``.
 
-    A reading has, for event names and versions, the slices of each alone; for each dimension of the schema the
+    A scan has, for event names and versions, the slices of each alone; for each dimension of the schema the
     slices of it alone and of it by event name, by version and by hour (``"7"``).
     """
 
@@ -375,16 +375,16 @@ MAXIMUM_VALUES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Repetitions:
+class Duplicates:
     """How many of a day's events repeat another one.
 
     Attributes:
         compared_events: Events looked at: all that have an id, or, on a large day, those of a hash slice of ids.
-        repeated_events: Those among them beyond the first of their id.
+        duplicate_events: Those among them beyond the first of their id.
     """
 
     compared_events: int
-    repeated_events: int
+    duplicate_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,12 +422,12 @@ class SampledEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class DayReading:
+class DayScan:
     """A day that could be read.
 
     Attributes:
         slices: The day's parts, as Slice says.
-        repetitions: None where they could not be counted.
+        duplicates: None where they could not be counted.
         arrivals: None where the schema has no ``observed_at`` or they could not be counted.
     """
 
@@ -435,7 +435,7 @@ class DayReading:
     aggregates: DayAggregates
     sample: tuple[SampledEvent, ...] = ()
     slices: Mapping[Slice, SliceCounts] = field(default_factory=dict)
-    repetitions: Repetitions | None = None
+    duplicates: Duplicates | None = None
     arrivals: Arrivals | None = None
 
 

@@ -111,7 +111,7 @@ def _reason_code(error: Exception) -> str:
 def _words(error: Exception) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - even an error that cannot be told must not be raised
+    except Exception:  # noqa: BLE001 - even an error that cannot be put into words must not be raised
         return type(error).__name__
 
 
@@ -188,8 +188,8 @@ class TelemetryHealthService:
         """Judge what was read of ``day``; read it first if nothing was, or if it could not be."""
         _require_kind(day, date)
         self._work.calendar.require(day, self._clock())
-        reading = self._work.store.latest_readings(self._work.name, [day]).get(day)
-        is_known = reading is not None and reading.unreadable_reason_code is None
+        scan = self._work.store.latest_scans(self._work.name, [day]).get(day)
+        is_known = scan is not None and scan.unreadable_reason_code is None
         return self._judged(day) if is_known else self._read_and_judge(day)
 
     def _judged(self, day: date) -> Judgement:

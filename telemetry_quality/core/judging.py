@@ -1,4 +1,4 @@
-"""Judging: from what the store remembers to the evidence of a day, its verdicts, and where it broke."""
+"""Judging: from what the store records to the evidence of a day, its verdicts, and where it broke."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.core.incidents import Act, confirmed_days, incidents_of
+from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import BASELINE, COMPLETE_PERCENT, HOLIDAYS, INTERVAL_PERCENT
-from telemetry_quality.core.root_cause import DayParts, explain, reference_days
-from telemetry_quality.core.root_cause import sentence as explanation_sentence
+from telemetry_quality.core.root_cause import DayBreakdown, find_root_cause, reference_days
+from telemetry_quality.core.root_cause import sentence as root_cause_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.core.root_cause import Measure
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events prove nothing and are not loaded."""
 
 
 @dataclass(frozen=True)
-class Memory:
+class HistoricalContext:
     """What the store knows around the days to be judged, loaded once for all of them.
 
     Attributes:
-        readings: All revisions of each day's reading, the latest last.
+        scans: All revisions of each day's reading, the latest last.
         slices: The parts of all days but the small ones, by which a day is compared with earlier ones.
         own_slices: All parts of the days to be judged: 4 events instead of 400 are not the same as none.
         left_out: Days of confirmed incidents: nothing is compared with them.
@@ -51,7 +51,7 @@ class Memory:
 
     store: QualityStore
     source: str
-    readings: Mapping[date, Sequence[StoredReading]]
+    scans: Mapping[date, Sequence[StoredScan]]
     slices: Mapping[date, Mapping[Slice, SliceCounts]]
     own_slices: Mapping[date, Mapping[Slice, SliceCounts]]
     left_out: frozenset[date]
@@ -59,13 +59,13 @@ class Memory:
     @cached_property
     def totals(self) -> dict[date, int]:
         """Events of each readable day."""
-        latest = ((day, revisions[-1].total_events) for day, revisions in self.readings.items())
+        latest = ((day, revisions[-1].total_events) for day, revisions in self.scans.items())
         return {day: total for day, total in latest if total is not None}
 
     @cached_property
     def late_percents(self) -> dict[date, float]:
         """Share of late events of each readable day that has any event."""
-        latest = ((day, revisions[-1]) for day, revisions in self.readings.items())
+        latest = ((day, revisions[-1]) for day, revisions in self.scans.items())
         return {
             day: 100 * one.late_events / one.total_events
             for day, one in latest
@@ -78,23 +78,23 @@ class Memory:
         return [past for past in earlier if past in self.totals and past not in self.left_out]
 
     @cached_property
-    def _parts(self) -> dict[date, DayParts]:
+    def _breakdowns(self) -> dict[date, DayBreakdown]:
         return {}
 
-    def parts(self, day: date) -> DayParts:
+    def breakdown(self, day: date) -> DayBreakdown:
         """A day as it can be taken apart; consecutive bad days share what they are compared with."""
-        if day not in self._parts:
+        if day not in self._breakdowns:
             slices = self.store.slices(self.source, day, day).get(day, {})
-            self._parts[day] = DayParts(day, self.store.aggregates(self.source, day), slices)
-        return self._parts[day]
+            self._breakdowns[day] = DayBreakdown(day, self.store.aggregates(self.source, day), slices)
+        return self._breakdowns[day]
 
 
-def remember(store: QualityStore, source: str, days: Sequence[date]) -> Memory:
+def load_history(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
     """Load what is needed to judge ``days``."""
     first, last = min(days), max(days)
-    readings: dict[date, list[StoredReading]] = {}
-    for reading in store.readings(source, first - timedelta(days=HISTORY_DAYS), last):
-        readings.setdefault(reading.day, []).append(reading)
+    scans: dict[date, list[StoredScan]] = {}
+    for scan in store.scans(source, first - timedelta(days=HISTORY_DAYS), last):
+        scans.setdefault(scan.day, []).append(scan)
     own = store.slices(source, first, last, with_hours=False)
     before = store.slices(
         source, first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
@@ -103,25 +103,25 @@ def remember(store: QualityStore, source: str, days: Sequence[date]) -> Memory:
         day: {part: counts for part, counts in parts.items() if counts.events >= SMALL_SLICE}
         for day, parts in own.items()
     }
-    return Memory(store, source, readings, before | large, own, _left_out(store, source))
+    return HistoricalContext(store, source, scans, before | large, own, _left_out(store, source))
 
 
 def _left_out(store: QualityStore, source: str) -> frozenset[date]:
-    confirmations = [act for act in store.acts(source) if act.act is Act.CONFIRM]
+    confirmations = [action for action in store.incident_actions(source) if action.action is Action.CONFIRM]
     if not confirmations:
         return frozenset()
-    first, last = min(act.day for act in confirmations), max(act.last_seen for act in confirmations)
+    first, last = min(action.day for action in confirmations), max(action.last_seen for action in confirmations)
     return confirmed_days(incidents_of(store, source, first, last))
 
 
-def usual_completeness(day: date, memory: Memory, calendar: Calendar, now: datetime) -> float | None:
+def usual_completeness(day: date, context: HistoricalContext, calendar: Calendar, now: datetime) -> float | None:
     """Which share of ``day`` has usually arrived by ``now``, in percent; None where it is not known."""
     hours = (now - calendar.window(day).end).total_seconds() / 3600
     if hours >= MAXIMUM_ARRIVAL_HOURS:
         return 100.0
-    earlier = memory.before(day, ARRIVAL_DAYS)
+    earlier = context.before(day, ARRIVAL_DAYS)
     ends = {past: calendar.window(past).end for past in earlier}
-    curve = completeness_curve([one for past in earlier for one in memory.readings[past]], ends)
+    curve = completeness_curve([one for past in earlier for one in context.scans[past]], ends)
     return None if curve is None else usual_completeness_percent(curve, hours)
 
 
@@ -131,59 +131,59 @@ def expectation_settings(policy: Policy) -> ExpectationSettings:
 
 
 def evidence_of(
-    day: date, memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
+    day: date, context: HistoricalContext, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
 ) -> Evidence:
     """All that guardrails may look at; nothing of it is younger than the day."""
-    reading = memory.readings[day][-1]
-    history = {past: memory.totals[past] for past in memory.before(day, HISTORY_DAYS)}
+    scan = context.scans[day][-1]
+    history = {past: context.totals[past] for past in context.before(day, HISTORY_DAYS)}
     expectation = expect(day, history, expectation_settings(policy))
-    completeness = usual_completeness(day, memory, calendar, now)
+    completeness = usual_completeness(day, context, calendar, now)
     if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
         # Whole percents: else every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
-    slices = {past: memory.slices[past] for past in memory.before(day, WINDOW_DAYS) if past in memory.slices}
+    slices = {past: context.slices[past] for past in context.before(day, WINDOW_DAYS) if past in context.slices}
     # A day without slices could not be read or has no events, which must not look like silence of all its parts.
-    own = {day: memory.own_slices[day]} if day in memory.own_slices else {}
+    own = {day: context.own_slices[day]} if day in context.own_slices else {}
     evidence = Evidence(
         day,
-        figures_of(Basis(reading, expectation, completeness, policy)),
+        figures_of(Basis(scan, expectation, completeness, policy)),
         expectation,
-        totals=history if reading.total_events is None else history | {day: reading.total_events},
+        totals=history if scan.total_events is None else history | {day: scan.total_events},
         slices=slices | own,
-        missing_critical=reading.missing_critical or {},
+        missing_critical=scan.missing_critical or {},
         late_percents={
-            past: memory.late_percents[past]
-            for past in memory.before(day, ARRIVAL_DAYS)
-            if past in memory.late_percents
+            past: context.late_percents[past]
+            for past in context.before(day, ARRIVAL_DAYS)
+            if past in context.late_percents
         },
     )
     return with_extra_numbers(evidence, guardrails_of(schema))
 
 
-def judge(evidence: Evidence, memory: Memory, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
+def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
     """One verdict per guardrail; those that failed say where."""
     verdicts = judge_day(evidence, policy, schema)
     measures = {rule.name: rule.measure for rule in guardrails_of(schema)}
     return tuple(
-        _explained(verdict, measure, evidence, memory)
+        _with_root_cause(verdict, measure, evidence, context)
         if verdict.outcome is Outcome.FAILED and (measure := measures[verdict.guardrail]) is not None
         else verdict
         for verdict in verdicts
     )
 
 
-def _explained(verdict: Verdict, measure: Measure, evidence: Evidence, memory: Memory) -> Verdict:
-    reference = reference_days(evidence.day, memory.before(evidence.day, WINDOW_DAYS))
-    causes = explain(
+def _with_root_cause(verdict: Verdict, measure: Measure, evidence: Evidence, context: HistoricalContext) -> Verdict:
+    reference = reference_days(evidence.day, context.before(evidence.day, WINDOW_DAYS))
+    contributors = find_root_cause(
         measure,
-        memory.parts(evidence.day),
-        [memory.parts(past) for past in reference],
+        context.breakdown(evidence.day),
+        [context.breakdown(past) for past in reference],
         evidence.figures.expected_events,
     )
-    if not causes:
+    if not contributors:
         return verdict
-    text = f"{verdict.sentence} {explanation_sentence(causes, measure)}"
-    return replace(verdict, sentence=text, causes=(*verdict.causes, *causes))
+    text = f"{verdict.sentence} {root_cause_sentence(contributors, measure)}"
+    return replace(verdict, sentence=text, contributors=(*verdict.contributors, *contributors))
 
 
 def _scaled(expectation: Expectation, ratio: float) -> Expectation:

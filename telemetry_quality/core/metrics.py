@@ -18,7 +18,7 @@ from telemetry_quality.core.policies import COMPLETE_PERCENT
 if TYPE_CHECKING:
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
 
 
 class Unit(StrEnum):
@@ -40,7 +40,7 @@ class Basis:
         completeness_percent: Share of a day's events that has usually arrived by now, None where it is not known.
     """
 
-    scan: StoredReading
+    scan: StoredScan
     expectation: Expectation
     completeness_percent: float | None
     policy: Policy
@@ -159,10 +159,10 @@ def _is_volume_unusual(_: Basis, numbers: Numbers) -> bool | None:
     return is_outside(numbers["total_events"], numbers["expected_low_events"], numbers["expected_high_events"])
 
 
-def _of_repetitions(name: str) -> Formula:
+def _of_duplicates(name: str) -> Formula:
     def compute(basis: Basis, _: Numbers) -> int | None:
-        repetitions = basis.scan.repetitions
-        return None if repetitions is None else int(getattr(repetitions, name))
+        duplicates = basis.scan.duplicates
+        return None if duplicates is None else int(getattr(duplicates, name))
 
     return Formula("counted", compute)
 
@@ -178,12 +178,12 @@ def _late_percent(basis: Basis, numbers: Numbers) -> float | None:
     return percent_of(basis.scan.late_events or 0, numbers["total_events"])
 
 
-def _misdated_percent(basis: Basis, _: Numbers) -> float | None:
+def _invalid_timestamp_percent(basis: Basis, _: Numbers) -> float | None:
     arrivals = basis.scan.arrivals
     if arrivals is None:
         return None
-    misdated = arrivals.future_events + arrivals.stale_events + arrivals.undated_events
-    return percent_of(misdated, arrivals.observed_events)
+    invalid_timestamps = arrivals.future_events + arrivals.stale_events + arrivals.undated_events
+    return percent_of(invalid_timestamps, arrivals.observed_events)
 
 
 def _is_provisional(basis: Basis, _: Numbers) -> bool:
@@ -315,23 +315,23 @@ class DayFigures:
         "Compared events",
         "Events looked at for duplicates: those with an id, on a large day a slice of them.",
         Unit.EVENTS,
-        _of_repetitions("compared_events"),
+        _of_duplicates("compared_events"),
         is_plotted=False,
     )
-    repeated_events: int | None = _number(
+    duplicate_events: int | None = _number(
         "Duplicate events",
         "Compared events beyond the first of their id.",
         Unit.EVENTS,
-        _of_repetitions("repeated_events"),
+        _of_duplicates("duplicate_events"),
         is_plotted=False,
     )
     duplicate_percent: float | None = _number(
         "Duplicates",
         "Share of the compared events that are duplicates.",
         Unit.PERCENT,
-        share("repeated_events", "compared_events"),
+        share("duplicate_events", "compared_events"),
         phrase="duplicates",
-        count="repeated_events",
+        count="duplicate_events",
         is_fact=True,
     )
     critical_missing_percent: float | None = _number(
@@ -350,11 +350,11 @@ class DayFigures:
         phrase="late",
         is_fact=True,
     )
-    misdated_percent: float | None = _number(
+    invalid_timestamp_percent: float | None = _number(
         "Invalid timestamp",
         "Share of the events arriving on the day whose timestamp is in the future, far in the past or unreadable.",
         Unit.PERCENT,
-        Formula("100 × (future + far past + unreadable) / events that arrived on the day", _misdated_percent),
+        Formula("100 × (future + far past + unreadable) / events that arrived on the day", _invalid_timestamp_percent),
         phrase="with an invalid timestamp",
         is_fact=True,
     )
@@ -396,7 +396,7 @@ METRICS: tuple[Metric, ...] = tuple(
 """Every number of the day, in the order in which they are computed and shown."""
 
 LISTED = tuple(one for one in METRICS if one.is_listed)
-"""What the index of all days holds in memory."""
+"""What the index of all days holds in RAM."""
 
 MAIN = tuple(sorted((one for one in METRICS if one.is_main), key=lambda one: one.is_share))
 """What the log and the first pages show: the volume, then shares."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from telemetry_quality.core.special_days import is_holiday_country
+from telemetry_quality.core.calendar_effects import is_holiday_country
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

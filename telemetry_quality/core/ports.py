@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import (
         DayAggregates,
-        DayReading,
+        DayScan,
         EventSchema,
         Slice,
         SliceCounts,
         UnreadableDay,
     )
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents.model import IncidentAct
+    from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.sampling import SampleVerdict
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 
@@ -38,7 +38,7 @@ class EventSource(Protocol):
         ...
 
     @property
-    def reads_ahead(self) -> bool:
+    def can_prefetch(self) -> bool:
         """Whether days are worth reading in another thread while those before them are kept: ``interrupt`` works."""
         ...
 
@@ -46,7 +46,7 @@ class EventSource(Protocol):
         """End what another thread is reading, which raises there; nothing happens where none is."""
         ...
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         """One answer per window, in their order; a day that cannot be read says so and stops no other."""
         ...
 
@@ -78,40 +78,40 @@ class IncidentStore(Protocol):
         """Per day and revision the verdicts that failed, or say that the day could not be read, in their order."""
         ...
 
-    def acts(self, source: str) -> list[IncidentAct]:
-        """All acts on incidents of the source, oldest first."""
+    def incident_actions(self, source: str) -> list[IncidentAction]:
+        """All actions on incidents of the source, oldest first."""
         ...
 
 
 class QualityStore(IncidentStore, Protocol):
-    """The append-only memory of what was read, judged and told. Every method may raise StoreError."""
+    """The append-only record of what was read, judged and dispatched. Every method may raise StoreError."""
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Within, what opening the store costs is paid once, for one thread; what is appended is kept at once."""
         ...
 
-    def append_reading(
-        self, source: str, reading: DayReading | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
-    ) -> StoredReading:
+    def append_scan(
+        self, source: str, scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
+    ) -> StoredScan:
         """Append a revision if the content differs from the latest one; return the latest either way."""
         ...
 
-    def latest_readings(self, source: str, days: Iterable[date]) -> dict[date, StoredReading]:
-        """The latest reading of each day that has one."""
+    def latest_scans(self, source: str, days: Iterable[date]) -> dict[date, StoredScan]:
+        """The latest scan of each day that has one."""
         ...
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
-        """The aggregates of the day's latest reading, empty where there is none."""
+        """The aggregates of the day's latest scan, empty where there is none."""
         ...
 
-    def readings(self, source: str, first: date, last: date) -> list[StoredReading]:
-        """All revisions of all readings from ``first`` to ``last``, by day and revision."""
+    def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
+        """All revisions of all scans from ``first`` to ``last``, by day and revision."""
         ...
 
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
     ) -> dict[date, dict[Slice, SliceCounts]]:
-        """The slices of each day's latest reading, those of fewer events left out, and those by hour if unwanted."""
+        """The slices of each day's latest scan, those of fewer events left out, and those by hour if unwanted."""
         ...
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
@@ -136,7 +136,7 @@ class QualityStore(IncidentStore, Protocol):
         """All snapshots of a day, the first revision first."""
         ...
 
-    def append_act(self, act: IncidentAct) -> None:
+    def append_incident_action(self, action: IncidentAction) -> None:
         """Keep what somebody decided about an incident."""
         ...
 

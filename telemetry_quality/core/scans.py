@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
-    from telemetry_quality.core.events import Arrivals, Repetitions
+    from telemetry_quality.core.events import Arrivals, Duplicates
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReading:
-    """What the store keeps of one reading of one day; figures are None where it could not be read.
+class StoredScan:
+    """What the store keeps of one scan of one day; figures are None where it could not be read.
 
     Attributes:
-        figures_hash: Hash of all that was read; two readings of equal hash said the same.
+        figures_hash: Hash of all that was read; two scans of equal hash said the same.
         missing_critical: Events without a value, per critical field.
-        repetitions: None where they were not counted.
+        duplicates: None where they were not counted.
         arrivals: None where they were not counted.
         is_new: Whether this call appended it; False where the same content was already the latest.
     """
@@ -27,7 +27,7 @@ class StoredReading:
     source: str
     day: date
     revision: int
-    read_at: datetime
+    scanned_at: datetime
     figures_hash: str
     total_events: int | None
     error_events: int | None
@@ -39,6 +39,6 @@ class StoredReading:
     unreadable_reason_code: str | None
     unreadable_reason: str | None
     missing_critical: Mapping[str, int] | None
-    repetitions: Repetitions | None
+    duplicates: Duplicates | None
     arrivals: Arrivals | None
     is_new: bool

@@ -38,8 +38,8 @@ class TelemetryIntegritySnapshot(DayFigures):
     Attributes:
         revision: 1 for the first, one more whenever the day's numbers or the policy changed; None until stored.
         policy: Canonical JSON of the thresholds in force.
-        reading_revision: Revision of the aggregates and sample it was made from.
-        reading_hash: Hash of what these said.
+        scan_revision: Revision of the aggregates and sample it was made from.
+        scan_hash: Hash of what these said.
         run_id: The Dagster run that computed it, None where none did or it is not known.
         verdicts_hash: Hash of all its verdicts; None until stored.
         previous_hash: Content hash of the snapshot stored before it, None for a source's first.
@@ -56,8 +56,8 @@ class TelemetryIntegritySnapshot(DayFigures):
     status: DayStatus
     policy: str
     computed_at: datetime
-    reading_revision: int
-    reading_hash: str
+    scan_revision: int
+    scan_hash: str
     run_id: str | None = None
     verdicts_hash: str | None = None
     previous_hash: str | None = None
@@ -101,8 +101,8 @@ def take_snapshot(
     figures: DayFigures,
     verdicts: Sequence[Verdict],
     policy: Policy,
-    reading_revision: int,
-    reading_hash: str,
+    scan_revision: int,
+    scan_hash: str,
     now: datetime,
     run_id: str | None = None,
 ) -> TelemetryIntegritySnapshot:
@@ -119,8 +119,8 @@ def take_snapshot(
         status=day_status(figures, verdicts),
         policy=policy.text(),
         computed_at=now,
-        reading_revision=reading_revision,
-        reading_hash=reading_hash,
+        scan_revision=scan_revision,
+        scan_hash=scan_hash,
         run_id=run_id,
     )
 

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
+from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.day_answers import day_answer
-from telemetry_quality.dashboard.incident_answers import incidents_answer
+from telemetry_quality.dashboard.day_responses import day_response
+from telemetry_quality.dashboard.incident_responses import incidents_response
 from telemetry_quality.dashboard.models import (
-    DayAnswer,
-    IncidentsAnswer,
-    LogAnswer,
+    DayResponse,
+    IncidentsResponse,
+    LogResponse,
     Summary,
-    VersionAnswer,
+    VersionResponse,
 )
 from telemetry_quality.dashboard.parameters import (
     ANYWHERE,
@@ -42,8 +43,7 @@ from telemetry_quality.dashboard.parameters import (
     refused_beside,
     refused_with,
 )
-from telemetry_quality.dashboard.refusals import Refusal, shown
-from telemetry_quality.dashboard.series import log_answer
+from telemetry_quality.dashboard.series import log_response
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import RequestError
 
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.context import Dashboard
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.storage.reader import StoredDay
 
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
@@ -74,28 +74,28 @@ async def healthz() -> PlainTextResponse:
 async def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """Whether the latest complete day of each source can be trusted, in words and numbers."""
     dashboard = dashboard_of(request)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
     return await kept(
-        request, board, now, JSON, lambda: as_bytes(summarize(board, dashboard.settings, now, asked.source))
+        request, state, now, JSON, lambda: as_bytes(summarize(state, dashboard.settings, now, asked.source))
     )
 
 
 @answers(
-    staff, "/snapshots/", response_model=LogAnswer, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
+    staff, "/snapshots/", response_model=LogResponse, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
 )
 async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
     """The log of snapshots, the latest revision of each day: filtered, sorted, page by page."""
     dashboard = dashboard_of(request)
-    board = await dashboard.board()
-    require_sources(dashboard, board, asked.source)
-    return await kept(request, board, None, JSON, lambda: as_bytes(log_answer(board, asked.query())))
+    state = await dashboard.state()
+    require_sources(dashboard, state, asked.source)
+    return await kept(request, state, None, JSON, lambda: as_bytes(log_response(state, asked.query())))
 
 
 @answers(
     staff,
     "/snapshots/{source}/{day}/",
-    response_model=DayAnswer,
+    response_model=DayResponse,
     responses=refused_with(404),
     dependencies=[NO_PARAMETERS],
 )
@@ -106,28 +106,28 @@ async def one_day(
 ) -> Response:
     """One day with everything that is stored of it; of a day without a snapshot the status is unknown."""
     dashboard = dashboard_of(request)
-    board, now = await dashboard.board(), this_minute(dashboard)
-    require_day(dashboard, board, source, day, now)
+    state, now = await dashboard.state(), this_minute(dashboard)
+    require_day(dashboard, state, source, day, now)
 
     def make(stored: StoredDay) -> bytes:
-        return as_bytes(day_answer(stored, board, dashboard.settings, now))
+        return as_bytes(day_response(stored, state, dashboard.settings, now))
 
     load = partial(dashboard.reader.day, source, day)
-    body = await dashboard.answers.get_or_load(address_key(request, now), board.version, load, make)
+    body = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     return conditional(request, body, JSON)
 
 
-@answers(staff, "/incidents/", response_model=IncidentsAnswer, responses=refused_with(404), dependencies=[ONE_EACH])
+@answers(staff, "/incidents/", response_model=IncidentsResponse, responses=refused_with(404), dependencies=[ONE_EACH])
 async def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
     """Incidents that touch the days asked for, the newest first."""
     dashboard = dashboard_of(request)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     sources = (asked.source,) if asked.source else ()
-    require_sources(dashboard, board, sources)
+    require_sources(dashboard, state, sources)
 
     def make() -> bytes:
-        answer = incidents_answer(
-            board,
+        response = incidents_response(
+            state,
             now.astimezone(UTC).date(),
             sources=sources,
             is_open=asked.is_open,
@@ -136,38 +136,38 @@ async def incidents(request: Request, asked: Annotated[IncidentParameters, Query
             page=asked.page,
             size=asked.page_size,
         )
-        return as_bytes(answer)
+        return as_bytes(response)
 
-    return await kept(request, board, now, JSON, make)
+    return await kept(request, state, now, JSON, make)
 
 
-@answers(staff, "/version/", response_model=VersionAnswer, dependencies=[NO_PARAMETERS])
+@answers(staff, "/version/", response_model=VersionResponse, dependencies=[NO_PARAMETERS])
 async def version(request: Request) -> Response:
     """Whether anything is new: the same text as long as the store says the same."""
-    return conditional(request, as_bytes(VersionAnswer(version=(await dashboard_of(request).board()).version)), JSON)
+    return conditional(request, as_bytes(VersionResponse(version=(await dashboard_of(request).state()).version)), JSON)
 
 
 def this_minute(dashboard: Dashboard) -> datetime:
-    """Now, to the minute: an answer that tells the time is the same for everybody who asks within it."""
+    """Now, to the minute: a response that shows the time is the same for everybody who asks within it."""
     return dashboard.clock().replace(second=0, microsecond=0)
 
 
-def require_sources(dashboard: Dashboard, board: Board, names: Collection[str]) -> None:
+def require_sources(dashboard: Dashboard, state: DashboardState, names: Collection[str]) -> None:
     """Refuse names of sources that neither the settings nor the store know."""
-    known = {*dashboard.settings.sources, *board.ledger.sources}
+    known = {*dashboard.settings.sources, *state.index.sources}
     for name in names:
         _require_among(known, name)
 
 
 def require_watched(dashboard: Dashboard, name: str | None) -> None:
-    """Refuse the name of a source that the settings do not have: nothing tells which days it should have."""
+    """Refuse the name of a source that the settings do not have: nothing shows which days it should have."""
     if name is not None:
         _require_among(dashboard.settings.sources, name)
 
 
 def _require_among(known: Collection[str], name: str) -> None:
     if name not in known:
-        raise Refusal(
+        raise ApiError(
             404,
             UNKNOWN_SOURCE,
             f"One of the sources {', '.join(sorted(known))} is required, but {shown(name)} was asked for; "
@@ -175,32 +175,32 @@ def _require_among(known: Collection[str], name: str) -> None:
         )
 
 
-def require_day(dashboard: Dashboard, board: Board, source: str, day: date, now: datetime) -> None:
+def require_day(dashboard: Dashboard, state: DashboardState, source: str, day: date, now: datetime) -> None:
     """Refuse a day that its source does not have."""
     require_watched(dashboard, source)
-    if board.ledger.current(source, day) is not None:
+    if state.index.current(source, day) is not None:
         return
     try:
         dashboard.settings.sources[source].calendar().require(day, now)
     except RequestError as error:
-        raise Refusal(404, NO_SUCH_DAY, str(error)) from None
+        raise ApiError(404, NO_SUCH_DAY, str(error)) from None
 
 
-def as_bytes(answer: BaseModel) -> bytes:
-    """An answer as JSON in UTF-8."""
-    return answer.model_dump_json().encode()
+def as_bytes(response: BaseModel) -> bytes:
+    """A response as JSON in UTF-8."""
+    return response.model_dump_json().encode()
 
 
 async def kept(
-    request: Request, board: Board, moment: date | None, media_type: str, make: Callable[[], bytes]
+    request: Request, state: DashboardState, moment: date | None, media_type: str, make: Callable[[], bytes]
 ) -> Response:
-    """The answer to exactly this address, made once per version of the board, and per ``moment`` where it tells one."""
-    made = await dashboard_of(request).answers.get_or_make(address_key(request, moment), board.version, make)
+    """The response to this address, made once per version of the state and, where it shows one, per ``moment``."""
+    made = await dashboard_of(request).responses.get_or_make(address_key(request, moment), state.version, make)
     return conditional(request, made, media_type)
 
 
 def address_key(request: Request, moment: date | None) -> tuple[Any, ...]:
-    """What an answer depends on beside the board: what was asked, and ``moment`` where it tells one."""
+    """What a response depends on beside the state: what was asked, and ``moment`` where it shows one."""
     return request.scope["path"], request.scope["query_string"], moment
 
 

@@ -10,15 +10,15 @@ from starlette.middleware import Middleware
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import open_store, utc_now
-from telemetry_quality.dashboard import api, exports, feeds, files, live, pages, refusals
+from telemetry_quality.dashboard import api, api_errors, exports, feeds, files, live, pages
 from telemetry_quality.dashboard.access import routes as access_routes
 from telemetry_quality.dashboard.access.guard import StaffOnly
 from telemetry_quality.dashboard.access.headers import HostAndHeaders
-from telemetry_quality.dashboard.access.visitors import Access
-from telemetry_quality.dashboard.board import BoardKeeper
-from telemetry_quality.dashboard.cache import AnswerCache
+from telemetry_quality.dashboard.access.users import Access
+from telemetry_quality.dashboard.cache import ResponseCache
 from telemetry_quality.dashboard.context import Dashboard
 from telemetry_quality.dashboard.hub import Hub
+from telemetry_quality.dashboard.state import StateKeeper
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.staff.store import StaffStore
 
@@ -44,7 +44,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     """The dashboard of ``settings`` as an ASGI application.
 
     Raises:
-        StoreError: If the store's URL is wrong. A store that cannot be read is told on the pages instead.
+        StoreError: If the store's URL is wrong. A store that cannot be read is shown on the pages instead.
     """
     dashboard = _open_dashboard(settings, clock)
     app = FastAPI(
@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     )
     app.state.dashboard = dashboard
     app.state.navigation = pages.NAVIGATION
-    refusals.install(app)
+    api_errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app
@@ -75,9 +75,9 @@ def _open_dashboard(settings: Settings, clock: Callable[[], datetime]) -> Dashbo
         settings=settings,
         clock=clock,
         reader=reader,
-        acts=open_store(settings),
-        keeper=BoardKeeper(reader, clock),
-        answers=AnswerCache(),
+        action_store=open_store(settings),
+        keeper=StateKeeper(reader, clock),
+        responses=ResponseCache(),
         access=Access(StaffStore(settings.store), settings.dashboard, clock),
         hub=Hub(),
     )
@@ -89,5 +89,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with live.watching(dashboard):
         yield
     dashboard.reader.close()
-    dashboard.acts.close()
+    dashboard.action_store.close()
     dashboard.access.close()

@@ -1,4 +1,4 @@
-"""The answer cache: rendered answers, good as long as the board they were made of, within a fixed number of bytes."""
+"""The response cache: rendered responses, valid as long as the state they were made of, in a fixed number of bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENTRY_BYTES = 500
 """What an entry takes beside its key and its answer, at most."""
 
 
-class AnswerCache:
+class ResponseCache:
     """Answers by key and version, for the one thread that serves.
 
     Args:
@@ -33,15 +33,15 @@ class AnswerCache:
         self._turn = Lock()
         self._loaders = CapacityLimiter(LOADERS)
         self._version: str | None = None
-        self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._responses: OrderedDict[Hashable, bytes] = OrderedDict()
         self._bytes = 0
 
     async def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
-        """The answer kept for ``key``, or a new one; made once, however many ask for it at the same time.
+        """The response kept for ``key``, or a new one; made once, however many ask for it at the same time.
 
         Args:
-            key: Everything the answer depends on beside the board.
-            version: The board's. All answers of another one are forgotten.
+            key: Everything the response depends on beside the state.
+            version: The state's. All responses of another one are forgotten.
             make: Called in turn, and what it raises is raised; the next who asks tries again.
         """
         known = self._known(key, version)
@@ -71,22 +71,22 @@ class AnswerCache:
     def _known(self, key: Hashable, version: str) -> bytes | None:
         if version != self._version:
             self._version = version
-            self._answers.clear()
+            self._responses.clear()
             self._bytes = 0
-        if key in self._answers:
-            self._answers.move_to_end(key)
-        return self._answers.get(key)
+        if key in self._responses:
+            self._responses.move_to_end(key)
+        return self._responses.get(key)
 
-    def _keep(self, key: Hashable, version: str, answer: bytes) -> bytes:
-        size = _size(key, answer)
+    def _keep(self, key: Hashable, version: str, response: bytes) -> bytes:
+        size = _size(key, response)
         if version == self._version and size <= self._max_bytes:
-            self._answers[key] = answer
+            self._responses[key] = response
             self._bytes += size
             while self._bytes > self._max_bytes:
-                self._bytes -= _size(*self._answers.popitem(last=False))
-        return answer
+                self._bytes -= _size(*self._responses.popitem(last=False))
+        return response
 
 
-def _size(key: Hashable, answer: bytes) -> int:
-    # Keys hold what visitors send, such as a long query.
-    return len(repr(key)) + len(answer) + ENTRY_BYTES
+def _size(key: Hashable, response: bytes) -> int:
+    # Keys hold what users send, such as a long query.
+    return len(repr(key)) + len(response) + ENTRY_BYTES

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from telemetry_quality.dashboard.access.oidc import Provider
-    from telemetry_quality.dashboard.access.visitors import Access
-    from telemetry_quality.dashboard.board import Board, BoardKeeper
-    from telemetry_quality.dashboard.cache import AnswerCache
+    from telemetry_quality.dashboard.access.users import Access
+    from telemetry_quality.dashboard.cache import ResponseCache
     from telemetry_quality.dashboard.hub import Hub
+    from telemetry_quality.dashboard.state import DashboardState, StateKeeper
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.reader import StoreReader
     from telemetry_quality.storage.store import SqlQualityStore
@@ -29,11 +29,11 @@ class Dashboard:
     """The parts of one running dashboard.
 
     Attributes:
-        clock: Tells the time; the only clock there is.
+        clock: Shows the time; the only clock there is.
         reader: The store, opened read-only.
-        acts: The store again, used for nothing but acts on incidents.
-        keeper: What the store says, kept in memory as long as it does.
-        answers: Rendered answers, good as long as the board they were made of.
+        action_store: The store again, used for nothing but actions on incidents.
+        keeper: What the store says, kept in RAM as long as it does.
+        responses: Rendered responses, good as long as the state they were made of.
         access: Who may see anything.
         hub: The open pages that want to hear of news.
     """
@@ -41,9 +41,9 @@ class Dashboard:
     settings: Settings
     clock: Callable[[], datetime]
     reader: StoreReader
-    acts: SqlQualityStore
-    keeper: BoardKeeper
-    answers: AnswerCache
+    action_store: SqlQualityStore
+    keeper: StateKeeper
+    responses: ResponseCache
     access: Access
     hub: Hub
 
@@ -56,14 +56,14 @@ class Dashboard:
 
         return Provider(self.settings.dashboard.oidc, self.access)
 
-    async def board(self) -> Board:
-        """The board; looked up in a thread where that may mean to wait for the store, for which others cannot wait.
+    async def state(self) -> DashboardState:
+        """The state; looked up in a thread where that may mean to wait for the store, for which others cannot wait.
 
         What is made of it is made where requests are served, one after the other: threads would take turns at the
-        interpreter, so that all answers would be late instead of some.
+        interpreter, so that all responses would be late instead of some.
         """
-        may_wait = not self.reader.is_local or self.keeper.has_news()
-        return await run_in_threadpool(self.keeper.board) if may_wait else self.keeper.shown
+        may_wait = not self.reader.is_local or self.keeper.has_update()
+        return await run_in_threadpool(self.keeper.state) if may_wait else self.keeper.shown
 
 
 def dashboard_of(connection: HTTPConnection) -> Dashboard:

@@ -1,6 +1,6 @@
 """Exports: every column of the snapshots that the log's filters name, as CSV or Parquet, by day and source.
 
-They are read in chunks, each beginning behind the last row of the one before, so that neither memory nor the number
+They are read in chunks, each beginning behind the last row of the one before, so that neither RAM nor the number
 of queries per chunk grows with what is stored.
 """
 
@@ -46,7 +46,7 @@ CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 
 CHUNK_ROWS = 2_000
-"""Rows that are in memory at a time."""
+"""Rows that are in RAM at a time."""
 
 ROW_GROUP_ROWS = 20_000
 """Rows that a reader of the Parquet file must take at a time."""
@@ -107,14 +107,14 @@ def _saved_as(name: str) -> dict[str, str]:
 
 def _asked_for(request: Request, asked: LogFilters) -> Iterator[Chunk]:
     dashboard = dashboard_of(request)
-    require_sources(dashboard, dashboard.keeper.board(), asked.source)
+    require_sources(dashboard, dashboard.keeper.state(), asked.source)
     return chunks_of(dashboard.reader, asked)
 
 
 def chunks_of(reader: StoreReader, asked: LogFilters) -> Iterator[Chunk]:
     """The current snapshots in the order of days and sources, CHUNK_ROWS at a time, one query each.
 
-    The first chunk is read at once, so that a store that cannot be read is told before the answer begins.
+    The first chunk is read at once, so that a store that cannot be read is shown before the response begins.
     """
     first = _chunk(reader, asked, None)
     return _and_the_rest(reader, asked, first)
@@ -170,7 +170,7 @@ def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
 
 
 def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
-    """A part per chunk, and then all parts in one file: DuckDB holds a row group in memory, never the table."""
+    """A part per chunk, and then all parts in one file: DuckDB holds a row group in RAM, never the table."""
     # A third of a second that only exports need to wait for.
     import duckdb  # noqa: PLC0415
 

@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.api import kept, require_sources, require_watched, this_minute
+from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.incident_answers import incident_line
+from telemetry_quality.dashboard.incident_responses import incident_line
 from telemetry_quality.dashboard.parameters import (
     INSIDE,
     NOT_MODIFIED,
@@ -25,7 +26,6 @@ from telemetry_quality.dashboard.parameters import (
     answers,
     refused_beside,
 )
-from telemetry_quality.dashboard.refusals import CANNOT_READ, STORE_UNREADABLE, Refusal
 from telemetry_quality.dashboard.rendering import SIGNS
 from telemetry_quality.dashboard.summary import summarize
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.incidents import Incident
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.models import SourceSummary, Summary
+    from telemetry_quality.dashboard.state import DashboardState
 
 ATOM = "application/atom+xml"
 SVG = "image/svg+xml"
@@ -83,45 +83,45 @@ class SvgResponse(Response):
 async def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """An Atom feed of the incidents with the latest news, of all sources or of one."""
     dashboard = dashboard_of(request)
-    board, today = await dashboard.board(), dashboard.clock().astimezone(UTC).date()
-    require_sources(dashboard, board, [asked.source] if asked.source else [])
-    if not board.has_been_read:
+    state, today = await dashboard.state(), dashboard.clock().astimezone(UTC).date()
+    require_sources(dashboard, state, [asked.source] if asked.source else [])
+    if not state.has_been_read:
         # An empty feed would say that there are no incidents.
-        raise Refusal(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"})
+        raise ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"})
     url = dashboard.settings.dashboard.url
-    return await kept(request, board, today, ATOM, lambda: feed_of(board, url, today, asked.source))
+    return await kept(request, state, today, ATOM, lambda: feed_of(state, url, today, asked.source))
 
 
 @answers(router, "/health/badge.svg", response_class=SvgResponse)
 async def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
     """A badge with the status of the latest complete day and that day, of one source or the worst of all."""
     dashboard = dashboard_of(request)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
     return await kept(
         request,
-        board,
+        state,
         now,
         SVG,
-        lambda: badge_of(summarize(board, dashboard.settings, now, asked.source), asked.source),
+        lambda: badge_of(summarize(state, dashboard.settings, now, asked.source), asked.source),
     )
 
 
-def feed_of(board: Board, url: str, today: date, source: str | None = None) -> bytes:
+def feed_of(state: DashboardState, url: str, today: date, source: str | None = None) -> bytes:
     """The feed's XML; ``url`` is where the dashboard is reached from outside.
 
     An entry's identifier is made of host, source and the incident's key, so it stays the same as long as these do.
     """
     here = f"{url}/health/incidents.atom" + (f"?source={quote(source)}" if source else "")
-    incidents = _latest_news(board, source)
+    incidents = _latest_updated(state, source)
     entries = sorted(
-        ((_updated(board, one), one) for one in incidents), key=lambda one: (one[0], one[1].key), reverse=True
+        ((_updated(state, one), one) for one in incidents), key=lambda one: (one[0], one[1].key), reverse=True
     )
     root = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
     _add(root, "id", _tag(url, f"incidents/{source}" if source else "incidents"))
     _add(root, "title", f"Incidents of {source}" if source else "Incidents")
     _add(root, "subtitle", "Days of telemetry that cannot be trusted, gathered by cause.")
-    _add(root, "updated", _instant(entries[0][0] if entries else _newest(board)))
+    _add(root, "updated", _instant(entries[0][0] if entries else _newest(state)))
     _add(SubElement(root, "author"), "name", "telemetry-quality")
     SubElement(root, "link", {"rel": "self", "type": ATOM, "href": here})
     SubElement(root, "link", {"rel": "alternate", "type": "text/html", "href": f"{url}/health/incidents/"})
@@ -130,10 +130,13 @@ def feed_of(board: Board, url: str, today: date, source: str | None = None) -> b
     return _document(root)
 
 
-def _latest_news(board: Board, source: str | None) -> list[Incident]:
-    sources = [source] if source else sorted(board.incidents)
-    every = [incident for name in sources for incident in board.incidents.get(name, ())]
-    every.sort(key=lambda one: (max([one.last_day, *(act.acted_at.date() for act in one.acts)]), one.key), reverse=True)
+def _latest_updated(state: DashboardState, source: str | None) -> list[Incident]:
+    sources = [source] if source else sorted(state.incidents)
+    every = [incident for name in sources for incident in state.incidents.get(name, ())]
+    every.sort(
+        key=lambda one: (max([one.last_day, *(action.acted_at.date() for action in one.actions)]), one.key),
+        reverse=True,
+    )
     return every[:MOST_ENTRIES]
 
 
@@ -156,21 +159,21 @@ def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Elem
     return entry
 
 
-def _updated(board: Board, incident: Incident) -> datetime:
+def _updated(state: DashboardState, incident: Incident) -> datetime:
     """When something was last said of an incident: by a judged day, the one that closed it, or somebody's act."""
-    rows = [board.ledger.current(incident.source, day) for day in incident.days]
+    rows = [state.index.current(incident.source, day) for day in incident.days]
     if not incident.is_open:
-        after = board.ledger.window(
+        after = state.index.window(
             incident.source, incident.last_day + timedelta(days=1), incident.last_day + timedelta(days=CLOSING_DAYS)
         )
         rows.append(next((row for row in after if row is not None and row.status != DayStatus.UNKNOWN), None))
-    told = [row.computed_at for row in rows if row is not None] + [act.acted_at for act in incident.acts]
-    return max(told) if told else _newest(board)
+    moments = [row.computed_at for row in rows if row is not None] + [action.acted_at for action in incident.actions]
+    return max(moments) if moments else _newest(state)
 
 
-def _newest(board: Board) -> datetime:
+def _newest(state: DashboardState) -> datetime:
     """When the last snapshot was made; the beginning of time without any, so that nothing seems to be news."""
-    rows = [board.ledger.latest(source) for source in board.ledger.sources]
+    rows = [state.index.latest(source) for source in state.index.sources]
     return max((row.computed_at for row in rows if row is not None), default=datetime(1970, 1, 1, tzinfo=UTC))
 
 

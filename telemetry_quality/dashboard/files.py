@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.api_errors import ApiError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,7 +26,7 @@ async def static(request: Request) -> Response:
     """A file of the package, unless whoever asks has it already."""
     found = files().get(request.path_params["path"])
     if found is None:
-        raise Refusal(404, "NO_SUCH_FILE", "A file of the dashboard is required, but it has none of this name.")
+        raise ApiError(404, "NO_SUCH_FILE", "A file of the dashboard is required, but it has none of this name.")
     headers = {"ETag": found.tag, "Cache-Control": "private, no-cache"}
     if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

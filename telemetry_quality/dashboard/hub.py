@@ -1,4 +1,4 @@
-"""The hub: which open pages listen, and what each of them was not told yet."""
+"""The hub: which open pages listen, and what each of them was not sent yet."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What open pages are told.
+class UpdateEvent:
+    """What is sent to open pages.
 
     Attributes:
-        version: The board's; a page that shows another one is out of date.
+        version: The state's; a page that shows another one is out of date.
         changed: The days with new snapshots since the last news, the latest ones where there are many.
     """
 
     version: str
     changed: tuple[Change, ...] = ()
 
-    def after(self, earlier: News | None) -> News:
-        """These news for a page that was not told ``earlier`` yet."""
+    def after(self, earlier: UpdateEvent | None) -> UpdateEvent:
+        """These news for a page that was not sent ``earlier`` yet."""
         changed = (*(earlier.changed if earlier else ()), *self.changed)
         return replace(self, changed=changed[-MOST_CHANGES:])
 
@@ -60,7 +60,7 @@ class News:
 
 
 class Listener:
-    """One open page; holds only what it was not told yet, so that a slow one costs no memory.
+    """One open page; holds only what it was not sent yet, so that a slow one costs no RAM.
 
     Args:
         reason_to_end: Why it may not listen any longer; None as long as it may.
@@ -68,13 +68,13 @@ class Listener:
 
     def __init__(self, reason_to_end: Callable[[], Farewell | None]) -> None:
         self.reason_to_end = reason_to_end
-        self._news: News | None = None
+        self._update: UpdateEvent | None = None
         self._farewell: Farewell | None = None
         self._has_word = asyncio.Event()
 
-    def tell(self, news: News) -> None:
-        """Leave ``news`` for the page; never waits for it."""
-        self._news = news.after(self._news)
+    def publish(self, update: UpdateEvent) -> None:
+        """Leave ``update`` for the page; never waits for it."""
+        self._update = update.after(self._update)
         self._has_word.set()
 
     def dismiss(self, farewell: Farewell) -> None:
@@ -82,16 +82,16 @@ class Listener:
         self._farewell = farewell
         self._has_word.set()
 
-    async def next_word(self) -> News | Farewell:
-        """What the page is to be told next, as soon as there is something."""
+    async def next_word(self) -> UpdateEvent | Farewell:
+        """What the page is to be sent next, as soon as there is something."""
         while True:
             await self._has_word.wait()
             self._has_word.clear()
             if self._farewell is not None:
                 return self._farewell
-            if self._news is not None:
-                news, self._news = self._news, None
-                return news
+            if self._update is not None:
+                update, self._update = self._update, None
+                return update
 
 
 class Hub:
@@ -100,7 +100,7 @@ class Hub:
     def __init__(self, most_sockets: int = MOST_SOCKETS) -> None:
         self._listeners: set[Listener] = set()
         self._most_sockets = most_sockets
-        self._latest: News | None = None
+        self._latest: UpdateEvent | None = None
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -112,26 +112,26 @@ class Hub:
 
     @contextmanager
     def listening(self, reason_to_end: Callable[[], Farewell | None]) -> Iterator[Listener]:
-        """A listener, told the present version at once: its page may have been made a while ago."""
+        """A listener, sent the present version at once: its page may have been made a while ago."""
         listener = Listener(reason_to_end)
         if self._latest is not None:
-            listener.tell(self._latest)
+            listener.publish(self._latest)
         self._listeners.add(listener)
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
 
-    def tell(self, news: News) -> None:
-        """Tell every page."""
-        self._latest = replace(news, changed=())
+    def publish(self, update: UpdateEvent) -> None:
+        """Show every page."""
+        self._latest = replace(update, changed=())
         for listener in self._listeners:
-            listener.tell(news)
+            listener.publish(update)
 
     def repeat(self) -> None:
-        """Tell every page the present version again."""
+        """Show every page the present version again."""
         if self._latest is not None:
-            self.tell(self._latest)
+            self.publish(self._latest)
 
     def listeners(self) -> tuple[Listener, ...]:
         """The pages that listen now."""

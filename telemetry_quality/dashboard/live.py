@@ -1,6 +1,6 @@
-"""Open pages hear of news: their WebSockets are told when what the store says has changed.
+"""Open pages hear of news: their WebSockets are sent when what the store says has changed.
 
-What is told is that something changed, and which days; the pages fetch what they show themselves. ``static/live.js``
+What is sent is that something changed, and which days; the pages fetch what they show themselves. ``static/live.js``
 is the other end.
 """
 
@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocketDisconnect
 
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, News
+from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, UpdateEvent
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.hub import Listener
+    from telemetry_quality.dashboard.state import DashboardState
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ PAUSE_SECONDS = 1.0
 """Between two looks at the store and at the sessions of open pages."""
 
 BEAT_SECONDS = 20.0
-"""At least this often every page is told something, so that it notices when it is told nothing any more."""
+"""At least this often every page is sent something, so that it notices when it hears nothing any more."""
 
 SEND_SECONDS = 10.0
 """How long a page may take to receive before it is given up."""
@@ -53,21 +53,21 @@ async def watching(dashboard: Dashboard) -> AsyncIterator[None]:
 
 
 async def _watch_store(dashboard: Dashboard) -> None:
-    told: Board | None = None
+    published: DashboardState | None = None
     quiet_seconds = 0.0
     while True:
         try:
-            board = await asyncio.to_thread(dashboard.keeper.board)
-            if told is None or told.version != board.version:
-                changed = await asyncio.to_thread(_changes, dashboard, told, board)
-                dashboard.hub.tell(News(board.version, changed))
-                told, quiet_seconds = board, 0.0
+            state = await asyncio.to_thread(dashboard.keeper.state)
+            if published is None or published.version != state.version:
+                changed = await asyncio.to_thread(_changes, dashboard, published, state)
+                dashboard.hub.publish(UpdateEvent(state.version, changed))
+                published, quiet_seconds = state, 0.0
             elif quiet_seconds >= BEAT_SECONDS:
                 dashboard.hub.repeat()
                 quiet_seconds = 0.0
         except Exception:
             # A mistake of ours must not leave every open page on old news for ever.
-            log.exception("NEWS_NOT_TOLD: open pages could not be told of news; trying again")
+            log.exception("UPDATE_NOT_SENT: open pages could not be about news; trying again")
         await asyncio.sleep(PAUSE_SECONDS)
         quiet_seconds += PAUSE_SECONDS
 
@@ -86,23 +86,23 @@ def _to_be_ended(listeners: tuple[Listener, ...]) -> list[tuple[Listener, Farewe
     return [(one, farewell) for one in listeners if (farewell := one.reason_to_end()) is not None]
 
 
-def _changes(dashboard: Dashboard, before: Board | None, board: Board) -> tuple[Change, ...]:
-    """The days with new snapshots; none where the first board is all new."""
+def _changes(dashboard: Dashboard, before: DashboardState | None, state: DashboardState) -> tuple[Change, ...]:
+    """The days with new snapshots; none where the first state is all new."""
     if before is None:
         return ()
     try:
-        rows = dashboard.reader.journal(before.ledger.last_sequence)
+        rows = dashboard.reader.journal(before.index.last_sequence)
     except StoreError:
-        # That something changed is told nevertheless.
+        # That something changed is sent nevertheless.
         return ()
-    new = [row for row in rows if row.sequence <= board.ledger.last_sequence][-MOST_CHANGES:]
+    new = [row for row in rows if row.sequence <= state.index.last_sequence][-MOST_CHANGES:]
     return tuple(Change(row.source, row.day.isoformat(), row.revision, row.status) for row in new)
 
 
 async def _listen(websocket: WebSocket) -> None:
-    """Tell one open page of news until it goes away or its session ends.
+    """Show one open page of news until it goes away or its session ends.
 
-    That it is a page of ours, and its visitor signed in, StaffOnly has seen to.
+    That it is a page of ours, and its user signed in, StaffOnly has seen to.
     """
     dashboard = dashboard_of(websocket)
     if dashboard.hub.is_full:
@@ -123,29 +123,29 @@ router.add_websocket_route("/health/live/", _listen)
 
 def _reason_to_end(dashboard: Dashboard, websocket: WebSocket) -> Farewell | None:
     try:
-        visitor = dashboard.access.visitor_of(websocket.headers)
+        user = dashboard.access.user_of(websocket.headers)
     except StoreError:
         # Nobody knows whether the session still stands.
         return Farewell.TRY_LATER
-    return Farewell.SIGNED_OUT if visitor is None else None
+    return Farewell.SIGNED_OUT if user is None else None
 
 
 async def _farewell_of(websocket: WebSocket, listener: Listener) -> Farewell | None:
     """Pass on news; why to close the socket, or None where it is closed or given up."""
-    hearing, telling = asyncio.create_task(websocket.receive()), asyncio.create_task(_tell(websocket, listener))
+    hearing, sending = asyncio.create_task(websocket.receive()), asyncio.create_task(_send_updates(websocket, listener))
     try:
-        await asyncio.wait({hearing, telling}, return_when=asyncio.FIRST_COMPLETED)
-        if telling.done():
-            return telling.result()
+        await asyncio.wait({hearing, sending}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            return sending.result()
         # No page of ours ever says anything.
         return Farewell.UNASKED if hearing.result()["type"] == "websocket.receive" else None
     finally:
-        await _end(hearing, telling)
+        await _end(hearing, sending)
 
 
-async def _tell(websocket: WebSocket, listener: Listener) -> Farewell | None:
+async def _send_updates(websocket: WebSocket, listener: Listener) -> Farewell | None:
     with suppress(WebSocketDisconnect, TimeoutError):
-        while isinstance(word := await listener.next_word(), News):
+        while isinstance(word := await listener.next_word(), UpdateEvent):
             async with asyncio.timeout(SEND_SECONDS):
                 await websocket.send_text(word.as_text())
         return word

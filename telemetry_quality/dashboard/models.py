@@ -1,7 +1,7 @@
 """What the API answers: frozen, strictly typed, each field described, for these descriptions are the OpenAPI document.
 
-Everywhere null means *not known*, never zero. The functions that make these answers stand in ``summary``, ``series``,
-``incident_answers`` and ``day_answers``. Annotations are evaluated here, so that pydantic finds what they name.
+Everywhere null means *not known*, never zero. The functions that make these responses stand in ``summary``, ``series``,
+``incident_responses`` and ``day_responses``. Annotations are evaluated here, so that pydantic finds what they name.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
-from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.metrics import LISTED, NOT_LISTED, Metric
 from telemetry_quality.core.snapshots import DayStatus
 
@@ -24,7 +24,7 @@ Percent = Annotated[float | None, Field(description="A percentage, 0 to 100; nul
 Events = Annotated[float | None, Field(description="A number of events that was expected; null where it is not known.")]
 
 
-class _Answer(BaseModel):
+class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -39,7 +39,7 @@ class DayMark(StrEnum):
     MISSING = "missing"
     """There is no snapshot of it."""
     OUTSIDE = "outside"
-    """It lies before the source's first day or after the last one told."""
+    """It lies before the source's first day or after the last one shown."""
 
 
 def _numbers(metrics: Iterable[Metric]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _numbers(metrics: Iterable[Metric]) -> dict[str, Any]:
     }
 
 
-class _DayKey(_Answer):
+class _DayKey(_Response):
     source: Source
     day: Day
     revision: int = Field(description="1 for the first, one more whenever numbers, verdicts or policy changed.")
@@ -63,12 +63,12 @@ if TYPE_CHECKING:
     class _ListedNumbers(_DayKey):
         def __getattr__(self, name: str) -> Any: ...
 
-    class _OtherNumbers(_Answer):
+    class _OtherNumbers(_Response):
         def __getattr__(self, name: str) -> Any: ...
 
 else:
     _ListedNumbers = create_model("_ListedNumbers", __base__=_DayKey, **_numbers(LISTED))
-    _OtherNumbers = create_model("_OtherNumbers", __base__=_Answer, **_numbers(NOT_LISTED))
+    _OtherNumbers = create_model("_OtherNumbers", __base__=_Response, **_numbers(NOT_LISTED))
 
 
 class SnapshotLine(_ListedNumbers):
@@ -77,7 +77,7 @@ class SnapshotLine(_ListedNumbers):
     run_id: str | None = Field(description="The Dagster run that judged it, where it is known.")
 
 
-class LogAnswer(_Answer):
+class LogResponse(_Response):
     """One page of the log of snapshots."""
 
     snapshots: tuple[SnapshotLine, ...]
@@ -85,10 +85,10 @@ class LogAnswer(_Answer):
     page: int = Field(description="This page, from 1.")
     pages: int = Field(description="Pages there are, at least 1.")
     page_size: int = Field(description="Snapshots a page holds at most.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is told is what it said last.")
+    trouble: str | None = Field(description="Why the store cannot be read now; what is shown is its last content.")
 
 
-class Window(_Answer):
+class Window(_Response):
     """The last days of a source taken together; counts are pooled, so that a quiet day weighs little."""
 
     days: int = Field(description="Calendar days in the window.")
@@ -111,7 +111,7 @@ class Window(_Answer):
     sampling_success_rate_percent: Percent
 
 
-class IncidentLine(_Answer):
+class IncidentLine(_Response):
     """An incident in a list: failures of one cause on consecutive judged days."""
 
     source: Source
@@ -121,7 +121,7 @@ class IncidentLine(_Answer):
     days: int = Field(description="Failed days so far.")
     is_open: bool = Field(description="Whether no later judged day says that it is over.")
     level: Level = Field(description="The highest level of any of its days.")
-    cause: str = Field(description="What the worst failures blame: a place, everywhere, or unreadable.")
+    root_cause: str = Field(description="What the worst failures blame: a place, everywhere, or unreadable.")
     guardrails: tuple[str, ...] = Field(description="What failed, most often first.")
     sentence: str = Field(description="What happened, since when and where.")
     state: tuple[str, ...] = Field(description="Its state in words, such as open, acknowledged by ada.")
@@ -132,7 +132,7 @@ class IncidentLine(_Answer):
     is_dismissed: bool = Field(description="Whether somebody said that it was none.")
 
 
-class FailureAnswer(_Answer):
+class FailureResponse(_Response):
     """One guardrail that failed on one day of an incident."""
 
     day: Day
@@ -142,14 +142,14 @@ class FailureAnswer(_Answer):
     value: float | None = Field(description="The number judged.")
     threshold: float | None = Field(description="What it was compared with.")
     sentence: str = Field(description="What happened, for a person.")
-    cause: str = Field(description="The place that explains most of it, everywhere, or unreadable.")
+    root_cause: str = Field(description="The place that explains most of it, everywhere, or unreadable.")
     revision: int = Field(description="The revision of the snapshot that says so.")
 
 
-class ActAnswer(_Answer):
+class ActionResponse(_Response):
     """Something that somebody decided about an incident."""
 
-    act: Act
+    action: Action
     by: str = Field(description="Who decided.")
     note: str
     acted_at: datetime
@@ -157,18 +157,18 @@ class ActAnswer(_Answer):
     until: date | None = Field(description="The last failed day it speaks of; of a mute the last muted day.")
 
 
-class IncidentAnswer(_Answer):
+class IncidentResponse(_Response):
     """All that is known of one incident."""
 
     incident: IncidentLine
-    peak: FailureAnswer = Field(description="The worst failure.")
+    peak: FailureResponse = Field(description="The worst failure.")
     failed_days: tuple[date, ...] = Field(description="Its failed days, oldest first.")
     confirmed_days: tuple[date, ...] = Field(description="Those that somebody confirmed.")
-    failures: tuple[FailureAnswer, ...] = Field(description="All its failures, by day.")
-    acts: tuple[ActAnswer, ...] = Field(description="What was decided, oldest first.")
+    failures: tuple[FailureResponse, ...] = Field(description="All its failures, by day.")
+    actions: tuple[ActionResponse, ...] = Field(description="What was decided, oldest first.")
 
 
-class IncidentsAnswer(_Answer):
+class IncidentsResponse(_Response):
     """One page of incidents, newest first."""
 
     incidents: tuple[IncidentLine, ...]
@@ -176,16 +176,16 @@ class IncidentsAnswer(_Answer):
     page: int = Field(description="This page, from 1.")
     pages: int = Field(description="Pages there are, at least 1.")
     page_size: int = Field(description="Incidents a page holds at most.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is told is what it said last.")
+    trouble: str | None = Field(description="Why the store cannot be read now; what is shown is its last content.")
 
 
-class SourceSummary(_Answer):
+class SourceSummary(_Response):
     """Whether the latest complete day of one source can be trusted."""
 
     source: Source
     time_zone: str = Field(description="The IANA time zone that the source's days are in.")
     first_day: Day = Field(description="The source's first day.")
-    day: date | None = Field(description="The day told of: the latest complete one that should be there, if any is.")
+    day: date | None = Field(description="The day shown: the latest complete one that should be there, if any is.")
     status: DayStatus = Field(description="That day's status; unknown where it has no snapshot.")
     is_trustworthy: bool = Field(description="True exactly for the status healthy.")
     sentence: str = Field(description="The verdict in words: what is wrong, how much, since when, where.")
@@ -195,12 +195,12 @@ class SourceSummary(_Answer):
     awaited_day: date | None = Field(description="A later day that is complete but not judged yet.")
     awaited_until: datetime | None = Field(description="When that one becomes overdue, in UTC.")
     last_snapshot_day: date | None = Field(description="The latest day with a snapshot.")
-    snapshot: SnapshotLine | None = Field(description="The snapshot of the day told of.")
+    snapshot: SnapshotLine | None = Field(description="The snapshot of the day shown.")
     windows: dict[str, Window] = Field(description='The last days by their number: "7" and "30".')
     open_incidents: tuple[IncidentLine, ...] = Field(description="The worst first.")
 
 
-class Summary(_Answer):
+class Summary(_Response):
     """Whether yesterday can be trusted."""
 
     as_of: datetime = Field(description="When this was asked, in UTC.")
@@ -209,11 +209,11 @@ class Summary(_Answer):
     status: DayStatus = Field(description="The worst of all sources; unknown while the store cannot be read.")
     is_trustworthy: bool = Field(description="Whether the store can be read and every source's day is healthy.")
     sentence: str = Field(description="The verdict in words.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is told then is what it said last.")
+    trouble: str | None = Field(description="Why the store cannot be read now; what is shown then is its last content.")
     sources: tuple[SourceSummary, ...] = Field(description="In the order of the settings.")
 
 
-class DailyPoint(_Answer):
+class DailyPoint(_Response):
     """One day in a chart: what was seen, what was expected, and the thresholds in force on that day."""
 
     day: Day
@@ -233,7 +233,7 @@ class DailyPoint(_Answer):
     sample_success_threshold_percent: Percent
 
 
-class YearDay(_Answer):
+class YearDay(_Response):
     """One square of the calendar."""
 
     day: Day
@@ -241,14 +241,14 @@ class YearDay(_Answer):
     total_events: Count
 
 
-class Week(_Answer):
+class Week(_Response):
     """One column of the calendar."""
 
     first: date = Field(description="Its Monday.")
     days: tuple[YearDay, ...] = Field(description="Seven days, Monday first.")
 
 
-class Year(_Answer):
+class Year(_Response):
     """A calendar of a year of statuses, oldest week first."""
 
     source: Source
@@ -258,17 +258,17 @@ class Year(_Answer):
     counts: dict[DayMark, int] = Field(description="How many days have each status, those outside left out.")
 
 
-class CauseAnswer(_Answer):
+class ContributorResponse(_Response):
     """A place that broke, and how much of what happened lies there."""
 
-    place: str = Field(description="Such as carrier=EV, or everywhere.")
+    segment: str = Field(description="Such as carrier=EV, or everywhere.")
     expected: float = Field(description="What earlier days suggest for the place.")
     found: float = Field(description="What the day holds there.")
     share_percent: float | None = Field(description="How much of the whole day's change lies there.")
     since: date | None = Field(description="The first day it was broken, null where it is this one or not known.")
 
 
-class VerdictAnswer(_Answer):
+class VerdictResponse(_Response):
     """What one guardrail said of a day."""
 
     guardrail: str
@@ -278,7 +278,7 @@ class VerdictAnswer(_Answer):
     value: float | None = Field(description="The number judged.")
     threshold: float | None = Field(description="What it was compared with.")
     sentence: str = Field(description="What happened, for a person.")
-    causes: tuple[CauseAnswer, ...] = Field(description="Where it happened, the most telling first.")
+    contributors: tuple[ContributorResponse, ...] = Field(description="Where it happened, the most telling first.")
 
 
 def _describe_extra_numbers(schema: dict[str, Any]) -> None:
@@ -290,7 +290,7 @@ def _describe_extra_numbers(schema: dict[str, Any]) -> None:
     }
 
 
-class RevisionAnswer(_OtherNumbers):
+class RevisionResponse(_OtherNumbers):
     """One revision of a day's snapshot, with everything that was judged."""
 
     snapshot: SnapshotLine
@@ -300,14 +300,14 @@ class RevisionAnswer(_OtherNumbers):
     unreadable_reason_code: str | None = Field(description="Why the day could not be read, null where it could.")
     unreadable_reason: str | None
     policy: dict[str, Any] = Field(description="The thresholds in force.")
-    reading_revision: int = Field(description="The reading it was made from.")
+    scan_revision: int = Field(description="The reading it was made from.")
     content_hash: str | None = Field(description="SHA-256 over the snapshot and the one before it.")
-    verdicts: tuple[VerdictAnswer, ...]
+    verdicts: tuple[VerdictResponse, ...]
     changes: str | None = Field(description="What it changed since the revision before it; null for the first.")
     dagster_run_url: str | None = Field(description="The Dagster run that made it.")
 
 
-class PartAnswer(_Answer):
+class BreakdownRowResponse(_Response):
     """The events of one signal, version or hour."""
 
     value: str | int | None = Field(description="The signal, the version or the hour since the day began; null: none.")
@@ -318,14 +318,14 @@ class PartAnswer(_Answer):
     error_unknown_events: int = Field(description="Events that do not say whether they are errors.")
 
 
-class PartsAnswer(_Answer):
+class BreakdownResponse(_Response):
     """A day cut one way, the busiest part first, hours in their order."""
 
-    parts: tuple[PartAnswer, ...]
+    rows: tuple[BreakdownRowResponse, ...]
     rest: int = Field(description="Parts that are left out here.")
 
 
-class SampledAnswer(_Answer):
+class SampledResponse(_Response):
     """One event of the sample: its identifier and whether it passed; nothing else of it is stored."""
 
     position: int
@@ -334,11 +334,11 @@ class SampledAnswer(_Answer):
     reason_codes: tuple[str, ...]
 
 
-class ReadingAnswer(_Answer):
-    """One reading of the day."""
+class ScanResponse(_Response):
+    """One scan of the day."""
 
     revision: int
-    read_at: datetime
+    scanned_at: datetime
     total_events: Count
     error_events: Count
     missing_version_events: Count
@@ -349,7 +349,7 @@ class ReadingAnswer(_Answer):
     unreadable_reason: str | None
 
 
-class DayAnswer(_Answer):
+class DayResponse(_Response):
     """Everything that is stored of one day."""
 
     source: Source
@@ -361,26 +361,26 @@ class DayAnswer(_Answer):
     since: date | None = Field(description="The first day of the day's worst incident; null without one.")
     trouble: str | None = Field(description="Why the store cannot be read now.")
     snapshot: SnapshotLine | None = Field(description="The latest revision; null without one.")
-    revisions: tuple[RevisionAnswer, ...] = Field(description="All of them, the first one first.")
+    revisions: tuple[RevisionResponse, ...] = Field(description="All of them, the first one first.")
     changes: tuple[str, ...] = Field(description="What each revision from the second on changed.")
     incidents: tuple[IncidentLine, ...] = Field(description="The incidents that the day belongs to, the worst first.")
-    readings: tuple[ReadingAnswer, ...]
-    by_signal: PartsAnswer
-    by_version: PartsAnswer
-    by_hour: PartsAnswer
-    sample: tuple[SampledAnswer, ...]
+    scans: tuple[ScanResponse, ...]
+    by_signal: BreakdownResponse
+    by_version: BreakdownResponse
+    by_hour: BreakdownResponse
+    sample: tuple[SampledResponse, ...]
     previous_day: date | None = Field(description="The day before it with a snapshot.")
     next_day: date | None = Field(description="The day after it with a snapshot.")
     dagster_run_url: str | None = Field(description="Where Dagster shows the run, or the day's partition.")
 
 
-class VersionAnswer(_Answer):
+class VersionResponse(_Response):
     """Whether anything is new."""
 
     version: str = Field(description="Changes exactly when what the store says does.")
 
 
-class ErrorDetail(_Answer):
+class ErrorDetail(_Response):
     """What went wrong."""
 
     status: int = Field(description="The HTTP status.")
@@ -388,7 +388,7 @@ class ErrorDetail(_Answer):
     sentence: str = Field(description="What was required, what was found, and the remedy.")
 
 
-class ErrorAnswer(_Answer):
+class ErrorResponse(_Response):
     """The one shape of all errors."""
 
     error: ErrorDetail

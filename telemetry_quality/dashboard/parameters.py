@@ -1,4 +1,4 @@
-"""What may be asked for in an address, and how the OpenAPI document tells of it and of what is refused."""
+"""What may be asked for in an address, and how the OpenAPI document shows of it and of what is refused."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fastapi.security import APIKeyCookie, HTTPBasic, HTTPBearer
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from telemetry_quality.core.snapshots import DayStatus  # noqa: TC001 - pydantic reads it
-from telemetry_quality.dashboard.ledger import SORTABLE, LogQuery
-from telemetry_quality.dashboard.models import ErrorAnswer
-from telemetry_quality.dashboard.refusals import Refusal, shown
+from telemetry_quality.dashboard.api_errors import ApiError, shown
+from telemetry_quality.dashboard.index import SORTABLE, LogQuery
+from telemetry_quality.dashboard.models import ErrorResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -128,7 +128,7 @@ class LogParameters(LogFilters, Paging):
     descending: Truth = Field(True, description="Whether the largest or latest comes first.")
 
     def query(self) -> LogQuery:
-        """The same for the ledger."""
+        """The same for the index."""
         return LogQuery(
             sources=tuple(self.source),
             statuses=tuple(one.value for one in self.status),
@@ -159,7 +159,7 @@ def at_most_once(*, but: frozenset[str] = frozenset()) -> Callable[[Request], Aw
         names = [name for name, _ in request.query_params.multi_items() if name not in but]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise Refusal(
+            raise ApiError(
                 422,
                 "REPEATED_PARAMETER",
                 f"{shown(twice)} is required once at most, but {names.count(twice)} were found; keep one.",
@@ -185,7 +185,7 @@ _COOKIE = APIKeyCookie(
     description="What the sign-in page sets; named tq_session where the dashboard is reached by plain HTTP.",
 )
 
-# The guard in front of all routes decides; these only tell the OpenAPI document what it accepts.
+# The guard in front of all routes decides; these only document what it accepts.
 SESSION = Security(_COOKIE)
 STAFF = [Security(_BEARER), SESSION]
 STAFF_AND_FEED_READERS = [*STAFF, Security(_BASIC)]
@@ -208,14 +208,14 @@ _REASONS = {
 
 
 def refused_with(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How the OpenAPI document tells of these refusals; all of them have the one shape of all errors."""
-    return {status: {"model": ErrorAnswer, "description": _REASONS[status]} for status in statuses}
+    """How the OpenAPI document shows of these API errors; all of them have the one shape of all errors."""
+    return {status: {"model": ErrorResponse, "description": _REASONS[status]} for status in statuses}
 
 
 def refused_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same for addresses that answer something else than JSON; to browsers a page says it."""
     content = {
-        JSON: {"schema": {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}},
+        JSON: {"schema": {"$ref": f"#/components/schemas/{ErrorResponse.__name__}"}},
         "text/html": {"schema": {"type": "string"}},
     }
     return {status: {"content": content, "description": _REASONS[status]} for status in statuses}
@@ -233,7 +233,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It still 
 
 
 def answers(router: APIRouter, path: str, **how: Any) -> Callable[[Endpoint], Endpoint]:
-    """Let a function answer GET, and HEAD beside it, which the OpenAPI document need not tell."""
+    """Let a function answer GET, and HEAD beside it, which the OpenAPI document need not show."""
 
     def register(endpoint: Endpoint) -> Endpoint:
         router.add_api_route(path, endpoint, methods=["GET"], **how)

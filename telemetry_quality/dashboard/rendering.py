@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
-    from telemetry_quality.dashboard.access.identity import Visitor
+    from telemetry_quality.dashboard.access.identity import User
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 NOT_KNOWN = Markup('<abbr class="not-known" title="not known">–</abbr>')
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST_NAME = 120
-"""Characters shown of a stored name; its beginning tells it apart, and a page has to stay readable."""
+"""Characters shown of a stored name; its beginning distinguish it, and a page has to stay readable."""
 
 SIGNS = {
     "healthy": ("✓", "healthy"),
@@ -47,7 +47,7 @@ SIGNS = {
     "open": ("✗", "open"),
     "closed": ("✓", "closed"),
 }
-"""What stands beside the colour, which alone tells nothing: a sign and a word."""
+"""What stands beside the colour, which alone shows nothing: a sign and a word."""
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -64,7 +64,7 @@ def found(value: float | None) -> Markup:
 
 
 def percent(value: float | None, digits: int = 2, threshold: float | None = None) -> Markup:
-    """``5.31 %``, with as many decimals as tell it from ``threshold``."""
+    """``5.31 %``, with as many decimals as distinguish it from ``threshold``."""
     if value is None:
         return NOT_KNOWN
     text = f"{value:.{digits}f} %" if threshold is None else verdicts.percent(value, threshold, digits)
@@ -144,9 +144,9 @@ def render(template: str, **context: Any) -> Markup:
     return Markup(environment().get_template(template).render(context))  # noqa: S704 - escaped by the template
 
 
-def visitor_of(connection: HTTPConnection) -> Visitor | None:
+def user_of(connection: HTTPConnection) -> User | None:
     """Who asks; None on the pages that anybody may see."""
-    return cast("Visitor | None", connection.scope.get("state", {}).get("visitor"))
+    return cast("User | None", connection.scope.get("state", {}).get("user"))
 
 
 def navigation_of(connection: HTTPConnection) -> tuple[tuple[str, str, str], ...]:
@@ -168,12 +168,12 @@ def page(
     """A whole page: ``main`` within the layout, which knows who is signed in.
 
     Args:
-        request: Asks for the page; its visitor may be nobody.
+        request: Asks for the page; its user may be nobody.
         title: Names the page in the window's title.
         main: What stands below the navigation, its own first heading included.
         status_code: The HTTP status.
         section: Which part of the navigation is the current one: that of a page, or account.
-        version: The board's version that ``main`` tells; only such a page listens for news.
+        version: The state's version that ``main`` shows; only such a page listens for news.
         has_charts: Whether ``main`` has tables to draw.
     """
     html = render(
@@ -183,7 +183,7 @@ def page(
         section=section,
         version=version,
         has_charts=has_charts,
-        visitor=visitor_of(request),
+        user=user_of(request),
         navigation=navigation_of(request),
     )
     return HTMLResponse(html, status_code=status_code)

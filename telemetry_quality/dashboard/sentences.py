@@ -1,6 +1,6 @@
 """Verdicts in words: what is wrong with a day, how much, since when and where.
 
-A guardrail's own sentence tells everything; here stands what somebody in a hurry has to know.
+A guardrail's own sentence shows everything; here stands what somebody in a hurry has to know.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     """A day's numbers, as the journal or the whole snapshot has them."""
 
 MOST_ALSO = 2
-"""Failures told beside the worst one; the page lists the others."""
+"""Failures shown beside the worst one; the page lists the others."""
 
-LONGEST_PLACE = 120
+LONGEST_SEGMENT = 120
 """Characters of a place: values of events may be long, and a sentence has to stay readable."""
 
 
@@ -118,28 +118,34 @@ def _where(failure: FailedGuardrail) -> list[str]:
     rule = _RULES.get(failure.guardrail)
     if rule is not None and rule.is_segment_in_words:
         return []
-    if failure.cause not in {EVERYWHERE, UNREADABLE}:
+    if failure.root_cause not in {EVERYWHERE, UNREADABLE}:
         is_shared_out = rule is None or rule.shares_out
-        return [f"{'most of it ' if is_shared_out else ''}at {place_words(failure.cause)}"]
+        return [f"{'most of it ' if is_shared_out else ''}at {segment_words(failure.root_cause)}"]
     if failure.foremost == EVERYWHERE:
         return ["spread over the whole stream"]
-    return [f"above all at {place_words(failure.foremost)}"] if failure.foremost else []
+    return [f"above all at {segment_words(failure.foremost)}"] if failure.foremost else []
 
 
 def _also(words: Sequence[str]) -> str:
     if not words:
         return ""
-    told = words[:MOST_ALSO]
-    rest = len(words) - len(told)
-    return f"; also {listed([*told, *([f'{rest} more'] if rest else [])])}"
+    named = words[:MOST_ALSO]
+    rest = len(words) - len(named)
+    return f"; also {listed([*named, *([f'{rest} more'] if rest else [])])}"
 
 
 def failure_words(failure: FailedGuardrail) -> str:
     """One failure in a few words, such as ``error rate 50.75 % (limit 5 %)``; its own sentence where none are known."""
     value, threshold, rule = failure.value, failure.threshold, _RULES.get(failure.guardrail)
-    if failure.cause == UNREADABLE or rule is None or rule.short_words is None or value is None or threshold is None:
+    if (
+        failure.root_cause == UNREADABLE
+        or rule is None
+        or rule.short_words is None
+        or value is None
+        or threshold is None
+    ):
         return _clause(failure.sentence)
-    segment = None if failure.cause == EVERYWHERE else place_words(failure.cause)
+    segment = None if failure.root_cause == EVERYWHERE else segment_words(failure.root_cause)
     return rule.short_words(Failure(value, threshold, segment))
 
 
@@ -156,9 +162,9 @@ def incident_sentence(incident: Incident) -> str:
     return f"{when} ({count} failed days), at its worst on {peak.day}: {worst}."
 
 
-def place_words(place: str) -> str:
+def segment_words(segment: str) -> str:
     """A place as it is, cut where it is long, without characters that nobody sees."""
-    text = place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
+    text = segment if len(segment) <= LONGEST_SEGMENT else f"{segment[:LONGEST_SEGMENT]}…"
     return visible(text)
 
 

@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.models import DailyPoint, DayMark, LogAnswer, SnapshotLine, Week, Window, Year, YearDay
+from telemetry_quality.dashboard.models import (
+    DailyPoint,
+    DayMark,
+    LogResponse,
+    SnapshotLine,
+    Week,
+    Window,
+    Year,
+    YearDay,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from telemetry_quality.dashboard.board import Board
-    from telemetry_quality.dashboard.ledger import LogQuery
+    from telemetry_quality.dashboard.index import LogQuery
     from telemetry_quality.dashboard.sentences import Figures
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.storage.reader import JournalRow
 
 YEAR_DAYS = 365
@@ -55,35 +64,35 @@ def snapshot_line(figures: Figures) -> SnapshotLine:
     return SnapshotLine.model_validate({name: getattr(figures, name) for name in LINE_FIELDS})
 
 
-def log_answer(board: Board, query: LogQuery) -> LogAnswer:
+def log_response(state: DashboardState, query: LogQuery) -> LogResponse:
     """One page of the log."""
-    page = board.ledger.page(query)
-    return LogAnswer(
+    page = state.index.page(query)
+    return LogResponse(
         snapshots=tuple(snapshot_line(row) for row in page.rows),
         total=page.total,
         page=page.page,
         pages=page.pages,
         page_size=query.size,
-        trouble=board.trouble,
+        trouble=state.trouble,
     )
 
 
-def window_of(board: Board, source: str, last: date, days: int, first: date | None = None) -> Window:
+def window_of(state: DashboardState, source: str, last: date, days: int, first: date | None = None) -> Window:
     """The ``days`` up to ``last`` taken together, none before ``first``, the source's first day."""
-    return windows_of(board, source, last, (days,), first)[str(days)]
+    return windows_of(state, source, last, (days,), first)[str(days)]
 
 
 def windows_of(
-    board: Board, source: str, last: date, sizes: Sequence[int], first: date | None = None
+    state: DashboardState, source: str, last: date, sizes: Sequence[int], first: date | None = None
 ) -> dict[str, Window]:
     """Windows of so many days up to ``last``, by their number of days; the rows are looked up once for all."""
     begin = last - timedelta(days=max(sizes) - 1)
     begin = begin if first is None else min(max(begin, first), last)
-    rows = board.ledger.window(source, begin, last)
-    return {str(days): _window(board, last, rows[-days:]) for days in sizes}
+    rows = state.index.window(source, begin, last)
+    return {str(days): _window(state, last, rows[-days:]) for days in sizes}
 
 
-def _window(board: Board, last: date, rows: Sequence[JournalRow | None]) -> Window:
+def _window(state: DashboardState, last: date, rows: Sequence[JournalRow | None]) -> Window:
     begin = last - timedelta(days=len(rows) - 1)
     found = [row for row in rows if row is not None]
     known = [row for row in found if row.total_events is not None]
@@ -99,8 +108,8 @@ def _window(board: Board, last: date, rows: Sequence[JournalRow | None]) -> Wind
         healthy_days=statuses[DayStatus.HEALTHY],
         failed_days=sum(statuses[one] for one in FAILED),
         # While the store was never read nobody knows whether a snapshot is missing.
-        unknown_days=statuses[DayStatus.UNKNOWN] + (0 if board.has_been_read else without),
-        missing_days=without if board.has_been_read else 0,
+        unknown_days=statuses[DayStatus.UNKNOWN] + (0 if state.has_been_read else without),
+        missing_days=without if state.has_been_read else 0,
         total_events=_sum(known, "total_events"),
         compared_days=len(compared),
         compared_events=events,
@@ -124,20 +133,22 @@ def _pooled(rows: Iterable[JournalRow], part: str, whole: str, percent: str) -> 
     return 100 * _sum(known, part) / all_events if all_events else None
 
 
-def daily_series(board: Board, source: str, last: date, days: int, first: date | None = None) -> list[DailyPoint]:
+def daily_series(
+    state: DashboardState, source: str, last: date, days: int, first: date | None = None
+) -> list[DailyPoint]:
     """One point per day up to ``last``, oldest first; days before ``first``, the source's first, are left out."""
     begin = last - timedelta(days=days - 1)
     begin = begin if first is None else max(begin, first)
-    rows = board.ledger.window(source, begin, last)
-    return [_point(board, day, row) for day, row in zip(days_between(begin, last), rows, strict=True)]
+    rows = state.index.window(source, begin, last)
+    return [_point(state, day, row) for day, row in zip(days_between(begin, last), rows, strict=True)]
 
 
-def _point(board: Board, day: date, row: JournalRow | None) -> DailyPoint:
+def _point(state: DashboardState, day: date, row: JournalRow | None) -> DailyPoint:
     thresholds = _policy(row.policy) if row else {}
     return DailyPoint.model_validate(
         {
             "day": day,
-            "status": _mark(board, row),
+            "status": _mark(state, row),
             **{name: getattr(row, name, None) for name in POINT_FIELDS},
             **{name: thresholds.get(setting) for name, setting in THRESHOLDS.items()},
         }
@@ -151,13 +162,13 @@ def _policy(text: str) -> dict[str, Any]:
     return policy
 
 
-def _mark(board: Board, row: JournalRow | None) -> DayMark:
+def _mark(state: DashboardState, row: JournalRow | None) -> DayMark:
     if row is not None:
         return DayMark(row.status)
-    return DayMark.MISSING if board.has_been_read else DayMark.UNKNOWN
+    return DayMark.MISSING if state.has_been_read else DayMark.UNKNOWN
 
 
-def year_of(board: Board, source: str, last: date, first: date | None = None) -> Year:
+def year_of(state: DashboardState, source: str, last: date, first: date | None = None) -> Year:
     """The weeks, Monday to Sunday, that hold the year up to ``last``.
 
     ``first`` is the source's first day; where it is not given, its first day with a snapshot is.
@@ -165,12 +176,12 @@ def year_of(board: Board, source: str, last: date, first: date | None = None) ->
     begin = last - timedelta(days=YEAR_DAYS - 1)
     monday = begin - timedelta(days=begin.weekday())
     sunday = last + timedelta(days=6 - last.weekday())
-    earliest = first or board.ledger.first_day(source) or last
-    rows = board.ledger.window(source, monday, sunday)
+    earliest = first or state.index.first_day(source) or last
+    rows = state.index.window(source, monday, sunday)
     days = [
         YearDay(
             day=day,
-            status=_mark(board, row) if earliest <= day <= last else DayMark.OUTSIDE,
+            status=_mark(state, row) if earliest <= day <= last else DayMark.OUTSIDE,
             total_events=row.total_events if row and earliest <= day <= last else None,
         )
         for day, row in zip(days_between(monday, sunday), rows, strict=True)

@@ -38,7 +38,7 @@ def require_installed() -> None:
 
 
 def port_of(settings: DashboardSettings) -> int:
-    """Where to listen unless told: at the port of ``dashboard.url``, unless a proxy listens there."""
+    """Where to listen by default: at the port of ``dashboard.url``, unless a proxy listens there."""
     return (urlsplit(settings.url).port if settings.is_loopback else None) or DEFAULT_PORT
 
 

@@ -1,6 +1,6 @@
 """The verdict on yesterday, in words and numbers: what staff see in five seconds and machines act on.
 
-Nothing that is not known is told as healthy: a snapshot that is missing after the grace is over, a day that could not
+Nothing that is not known is shown as healthy: a snapshot that is missing after the grace is over, a day that could not
 be read and a store that cannot be read each have a sentence of their own.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.days import ONE_DAY, latest_complete_day
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_answers import incident_line, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, worst_first
 from telemetry_quality.dashboard.models import SourceSummary, Summary
 from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality.dashboard.series import snapshot_line, windows_of
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.incidents import Incident
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.models import IncidentLine, Window
     from telemetry_quality.dashboard.sentences import Wrong
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.reader import JournalRow
 
@@ -39,7 +39,7 @@ MOST_NAMES = 5
 """Sources named in the verdict on all of them; the page lists the others."""
 
 
-def summarize(board: Board, settings: Settings, now: datetime, source: str | None = None) -> Summary:
+def summarize(state: DashboardState, settings: Settings, now: datetime, source: str | None = None) -> Summary:
     """Whether the latest complete day of each source, or of ``source`` alone, can be trusted.
 
     Raises:
@@ -48,17 +48,17 @@ def summarize(board: Board, settings: Settings, now: datetime, source: str | Non
     if source is not None and source not in settings.sources:
         raise RequestError(f"A source such as {next(iter(settings.sources))} is required, but {source!r} was found.")
     names = tuple(settings.sources) if source is None else (source,)
-    sources = tuple(summarize_source(board, settings, now, name) for name in names)
+    sources = tuple(summarize_source(state, settings, now, name) for name in names)
     # The day's statuses are listed the worst first.
     worst = min((one.status for one in sources), key=list(DayStatus).index)
     return Summary(
         as_of=now,
-        read_at=board.read_at if board.trouble else now,
-        version=board.version,
-        status=DayStatus.UNKNOWN if board.trouble else worst,
-        is_trustworthy=board.trouble is None and all(one.is_trustworthy for one in sources),
-        sentence=_overall_sentence(board, sources),
-        trouble=board.trouble,
+        read_at=state.read_at if state.trouble else now,
+        version=state.version,
+        status=DayStatus.UNKNOWN if state.trouble else worst,
+        is_trustworthy=state.trouble is None and all(one.is_trustworthy for one in sources),
+        sentence=_overall_sentence(state, sources),
+        trouble=state.trouble,
         sources=sources,
     )
 
@@ -67,7 +67,7 @@ def summarize(board: Board, settings: Settings, now: datetime, source: str | Non
 class _View:
     """One source as it is looked at."""
 
-    board: Board
+    state: DashboardState
     settings: Settings
     now: datetime
     source: str
@@ -87,21 +87,21 @@ class _View:
         """An instant for a person, in the source's time zone."""
         return f"{instant.astimezone(self.calendar.zone):%Y-%m-%d %H:%M %Z}"
 
-    def told(self) -> _Told:
+    def shown(self) -> _ShownDay:
         """The latest complete day, or while its snapshot may still be waited for the latest one before it."""
         first, latest = self.calendar.first_day, self.calendar.latest_day(self.now)
-        day, ledger = latest, self.board.ledger
+        day, index = latest, self.state.index
         while day >= first:
-            row = self.board.remembered(self.source, ("current", day), partial(ledger.current, self.source, day))
-            if row is not None or not self.board.has_been_read or self.now > self.due_at(day):
-                return _Told(day, row, None if day == latest else latest)
+            row = self.state.cached(self.source, ("current", day), partial(index.current, self.source, day))
+            if row is not None or not self.state.has_been_read or self.now > self.due_at(day):
+                return _ShownDay(day, row, None if day == latest else latest)
             day -= ONE_DAY
-        return _Told(awaited=latest if latest >= first else None)
+        return _ShownDay(awaited=latest if latest >= first else None)
 
 
 @dataclass(frozen=True)
-class _Told:
-    """Which day of a source is told of.
+class _ShownDay:
+    """Which day of a source is shown.
 
     Attributes:
         day: None where none should have a snapshot yet.
@@ -114,41 +114,41 @@ class _Told:
     awaited: date | None = None
 
 
-def summarize_source(board: Board, settings: Settings, now: datetime, source: str) -> SourceSummary:
+def summarize_source(state: DashboardState, settings: Settings, now: datetime, source: str) -> SourceSummary:
     """Whether the latest complete day of ``source`` can be trusted."""
-    view = _View(board, settings, now, source)
-    told = view.told()
+    view = _View(state, settings, now, source)
+    shown = view.shown()
     # All that the clock decides, and what all sources share; the rest follows from the source's own days.
     today, yesterday = now.astimezone(UTC).date(), latest_complete_day(now, view.calendar.zone)
-    shared = board.trouble, board.has_been_read, board.read_at if board.trouble else None
-    key = ("summary", told.day, told.awaited, today, yesterday, *shared)
-    return board.remembered(source, key, lambda: _source_summary(view, told))
+    shared = state.trouble, state.has_been_read, state.read_at if state.trouble else None
+    key = ("summary", shown.day, shown.awaited, today, yesterday, *shared)
+    return state.cached(source, key, lambda: _source_summary(view, shown))
 
 
-def _source_summary(view: _View, told: _Told) -> SourceSummary:
-    board, settings, now, source = view.board, view.settings, view.now, view.source
-    last = board.ledger.latest(source)
-    incidents = board.incidents.get(source, ())
-    wrong = wrong_on(told.day, incidents) if told.day and told.row else []
-    status = DayStatus(told.row.status) if told.row else DayStatus.UNKNOWN
-    is_stale = told.day is not None and told.row is None and board.has_been_read
-    sentence = _sentence(view, told, wrong)
+def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
+    state, settings, now, source = view.state, view.settings, view.now, view.source
+    last = state.index.latest(source)
+    incidents = state.incidents.get(source, ())
+    wrong = wrong_on(shown.day, incidents) if shown.day and shown.row else []
+    status = DayStatus(shown.row.status) if shown.row else DayStatus.UNKNOWN
+    is_stale = shown.day is not None and shown.row is None and state.has_been_read
+    sentence = _sentence(view, shown, wrong)
     return SourceSummary(
         source=source,
         time_zone=settings.sources[source].time_zone,
         first_day=view.calendar.first_day,
-        day=told.day,
+        day=shown.day,
         status=status,
         is_trustworthy=status is DayStatus.HEALTHY,
         sentence=sentence,
         since=wrong[0].incident.first_day if wrong else None,
         is_stale=is_stale,
         stale_sentence=sentence if is_stale else None,
-        awaited_day=told.awaited,
-        awaited_until=told.awaited and view.due_at(told.awaited),
+        awaited_day=shown.awaited,
+        awaited_until=shown.awaited and view.due_at(shown.awaited),
         last_snapshot_day=last and last.day,
-        snapshot=told.row and snapshot_line(told.row),
-        windows=_windows(view, told.day),
+        snapshot=shown.row and snapshot_line(shown.row),
+        windows=_windows(view, shown.day),
         open_incidents=_open_lines(incidents, now),
     )
 
@@ -161,25 +161,25 @@ def _open_lines(incidents: Iterable[Incident], now: datetime) -> tuple[IncidentL
 def _windows(view: _View, day: date | None) -> dict[str, Window]:
     if day is None:
         return {}
-    return windows_of(view.board, view.source, day, WINDOWS, view.calendar.first_day)
+    return windows_of(view.state, view.source, day, WINDOWS, view.calendar.first_day)
 
 
-def _sentence(view: _View, told: _Told, wrong: Sequence[Wrong]) -> str:
+def _sentence(view: _View, shown: _ShownDay, wrong: Sequence[Wrong]) -> str:
     sentences = []
-    if told.day is not None:
-        sentences.append(day_sentence(told.day, told.row, wrong) if told.row else _missing_sentence(view, told.day))
-    if told.awaited is not None:
-        sentences.append(_awaited_sentence(view, told.awaited))
+    if shown.day is not None:
+        sentences.append(day_sentence(shown.day, shown.row, wrong) if shown.row else _missing_sentence(view, shown.day))
+    if shown.awaited is not None:
+        sentences.append(_awaited_sentence(view, shown.awaited))
     if not sentences:
         first = view.calendar.first_day
         return f"Nothing can be known yet: the first day of {view.source} is {first}, and it is not over."
     return " ".join(sentences)
 
 
-def sentence_without_snapshot(board: Board, settings: Settings, now: datetime, source: str, day: date) -> str:
+def sentence_without_snapshot(state: DashboardState, settings: Settings, now: datetime, source: str, day: date) -> str:
     """What is to be said of a complete day that has no snapshot."""
-    view = _View(board, settings, now, source)
-    if board.has_been_read and board.trouble is None and now <= view.due_at(day):
+    view = _View(state, settings, now, source)
+    if state.has_been_read and state.trouble is None and now <= view.due_at(day):
         return _awaited_sentence(view, day)
     return _missing_sentence(view, day)
 
@@ -190,12 +190,12 @@ def _awaited_sentence(view: _View, day: date) -> str:
 
 def _missing_sentence(view: _View, day: date) -> str:
     """For a day whose snapshot is overdue, or of which nobody can know whether there is one."""
-    board = view.board
+    state = view.state
     unknown = f"Whether {day} can be trusted is not known"
-    if not board.has_been_read:
+    if not state.has_been_read:
         return f"{unknown}: the store cannot be read."
-    if board.trouble is not None:
-        return f"{unknown}: the store cannot be read, and had no snapshot of it at {view.instant(board.read_at)}."
+    if state.trouble is not None:
+        return f"{unknown}: the store cannot be read, and had no snapshot of it at {view.instant(state.read_at)}."
     is_yesterday = day == latest_complete_day(view.now, view.calendar.zone)
     whether = "Whether yesterday can be trusted is not known" if is_yesterday else unknown
     return f"There is no snapshot of {day}{_last_words(view, day)}. {whether}."
@@ -203,7 +203,7 @@ def _missing_sentence(view: _View, day: date) -> str:
 
 def _last_words(view: _View, day: date) -> str:
     """How old the last snapshot is."""
-    last = view.board.ledger.latest(view.source)
+    last = view.state.index.latest(view.source)
     if last is None:
         return ", nor of any other day"
     if last.day > day:
@@ -212,11 +212,11 @@ def _last_words(view: _View, day: date) -> str:
     return f"; the last one is of {last.day}, {age} day{'' if age == 1 else 's'} older"
 
 
-def _overall_sentence(board: Board, sources: Sequence[SourceSummary]) -> str:
+def _overall_sentence(state: DashboardState, sources: Sequence[SourceSummary]) -> str:
     words = sources[0].sentence if len(sources) == 1 else _sentence_of_many(sources)
-    if board.trouble is None or not board.has_been_read:
+    if state.trouble is None or not state.has_been_read:
         return words
-    return f"The store cannot be read now. At {board.read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC it said: {words}"
+    return f"The store cannot be read now. At {state.read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC it said: {words}"
 
 
 def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
@@ -230,14 +230,14 @@ def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
     total = len(sources)
     if len(names[_TRUSTED]) == total:
         return f"All {total} sources can be trusted{on}."
-    told = []
+    shown = []
     for group in (_NOT_TRUSTED, _NOT_KNOWN, _IN_PART):
         if names[group]:
             count = f"{len(names[group])} of {total} sources"
-            told.append(f"{_PHRASES[group].format(count=count, on=on)}: {_named(names[group])}.")
+            shown.append(f"{_PHRASES[group].format(count=count, on=on)}: {_named(names[group])}.")
     if names[_TRUSTED]:
-        told.append(f"The other {len(names[_TRUSTED])} can be trusted.")
-    return " ".join(told)
+        shown.append(f"The other {len(names[_TRUSTED])} can be trusted.")
+    return " ".join(shown)
 
 
 _TRUSTED, _IN_PART, _NOT_TRUSTED, _NOT_KNOWN = "trusted", "in_part", "not_trusted", "not_known"

@@ -1,4 +1,4 @@
-"""The assets of one source: events (external) → aggregates and sample (one reading) → integrity snapshot."""
+"""The assets of one source: events (external) → aggregates and sample (one scan) → integrity snapshot."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator, Sequence
@@ -26,24 +26,24 @@ def build_assets(source: str, settings: SourceSettings, store_engine: str) -> li
     of_source = (source, settings, store_engine)
     return [
         events_spec(source, settings),
-        _reading_assets(source, aggregates_spec(*of_source), sample_spec(*of_source)),
+        _scan_assets(source, aggregates_spec(*of_source), sample_spec(*of_source)),
         _snapshot_asset(source, snapshot_spec(*of_source)),
     ]
 
 
-def _reading_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) -> dg.AssetsDefinition:
+def _scan_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{source}_reading",
         specs=[aggregates, sample],
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},
     )
-    def reading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def scan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         _read(context, source, [aggregates.key, sample.key])
         for spec in (aggregates, sample):
             yield dg.MaterializeResult(asset_key=spec.key)
 
-    return reading
+    return scan
 
 
 def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.AssetKey]) -> None:

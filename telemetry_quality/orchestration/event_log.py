@@ -130,7 +130,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
             events, self._gathered = self._gathered, []
             try:
                 self._write(events)
-            except Exception:  # noqa: BLE001 - told by the event that it belongs to
+            except Exception:  # noqa: BLE001 - reported by the event that it belongs to
                 self._write_singly(events)
             except BaseException:
                 self._gathered = events
@@ -166,7 +166,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
                 self._gathered = []
                 try:
                     self._write(events)
-                except Exception:  # noqa: BLE001 - whoever writes or reads next tries again, and is told
+                except Exception:  # noqa: BLE001 - whoever writes or reads next tries again, and gets the error
                     self._gathered = events
 
         timer = Timer(GATHERED_SECONDS, write)

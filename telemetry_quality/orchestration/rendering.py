@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.events import DayAggregates, Totals
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 TABLE_ROWS = 12
 """Rows shown of a table; the store has them all."""
 
 
-def reading_metadata(reading: StoredReading) -> dict[str, Any]:
-    """What every asset says of a reading; no number at all where the day could not be read."""
-    if reading.unreadable_reason_code is not None:
+def scan_metadata(scan: StoredScan) -> dict[str, Any]:
+    """What every asset says of a scan; no number at all where the day could not be read."""
+    if scan.unreadable_reason_code is not None:
         return {
             "status": "unknown",
-            "reason_code": reading.unreadable_reason_code,
-            "reason": str(reading.unreadable_reason),
-            "revision": reading.revision,
+            "reason_code": scan.unreadable_reason_code,
+            "reason": str(scan.unreadable_reason),
+            "revision": scan.revision,
         }
-    return {"revision": reading.revision, "is_new_revision": reading.is_new}
+    return {"revision": scan.revision, "is_new_revision": scan.is_new}
 
 
-def aggregates_metadata(reading: StoredReading, aggregates: DayAggregates) -> dict[str, Any]:
+def aggregates_metadata(scan: StoredScan, aggregates: DayAggregates) -> dict[str, Any]:
     """Numbers, tables by signal and by version, and events per hour as a chart."""
-    if reading.unreadable_reason_code is not None:
-        return reading_metadata(reading)
+    if scan.unreadable_reason_code is not None:
+        return scan_metadata(scan)
     totals = aggregates.totals()
     return {
-        **reading_metadata(reading),
+        **scan_metadata(scan),
         **_present(
             total_events=totals.events,
             error_events=totals.errors,
@@ -55,13 +55,13 @@ def aggregates_metadata(reading: StoredReading, aggregates: DayAggregates) -> di
     }
 
 
-def sample_metadata(reading: StoredReading) -> dict[str, Any]:
+def sample_metadata(scan: StoredScan) -> dict[str, Any]:
     """How many were drawn and how many passed."""
-    if reading.unreadable_reason_code is not None:
-        return reading_metadata(reading)
-    size, passed = reading.sample_size or 0, reading.sample_passed or 0
+    if scan.unreadable_reason_code is not None:
+        return scan_metadata(scan)
+    size, passed = scan.sample_size or 0, scan.sample_passed or 0
     return {
-        **reading_metadata(reading),
+        **scan_metadata(scan),
         "dagster/partition_row_count": size,
         "sample_size": size,
         "sample_passed": passed,

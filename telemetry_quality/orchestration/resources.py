@@ -43,7 +43,7 @@ class TelemetryResource:
 
     Attributes:
         clock: Returns the aware instant of now.
-        on_progress: Told after each day how many steps of work it was; for a progress bar.
+        on_progress: Reported after each day how many steps of work it was; for a progress bar.
     """
 
     settings: Settings

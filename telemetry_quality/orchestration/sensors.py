@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from telemetry_quality.core.alerts import Alert
-from telemetry_quality.core.dispatch import tell
+from telemetry_quality.core.dispatch import dispatch
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 
@@ -52,10 +52,10 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
 
         runs, cursors = _finished_runs(context.instance, cursors)
         found = [alert for run_id in runs for alert in _alerts_of_run(context.instance, run_id, sources)]
-        told = tell(telemetry.store(), found, log_alert, telemetry.clock()) if found else 0
+        dispatched = dispatch(telemetry.store(), found, log_alert, telemetry.clock()) if found else 0
         seen = f"{len(runs)} finished run{'' if len(runs) == 1 else 's'} looked at"
         return dg.SensorResult(
-            skip_reason=f"{told} new alerts logged, {seen}.", cursor=json.dumps(cursors, sort_keys=True)
+            skip_reason=f"{dispatched} new alerts logged, {seen}.", cursor=json.dumps(cursors, sort_keys=True)
         )
 
     return alert_sensor

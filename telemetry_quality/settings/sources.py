@@ -74,7 +74,7 @@ class SignalSettings(SettingsTable):
         return value and without_credentials(value, OBJECT_STORES)
 
     @model_validator(mode="after")
-    def _names_one_place(self) -> Self:
+    def _names_one_location(self) -> Self:
         if (self.names is None) == (self.table is None):
             raise ValueError("must have either names or table")
         return self

@@ -16,28 +16,32 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from telemetry_quality.sources.query import EventTable, Execute, Run
+    from telemetry_quality.sources.query import DayRange, EventTable, Execute
 
 
 def read_arrivals(
-    execute: Execute, events: EventTable | None, observed: EventTable | None, run: Run, column: str
+    execute: Execute, events: EventTable | None, observed: EventTable | None, day_range: DayRange, column: str
 ) -> dict[int, Arrivals]:
-    """The arrivals of every day of ``run``, by day index.
+    """The arrivals of every day of ``day_range``, by day index.
 
     Args:
         execute: What answers a query.
         events: Where the events of the run are, None where it has none.
         observed: Where the events are that arrived in the run, whenever they happened; None where there are none.
-        run: The days.
+        day_range: The days.
         column: The column of the arrival.
     """
     by_hour: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for index, hour, count in [] if events is None else execute(arrival_query(events, run, column)):
+    for index, hour, count in [] if events is None else execute(arrival_query(events, day_range, column)):
         by_hour[index][hour] = count
-    counts = {} if observed is None else {row[0]: row[1:] for row in execute(misdating_query(observed, run, column))}
+    counts = (
+        {}
+        if observed is None
+        else {row[0]: row[1:] for row in execute(invalid_timestamp_query(observed, day_range, column))}
+    )
     return {
         index: Arrivals(_series(by_hour[index]), *map(int, counts.get(index, (0, 0, 0, 0))))
-        for index in range(len(run.windows))
+        for index in range(len(day_range.windows))
     }
 
 
@@ -45,15 +49,19 @@ def _series(by_hour: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(by_hour.get(hour, 0) for hour in range(max(by_hour, default=-1) + 1))
 
 
-def arrival_query(events: EventTable, run: Run, column: str) -> Select[Any]:
+def arrival_query(events: EventTable, day_range: DayRange, column: str) -> Select[Any]:
     """One row per day and hour of arrival: day index, hours from the day's end rounded up, events.
 
     What arrived before the end has hour 0; at the end begins the first hour. Events without an arrival are left out.
     """
     arrived, per_second = events.ticks(column)
-    each = events.events_of(run, events.column(column).is_not(None), day_index=events.day_index(run), arrived=arrived)
+    each = events.events_of(
+        day_range, events.column(column).is_not(None), day_index=events.day_index(day_range), arrived=arrived
+    )
     hour_ticks = 3600 * per_second
-    day_end = (each.c.day_index + 1) * (run.day_seconds * per_second) + int(run.start.timestamp()) * per_second
+    day_end = (each.c.day_index + 1) * (day_range.day_seconds * per_second) + int(
+        day_range.start.timestamp()
+    ) * per_second
     # The bounds are compared before anything is subtracted: no instant is too far away for a whole number.
     hours = case(
         (each.c.arrived < day_end, 0),
@@ -65,20 +73,20 @@ def arrival_query(events: EventTable, run: Run, column: str) -> Select[Any]:
     return select(timed.c.day_index, timed.c.hour, func.count()).group_by(timed.c.day_index, timed.c.hour)
 
 
-def misdating_query(events: EventTable, run: Run, column: str) -> Select[Any]:
+def invalid_timestamp_query(events: EventTable, day_range: DayRange, column: str) -> Select[Any]:
     """One row per day on which events arrived: day index, events, those from the future, the far past and no time."""
     schema = events.schema
     arrived, arrived_per_second = events.ticks(column)
     occurred, per_second = _ticks_of_any_time(events, schema.occurred_at)
     each = events.events_where(
-        events.within(run, column),
-        day_index=events.day_index(run, column),
-        since_start=arrived - int(run.start.timestamp()) * arrived_per_second,
+        events.within(day_range, column),
+        day_index=events.day_index(day_range, column),
+        since_start=arrived - int(day_range.start.timestamp()) * arrived_per_second,
         occurred=occurred,
     ).subquery("arrivals")
     # Both in the unit in which events occurred, rounded so that exactly the tolerance is tolerated.
     earlier, later = _converted(each.c.since_start, arrived_per_second, per_second)
-    start = int(run.start.timestamp()) * per_second
+    start = int(day_range.start.timestamp()) * per_second
     latest = earlier + (start + schema.future_tolerance_minutes * 60 * per_second)
     earliest = later + (start - schema.stale_after_days * 86_400 * per_second)
     return select(

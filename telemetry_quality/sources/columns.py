@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ColumnKind(StrEnum):
-    """The kinds of column the queries tell apart."""
+    """The kinds of column the queries distinguish."""
 
     INSTANT = "instant"
     TEXT = "text"

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable, Table, TableClause
 
     from telemetry_quality.core.events import EventSchema
-    from telemetry_quality.sources.query import EventTable, Run
+    from telemetry_quality.sources.query import DayRange, EventTable
 
-SLICE_SECONDS = 0.1
+BATCH_SECONDS = 0.1
 """What a slice should take: as long as it lasts, the log grows, or where there is none writers wait."""
 
 REST_SECONDS = 0.05
 """How much is read before a rest is due: other days' rows pass in shorter slices, which share one."""
 
-FIRST_SLICE_ROWS, MOST_SLICE_ROWS = 5_000, 50_000
-"""Rows of the first slice, whose time tells those of the next; and of any, for other days' rows pass much faster."""
+FIRST_BATCH_ROWS, MOST_BATCH_ROWS = 5_000, 50_000
+"""Rows of the first slice, whose time shows those of the next; and of any, for other days' rows pass much faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Shape:
     indexed: frozenset[str]
 
 
-class Session(Protocol):
+class EngineClient(Protocol):
     """An open file that commits after every statement and can write to nothing but temporary tables."""
 
     def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
@@ -64,15 +64,15 @@ class Session(Protocol):
         ...
 
 
-class SlicedTable:
+class BatchedTable:
     """A table of events that is read in slices; the run that was copied last is kept until another is asked for."""
 
-    def __init__(self, session: Session, events: EventTable, shape: Shape, pause_seconds: float) -> None:
-        self._session = session
+    def __init__(self, client: EngineClient, events: EventTable, shape: Shape, pause_seconds: float) -> None:
+        self._client = client
         self._events = replace(events, relation=shape.relation)
         self._shape = shape
         self._pause_seconds = pause_seconds
-        self._run: Run | None = None
+        self._day_range: DayRange | None = None
         self._copy: Table | None = None
 
     @property
@@ -81,60 +81,60 @@ class SlicedTable:
         return self._events.schema
 
     @property
-    def is_sliced(self) -> bool:
+    def is_batched(self) -> bool:
         """Whether its rows have numbers to slice it by."""
         return self._shape.rowid is not None
 
-    def of(self, run: Run) -> EventTable:
-        """A copy of the events that happened or arrived in ``run``.
+    def of(self, day_range: DayRange) -> EventTable:
+        """A copy of the events that happened or arrived in ``day_range``.
 
         Raises:
             SourceError: If they cannot be read, or not in time.
         """
-        if self._copy is None or run != self._run:
-            self._run = None
+        if self._copy is None or day_range != self._day_range:
+            self._day_range = None
             self._copy = self._empty_copy()
-            self._fill(self._copy, run)
-            self._run = run
+            self._fill(self._copy, day_range)
+            self._day_range = day_range
         # Where arrivals are not copied too, what is in it needs not be asked again whether it belongs to the run.
-        is_of_run = self.schema.observed_at is None
-        extent = (run.start, run.end - timedelta(microseconds=1)) if is_of_run else None
+        is_of_range = self.schema.observed_at is None
+        extent = (day_range.start, day_range.end - timedelta(microseconds=1)) if is_of_range else None
         return replace(self._events, relation=self._copy, extent=extent)
 
-    def observed_in(self, run: Run) -> EventTable:
+    def observed_in(self, day_range: DayRange) -> EventTable:
         """The same copy."""
-        return self.of(run)
+        return self.of(day_range)
 
-    def counts(self, run: Run) -> dict[int, int]:
+    def counts(self, day_range: DayRange) -> dict[int, int]:
         """Events by day index; nothing is copied."""
         counts: Counter[int] = Counter()
-        for part, spent_seconds in self._slices(run, [self.schema.occurred_at]):
-            counts.update(dict(map(tuple, self._session.execute(part.count_query(run), spent_seconds))))
+        for part, spent_seconds in self._batches(day_range, [self.schema.occurred_at]):
+            counts.update(dict(map(tuple, self._client.execute(part.count_query(day_range), spent_seconds))))
         return counts
 
     def _empty_copy(self) -> Table:
         if self._copy is not None:
-            self._session.execute(DropTable(self._copy))
+            self._client.execute(DropTable(self._copy))
         # Made of the columns themselves, so that values compare in the copy as they do in the table. The name differs
         # from the table's, for SQLite would look there first.
         nothing = select(*(self._shape.relation.c[name] for name in self._roles())).limit(0)
         creation = CreateTableAs(nothing, f"copy of {self._shape.relation.name}", schema="temp")
-        self._session.execute(creation)
+        self._client.execute(creation)
         return creation.table
 
-    def _fill(self, copy: Table, run: Run) -> None:
+    def _fill(self, copy: Table, day_range: DayRange) -> None:
         times = [name for name in (self.schema.occurred_at, self.schema.observed_at) if name is not None]
         names = self._roles()
-        for part, spent_seconds in self._slices(run, times):
-            within = or_(*(part.within(run, name) for name in times))
+        for part, spent_seconds in self._batches(day_range, times):
+            within = or_(*(part.within(day_range, name) for name in times))
             rows = select(*map(part.column, names)).where(within)
-            self._session.execute(insert(copy).from_select(names, rows), spent_seconds)
+            self._client.execute(insert(copy).from_select(names, rows), spent_seconds)
 
     def _roles(self) -> list[str]:
         return list(dict.fromkeys(name for _, name in column_roles(self.schema)))
 
-    def _slices(self, run: Run, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
-        """Parts that together hold each event with one of ``times`` in ``run`` once, and what those before took.
+    def _batches(self, day_range: DayRange, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
+        """Parts that together hold each event with one of ``times`` in ``day_range`` once, and what those before took.
 
         Rows that are added meanwhile are in none of them: together the slices are the table as it was, but for rows
         that were changed or removed.
@@ -143,20 +143,20 @@ class SlicedTable:
             yield self._events, 0
             return
         relation, rowid = self._shape.relation, self._shape.relation.c[self._shape.rowid]
-        version = self._session.schema_version()
-        first, last = self._bounds(run, times)
-        rows, spent_seconds, unrested_seconds = FIRST_SLICE_ROWS, 0.0, 0.0
+        version = self._client.schema_version()
+        first, last = self._bounds(day_range, times)
+        rows, spent_seconds, unrested_seconds = FIRST_BATCH_ROWS, 0.0, 0.0
         while first is not None and first <= last:
             begun = perf_counter()
             end = self._slice_end(first, last, rows, spent_seconds)
             if end is None:
                 break
-            part = select(*relation.c).where(rowid.between(first, end)).subquery("slice_of_events")
+            part = select(*relation.c).where(rowid.between(first, end)).subquery("batch_of_events")
             yield replace(self._events, relation=part), spent_seconds
             seconds = perf_counter() - begun
             spent_seconds += seconds
             unrested_seconds += seconds
-            rows = max(1, min(MOST_SLICE_ROWS, int(rows * SLICE_SECONDS / seconds)))
+            rows = max(1, min(MOST_BATCH_ROWS, int(rows * BATCH_SECONDS / seconds)))
             first = end + 1
             if unrested_seconds >= REST_SECONDS:
                 # A commit that finds nobody reading begins the log anew; else each after it checkpoints a little more.
@@ -168,24 +168,24 @@ class SlicedTable:
         """The number of the last of at most ``rows`` rows from ``first`` to ``last``; None where there are none."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         some = select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
-        end: int | None = self._session.execute(select(func.max(some.c.number)), spent_seconds)[0][0]
+        end: int | None = self._client.execute(select(func.max(some.c.number)), spent_seconds)[0][0]
         return end
 
     def _require_schema(self, version: int) -> None:
-        if self._session.schema_version() != version:
+        if self._client.schema_version() != version:
             raise SourceUnavailableError(
                 "SOURCE_CHANGED",
                 f"{self._shape.relation.name} must keep its form while it is read, but the file was vacuumed or a "
                 "table altered; try again.",
             )
 
-    def _bounds(self, run: Run, times: Iterable[str]) -> tuple[int | None, int]:
-        """The lowest and the highest number that a row with one of ``times`` in ``run`` may have."""
+    def _bounds(self, day_range: DayRange, times: Iterable[str]) -> tuple[int | None, int]:
+        """The lowest and the highest number that a row with one of ``times`` in ``day_range`` may have."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         query = select(func.min(rowid), func.max(rowid))
         if self._shape.indexed.issuperset(times):
-            found = [self._session.execute(query.where(self._events.near(run, name)))[0] for name in times]
+            found = [self._client.execute(query.where(self._events.near(day_range, name)))[0] for name in times]
         else:
-            found = [tuple(self._session.execute(select(function(rowid)))[0][0] for function in (func.min, func.max))]
+            found = [tuple(self._client.execute(select(function(rowid)))[0][0] for function in (func.min, func.max))]
         held = [bounds for bounds in found if bounds[0] is not None]
         return (min(low for low, _ in held), max(high for _, high in held)) if held else (None, 0)

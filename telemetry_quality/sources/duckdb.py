@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
-    from telemetry_quality.sources.objects import ObjectSession, ObjectStore
+    from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
-    from telemetry_quality.sources.query import Run
+    from telemetry_quality.sources.query import DayRange
 
 _VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
 
@@ -74,17 +74,17 @@ def _kind(type_name: str) -> ColumnKind:
     return ColumnKind.INSTANT if type_name.startswith("TIMESTAMP") else _KINDS.get(type_name, ColumnKind.OTHER)
 
 
-class DuckDBSession:
+class DuckDBClient:
     """One DuckDB in this process; its errors become errors of ours, and each query has a time limit."""
 
     def __init__(
-        self, what: str, seconds: float, database: str = ":memory:", objects: ObjectSession | None = None
+        self, what: str, seconds: float, database: str | None = None, objects: ObjectFileSystem | None = None
     ) -> None:
         self._what = what
         self._seconds = seconds
         self._objects = objects
         with self._translated():
-            self.connection = duckdb.connect(database, read_only=database != ":memory:")
+            self.connection = duckdb.connect(database, read_only=True) if database else duckdb.connect()
             # Text and timestamps without a zone are UTC, whatever the machine's own zone.
             self.connection.execute("SET TimeZone = 'UTC'")
             if objects is not None:
@@ -172,9 +172,9 @@ class DuckDBSession:
         except SourceError:
             raise
         except Exception as error:
-            if self._objects is not None and (refusal := self._objects.error()) is not None:
+            if self._objects is not None and (rejection := self._objects.error()) is not None:
                 # Without the store's own error: it may quote a key.
-                raise refusal from None
+                raise rejection from None
             if not isinstance(error, duckdb.Error):
                 raise
             raise _source_error(self._what, error) from error
@@ -224,31 +224,31 @@ def _open_store(url: str) -> ObjectStore:
         ) from None
 
 
-class DuckDBSource(SqlSource[DuckDBSession]):
+class DuckDBSource(SqlSource[DuckDBClient]):
     """Its queries take cores of this process, not its interpreter, and end when another thread says so."""
 
-    reads_ahead = True
-    _open: DuckDBSession | None = None
+    can_prefetch = True
+    _open: DuckDBClient | None = None
 
     @abstractmethod
-    def new_session(self) -> DuckDBSession:
+    def new_client(self) -> DuckDBClient:
         """A DuckDB of its own."""
 
     @contextmanager
-    def _session(self) -> Iterator[DuckDBSession]:
-        with self.new_session() as session:
-            self._open = session
+    def _client(self) -> Iterator[DuckDBClient]:
+        with self.new_client() as client:
+            self._open = client
             try:
-                yield session
+                yield client
             finally:
                 self._open = None
 
     def interrupt(self) -> None:
         """End what another thread is reading; see EventSource."""
-        session = self._open
-        if session is not None:
+        client = self._open
+        if client is not None:
             with suppress(duckdb.ConnectionException):  # closed by now
-                session.interrupt()
+                client.interrupt()
 
 
 class ParquetSource(DuckDBSource):
@@ -281,47 +281,47 @@ class ParquetSource(DuckDBSource):
 
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together."""
-        with self._session() as session:
-            index = self._index(session)
+        with self._client() as client:
+            index = self._index(client)
             paths = [file.path for file in index.files if file.broken is None]
-            return session.columns_of(session.show_files(paths or [file.path for file in index.files]))
+            return client.columns_of(client.show_files(paths or [file.path for file in index.files]))
 
     @cached_property
     def _store(self) -> ObjectStore | None:
         return _open_store(self.path) if "://" in self.path else None
 
-    def new_session(self) -> DuckDBSession:
+    def new_client(self) -> DuckDBClient:
         """A DuckDB that may list the files."""
-        return DuckDBSession(self.path, self._seconds, objects=self._store.session() if self._store else None)
+        return DuckDBClient(self.path, self._seconds, objects=self._store.file_system() if self._store else None)
 
-    def _tables(self, session: DuckDBSession) -> _FileTables:
-        return _FileTables(session, self._index(session), self.schema, self._salt)
+    def _tables(self, client: DuckDBClient) -> _FileTables:
+        return _FileTables(client, self._index(client), self.schema, self._salt)
 
-    def _index(self, session: DuckDBSession) -> ParquetIndex:
-        return session.index_files(self.path, self.schema, self._zone, self._footers)
+    def _index(self, client: DuckDBClient) -> ParquetIndex:
+        return client.index_files(self.path, self.schema, self._zone, self._footers)
 
-    def _catalogue_relation(self, session: DuckDBSession, table: str) -> str:
-        session.list_objects(table)
-        return session.show_files([table])
+    def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
+        client.list_objects(table)
+        return client.show_files([table])
 
 
 @dataclass(frozen=True, slots=True)
 class _FileTables:
     """Which of the files of a source hold which events."""
 
-    session: DuckDBSession
+    client: DuckDBClient
     index: ParquetIndex
     schema: EventSchema
     salt: str
 
-    def of(self, run: Run) -> EventTable | None:
+    def of(self, day_range: DayRange) -> EventTable | None:
         """The run's events, None where no file holds any.
 
         Raises:
             SourceError: If a file that may hold some is broken or lacks a column.
         """
         readable: dict[str, ParquetFile] = {}
-        for window in run.windows:
+        for window in day_range.windows:
             files, broken = self.index.split(window)
             if broken:
                 raise SourceError(
@@ -334,18 +334,18 @@ class _FileTables:
         if error := missing_column(readable.values(), needed):
             raise error
         times = [("occurred_at", self.schema.occurred_at)]
-        return self._table(list(readable.values()), run, times, needed, _VIEW)
+        return self._table(list(readable.values()), day_range, times, needed, _VIEW)
 
-    def observed_in(self, run: Run) -> EventTable | None:
+    def observed_in(self, day_range: DayRange) -> EventTable | None:
         """The events that arrived in the run, None where no file that can be read holds any.
 
         A file that cannot be read does not count: it makes the day of its own events unreadable.
         """
         needed = self._roles()
-        may_hold = self.index.observed_between(run.start, run.end)
+        may_hold = self.index.observed_between(day_range.start, day_range.end)
         files = [file for file in may_hold if missing_column([file], needed) is None]
         times = [(role, name) for role, name in column_roles(self.schema) if role in {"occurred_at", "observed_at"}]
-        return self._table(files, run, times, [name for _, name in times], _OBSERVED_VIEW)
+        return self._table(files, day_range, times, [name for _, name in times], _OBSERVED_VIEW)
 
     def _roles(self) -> dict[str, str]:
         return {name: role for role, name in column_roles(self.schema)}
@@ -353,7 +353,7 @@ class _FileTables:
     def _table(
         self,
         files: Sequence[ParquetFile],
-        run: Run,
+        day_range: DayRange,
         times: Iterable[tuple[str, str]],
         columns: Iterable[str],
         view: str,
@@ -370,16 +370,16 @@ class _FileTables:
                     f"{role} requires {name!r} to be of one kind in all files of a day, "
                     "but some hold whole numbers and others do not; write the files again.",
                 )
-        if len(run.windows) > 1 and (drifting := drifting_column(files, columns)):
+        if len(day_range.windows) > 1 and (drifting := drifting_column(files, columns)):
             # Read together, all days would get the common type: 42 in one file would read 42.0 for another's sake.
             raise SourceError(
                 "COLUMN_DRIFT", f"{drifting!r} changes its type between the files; each day is read alone."
             )
-        shown = self.session.show_files([file.path for file in files], view)
-        return replace(self.session.event_table(shown, self.schema, self.salt), extent=extent(files))
+        shown = self.client.show_files([file.path for file in files], view)
+        return replace(self.client.event_table(shown, self.schema, self.salt), extent=extent(files))
 
 
-class DuckDBFileSource(DuckDBSource, TableSource[DuckDBSession]):
+class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
     """Events in a table or view of a DuckDB database file, opened read-only."""
 
     def __init__(
@@ -396,8 +396,8 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBSession]):
         self.path = path
         self._seconds = time_limit_seconds
 
-    def new_session(self) -> DuckDBSession:
+    def new_client(self) -> DuckDBClient:
         """The file, opened read-only."""
         if not Path(self.path).is_file():
             raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
-        return DuckDBSession(self.path, self._seconds, self.path)
+        return DuckDBClient(self.path, self._seconds, self.path)

@@ -159,7 +159,7 @@ def _hash_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any
 
 @compiles(compared_text, "duckdb")
 def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Numbers take a quarter of the memory of ids; that two ids of a million share one happens once in 20 million days.
+    # Numbers take a quarter of the RAM of ids; that two ids of a million share one happens once in 20 million days.
     return compiler.process(sample_hash(*element.clauses), **kw)
 
 
@@ -211,7 +211,7 @@ def _exact_text(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any)
 
 @compiles(exact_text, "postgresql")
 def _exact_text_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
-    # The cast is nothing for text, cuts the blanks that pad CHAR(n), and makes citext tell case apart.
+    # The cast is nothing for text, cuts the blanks that pad CHAR(n), and makes citext distinguish case.
     return f'(CAST({compiler.process(element.clauses, **kw)} AS TEXT) COLLATE "C")'
 
 

@@ -70,9 +70,9 @@ class ObjectStore:
         self.protocol = url.partition("://")[0]
         self._files = _open(self.protocol)
 
-    def session(self) -> ObjectSession:
+    def file_system(self) -> ObjectFileSystem:
         """What one DuckDB session reads through; list first."""
-        return ObjectSession(self.url, self.protocol, self._files)
+        return ObjectFileSystem(self.url, self.protocol, self._files)
 
 
 def _open(protocol: str) -> AsyncFileSystem:
@@ -95,10 +95,10 @@ def _open(protocol: str) -> AsyncFileSystem:
 
 
 class _StoppedError(Exception):
-    """The session was told to stop while it waited for the store."""
+    """The session was asked to stop while it waited for the store."""
 
 
-class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
+class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
     """What one DuckDB session sees of a store: the objects as they were listed.
 
     DuckDB calls it from all of its threads and turns what it raises into errors of its own: ``failure`` keeps the
@@ -148,7 +148,7 @@ class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
                 # Not a broken file: the store did not give it.
                 raise self._failure
             known |= {file.path: file for file in described}
-            _remember({keys[file.path]: file for file in described})
+            _cache({keys[file.path]: file for file in described})
         self._ends.clear()
         return ParquetIndex(tuple(known[path] for path in paths), zone)
 
@@ -239,25 +239,27 @@ class ObjectSession(fsspec.AbstractFileSystem):  # type: ignore[misc]
 class _ObjectFile(RawIOBase):
     """One object, opened by DuckDB; its threads share it, so that each has a position of its own."""
 
-    def __init__(self, session: ObjectSession, path: str, size: int) -> None:
+    def __init__(self, file_system: ObjectFileSystem, path: str, size: int) -> None:
         super().__init__()
-        self._session = session
+        self._file_system = file_system
         self._path = path
         self._size = size
         self._position = threading.local()
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        self._position.value = offset if whence == 0 else self._size + offset if whence == 2 else self.tell() + offset
-        return self.tell()
+        start = {0: 0, 1: self._offset, 2: self._size}[whence]
+        self._position.value = start + offset
+        return self._offset
 
-    def tell(self) -> int:
+    @property
+    def _offset(self) -> int:
         position: int = getattr(self._position, "value", 0)
         return position
 
     def read(self, size: int = -1) -> bytes:
-        start = self.tell()
+        start = self._offset
         end = self._size if size < 0 else min(start + size, self._size)
-        found = self._session.read(self._path, start, end)
+        found = self._file_system.read(self._path, start, end)
         self.seek(start + len(found))
         return found
 
@@ -269,7 +271,7 @@ class _ObjectFile(RawIOBase):
 
 
 def _tag(about: dict[str, Any]) -> str:
-    """What tells an object from the one that will be written in its place."""
+    """What distinguish an object from the one that will be written in its place."""
     return str(next((about[name] for name in ("ETag", "etag", "LastModified", "updated") if about.get(name)), ""))
 
 
@@ -279,7 +281,7 @@ def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _remember(files: dict[tuple[str, str, str, str | None], ParquetFile]) -> None:
+def _cache(files: dict[tuple[str, str, str, str | None], ParquetFile]) -> None:
     with _footers_lock:
         if len(_footers) + len(files) > _MAXIMUM_FOOTERS:
             _footers.clear()
@@ -367,7 +369,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _codes(error: BaseException) -> Iterator[str]:
-    """The codes by which stores tell what is wrong: S3's name, or the status of HTTP."""
+    """The codes by which stores show what is wrong: S3's name, or the status of HTTP."""
     answer = getattr(error, "response", None)
     if isinstance(answer, dict):
         yield str(answer.get("Error", {}).get("Code", ""))

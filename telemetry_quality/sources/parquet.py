@@ -79,7 +79,7 @@ class ParquetFile:
 
 @dataclass(frozen=True)
 class ParquetIndex:
-    """The files of a source, read anew for every reading: files come and go."""
+    """The files of a source, read anew for every scan: files come and go."""
 
     files: tuple[ParquetFile, ...]
     zone: ZoneInfo

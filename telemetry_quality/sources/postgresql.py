@@ -34,7 +34,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.limits import TIME_LIMIT
-from telemetry_quality.sources.query import EventTable, named_table, runs_of
+from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
 from telemetry_quality.sources.sql_source import FullScan, TableSource
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ _UNAVAILABLE = {
 }
 
 
-class _Session:
+class _Client:
     """A connection whose transactions are read-only; its errors become errors of ours."""
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
@@ -134,7 +134,7 @@ class _Session:
             try:
                 return self.connection.execute(query).all()
             except DBAPIError as error:
-                # Only the server's text, which may be in any language, tells its time limit from a person's cancelling.
+                # Only the server's text, which may be in any language, shows its time limit from a person's cancelling.
                 if _state(error) == "57014" and monotonic() - start >= self._seconds:
                     raise SourceError(
                         TIME_LIMIT,
@@ -278,12 +278,12 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
 
 
 def _connection_error(what: str, reason: str) -> SourceError:
-    if any(refusal in reason for refusal in _PERMANENT_REFUSALS):
+    if any(rejection in reason for rejection in _PERMANENT_REFUSALS):
         return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
     return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
 
 
-class PostgresSource(TableSource[_Session]):
+class PostgresSource(TableSource[_Client]):
     """Events in a table or view of a PostgreSQL database, 14 or newer.
 
     Args:
@@ -317,27 +317,27 @@ class PostgresSource(TableSource[_Session]):
         self._seconds = time_limit_seconds
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
+    def _client(self) -> Iterator[_Client]:
         with _translated(self._what):
             connection = self._engine.connect()
         try:
-            yield _Session(connection, self._what, self._seconds)
+            yield _Client(connection, self._what, self._seconds)
         finally:
             with postponed_interrupts():
                 connection.close()
 
     def full_scan(self, window: DayWindow) -> FullScan | None:
         """The largest table or partition that would be read whole though the day is a small part of it."""
-        (run,) = runs_of([window])
-        with self._session() as session, session.transaction():
-            events = session.event_table(self._table, self.schema, self._salt)
-            found = session.largest_full_scan(events.aggregate_query(run))
+        (day_range,) = day_ranges_of([window])
+        with self._client() as client, client.transaction():
+            events = client.event_table(self._table, self.schema, self._salt)
+            found = client.largest_full_scan(events.aggregate_query(day_range))
             if found is None:
                 return None
-            return FullScan(".".join(found), session.index_on(*found, self.schema.occurred_at))
+            return FullScan(".".join(found), client.index_on(*found, self.schema.occurred_at))
 
-    def _reading(self, session: _Session) -> AbstractContextManager[None]:
-        return session.transaction()
+    def _scanning(self, client: _Client) -> AbstractContextManager[None]:
+        return client.transaction()
 
 
 def _engine(url: URL) -> Engine:

@@ -2,7 +2,7 @@
 
 All queries read a *run*: consecutive days of equal length (every day of 24 hours, or a single one of any length),
 so that day and hour follow from the hours since the run began, on every engine alike. Those for slices,
-repetitions and arrivals stand in modules of their own and are made of the same expressions.
+duplicates and arrivals stand in modules of their own and are made of the same expressions.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DayRange:
     """Consecutive days that can share one scan."""
 
     windows: tuple[DayWindow, ...]
@@ -97,7 +97,7 @@ def named_table(name: str, *columns: str) -> TableClause:
     return table(quoted, *map(column, columns), schema=quoted_name(schema, quote=True) if schema else None)
 
 
-def runs_of(windows: Sequence[DayWindow], maximum_days: int | None = None) -> Iterator[Run]:
+def day_ranges_of(windows: Sequence[DayWindow], maximum_days: int | None = None) -> Iterator[DayRange]:
     """Split ``windows`` into runs; a day of 23 or 25 hours stands alone, a day of none is left out."""
     gathered: list[DayWindow] = []
     for window in windows:
@@ -108,12 +108,12 @@ def runs_of(windows: Sequence[DayWindow], maximum_days: int | None = None) -> It
             and len(gathered) != maximum_days
         )
         if gathered and not continues:
-            yield Run(tuple(gathered))
+            yield DayRange(tuple(gathered))
             gathered = []
         if window.hours:
             gathered.append(window)
     if gathered:
-        yield Run(tuple(gathered))
+        yield DayRange(tuple(gathered))
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class EventTable:
     def __post_init__(self) -> None:
         require_roles(self.schema, self.columns)
 
-    def aggregate_query(self, run: Run) -> Select[Any]:
+    def aggregate_query(self, day_range: DayRange) -> Select[Any]:
         """One row per day, event name and version, in this order.
 
         Columns: day index, name, version, these counts: events, errors, events of unknown error state, late events,
@@ -146,10 +146,10 @@ class EventTable:
         same counts as one text, with commas between the numbers. A text takes an engine, a driver and Python less time
         than 24 rows.
         """
-        # Of one day there is nothing to tell apart: a key less takes a twentieth less.
-        days = () if len(run.windows) == 1 else ("day_index",)
+        # Of one day there is nothing to distinguish: a key less takes a twentieth less.
+        days = () if len(day_range.windows) == 1 else ("day_index",)
         counts = ("events", "errors", "error_unknown_events", "late_events", *self._named_conditions())
-        groups = self._event_groups(run, (*days, "hour", "name", "version"))
+        groups = self._event_groups(day_range, (*days, "hour", "name", "version"))
         whole_numbers = (cast(groups.c[name], String) for name in ("hour", *counts))
         hours = select(
             *(groups.c[name] for name in (*days, "name", "version", *counts)),
@@ -164,12 +164,12 @@ class EventTable:
             .order_by(*day, *order)
         )
 
-    def _event_groups(self, run: Run, keys: Sequence[str]) -> CTE:
+    def _event_groups(self, day_range: DayRange, keys: Sequence[str]) -> CTE:
         """The counts of each hour, event name and version; ``keys`` name what is grouped by."""
         events = self.events_of(
-            run,
-            day_index=self.day_index(run),
-            hour=self.hour(run),
+            day_range,
+            day_index=self.day_index(day_range),
+            hour=self.hour(day_range),
             name=self.text(self.schema.event_name),
             version=self.text(self.schema.service_version),
             is_error=self.is_error(),
@@ -192,28 +192,30 @@ class EventTable:
         """What is counted by name: missing critical fields, then rates."""
         return self._missing_critical() | self.rate_conditions()
 
-    def count_query(self, run: Run) -> Select[Any]:
+    def count_query(self, day_range: DayRange) -> Select[Any]:
         """One row per day that has events: day index, events."""
-        events = self.events_of(run, day_index=self.day_index(run))
+        events = self.events_of(day_range, day_index=self.day_index(day_range))
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
 
-    def version_query(self, run: Run) -> Select[Any]:
+    def version_query(self, day_range: DayRange) -> Select[Any]:
         """One row per version: version, events, errors, events of unknown error state, missing critical fields, rates.
 
         By version, since the core alone says which of them are none.
         """
         named = self._missing_critical() | self.rate_conditions()
-        events = self.events_of(run, version=self.text(self.schema.service_version), is_error=self.is_error(), **named)
+        events = self.events_of(
+            day_range, version=self.text(self.schema.service_version), is_error=self.is_error(), **named
+        )
         counted = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in named))
         return select(events.c.version, func.count(), *map(count_where, counted)).group_by(events.c.version)
 
-    def sample_query(self, run: Run, thresholds: Mapping[int, int], size: int) -> Select[Any]:
+    def sample_query(self, day_range: DayRange, thresholds: Mapping[int, int], size: int) -> Select[Any]:
         """Per day the ``size`` events of lowest hash among those whose hash is not above the day's threshold.
 
         Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
         ``size``: of an id that is repeated a million times, a million events share one hash.
         """
-        events = self._to_draw_from(run)
+        events = self._to_draw_from(day_range)
         limits = union_all(
             *(
                 select(
@@ -235,36 +237,38 @@ class EventTable:
         columns = [column for name, column in drawn.c.items() if name not in {"drawn", "position"}]
         return select(*columns).where(drawn.c.position <= size).order_by(drawn.c.day_index, drawn.c.position)
 
-    def _to_draw_from(self, run: Run) -> Subquery:
+    def _to_draw_from(self, day_range: DayRange) -> Subquery:
         fields = {
-            "day_index": self.day_index(run),
+            "day_index": self.day_index(day_range),
             "id": self._event_id(),
             "name": self.text(self.schema.event_name),
             "version": self.text(self.schema.service_version),
             **self._missing_critical(),
         }
         if self.schema.event_id is None or not self.finds_nulls:
-            return self.events_of(run, drawn=self._hash(self._drawn_text()), **fields)
+            return self.events_of(day_range, drawn=self._hash(self._drawn_text()), **fields)
         # Apart, events that have an id are drawn without a look at the columns that stand in for one.
-        within, event_id = self.within(run, self.schema.occurred_at), self.column(self.schema.event_id)
+        within, event_id = self.within(day_range, self.schema.occurred_at), self.column(self.schema.event_id)
         identified = self.events_where(
             within, event_id.is_not(None), drawn=self._hash(self.text(self.schema.event_id)), **fields
         )
         others = self.events_where(within, event_id.is_(None), drawn=self._hash(self._text_without_id()), **fields)
-        return union_all(identified, others).subquery("events_of_run")
+        return union_all(identified, others).subquery("events_in_range")
 
-    def values_query(self, name: str, run: Run, limit: int) -> Select[Any]:
+    def values_query(self, name: str, day_range: DayRange, limit: int) -> Select[Any]:
         """The most frequent values of a column and how often each occurs."""
-        events = self.events_of(run, value=self.text(name))
+        events = self.events_of(day_range, value=self.text(name))
         count = func.count()
         return (
             select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
         )
 
-    def events_of(self, run: Run, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Subquery:
+    def events_of(
+        self, day_range: DayRange, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]
+    ) -> Subquery:
         """The run's events, as a subquery: grouping by its columns works where grouping by expressions does not."""
-        within = self.within(run, self.schema.occurred_at)
-        return self.events_where(within, *conditions, **expressions).subquery("events_of_run")
+        within = self.within(day_range, self.schema.occurred_at)
+        return self.events_where(within, *conditions, **expressions).subquery("events_in_range")
 
     def events_where(self, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Select[Any]:
         """Some events, each as the given expressions."""
@@ -309,56 +313,62 @@ class EventTable:
         """Units of an integer time that make a second."""
         return UNITS_PER_SECOND[self.schema.time_unit or "s"]
 
-    def _hours_since(self, run: Run, name: str) -> ColumnElement[int]:
+    def _hours_since(self, day_range: DayRange, name: str) -> ColumnElement[int]:
         """Whole hours from the run's beginning to the instant in column ``name``, which lies within the run."""
         # The difference is taken first: it is never negative, so that division rounds down on every engine.
         ticks, per_second = self.ticks(name)
-        start = int(run.start.timestamp())
+        start = int(day_range.start.timestamp())
         hours = (ticks - start * per_second) // (3600 * per_second)
         if self.columns[name].kind is not ColumnKind.INSTANT:
             return hours
         return whole_hours(hours, self.column(name), literal(start, BigInteger))
 
-    def day_index(self, run: Run, name: str | None = None) -> ColumnElement[int]:
+    def day_index(self, day_range: DayRange, name: str | None = None) -> ColumnElement[int]:
         """Which day of the run an event belongs to by the instant in column ``name``, by default ``occurred_at``."""
-        if len(run.windows) == 1:
+        if len(day_range.windows) == 1:
             # Nothing to compute: a tenth of a day's aggregates on DuckDB, a Python call per event on SQLite.
             return literal(0, BigInteger)
-        return self._hours_since(run, name or self.schema.occurred_at) // DAY_HOURS
+        return self._hours_since(day_range, name or self.schema.occurred_at) // DAY_HOURS
 
-    def hour(self, run: Run) -> ColumnElement[int]:
+    def hour(self, day_range: DayRange) -> ColumnElement[int]:
         """Whole hours since the event's day began."""
-        hours = self._hours_since(run, self.schema.occurred_at)
-        return hours if len(run.windows) == 1 else hours % DAY_HOURS
+        hours = self._hours_since(day_range, self.schema.occurred_at)
+        return hours if len(day_range.windows) == 1 else hours % DAY_HOURS
 
-    def within(self, run: Run, name: str) -> ColumnElement[bool]:
+    def within(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
         """Whether the instant in column ``name`` lies in the run, so that indexes and Parquet statistics can help."""
-        if self.extent and name == self.schema.occurred_at and run.start <= self.extent[0] <= self.extent[1] < run.end:
-            # Known of all: a column less to read for the sample and for repetitions.
+        if (
+            self.extent
+            and name == self.schema.occurred_at
+            and day_range.start <= self.extent[0] <= self.extent[1] < day_range.end
+        ):
+            # Known of all: a column less to read for the sample and for duplicates.
             return true()
         if self.columns[name].kind is not ColumnKind.TEXT:
-            return self.near(run, name)
+            return self.near(day_range, name)
         ticks, per_second = self.ticks(name)
         return and_(
-            self.near(run, name),
-            ticks >= int(run.start.timestamp()) * per_second,
-            ticks < int(run.end.timestamp()) * per_second,
+            self.near(day_range, name),
+            ticks >= int(day_range.start.timestamp()) * per_second,
+            ticks < int(day_range.end.timestamp()) * per_second,
         )
 
-    def near(self, run: Run, name: str) -> ColumnElement[bool]:
+    def near(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
         """Bounds on column ``name`` itself that no instant in the run is beyond; only for text are they rough."""
         value, its = self.column(name), self.columns[name]
         match its.kind:
             case ColumnKind.INTEGER:
-                first, last = (int(at.timestamp()) * self.units_per_second for at in (run.start, run.end))
+                first, last = (int(at.timestamp()) * self.units_per_second for at in (day_range.start, day_range.end))
                 return and_(value >= first, value < last)
             case ColumnKind.TEXT:
                 # Dates as text bound the search roughly, whatever the offset; the seconds decide.
-                near, far = run.start - timedelta(days=1), run.end + timedelta(days=2)
+                near, far = day_range.start - timedelta(days=1), day_range.end + timedelta(days=2)
                 return and_(value >= near.date().isoformat(), value < far.date().isoformat())
             case _:
                 own_type = EngineType(its.type_name)
-                start, end = (cast(literal(_iso_utc(at), own_type), own_type) for at in (run.start, run.end))
+                start, end = (
+                    cast(literal(_iso_utc(at), own_type), own_type) for at in (day_range.start, day_range.end)
+                )
                 return and_(value >= start, value < end)
 
     def is_error(self) -> ColumnElement[Any]:
@@ -410,7 +420,7 @@ class EventTable:
         return salted_hash(drawn, literal(f"{_SEPARATOR}{self.salt}", String), literal(number, BigInteger))
 
     def _drawn_text(self) -> ColumnElement[str]:
-        """What is hashed of an event: its id; of one without an id what else tells it apart.
+        """What is hashed of an event: its id; of one without an id what else distinguish it.
 
         Always one text, so that the hash depends neither on the id's type nor on how an engine combines hashes.
         """

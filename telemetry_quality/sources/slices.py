@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select, Subquery
 
     from telemetry_quality.core.events import DayAggregates
-    from telemetry_quality.sources.query import EventTable, Execute, Run
+    from telemetry_quality.sources.query import DayRange, EventTable, Execute
 
 
 def read_slices(
-    execute: Execute, events: EventTable, run: Run, days: Mapping[int, DayAggregates]
+    execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayAggregates]
 ) -> dict[int, dict[Slice, SliceCounts]]:
-    """The slices of every day of ``run`` that has events, by day index."""
+    """The slices of every day of ``day_range`` that has events, by day index."""
     slices: defaultdict[int, dict[Slice, SliceCounts]] = defaultdict(dict)
     for index, day in days.items():
         slices[index].update(_singles(day))
     versions = {row.service_version for day in days.values() for row in day.rows}
     for dimension in events.schema.dimensions if days else ():
-        for index, by, value, by_value, *counts in execute(slice_query(events, dimension, run, versions)):
+        for index, by, value, by_value, *counts in execute(slice_query(events, dimension, day_range, versions)):
             counted = _counted(map(int, counts))
             slices[index][Slice(dimension, value, by, by_value)] = counted
             if by == HOUR:
@@ -67,33 +67,35 @@ def _add(slices: dict[Slice, SliceCounts], part: Slice, counts: SliceCounts) -> 
     slices[part] = counts if before is None else before.plus(counts)
 
 
-def slice_query(events: EventTable, dimension: str, run: Run, versions: Collection[str | None]) -> Select[Any]:
+def slice_query(
+    events: EventTable, dimension: str, day_range: DayRange, versions: Collection[str | None]
+) -> Select[Any]:
     """One row per day, value of ``dimension`` and event name, version or hour.
 
     Columns: day index, by what, value, value of that, events, errors, events without a version, and one per rate
-    count. Of the values of a day only the busiest are told apart, so that an ill-chosen dimension, such as a user's
+    count. Of the values of a day only the busiest are distinguished, so that an ill-chosen dimension, such as a user's
     id, brings no more rows than another.
 
     Args:
         events: Where the events are.
         dimension: A column.
-        run: The days.
+        day_range: The days.
         versions: All versions the days' events have: the core says of each whether it is missing.
     """
     rates = events.rate_conditions()
     each = (
         events.events_where(
-            events.within(run, events.schema.occurred_at),
-            day_index=events.day_index(run),
+            events.within(day_range, events.schema.occurred_at),
+            day_index=events.day_index(day_range),
             value=events.text(dimension),
             event_name=events.text(events.schema.event_name),
             service_version=events.text(events.schema.service_version),
-            hour=events.hour(run),
+            hour=events.hour(day_range),
             is_error=events.is_error(),
             is_missing=_is_missing_version(events, versions),
             **rates,
         )
-        .cte("events_of_run")
+        .cte("events_in_range")
         # DuckDB scans narrow columns again faster than it could keep the events of a whole run.
         .prefix_with("NOT MATERIALIZED", dialect="duckdb")
     )
@@ -104,12 +106,12 @@ def slice_query(events: EventTable, dimension: str, run: Run, versions: Collecti
 
 
 def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
-    """Whether an event's version is one of those the core calls missing: its rule, told by its answers."""
+    """Whether an event's version is one of those the core calls missing: its rule, reported by its answers."""
     named = {version for version in versions if version is not None}
     missing = {version for version in named if events.schema.is_missing_version(version)}
     present = named - missing
     version = events.text(events.schema.service_version)
-    # The shorter list is told: of build numbers or of unknown services there may be thousands, hardly of both.
+    # The shorter list is reported: of build numbers or of unknown services there may be thousands, hardly of both.
     if len(missing) <= len(present):
         return or_(version.is_(None), *([version.in_(map(literal, sorted(missing)))] if missing else []))
     return or_(version.is_(None), version.not_in(map(literal, sorted(present))) if present else true())
@@ -129,7 +131,7 @@ def _grouped(each: CTE, by: str, rates: Iterable[str]) -> Select[Any]:
 
 
 def _busiest(by_hour: CTE) -> Subquery:
-    """Day index and value of the values that are told apart."""
+    """Day index and value of the values that are distinguished."""
     keys = (by_hour.c.day_index, by_hour.c.value)
     sums = select(*keys, func.sum(by_hour.c.events).label("events")).group_by(*keys).subquery("value_sums")
     # A null comes before all texts on every engine.
@@ -142,9 +144,9 @@ def _busiest(by_hour: CTE) -> Subquery:
 def _folded(by: str, part: CTE, kept: Subquery, rates: Iterable[str]) -> Select[Any]:
     """The counts of ``part``, those of values that are not ``kept`` summed."""
     same = and_(kept.c.day_index == part.c.day_index, kept.c.value.is_not_distinct_from(part.c.value))
-    told = case((kept.c.day_index.is_not(None), part.c.value), else_=OTHER_VALUES).label("value")
+    shown = case((kept.c.day_index.is_not(None), part.c.value), else_=OTHER_VALUES).label("value")
     counts = [part.c[name] for name in ("events", "errors", "missing_version", *rates)]
-    rows = select(part.c.day_index, told, part.c.by_value, *counts).select_from(part.outerjoin(kept, same)).subquery()
+    rows = select(part.c.day_index, shown, part.c.by_value, *counts).select_from(part.outerjoin(kept, same)).subquery()
     keys = (rows.c.day_index, rows.c.value, rows.c.by_value)
     sums = (func.sum(rows.c[count.name]).label(count.name) for count in counts)
     return select(keys[0], literal(by).label("by"), *keys[1:], *sums).group_by(*keys)

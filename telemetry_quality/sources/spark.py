@@ -133,7 +133,7 @@ def spark_sql(query: Select[Any]) -> tuple[str, dict[str, Any]]:
     return tree.sql("spark", identify=True), arguments
 
 
-class _Session:
+class _Client:
     """A Spark session of our own; its errors become errors of ours, and each query has a time limit."""
 
     def __init__(self, spark: _Spark, what: str, seconds: float, *, reads_files: bool) -> None:
@@ -271,7 +271,7 @@ def _source_error(what: str, error: Exception) -> SourceError:
     )
 
 
-class SparkSource(TableSource[_Session]):
+class SparkSource(TableSource[_Client]):
     """Events in a table, or in Parquet files, that a Spark cluster reads.
 
     Args:
@@ -305,12 +305,12 @@ class SparkSource(TableSource[_Session]):
         self._reads_files = reads_files
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
+    def _client(self) -> Iterator[_Client]:
         spark = self._opened()
         try:
-            session = _Session(spark, self._what, self._seconds, reads_files=self._reads_files)
-            session.settle()
-            yield session
+            client = _Client(spark, self._what, self._seconds, reads_files=self._reads_files)
+            client.settle()
+            yield client
         finally:
             with postponed_interrupts():
                 _close(spark)
@@ -333,8 +333,8 @@ class SparkSource(TableSource[_Session]):
         except failures as error:
             raise _source_error(self._what, error) from None
 
-    def _catalogue_relation(self, session: _Session, table: str) -> str:
-        return session.show_signals(table)
+    def _catalogue_relation(self, client: _Client, table: str) -> str:
+        return client.show_signals(table)
 
 
 def _without_secrets(url: str) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.query import runs_of
-from telemetry_quality.sources.reading import answer_days, count_run, count_versions, read_run
+from telemetry_quality.sources.query import day_ranges_of
+from telemetry_quality.sources.scanning import answer_days, count_day_range, count_versions, scan_day_range
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayCounts, DayReading, EventSchema, UnreadableDay
+    from telemetry_quality.core.events import DayCounts, DayScan, EventSchema, UnreadableDay
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.columns import Column
-    from telemetry_quality.sources.query import EventTable, Run
-    from telemetry_quality.sources.reading import EventTables
+    from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.scanning import EventTables
 
 
-class Session(Protocol):
+class EngineClient(Protocol):
     """An open, read-only connection whose errors are SourceErrors."""
 
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
@@ -59,7 +59,7 @@ class FullScan:
     create_index: str | None
 
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound=EngineClient)
 
 
 class SqlSource(ABC, Generic[S]):
@@ -68,7 +68,7 @@ class SqlSource(ABC, Generic[S]):
     maximum_days: ClassVar[int | None] = None
     """How many days one scan may hold, where that is faster than all of them in one."""
 
-    reads_ahead: ClassVar[bool] = False
+    can_prefetch: ClassVar[bool] = False
     """Whether ``interrupt`` works; see EventSource."""
 
     def __init__(self, schema: EventSchema, catalogue: SignalCatalogue | None, salt: str) -> None:
@@ -77,16 +77,16 @@ class SqlSource(ABC, Generic[S]):
         self._salt = salt
 
     @abstractmethod
-    def _session(self) -> AbstractContextManager[S]:
+    def _client(self) -> AbstractContextManager[S]:
         """Open the source."""
 
-    def _reading(self, session: S) -> AbstractContextManager[None]:
+    def _scanning(self, client: S) -> AbstractContextManager[None]:
         """What the queries of one run are asked within: on some engines, one view of all events."""
-        del session
+        del client
         return nullcontext()
 
     @abstractmethod
-    def _tables(self, session: S) -> EventTables:
+    def _tables(self, client: S) -> EventTables:
         """What finds the table that holds a run's events."""
 
     @abstractmethod
@@ -96,28 +96,28 @@ class SqlSource(ABC, Generic[S]):
     def interrupt(self) -> None:
         """End what another thread is reading; see EventSource."""
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         """One answer per window; see EventSource."""
-        with self._session() as session:
-            tables = self._tables(session)
+        with self._client() as client:
+            tables = self._tables(client)
 
-            def ask(run: Run) -> Mapping[date, DayReading]:
-                with self._reading(session):
-                    return read_run(session.execute, tables, run, sample_size)
+            def ask(day_range: DayRange) -> Mapping[date, DayScan]:
+                with self._scanning(client):
+                    return scan_day_range(client.execute, tables, day_range, sample_size)
 
             yield from (answer for _, answer in answer_days(windows, ask, self.maximum_days))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""
-        with self._session() as session:
-            tables = self._tables(session)
+        with self._client() as client:
+            tables = self._tables(client)
 
-            def ask(run: Run) -> Mapping[date, int]:
-                events = tables.of(run)
+            def ask(day_range: DayRange) -> Mapping[date, int]:
+                events = tables.of(day_range)
                 if events is None:
-                    return {window.day: 0 for window in run.windows}
-                with self._reading(session):
-                    return count_run(session.execute, events, run)
+                    return {window.day: 0 for window in day_range.windows}
+                with self._scanning(client):
+                    return count_day_range(client.execute, events, day_range)
 
             return dict(answer_days(windows, ask, self.maximum_days))
 
@@ -127,24 +127,24 @@ class SqlSource(ABC, Generic[S]):
         Raises:
             SourceError: If the day cannot be read.
         """
-        run = next(runs_of([window]), None)
-        if run is None:
+        day_range = next(day_ranges_of([window]), None)
+        if day_range is None:
             raise SourceError(
                 "DAY_SKIPPED", f"The time zone skipped {window.day}: it has no instants; ask for another."
             )
-        with self._session() as session:
-            tables = self._tables(session)
-            with self._reading(session):
-                return count_versions(session.execute, tables.of(run), run, self.schema)
+        with self._client() as client:
+            tables = self._tables(client)
+            with self._scanning(client):
+                return count_versions(client.execute, tables.of(day_range), day_range, self.schema)
 
     def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
         """The most frequent values of a column on a day, and how often each occurs."""
-        (run,) = runs_of([window])
-        with self._session() as session:
-            events = self._tables(session).of(run)
+        (day_range,) = day_ranges_of([window])
+        with self._client() as client:
+            events = self._tables(client).of(day_range)
             if events is None:
                 return []
-            return [(value, count) for value, count in session.execute(events.values_query(name, run, limit))]
+            return [(value, count) for value, count in client.execute(events.values_query(name, day_range, limit))]
 
     def full_scan(self, window: DayWindow) -> FullScan | None:
         """What reading a day would read whole; None where nothing is, or where the engine does not say."""
@@ -159,13 +159,13 @@ class SqlSource(ABC, Generic[S]):
         """The signal catalogue; see EventSource."""
         if self._catalogue is None or self._catalogue.table is None:
             return listed_signals(self._catalogue)
-        with self._session() as session:
-            relation = self._catalogue_relation(session, self._catalogue.table)
-            return read_catalogue(session.execute, relation, self._catalogue)
+        with self._client() as client:
+            relation = self._catalogue_relation(client, self._catalogue.table)
+            return read_catalogue(client.execute, relation, self._catalogue)
 
-    def _catalogue_relation(self, session: S, table: str) -> str:
+    def _catalogue_relation(self, client: S, table: str) -> str:
         """The relation that lists the signals."""
-        del session
+        del client
         return table
 
 
@@ -178,11 +178,11 @@ class TableSource(SqlSource[S]):
 
     def columns(self) -> dict[str, Column]:
         """The columns of the table."""
-        with self._session() as session:
-            return session.columns_of(self._table)
+        with self._client() as client:
+            return client.columns_of(self._table)
 
-    def _tables(self, session: S) -> EventTables:
-        return _OneTable(session.event_table(self._table, self.schema, self._salt))
+    def _tables(self, client: S) -> EventTables:
+        return _OneTable(client.event_table(self._table, self.schema, self._salt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +195,8 @@ class _OneTable:
     def schema(self) -> EventSchema:
         return self.events.schema
 
-    def of(self, _: Run) -> EventTable:
+    def of(self, _: DayRange) -> EventTable:
         return self.events
 
-    def observed_in(self, _: Run) -> EventTable:
+    def observed_in(self, _: DayRange) -> EventTable:
         return self.events

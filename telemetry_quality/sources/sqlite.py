@@ -31,10 +31,10 @@ from sqlalchemy.pool import NullPool
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.copying import Shape, SlicedTable
+from telemetry_quality.sources.copying import BatchedTable, Shape
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
-from telemetry_quality.sources.reading import answer_days
+from telemetry_quality.sources.scanning import answer_days
 from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import EventSchema, UnreadableDay
     from telemetry_quality.core.signals import SignalCatalogue
-    from telemetry_quality.sources.query import Run
+    from telemetry_quality.sources.query import DayRange
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def _sample_hash(text: Any) -> int:
 
 
 def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
-    """The kind of a SQLite column: what it holds counts, what it is declared as only tells booleans apart."""
+    """The kind of a SQLite column: what it holds counts, what it is declared as only distinguish booleans."""
     if held == {"integer"}:
         return ColumnKind.BOOLEAN if isinstance(declared, Boolean) else ColumnKind.INTEGER
     if held:
@@ -85,7 +85,7 @@ def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
     return ColumnKind.OTHER if isinstance(declared, (Numeric, Float)) else ColumnKind.TEXT
 
 
-class _Session:
+class _Client:
     """A read-only connection; the driver's errors become errors of ours, and each query has a time limit."""
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
@@ -137,10 +137,10 @@ class _Session:
         ((version,),) = self.execute(text("PRAGMA schema_version"))
         return int(version)
 
-    def sliced(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> SlicedTable:
+    def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
         """The same as ``event_table``, read in slices."""
         events = self.event_table(name, schema, salt)
-        return SlicedTable(self, events, self._shape(name, events.columns), pause_seconds)
+        return BatchedTable(self, events, self._shape(name, events.columns), pause_seconds)
 
     def _shape(self, name: str, columns: Iterable[str]) -> Shape:
         inspector = inspect(self.connection)
@@ -189,7 +189,7 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
-class SqliteSource(TableSource[_Session]):
+class SqliteSource(TableSource[_Client]):
     """Events in a table or view of a SQLite file.
 
     Args:
@@ -223,30 +223,30 @@ class SqliteSource(TableSource[_Session]):
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""
-        with self._session() as session:
-            table = self._tables(session)
+        with self._client() as client:
+            table = self._tables(client)
 
-            def ask(run: Run) -> Mapping[date, int]:
-                counts = table.counts(run)
-                return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
+            def ask(day_range: DayRange) -> Mapping[date, int]:
+                counts = table.counts(day_range)
+                return {window.day: counts.get(index, 0) for index, window in enumerate(day_range.windows)}
 
             return dict(answer_days(windows, ask))
 
     def holds_up_writers(self) -> str | None:
         """Why reading makes writers wait: there is no write-ahead log, or nothing to slice by."""
-        with self._session() as session:
-            ((journal,),) = session.execute(text("PRAGMA journal_mode"))
+        with self._client() as client:
+            ((journal,),) = client.execute(text("PRAGMA journal_mode"))
             if journal != "wal":
                 return f"While a slice is read nobody can commit ({journal} journal); PRAGMA journal_mode = WAL, once."
-            if not self._tables(session).is_sliced:
+            if not self._tables(client).is_batched:
                 return "A view, or a table WITHOUT ROWID, is read in one piece, while the log grows; name a table."
         return None
 
-    def _tables(self, session: _Session) -> SlicedTable:
-        return session.sliced(self._table, self.schema, self._salt, self._pause_seconds)
+    def _tables(self, client: _Client) -> BatchedTable:
+        return client.batched(self._table, self.schema, self._salt, self._pause_seconds)
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
+    def _client(self) -> Iterator[_Client]:
         what = str(self._url.database)
         if not Path(what).is_file():
             raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is none; check the url.")
@@ -254,7 +254,7 @@ class SqliteSource(TableSource[_Session]):
         try:
             connection = engine.connect()
             try:
-                yield _Session(connection, what, self._seconds)
+                yield _Client(connection, what, self._seconds)
             finally:
                 with postponed_interrupts():
                     connection.close()

@@ -23,7 +23,7 @@ def append(connection: Connection, chained: Table, values: Mapping[Any, Any]) ->
     row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
     row["previous_hash"] = connection.scalar(last)
     row["content_hash"] = row_hash(row)
-    connection.execute(insert(chained), {**row, **database_of(connection).next_place(connection, chained)})
+    connection.execute(insert(chained), {**row, **database_of(connection).next_position(connection, chained)})
     return row
 
 

@@ -53,7 +53,7 @@ class Database(Protocol):
     def open_engine(self) -> Engine:
         """An engine for writers, whose transactions with the option ``writes`` come one after the other."""
 
-    def open_reading_engine(self) -> Engine:
+    def open_read_only_engine(self) -> Engine:
         """An engine that the database itself keeps from writing; safe from many threads."""
 
     def commit_watch(self) -> CommitWatch:
@@ -62,13 +62,13 @@ class Database(Protocol):
     def require_presence(self) -> None:
         """Raise a StoreError if it is known not to be there before it is asked."""
 
-    def make_place(self) -> None:
+    def make_segment(self) -> None:
         """Make what must be there before the database can be created or migrated."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
         """What to say where the database says no, in the database's words."""
 
-    def next_place(self, connection: Connection, chained: Table) -> Mapping[str, int]:
+    def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:
         """The number of a row to be appended to a chained table, empty where the database counts by itself."""
 
     def rows_written(self, connection: Connection, chained: Table) -> int:
@@ -96,7 +96,8 @@ def database_at(url: str | URL) -> Database:
         parsed = None
     if parsed is not None and parsed.drivername in PostgresqlDatabase.DRIVERS and parsed.database:
         return PostgresqlDatabase(parsed)
-    if parsed is not None and parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+    # SQLite keeps names with a colon in front for databases that are no files.
+    if parsed is not None and parsed.get_backend_name() == "sqlite" and (parsed.database or ":")[0] != ":":
         return SqliteDatabase(parsed)
     found = "something else" if parsed is None else f"{parsed.drivername}://…"
     raise StoreError(
@@ -119,13 +120,13 @@ def open_engine(url: str) -> Engine:
     return database_at(url).open_engine()
 
 
-def open_reading_engine(url: str) -> Engine:
+def open_read_only_engine(url: str) -> Engine:
     """An engine for whoever only reads the store at ``url``.
 
     Raises:
         StoreError: If the URL is wrong.
     """
-    return database_at(url).open_reading_engine()
+    return database_at(url).open_read_only_engine()
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, or_, select
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.storage.rows import VERDICT_COLUMNS, act_of, as_text, verdicts_by_revision
-from telemetry_quality.storage.tables import guardrail_verdict, incident_act, integrity_snapshot
+from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, verdicts_by_revision
+from telemetry_quality.storage.tables import guardrail_verdict, incident_action, integrity_snapshot
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents import IncidentAct
+    from telemetry_quality.core.incidents import IncidentAction
 
 _SAID = guardrail_verdict.c
 _FAILED = or_(
@@ -56,7 +56,7 @@ class History:
         )
         return verdicts_by_revision(self._connection.execute(query).all())
 
-    def acts(self, source: str) -> list[IncidentAct]:
-        """All acts on incidents of the source, oldest first."""
-        query = select(incident_act).where(incident_act.c.source == source).order_by(incident_act.c.sequence)
-        return [act_of(row) for row in self._connection.execute(query).mappings()]
+    def incident_actions(self, source: str) -> list[IncidentAction]:
+        """All actions on incidents of the source, oldest first."""
+        query = select(incident_action).where(incident_action.c.source == source).order_by(incident_action.c.sequence)
+        return [action_of(row) for row in self._connection.execute(query).mappings()]

@@ -67,7 +67,7 @@ CONNECTING: Mapping[str, str | int] = {
 }
 """How to connect, where the URL says nothing else."""
 
-SESSION: Mapping[str, str] = {
+CONNECTION_SETTINGS: Mapping[str, str] = {
     "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
     "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
@@ -122,7 +122,7 @@ class PostgresqlDatabase:
 
         return engine
 
-    def open_reading_engine(self) -> Engine:
+    def open_read_only_engine(self) -> Engine:
         """Connections that are kept, and tried before each use: the server may have been started anew."""
         return self._engine(
             {"lock_timeout": f"{READER_BUSY_SECONDS}s", "statement_timeout": f"{ANSWER_SECONDS}s"},
@@ -142,7 +142,7 @@ class PostgresqlDatabase:
     def require_presence(self) -> None:
         """The server says so itself."""
 
-    def make_place(self) -> None:
+    def make_segment(self) -> None:
         """Databases are made by who runs the server."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
@@ -153,7 +153,7 @@ class PostgresqlDatabase:
             "check the server, the database and the rights of the user."
         )
 
-    def next_place(self, connection: Connection, chained: Table) -> Mapping[str, int]:
+    def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:
         """Counted in the same transaction."""
         count = insert(chain_length).values(chain=chained.name, rows_written=1)
         more = {"rows_written": chain_length.c.rows_written + 1}
@@ -205,7 +205,7 @@ class PostgresqlDatabase:
             "WHERE other.source = snapshot.source AND other.day = snapshot.day)"
         )
 
-    def _engine(self, session: Mapping[str, str], poolclass: type[Pool], **options: Any) -> Engine:
+    def _engine(self, settings: Mapping[str, str], poolclass: type[Pool], **options: Any) -> Engine:
         arguments = {name: value for name, value in CONNECTING.items() if name not in self._url.query}
         try:
             engine = create_engine(self._url, connect_args=arguments, poolclass=poolclass, **options)
@@ -217,7 +217,7 @@ class PostgresqlDatabase:
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _: Any) -> None:
-            wanted = {**SESSION, **session}
+            wanted = {**CONNECTION_SETTINGS, **settings}
             connection.autocommit = True
             calls = ", ".join(["set_config(%s, %s, false)"] * len(wanted))
             connection.execute(f"SELECT {calls}", [part for pair in wanted.items() for part in pair])
@@ -261,7 +261,7 @@ class PostgresqlCommitWatch:
     def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
         # One statement is one moment anyway.
-        self._engine = database.open_reading_engine().execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = database.open_read_only_engine().execution_options(isolation_level="AUTOCOMMIT")
 
     def version(self) -> Hashable:
         """The same content has the same version."""

@@ -15,31 +15,31 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
 
-from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
+from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
-    READING_COLUMNS,
+    SCAN_COLUMNS,
     SNAPSHOT_FIELDS,
     VERDICT_COLUMNS,
     aggregates_of,
     as_text,
     snapshot_of,
-    stored_readings,
+    stored_scans,
     verdicts_by_revision,
 )
 from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
     StoredText,
     current_snapshot,
-    day_reading,
+    day_scan,
     event_aggregate,
     event_sample,
     guardrail_verdict,
-    incident_act,
+    incident_action,
     integrity_snapshot,
 )
 
@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
-MOST_PARTS = 200
+MOST_BREAKDOWN_ROWS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
 
 
@@ -88,7 +88,7 @@ else:
             *("policy", "run_id"),
         ),
     )
-    JournalRow.__doc__ = """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in memory.
+    JournalRow.__doc__ = """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in RAM.
 
     Attributes:
         sequence: Its place in the journal, which only ever grows.
@@ -99,7 +99,7 @@ else:
     """
 
 
-class Part(NamedTuple):
+class BreakdownRow(NamedTuple):
     """Counts of one signal, version or hour of a day; ``value`` None where the events name none."""
 
     value: str | int | None
@@ -126,8 +126,8 @@ class StoredDay:
     Attributes:
         revisions: Its snapshots, the first revision first.
         verdicts: Per revision, in their order; no revision that has none stored.
-        readings: The first revision first. Parts and sample are those of the last one.
-        by_signal: The busiest first, at most MOST_PARTS.
+        scans: The first revision first. Parts and sample are those of the last one.
+        by_signal: The busiest first, at most MOST_BREAKDOWN_ROWS.
         by_version: Likewise.
         by_hour: By hour since the day began, in order; hours without events are left out.
         more_signals: How many beyond these have a name of their own.
@@ -138,10 +138,10 @@ class StoredDay:
     day: date
     revisions: tuple[TelemetryIntegritySnapshot, ...] = ()
     verdicts: Mapping[int, tuple[Verdict, ...]] = field(default_factory=dict)
-    readings: tuple[StoredReading, ...] = ()
-    by_signal: tuple[Part, ...] = ()
-    by_version: tuple[Part, ...] = ()
-    by_hour: tuple[Part, ...] = ()
+    scans: tuple[StoredScan, ...] = ()
+    by_signal: tuple[BreakdownRow, ...] = ()
+    by_version: tuple[BreakdownRow, ...] = ()
+    by_hour: tuple[BreakdownRow, ...] = ()
     more_signals: int = 0
     more_versions: int = 0
     sample: tuple[SampledVerdict, ...] = ()
@@ -160,7 +160,7 @@ class StoreReader:
 
     def __init__(self, url: str) -> None:
         self._database = database_at(url)
-        self._engine = self._database.open_reading_engine()
+        self._engine = self._database.open_read_only_engine()
         self._watch = self._database.commit_watch()
 
     @property
@@ -174,7 +174,7 @@ class StoreReader:
 
     def journal(self, after: int = 0) -> list[JournalRow]:
         """The snapshots, all revisions, whose sequence is above ``after``, in the order they were stored."""
-        with self._reading() as connection, without_collecting():
+        with self._read_only() as connection, garbage_collection_paused():
             return _journal_rows(connection.execute(_JOURNAL, {"after": after}))
 
     def content_hash(self, sequence: int) -> str | None:
@@ -182,30 +182,30 @@ class StoreReader:
 
         Another one than before means that the store is another one.
         """
-        with self._reading() as connection:
+        with self._read_only() as connection:
             found: str | None = connection.scalar(_CONTENT_HASH, {"sequence": sequence})
             return found
 
-    def last_acts(self) -> dict[str, str]:
-        """Per source that has acts on incidents, the content hash of the latest."""
-        with self._reading() as connection:
-            return dict(connection.execute(_LAST_ACTS).all())
+    def last_actions(self) -> dict[str, str]:
+        """Per source that has actions on incidents, the content hash of the latest."""
+        with self._read_only() as connection:
+            return dict(connection.execute(_LAST_ACTIONS).all())
 
     def incidents(self, source: str) -> list[Incident]:
-        """All incidents the source ever had, oldest first, with their acts."""
-        with self._reading() as connection, without_collecting():
+        """All incidents the source ever had, oldest first, with their actions."""
+        with self._read_only() as connection, garbage_collection_paused():
             return incidents_of(History(connection), source)
 
     def day(self, source: str, day: date) -> StoredDay:
         """All that is kept of one day."""
         key: dict[str, Any] = {"source": source, "day": day}
-        with self._reading() as connection:
+        with self._read_only() as connection:
             revisions = tuple(snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
             verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all())
-            readings = tuple(stored_readings(connection.execute(_READINGS, key).all()))
-            key["revision"] = readings[-1].revision if readings else 0
-            signals, versions = _by_kind(connection.execute(_PARTS, key).all())
-            with without_collecting():
+            scans = tuple(stored_scans(connection.execute(_SCANS, key).all()))
+            key["revision"] = scans[-1].revision if scans else 0
+            signals, versions = _by_kind(connection.execute(_BREAKDOWNS, key).all())
+            with garbage_collection_paused():
                 hours = _hours(aggregates_of(connection.execute(_AGGREGATES, key).all()))
             sample = _sampled(connection.execute(_SAMPLE, key).all())
         return StoredDay(
@@ -213,7 +213,7 @@ class StoreReader:
             day=day,
             revisions=revisions,
             verdicts=verdicts.get(day, {}),
-            readings=readings,
+            scans=scans,
             by_signal=_listed(signals),
             by_version=_listed(versions),
             by_hour=hours,
@@ -247,7 +247,7 @@ class StoreReader:
             query = query.where(kept.day <= last)
         if after is not None:
             query = query.where(kept.day >= after[0], or_(kept.day > after[0], kept.source > after[1]))
-        with self._reading() as connection, without_collecting():
+        with self._read_only() as connection, garbage_collection_paused():
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class StoreReader:
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _read_only(self) -> Iterator[Connection]:
         """One transaction, which sees the store as it was when the first question was asked."""
         try:
             with transaction(self._engine, writes=False) as connection:
@@ -277,8 +277,8 @@ def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
     return [stored.c[name] == bindparam(name) for name in ("source", "day", *more)]
 
 
-def _parts(name: str, *order: Any) -> Select[Any]:
-    """Counts by one column of the aggregates of a reading.
+def _breakdown(name: str, *order: Any) -> Select[Any]:
+    """Counts by one column of the aggregates of a scan.
 
     Columns: which column, where the group stands, the group, its counts, and how many groups there are.
     """
@@ -296,7 +296,7 @@ def _parts(name: str, *order: Any) -> Select[Any]:
         .where(*_of_day(event_aggregate, "revision"))
         .group_by(kept[name])
         .order_by(*order, kept[name].nulls_first())
-        .limit(MOST_PARTS)
+        .limit(MOST_BREAKDOWN_ROWS)
     )
 
 
@@ -313,8 +313,8 @@ _JOURNAL = (
     .order_by(integrity_snapshot.c.sequence)
 )
 _CONTENT_HASH = select(integrity_snapshot.c.content_hash).where(integrity_snapshot.c.sequence == bindparam("sequence"))
-_LAST_ACTS = select(incident_act.c.source, incident_act.c.content_hash).where(
-    incident_act.c.sequence.in_(select(func.max(incident_act.c.sequence)).group_by(incident_act.c.source))
+_LAST_ACTIONS = select(incident_action.c.source, incident_action.c.content_hash).where(
+    incident_action.c.sequence.in_(select(func.max(incident_action.c.sequence)).group_by(incident_action.c.source))
 )
 _REVISIONS = (
     select(*(integrity_snapshot.c[name] for name in SNAPSHOT_FIELDS))
@@ -326,14 +326,14 @@ _VERDICTS = (
     .where(*_of_day(guardrail_verdict))
     .order_by(guardrail_verdict.c.revision, guardrail_verdict.c.position)
 )
-_READINGS = select(*as_text(day_reading, READING_COLUMNS)).where(*_of_day(day_reading)).order_by(day_reading.c.revision)
+_SCANS = select(*as_text(day_scan, SCAN_COLUMNS)).where(*_of_day(day_scan)).order_by(day_scan.c.revision)
 _BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
 # One question for both: each costs more than its answer.
 _CUTS = [
     select(query.subquery())
-    for query in (_parts("event_name", _BUSIEST_FIRST), _parts("service_version", _BUSIEST_FIRST))
+    for query in (_breakdown("event_name", _BUSIEST_FIRST), _breakdown("service_version", _BUSIEST_FIRST))
 ]
-_PARTS = union_all(*_CUTS).order_by("kind", "place")
+_BREAKDOWNS = union_all(*_CUTS).order_by("kind", "place")
 _AGGREGATES = select(*AGGREGATE_COLUMNS).where(*_of_day(event_aggregate, "revision"))
 _SAMPLE = (
     select(*as_text(event_sample, ("position", "event_id", "verdict", "reason_codes")))
@@ -394,9 +394,9 @@ def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[S
     return found["event_name"], found["service_version"]
 
 
-def _hours(aggregates: DayAggregates) -> tuple[Part, ...]:
+def _hours(aggregates: DayAggregates) -> tuple[BreakdownRow, ...]:
     return tuple(
-        Part(
+        BreakdownRow(
             hour,
             totals.events,
             totals.errors,
@@ -408,8 +408,8 @@ def _hours(aggregates: DayAggregates) -> tuple[Part, ...]:
     )
 
 
-def _listed(parts: Iterable[Sequence[Any]]) -> tuple[Part, ...]:
-    return tuple(Part._make(row[:-1]) for row in parts)
+def _listed(parts: Iterable[Sequence[Any]]) -> tuple[BreakdownRow, ...]:
+    return tuple(BreakdownRow._make(row[:-1]) for row in parts)
 
 
 def _more(parts: Sequence[Sequence[Any]]) -> int:

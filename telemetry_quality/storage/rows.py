@@ -19,14 +19,14 @@ from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
     DayAggregates,
-    Repetitions,
+    Duplicates,
     Slice,
     SliceCounts,
     UnreadableDay,
 )
-from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
-from telemetry_quality.core.incidents import Act, IncidentAct
-from telemetry_quality.core.scans import StoredReading
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.incidents import Action, IncidentAction
+from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.storage.hashing import content_hash
 from telemetry_quality.storage.tables import event_aggregate
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Table
 
-    from telemetry_quality.core.events import DayReading
+    from telemetry_quality.core.events import DayScan
     from telemetry_quality.core.sampling import SampleVerdict
 
     Row = dict[str, Any]
@@ -50,7 +50,7 @@ FIGURES = (
     "sample_size",
     "sample_passed",
     "compared_events",
-    "repeated_events",
+    "duplicate_events",
     "late_events",
     "arrivals_by_hour",
     "observed_events",
@@ -60,29 +60,29 @@ FIGURES = (
     "unreadable_reason_code",
     "unreadable_reason",
 )
-"""What a reading says of a day, beside its aggregates, its sample and its slices."""
+"""What a scan says of a day, beside its aggregates, its sample and its slices."""
 
-_REPETITIONS = ("compared_events", "repeated_events")
+_DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
 _DOCUMENTS = ("missing_critical", "arrivals_by_hour")
-READING_COLUMNS = (
-    *("source", "day", "revision", "read_at", "figures_hash"),
-    *(name for name in FIGURES if name not in {*_REPETITIONS, *_ARRIVALS, *_DOCUMENTS}),
-    *_REPETITIONS,
+SCAN_COLUMNS = (
+    *("source", "day", "revision", "scanned_at", "figures_hash"),
+    *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_DOCUMENTS}),
+    *_DUPLICATES,
     *_ARRIVALS,
     *_DOCUMENTS,
 )
-"""What a StoredReading is made of, its JSON last; the hashes of the chain are not read."""
+"""What a StoredScan is made of, its JSON last; the hashes of the chain are not read."""
 
 SNAPSHOT_FIELDS = tuple(field.name for field in fields(TelemetryIntegritySnapshot))
 
 
-def figures_row(reading: DayReading | UnreadableDay, sample: Sequence[SampleVerdict]) -> Row:
-    """The FIGURES of a reading."""
+def figures_row(scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict]) -> Row:
+    """The FIGURES of a scan."""
     figures: Row = dict.fromkeys(FIGURES)
-    if isinstance(reading, UnreadableDay):
-        return figures | {"unreadable_reason_code": reading.reason_code, "unreadable_reason": reading.reason}
-    totals = reading.aggregates.totals()
+    if isinstance(scan, UnreadableDay):
+        return figures | {"unreadable_reason_code": scan.reason_code, "unreadable_reason": scan.reason}
+    totals = scan.aggregates.totals()
     return figures | {
         "total_events": totals.events,
         "error_events": totals.errors,
@@ -91,16 +91,16 @@ def figures_row(reading: DayReading | UnreadableDay, sample: Sequence[SampleVerd
         "late_events": totals.late_events,
         "sample_size": len(sample),
         "sample_passed": sum(verdict.passed for verdict in sample),
-        "missing_critical": reading.aggregates.missing_critical(),
-        **_repetitions_row(reading.repetitions),
-        **_arrivals_row(reading.arrivals),
+        "missing_critical": scan.aggregates.missing_critical(),
+        **_duplicates_row(scan.duplicates),
+        **_arrivals_row(scan.arrivals),
     }
 
 
-def _repetitions_row(repetitions: Repetitions | None) -> Row:
-    if repetitions is None:
+def _duplicates_row(duplicates: Duplicates | None) -> Row:
+    if duplicates is None:
         return {}
-    return {"compared_events": repetitions.compared_events, "repeated_events": repetitions.repeated_events}
+    return {"compared_events": duplicates.compared_events, "duplicate_events": duplicates.duplicate_events}
 
 
 def _arrivals_row(arrivals: Arrivals | None) -> Row:
@@ -115,14 +115,14 @@ def _arrivals_row(arrivals: Arrivals | None) -> Row:
     }
 
 
-def aggregate_rows(reading: DayReading | UnreadableDay) -> list[tuple[Any, ...]]:
+def aggregate_rows(scan: DayScan | UnreadableDay) -> list[tuple[Any, ...]]:
     """The values of ``event_aggregate`` without their key, in the order of AGGREGATE_FIELDS and as they are hashed.
 
     Tuples, and one dictionary for all rows that lack as much: a day may have thousands of rows.
     """
-    if isinstance(reading, UnreadableDay):
+    if isinstance(scan, UnreadableDay):
         return []
-    rows, names = reading.aggregates.rows, reading.aggregates.critical_fields
+    rows, names = scan.aggregates.rows, scan.aggregates.critical_fields
     missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
     return [(*row[:7], missing[row[7]], row.late_events, row.by_hour) for row in rows]
 
@@ -167,12 +167,12 @@ def sample_rows(sample: Iterable[SampleVerdict]) -> list[Row]:
     ]
 
 
-def slice_rows(reading: DayReading | UnreadableDay) -> list[Row]:
+def slice_rows(scan: DayScan | UnreadableDay) -> list[Row]:
     """The rows of ``event_slice`` without their key: one per way of cutting the day."""
-    if isinstance(reading, UnreadableDay):
+    if isinstance(scan, UnreadableDay):
         return []
     cuts: defaultdict[tuple[str, str | None], list[tuple[Slice, SliceCounts]]] = defaultdict(list)
-    for part, counts in reading.slices.items():
+    for part, counts in scan.slices.items():
         cuts[part.dimension, part.by].append((part, counts))
     ordered = sorted(cuts.items(), key=lambda cut: (cut[0][0], cut[0][1] or ""))
     return [
@@ -233,7 +233,7 @@ def figures_hash(
     sample: Sequence[Mapping[Any, Any]],
     slices: Sequence[Mapping[Any, Any]],
 ) -> str:
-    """The hash of all that a reading says; rows without their keys, in their order, of aggregates their values."""
+    """The hash of all that a scan says; rows without their keys, in their order, of aggregates their values."""
     parts = {"sample": sample, "slices": slices}
     return content_hash(
         {
@@ -244,15 +244,15 @@ def figures_hash(
     )
 
 
-def stored_reading(row: Mapping[Any, Any], *, is_new: bool) -> StoredReading:
-    """The StoredReading of a row of ``day_reading``."""
-    return _reading([row[name] for name in READING_COLUMNS], is_new=is_new)
+def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:
+    """The StoredScan of a row of ``day_scan``."""
+    return _scan([row[name] for name in SCAN_COLUMNS], is_new=is_new)
 
 
-def stored_readings(rows: Sequence[Sequence[Any]]) -> list[StoredReading]:
-    """The StoredReadings of READING_COLUMNS, JSON as text; hundreds are read for every day that is judged."""
+def stored_scans(rows: Sequence[Sequence[Any]]) -> list[StoredScan]:
+    """The StoredScans of SCAN_COLUMNS, JSON as text; hundreds are read for every day that is judged."""
     documents = _parsed(text for row in rows for text in row[-2:])
-    return [_reading([*row[:-2], next(documents), next(documents)], is_new=False) for row in rows]
+    return [_scan([*row[:-2], next(documents), next(documents)], is_new=False) for row in rows]
 
 
 def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
@@ -260,12 +260,12 @@ def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
     return iter(json.loads(f"[{','.join(text or 'null' for text in texts)}]"))
 
 
-def _reading(values: Iterable[Any], *, is_new: bool) -> StoredReading:
-    *plain, compared, repeated, observed, future, stale, undated, missing_critical, by_hour = values
-    return StoredReading(
-        **dict(zip(READING_COLUMNS, plain, strict=False)),
+def _scan(values: Iterable[Any], *, is_new: bool) -> StoredScan:
+    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour = values
+    return StoredScan(
+        **dict(zip(SCAN_COLUMNS, plain, strict=False)),
         missing_critical=missing_critical,
-        repetitions=None if compared is None else Repetitions(compared, repeated),
+        duplicates=None if compared is None else Duplicates(compared, duplicated),
         arrivals=None if by_hour is None else Arrivals(tuple(by_hour), observed, future, stale, undated),
         is_new=is_new,
     )
@@ -291,15 +291,15 @@ def verdict_rows(verdicts: Iterable[Verdict]) -> list[Row]:
     ]
 
 
-VERDICT_COLUMNS = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "sentence", "causes")
+VERDICT_COLUMNS = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "sentence", "contributors")
 
 
 def verdicts_of(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[date, int, Verdict]]:
     """Day, revision and verdict of rows of these two and VERDICT_COLUMNS, JSON as text."""
     documents = _parsed(row[-1] for row in rows)
     for day, revision, guardrail, level, outcome, reason_code, value, threshold, sentence, _ in rows:
-        causes = tuple(_cause_of(cause) for cause in next(documents))
-        judged = (reason_code, value, threshold, sentence, causes)
+        contributors = tuple(_contributor_of(contributor) for contributor in next(documents))
+        judged = (reason_code, value, threshold, sentence, contributors)
         yield day, revision, Verdict(guardrail, Level(level), Outcome(outcome), *judged)
 
 
@@ -311,10 +311,10 @@ def verdicts_by_revision(rows: Sequence[Sequence[Any]]) -> dict[date, dict[int, 
     return dict(days)
 
 
-def _cause_of(row: Mapping[str, Any]) -> Cause:
+def _contributor_of(row: Mapping[str, Any]) -> Contributor:
     hours, since = row["hours"], row["since"]
-    return Cause(
-        place=Place(tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours)),
+    return Contributor(
+        segment=Segment(tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours)),
         expected=row["expected"],
         found=row["found"],
         share_percent=row["share_percent"],
@@ -327,24 +327,24 @@ def verdicts_hash(rows: Sequence[Mapping[Any, Any]]) -> str:
     return content_hash([list(row.values()) for row in rows])
 
 
-def act_row(act: IncidentAct) -> Row:
-    """The row of ``incident_act``."""
+def action_row(action: IncidentAction) -> Row:
+    """The row of ``incident_action``."""
     return {
-        "source": act.source,
-        "day": act.day,
-        "cause": act.cause,
-        "act": act.act.value,
-        "acted_by": act.by,
-        "note": act.note,
-        "until": act.until,
-        "acted_at": act.acted_at,
+        "source": action.source,
+        "day": action.day,
+        "root_cause": action.root_cause,
+        "action": action.action.value,
+        "acted_by": action.by,
+        "note": action.note,
+        "until": action.until,
+        "acted_at": action.acted_at,
     }
 
 
-def act_of(row: Mapping[Any, Any]) -> IncidentAct:
-    """The act of a row of ``incident_act``."""
-    names = ("source", "day", "cause", "note", "until", "acted_at")
-    return IncidentAct(**{name: row[name] for name in names}, act=Act(row["act"]), by=row["acted_by"])
+def action_of(row: Mapping[Any, Any]) -> IncidentAction:
+    """The act of a row of ``incident_action``."""
+    names = ("source", "day", "root_cause", "note", "until", "acted_at")
+    return IncidentAction(**{name: row[name] for name in names}, action=Action(row["action"]), by=row["acted_by"])
 
 
 def as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:

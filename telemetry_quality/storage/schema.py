@@ -86,7 +86,7 @@ class MigratedDatabase:
                 self._kept = None
                 connection.close()
 
-    def _reading(self) -> AbstractContextManager[Connection]:
+    def _read_only(self) -> AbstractContextManager[Connection]:
         self._require_schema()
         return transaction(self._kept or self._engine, writes=False)
 

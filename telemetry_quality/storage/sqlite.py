@@ -66,12 +66,12 @@ class SqliteDatabase:
 
         return engine
 
-    def open_reading_engine(self) -> Engine:
+    def open_read_only_engine(self) -> Engine:
         """In WAL mode readers never make a writer wait; each connection knows which file it was opened on."""
         file = self.file.absolute()
         engine = create_engine(
             self._url,
-            creator=lambda: ReadingConnection.to(file),
+            creator=lambda: ReadOnlyConnection.to(file),
             poolclass=QueuePool,
             pool_size=KEPT_CONNECTIONS,
             max_overflow=-1,
@@ -80,7 +80,7 @@ class SqliteDatabase:
         )
 
         @event.listens_for(engine, "checkout")
-        def require_same_file(connection: ReadingConnection, _: Any, __: Any) -> None:
+        def require_same_file(connection: ReadOnlyConnection, _: Any, __: Any) -> None:
             if connection.identity != identity_of(file):
                 raise DisconnectionError(f"{file} is another file than when this connection was opened.")
 
@@ -99,7 +99,7 @@ class SqliteDatabase:
         if not self.file.is_file():
             raise missing(self.file)
 
-    def make_place(self) -> None:
+    def make_segment(self) -> None:
         """The folder, which SQLite does not make."""
         folder = self.file.absolute().parent
         try:
@@ -115,12 +115,12 @@ class SqliteDatabase:
             f"but it says: {reason}; check the file and its folder, or restore them."
         )
 
-    def next_place(self, connection: Connection, chained: Table) -> Mapping[str, int]:  # noqa: ARG002
+    def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:  # noqa: ARG002
         """AUTOINCREMENT counts, and forgets the number of a row that was rolled back."""
         return {}
 
     def rows_written(self, connection: Connection, chained: Table) -> int:
-        """AUTOINCREMENT remembers, even if the rows are gone."""
+        """AUTOINCREMENT records, even if the rows are gone."""
         sequences = table("sqlite_sequence", column("name"), column("seq"))
         return connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
 
@@ -139,7 +139,7 @@ class SqliteDatabase:
         return CURRENT_SNAPSHOT_SQL
 
 
-class ReadingConnection(sqlite3.Connection):
+class ReadOnlyConnection(sqlite3.Connection):
     """A connection that cannot write, and knows which file it was opened on.
 
     Attributes:
@@ -149,7 +149,7 @@ class ReadingConnection(sqlite3.Connection):
     identity: Identity
 
     @classmethod
-    def to(cls, file: Path) -> ReadingConnection:
+    def to(cls, file: Path) -> ReadOnlyConnection:
         """A new connection to ``file``, which is not created."""
         identity = identity_of(file)
         connection = sqlite3.connect(
@@ -190,7 +190,7 @@ class SqliteCommitWatch:
         self._database = database
         self._file = database.file.absolute()
         self._lock = Lock()
-        self._connection: ReadingConnection | None = None
+        self._connection: ReadOnlyConnection | None = None
         self._opened = 0
 
     def version(self) -> tuple[int, int]:
@@ -209,10 +209,10 @@ class SqliteCommitWatch:
         with self._lock:
             self._forget()
 
-    def _current(self) -> ReadingConnection:
+    def _current(self) -> ReadOnlyConnection:
         if self._connection is None or self._connection.identity != identity_of(self._file):
             self._forget()
-            self._connection = ReadingConnection.to(self._file)
+            self._connection = ReadOnlyConnection.to(self._file)
             self._opened += 1
         return self._connection
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
-from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import EVENT_NAME, HOUR, DayAggregates, UnreadableDay
+from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
@@ -15,12 +15,12 @@ from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     AGGREGATE_FIELDS,
-    READING_COLUMNS,
+    SCAN_COLUMNS,
     SLICE_COLUMNS,
     SNAPSHOT_FIELDS,
     VERDICT_COLUMNS,
     SliceReader,
-    act_row,
+    action_row,
     aggregate_rows,
     aggregates_of,
     as_text,
@@ -29,8 +29,8 @@ from telemetry_quality.storage.rows import (
     sample_rows,
     slice_rows,
     snapshot_of,
-    stored_reading,
-    stored_readings,
+    stored_scan,
+    stored_scans,
     verdict_rows,
     verdicts_by_revision,
     verdicts_hash,
@@ -39,12 +39,12 @@ from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (
     alert,
     current_snapshot,
-    day_reading,
+    day_scan,
     event_aggregate,
     event_sample,
     event_slice,
     guardrail_verdict,
-    incident_act,
+    incident_action,
     integrity_snapshot,
 )
 from telemetry_quality.storage.verification import Verification, verify_store
@@ -56,19 +56,19 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
-    from telemetry_quality.core.events import DayReading, Slice, SliceCounts
+    from telemetry_quality.core.events import DayScan, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents import IncidentAct
+    from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.ports import JudgedDay
     from telemetry_quality.core.sampling import SampleVerdict
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 _NOT_COMPARED = {
     "revision",
     "computed_at",
     "completeness_percent",
-    "reading_revision",
+    "scan_revision",
     "run_id",
     "verdicts_hash",
     "previous_hash",
@@ -76,10 +76,10 @@ _NOT_COMPARED = {
 }
 """What two snapshots may differ in and still say the same; completeness grows by the clock alone."""
 
-READINGS_AT_ONCE = 100
-"""How many readings' event names are fetched at a time."""
+SCANS_AT_ONCE = 100
+"""How many scans' event names are fetched at a time."""
 
-_COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "causes")
+_COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "contributors")
 """What two verdicts must share to say the same; a sentence may be put into other words."""
 
 
@@ -96,55 +96,51 @@ class SqlQualityStore(MigratedDatabase):
     def __init__(self, url: str) -> None:
         super().__init__(open_engine(url))
 
-    def append_reading(
-        self, source: str, reading: DayReading | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
-    ) -> StoredReading:
+    def append_scan(
+        self, source: str, scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
+    ) -> StoredScan:
         """Append a revision if the content differs from the latest one; return the latest either way."""
-        figures = figures_row(reading, sample)
-        aggregates, verdicts, slices = aggregate_rows(reading), sample_rows(sample), slice_rows(reading)
+        figures = figures_row(scan, sample)
+        aggregates, verdicts, slices = aggregate_rows(scan), sample_rows(sample), slice_rows(scan)
         hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:
-            latest = _latest(connection, day_reading, source, reading.day)
+            latest = _latest(connection, day_scan, source, scan.day)
             if latest is not None and latest["figures_hash"] == hashed:
-                return stored_reading(latest, is_new=False)
+                return stored_scan(latest, is_new=False)
             key = {
                 "source": source,
-                "day": reading.day,
+                "day": scan.day,
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
-            row = append(connection, day_reading, {**key, "read_at": now, **figures, "figures_hash": hashed})
+            row = append(connection, day_scan, {**key, "scanned_at": now, **figures, "figures_hash": hashed})
             if aggregates:
                 columns = dict(zip(AGGREGATE_FIELDS, zip(*aggregates, strict=True), strict=True))
                 append_rows(connection, event_aggregate, key, columns)
             for part, rows in ((event_sample, verdicts), (event_slice, slices)):
                 _append_details(connection, part, key, rows)
-            return stored_reading(row, is_new=True)
+            return stored_scan(row, is_new=True)
 
-    def latest_readings(self, source: str, days: Iterable[date]) -> dict[date, StoredReading]:
-        """The latest reading of each day that has one."""
+    def latest_scans(self, source: str, days: Iterable[date]) -> dict[date, StoredScan]:
+        """The latest scan of each day that has one."""
         wanted = set(days)
         if not wanted:
             return {}
-        latest = _latest_revisions(day_reading, source, min(wanted), max(wanted))
-        query = _readings(source).join(latest, _is_of(day_reading, latest))
-        with self._reading() as connection:
-            stored = stored_readings(connection.execute(query).all())
+        latest = _latest_revisions(day_scan, source, min(wanted), max(wanted))
+        query = _scans(source).join(latest, _is_of(day_scan, latest))
+        with self._read_only() as connection:
+            stored = stored_scans(connection.execute(query).all())
         return {one.day: one for one in stored if one.day in wanted}
 
-    def readings(self, source: str, first: date, last: date) -> list[StoredReading]:
-        """All revisions of all readings from ``first`` to ``last``, by day and revision."""
-        query = (
-            _readings(source)
-            .where(day_reading.c.day.between(first, last))
-            .order_by(day_reading.c.day, day_reading.c.revision)
-        )
-        with self._reading() as connection:
-            return stored_readings(connection.execute(query).all())
+    def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
+        """All revisions of all scans from ``first`` to ``last``, by day and revision."""
+        query = _scans(source).where(day_scan.c.day.between(first, last)).order_by(day_scan.c.day, day_scan.c.revision)
+        with self._read_only() as connection:
+            return stored_scans(connection.execute(query).all())
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
-        """The aggregates of the day's latest reading, empty where there is none."""
-        with self._reading() as connection, without_collecting():
-            latest = _latest(connection, day_reading, source, day)
+        """The aggregates of the day's latest scan, empty where there is none."""
+        with self._read_only() as connection, garbage_collection_paused():
+            latest = _latest(connection, day_scan, source, day)
             if latest is None:
                 return DayAggregates()
             same = (event_aggregate.c[name] == latest[name] for name in ("source", "day", "revision"))
@@ -154,8 +150,8 @@ class SqlQualityStore(MigratedDatabase):
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
     ) -> dict[date, dict[Slice, SliceCounts]]:
-        """The slices of each day's latest reading, those of fewer events left out; no day that has none stored."""
-        latest = _latest_revisions(day_reading, source, first, last)
+        """The slices of each day's latest scan, those of fewer events left out; no day that has none stored."""
+        latest = _latest_revisions(day_scan, source, first, last)
         query = (
             select(event_slice.c.day, *(event_slice.c[name] for name in SLICE_COLUMNS))
             .join(latest, _is_of(event_slice, latest))
@@ -165,7 +161,7 @@ class SqlQualityStore(MigratedDatabase):
             query = query.where(func.coalesce(event_slice.c.by_dimension, "") != HOUR)
         days: dict[date, dict[Slice, SliceCounts]] = {}
         reader = SliceReader()
-        with self._reading() as connection, without_collecting():
+        with self._read_only() as connection, garbage_collection_paused():
             for day, *row in connection.execute(query):
                 days.setdefault(day, {}).update(reader.slices_of(row, minimum_events))
         return days
@@ -173,7 +169,7 @@ class SqlQualityStore(MigratedDatabase):
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
         first_seen: dict[str, date] = {}
-        with self._reading() as connection:
+        with self._read_only() as connection:
             for day, names in _names_by_day(connection, source):
                 for name in names:
                     if name is not None:
@@ -185,14 +181,14 @@ class SqlQualityStore(MigratedDatabase):
     ) -> tuple[TelemetryIntegritySnapshot, bool]:
         """Append a revision if numbers, verdicts or policy changed; return the latest, and whether it is new.
 
-        A snapshot made from an older reading than the latest one is not appended: another run was faster.
+        A snapshot made from an older scan than the latest one is not appended: another run was faster.
         """
         values = {name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}
         rows = verdict_rows(verdicts)
         with self._writing() as connection:
             latest = _latest(connection, integrity_snapshot, snapshot.source, snapshot.day)
             if latest is not None:
-                is_older = latest["reading_revision"] > snapshot.reading_revision
+                is_older = latest["scan_revision"] > snapshot.scan_revision
                 if is_older or _says_the_same(connection, latest, values, rows):
                     return snapshot_of(latest), False
             key = {
@@ -213,17 +209,17 @@ class SqlQualityStore(MigratedDatabase):
             .where(kept.source == source, kept.day.between(first, last))
             .order_by(kept.day, kept.revision, kept.position)
         )
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return verdicts_by_revision(connection.execute(query).all())
 
     def judged_days(self, source: str) -> list[JudgedDay]:
         """Every day that has a snapshot, oldest first, with as much of its current one as incidents need."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return History(connection).judged_days(source)
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         """Those of ``verdicts`` that failed, or say that the day could not be read."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return History(connection).failed_verdicts(source, first, last)
 
     def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
@@ -233,7 +229,7 @@ class SqlQualityStore(MigratedDatabase):
             .where(current_snapshot.c.source == source, current_snapshot.c.day.between(first, last))
             .order_by(current_snapshot.c.day)
         )
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:
@@ -243,23 +239,23 @@ class SqlQualityStore(MigratedDatabase):
             .where(integrity_snapshot.c.source == source, integrity_snapshot.c.day == day)
             .order_by(integrity_snapshot.c.revision)
         )
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
 
-    def append_act(self, act: IncidentAct) -> None:
+    def append_incident_action(self, action: IncidentAction) -> None:
         """Keep what somebody decided about an incident."""
         with self._writing() as connection:
-            append(connection, incident_act, act_row(act))
+            append(connection, incident_action, action_row(action))
 
-    def acts(self, source: str) -> list[IncidentAct]:
-        """All acts on incidents of the source, oldest first."""
-        with self._reading() as connection:
-            return History(connection).acts(source)
+    def incident_actions(self, source: str) -> list[IncidentAction]:
+        """All actions on incidents of the source, oldest first."""
+        with self._read_only() as connection:
+            return History(connection).incident_actions(source)
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
         """Those of ``alerts`` that are not kept yet, each once, in order."""
         distinct = {_alert_key(one): one for one in alerts}
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [one for key, one in distinct.items() if not _is_kept(connection, key)]
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:
@@ -284,7 +280,7 @@ class SqlQualityStore(MigratedDatabase):
 
     def verify(self) -> Verification:
         """Every sign that a row was changed, added or removed behind the program's back."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return verify_store(connection)
 
 
@@ -312,18 +308,18 @@ def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
     return and_(stored.c.day == latest.c.day, stored.c.revision == latest.c.revision)
 
 
-def _readings(source: str) -> Select[Any]:
-    return select(*as_text(day_reading, READING_COLUMNS)).where(day_reading.c.source == source)
+def _scans(source: str) -> Select[Any]:
+    return select(*as_text(day_scan, SCAN_COLUMNS)).where(day_scan.c.source == source)
 
 
 def _names_by_day(connection: Connection, source: str) -> Iterator[tuple[date, Sequence[str | None]]]:
-    """The day and the event names of each reading of ``source``; few at a time, for all of them may be millions."""
+    """The day and the event names of each scan of ``source``; few at a time, for all of them may be millions."""
     query = select(event_slice.c.day, event_slice.c.value).where(
         event_slice.c.source == source,
         event_slice.c.dimension == EVENT_NAME,
         event_slice.c.by_dimension.is_(None),
     )
-    yield from connection.execute(query, execution_options={"yield_per": READINGS_AT_ONCE})
+    yield from connection.execute(query, execution_options={"yield_per": SCANS_AT_ONCE})
 
 
 def _says_the_same(
@@ -337,8 +333,8 @@ def _says_the_same(
     return said == says
 
 
-def _rows_of(connection: Connection, part: Table, reading: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
-    same = (part.c[name] == reading[name] for name in ("source", "day", "revision"))
+def _rows_of(connection: Connection, part: Table, scan: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
+    same = (part.c[name] == scan[name] for name in ("source", "day", "revision"))
     return connection.execute(select(part).where(*same).order_by(part.c.id)).mappings().all()
 
 

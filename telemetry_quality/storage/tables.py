@@ -107,12 +107,12 @@ OptionalJson = JSON(none_as_null=True)
 """JSON that may be missing: None is NULL, not the text ``null``."""
 
 
-day_reading = Table(
-    "day_reading",
+day_scan = Table(
+    "day_scan",
     metadata,
     Column("sequence", Sequence, primary_key=True),
     *_key(),
-    Column("read_at", UtcDateTime, nullable=False),
+    Column("scanned_at", UtcDateTime, nullable=False),
     Column("total_events", BigInteger),
     Column("error_events", BigInteger),
     Column("error_unknown_events", BigInteger),
@@ -121,7 +121,7 @@ day_reading = Table(
     Column("sample_size", Integer),
     Column("sample_passed", Integer),
     Column("compared_events", BigInteger),
-    Column("repeated_events", BigInteger),
+    Column("duplicate_events", BigInteger),
     Column("late_events", BigInteger),
     Column("arrivals_by_hour", OptionalJson),
     Column("observed_events", BigInteger),
@@ -154,7 +154,7 @@ event_aggregate = Table(
     Index(None, "source", "day", "revision"),
     sqlite_autoincrement=True,
 )
-"""One row per event name and version of a reading: ``hour`` is its first, ``by_hour`` a JSON object of lists.
+"""One row per event name and version of a scan: ``hour`` is its first, ``by_hour`` a JSON object of lists.
 
 Each list has a number for each hour of the list ``hours``; a count that is zero all day has no list. Where all events
 fall into one hour, ``by_hour`` is null. One row per hour took ten times as long to write, and four times the space.
@@ -189,7 +189,7 @@ event_slice = Table(
     UniqueConstraint("source", "day", "revision", "position"),
     sqlite_autoincrement=True,
 )
-"""One row per way of cutting a reading; its slices stand in lists of equal length, those of most events first.
+"""One row per way of cutting a scan; its slices stand in lists of equal length, those of most events first.
 
 Six weeks of slices are read whenever a day is judged. One row per slice took four times as long to read, and twice
 the space.
@@ -215,8 +215,8 @@ integrity_snapshot = Table(
     Column("has_error_spike", Boolean),
     Column("is_zero_activity", Boolean),
     Column("policy", StoredText, nullable=False),
-    Column("reading_revision", Integer, nullable=False),
-    Column("reading_hash", StoredText, nullable=False),
+    Column("scan_revision", Integer, nullable=False),
+    Column("scan_hash", StoredText, nullable=False),
     Column("run_id", StoredText),
     Column("verdicts_hash", StoredText, nullable=False),
     *_chain(),
@@ -256,7 +256,7 @@ guardrail_verdict = Table(
     Column("value", Float),
     Column("threshold", Float),
     Column("sentence", StoredText, nullable=False),
-    Column("causes", JSON, nullable=False),
+    Column("contributors", JSON, nullable=False),
     UniqueConstraint("source", "day", "revision", "position"),
     Index(
         "ix_guardrail_verdict_failed",
@@ -270,14 +270,14 @@ guardrail_verdict = Table(
     sqlite_autoincrement=True,
 )
 
-incident_act = Table(
-    "incident_act",
+incident_action = Table(
+    "incident_action",
     metadata,
     Column("sequence", Sequence, primary_key=True),
     Column("source", StoredText, nullable=False),
     Column("day", Date, nullable=False),
-    Column("cause", StoredText, nullable=False),
-    Column("act", StoredText, nullable=False),
+    Column("root_cause", StoredText, nullable=False),
+    Column("action", StoredText, nullable=False),
     Column("acted_by", StoredText, nullable=False),
     Column("note", StoredText, nullable=False),
     Column("until", Date),
@@ -353,7 +353,7 @@ staff_secret = Table(
 )
 """One row: the key that cookies are signed with, shared by all workers."""
 
-CHAINED = (day_reading, integrity_snapshot, alert, incident_act, sign_in)
+CHAINED = (day_scan, integrity_snapshot, alert, incident_action, sign_in)
 """Tables whose rows carry the hash of the row before them."""
 
 MUTABLE = (staff_account, staff_session, staff_token, staff_secret)

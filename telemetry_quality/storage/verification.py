@@ -21,7 +21,7 @@ from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
     current_snapshot,
-    day_reading,
+    day_scan,
     event_aggregate,
     event_sample,
     event_slice,
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 KEY = ("source", "day", "revision")
-"""What a reading or a snapshot shares with the rows that are bound to it by a hash."""
+"""What a scan or a snapshot shares with the rows that are bound to it by a hash."""
 
 PARTS = (
-    (event_aggregate, day_reading, "reading"),
-    (event_sample, day_reading, "reading"),
-    (event_slice, day_reading, "reading"),
+    (event_aggregate, day_scan, "scan"),
+    (event_sample, day_scan, "scan"),
+    (event_slice, day_scan, "scan"),
     (guardrail_verdict, integrity_snapshot, "snapshot"),
 )
 """Such rows, what they belong to, and what that is called."""
@@ -77,12 +77,12 @@ class Verification:
 
 
 def verify_store(connection: Connection) -> Verification:
-    """Check triggers, chains, and that every reading and every snapshot still holds what was hashed."""
+    """Check triggers, chains, and that every scan and every snapshot still holds what was hashed."""
     findings = [*_triggers(connection)]
     rows = 0
     for found, count in (
         *(_chain(connection, chained) for chained in CHAINED),
-        _readings(connection),
+        _scans(connection),
         _verdicts(connection),
     ):
         findings += found
@@ -126,21 +126,21 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
     return findings, expected
 
 
-def _readings(connection: Connection) -> tuple[list[Finding], int]:
-    """Every reading's aggregates, sample and slices still hash to what it says.
+def _scans(connection: Connection) -> tuple[list[Finding], int]:
+    """Every scan's aggregates, sample and slices still hash to what it says.
 
-    One reading at a time: a store of years does not fit into memory.
+    One scan at a time: a store of years does not fit into RAM.
     """
     findings = []
     count = 0
-    for row in connection.execute(select(day_reading)).mappings().all():
+    for row in connection.execute(select(day_scan)).mappings().all():
         aggregates = [tuple(one.values()) for one in _details(connection, event_aggregate, event_aggregate.c.id, row)]
         sample = _details(connection, event_sample, event_sample.c.position, row)
         slices = _details(connection, event_slice, event_slice.c.position, row)
         count += len(aggregates) + len(sample) + len(slices)
         if figures_hash(row, aggregates, sample, slices) != row["figures_hash"]:
             sentence = f"The aggregates, sample or slices of {_row_name(row)} were changed after they were written."
-            findings.append(Finding("day_reading", _row_name(row), sentence))
+            findings.append(Finding("day_scan", _row_name(row), sentence))
     return findings, count
 
 
@@ -165,7 +165,7 @@ def _details(connection: Connection, part: Table, order: Any, head: Mapping[Any,
 
 
 def _orphans(connection: Connection) -> Iterator[Finding]:
-    """The keys of rows that no reading or no snapshot has."""
+    """The keys of rows that no scan or no snapshot has."""
     for part, head, called in PARTS:
         has_head = exists().where(*(head.c[name] == part.c[name] for name in KEY))
         query = select(*(part.c[name] for name in KEY)).where(~has_head).distinct()
@@ -174,11 +174,11 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
 
 
 def _snapshots(connection: Connection) -> Iterator[Finding]:
-    """Every snapshot was made from a reading that is there and says the same."""
-    readings = {_key(row): row["figures_hash"] for row in connection.execute(select(day_reading)).mappings()}
+    """Every snapshot was made from a scan that is there and says the same."""
+    scans = {_key(row): row["figures_hash"] for row in connection.execute(select(day_scan)).mappings()}
     for row in connection.execute(select(integrity_snapshot)).mappings():
-        if readings.get((row["source"], row["day"], row["reading_revision"])) != row["reading_hash"]:
-            yield Finding("integrity_snapshot", _row_name(row), f"The reading behind {_row_name(row)} is another one.")
+        if scans.get((row["source"], row["day"], row["scan_revision"])) != row["scan_hash"]:
+            yield Finding("integrity_snapshot", _row_name(row), f"The scan behind {_row_name(row)} is another one.")
 
 
 def _key(row: Mapping[Any, Any]) -> Key:
@@ -186,7 +186,7 @@ def _key(row: Mapping[Any, Any]) -> Key:
 
 
 def _row_name(row: Mapping[Any, Any]) -> str:
-    about = f"revision {row['revision']}" if "revision" in row else f"{row['act']} {row['cause']}"
+    about = f"revision {row['revision']}" if "revision" in row else f"{row['action']} {row['root_cause']}"
     return f"{row['source']} {row['day']} {about}"
 
 

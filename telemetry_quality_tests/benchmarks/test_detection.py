@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from detection import memory, ours, peers, plain, report
+from detection import ours, peers, plain, records, report
 from detection.methods import METHODS
 from detection.protocol import (
     FAULTS,
@@ -47,7 +47,7 @@ from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import expectation_settings
 from telemetry_quality.core.metrics import Basis, figures_of
-from telemetry_quality_tests.builders import SHARED_DATA, make_evidence, make_stored_reading
+from telemetry_quality_tests.builders import SHARED_DATA, make_evidence, make_stored_scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -294,8 +294,8 @@ def test_our_limits_by_both_are_where_the_guardrail_itself_fails(spread: float) 
     policy = policy_of(holidays=days.region)
     expectation = expect(days.dates[80], history, expectation_settings(policy))
     for count in range(1, 3000, 7):
-        reading = make_stored_reading(count)
-        figures = figures_of(Basis(reading, expectation, 100.0, policy))
+        scan = make_stored_scan(count)
+        figures = figures_of(Basis(scan, expectation, 100.0, policy))
         verdict = volume.judge(make_evidence(figures, expectation=expectation), policy)
         assert (verdict.outcome is Outcome.FAILED) == limits.is_alarm(count), count
 
@@ -315,17 +315,17 @@ def test_the_report_writes_a_table_and_leaves_out_what_was_not_measured(tmp_path
     assert (tmp_path / "table.csv").read_text().startswith("name,method,")
 
 
-def test_figures_are_remembered_until_one_count_changes_and_ours_never(tmp_path: Path) -> None:
+def test_figures_are_recorded_until_one_count_changes_and_ours_never(tmp_path: Path) -> None:
     folder = [make_series()]
     other = judge(accepts(500, 1200, (600, 1000)), folder)
-    memory.remember(tmp_path, folder, [other, replace(other, name="ours_both")])
-    recalled = memory.recall(tmp_path, folder)
+    records.record(tmp_path, folder, [other, replace(other, name="ours_both")])
+    recalled = records.recall(tmp_path, folder)
     assert list(recalled) == ["fixed"]
     assert repr(recalled["fixed"]) == repr(other), "by their texts, because NaN equals nothing"
     changed = make_counts()
     changed[70] += 1
-    assert memory.recall(tmp_path, [make_series(list(changed))]) == {}
-    assert memory.recall(tmp_path / "elsewhere", folder) == {}
+    assert records.recall(tmp_path, [make_series(list(changed))]) == {}
+    assert records.recall(tmp_path / "elsewhere", folder) == {}
 
 
 def test_docs_are_not_updated_from_some_of_the_methods() -> None:

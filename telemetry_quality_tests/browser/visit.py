@@ -52,13 +52,13 @@ class Visit:
         context.on("request", self._on_request)
 
     def go(self, path: str, status: int = 200) -> Response:
-        """Open ``path``; the answer must have this status."""
-        answer = self.page.goto(path)
-        assert answer is not None
-        assert answer.status == status, f"{path}: {answer.status}"
+        """Open ``path``; the response must have this status."""
+        response = self.page.goto(path)
+        assert response is not None
+        assert response.status == status, f"{path}: {response.status}"
         if status >= 400:
             self.forgive(f"{status} ")
-        return answer
+        return response
 
     def forgive(self, *parts: str) -> None:
         """Forget the problems that a test provoked, which must be there."""
@@ -82,9 +82,9 @@ class Visit:
         if message.type in {"error", "warning"}:
             self.problems.append(f"console {message.type}: {message.text}")
 
-    def _on_response(self, answer: Response) -> None:
-        if answer.status >= 400:
-            self.problems.append(f"{answer.status} {answer.url}")
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.problems.append(f"{response.status} {response.url}")
 
     def _on_request(self, request: Request) -> None:
         self._check_host(request.url)

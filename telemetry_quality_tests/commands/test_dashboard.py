@@ -42,11 +42,11 @@ def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_store_that_is_not_there_is_told_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_is_not_there_is_reported_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must exist, but does not; run telemetry-quality migrate." in refused(capsys=capsys)
 
 
-def test_a_store_that_is_too_old_is_told_with_the_remedy(
+def test_a_store_that_is_too_old_is_reported_with_the_remedy(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     migrate(store)
@@ -55,7 +55,7 @@ def test_a_store_that_is_too_old_is_told_with_the_remedy(
     assert "but has 0001; run telemetry-quality migrate." in refused(capsys=capsys)
 
 
-def test_a_port_that_is_taken_is_told_with_the_remedy(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_reported_with_the_remedy(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     migrate(store)
     with server.listen("127.0.0.1", 0) as taken:
         sentence = refused("--port", str(taken.getsockname()[1]), capsys=capsys)
@@ -63,7 +63,7 @@ def test_a_port_that_is_taken_is_told_with_the_remedy(store: str, capsys: pytest
 
 
 @pytest.mark.usefixtures("store")
-def test_the_missing_extra_is_told_before_anything_else(
+def test_the_missing_extra_is_reported_before_anything_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
@@ -99,7 +99,7 @@ def test_the_greeting_says_how_to_get_in(accounts: int, words: str) -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_machines_are_told_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_machines_get_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["dashboard", "--json"])
     assert "telemetry-quality migrate" in json.loads(capsys.readouterr().out)["error"]["sentence"]

@@ -13,8 +13,8 @@ import pytest
 
 from telemetry_quality import cli
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Cause, Level, Outcome, Place, Verdict
-from telemetry_quality.core.incidents import Act, IncidentAct
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.incidents import Action, IncidentAction
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.storage.store import SqlQualityStore
@@ -40,13 +40,13 @@ event_name = "event_name"
 service_version = "service_version"
 is_error = "is_error"
 """
-IOS = Cause(Place((("platform", "ios"),)), 10, 200, 90.0)
-ODD = Cause(Place((("platform", "[red]\x1b[31m\n"),)), 10, 200, 90.0)
+IOS = Contributor(Segment((("platform", "ios"),)), 10, 200, 90.0)
+ODD = Contributor(Segment((("platform", "[red]\x1b[31m\n"),)), 10, 200, 90.0)
 
 
-def failed(guardrail: str = "error_rate", level: Level = Level.CRITICAL, *causes: Cause) -> Verdict:
+def failed(guardrail: str = "error_rate", level: Level = Level.CRITICAL, *contributors: Contributor) -> Verdict:
     sentence = f"20.00 % of 1,000 events make {guardrail} fail, more than the 5 % allowed."
-    return Verdict(guardrail, level, Outcome.FAILED, "ERROR_RATE_HIGH", 20.0, 5.0, sentence, causes)
+    return Verdict(guardrail, level, Outcome.FAILED, "ERROR_RATE_HIGH", 20.0, 5.0, sentence, contributors)
 
 
 def passed(guardrail: str) -> Verdict:
@@ -99,8 +99,8 @@ def judge(
         figures=figures,
         verdicts=complete,
         policy=policy_of(),
-        reading_revision=1,
-        reading_hash="0" * 64,
+        scan_revision=1,
+        scan_hash="0" * 64,
         now=NOW,
     )
     store.append_snapshot(snapshot, complete)
@@ -179,7 +179,7 @@ def test_a_range_lists_all_incidents_that_touch_it_newest_first(
     assert terminal.keys(*arguments)[1] == keys
 
 
-def test_show_tells_days_sentences_and_acts(terminal: Terminal) -> None:
+def test_show_shows_days_sentences_and_actions(terminal: Terminal) -> None:
     terminal.type("acknowledge", "web/2026-03-03", "--by", "ada", "--note", "a new release")
     code, out, _ = terminal.type("show", "web/2026-03-03")
     assert code == 0, "it is closed"
@@ -210,17 +210,17 @@ def test_show_and_the_list_give_machines_the_same_object(terminal: Terminal) -> 
 
 def test_two_incidents_of_one_day_have_keys_of_their_own(terminal: Terminal) -> None:
     terminal.judge(8)
-    web = Cause(Place((("platform", "web"),)), 10, 200, 90.0)
+    web = Contributor(Segment((("platform", "web"),)), 10, 200, 90.0)
     terminal.judge(9, failed("volume", Level.INFO, web), failed("error_rate", Level.CRITICAL, IOS))
     assert terminal.keys()[1] == ["web/2026-03-09", "web/2026-03-09.2"]
-    assert terminal.json("show", "web/2026-03-09.2")[1]["incident"]["cause"] == "platform=web"
+    assert terminal.json("show", "web/2026-03-09.2")[1]["incident"]["root_cause"] == "platform=web"
 
 
 def test_a_day_that_could_not_be_read_is_an_incident(terminal: Terminal) -> None:
     terminal.judge(7, is_unreadable=True)
     code, shown = terminal.json()
     assert code == 1
-    assert [(one["first_day"], one["cause"]) for one in shown["incidents"]] == [
+    assert [(one["first_day"], one["root_cause"]) for one in shown["incidents"]] == [
         ("2026-03-07", "unreadable"),
         ("2026-03-06", "everywhere"),
     ]
@@ -243,36 +243,36 @@ def test_a_day_that_heals_by_a_later_revision_leaves_its_incident(terminal: Term
         (["dismiss"], "open, dismissed"),
     ],
 )
-def test_an_act_is_kept_and_the_answer_says_what_the_incident_is_now(
+def test_an_action_is_kept_and_the_answer_says_what_the_incident_is_now(
     terminal: Terminal, arguments: Sequence[str], words: str
 ) -> None:
     name, *options = arguments
     code, out, _ = terminal.type(name, "web/2026-03-06", *options, "--by", "ada", "--note", "why")
     assert (code, out) == (0, f"web/2026-03-06 is now {words}.\n")
-    (act,) = terminal.store.acts("web")
-    assert (act.act, act.by, act.note, act.cause) == (Act(name), "ada", "why", "everywhere")
-    assert datetime.now(tz=act.acted_at.tzinfo) - act.acted_at < timedelta(minutes=1)
+    (action,) = terminal.store.incident_actions("web")
+    assert (action.action, action.by, action.note, action.root_cause) == (Action(name), "ada", "why", "everywhere")
+    assert datetime.now(tz=action.acted_at.tzinfo) - action.acted_at < timedelta(minutes=1)
 
 
-def test_every_act_is_kept_even_where_a_later_one_wins(terminal: Terminal) -> None:
+def test_every_action_is_kept_even_where_a_later_one_wins(terminal: Terminal) -> None:
     for arguments in (["confirm", "--by", "ada"], ["dismiss", "--by", "bob"], ["confirm", "--by", "eve"]):
         name, *options = arguments
         assert terminal.json(name, "web/2026-03-03", *options)[0] == 0
     _, shown = terminal.json("show", "web/2026-03-03")
-    assert [(act["act"], act["by"]) for act in shown["incident"]["acts"]] == [
+    assert [(action["action"], action["by"]) for action in shown["incident"]["actions"]] == [
         ("confirm", "ada"),
         ("dismiss", "bob"),
         ("confirm", "eve"),
     ]
     assert shown["incident"]["is_confirmed"] is True
-    assert len(terminal.store.acts("web")) == 3
-    assert [one for one in terminal.store.verify().findings if one.table == "incident_act"] == []
+    assert len(terminal.store.incident_actions("web")) == 3
+    assert [one for one in terminal.store.verify().findings if one.table == "incident_action"] == []
 
 
 def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "grace")
     terminal.type("acknowledge", "web/2026-03-06")
-    assert [act.by for act in terminal.store.acts("web")] == ["grace"]
+    assert [action.by for action in terminal.store.incident_actions("web")] == ["grace"]
 
     def nameless() -> str:
         raise OSError("No username set in the environment")
@@ -315,7 +315,7 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_keeps_nothing(
     assert words in err
     assert (err.startswith("Error: "), err.count("\n")) == (True, 1)
     assert terminal.json(*arguments)[1].keys() == {"error"}
-    assert terminal.store.acts("web") == []
+    assert terminal.store.incident_actions("web") == []
 
 
 def test_options_before_the_command_s_name_count_as_if_they_stood_behind_it(terminal: Terminal) -> None:
@@ -332,7 +332,7 @@ def test_several_sources_are_listed_together_and_the_key_says_which(terminal: Te
     assert sorted(terminal.keys()[1]) == ["app/2026-03-06", "web/2026-03-06"]
     assert terminal.keys("--source", "app")[1] == ["app/2026-03-06"]
     assert terminal.type("acknowledge", "app/2026-03-06", "--by", "ada")[0] == 0
-    assert terminal.store.acts("web") == []
+    assert terminal.store.incident_actions("web") == []
 
 
 def test_values_of_events_and_notes_are_shown_as_they_are_and_steer_no_terminal(terminal: Terminal) -> None:
@@ -347,12 +347,14 @@ def test_values_of_events_and_notes_are_shown_as_they_are_and_steer_no_terminal(
         assert "[bold]ada" in out
 
 
-def test_an_act_of_another_program_without_days_seen_is_read_too(terminal: Terminal) -> None:
+def test_an_action_of_another_program_without_days_seen_is_read_too(terminal: Terminal) -> None:
     day = date(2026, 3, 4)
-    terminal.store.append_act(IncidentAct("web", day, "platform=ios", Act.CONFIRM, "ada", "", None, NOW))
+    terminal.store.append_incident_action(
+        IncidentAction("web", day, "platform=ios", Action.CONFIRM, "ada", "", None, NOW)
+    )
     _, shown = terminal.json("show", "web/2026-03-03")
     assert shown["incident"]["confirmed_days"] == ["2026-03-04"]
-    assert shown["incident"]["acts"][0]["until"] is None
+    assert shown["incident"]["actions"][0]["until"] is None
 
 
 def test_listing_logs_nothing(terminal: Terminal, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,12 +17,12 @@ from telemetry_quality.core.guardrails.missing_version import THRESHOLD
 from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings
-from telemetry_quality_tests.builders import NOW, FakeSource, make_reading, make_row, make_work
+from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_work
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry_quality.core.events import DayReading
+    from telemetry_quality.core.events import DayScan
 
 FIRST_DAY = date(2026, 1, 1)
 DAYS = 64
@@ -48,12 +48,12 @@ is_error = "is_error"
 def fill_store(folder: Path, days: int = DAYS) -> None:
     """Days of 1,000 events of two signals, of which 1 to 2.4 % carry no version."""
     random = Random(3)
-    readings = [noisy_day(FIRST_DAY + timedelta(days=n), random.randint(10, 24)) for n in range(days)]
-    source = FakeSource({one.day: one for one in readings})
-    list(make_work(folder, source).read([one.day for one in readings], NOW))
+    scans = [noisy_day(FIRST_DAY + timedelta(days=n), random.randint(10, 24)) for n in range(days)]
+    source = FakeSource({one.day: one for one in scans})
+    list(make_work(folder, source).read([one.day for one in scans], NOW))
 
 
-def noisy_day(day: date, missing: int) -> DayReading:
+def noisy_day(day: date, missing: int) -> DayScan:
     rows = (
         make_row(events=700 - missing),
         make_row(service_version=None, events=missing, missing_version=missing),
@@ -65,7 +65,7 @@ def noisy_day(day: date, missing: int) -> DayReading:
         Slice("service_version", "1.0"): SliceCounts(1000 - missing, 0, 0),
         Slice("service_version", None): SliceCounts(missing, 0, missing),
     }
-    return replace(make_reading(day, *rows), slices=slices)
+    return replace(make_scan(day, *rows), slices=slices)
 
 
 @pytest.fixture(scope="module")

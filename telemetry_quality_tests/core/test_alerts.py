@@ -42,7 +42,7 @@ def test_every_failed_guardrail_alerts_at_its_own_level() -> None:
         is_volume_unusual=True,
         sample_passed=90,
         sampling_success_rate_percent=90.0,
-        repeated_events=120,
+        duplicate_events=120,
         duplicate_percent=12.0,
     )
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_judged_yet_alerts_nobody(figures: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("guardrail", "outcome", "reason_code", "is_told"),
+    ("guardrail", "outcome", "reason_code", "is_dispatched"),
     [
         ("volume", Outcome.FAILED, "VOLUME_LOW", True),
         ("volume", Outcome.PASSED, "VOLUME_OK", False),
@@ -108,10 +108,10 @@ def test_what_cannot_be_judged_yet_alerts_nobody(figures: dict[str, Any]) -> Non
         ("activity", Outcome.PASSED, "ACTIVE", False),
     ],
 )
-def test_failures_are_told_and_an_unreadable_day_once(
-    guardrail: str, outcome: Outcome, reason_code: str, is_told: bool
+def test_failures_are_dispatched_and_an_unreadable_day_once(
+    guardrail: str, outcome: Outcome, reason_code: str, is_dispatched: bool
 ) -> None:
-    assert is_alert(Verdict(guardrail, Level.INFO, outcome, reason_code, None, None, "")) is is_told
+    assert is_alert(Verdict(guardrail, Level.INFO, outcome, reason_code, None, None, "")) is is_dispatched
 
 
 def test_a_day_is_alerted_by_the_policy_that_judged_it() -> None:
@@ -180,6 +180,6 @@ def test_what_a_revision_changed_is_one_sentence(before: dict[str, Any], after: 
 
 def test_the_line_of_an_alert_is_one_line_that_commands_no_terminal() -> None:
     sentence = "event_name=\x1b[2J\nCRITICAL web is silent."
-    line = Alert("web", DAY, "silence", 1, Level.WARNING, "PART_SILENT", sentence).line()
+    line = Alert("web", DAY, "silence", 1, Level.WARNING, "SEGMENT_SILENT", sentence).line()
     assert line.isprintable()
     assert "event_name=�[2J�CRITICAL" in line

@@ -18,8 +18,8 @@ from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
 from telemetry_quality.core.events import (
     Arrivals,
     DayAggregates,
-    DayReading,
-    Repetitions,
+    DayScan,
+    Duplicates,
     SampledEvent,
     Slice,
     SliceCounts,
@@ -27,7 +27,7 @@ from telemetry_quality.core.events import (
 )
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
@@ -38,9 +38,9 @@ from telemetry_quality_tests.builders import (
     NOW,
     SCHEMA,
     FakeSource,
-    make_reading,
     make_row,
-    make_sliced_reading,
+    make_scan,
+    make_sliced_scan,
     make_snapshot,
     make_store,
     make_verdicts,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import AggregateRow
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.scans import StoredReading
+    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 FIRST_DAY = date(2026, 1, 1)
@@ -81,11 +81,11 @@ def days_before(day: date, count: int) -> list[date]:
     return [day - timedelta(days=n) for n in range(count, 0, -1)]
 
 
-def make_days(days: Sequence[date], events: int = 100) -> dict[date, DayReading | UnreadableDay]:
-    return {day: make_reading(day, make_row(events=events)) for day in days}
+def make_days(days: Sequence[date], events: int = 100) -> dict[date, DayScan | UnreadableDay]:
+    return {day: make_scan(day, make_row(events=events)) for day in days}
 
 
-def read(work: DailyWork, *days: date, now: datetime = NOW) -> list[StoredReading]:
+def read(work: DailyWork, *days: date, now: datetime = NOW) -> list[StoredScan]:
     return list(work.read(days, now))
 
 
@@ -105,15 +105,15 @@ def said(judgement: Judgement, guardrail: str) -> Verdict:
 
 
 class RecordingStore(SqlQualityStore):
-    """Remembers for which days readings were asked for by range; the first of them is the history's end."""
+    """Records for which days scans were asked for by range; the first of them is the history's end."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.questions: list[tuple[date, date]] = []
 
-    def readings(self, source: str, first: date, last: date) -> list[StoredReading]:
+    def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
         self.questions.append((first + timedelta(days=HISTORY_DAYS), last))
-        return super().readings(source, first, last)
+        return super().scans(source, first, last)
 
 
 @dataclass
@@ -122,8 +122,8 @@ class SourceLostMidway(FakeSource):
 
     losses: int = 1
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
-        for position, answer in enumerate(super().read_days(windows, sample_size)):
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
+        for position, answer in enumerate(super().scan_days(windows, sample_size)):
             if position == 2 and self.losses:
                 self.losses -= 1
                 raise gone()
@@ -140,15 +140,15 @@ class SourceWithoutCatalogue(FakeSource):
 
 @dataclass
 class RecordingSource(FakeSource):
-    """Remembers what it was asked for."""
+    """Records what it was asked for."""
 
     windows: list[DayWindow] = field(default_factory=list)
     sample_sizes: list[int] = field(default_factory=list)
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self.windows += windows
         self.sample_sizes.append(sample_size)
-        return super().read_days(windows, sample_size)
+        return super().scan_days(windows, sample_size)
 
 
 # Reading
@@ -157,15 +157,15 @@ class RecordingSource(FakeSource):
 def test_a_day_is_read_and_kept_with_its_figures(tmp_path: Path) -> None:
     row = make_row(events=50, errors=3, error_unknown_events=2, missing_version=4, late_events=5)
     sample = [SampledEvent("a", "page.view", "1.0"), SampledEvent("b", "page.view", None)]
-    work = make_work(tmp_path, FakeSource({DAY: make_reading(DAY, row, sample=sample)}))
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, row, sample=sample)}))
 
-    (reading,) = read(work, DAY)
+    (scan,) = read(work, DAY)
 
-    assert (reading.source, reading.day, reading.revision, reading.is_new) == ("web", DAY, 1, True)
-    assert (reading.total_events, reading.error_events, reading.error_unknown_events) == (50, 3, 2)
-    assert (reading.missing_version_events, reading.late_events) == (4, 5)
-    assert (reading.sample_size, reading.sample_passed) == (2, 1)
-    assert reading.unreadable_reason_code is None
+    assert (scan.source, scan.day, scan.revision, scan.is_new) == ("web", DAY, 1, True)
+    assert (scan.total_events, scan.error_events, scan.error_unknown_events) == (50, 3, 2)
+    assert (scan.missing_version_events, scan.late_events) == (4, 5)
+    assert (scan.sample_size, scan.sample_passed) == (2, 1)
+    assert scan.unreadable_reason_code is None
     assert work.store.aggregates("web", DAY).rows == (row,)
 
 
@@ -173,7 +173,7 @@ def test_days_are_answered_one_by_one_in_the_order_asked(tmp_path: Path) -> None
     days = [DAY, DAY - timedelta(days=2), DAY + timedelta(days=3)]
     work = make_work(tmp_path, FakeSource(make_days(days)))
 
-    assert [reading.day for reading in read(work, *days)] == days
+    assert [scan.day for scan in read(work, *days)] == days
 
 
 def test_the_source_is_asked_for_days_of_its_zone_and_a_sample_of_the_policys_size(tmp_path: Path) -> None:
@@ -204,19 +204,19 @@ def test_late_events_add_exactly_one_revision(tmp_path: Path) -> None:
     judge(work, DAY)
 
     source.days = make_days([DAY], events=101)
-    readings = [read(work, DAY)[0] for _ in range(3)]
+    scans = [read(work, DAY)[0] for _ in range(3)]
     snapshots = [judge(work, DAY)[0] for _ in range(3)]
 
-    assert [(one.revision, one.is_new) for one in readings] == [(2, True), (2, False), (2, False)]
-    assert {(one.revision, one.total_events, one.reading_revision) for one in snapshots} == {(2, 101, 2)}
+    assert [(one.revision, one.is_new) for one in scans] == [(2, True), (2, False), (2, False)]
+    assert {(one.revision, one.total_events, one.scan_revision) for one in snapshots} == {(2, 101, 2)}
 
 
 def test_a_change_within_the_day_is_a_revision_even_when_the_totals_stay(tmp_path: Path) -> None:
-    source = FakeSource({DAY: make_reading(DAY, make_row(hour=1))})
+    source = FakeSource({DAY: make_scan(DAY, make_row(hour=1))})
     work = make_work(tmp_path, source)
     read(work, DAY)
 
-    source.days = {DAY: make_reading(DAY, make_row(hour=2))}
+    source.days = {DAY: make_scan(DAY, make_row(hour=2))}
 
     assert [(one.revision, one.is_new) for one in read(work, DAY)] == [(2, True)]
 
@@ -237,9 +237,9 @@ def test_an_unreadable_day_does_not_stop_the_others(tmp_path: Path) -> None:
     days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
     source = FakeSource(make_days(days) | {days[1]: unreadable(days[1])})
 
-    readings = read(make_work(tmp_path, source), *days)
+    scans = read(make_work(tmp_path, source), *days)
 
-    assert [one.total_events for one in readings] == [100, None, 100]
+    assert [one.total_events for one in scans] == [100, None, 100]
 
 
 def test_a_day_still_unreadable_adds_no_revision_and_a_day_mended_adds_one(tmp_path: Path) -> None:
@@ -273,9 +273,9 @@ def test_a_source_that_was_unavailable_is_asked_again_after_a_pause(tmp_path: Pa
     source, waits = FakeSource(make_days([DAY]), failures=[gone() for _ in range(failures)]), list[float]()
     work = make_work(tmp_path, source, wait=waits.append)
 
-    (reading,) = read(work, DAY)
+    (scan,) = read(work, DAY)
 
-    assert reading.total_events == 100
+    assert scan.total_events == 100
     assert source.calls == failures + 1
     assert waits == list(RETRY_WAITS_SECONDS[:failures])
 
@@ -284,12 +284,12 @@ def test_a_source_that_stays_unavailable_makes_its_days_unreadable(tmp_path: Pat
     source, waits = FakeSource(make_days([DAY]), failures=[gone() for _ in range(3)]), list[float]()
     work = make_work(tmp_path, source, wait=waits.append)
 
-    (reading,) = read(work, DAY)
+    (scan,) = read(work, DAY)
 
     assert source.calls == 3
     assert waits == list(RETRY_WAITS_SECONDS)
-    assert reading.total_events is None
-    assert (reading.unreadable_reason_code, reading.unreadable_reason) == (
+    assert scan.total_events is None
+    assert (scan.unreadable_reason_code, scan.unreadable_reason) == (
         "SOURCE_UNAVAILABLE",
         "The database does not answer.",
     )
@@ -300,37 +300,37 @@ def test_a_permanent_failure_is_not_retried(tmp_path: Path) -> None:
     source, waits = FakeSource(make_days([DAY]), failures=[broken()]), list[float]()
     work = make_work(tmp_path, source, wait=waits.append)
 
-    (reading,) = read(work, DAY)
+    (scan,) = read(work, DAY)
 
     assert (source.calls, waits) == (1, [])
-    assert reading.unreadable_reason_code == "COLUMN_MISSING"
+    assert scan.unreadable_reason_code == "COLUMN_MISSING"
 
 
 def test_a_failure_that_turns_out_permanent_is_not_retried_further(tmp_path: Path) -> None:
     source = FakeSource(make_days([DAY]), failures=[gone(), broken()])
 
-    (reading,) = read(make_work(tmp_path, source), DAY)
+    (scan,) = read(make_work(tmp_path, source), DAY)
 
     assert source.calls == 2
-    assert reading.unreadable_reason_code == "COLUMN_MISSING"
+    assert scan.unreadable_reason_code == "COLUMN_MISSING"
 
 
 def test_a_retry_does_not_duplicate_days_already_answered(tmp_path: Path) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     source = SourceLostMidway(make_days(days))
 
-    readings = read(make_work(tmp_path, source), *days)
+    scans = read(make_work(tmp_path, source), *days)
 
     assert source.calls == 2
-    assert [(one.day, one.revision, one.is_new) for one in readings] == [(day, 1, True) for day in days]
+    assert [(one.day, one.revision, one.is_new) for one in scans] == [(day, 1, True) for day in days]
 
 
 def test_a_catalogue_that_cannot_be_read_makes_the_day_unreadable_rather_than_its_signals_unknown(
     tmp_path: Path,
 ) -> None:
-    (reading,) = read(make_work(tmp_path, SourceWithoutCatalogue(make_days([DAY]))), DAY)
+    (scan,) = read(make_work(tmp_path, SourceWithoutCatalogue(make_days([DAY]))), DAY)
 
-    assert reading.unreadable_reason_code == "COLUMN_MISSING"
+    assert scan.unreadable_reason_code == "COLUMN_MISSING"
 
 
 def test_a_mistake_of_our_own_is_not_reported_as_bad_data(tmp_path: Path) -> None:
@@ -339,7 +339,7 @@ def test_a_mistake_of_our_own_is_not_reported_as_bad_data(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError, match="a bug"):
         read(work, DAY)
 
-    assert work.store.latest_readings("web", [DAY]) == {}
+    assert work.store.latest_scans("web", [DAY]) == {}
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_the_more_hours_a_day_has_the_fewer_days_are_held_at_once(
     monkeypatch.setattr(daily, "CHUNK_HOURS", 5)
     days = days_before(DAY, FIRST_CHUNK_DAYS + 5)
     rows = tuple(make_row(hour=hour) for hour in range(hours))
-    source = FakeSource({day: make_reading(day, *([spread(*rows)] if is_spread else rows)) for day in days})
+    source = FakeSource({day: make_scan(day, *([spread(*rows)] if is_spread else rows)) for day in days})
 
     assert len(read(make_work(tmp_path, source), *days)) == len(days)
     assert source.calls == calls
@@ -377,12 +377,12 @@ def test_a_source_lost_during_one_chunk_is_asked_again_for_the_next(tmp_path: Pa
     days = days_before(DAY, FIRST_CHUNK_DAYS + 2)
     source = FakeSource(make_days(days), failures=[broken()])
 
-    readings = read(make_work(tmp_path, source), *days)
+    scans = read(make_work(tmp_path, source), *days)
 
-    assert [one.total_events for one in readings] == [None] * FIRST_CHUNK_DAYS + [100, 100]
+    assert [one.total_events for one in scans] == [None] * FIRST_CHUNK_DAYS + [100, 100]
 
 
-def test_readings_come_with_the_aggregates_that_were_kept_even_in_an_outage(tmp_path: Path) -> None:
+def test_scans_come_with_the_aggregates_that_were_kept_even_in_an_outage(tmp_path: Path) -> None:
     source = FakeSource(make_days(days := days_before(DAY, 2)))
     work = make_work(tmp_path, source)
     ((first, aggregates),) = work.read_with_aggregates(days[:1], NOW)
@@ -409,7 +409,7 @@ def test_a_day_outside_the_calendar_is_refused_before_anything_is_read(tmp_path:
         read(work, DAY, day)
 
     assert source.calls == 0
-    assert work.store.latest_readings("web", [DAY]) == {}
+    assert work.store.latest_scans("web", [DAY]) == {}
 
 
 @pytest.mark.parametrize("day", [FIRST_DAY, date(2026, 5, 31)])
@@ -438,10 +438,10 @@ def test_asking_for_no_day_at_all_does_nothing(tmp_path: Path) -> None:
 # Samples
 
 
-def signal_days(days: Sequence[date], name: str) -> dict[date, DayReading | UnreadableDay]:
+def signal_days(days: Sequence[date], name: str) -> dict[date, DayScan | UnreadableDay]:
     """Days of one signal, and a sample of one event of it."""
     sample, slices = [SampledEvent("e", name, "1.0")], {Slice("event_name", name): SliceCounts(100, 0, 0)}
-    return {day: make_reading(day, make_row(event_name=name), sample=sample, slices=slices) for day in days}
+    return {day: make_scan(day, make_row(event_name=name), sample=sample, slices=slices) for day in days}
 
 
 @pytest.mark.parametrize(
@@ -457,12 +457,12 @@ def test_a_new_signal_fails_the_sample_only_after_the_learning_period(
     work = make_work(tmp_path, source)
 
     if is_one_call:
-        reading = read(work, *earlier, DAY)[-1]
+        scan = read(work, *earlier, DAY)[-1]
     else:
         read(work, *earlier)
-        (reading,) = read(work, DAY)
+        (scan,) = read(work, DAY)
 
-    assert (reading.sample_size, reading.sample_passed) == (1, passed)
+    assert (scan.sample_size, scan.sample_passed) == (1, passed)
 
 
 def test_a_signal_is_known_from_the_day_after_it_was_first_seen(tmp_path: Path) -> None:
@@ -470,9 +470,9 @@ def test_a_signal_is_known_from_the_day_after_it_was_first_seen(tmp_path: Path) 
     source = FakeSource(signal_days(earlier, "page.view") | signal_days([DAY, tomorrow], "checkout"))
     work = make_work(tmp_path, source)
 
-    readings = {one.day: one.sample_passed for one in read(work, *earlier, DAY, tomorrow)}
+    scans = {one.day: one.sample_passed for one in read(work, *earlier, DAY, tomorrow)}
 
-    assert readings == {**dict.fromkeys(earlier, 1), DAY: 0, tomorrow: 1}
+    assert scans == {**dict.fromkeys(earlier, 1), DAY: 0, tomorrow: 1}
     # Read again, the day is judged as before: its own names, by now in the store, teach it nothing.
     assert [one.is_new for one in read(work, DAY)] == [False]
 
@@ -480,9 +480,9 @@ def test_a_signal_is_known_from_the_day_after_it_was_first_seen(tmp_path: Path) 
 def test_a_catalogue_is_obeyed_from_the_first_day(tmp_path: Path) -> None:
     source = FakeSource(signal_days([DAY], "page.veiw"), signals=frozenset({"page.view"}))
 
-    (reading,) = read(make_work(tmp_path, source), DAY)
+    (scan,) = read(make_work(tmp_path, source), DAY)
 
-    assert reading.sample_passed == 0
+    assert scan.sample_passed == 0
 
 
 def test_a_catalogue_replaces_what_was_learnt(tmp_path: Path) -> None:
@@ -498,24 +498,24 @@ def test_a_catalogue_replaces_what_was_learnt(tmp_path: Path) -> None:
 
 def test_a_healthy_day_is_judged_by_its_figures(tmp_path: Path) -> None:
     row = make_row(events=200, errors=4, missing_version=1)
-    work = make_work(tmp_path, FakeSource({DAY: make_reading(DAY, row)}))
-    (reading,) = read(work, DAY)
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, row)}))
+    (scan,) = read(work, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
 
     snapshot = judgement.snapshot
     assert judgement.is_new
-    assert judgement.reading == replace(reading, is_new=False)
+    assert judgement.scan == replace(scan, is_new=False)
     assert (snapshot.total_events, snapshot.error_rate_percent, snapshot.missing_version_percent) == (200, 2.0, 0.5)
     assert (snapshot.sample_size, snapshot.sampling_success_rate_percent) == (10, 100.0)
     assert (snapshot.expected_events, snapshot.volume_deviation_percent) == (None, None)
     assert (snapshot.revision, snapshot.status, snapshot.computed_at) == (1, DayStatus.HEALTHY, NOW)
-    assert (snapshot.reading_revision, snapshot.reading_hash) == (reading.revision, reading.figures_hash)
+    assert (snapshot.scan_revision, snapshot.scan_hash) == (scan.revision, scan.figures_hash)
 
 
 def test_events_that_do_not_say_whether_they_are_errors_leave_the_rate_unknown(tmp_path: Path) -> None:
     row = make_row(events=100, error_unknown_events=100)
-    work = make_work(tmp_path, FakeSource({DAY: make_reading(DAY, row)}))
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, row)}))
     read(work, DAY)
 
     assert judge(work, DAY)[0].error_rate_percent is None
@@ -537,7 +537,7 @@ def test_the_history_of_a_day_excludes_the_day_itself_and_later_ones(tmp_path: P
 
 def test_an_unreadable_day_is_a_gap_in_the_history_and_an_empty_one_is_not(tmp_path: Path) -> None:
     earlier = days_before(DAY, 7)
-    lost: dict[date, DayReading | UnreadableDay] = {earlier[0]: unreadable(earlier[0])}
+    lost: dict[date, DayScan | UnreadableDay] = {earlier[0]: unreadable(earlier[0])}
     source = FakeSource(make_days(earlier) | lost | make_days(earlier[1:2], 0) | make_days([DAY]))
     work = make_work(tmp_path, source, policy=TRAILING)
     read(work, *earlier, DAY)
@@ -569,7 +569,7 @@ def test_a_day_judged_before_earlier_days_were_backfilled_is_judged_anew(tmp_pat
 
     snapshot = judgement.snapshot
     assert judgement.is_new
-    assert (snapshot.revision, snapshot.reading_revision, snapshot.expected_events) == (2, 1, 100)
+    assert (snapshot.revision, snapshot.scan_revision, snapshot.expected_events) == (2, 1, 100)
     assert revisions_added(work, DAY) == 0
 
 
@@ -585,7 +585,7 @@ def test_a_backfill_that_changes_no_number_and_no_verdict_adds_no_revision(tmp_p
 
 
 def test_a_new_policy_is_a_new_revision(tmp_path: Path) -> None:
-    work = make_work(tmp_path, FakeSource({DAY: make_reading(DAY, make_row(errors=6))}))
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, make_row(errors=6))}))
     read(work, DAY)
     assert judge(work, DAY)[0].status is DayStatus.UNHEALTHY
 
@@ -595,7 +595,7 @@ def test_a_new_policy_is_a_new_revision(tmp_path: Path) -> None:
     assert (snapshot.revision, snapshot.status) == (2, DayStatus.HEALTHY)
 
 
-def test_a_snapshot_of_an_older_reading_never_replaces_a_newer_one(tmp_path: Path) -> None:
+def test_a_snapshot_of_an_older_scan_never_replaces_a_newer_one(tmp_path: Path) -> None:
     source = FakeSource(make_days([DAY]))
     work = make_work(tmp_path, source)
     read(work, DAY)
@@ -603,7 +603,7 @@ def test_a_snapshot_of_an_older_reading_never_replaces_a_newer_one(tmp_path: Pat
     read(work, DAY)
     (newer,) = judge(work, DAY)
 
-    late, is_new = work.store.append_snapshot(make_snapshot(DAY, reading_revision=1), make_verdicts())
+    late, is_new = work.store.append_snapshot(make_snapshot(DAY, scan_revision=1), make_verdicts())
 
     assert (late, is_new) == (newer, False)
     assert work.store.snapshots("web", DAY, DAY) == [newer]
@@ -625,7 +625,7 @@ def test_sources_in_one_store_do_not_see_each_other(tmp_path: Path) -> None:
 
 
 def test_verdicts_are_kept_with_their_snapshot(tmp_path: Path) -> None:
-    work = make_work(tmp_path, FakeSource({DAY: make_reading(DAY, make_row(errors=6))}))
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, make_row(errors=6))}))
     read(work, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
@@ -637,12 +637,12 @@ def test_verdicts_are_kept_with_their_snapshot(tmp_path: Path) -> None:
 
 def test_a_source_is_judged_by_the_guardrails_that_fit_its_schema(tmp_path: Path) -> None:
     schema = replace(SCHEMA, critical_fields=("user_id",), observed_at="seen_at")
-    reading = make_reading(
+    scan = make_scan(
         DAY,
         aggregates=DayAggregates((make_row(missing_critical=(2,)),), ("user_id",)),
         arrivals=Arrivals((100,), 100, 2, 0, 0),
     )
-    work = make_work(tmp_path, FakeSource({DAY: reading}, schema=schema))
+    work = make_work(tmp_path, FakeSource({DAY: scan}, schema=schema))
     read(work, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
@@ -651,13 +651,13 @@ def test_a_source_is_judged_by_the_guardrails_that_fit_its_schema(tmp_path: Path
         one.guardrail for one in judgement.verdicts if one.outcome is Outcome.FAILED
     }
     assert said(judgement, "critical_fields").value == said(judgement, "timestamps").value == 2.0
-    assert (judgement.snapshot.critical_missing_percent, judgement.snapshot.misdated_percent) == (2.0, 2.0)
+    assert (judgement.snapshot.critical_missing_percent, judgement.snapshot.invalid_timestamp_percent) == (2.0, 2.0)
 
 
 def test_a_day_that_says_nothing_new_is_answered_with_what_the_store_says_of_it(tmp_path: Path) -> None:
-    """With two more days of history a guardrail would tell in other words from when on it can judge."""
+    """With two more days of history a guardrail would show in other words from when on it can judge."""
     earlier = days_before(DAY, 10)
-    source = FakeSource({day: make_sliced_reading(day, STEADY) for day in [*earlier, DAY]})
+    source = FakeSource({day: make_sliced_scan(day, STEADY) for day in [*earlier, DAY]})
     work = make_work(tmp_path, source, policy=TRAILING)
     read(work, *earlier[-8:], DAY)
     (first,) = work.judge([DAY], NOW)
@@ -674,8 +674,8 @@ def test_a_snapshot_names_the_run_that_computed_it_whoever_computes_the_same_aft
     source = FakeSource(make_days([DAY], 100))
     work = make_work(tmp_path, source)
     read(work, DAY)
-    told = [one.snapshot.run_id for run_id in ("run-1", "run-2", None) for one in work.judge([DAY], NOW, run_id)]
-    assert told == ["run-1"] * 3
+    shown = [one.snapshot.run_id for run_id in ("run-1", "run-2", None) for one in work.judge([DAY], NOW, run_id)]
+    assert shown == ["run-1"] * 3
     source.days |= make_days([DAY], 90)
     read(work, DAY)
     assert [one.snapshot.run_id for one in work.judge([DAY], NOW)] == [None]
@@ -685,20 +685,20 @@ def test_a_snapshot_names_the_run_that_computed_it_whoever_computes_the_same_aft
 
 
 def test_another_verdict_on_the_same_numbers_is_a_new_revision(tmp_path: Path) -> None:
-    """Whether a part is missing no number of the snapshot tells; once earlier days' parts are known it is judged."""
+    """Whether a part is missing no number of the snapshot shows; once earlier days' parts are known it is judged."""
     earlier = days_before(DAY, 20)
-    source = FakeSource(make_days(earlier, 500) | {DAY: make_sliced_reading(DAY, STEADY)})
+    source = FakeSource(make_days(earlier, 500) | {DAY: make_sliced_scan(DAY, STEADY)})
     work = make_work(tmp_path, source)
     read(work, *earlier, DAY)
     (first,) = work.judge([DAY], NOW)
 
-    source.days |= {day: make_sliced_reading(day, STEADY) for day in earlier}
+    source.days |= {day: make_sliced_scan(day, STEADY) for day in earlier}
     read(work, *earlier)
     (second,) = work.judge([DAY], NOW)
 
     assert said(first, "silence").outcome is Outcome.UNKNOWN
     assert said(second, "silence").outcome is Outcome.PASSED
-    for name in (*FIGURES, "status", "reading_revision"):
+    for name in (*FIGURES, "status", "scan_revision"):
         assert getattr(first.snapshot, name) == getattr(second.snapshot, name), name
     assert (second.snapshot.revision, second.is_new) == (2, True)
 
@@ -707,7 +707,7 @@ def test_many_days_are_judged_a_month_at_a_time_and_as_if_they_were_judged_alone
     make_store(tmp_path)
     store = RecordingStore(f"sqlite:///{tmp_path / 'quality.db'}")
     days = days_before(DAY, CHUNK_DAYS + 3)
-    source = FakeSource(make_days(days) | {days[-1]: make_reading(days[-1], make_row(events=40, errors=9))})
+    source = FakeSource(make_days(days) | {days[-1]: make_scan(days[-1], make_row(events=40, errors=9))})
     work = make_work(tmp_path, source, store=store)
     read(work, *days)
     store.questions.clear()
@@ -733,7 +733,7 @@ def test_days_are_judged_whatever_their_order(tmp_path: Path) -> None:
 
 
 def test_a_day_delivered_twice_is_degraded_although_nobody_knows_its_history(tmp_path: Path) -> None:
-    doubled = make_reading(DAY, make_row(events=200), repetitions=Repetitions(200, 100))
+    doubled = make_scan(DAY, make_row(events=200), duplicates=Duplicates(200, 100))
     work = make_work(tmp_path, FakeSource({DAY: doubled}))
     read(work, DAY)
 
@@ -742,13 +742,13 @@ def test_a_day_delivered_twice_is_degraded_although_nobody_knows_its_history(tmp
     failed = said(judgement, "duplicates")
     assert (failed.outcome, failed.reason_code, failed.value) == (Outcome.FAILED, "DUPLICATES_HIGH", 50.0)
     assert judgement.snapshot.status is DayStatus.DEGRADED
-    assert (judgement.snapshot.duplicate_percent, judgement.snapshot.repeated_events) == (50.0, 100)
+    assert (judgement.snapshot.duplicate_percent, judgement.snapshot.duplicate_events) == (50.0, 100)
 
 
 def test_a_platform_that_fell_silent_is_found_inside_a_healthy_total(tmp_path: Path) -> None:
     earlier, tomorrow = days_before(DAY, 20), DAY + timedelta(days=1)
-    source = FakeSource({day: make_sliced_reading(day, {"ios": 50, "web": 950}) for day in earlier})
-    source.days |= {day: make_sliced_reading(day, {"web": 1000}) for day in (DAY, tomorrow)}
+    source = FakeSource({day: make_sliced_scan(day, {"ios": 50, "web": 950}) for day in earlier})
+    source.days |= {day: make_sliced_scan(day, {"web": 1000}) for day in (DAY, tomorrow)}
     work = make_work(tmp_path, source)
     read(work, *earlier, DAY, tomorrow)
     assert {one.status for one in judge(work, *earlier)} == {DayStatus.HEALTHY}
@@ -756,26 +756,26 @@ def test_a_platform_that_fell_silent_is_found_inside_a_healthy_total(tmp_path: P
     first, second = work.judge([DAY, tomorrow], NOW)
 
     assert [one.guardrail for one in first.verdicts if one.outcome is Outcome.FAILED] == ["silence"]
-    (cause,) = said(first, "silence").causes
-    assert (str(cause.place), cause.found, cause.since) == ("platform=ios", 0, None)
-    assert cause.expected == pytest.approx(50)
+    (contributor,) = said(first, "silence").contributors
+    assert (str(contributor.segment), contributor.found, contributor.since) == ("platform=ios", 0, None)
+    assert contributor.expected == pytest.approx(50)
     assert first.snapshot.status is DayStatus.DEGRADED
-    assert said(second, "silence").causes[0].since == DAY
+    assert said(second, "silence").contributors[0].since == DAY
     (incident,) = incidents_of(work.store, "web")
-    assert (incident.cause, incident.days, incident.is_open) == ("platform=ios", (DAY, tomorrow), True)
+    assert (incident.root_cause, incident.days, incident.is_open) == ("platform=ios", (DAY, tomorrow), True)
 
 
-def test_a_failure_says_where_and_the_store_remembers_it(tmp_path: Path) -> None:
+def test_a_failure_says_where_and_the_store_records_it(tmp_path: Path) -> None:
     earlier = days_before(DAY, 20)
-    source = FakeSource({day: make_reading(day, *two_signals()) for day in earlier})
-    source.days[DAY] = make_reading(DAY, *two_signals(errors=30))
+    source = FakeSource({day: make_scan(day, *two_signals()) for day in earlier})
+    source.days[DAY] = make_scan(DAY, *two_signals(errors=30))
     work = make_work(tmp_path, source)
     read(work, *earlier, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
 
     failed = said(judgement, "error_rate")
-    assert str(failed.causes[0].place) == "event_name=checkout"
+    assert str(failed.contributors[0].segment) == "event_name=checkout"
     assert failed.sentence.startswith("15.00 % of 200 events are errors (30), more than the 5 % allowed. ")
     assert "event_name=checkout" in failed.sentence.split("allowed. ")[1]
     kept = {one.guardrail: one for one in work.store.verdicts("web", DAY, DAY)[DAY][1]}
@@ -789,9 +789,9 @@ def two_signals(errors: int = 0) -> tuple[AggregateRow, AggregateRow]:
 # Confirmed incidents
 
 
-def decide(work: DailyWork, day: date, act: Act) -> None:
+def decide(work: DailyWork, day: date, action: Action) -> None:
     (incident,) = incidents_of(work.store, work.name, day, day)
-    work.store.append_act(incident.decide(act, "ada", NOW))
+    work.store.append_incident_action(incident.decide(action, "ada", NOW))
 
 
 def test_confirming_an_incident_changes_what_later_days_are_compared_with_and_dismissing_takes_it_back(
@@ -805,14 +805,14 @@ def test_confirming_an_incident_changes_what_later_days_are_compared_with_and_di
     judge(work, *earlier)
     seen = judge(work, DAY)
 
-    for act in (Act.CONFIRM, Act.DISMISS):
-        decide(work, flood, act)
+    for action in (Action.CONFIRM, Action.DISMISS):
+        decide(work, flood, action)
         seen += judge(work, DAY)
 
     assert [one.revision for one in seen] == [1, 2, 3]
     assert [one.expected_events for one in seen] == pytest.approx([200, 100, 200])
     assert [one.has_volume_anomaly for one in seen] == [True, False, True]
-    assert {one.reading_revision for one in seen} == {1}
+    assert {one.scan_revision for one in seen} == {1}
 
 
 def test_a_confirmed_incident_of_one_source_changes_no_other(tmp_path: Path) -> None:
@@ -822,7 +822,7 @@ def test_a_confirmed_incident_of_one_source_changes_no_other(tmp_path: Path) -> 
     for work in (web, app):
         read(work, *earlier, DAY)
         judge(work, *earlier)
-    decide(web, earlier[4], Act.CONFIRM)
+    decide(web, earlier[4], Action.CONFIRM)
 
     assert [judge(work, DAY)[0].expected_events for work in (web, app)] == pytest.approx([100, 200])
 
@@ -838,28 +838,28 @@ def steady_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = FakeSource(schema=ARRIVING)
     for late, day in enumerate(reversed(earlier), 20):
         arrivals = Arrivals((500 - 3 * late, late, late, late), 500, 0, 0, 0)
-        source.days[day] = make_sliced_reading(day, STEADY, arrivals=arrivals)
-    source.days[earlier[-5]] = make_sliced_reading(earlier[-5], {"ios": 60, "web": 2000})
+        source.days[day] = make_sliced_scan(day, STEADY, arrivals=arrivals)
+    source.days[earlier[-5]] = make_sliced_scan(earlier[-5], {"ios": 60, "web": 2000})
     work = make_work(folder, source)
     read(work, *earlier)
     judge(work, *earlier)
-    decide(work, earlier[-5], Act.CONFIRM)
+    decide(work, earlier[-5], Action.CONFIRM)
     return folder / "quality.db"
 
 
-def any_day(day: date, draw: st.DataObject) -> DayReading | UnreadableDay:
+def any_day(day: date, draw: st.DataObject) -> DayScan | UnreadableDay:
     kind = draw.draw(st.sampled_from(["steady", "any", "any", "empty", "unreadable"]), label=f"{day}")
     if kind == "unreadable":
         return unreadable(day)
     counts = st.integers(0, 900)
     platforms = {"ios": draw.draw(counts), "web": draw.draw(counts)} if kind == "any" else STEADY
     if kind == "empty" or not sum(platforms.values()):
-        return DayReading(day, DayAggregates())
+        return DayScan(day, DayAggregates())
     compared = sum(platforms.values())
-    return make_sliced_reading(
+    return make_sliced_scan(
         day,
         platforms,
-        repetitions=Repetitions(compared, compared // draw.draw(st.integers(2, 20))),
+        duplicates=Duplicates(compared, compared // draw.draw(st.integers(2, 20))),
         arrivals=Arrivals((compared - compared // 10, compared // 10), compared, 0, 0, 0),
     )
 
@@ -873,13 +873,13 @@ def test_no_verdict_and_no_number_of_a_day_depends_on_what_happens_later(
     days = [DAY + timedelta(days=n) for n in range(6)]
     judged = draw.draw(st.integers(0, 4), label="judged")
     hours = draw.draw(st.sampled_from([1, 30, 1000]), label="hours after its end")
-    readings: dict[date, DayReading | UnreadableDay] = {day: any_day(day, draw) for day in days}
+    scans: dict[date, DayScan | UnreadableDay] = {day: any_day(day, draw) for day in days}
     now = datetime(2026, 3, 11, tzinfo=UTC) + timedelta(days=judged, hours=hours)
     answers = []
     for known in (days[: judged + 1], days):
         folder = tmp_path_factory.mktemp("days")
         store = SqlQualityStore(f"sqlite:///{shutil.copy(steady_month, folder)}")
-        work = make_work(folder, FakeSource(readings, schema=ARRIVING), store=store)
+        work = make_work(folder, FakeSource(scans, schema=ARRIVING), store=store)
         read(work, *known)
         for together in (known, known[judged : judged + 1]):
             (answer,) = (one for one in work.judge(together, now) if one.snapshot.day == days[judged])
@@ -900,8 +900,8 @@ def arriving(tmp_path: Path) -> DailyWork:
     """A stream a tenth of whose events arrives within five hours after the day; of DAY nine tenths are there."""
     earlier = days_before(DAY, 30)
     known = Arrivals((900, 0, 50, 0, 0, 50), 1000, 0, 0, 0)
-    source = FakeSource({day: make_reading(day, make_row(events=1000), arrivals=known) for day in earlier})
-    source.days[DAY] = make_reading(DAY, make_row(events=900), arrivals=Arrivals((900,), 900, 0, 0, 0))
+    source = FakeSource({day: make_scan(day, make_row(events=1000), arrivals=known) for day in earlier})
+    source.days[DAY] = make_scan(DAY, make_row(events=900), arrivals=Arrivals((900,), 900, 0, 0, 0))
     work = make_work(tmp_path, source)
     read(work, *earlier)
     return work
@@ -993,7 +993,7 @@ def test_what_stands_is_the_current_snapshot_with_the_verdicts_kept_beside_it(tm
 
 def test_what_stands_is_judged_again_only_where_the_policy_has_changed(tmp_path: Path) -> None:
     first, second, third = (DAY + timedelta(days=n) for n in range(3))
-    source = FakeSource({day: make_reading(day, make_row(errors=6)) for day in (first, second, third)})
+    source = FakeSource({day: make_scan(day, make_row(errors=6)) for day in (first, second, third)})
     work = make_work(tmp_path, source)
     read(work, first, second, third)
     judge(work, first)
@@ -1071,7 +1071,7 @@ def test_a_day_that_was_read_by_a_process_that_ended_before_it_judged_is_looked_
     assert work.changed_days([DAY], NOW) == []
     source.days = make_days([DAY], 101)
     read(work, DAY)
-    assert work.changed_days([DAY], NOW) == [DAY], "the snapshot is of the reading before"
+    assert work.changed_days([DAY], NOW) == [DAY], "the snapshot is of the scan before"
 
 
 def test_a_day_read_as_empty_has_changed_when_events_arrive(tmp_path: Path) -> None:
@@ -1099,18 +1099,18 @@ def outage() -> SourceUnavailableError:
 
 
 def test_an_outage_leaves_days_that_were_read_before_as_they_are_and_fails(tmp_path: Path) -> None:
-    source = FakeSource({DAY: make_reading(DAY)})
+    source = FakeSource({DAY: make_scan(DAY)})
     work = make_work(tmp_path, source)
     (before,) = work.read([DAY], NOW)
     source.failures = [outage(), outage(), outage()]
     with pytest.raises(SourceUnavailableError):
         list(work.read([DAY], NOW))
-    assert work.store.latest_readings("web", [DAY])[DAY].revision == before.revision == 1
+    assert work.store.latest_scans("web", [DAY])[DAY].revision == before.revision == 1
 
 
 def test_an_outage_makes_only_days_unreadable_that_were_never_read(tmp_path: Path) -> None:
     days = [DAY, DAY + timedelta(days=1)]
-    source = FakeSource({DAY: make_reading(DAY)})
+    source = FakeSource({DAY: make_scan(DAY)})
     work = make_work(tmp_path, source)
     list(work.read(days[:1], NOW))
     source.failures = [outage(), outage(), outage()]
@@ -1124,8 +1124,8 @@ def test_a_day_that_was_unreadable_before_an_outage_is_still_unreadable_after_it
     work = make_work(tmp_path, source)
     list(work.read([DAY], NOW))
     source.failures = [outage(), outage(), outage()]
-    (reading,) = work.read([DAY], NOW)
-    assert reading.unreadable_reason_code == "SOURCE_LOCKED"
+    (scan,) = work.read([DAY], NOW)
+    assert scan.unreadable_reason_code == "SOURCE_LOCKED"
 
 
 @pytest.mark.parametrize("baseline", ["weekday", "trailing_mean"])
@@ -1136,8 +1136,8 @@ def test_the_volume_of_a_steady_stream_fails_strictly_beyond_its_threshold(
     tmp_path: Path, baseline: str, events: int, is_anomaly: bool
 ) -> None:
     days = [DAY - timedelta(days=n) for n in range(20, -1, -1)]
-    source = FakeSource({day: make_reading(day, make_row(events=1000)) for day in days[:-1]})
-    source.days[DAY] = make_reading(DAY, make_row(events=events))
+    source = FakeSource({day: make_scan(day, make_row(events=1000)) for day in days[:-1]})
+    source.days[DAY] = make_scan(DAY, make_row(events=events))
     work = make_work(tmp_path, source, policy=policy_of(baseline=baseline))
     list(work.read(days, NOW))
     (snapshot,) = judge(work, DAY)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.alerts import Alert, alerts_of
-from telemetry_quality.core.dispatch import tell
+from telemetry_quality.core.dispatch import dispatch
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality_tests.builders import (
     DAY,
     NOW,
     FakeSource,
-    make_reading,
     make_row,
+    make_scan,
     make_work,
 )
 
@@ -46,15 +46,15 @@ class Town:
     def judge(self, row: AggregateRow | None = None, day: date = DAY) -> list[Alert]:
         """The alerts of ``day`` after it was read, as ``row`` if there is one, and judged."""
         if row is not None:
-            self.source.days[day] = make_reading(day, row)
+            self.source.days[day] = make_scan(day, row)
             list(self.work.read([day], NOW))
         (one,) = self.work.judge([day], NOW)
         return list(alerts_of(one.snapshot, one.verdicts))
 
-    def tell(self, alerts: Sequence[Alert], now: datetime = NOW) -> list[str]:
-        """Which guardrails are heard of when ``alerts`` are told."""
+    def dispatch(self, alerts: Sequence[Alert], now: datetime = NOW) -> list[str]:
+        """Which guardrails are heard of when ``alerts`` are dispatched."""
         before = len(self.heard)
-        assert tell(self.work.store, alerts, self.heard.append, now) == len(self.heard) - before
+        assert dispatch(self.work.store, alerts, self.heard.append, now) == len(self.heard) - before
         return [one.guardrail for one in self.heard[before:]]
 
     def kept(self) -> list[tuple[str, int, str]]:
@@ -65,7 +65,7 @@ class Town:
 
     def mute(self, day: date, until: date) -> None:
         (incident,) = incidents_of(self.work.store, "web", day, day)
-        self.work.store.append_act(incident.decide(Act.MUTE, "ada", NOW, muted_until=until))
+        self.work.store.append_incident_action(incident.decide(Action.MUTE, "ada", NOW, muted_until=until))
 
 
 @pytest.fixture
@@ -78,20 +78,20 @@ WORSE = make_row(errors=8)
 NO_TAGS = make_row(missing_version=9)
 
 
-def test_each_alert_is_told_once_and_kept(town: Town) -> None:
+def test_each_alert_is_dispatched_once_and_kept(town: Town) -> None:
     alerts = town.judge(make_row(errors=6, missing_version=9))
 
-    assert town.tell(alerts) == ["error_rate", "missing_version"]
-    assert town.tell(alerts) == []
-    assert town.tell(town.judge()) == [], "judged again, the day says the same"
+    assert town.dispatch(alerts) == ["error_rate", "missing_version"]
+    assert town.dispatch(alerts) == []
+    assert town.dispatch(town.judge()) == [], "judged again, the day says the same"
     assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
         ("error_rate", 1),
         ("missing_version", 1),
     ]
 
 
-def test_no_alert_is_nothing_to_tell(town: Town) -> None:
-    assert town.tell(town.judge(make_row())) == []
+def test_no_alert_is_nothing_to_dispatch(town: Town) -> None:
+    assert town.dispatch(town.judge(make_row())) == []
     assert town.kept() == []
 
 
@@ -103,17 +103,17 @@ def test_a_crash_between_logging_and_keeping_repeats_every_alert_rather_than_los
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tell(town.work.store, alerts, log_one_and_die, NOW)
+        dispatch(town.work.store, alerts, log_one_and_die, NOW)
 
     assert [one.guardrail for one in town.heard] == ["error_rate"]
     assert town.kept() == []
-    assert town.tell(alerts) == ["error_rate", "missing_version"]
+    assert town.dispatch(alerts) == ["error_rate", "missing_version"]
 
 
 def test_the_alert_of_a_new_revision_says_what_changed(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
 
-    assert town.tell(town.judge(WORSE)) == ["error_rate"]
+    assert town.dispatch(town.judge(WORSE)) == ["error_rate"]
 
     line = town.heard[-1].line()
     assert "8.00 % of 100 events are errors" in line
@@ -122,20 +122,20 @@ def test_the_alert_of_a_new_revision_says_what_changed(town: Town) -> None:
     assert "Since revision" not in town.heard[0].line()
 
 
-def test_a_day_read_anew_is_told_again_even_if_it_fails_as_before(town: Town) -> None:
-    town.tell(town.judge(BAD))
+def test_a_day_read_anew_is_dispatched_again_even_if_it_fails_as_before(town: Town) -> None:
+    town.dispatch(town.judge(BAD))
 
-    assert town.tell(town.judge(BAD._replace(hour=3))) == ["error_rate"]
+    assert town.dispatch(town.judge(BAD._replace(hour=3))) == ["error_rate"]
     assert "Since revision 1: none of the main figures changed." in town.heard[-1].line()
 
 
 def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
 
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
-    assert town.tell(town.judge()) == []
+    assert town.dispatch(town.judge()) == []
     town.work = replace(town.work, policy=policy_of(error_rate_percent=3.0))
-    assert town.tell(town.judge()) == [], "not even after a revision that was not logged itself"
+    assert town.dispatch(town.judge()) == [], "not even after a revision that was not logged itself"
 
     assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
         ("error_rate", 1),
@@ -145,70 +145,70 @@ def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -
 
 
 def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_alone(town: Town) -> None:
-    town.tell(town.judge(make_row(errors=6, missing_version=1)))
+    town.dispatch(town.judge(make_row(errors=6, missing_version=1)))
 
     town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
 
-    assert town.tell(town.judge()) == ["missing_version"]
+    assert town.dispatch(town.judge()) == ["missing_version"]
     assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
 
 
 def test_another_history_that_changes_only_the_level_is_news(town: Town) -> None:
     """Without an interval a deviation is INFO; once it is known to be unusual it is WARNING."""
     earlier = [DAY - timedelta(days=n) for n in range(40, 0, -1)]
-    town.source.days = {day: make_reading(day, make_row(events=100)) for day in earlier}
+    town.source.days = {day: make_scan(day, make_row(events=100)) for day in earlier}
     list(town.work.read(earlier[-15:], NOW))
-    town.tell(town.judge(make_row(events=20)))
+    town.dispatch(town.judge(make_row(events=20)))
     assert [(one.guardrail, one.level) for one in town.heard] == [("volume", Level.INFO)]
 
     list(town.work.read(earlier, NOW))
 
-    assert "volume" in town.tell(town.judge())
+    assert "volume" in town.dispatch(town.judge())
     assert next(one.level for one in reversed(town.heard) if one.guardrail == "volume") is Level.WARNING
 
 
-def test_what_no_one_was_ever_told_is_news_whatever_the_revision(town: Town) -> None:
+def test_what_no_one_was_ever_dispatched_is_news_whatever_the_revision(town: Town) -> None:
     town.judge(BAD)
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
 
-    assert town.tell(town.judge()) == ["error_rate"]
+    assert town.dispatch(town.judge()) == ["error_rate"]
 
 
 def test_a_muted_incident_is_kept_but_not_heard_of_until_its_date_has_passed(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY + timedelta(days=2))
 
-    assert town.tell(town.judge(WORSE), now=NOW + timedelta(days=2)) == [], "muted on its last day too"
+    assert town.dispatch(town.judge(WORSE), now=NOW + timedelta(days=2)) == [], "muted on its last day too"
     assert [revision for _, revision, _ in town.kept()] == [1, 2]
 
-    assert town.tell(town.judge(BAD), now=NOW + timedelta(days=3)) == ["error_rate"]
+    assert town.dispatch(town.judge(BAD), now=NOW + timedelta(days=3)) == ["error_rate"]
     assert [revision for _, revision, _ in town.kept()] == [1, 2, 3]
 
 
 def test_the_next_day_of_a_muted_incident_is_not_heard_of_either(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY)
 
-    assert town.tell(town.judge(BAD, DAY + timedelta(days=1))) == []
+    assert town.dispatch(town.judge(BAD, DAY + timedelta(days=1))) == []
 
 
 def test_what_another_incident_says_is_heard_beside_a_muted_one(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY)
     town.judge(make_row(), DAY + timedelta(days=1))
 
     alerts = town.judge(WORSE) + town.judge(NO_TAGS, DAY + timedelta(days=2))
 
-    assert town.tell(alerts) == ["missing_version"]
+    assert town.dispatch(alerts) == ["missing_version"]
     assert len(town.kept()) == 3
 
 
 def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
-    town.tell(town.judge(BAD))
+    town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY)
     town.work = replace(town.work, name="app")
 
-    assert town.tell(town.judge(BAD)) == ["error_rate"]
+    assert town.dispatch(town.judge(BAD)) == ["error_rate"]
 
 
 # What a revision changed

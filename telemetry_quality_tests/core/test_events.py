@@ -239,7 +239,7 @@ def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[Ag
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "7", '{"hours":[1]}', '{"events":[1]}', '{"hours":[1],"events":[1]},'])
-def test_hours_that_are_not_what_was_stored_are_told_in_a_sentence(text: str) -> None:
+def test_hours_that_are_not_what_was_stored_are_reported_in_a_sentence(text: str) -> None:
     whole = spread(make_row(hour=1), make_row(hour=2))
     aggregates = DayAggregates((whole, whole._replace(by_hour=text)))
     with pytest.raises(StoreError, match="run telemetry-quality verify"):

@@ -303,10 +303,10 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
     }
 
 
-@pytest.mark.parametrize("remembered", [{}, {"total_events": 0}, {"total_events": 1000, "error_rate_percent": 50.0}])
-def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(remembered: dict[str, Any]) -> None:
+@pytest.mark.parametrize("recorded", [{}, {"total_events": 0}, {"total_events": 1000, "error_rate_percent": 50.0}])
+def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(recorded: dict[str, Any]) -> None:
     figures = DayFigures(
-        **remembered,
+        **recorded,
         expected_events=1000.0,
         unreadable_reason_code="FILE_CORRUPT",
         unreadable_reason="part-0.parquet is not a Parquet file.",
@@ -373,7 +373,7 @@ def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
         ({"error_rate_percent": 5.0}, "5.00 % of 1,000 events are errors"),
     ],
 )
-def test_a_sentence_shows_enough_digits_to_tell_the_number_from_its_threshold(
+def test_a_sentence_shows_enough_digits_to_distinguish_the_number_from_its_threshold(
     figures: dict[str, float], shown: str
 ) -> None:
     assert any(shown in verdict.sentence for verdict in verdicts_of(make_figures(**figures)))

@@ -28,8 +28,8 @@ from telemetry_quality_tests.builders import (
     NEW_YORK,
     NOW,
     FakeSource,
-    make_reading,
     make_row,
+    make_scan,
     make_work,
 )
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import AggregateRow, DayReading
+    from telemetry_quality.core.events import AggregateRow, DayScan
 
     Result = DailyIntegrity | AnomalySpikes | ZeroActivity | VersionMismatch
 
@@ -60,7 +60,7 @@ class CrashingSource(FakeSource):
 
     crash: BaseException | None = None
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self._crash()
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
@@ -78,7 +78,7 @@ def make_service(folder: Path, source: FakeSource, now: datetime = NOW, **overri
 def make_source(*rows: AggregateRow, history_days: int = 0) -> FakeSource:
     """DAY as ``rows``, after days of 100 healthy events."""
     earlier = [DAY - timedelta(days=n) for n in range(history_days, 0, -1)]
-    return FakeSource({**{day: make_reading(day) for day in earlier}, DAY: make_reading(DAY, *rows)})
+    return FakeSource({**{day: make_scan(day) for day in earlier}, DAY: make_scan(DAY, *rows)})
 
 
 def ask(service: TelemetryHealthService, method: str, when: Any) -> Result:
@@ -437,13 +437,13 @@ def assert_logged(caplog: pytest.LogCaptureFixture, method: str, reason_code: st
 
 
 class UnspeakableError(RuntimeError):
-    """An error that cannot be told."""
+    """An error that cannot be put into words."""
 
     def __str__(self) -> str:
         raise RuntimeError("not even that")
 
 
-def test_an_error_that_cannot_be_told_is_not_raised_either(tmp_path: Path) -> None:
+def test_an_error_that_cannot_be_put_into_words_is_not_raised_either(tmp_path: Path) -> None:
     service = make_service(tmp_path, CrashingSource(crash=UnspeakableError()))
     assert service.calculate_daily_integrity(DAY).reason == "UnspeakableError"
 
@@ -465,7 +465,7 @@ def test_silence_before_the_first_day_is_not_known_rather_than_zero(tmp_path: Pa
 
 @pytest.mark.parametrize("method", DAY_METHODS)
 @pytest.mark.parametrize("when", [None, "2026-03-10", datetime(2026, 3, 10, tzinfo=UTC)])
-def test_what_is_no_day_is_told_in_a_sentence_and_not_as_a_crash(tmp_path: Path, method: str, when: object) -> None:
+def test_what_is_no_day_is_reported_in_a_sentence_and_not_as_a_crash(tmp_path: Path, method: str, when: object) -> None:
     result = getattr(make_service(tmp_path, FakeSource()), method)(when)
     assert result.reason_code == "DAY_NOT_AVAILABLE"
     assert result.reason.startswith("A date is required")

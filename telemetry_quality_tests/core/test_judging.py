@@ -1,4 +1,4 @@
-"""Judging: from what the store remembers to a day's evidence, its figures and verdicts that say where it broke."""
+"""Judging: from what the store records to a day's evidence, its figures and verdicts that say where it broke."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from telemetry_quality.core.events import (
     MAXIMUM_ARRIVAL_HOURS,
     Arrivals,
     DayAggregates,
-    DayReading,
-    Repetitions,
+    DayScan,
+    Duplicates,
     Slice,
     SliceCounts,
     UnreadableDay,
 )
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.core.incidents import Act, incidents_of
-from telemetry_quality.core.judging import evidence_of, expectation_settings, judge, remember, usual_completeness
+from telemetry_quality.core.incidents import Action, incidents_of
+from telemetry_quality.core.judging import evidence_of, expectation_settings, judge, load_history, usual_completeness
 from telemetry_quality.core.metrics import Basis, DayFigures, figures_of
 from telemetry_quality_tests.builders import (
     DAY,
@@ -37,10 +37,10 @@ from telemetry_quality_tests.builders import (
     SCHEMA,
     FakeSource,
     make_evidence,
-    make_reading,
     make_row,
-    make_sliced_reading,
-    make_stored_reading,
+    make_scan,
+    make_sliced_scan,
+    make_stored_scan,
     make_work,
 )
 
@@ -77,8 +77,8 @@ def days_before(day: date, count: int) -> list[date]:
 def make_figures_of(
     expectation: Expectation | None = None, completeness_percent: float | None = None, **overrides: Any
 ) -> DayFigures:
-    reading = make_stored_reading(**overrides)
-    return figures_of(Basis(reading, expectation or Expectation(), completeness_percent, policy_of()))
+    scan = make_stored_scan(**overrides)
+    return figures_of(Basis(scan, expectation or Expectation(), completeness_percent, policy_of()))
 
 
 def outcomes(figures: DayFigures, policy: Policy | None = None) -> dict[str, Outcome]:
@@ -98,7 +98,7 @@ def test_shares_are_judged_exactly_however_many_events_there_are(data: st.DataOb
     size = data.draw(st.integers(1, 100_000), label="size")
     passed = min(size, max(0, size * 99 // 100 + data.draw(near, label="passed")))
     compared = data.draw(st.integers(1, 10**9), label="compared")
-    repeated = min(compared, max(0, compared // 10 + data.draw(near, label="repeated")))
+    duplicated = min(compared, max(0, compared // 10 + data.draw(near, label="duplicated")))
 
     figures = make_figures_of(
         total_events=total,
@@ -106,14 +106,14 @@ def test_shares_are_judged_exactly_however_many_events_there_are(data: st.DataOb
         missing_version_events=untagged,
         sample_size=size,
         sample_passed=passed,
-        repetitions=Repetitions(compared, repeated),
+        duplicates=Duplicates(compared, duplicated),
     )
     said = outcomes(figures)
 
     assert (said["error_rate"] is Outcome.FAILED) is (20 * errors > total)
     assert (said["missing_version"] is Outcome.FAILED) is (100 * untagged > total)
     assert (said["sample"] is Outcome.FAILED) is (100 * passed < 99 * size)
-    assert (said["duplicates"] is Outcome.FAILED) is (10 * repeated > compared)
+    assert (said["duplicates"] is Outcome.FAILED) is (10 * duplicated > compared)
 
 
 @pytest.mark.parametrize(
@@ -157,20 +157,24 @@ def test_without_an_interval_nobody_knows_what_is_unusual(expectation: Expectati
 
 
 @pytest.mark.parametrize(
-    ("repetitions", "compared", "repeated", "share"),
+    ("duplicates", "compared", "duplicated", "share"),
     [
         (None, None, None, None),
-        (Repetitions(0, 0), 0, 0, None),
-        (Repetitions(1000, 0), 1000, 0, 0.0),
-        (Repetitions(250, 100), 250, 100, 40.0),
+        (Duplicates(0, 0), 0, 0, None),
+        (Duplicates(1000, 0), 1000, 0, 0.0),
+        (Duplicates(250, 100), 250, 100, 40.0),
     ],
 )
-def test_the_share_of_repeated_events_is_one_of_those_compared(
-    repetitions: Repetitions | None, compared: int | None, repeated: int | None, share: float | None
+def test_the_share_of_duplicate_events_is_one_of_those_compared(
+    duplicates: Duplicates | None, compared: int | None, duplicated: int | None, share: float | None
 ) -> None:
-    figures = make_figures_of(repetitions=repetitions)
+    figures = make_figures_of(duplicates=duplicates)
 
-    assert (figures.compared_events, figures.repeated_events, figures.duplicate_percent) == (compared, repeated, share)
+    assert (figures.compared_events, figures.duplicate_events, figures.duplicate_percent) == (
+        compared,
+        duplicated,
+        share,
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,17 +196,17 @@ def test_the_critical_field_that_is_missing_most_often_is_the_day_s_figure(
 def test_arrivals_say_how_many_events_were_late_and_how_many_bear_an_impossible_time() -> None:
     figures = make_figures_of(late_events=50, arrivals=Arrivals((950, 50), 400, 1, 2, 3))
 
-    assert (figures.late_percent, figures.misdated_percent) == (5.0, 1.5)
+    assert (figures.late_percent, figures.invalid_timestamp_percent) == (5.0, 1.5)
 
 
 def test_without_arrivals_nothing_is_known_of_lateness() -> None:
     figures = make_figures_of(late_events=50, arrivals=None)
 
-    assert (figures.late_percent, figures.misdated_percent) == (None, None)
+    assert (figures.late_percent, figures.invalid_timestamp_percent) == (None, None)
 
 
-def test_where_nothing_arrived_on_the_day_no_share_of_it_is_misdated() -> None:
-    assert make_figures_of(arrivals=Arrivals((1000,), 0, 0, 0, 0)).misdated_percent is None
+def test_where_nothing_arrived_on_the_day_no_share_of_it_has_an_invalid_timestamp() -> None:
+    assert make_figures_of(arrivals=Arrivals((1000,), 0, 0, 0, 0)).invalid_timestamp_percent is None
 
 
 @pytest.mark.parametrize(
@@ -240,9 +244,9 @@ def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> No
 # Evidence
 
 
-def kept_work(folder: Path, readings: Iterable[DayReading | UnreadableDay], now: datetime = NOW) -> DailyWork:
+def kept_work(folder: Path, scans: Iterable[DayScan | UnreadableDay], now: datetime = NOW) -> DailyWork:
     """The work of a stream whose days are read and kept, but not judged."""
-    days = {one.day: one for one in readings}
+    days = {one.day: one for one in scans}
     work = make_work(folder, FakeSource(dict(days)), calendar=LONG)
     list(work.read(sorted(days), now))
     return work
@@ -251,23 +255,23 @@ def kept_work(folder: Path, readings: Iterable[DayReading | UnreadableDay], now:
 def evidence(
     work: DailyWork, day: date = DAY, *others: date, now: datetime = NOW, policy: Policy | None = None
 ) -> Evidence:
-    """The evidence of ``day``, remembered together with that of ``others``."""
-    memory = remember(work.store, work.name, [day, *others])
-    return evidence_of(day, memory, policy or work.policy, work.calendar, work.source.schema, now=now)
+    """The evidence of ``day``, recorded together with that of ``others``."""
+    context = load_history(work.store, work.name, [day, *others])
+    return evidence_of(day, context, policy or work.policy, work.calendar, work.source.schema, now=now)
 
 
-def full_reading(day: date, events: int = 100) -> DayReading:
+def full_scan_of_day(day: date, events: int = 100) -> DayScan:
     """A day with slices, arrivals and a late event."""
-    reading = make_sliced_reading(day, {"ios": 30, "web": events - 30})
-    rows = tuple(row._replace(late_events=1) for row in reading.aggregates.rows)
-    return replace(reading, aggregates=DayAggregates(rows), arrivals=Arrivals((events - 1, 1), events, 0, 0, 0))
+    scan = make_sliced_scan(day, {"ios": 30, "web": events - 30})
+    rows = tuple(row._replace(late_events=1) for row in scan.aggregates.rows)
+    return replace(scan, aggregates=DayAggregates(rows), arrivals=Arrivals((events - 1, 1), events, 0, 0, 0))
 
 
 @pytest.mark.parametrize("is_one_call", [True, False])
 def test_evidence_holds_nothing_younger_than_the_day(tmp_path: Path, is_one_call: bool) -> None:
     later = [DAY + timedelta(days=n) for n in range(1, 4)]
     earlier = days_before(DAY, 3)
-    work = kept_work(tmp_path, [full_reading(day) for day in [*earlier, DAY, *later]])
+    work = kept_work(tmp_path, [full_scan_of_day(day) for day in [*earlier, DAY, *later]])
 
     its = evidence(work, DAY, *(later if is_one_call else ()))
 
@@ -281,7 +285,7 @@ def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Pat
     reaches = (ARRIVAL_DAYS, WINDOW_DAYS, HISTORY_DAYS)
     assert reaches == (35, 42, 400)
     ages = [age for reach in reaches for age in (reach, reach + 1)]
-    work = kept_work(tmp_path, [full_reading(DAY - timedelta(days=age)) for age in [*ages, 0]])
+    work = kept_work(tmp_path, [full_scan_of_day(DAY - timedelta(days=age)) for age in [*ages, 0]])
 
     its = evidence(work)
 
@@ -289,10 +293,10 @@ def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Pat
     assert found == list(reaches)
 
 
-def test_totals_tell_an_empty_day_from_one_that_could_not_be_read(tmp_path: Path) -> None:
+def test_totals_distinguish_an_empty_day_from_one_that_could_not_be_read(tmp_path: Path) -> None:
     empty, lost = days_before(DAY, 2)
     broken = UnreadableDay(lost, "FILE_CORRUPT", "The file is broken.")
-    work = kept_work(tmp_path, [DayReading(empty, DayAggregates()), broken, full_reading(DAY)])
+    work = kept_work(tmp_path, [DayScan(empty, DayAggregates()), broken, full_scan_of_day(DAY)])
 
     its = evidence(work)
 
@@ -303,7 +307,7 @@ def test_totals_tell_an_empty_day_from_one_that_could_not_be_read(tmp_path: Path
 
 def test_the_totals_of_a_day_that_could_not_be_read_leave_it_out(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [full_reading(before), UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken.")])
+    work = kept_work(tmp_path, [full_scan_of_day(before), UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken.")])
 
     its = evidence(work)
 
@@ -315,12 +319,12 @@ def test_the_totals_of_a_day_that_could_not_be_read_leave_it_out(tmp_path: Path)
 def test_slices_and_missing_values_are_handed_on_as_they_were_read(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
     row = make_row(missing_critical=(7,))
-    reading = replace(full_reading(DAY), aggregates=DayAggregates((row,), ("user_id",)))
-    work = kept_work(tmp_path, [full_reading(before), reading])
+    scan = replace(full_scan_of_day(DAY), aggregates=DayAggregates((row,), ("user_id",)))
+    work = kept_work(tmp_path, [full_scan_of_day(before), scan])
 
     its = evidence(work)
 
-    whole = {part: counts for part, counts in reading.slices.items() if part.by != HOUR}
+    whole = {part: counts for part, counts in scan.slices.items() if part.by != HOUR}
     assert its.slices == {before: whole, DAY: whole}
     assert its.slices[DAY][Slice("platform", "ios")] == SliceCounts(30, 0, 0)
     assert its.missing_critical == {"user_id": 7}
@@ -330,13 +334,13 @@ def test_slices_and_missing_values_are_handed_on_as_they_were_read(tmp_path: Pat
 @pytest.mark.parametrize(("events", "is_known"), [(4, False), (5, True), (6, True)])
 def test_slices_of_few_events_are_left_out_of_earlier_days(tmp_path: Path, events: int, is_known: bool) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [make_sliced_reading(before, {"ios": events, "web": 100}), full_reading(DAY)])
+    work = kept_work(tmp_path, [make_sliced_scan(before, {"ios": events, "web": 100}), full_scan_of_day(DAY)])
 
     assert (Slice("platform", "ios") in evidence(work).slices[before]) is is_known
 
 
 def test_the_day_itself_is_known_down_to_its_smallest_part(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_sliced_reading(DAY, {"ios": 1, "web": 100})])
+    work = kept_work(tmp_path, [make_sliced_scan(DAY, {"ios": 1, "web": 100})])
 
     assert evidence(work).slices[DAY][Slice("platform", "ios")] == SliceCounts(1, 0, 0)
 
@@ -346,7 +350,7 @@ def test_what_is_known_of_a_day_is_the_same_whichever_days_are_judged_with_it(
     tmp_path: Path, is_one_call: bool
 ) -> None:
     days = [*days_before(DAY, 2), DAY]
-    work = kept_work(tmp_path, [make_sliced_reading(day, {"ios": 3, "web": 100}) for day in days])
+    work = kept_work(tmp_path, [make_sliced_scan(day, {"ios": 3, "web": 100}) for day in days])
 
     its = evidence(work, DAY, *(days[:-1] if is_one_call else ()))
 
@@ -355,15 +359,17 @@ def test_what_is_known_of_a_day_is_the_same_whichever_days_are_judged_with_it(
 
 def test_lateness_is_known_only_of_days_whose_arrivals_were_counted(tmp_path: Path) -> None:
     first, second = days_before(DAY, 2)
-    work = kept_work(tmp_path, [full_reading(first), replace(full_reading(second), arrivals=None), full_reading(DAY)])
+    work = kept_work(
+        tmp_path, [full_scan_of_day(first), replace(full_scan_of_day(second), arrivals=None), full_scan_of_day(DAY)]
+    )
 
     assert evidence(work).late_percents == {first: 1.0}
 
 
 def test_the_latest_revision_of_each_day_counts(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [full_reading(before), full_reading(DAY)])
-    kept_source = FakeSource({before: full_reading(before, 150), DAY: full_reading(DAY, 160)})
+    work = kept_work(tmp_path, [full_scan_of_day(before), full_scan_of_day(DAY)])
+    kept_source = FakeSource({before: full_scan_of_day(before, 150), DAY: full_scan_of_day(DAY, 160)})
     list(replace(work, source=kept_source).read([before, DAY], NOW))
 
     its = evidence(work)
@@ -376,25 +382,25 @@ def test_the_latest_revision_of_each_day_counts(tmp_path: Path) -> None:
 # Days of confirmed incidents
 
 
-def decide(work: DailyWork, day: date, act: Act) -> None:
+def decide(work: DailyWork, day: date, action: Action) -> None:
     (incident,) = incidents_of(work.store, work.name, day, day)
-    work.store.append_act(incident.decide(act, "ada", NOW))
+    work.store.append_incident_action(incident.decide(action, "ada", NOW))
 
 
 def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compared_with(tmp_path: Path) -> None:
     earlier = days_before(DAY, 10)
     bad = earlier[-3]
-    reading = full_reading(bad, 800)
-    broken = replace(
-        reading, aggregates=DayAggregates(tuple(row._replace(errors=400) for row in reading.aggregates.rows))
+    scan = full_scan_of_day(bad, 800)
+    broken = replace(scan, aggregates=DayAggregates(tuple(row._replace(errors=400) for row in scan.aggregates.rows)))
+    work = kept_work(
+        tmp_path, [full_scan_of_day(day) for day in earlier if day != bad] + [broken, full_scan_of_day(DAY)]
     )
-    work = kept_work(tmp_path, [full_reading(day) for day in earlier if day != bad] + [broken, full_reading(DAY)])
     list(work.judge(earlier, NOW))
 
     before = evidence(work, policy=TRAILING)
-    decide(work, bad, Act.CONFIRM)
+    decide(work, bad, Action.CONFIRM)
     confirmed = evidence(work, policy=TRAILING)
-    decide(work, bad, Act.DISMISS)
+    decide(work, bad, Action.DISMISS)
     dismissed = evidence(work, policy=TRAILING)
 
     assert before.expectation.events == pytest.approx(200)
@@ -406,17 +412,17 @@ def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compare
 
 def test_what_the_detector_alarmed_on_by_itself_is_never_left_out(tmp_path: Path) -> None:
     bad = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [make_reading(bad, make_row(errors=50)), full_reading(DAY)])
+    work = kept_work(tmp_path, [make_scan(bad, make_row(errors=50)), full_scan_of_day(DAY)])
     list(work.judge([bad], NOW))
-    decide(work, bad, Act.ACKNOWLEDGE)
+    decide(work, bad, Action.ACKNOWLEDGE)
 
     assert evidence(work).totals == {bad: 100, DAY: 100}
 
 
 def test_a_confirmed_day_is_still_judged_itself(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_reading(DAY, make_row(errors=50))])
+    work = kept_work(tmp_path, [make_scan(DAY, make_row(errors=50))])
     list(work.judge([DAY], NOW))
-    decide(work, DAY, Act.CONFIRM)
+    decide(work, DAY, Action.CONFIRM)
 
     its = evidence(work)
 
@@ -427,17 +433,17 @@ def test_a_confirmed_day_is_still_judged_itself(tmp_path: Path) -> None:
 # Provisional days
 
 
-def arriving(day: date, events: int = 1000) -> DayReading:
+def arriving(day: date, events: int = 1000) -> DayScan:
     """Nine of ten events arrive before the day ends, the others within two and five hours after it."""
     early, tail = events * 9 // 10, events // 20
     arrivals = Arrivals((early, 0, tail, 0, 0, events - early - tail), events, 0, 0, 0)
-    return make_reading(day, make_row(events=events), arrivals=arrivals)
+    return make_scan(day, make_row(events=events), arrivals=arrivals)
 
 
 @pytest.fixture
 def arriving_work(tmp_path: Path) -> DailyWork:
     """Thirty days of known arrivals, and DAY as it stands an hour after its end."""
-    return kept_work(tmp_path, [*map(arriving, days_before(DAY, 30)), make_reading(DAY, make_row(events=900))])
+    return kept_work(tmp_path, [*map(arriving, days_before(DAY, 30)), make_scan(DAY, make_row(events=900))])
 
 
 @pytest.mark.parametrize(
@@ -447,34 +453,34 @@ def arriving_work(tmp_path: Path) -> DailyWork:
 def test_completeness_is_what_has_usually_arrived_by_then(
     arriving_work: DailyWork, hours: float, percent: float
 ) -> None:
-    memory = remember(arriving_work.store, "web", [DAY])
+    context = load_history(arriving_work.store, "web", [DAY])
     now = END + timedelta(hours=hours)
 
-    assert usual_completeness(DAY, memory, arriving_work.calendar, now) == pytest.approx(percent)
+    assert usual_completeness(DAY, context, arriving_work.calendar, now) == pytest.approx(percent)
 
 
-def test_completeness_is_not_known_where_no_earlier_day_tells(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [*map(make_reading, days_before(DAY, 30)), make_reading(DAY)])
-    memory = remember(work.store, "web", [DAY])
+def test_completeness_is_not_known_where_no_earlier_day_shows(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [*map(make_scan, days_before(DAY, 30)), make_scan(DAY)])
+    context = load_history(work.store, "web", [DAY])
 
-    assert usual_completeness(DAY, memory, work.calendar, END + timedelta(hours=1)) is None
+    assert usual_completeness(DAY, context, work.calendar, END + timedelta(hours=1)) is None
 
 
-def test_after_a_week_a_day_is_complete_whoever_tells(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_reading(DAY)])
-    memory = remember(work.store, "web", [DAY])
+def test_after_a_week_a_day_is_complete_whoever_shows(tmp_path: Path) -> None:
+    work = kept_work(tmp_path, [make_scan(DAY)])
+    context = load_history(work.store, "web", [DAY])
     week = END + timedelta(hours=MAXIMUM_ARRIVAL_HOURS)
 
-    assert usual_completeness(DAY, memory, work.calendar, week) == 100.0
-    assert usual_completeness(DAY, memory, work.calendar, week - timedelta(seconds=1)) is None
+    assert usual_completeness(DAY, context, work.calendar, week) == 100.0
+    assert usual_completeness(DAY, context, work.calendar, week - timedelta(seconds=1)) is None
 
 
 def test_later_days_say_nothing_of_how_complete_a_day_is(tmp_path: Path) -> None:
     later = [DAY + timedelta(days=n) for n in range(1, 31)]
-    work = kept_work(tmp_path, [make_reading(DAY), *map(arriving, later)])
-    memory = remember(work.store, "web", [DAY, *later])
+    work = kept_work(tmp_path, [make_scan(DAY), *map(arriving, later)])
+    context = load_history(work.store, "web", [DAY, *later])
 
-    assert usual_completeness(DAY, memory, work.calendar, END + timedelta(hours=1)) is None
+    assert usual_completeness(DAY, context, work.calendar, END + timedelta(hours=1)) is None
 
 
 def test_of_a_provisional_day_as_much_is_expected_as_has_usually_arrived(arriving_work: DailyWork) -> None:
@@ -508,7 +514,7 @@ def test_a_day_is_scaled_strictly_below_the_completeness_wanted(
 
 def test_a_day_whose_completeness_is_not_known_is_neither_scaled_nor_called_provisional(tmp_path: Path) -> None:
     earlier = days_before(DAY, 20)
-    work = kept_work(tmp_path, [*map(make_reading, earlier), make_reading(DAY)])
+    work = kept_work(tmp_path, [*map(make_scan, earlier), make_scan(DAY)])
 
     its = evidence(work, now=END + timedelta(hours=1))
 
@@ -529,69 +535,69 @@ def test_a_provisional_day_without_a_history_expects_nothing(tmp_path: Path) -> 
 
 
 def verdicts(work: DailyWork, day: date = DAY) -> dict[str, Verdict]:
-    memory = remember(work.store, work.name, [day])
-    its = evidence_of(day, memory, work.policy, work.calendar, work.source.schema, now=NOW)
-    return {one.guardrail: one for one in judge(its, memory, work.policy, SCHEMA)}
+    context = load_history(work.store, work.name, [day])
+    its = evidence_of(day, context, work.policy, work.calendar, work.source.schema, now=NOW)
+    return {one.guardrail: one for one in judge(its, context, work.policy, SCHEMA)}
 
 
-def with_errors(reading: DayReading, platform: str, errors: int) -> DayReading:
+def with_errors(scan: DayScan, platform: str, errors: int) -> DayScan:
     """The same day with ``errors`` events of ``platform`` failed."""
     slices = {
         part: counts._replace(errors=errors)
         if ("platform", platform) in part.parts or part.dimension != "platform"
         else counts
-        for part, counts in reading.slices.items()
+        for part, counts in scan.slices.items()
     }
-    rows = tuple(row._replace(errors=errors) for row in reading.aggregates.rows)
-    return replace(reading, aggregates=DayAggregates(rows), slices=slices)
+    rows = tuple(row._replace(errors=errors) for row in scan.aggregates.rows)
+    return replace(scan, aggregates=DayAggregates(rows), slices=slices)
 
 
 SPLIT = {"ios": 300, "android": 300, "web": 400}
 
 
 def test_a_guardrail_that_failed_says_where_and_one_that_passed_does_not(tmp_path: Path) -> None:
-    bad = with_errors(make_sliced_reading(DAY, SPLIT), "ios", 200)
-    work = kept_work(tmp_path, [*(make_sliced_reading(day, SPLIT) for day in days_before(DAY, 20)), bad])
+    bad = with_errors(make_sliced_scan(DAY, SPLIT), "ios", 200)
+    work = kept_work(tmp_path, [*(make_sliced_scan(day, SPLIT) for day in days_before(DAY, 20)), bad])
 
     said = verdicts(work)
 
-    first = said["error_rate"].causes[0]
-    assert first.place.parts == (("platform", "ios"),)
+    first = said["error_rate"].contributors[0]
+    assert first.segment.parts == (("platform", "ios"),)
     assert first.found == 200
     assert first.share_percent == pytest.approx(100, abs=1)
     facts, explanation = said["error_rate"].sentence.split(" more than the 5 % allowed. ")
     assert facts.startswith("20.00 % of 1,000 events are errors (200),")
     assert "platform=ios" in explanation
-    assert {name for name, one in said.items() if one.causes} == {"error_rate"}
+    assert {name for name, one in said.items() if one.contributors} == {"error_rate"}
 
 
 def test_a_drop_of_volume_says_which_platform_lost_it(tmp_path: Path) -> None:
-    earlier = [make_sliced_reading(day, SPLIT) for day in days_before(DAY, 40)]
-    work = kept_work(tmp_path, [*earlier, make_sliced_reading(DAY, SPLIT | {"web": 20})])
+    earlier = [make_sliced_scan(day, SPLIT) for day in days_before(DAY, 40)]
+    work = kept_work(tmp_path, [*earlier, make_sliced_scan(DAY, SPLIT | {"web": 20})])
 
     low = verdicts(work)["volume"]
 
-    assert (low.outcome, low.causes[0].place.parts) == (Outcome.FAILED, (("platform", "web"),))
+    assert (low.outcome, low.contributors[0].segment.parts) == (Outcome.FAILED, (("platform", "web"),))
     assert "platform=web" in low.sentence
 
 
 def test_without_a_day_to_compare_with_a_failure_says_no_more_than_its_number(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_reading(DAY, make_row(errors=6))])
+    work = kept_work(tmp_path, [make_scan(DAY, make_row(errors=6))])
 
     failed = verdicts(work)["error_rate"]
 
-    assert failed.causes == ()
+    assert failed.contributors == ()
     assert failed.sentence == "6.00 % of 100 events are errors (6), more than the 5 % allowed."
 
 
-def test_an_explanation_compares_with_no_confirmed_day(tmp_path: Path) -> None:
+def test_a_root_cause_compares_with_no_confirmed_day(tmp_path: Path) -> None:
     """The only earlier day is the first day of the same incident: once confirmed, nothing is left to compare with."""
     before = DAY - timedelta(days=1)
-    bad: Sequence[DayReading] = [with_errors(make_sliced_reading(day, SPLIT), "ios", 200) for day in (before, DAY)]
+    bad: Sequence[DayScan] = [with_errors(make_sliced_scan(day, SPLIT), "ios", 200) for day in (before, DAY)]
     work = kept_work(tmp_path, bad)
     list(work.judge([before], NOW))
-    assert verdicts(work)["error_rate"].causes != ()
+    assert verdicts(work)["error_rate"].contributors != ()
 
-    decide(work, before, Act.CONFIRM)
+    decide(work, before, Action.CONFIRM)
 
-    assert verdicts(work)["error_rate"].causes == ()
+    assert verdicts(work)["error_rate"].contributors == ()

@@ -28,7 +28,7 @@ TOO_FEW: dict[str, Any] = {
     "volume_deviation_percent": -50.0,
     "is_volume_unusual": True,
 }
-REPEATED: dict[str, Any] = {"repeated_events": 101, "duplicate_percent": 10.1}
+REPEATED: dict[str, Any] = {"duplicate_events": 101, "duplicate_percent": 10.1}
 BAD_SAMPLE: dict[str, Any] = {"sample_passed": 98, "sampling_success_rate_percent": 98.0}
 NO_HISTORY: dict[str, Any] = {"expected_events": None, "volume_deviation_percent": None}
 NO_SEVERITY: dict[str, Any] = {"error_events": 0, "error_rate_percent": None}
@@ -43,7 +43,7 @@ NO_EVENTS: dict[str, Any] = {
     "volume_deviation_percent": -100.0,
     "is_volume_unusual": True,
     "compared_events": 0,
-    "repeated_events": 0,
+    "duplicate_events": 0,
     "duplicate_percent": None,
 }
 UNREADABLE: dict[str, Any] = dict.fromkeys(field.name for field in fields(DayFigures)) | {
@@ -125,12 +125,12 @@ def test_a_volume_without_a_history_is_no_anomaly_and_no_all_clear() -> None:
 
 def test_a_snapshot_keeps_the_figures_and_the_policy_it_was_judged_by() -> None:
     policy = policy_of(error_rate_percent=50.0)
-    snapshot = make_snapshot(policy=policy, reading_revision=3, **ERROR_SPIKE)
+    snapshot = make_snapshot(policy=policy, scan_revision=3, **ERROR_SPIKE)
 
     assert {field.name: getattr(snapshot, field.name) for field in fields(DayFigures)} == {
         field.name: getattr(make_figures(**ERROR_SPIKE), field.name) for field in fields(DayFigures)
     }
-    assert (snapshot.source, snapshot.day, snapshot.reading_revision) == ("web", DAY, 3)
+    assert (snapshot.source, snapshot.day, snapshot.scan_revision) == ("web", DAY, 3)
     assert snapshot.policy == policy.text()
     assert snapshot.has_error_spike is False
     assert snapshot.computed_at == NOW
@@ -152,8 +152,8 @@ def test_a_snapshot_says_what_its_verdicts_say_and_judges_nothing_itself() -> No
         figures=make_figures(),
         verdicts=verdicts,
         policy=policy_of(),
-        reading_revision=1,
-        reading_hash="0" * 64,
+        scan_revision=1,
+        scan_hash="0" * 64,
         now=NOW,
     )
 
@@ -223,9 +223,9 @@ def test_a_snapshot_is_taken_at_the_instant_it_is_given() -> None:
         figures=make_figures(),
         verdicts=make_verdicts(),
         policy=policy_of(),
-        reading_revision=1,
-        reading_hash="1" * 64,
+        scan_revision=1,
+        scan_hash="1" * 64,
         now=later,
     )
 
-    assert (snapshot.source, snapshot.computed_at, snapshot.reading_hash) == ("app", later, "1" * 64)
+    assert (snapshot.source, snapshot.computed_at, snapshot.scan_hash) == ("app", later, "1" * 64)

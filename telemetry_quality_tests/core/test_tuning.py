@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
-from telemetry_quality.core.judging import remember
+from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.metrics import Basis, figures_of
-from telemetry_quality.core.scans import StoredReading
+from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.tuning.backtest import (
     LEAK_DAYS,
     Trial,
@@ -28,7 +28,7 @@ from telemetry_quality.core.tuning.backtest import (
 from telemetry_quality.core.tuning.faults import Fault, inject, leaking
 from telemetry_quality.core.tuning.proposals import Advice, propose
 from telemetry_quality_tests.builders import DAY, NOW, SCHEMA, FakeSource, make_evidence, make_figures, make_work
-from telemetry_quality_tests.builders import make_reading as make_day_reading
+from telemetry_quality_tests.builders import make_scan as make_day_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def make_day(**figures: Any) -> Evidence:
         error_rate_percent=5.0,
         missing_version_events=20,
         missing_version_percent=2.0,
-        repeated_events=100,
+        duplicate_events=100,
         duplicate_percent=10.0,
     )
     return make_evidence(replace(its, **figures), slices={DAY: PARTS}, missing_critical={"country": 7})
@@ -179,25 +179,25 @@ class TestFaults:
 
     def test_a_doubled_day_repeats_each_event_once_more(self) -> None:
         figures = broken(Fault.DOUBLED).figures
-        assert (figures.compared_events, figures.repeated_events) == (2000, 1100)
+        assert (figures.compared_events, figures.duplicate_events) == (2000, 1100)
         assert figures.duplicate_percent == 55.0
 
     def test_a_clean_doubled_day_repeats_half_of_its_events(self) -> None:
-        clean = make_day(repeated_events=0, duplicate_percent=0.0)
+        clean = make_day(duplicate_events=0, duplicate_percent=0.0)
         assert broken(Fault.DOUBLED, clean).figures.duplicate_percent == 50.0
 
-    def test_where_repetitions_are_not_counted_a_doubled_day_has_none(self) -> None:
-        uncounted = make_day(compared_events=None, repeated_events=None, duplicate_percent=None)
+    def test_where_duplicates_are_not_counted_a_doubled_day_has_none(self) -> None:
+        uncounted = make_day(compared_events=None, duplicate_events=None, duplicate_percent=None)
         assert broken(Fault.DOUBLED, uncounted).figures.duplicate_percent is None
 
-    def test_an_emptied_day_has_the_figures_of_an_empty_reading(self) -> None:
+    def test_an_emptied_day_has_the_figures_of_an_empty_scan(self) -> None:
         evidence = make_day()
         changed = broken(Fault.ZERO, evidence)
-        reading = StoredReading(
+        scan = StoredScan(
             source="web",
             day=DAY,
             revision=1,
-            read_at=NOW,
+            scanned_at=NOW,
             figures_hash="",
             total_events=0,
             error_events=0,
@@ -209,12 +209,12 @@ class TestFaults:
             unreadable_reason_code=None,
             unreadable_reason=None,
             missing_critical={"country": 0},
-            repetitions=None,
+            duplicates=None,
             arrivals=None,
             is_new=True,
         )
-        expected = figures_of(Basis(reading, evidence.expectation, 100.0, policy_of()))
-        counted = replace(expected, compared_events=0, repeated_events=0, completeness_percent=None)
+        expected = figures_of(Basis(scan, evidence.expectation, 100.0, policy_of()))
+        counted = replace(expected, compared_events=0, duplicate_events=0, completeness_percent=None)
         assert changed.figures == counted
         assert changed.totals[DAY] == 0
         assert changed.slices[DAY] == {}
@@ -337,10 +337,10 @@ class TestBackTest:
             deviations = (abs(one.figures.volume_deviation_percent or 0) for one in stream)
             assert trial.at(position).alarms == sum(one > threshold for one in deviations)
 
-    def test_progress_is_told_for_every_guardrail(self) -> None:
-        told: list[int] = []
-        trials = back_test(make_stream(20), policy_of(), PLATFORMS, told.append)
-        assert told == [20] * len(trials)
+    def test_progress_is_reported_for_every_guardrail(self) -> None:
+        shown: list[int] = []
+        trials = back_test(make_stream(20), policy_of(), PLATFORMS, shown.append)
+        assert shown == [20] * len(trials)
 
     def test_a_leak_is_tried_only_where_a_month_follows(self) -> None:
         assert make_trial_of("leak", make_stream(LEAK_DAYS - 1)).tries[Fault.LEAK] == ()
@@ -474,10 +474,10 @@ class TestProposals:
 
 def test_only_readable_days_of_the_store_are_tried(tmp_path: Path) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(30)]
-    work = make_work(tmp_path, FakeSource({day: make_day_reading(day) for day in days}))
+    work = make_work(tmp_path, FakeSource({day: make_day_scan(day) for day in days}))
     list(work.read(days, NOW))
-    memory = replace(remember(work.store, "web", days), left_out=frozenset(days[10:12]))
+    context = replace(load_history(work.store, "web", days), left_out=frozenset(days[10:12]))
     wanted = [*days, days[-1] + timedelta(days=1)]
-    found = list(stored_evidences(wanted, memory, work.policy, work.calendar, work.source.schema, now=NOW))
+    found = list(stored_evidences(wanted, context, work.policy, work.calendar, work.source.schema, now=NOW))
     assert [one.day for one in found] == [*days[:10], *days[12:]]
     assert not set(found[-1].totals) & set(days[10:12])

@@ -42,7 +42,7 @@ def tries(*caught: Container[int]) -> tuple[Try, ...]:
         ("version_drift_percent", 2, 50),
         ("critical_missing_percent", 0.1, 50),
         ("late_percent", 0.5, 50),
-        ("misdated_percent", 0.1, 50),
+        ("invalid_timestamp_percent", 0.1, 50),
     ],
 )
 def test_nothing_is_proposed_that_alarms_on_noise_or_on_nothing_short_of_ruin(

@@ -59,7 +59,7 @@ class Desk:
 
     Attributes:
         store: Appends what the dashboard shows.
-        now: What the dashboard's clock tells.
+        now: What the dashboard's clock shows.
     """
 
     folder: Path
@@ -106,10 +106,10 @@ class Desk:
             return await client.request(method, path, headers=dict(headers), **more)
 
     def json(self, path: str, **parameters: Any) -> dict[str, Any]:
-        """The JSON of an answer that must be 200."""
-        answer = self.ask(path, params=parameters)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
+        """The JSON of a response that must be 200."""
+        response = self.ask(path, params=parameters)
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
         return found
 
     def copy_to(self, folder: Path) -> Desk:
@@ -123,7 +123,7 @@ class Desk:
 
     def close(self) -> None:
         self.dashboard.reader.close()
-        self.dashboard.acts.close()
+        self.dashboard.action_store.close()
         self.dashboard.access.close()
         self.store.close()
 

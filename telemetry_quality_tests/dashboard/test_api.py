@@ -1,4 +1,4 @@
-"""The JSON API: what machines are told, in which shape, how often it is made, and what if nothing can be read."""
+"""The JSON API: what machines get, in which shape, how often it is made, and what if nothing can be read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.ledger import SORTABLE
-from telemetry_quality.dashboard.models import DayAnswer, IncidentsAnswer, LogAnswer, Summary, VersionAnswer
+from telemetry_quality.dashboard.index import SORTABLE
+from telemetry_quality.dashboard.models import DayResponse, IncidentsResponse, LogResponse, Summary, VersionResponse
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
 from telemetry_quality_tests.dashboard.test_error_shape import break_store, error_of
@@ -32,11 +32,11 @@ INCIDENTS = "/api/health/incidents/"
 VERSION = "/api/health/version/"
 MODELS: dict[str, type[BaseModel]] = {
     SUMMARY: Summary,
-    LOG: LogAnswer,
-    DAY: DayAnswer,
-    f"{LOG}web/2026-02-02/": DayAnswer,
-    INCIDENTS: IncidentsAnswer,
-    VERSION: VersionAnswer,
+    LOG: LogResponse,
+    DAY: DayResponse,
+    f"{LOG}web/2026-02-02/": DayResponse,
+    INCIDENTS: IncidentsResponse,
+    VERSION: VersionResponse,
 }
 BAD: dict[str, Any] = {"error_events": 90, "error_rate_percent": 9.0}
 
@@ -67,21 +67,21 @@ def own_desk(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_every_answer_is_what_the_openapi_document_promises(desk: Desk, path: str) -> None:
-    answer = desk.ask(path)
+def test_every_response_is_what_the_openapi_document_promises(desk: Desk, path: str) -> None:
+    response = desk.ask(path)
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    model = MODELS[path].model_validate_json(answer.content)
-    assert model.model_dump_json().encode() == answer.content
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    model = MODELS[path].model_validate_json(response.content)
+    assert model.model_dump_json().encode() == response.content
 
 
 def test_the_summary_is_what_the_pages_say(desk: Desk) -> None:
     minute = NOW.replace(second=0, microsecond=0)
-    told = Summary.model_validate_json(desk.ask(SUMMARY).content)
+    shown = Summary.model_validate_json(desk.ask(SUMMARY).content)
 
-    assert told == summarize(desk.dashboard.keeper.board(), desk.settings, minute)
-    assert [(one.source, one.status) for one in told.sources] == [("web", "unhealthy"), ("app", "healthy")]
+    assert shown == summarize(desk.dashboard.keeper.state(), desk.settings, minute)
+    assert [(one.source, one.status) for one in shown.sources] == [("web", "unhealthy"), ("app", "healthy")]
     assert [one["source"] for one in desk.json(SUMMARY, source="app")["sources"]] == ["app"]
 
 
@@ -90,18 +90,18 @@ def test_a_token_reads_what_a_session_reads(desk: Desk) -> None:
         assert desk.ask(path, headers=desk.by_token).content == desk.ask(path).content
 
 
-def keys(answer: dict[str, Any]) -> list[str]:
-    return [f"{one['source']} {one['day']}" for one in answer["snapshots"]]
+def keys(response: dict[str, Any]) -> list[str]:
+    return [f"{one['source']} {one['day']}" for one in response["snapshots"]]
 
 
 def test_the_log_lists_the_latest_revision_of_each_day_newest_first(desk: Desk) -> None:
-    answer = desk.json(LOG)
+    response = desk.json(LOG)
 
-    assert (answer["total"], answer["page"], answer["pages"], answer["page_size"]) == (20, 1, 1, 50)
-    assert [one["day"] for one in answer["snapshots"]] == sorted(
-        (one["day"] for one in answer["snapshots"]), reverse=True
+    assert (response["total"], response["page"], response["pages"], response["page_size"]) == (20, 1, 1, 50)
+    assert [one["day"] for one in response["snapshots"]] == sorted(
+        (one["day"] for one in response["snapshots"]), reverse=True
     )
-    newest = next(one for one in answer["snapshots"] if one["source"] == "web")
+    newest = next(one for one in response["snapshots"] if one["source"] == "web")
     assert (newest["day"], newest["revision"], newest["status"]) == (str(YESTERDAY), 2, "unhealthy")
 
 
@@ -120,9 +120,9 @@ def test_the_log_lists_the_latest_revision_of_each_day_newest_first(desk: Desk) 
     ],
 )
 def test_the_log_is_filtered(desk: Desk, parameters: dict[str, Any], expected: int) -> None:
-    answer = desk.json(LOG, **parameters)
+    response = desk.json(LOG, **parameters)
 
-    assert answer["total"] == len(answer["snapshots"]) == expected
+    assert response["total"] == len(response["snapshots"]) == expected
 
 
 @pytest.mark.parametrize("column", SORTABLE)
@@ -146,21 +146,21 @@ def test_the_log_is_paged_and_beyond_its_last_page_is_an_empty_one(desk: Desk) -
     assert [*chain.from_iterable(map(keys, pages))] == keys(desk.json(LOG))
 
 
-def test_a_day_tells_all_its_revisions_and_what_changed(desk: Desk) -> None:
-    answer = desk.json(DAY)
+def test_a_day_shows_all_its_revisions_and_what_changed(desk: Desk) -> None:
+    response = desk.json(DAY)
 
-    assert [one["snapshot"]["revision"] for one in answer["revisions"]] == [1, 2]
-    assert (answer["status"], answer["is_trustworthy"]) == ("unhealthy", False)
-    assert len(answer["changes"]) == 1
-    assert any(one["outcome"] == "failed" for one in answer["revisions"][1]["verdicts"])
-    assert [one["key"] for one in answer["incidents"]] == [f"web/{YESTERDAY}"]
+    assert [one["snapshot"]["revision"] for one in response["revisions"]] == [1, 2]
+    assert (response["status"], response["is_trustworthy"]) == ("unhealthy", False)
+    assert len(response["changes"]) == 1
+    assert any(one["outcome"] == "failed" for one in response["revisions"][1]["verdicts"])
+    assert [one["key"] for one in response["incidents"]] == [f"web/{YESTERDAY}"]
 
 
 def test_a_day_without_a_snapshot_is_unknown_and_not_zero(desk: Desk) -> None:
-    answer = desk.json(f"{LOG}web/2026-02-02/")
+    response = desk.json(f"{LOG}web/2026-02-02/")
 
-    assert (answer["status"], answer["is_trustworthy"], answer["snapshot"]) == ("unknown", False, None)
-    assert answer["revisions"] == []
+    assert (response["status"], response["is_trustworthy"], response["snapshot"]) == ("unknown", False, None)
+    assert response["revisions"] == []
 
 
 def test_the_first_and_the_last_day_of_the_calendar_are_days_and_those_beyond_are_not(desk: Desk) -> None:
@@ -169,7 +169,7 @@ def test_the_first_and_the_last_day_of_the_calendar_are_days_and_those_beyond_ar
     assert [desk.ask(f"{LOG}app/{day}/").status_code for day in asked] == [404, 200, 200, 404]
 
 
-def test_a_snapshot_of_a_day_that_the_settings_no_longer_have_is_still_told(own_desk: Desk) -> None:
+def test_a_snapshot_of_a_day_that_the_settings_no_longer_have_is_still_shown(own_desk: Desk) -> None:
     keep(own_desk.store, date(2026, 1, 15))
 
     assert own_desk.json(f"{LOG}web/2026-01-15/")["status"] == "healthy"
@@ -207,7 +207,7 @@ def test_incidents_are_filtered_and_paged_newest_first(
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_whoever_has_an_answer_already_is_not_sent_it_again(desk: Desk, path: str) -> None:
+def test_whoever_has_a_response_already_is_not_sent_it_again(desk: Desk, path: str) -> None:
     tag = desk.ask(path).headers["etag"]
 
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
@@ -217,7 +217,7 @@ def test_whoever_has_an_answer_already_is_not_sent_it_again(desk: Desk, path: st
         assert desk.ask(path, headers=desk.by_session | {"If-None-Match": known}).status_code == 200
 
 
-def test_an_answer_is_another_one_when_the_store_says_something_else(own_desk: Desk) -> None:
+def test_a_response_is_another_one_when_the_store_says_something_else(own_desk: Desk) -> None:
     before = {path: own_desk.ask(path).headers["etag"] for path in MODELS}
     keep(own_desk.store, YESTERDAY, total_events=1200, volume_deviation_percent=20.0)
     keep(own_desk.store, date(2026, 2, 2), error_events=300, error_rate_percent=30.0)
@@ -229,7 +229,7 @@ def test_an_answer_is_another_one_when_the_store_says_something_else(own_desk: D
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_head_tells_the_same_headers_and_nothing_else(desk: Desk, path: str) -> None:
+def test_head_shows_the_same_headers_and_nothing_else(desk: Desk, path: str) -> None:
     got, head = desk.ask(path), desk.ask(path, "HEAD")
 
     assert head.status_code == 200
@@ -244,7 +244,7 @@ def queries(desk: Desk) -> list[str]:
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_an_answer_that_was_given_before_costs_no_query(desk: Desk, path: str) -> None:
+def test_a_response_that_was_given_before_costs_no_query(desk: Desk, path: str) -> None:
     desk.ask(path)
     sent = queries(desk)
 
@@ -252,7 +252,7 @@ def test_an_answer_that_was_given_before_costs_no_query(desk: Desk, path: str) -
     assert sent == []
 
 
-def test_no_answer_costs_more_queries_the_more_there_is(own_desk: Desk) -> None:
+def test_no_response_costs_more_queries_the_more_there_is(own_desk: Desk) -> None:
     own_desk.ask(VERSION)
     sent = queries(own_desk)
 
@@ -273,7 +273,7 @@ def test_no_answer_costs_more_queries_the_more_there_is(own_desk: Desk) -> None:
     assert few_of_a_day == cost(DAY) <= 8
 
 
-def test_the_answer_that_tells_the_time_tells_the_next_minute_in_the_next_minute(own_desk: Desk) -> None:
+def test_the_response_that_shows_the_time_shows_the_next_minute_in_the_next_minute(own_desk: Desk) -> None:
     own_desk.now = NOW.replace(second=59)
     first = own_desk.json(SUMMARY)["as_of"]
     own_desk.now += timedelta(seconds=1)
@@ -304,7 +304,7 @@ def test_a_store_that_never_could_be_read_is_not_an_empty_one(tmp_path: Path) ->
     one.close()
 
 
-def test_no_answer_tells_where_the_store_is(own_desk: Desk) -> None:
+def test_no_response_shows_where_the_store_is(own_desk: Desk) -> None:
     break_store(own_desk)
     for path in (SUMMARY, LOG, INCIDENTS, DAY, "/health/badge.svg", "/health/incidents.atom", "/health/snapshots.csv"):
         text = own_desk.ask(path).text
@@ -314,19 +314,19 @@ def test_no_answer_tells_where_the_store_is(own_desk: Desk) -> None:
 
 def test_the_version_changes_when_somebody_decides_about_an_incident(own_desk: Desk) -> None:
     before = own_desk.json(VERSION)
-    incident = own_desk.dashboard.keeper.board().incidents["web"][0]
-    own_desk.dashboard.acts.append_act(incident.decide(Act.ACKNOWLEDGE, "ada", NOW))
+    incident = own_desk.dashboard.keeper.state().incidents["web"][0]
+    own_desk.dashboard.action_store.append_incident_action(incident.decide(Action.ACKNOWLEDGE, "ada", NOW))
 
     assert own_desk.json(VERSION) != before
     assert own_desk.json(VERSION) == own_desk.json(VERSION)
     assert own_desk.json(INCIDENTS, last="2026-03-06")["incidents"][0]["acknowledged_by"] == "ada"
 
 
-def test_whoever_restarts_processes_is_told_ok_and_needs_no_account(desk: Desk) -> None:
-    answer = desk.ask("/healthz", headers={})
+def test_whoever_restarts_processes_is_shown_ok_and_needs_no_account(desk: Desk) -> None:
+    response = desk.ask("/healthz", headers={})
 
-    assert (answer.status_code, answer.text) == (200, "ok\n")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (response.status_code, response.text) == (200, "ok\n")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def test_the_openapi_document_says_how_to_get_in_and_lists_what_is_for_machines(desk: Desk) -> None:

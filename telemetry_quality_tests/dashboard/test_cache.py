@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.dashboard.cache import ENTRY_BYTES, LOADERS, AnswerCache
+from telemetry_quality.dashboard.cache import ENTRY_BYTES, LOADERS, ResponseCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,36 +22,36 @@ class Kitchen:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def maker(self, answer: str) -> Callable[[], bytes]:
+    def maker(self, response: str) -> Callable[[], bytes]:
         def make() -> bytes:
-            self.made.append(answer)
-            return answer.encode()
+            self.made.append(response)
+            return response.encode()
 
         return make
 
 
-def ask(cache: AnswerCache, key: object, version: str, make: Callable[[], bytes]) -> bytes:
+def ask(cache: ResponseCache, key: object, version: str, make: Callable[[], bytes]) -> bytes:
     return asyncio.run(cache.get_or_make(key, version, make))
 
 
-def test_an_answer_is_made_once_per_version() -> None:
-    cache, kitchen = AnswerCache(), Kitchen()
+def test_a_response_is_made_once_per_version() -> None:
+    cache, kitchen = ResponseCache(), Kitchen()
     for version in ("v1", "v1", "v2", "v2"):
         assert ask(cache, "/health/", version, kitchen.maker(f"page of {version}")) == f"page of {version}".encode()
     assert kitchen.made == ["page of v1", "page of v2"]
 
 
 def test_answers_of_an_old_version_are_forgotten_at_once() -> None:
-    cache, kitchen = AnswerCache(), Kitchen()
+    cache, kitchen = ResponseCache(), Kitchen()
     for number in range(5):
         ask(cache, ("/health/", number), "v1", kitchen.maker("x" * 1000))
     ask(cache, "new", "v2", kitchen.maker("y"))
     assert cache.size_bytes < 1000
 
 
-def test_an_answer_made_for_a_version_that_has_passed_meanwhile_is_given_but_not_kept() -> None:
+def test_a_response_made_for_a_version_that_has_passed_meanwhile_is_given_but_not_kept() -> None:
     async def meanwhile() -> None:
-        cache, is_asked, may_come = AnswerCache(), Event(), Event()
+        cache, is_asked, may_come = ResponseCache(), Event(), Event()
 
         def load() -> bytes:
             is_asked.set()
@@ -69,39 +69,39 @@ def test_an_answer_made_for_a_version_that_has_passed_meanwhile_is_given_but_not
     asyncio.run(meanwhile())
 
 
-def test_the_answer_longest_unasked_for_is_forgotten_first() -> None:
-    cache, kitchen = AnswerCache(max_bytes=2 * (ENTRY_BYTES + 3 + 10)), Kitchen()
+def test_the_response_longest_unasked_for_is_forgotten_first() -> None:
+    cache, kitchen = ResponseCache(max_bytes=2 * (ENTRY_BYTES + 3 + 10)), Kitchen()
     for key in ("a", "b", "a", "c", "a", "b"):
         ask(cache, key, "v1", kitchen.maker(key * 10))
-    assert [answer[0] for answer in kitchen.made] == ["a", "b", "c", "b"]
+    assert [response[0] for response in kitchen.made] == ["a", "b", "c", "b"]
 
 
 @given(st.lists(st.tuples(st.text(max_size=40), st.integers(0, 3000), st.sampled_from("ab")), max_size=30))
 def test_keys_and_answers_never_take_more_than_they_may(asked: list[tuple[str, int, str]]) -> None:
     async def ask_all() -> None:
-        cache = AnswerCache(max_bytes=4000)
+        cache = ResponseCache(max_bytes=4000)
         for key, size, version in asked:
             assert len(await cache.get_or_make((key, size), version, partial(bytes, size))) == size
             assert cache.size_bytes <= 4000
-            kept = sum(len(repr(key)) + len(answer) + ENTRY_BYTES for key, answer in cache._answers.items())
+            kept = sum(len(repr(key)) + len(response) + ENTRY_BYTES for key, response in cache._responses.items())
             assert cache.size_bytes == kept
 
     asyncio.run(ask_all())
 
 
-def test_an_answer_larger_than_the_whole_cache_is_given_and_empties_nothing() -> None:
-    cache, kitchen = AnswerCache(max_bytes=2000), Kitchen()
+def test_a_response_larger_than_the_whole_cache_is_given_and_empties_nothing() -> None:
+    cache, kitchen = ResponseCache(max_bytes=2000), Kitchen()
     ask(cache, "small", "v1", kitchen.maker("s"))
     assert len(ask(cache, "large", "v1", kitchen.maker("l" * 5000))) == 5000
     ask(cache, "small", "v1", kitchen.maker("s"))
     assert kitchen.made.count("s") == 1
 
 
-def test_an_answer_is_made_once_however_many_ask_for_it_at_the_same_time() -> None:
+def test_a_response_is_made_once_however_many_ask_for_it_at_the_same_time() -> None:
     async def ask_together() -> None:
-        cache, kitchen = AnswerCache(), Kitchen()
-        answers = await asyncio.gather(*(cache.get_or_make("page", "v1", kitchen.maker("page")) for _ in range(8)))
-        assert set(answers) == {b"page"}
+        cache, kitchen = ResponseCache(), Kitchen()
+        responses = await asyncio.gather(*(cache.get_or_make("page", "v1", kitchen.maker("page")) for _ in range(8)))
+        assert set(responses) == {b"page"}
         assert kitchen.made == ["page"]
 
     asyncio.run(ask_together())
@@ -109,7 +109,7 @@ def test_an_answer_is_made_once_however_many_ask_for_it_at_the_same_time() -> No
 
 def test_a_kept_answer_waits_for_one_that_is_being_made_at_most() -> None:
     async def ask_in_a_crowd() -> None:
-        cache, order = AnswerCache(), []
+        cache, order = ResponseCache(), []
         await cache.get_or_make("kept", "v1", lambda: b"kept")
 
         async def note(key: str) -> None:
@@ -126,7 +126,7 @@ def test_a_kept_answer_waits_for_one_that_is_being_made_at_most() -> None:
 
 def test_who_comes_in_while_answers_are_made_is_heard_after_one_of_them() -> None:
     async def ask_while_they_are_made() -> None:
-        cache, kitchen = AnswerCache(), Kitchen()
+        cache, kitchen = ResponseCache(), Kitchen()
         crowd = [
             asyncio.create_task(cache.get_or_make(number, "v1", kitchen.maker(str(number)))) for number in range(5)
         ]
@@ -143,7 +143,7 @@ def test_who_comes_in_while_answers_are_made_is_heard_after_one_of_them() -> Non
 
 def test_what_must_be_loaded_is_loaded_in_a_few_threads_while_others_are_answered() -> None:
     async def load_slowly() -> None:
-        cache, may_end = AnswerCache(), Event()
+        cache, may_end = ResponseCache(), Event()
         loading: list[int] = []
         most: list[int] = []
 
@@ -168,8 +168,8 @@ def test_what_must_be_loaded_is_loaded_in_a_few_threads_while_others_are_answere
     asyncio.run(load_slowly())
 
 
-def test_an_answer_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> None:
-    cache = AnswerCache()
+def test_a_response_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> None:
+    cache = ResponseCache()
 
     def broken() -> bytes:
         raise ValueError("no")

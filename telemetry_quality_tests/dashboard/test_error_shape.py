@@ -1,4 +1,4 @@
-"""Every answer that is not what was asked for has one shape, says one sentence and tells nothing of ours."""
+"""Every response that is not what was asked for has one shape, says one sentence and shows nothing of ours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.dashboard.models import ErrorAnswer
-from telemetry_quality.dashboard.refusals import CANNOT_READ, shown
+from telemetry_quality.dashboard.api_errors import CANNOT_READ, shown
+from telemetry_quality.dashboard.models import ErrorResponse
 from telemetry_quality_tests.dashboard.desk import YESTERDAY, keep, open_desk
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def break_store(desk: Desk) -> None:
     connection.close()
 
 
-def error_of(answer: httpx.Response, status: int, reason_code: str) -> str:
-    """The sentence of a refusal that has the one shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    error = ErrorAnswer.model_validate_json(answer.content, strict=True).error
+def error_of(response: httpx.Response, status: int, reason_code: str) -> str:
+    """The sentence of an API error that has the one shape."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    error = ErrorResponse.model_validate_json(response.content, strict=True).error
     assert (error.status, error.reason_code) == (status, reason_code)
     assert error.sentence.endswith(".")
     assert "\n" not in error.sentence
@@ -120,8 +120,8 @@ def test_no_address_takes_a_parameter_it_does_not_know_or_one_twice(desk: Desk) 
     assert len(asked) == 9
     for path in asked:
         error_of(desk.ask(f"{path}?made_up=1"), 422, "UNKNOWN_PARAMETER")
-        answer = desk.ask(f"{path}?is_open=true&is_open=true&first=2026-01-01&first=2026-01-01")
-        assert answer.json()["error"]["reason_code"] in {"REPEATED_PARAMETER", "UNKNOWN_PARAMETER"}, path
+        response = desk.ask(f"{path}?is_open=true&is_open=true&first=2026-01-01&first=2026-01-01")
+        assert response.json()["error"]["reason_code"] in {"REPEATED_PARAMETER", "UNKNOWN_PARAMETER"}, path
 
 
 @pytest.mark.parametrize(
@@ -154,18 +154,18 @@ def test_what_does_not_exist_is_not_found(desk: Desk, path: str, reason_code: st
     error_of(desk.ask(path), 404, reason_code)
 
 
-def test_a_stranger_is_told_to_sign_in(desk: Desk) -> None:
-    answer = desk.ask(SNAPSHOTS, headers={})
+def test_a_stranger_is_asked_to_sign_in(desk: Desk) -> None:
+    response = desk.ask(SNAPSHOTS, headers={})
 
-    assert "sign in" in error_of(answer, 401, "SIGN_IN_REQUIRED")
-    assert "Bearer" in answer.headers["www-authenticate"]
+    assert "sign in" in error_of(response, 401, "SIGN_IN_REQUIRED")
+    assert "Bearer" in response.headers["www-authenticate"]
 
 
-def test_a_method_that_an_address_does_not_have_is_named_and_the_others_are_told(desk: Desk) -> None:
-    answer = desk.ask(SNAPSHOTS, "OPTIONS")
+def test_a_method_that_an_address_does_not_have_is_named_and_the_others_are_shown(desk: Desk) -> None:
+    response = desk.ask(SNAPSHOTS, "OPTIONS")
 
-    assert "'OPTIONS'" in error_of(answer, 405, "METHOD_NOT_ALLOWED")
-    assert "GET" in answer.headers["allow"]
+    assert "'OPTIONS'" in error_of(response, 405, "METHOD_NOT_ALLOWED")
+    assert "GET" in response.headers["allow"]
 
 
 def test_a_body_that_nothing_reads_is_refused_by_its_size(desk: Desk) -> None:
@@ -179,9 +179,9 @@ def test_a_store_that_cannot_be_read_is_said_without_its_path_or_its_query(
     break_store(own_desk)
 
     for path in (DAY, "/health/snapshots.csv", "/health/snapshots.parquet"):
-        answer = own_desk.ask(path)
-        assert error_of(answer, 503, "STORE_UNREADABLE") == CANNOT_READ
-        assert answer.headers["retry-after"] == "10"
+        response = own_desk.ask(path)
+        assert error_of(response, 503, "STORE_UNREADABLE") == CANNOT_READ
+        assert response.headers["retry-after"] == "10"
     assert "integrity_snapshot" in caplog.text
 
 
@@ -190,10 +190,10 @@ def test_a_mistake_of_ours_is_logged_and_not_shown(own_desk: Desk, caplog: pytes
         raise RuntimeError("a secret of /srv/quality.db")
 
     own_desk.app.add_api_route("/api/fails/", fail)
-    answer = own_desk.ask("/api/fails/")
+    response = own_desk.ask("/api/fails/")
 
-    assert "secret" not in error_of(answer, 500, "INTERNAL_ERROR")
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "secret" not in error_of(response, 500, "INTERNAL_ERROR")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
     assert [one.levelno for one in caplog.records if one.exc_info] == [logging.ERROR]
     assert "a secret of" in caplog.text
 
@@ -207,24 +207,24 @@ def test_a_mistake_of_ours_is_logged_and_not_shown(own_desk: Desk, caplog: pytes
     ],
 )
 def test_a_browser_gets_a_page_that_says_the_same(desk: Desk, path: str, status: int, words: str) -> None:
-    answer = desk.ask(path, headers=desk.by_session | A_PAGE)
+    response = desk.ask(path, headers=desk.by_session | A_PAGE)
 
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert words in answer.text
-    assert "<main" in answer.text
+    assert response.status_code == status
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert words in response.text
+    assert "<main" in response.text
 
 
 def test_below_the_api_a_browser_gets_json_too(desk: Desk) -> None:
     error_of(desk.ask("/api/nothing/", headers=desk.by_session | A_PAGE), 404, "NOT_FOUND")
 
 
-def test_what_somebody_sent_is_told_back_inert(desk: Desk) -> None:
-    answer = desk.ask("/health/badge.svg?%3Cscript%3Ealert(1)%3C/script%3E=1", headers=desk.by_session | A_PAGE)
+def test_what_somebody_sent_is_shown_back_inert(desk: Desk) -> None:
+    response = desk.ask("/health/badge.svg?%3Cscript%3Ealert(1)%3C/script%3E=1", headers=desk.by_session | A_PAGE)
 
-    assert answer.status_code == 422
-    assert "<script>alert" not in answer.text
-    assert "&lt;script&gt;alert" in answer.text
+    assert response.status_code == 422
+    assert "<script>alert" not in response.text
+    assert "&lt;script&gt;alert" in response.text
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_what_somebody_sent_is_told_back_inert(desk: Desk) -> None:
         ("line\nbreak\x1b[31m\u202e", r"'line\nbreak\x1b[31m\u202e'"),
     ],
 )
-def test_what_is_told_back_is_short_and_has_no_control_characters(text: str, expected: str) -> None:
+def test_what_is_shown_back_is_short_and_has_no_control_characters(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
@@ -244,11 +244,11 @@ def documented(desk: Desk) -> dict[str, Any]:
     return paths
 
 
-def test_every_address_documents_its_refusals_in_the_one_shape(desk: Desk) -> None:
+def test_every_address_documents_its_api_errors_in_the_one_shape(desk: Desk) -> None:
     for path, operations in documented(desk).items():
         refused = {status: one for status, one in operations["get"]["responses"].items() if status[0] in "45"}
         expected = {"400", "405", "413", "500"} if path == "/healthz" else {"400", "401", "405", "413", "422", "503"}
         assert expected <= set(refused), path
         for one in refused.values():
             schema = one["content"]["application/json"]["schema"]
-            assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, path
+            assert schema == {"$ref": "#/components/schemas/ErrorResponse"}, path

@@ -100,8 +100,8 @@ def test_both_exports_hold_exactly_what_the_log_says_of_the_same_filters(
     assert [(one["day"], one["source"], one["revision"]) for one in listed] == [
         (d, s, str(r)) for d, s, r, _ in expected
     ]
-    told = [(one["day"].isoformat(), one["source"], one["revision"], one["total_events"]) for one in stored]
-    assert told == expected
+    shown = [(one["day"].isoformat(), one["source"], one["revision"], one["total_events"]) for one in stored]
+    assert shown == expected
 
 
 def test_a_csv_cell_reads_back_as_the_value_that_is_stored(desk: Desk) -> None:
@@ -119,16 +119,16 @@ def test_a_csv_cell_reads_back_as_the_value_that_is_stored(desk: Desk) -> None:
 
 
 def test_csv_follows_the_standard_and_what_is_not_known_is_an_empty_cell(desk: Desk) -> None:
-    answer = desk.ask(f"{CSV}?source=app&first={YESTERDAY}")
-    (found,) = rows_of(answer.content)
+    response = desk.ask(f"{CSV}?source=app&first={YESTERDAY}")
+    (found,) = rows_of(response.content)
 
-    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.headers["content-disposition"] == 'attachment; filename="snapshots.csv"'
-    assert answer.content.startswith(b"source,day,revision,")
-    assert answer.content.count(b"\r\n") == 2
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == 'attachment; filename="snapshots.csv"'
+    assert response.content.startswith(b"source,day,revision,")
+    assert response.content.count(b"\r\n") == 2
     assert found["total_events"] == ""
     assert found["status"] == "unknown"
-    assert b'"\'=1+1, ""\xc3\xbc""\nno"' in answer.content
+    assert b'"\'=1+1, ""\xc3\xbc""\nno"' in response.content
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
@@ -148,11 +148,11 @@ def test_a_text_that_cannot_be_utf_8_does_not_end_an_export() -> None:
 
 
 def test_parquet_has_dates_instants_in_utc_and_doubles(desk: Desk, tmp_path: Path) -> None:
-    answer = desk.ask(f"{PARQUET}?source=app&first=2026-03-10")
-    types, (healthy, unreadable) = table_of(answer.content, tmp_path)
+    response = desk.ask(f"{PARQUET}?source=app&first=2026-03-10")
+    types, (healthy, unreadable) = table_of(response.content, tmp_path)
 
-    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
-    assert answer.headers["content-disposition"] == 'attachment; filename="snapshots.parquet"'
+    assert response.headers["content-type"] == "application/vnd.apache.parquet"
+    assert response.headers["content-disposition"] == 'attachment; filename="snapshots.parquet"'
     assert tuple(types) == COLUMNS
     assert types["day"] == "DATE"
     assert types["computed_at"] == "TIMESTAMP WITH TIME ZONE"
@@ -221,13 +221,13 @@ def test_each_chunk_is_one_query_however_many_rows_there_are(
 
 
 @pytest.mark.parametrize("path", [CSV, PARQUET])
-def test_head_tells_the_headers_without_reading_everything(desk: Desk, path: str) -> None:
-    answer = desk.ask(path, "HEAD")
+def test_head_shows_the_headers_without_reading_everything(desk: Desk, path: str) -> None:
+    response = desk.ask(path, "HEAD")
 
-    assert answer.status_code == 200
-    assert answer.content == b""
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["content-type"] == desk.ask(path).headers["content-type"]
+    assert response.status_code == 200
+    assert response.content == b""
+    assert response.headers["content-disposition"].startswith("attachment")
+    assert response.headers["content-type"] == desk.ask(path).headers["content-type"]
 
 
 def test_a_store_that_breaks_in_the_middle_of_an_export_ends_it_short_instead_of_whole(tmp_path: Path) -> None:

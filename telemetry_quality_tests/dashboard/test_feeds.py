@@ -10,13 +10,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from telemetry_quality.core.incidents import Act, group_incidents
+from telemetry_quality.core.incidents import Action, group_incidents
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import feeds
 from telemetry_quality.dashboard.feeds import badge_of, feed_of
 from telemetry_quality.dashboard.summary import summarize
-from telemetry_quality_tests.dashboard.boards import make_board, make_failure, make_incidents, make_journal_row
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
+from telemetry_quality_tests.dashboard.states import make_failure, make_incidents, make_journal_row, make_state
 from telemetry_quality_tests.dashboard.test_error_shape import break_store, error_of
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def own_desk(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
 
 
 def feed(desk: Desk, query: str = "") -> ET.Element:
-    answer = desk.ask(f"{FEED}{query}", headers=desk.by_token)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/atom+xml"
-    return ET.fromstring(answer.content)
+    response = desk.ask(f"{FEED}{query}", headers=desk.by_token)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/atom+xml"
+    return ET.fromstring(response.content)
 
 
 def texts(parent: ET.Element, path: str) -> list[str]:
@@ -96,7 +96,7 @@ def test_the_feed_is_atom_and_lists_the_incident_with_the_latest_news_first(desk
 def test_links_are_absolute_and_lead_to_the_incidents_page(tmp_path: Path) -> None:
     one = open_desk(tmp_path, url="https://telemetry.example.org")
     keep(one.store, YESTERDAY, **BAD)
-    root = ET.fromstring(feed_of(one.dashboard.keeper.board(), one.settings.dashboard.url, YESTERDAY))
+    root = ET.fromstring(feed_of(one.dashboard.keeper.state(), one.settings.dashboard.url, YESTERDAY))
     one.close()
 
     assert [link.get("href") for link in root.findall("a:entry/a:link", ATOM)] == [
@@ -116,9 +116,9 @@ def test_the_address_that_an_entry_leads_to_is_there(desk: Desk) -> None:
 
 def test_an_incident_keeps_its_identifier_while_it_goes_on_is_decided_about_and_closes(own_desk: Desk) -> None:
     first = feed(own_desk)
-    incident = own_desk.dashboard.keeper.board().incidents["web"][-1]
+    incident = own_desk.dashboard.keeper.state().incidents["web"][-1]
     acted_at = datetime(2026, 7, 1, 9, tzinfo=UTC)
-    own_desk.dashboard.acts.append_act(incident.decide(Act.ACKNOWLEDGE, "ada", acted_at))
+    own_desk.dashboard.action_store.append_incident_action(incident.decide(Action.ACKNOWLEDGE, "ada", acted_at))
     own_desk.now += timedelta(days=1)
     keep(own_desk.store, YESTERDAY + timedelta(days=1), **BAD)
     later = feed(own_desk)
@@ -144,15 +144,15 @@ def test_a_closed_incident_was_last_news_when_the_day_that_closed_it_was_judged(
         make_journal_row(day + timedelta(days=3), 4, status="healthy", computed_at=judged + timedelta(days=3)),
     ]
     closed = group_incidents("web", [make_failure(day)], {row.day for row in rows if row.status != "unknown"})
-    board = make_board(*rows, incidents=closed)
-    root = ET.fromstring(feed_of(board, "http://localhost:3001", day))
+    state = make_state(*rows, incidents=closed)
+    root = ET.fromstring(feed_of(state, "http://localhost:3001", day))
 
     assert texts(root, "a:entry/a:updated") == ["2026-03-04T02:00:00Z"]
 
 
 def test_the_feed_holds_the_latest_incidents_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_ENTRIES", 1)
-    root = ET.fromstring(feed_of(desk.dashboard.keeper.board(), "http://127.0.0.1:3001", YESTERDAY))
+    root = ET.fromstring(feed_of(desk.dashboard.keeper.state(), "http://127.0.0.1:3001", YESTERDAY))
 
     assert texts(root, "a:entry/a:id") == ["tag:127.0.0.1,2026:incident/web/2026-03-11"]
 
@@ -211,9 +211,9 @@ HOSTILE = "<script>alert(1)</script> & \x00\x1b\ufffe\udc80 ]]> “ü”"
 
 def test_stored_text_stays_text_in_the_feed_even_if_xml_cannot_hold_it() -> None:
     day = date(2026, 3, 1)
-    hostile = make_incidents(make_failure(day, sentence=HOSTILE, cause=HOSTILE))
-    board = make_board(make_journal_row(day, status="unhealthy"), incidents=hostile)
-    written = feed_of(board, "http://localhost:3001", date(2026, 3, 2))
+    hostile = make_incidents(make_failure(day, sentence=HOSTILE, root_cause=HOSTILE))
+    state = make_state(make_journal_row(day, status="unhealthy"), incidents=hostile)
+    written = feed_of(state, "http://localhost:3001", date(2026, 3, 2))
     root = ET.fromstring(written)
 
     assert b"<script" not in written
@@ -221,11 +221,11 @@ def test_stored_text_stays_text_in_the_feed_even_if_xml_cannot_hold_it() -> None
 
 
 def badge(desk: Desk, query: str = "") -> ET.Element:
-    answer = desk.ask(f"{BADGE}{query}", headers=desk.by_token)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "image/svg+xml"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    return ET.fromstring(answer.content)
+    response = desk.ask(f"{BADGE}{query}", headers=desk.by_token)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    return ET.fromstring(response.content)
 
 
 def words(root: ET.Element) -> tuple[str, str]:
@@ -296,7 +296,7 @@ def test_every_colour_of_the_badge_lets_white_letters_be_read(status: DayStatus)
 
 
 def test_stored_text_stays_text_in_the_badge(desk: Desk) -> None:
-    summary = summarize(desk.dashboard.keeper.board(), desk.settings, NOW)
+    summary = summarize(desk.dashboard.keeper.state(), desk.settings, NOW)
     hostile = summary.sources[0].model_copy(update={"sentence": HOSTILE})
     drawn = badge_of(summary.model_copy(update={"sources": (hostile,)}), "<" * 50)
     root = ET.fromstring(drawn)

@@ -44,6 +44,6 @@ def test_files_are_sent_once_and_then_only_compared(desk: Desk, path: str, media
 
 @pytest.mark.parametrize("path", ["", "nothing.css", "../files.py", "%2e%2e/files.py", "/etc/passwd", "vendor"])
 def test_no_path_leads_out_of_the_files(desk: Desk, path: str) -> None:
-    answer = desk.ask(f"/health/static/{path}")
-    assert answer.status_code in {400, 404}
-    assert "def " not in answer.text
+    response = desk.ask(f"/health/static/{path}")
+    assert response.status_code in {400, 404}
+    assert "def " not in response.text

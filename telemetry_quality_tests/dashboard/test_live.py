@@ -19,10 +19,10 @@ from websockets.asyncio.client import connect as connect_later
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.dashboard import live
 from telemetry_quality.dashboard.app import create_app
-from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, Hub, News
+from telemetry_quality.dashboard.hub import MOST_CHANGES, Change, Farewell, Hub, UpdateEvent
 from telemetry_quality.dashboard.live import BEAT_SECONDS
 from telemetry_quality.settings import Settings
 from telemetry_quality.storage.staff.store import StaffStore
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from websockets.sync.client import ClientConnection
 
-    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.access.users import Access
     from telemetry_quality.dashboard.context import Dashboard
 
 pytestmark = pytest.mark.slow
@@ -92,7 +92,7 @@ class Running:
         return self.dashboard.access
 
     @property
-    def told_version(self) -> str | None:
+    def shown_version(self) -> str | None:
         latest = self.dashboard.hub._latest
         return None if latest is None else latest.version
 
@@ -110,10 +110,10 @@ class Running:
 
     @contextmanager
     def open(self, headers: dict[str, str] | None = None) -> Iterator[ClientConnection]:
-        """A page that listens and was told the present version; whoever listens was told of all before."""
-        _wait_until(lambda: self.told_version == self.dashboard.keeper.board().version)
+        """A page that listens and was sent the present version; whoever listens was shown all before."""
+        _wait_until(lambda: self.shown_version == self.dashboard.keeper.state().version)
         with connect(self.address, additional_headers=self.headers() if headers is None else headers) as page:
-            assert _news(page)["changed"] == []
+            assert _update(page)["changed"] == []
             yield page
 
     def append(self, day: date = DAY, **figures: Any) -> None:
@@ -167,10 +167,10 @@ def own(tmp_path: Path) -> Iterator[Running]:
         yield one
 
 
-def _news(page: ClientConnection, timeout: float = PATIENCE_SECONDS) -> dict[str, Any]:
-    news: dict[str, Any] = json.loads(page.recv(timeout))
-    assert set(news) == {"version", "changed"}
-    return news
+def _update(page: ClientConnection, timeout: float = PATIENCE_SECONDS) -> dict[str, Any]:
+    update: dict[str, Any] = json.loads(page.recv(timeout))
+    assert set(update) == {"version", "changed"}
+    return update
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
@@ -183,12 +183,12 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 def _why_closed(page: ClientConnection) -> int:
     with suppress(ConnectionClosed):
         while True:
-            _news(page)
+            _update(page)
     assert page.close_code is not None
     return page.close_code
 
 
-def _refusal(address: str, headers: dict[str, str]) -> int:
+def _api_error(address: str, headers: dict[str, str]) -> int:
     with pytest.raises(InvalidStatus) as refused, connect(address, additional_headers=headers):
         pass
     return refused.value.response.status_code
@@ -201,67 +201,67 @@ def test_a_page_hears_at_once_of_a_revision_that_another_process_appends(running
     with running.open() as page, running.open() as other:
         command = [sys.executable, "-c", APPEND, running.settings.store, str(DAY)]
         subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
-        news = _news(page, timeout=BEAT_SECONDS / 2)
-        assert news["changed"] == [{"source": "web", "day": str(DAY), "revision": 2, "status": "unhealthy"}]
-        assert news["version"] == running.dashboard.keeper.board().version
-        assert _news(other) == news
+        update = _update(page, timeout=BEAT_SECONDS / 2)
+        assert update["changed"] == [{"source": "web", "day": str(DAY), "revision": 2, "status": "unhealthy"}]
+        assert update["version"] == running.dashboard.keeper.state().version
+        assert _update(other) == update
 
 
-def test_a_page_hears_of_an_act_though_no_day_has_changed(running: Running) -> None:
+def test_a_page_hears_of_an_action_though_no_day_has_changed(running: Running) -> None:
     day = DAY - timedelta(days=9)
     running.append(day, error_events=100, error_rate_percent=10.0)
     with running.open() as page:
         store = SqlQualityStore(running.settings.store)
         incident = incidents_of(store, "web")[0]
-        store.append_act(incident.decide(Act.ACKNOWLEDGE, "ada", NOW))
+        store.append_incident_action(incident.decide(Action.ACKNOWLEDGE, "ada", NOW))
         store.close()
-        assert _news(page) == {"version": running.dashboard.keeper.board().version, "changed": []}
+        assert _update(page) == {"version": running.dashboard.keeper.state().version, "changed": []}
 
 
 def test_a_page_that_was_made_before_the_last_change_learns_of_it_when_it_begins_to_listen(running: Running) -> None:
-    made = running.dashboard.keeper.board().version
+    made = running.dashboard.keeper.state().version
     running.append(DAY - timedelta(days=1), total_events=1001)
-    _wait_until(lambda: running.told_version not in {made, None})
+    _wait_until(lambda: running.shown_version not in {made, None})
     with connect(running.address, additional_headers=running.headers()) as page:
-        assert _news(page, timeout=BEAT_SECONDS / 2) == {
-            "version": running.dashboard.keeper.board().version,
+        assert _update(page, timeout=BEAT_SECONDS / 2) == {
+            "version": running.dashboard.keeper.state().version,
             "changed": [],
         }
 
 
-def test_every_page_is_told_the_version_again_and_again_so_that_silence_means_a_lost_connection(
+def test_every_page_is_sent_the_version_again_and_again_so_that_silence_means_a_lost_connection(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert BEAT_SECONDS == 20, "live.js waits 60 s"
     monkeypatch.setattr(live, "BEAT_SECONDS", 0.0)
     with running.open() as page:
-        version = running.dashboard.keeper.board().version
-        assert [_news(page) for _ in range(2)] == [{"version": version, "changed": []}] * 2
+        version = running.dashboard.keeper.state().version
+        assert [_update(page) for _ in range(2)] == [{"version": version, "changed": []}] * 2
 
 
-def test_a_page_is_let_go_to_ask_again_while_nobody_can_tell_whether_its_session_stands(own: Running) -> None:
+def test_a_page_is_let_go_to_ask_again_while_nobody_knows_whether_its_session_stands(own: Running) -> None:
     file = Path(own.settings.store.removeprefix("sqlite:///"))
     with own.open() as page:
-        before = own.dashboard.keeper.board()
+        before = own.dashboard.keeper.state()
         file.rename(file.with_suffix(".away"))
         assert _why_closed(page) == Farewell.TRY_LATER
-        board = own.dashboard.keeper.board()
-        assert board.version != before.version, "that the store cannot be read is news"
-        assert live._changes(own.dashboard, before, board) == ()
+        state = own.dashboard.keeper.state()
+        assert state.version != before.version, "that the store cannot be read is news"
+        assert live._changes(own.dashboard, before, state) == ()
     file.with_suffix(".away").rename(file)
     with own.open():
         pass
 
 
-def test_only_days_that_the_board_shows_already_are_told(running: Running) -> None:
-    days, boards = [DAY - timedelta(days=7), DAY - timedelta(days=8)], [running.dashboard.keeper.board()]
+def test_only_days_that_the_state_shows_already_are_sent(running: Running) -> None:
+    days, states = [DAY - timedelta(days=7), DAY - timedelta(days=8)], [running.dashboard.keeper.state()]
     for day in days:
         running.append(day, total_events=1006)
-        _wait_until(lambda: running.dashboard.keeper.board().version != boards[-1].version)
-        boards.append(running.dashboard.keeper.board())
-    told = [live._changes(running.dashboard, boards[0], board) for board in boards]
-    assert [[one.day for one in changes] for changes in told] == [[], [str(days[0])], [str(one) for one in days]]
-    assert live._changes(running.dashboard, None, boards[-1]) == ()
+        _wait_until(lambda: running.dashboard.keeper.state().version != states[-1].version)
+        states.append(running.dashboard.keeper.state())
+    published = [live._changes(running.dashboard, states[0], state) for state in states]
+    assert [[one.day for one in changes] for changes in published] == [[], [str(days[0])], [str(one) for one in days]]
+    assert live._changes(running.dashboard, None, states[-1]) == ()
 
 
 def test_what_goes_wrong_in_one_look_is_logged_and_the_next_look_is_taken(
@@ -272,11 +272,11 @@ def test_what_goes_wrong_in_one_look_is_logged_and_the_next_look_is_taken(
 
         looks = 0
 
-        def board(self) -> Any:
+        def state(self) -> Any:
             self.looks += 1
             if self.looks == 1:
                 raise RuntimeError("out of memory")
-            return running.dashboard.keeper.board()
+            return running.dashboard.keeper.state()
 
     hub = Hub()
     dashboard = replace(running.dashboard, keeper=Stumbling(), hub=hub)  # type: ignore[arg-type]
@@ -287,7 +287,7 @@ def test_what_goes_wrong_in_one_look_is_logged_and_the_next_look_is_taken(
             async with live.watching(dashboard), asyncio.timeout(PATIENCE_SECONDS):
                 return await listener.next_word()
 
-    assert asyncio.run(listen()) == News(running.dashboard.keeper.board().version)
+    assert asyncio.run(listen()) == UpdateEvent(running.dashboard.keeper.state().version)
     assert "out of memory" in caplog.text
 
 
@@ -298,8 +298,8 @@ def test_a_page_of_another_site_or_of_nobody_in_particular_hears_nothing(running
     headers = running.headers()
     port = running.settings.dashboard.url.rpartition(":")[2]
     for origin in ("https://evil.example", f"https://127.0.0.1:{port}", "http://127.0.0.1:1", "null"):
-        assert _refusal(running.address, headers | {"Origin": origin}) == 403, origin
-    assert _refusal(running.address, {"Cookie": headers["Cookie"]}) == 403, "no Origin"
+        assert _api_error(running.address, headers | {"Origin": origin}) == 403, origin
+    assert _api_error(running.address, {"Cookie": headers["Cookie"]}) == 403, "no Origin"
     with running.open(headers):
         pass
 
@@ -307,7 +307,7 @@ def test_a_page_of_another_site_or_of_nobody_in_particular_hears_nothing(running
 def test_a_stranger_hears_nothing(running: Running) -> None:
     headers = running.headers()
     for cookie in ("", f"{headers['Cookie']}x", f"{running.access.session_cookie.name}=ada"):
-        assert _refusal(running.address, headers | {"Cookie": cookie}) == 403, cookie
+        assert _api_error(running.address, headers | {"Cookie": cookie}) == 403, cookie
 
 
 def test_a_token_is_for_machines_which_ask_and_do_not_listen(running: Running) -> None:
@@ -317,7 +317,7 @@ def test_a_token_is_for_machines_which_ask_and_do_not_listen(running: Running) -
     staff.add_token(account.id, "cron", fingerprint(token), running.clock.now, None)
     staff.close()
     headers = {"Authorization": f"Bearer {token}", "Origin": running.settings.dashboard.url}
-    assert _refusal(running.address, headers) == 403
+    assert _api_error(running.address, headers) == 403
 
 
 def test_a_page_is_let_go_when_its_session_is_ended_and_no_other_is(running: Running) -> None:
@@ -325,7 +325,7 @@ def test_a_page_is_let_go_when_its_session_is_ended_and_no_other_is(running: Run
         running.end_sessions("bob")
         assert _why_closed(ended) == Farewell.SIGNED_OUT
         running.append(DAY - timedelta(days=2), total_events=1002)
-        assert _news(other)["changed"][0]["day"] == str(DAY - timedelta(days=2))
+        assert _update(other)["changed"][0]["day"] == str(DAY - timedelta(days=2))
 
 
 def test_a_page_is_let_go_when_its_account_is_disabled(running: Running) -> None:
@@ -363,10 +363,10 @@ def test_a_dead_page_is_dropped_and_stops_no_other(own: Running) -> None:
         dead.sendall(f"GET /health/live/ HTTP/1.1\r\n{upgrade}{headers}{key}\r\n".encode())
         _wait_until(lambda: len(own.dashboard.hub) == 2)
         own.append(total_events=1003)
-        assert _news(page, timeout=BEAT_SECONDS / 2)["changed"]
+        assert _update(page, timeout=BEAT_SECONDS / 2)["changed"]
         _wait_until(lambda: len(own.dashboard.hub) == 1)
         own.append(total_events=1004)
-        assert _news(page)["changed"][0]["revision"] == 3
+        assert _update(page)["changed"][0]["revision"] == 3
 
 
 def test_a_page_that_does_not_take_what_it_is_sent_is_given_up(
@@ -393,7 +393,7 @@ def test_a_page_that_does_not_take_what_it_is_sent_is_given_up(
             "headers": [(name.lower().encode(), value.encode()) for name, value in ({"Host": host} | headers).items()],
         }
         inbox.put_nowait({"type": "websocket.connect"})
-        hub.tell(News("v1"))
+        hub.publish(UpdateEvent("v1"))
         async with asyncio.timeout(PATIENCE_SECONDS / 2):
             await app(scope, inbox.get, send)
 
@@ -439,27 +439,27 @@ def test_no_more_pages_listen_than_there_is_room_for_and_one_that_leaves_makes_r
     monkeypatch.setattr(hub, "_most_sockets", 2)
     headers = running.headers()
     with running.open(headers), running.open(headers) as second:
-        assert _refusal(running.address, headers) == 403
+        assert _api_error(running.address, headers) == 403
         second.close()
         _wait_until(lambda: len(hub) == 1)
         with running.open(headers):
             pass
 
 
-def test_what_a_page_was_not_told_yet_is_one_word_however_long_it_takes() -> None:
-    def news(number: int) -> News:
-        return News(f"v{number}", (Change("web", f"day {number}", 1, "healthy"),))
+def test_what_a_page_was_not_sent_yet_is_one_word_however_long_it_takes() -> None:
+    def update(number: int) -> UpdateEvent:
+        return UpdateEvent(f"v{number}", (Change("web", f"day {number}", 1, "healthy"),))
 
-    async def told(count: int) -> object:
+    async def published(count: int) -> object:
         hub = Hub()
         with hub.listening(lambda: None) as slow:
             for number in range(count):
-                hub.tell(news(number))
+                hub.publish(update(number))
             async with asyncio.timeout(1):
                 return await slow.next_word()
 
     for count in (1, MOST_CHANGES - 1, MOST_CHANGES, MOST_CHANGES + 1, 10 * MOST_CHANGES):
-        word = asyncio.run(told(count))
-        assert isinstance(word, News)
+        word = asyncio.run(published(count))
+        assert isinstance(word, UpdateEvent)
         assert word.version == f"v{count - 1}"
         assert [one.day for one in word.changed] == [f"day {n}" for n in range(count)][-MOST_CHANGES:]

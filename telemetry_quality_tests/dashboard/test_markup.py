@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from telemetry_quality.dashboard.markup.breakdowns import hour_rows, part_rows
-from telemetry_quality.dashboard.models import PartAnswer
+from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows
+from telemetry_quality.dashboard.models import BreakdownRowResponse
 from telemetry_quality.dashboard.rendering import percent
 from telemetry_quality_tests.builders import NEW_YORK
 
@@ -17,7 +17,7 @@ from telemetry_quality_tests.builders import NEW_YORK
     [(date(2026, 3, 8), 23, "03:00"), (date(2026, 11, 1), 25, "01:00"), (date(2026, 3, 10), 24, "02:00")],
 )
 def test_hours_are_named_by_the_clock_also_where_it_is_changed(day: date, hours: int, third: str) -> None:
-    part = PartAnswer(value=5, events=1, errors=0, missing_version=0, late_events=0, error_unknown_events=0)
+    part = BreakdownRowResponse(value=5, events=1, errors=0, missing_version=0, late_events=0, error_unknown_events=0)
     rows = hour_rows([part], 1, day, NEW_YORK)
     assert len(rows) == hours
     assert rows[2].value == third
@@ -25,9 +25,9 @@ def test_hours_are_named_by_the_clock_also_where_it_is_changed(day: date, hours:
 
 
 def test_a_part_whose_events_do_not_say_whether_they_are_errors_has_no_rate() -> None:
-    part = PartAnswer(value="x", events=5, errors=0, missing_version=0, late_events=0, error_unknown_events=5)
+    part = BreakdownRowResponse(value="x", events=5, errors=0, missing_version=0, late_events=0, error_unknown_events=5)
     other = part.model_copy(update={"error_unknown_events": 4})
-    assert [row.error_rate for row in part_rows([part, other], 10)] == [
+    assert [row.error_rate for row in breakdown_rows([part, other], 10)] == [
         percent(None),
         percent(0.0),
     ]

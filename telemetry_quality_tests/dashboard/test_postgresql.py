@@ -42,17 +42,17 @@ def dashboard(tmp_path: Path, url: str) -> Iterator[Dashboard]:
 
 
 def test_the_event_loop_goes_on_while_the_server_does_not_answer(dashboard: Dashboard, url: str) -> None:
-    dashboard.keeper.board()
+    dashboard.keeper.state()
 
     async def ask() -> None:
         with psycopg.connect(url) as blocker:
             blocker.execute("LOCK TABLE sign_in IN ACCESS EXCLUSIVE MODE")
-            asking = asyncio.create_task(dashboard.board())
+            asking = asyncio.create_task(dashboard.state())
             await asyncio.sleep(0.2)
             assert not asking.done()
             blocker.rollback()
-            board = await asking
-        assert board.trouble is None
+            state = await asking
+        assert state.trouble is None
 
     asyncio.run(ask())
 
@@ -60,18 +60,18 @@ def test_the_event_loop_goes_on_while_the_server_does_not_answer(dashboard: Dash
 def test_what_was_read_last_is_shown_with_a_warning_while_the_store_is_gone_and_until_it_is_back(
     dashboard: Dashboard, url: str, postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert dashboard.keeper.board().ledger.last_sequence == 1
+    assert dashboard.keeper.state().index.last_sequence == 1
     parts = make_url(url)
     with postgresql.connect() as server:
         server.execute(f"ALTER DATABASE {parts.database} ALLOW_CONNECTIONS false")
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [parts.database])
-        board = dashboard.keeper.board()
-        assert board.trouble is not None
-        assert board.ledger.last_sequence == 1
+        state = dashboard.keeper.state()
+        assert state.trouble is not None
+        assert state.index.last_sequence == 1
         assert "is not currently accepting connections" in caplog.text
-        assert str(parts.password) not in caplog.text + board.trouble
+        assert str(parts.password) not in caplog.text + state.trouble
         server.execute(f"ALTER DATABASE {parts.database} ALLOW_CONNECTIONS true")
-    assert dashboard.keeper.board().trouble is None
+    assert dashboard.keeper.state().trouble is None
 
 
 def test_staff_and_machines_are_answered_and_what_staff_decides_is_kept(tmp_path: Path, url: str) -> None:
@@ -81,8 +81,8 @@ def test_staff_and_machines_are_answered_and_what_staff_decides_is_kept(tmp_path
         assert desk.ask(path).status_code == 200, path
     for path in ("/health/snapshots.csv", "/health/snapshots.parquet"):
         assert desk.ask(path).content, path
-    answer = desk.ask("/api/health/summary/", headers=desk.by_token)
-    assert answer.json()["sources"][0]["source"] == "web"
+    response = desk.ask("/api/health/summary/", headers=desk.by_token)
+    assert response.json()["sources"][0]["source"] == "web"
     desk.dashboard.access.staff.disable("ada", desk.now)
     assert desk.ask("/api/health/summary/", headers=desk.by_token).status_code == 401
     assert desk.ask("/health/").status_code == 303

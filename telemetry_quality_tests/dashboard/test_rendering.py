@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.dashboard import pages, rendering
-from telemetry_quality.dashboard.access.identity import Visitor
+from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.models import DayMark
 from telemetry_quality_tests.dashboard.markup import read
 
@@ -29,17 +29,17 @@ NEW_YORK = ZoneInfo("America/New_York")
 APP = SimpleNamespace(state=SimpleNamespace(navigation=pages.NAVIGATION))
 
 
-def make_request(visitor: Visitor | None = None) -> Request:
-    return Request({"type": "http", "headers": [], "state": {"visitor": visitor}, "app": APP})
+def make_request(user: User | None = None) -> Request:
+    return Request({"type": "http", "headers": [], "state": {"user": user}, "app": APP})
 
 
-def read_page(visitor: Visitor | None, title: str = "x", main: str = "", **parts: str) -> Element:
-    made = rendering.page(make_request(visitor), title=title, main=Markup(main), **parts)  # type: ignore[arg-type]
+def read_page(user: User | None, title: str = "x", main: str = "", **parts: str) -> Element:
+    made = rendering.page(make_request(user), title=title, main=Markup(main), **parts)  # type: ignore[arg-type]
     return read(bytes(made.body).decode())
 
 
-def make_visitor(name: str = "ada", *, is_token: bool = False) -> Visitor:
-    return Visitor(name, "the-token", "hash", is_token)
+def make_user(name: str = "ada", *, is_token: bool = False) -> User:
+    return User(name, "the-token", "hash", is_token)
 
 
 def test_what_is_not_known_is_a_dash_and_never_zero() -> None:
@@ -69,7 +69,7 @@ def test_a_large_whole_number_that_a_guardrail_found_is_a_count(value: float, te
 
 
 @pytest.mark.parametrize(("value", "text"), [(4.9999, "4.9999"), (5.0, "5.00"), (5.0001, "5.0001"), (7.0, "7.00")])
-def test_a_rate_is_told_apart_from_its_threshold(value: float, text: str) -> None:
+def test_a_rate_is_distinguished_from_its_threshold(value: float, text: str) -> None:
     assert rendering.percent(value, 2, 5.0) == f"{text}\N{NO-BREAK SPACE}%"
 
 
@@ -78,13 +78,13 @@ def test_a_distance_has_a_sign_unless_it_is_none(value: float, text: str) -> Non
     assert rendering.signed(value) == f"{text}\N{NO-BREAK SPACE}%"
 
 
-def test_a_day_can_tell_its_weekday() -> None:
+def test_a_day_can_show_its_weekday() -> None:
     assert rendering.day(date(2013, 2, 8)) == '<time datetime="2013-02-08">2013-02-08</time>'
     assert read(rendering.day(date(2013, 2, 8), with_weekday=True)).text == "Fri 2013-02-08"
 
 
 @pytest.mark.parametrize(("month", "text"), [(1, "2026-01-11 07:30 EST"), (7, "2026-07-11 08:30 EDT")])
-def test_an_instant_is_told_in_its_zone_and_in_utc_on_hover(month: int, text: str) -> None:
+def test_an_instant_is_shown_in_its_zone_and_in_utc_on_hover(month: int, text: str) -> None:
     time = read(rendering.instant(datetime(2026, month, 11, 12, 30, 5, tzinfo=UTC), NEW_YORK)).one("time")
     assert time.text == text
     assert time.attributes["title"] == f"2026-{month:02}-11 12:30:05 UTC"
@@ -92,7 +92,7 @@ def test_an_instant_is_told_in_its_zone_and_in_utc_on_hover(month: int, text: st
 
 
 @pytest.mark.parametrize("value", [*DayMark, *Level, *Outcome])
-def test_no_status_is_told_by_colour_alone(value: str) -> None:
+def test_no_status_is_shown_by_colour_alone(value: str) -> None:
     if value == DayMark.OUTSIDE:
         return
     written = read(rendering.status(value)).one("span", class_="status")
@@ -138,7 +138,7 @@ def test_a_name_that_nobody_passed_is_an_error() -> None:
 
 
 def test_templates_escape_what_they_are_given() -> None:
-    page = read_page(make_visitor(EVIL), EVIL, "<h1>ours</h1>")
+    page = read_page(make_user(EVIL), EVIL, "<h1>ours</h1>")
     assert not page.all("img")
     assert EVIL in page.one("title").text
     assert EVIL in [one.text for one in page.all("a")]
@@ -160,7 +160,7 @@ def test_a_request_that_no_guard_has_seen_gets_a_page_for_strangers() -> None:
 
 
 def test_who_is_signed_in_can_sign_out_by_a_form_with_its_token() -> None:
-    page = read_page(make_visitor())
+    page = read_page(make_user())
     form = page.one("form", action="/health/sign-out/")
     assert form.attributes["method"] == "post"
     assert form.one("input", name="csrf_token").attributes["value"] == "the-token"
@@ -168,13 +168,13 @@ def test_who_is_signed_in_can_sign_out_by_a_form_with_its_token() -> None:
 
 
 def test_a_machine_is_offered_no_account() -> None:
-    page = read_page(make_visitor(is_token=True))
+    page = read_page(make_user(is_token=True))
     assert not page.all("form")
     assert not page.all("a", href="/health/account/")
 
 
-def test_only_a_page_that_tells_a_version_listens_for_news() -> None:
-    one, other = (read_page(make_visitor(), version=version) for version in ("abc", ""))
+def test_only_a_page_that_shows_a_version_listens_for_news() -> None:
+    one, other = (read_page(make_user(), version=version) for version in ("abc", ""))
     assert one.one("html").attributes["data-version"] == "abc"
     assert one.one("p", id="live", role="status")
     assert one.one("script", src="/health/static/live.js").attributes["type"] == "module"
@@ -183,12 +183,12 @@ def test_only_a_page_that_tells_a_version_listens_for_news() -> None:
 
 
 def test_the_current_section_is_marked() -> None:
-    page = read_page(make_visitor(), section="incidents")
+    page = read_page(make_user(), section="incidents")
     assert page.one("nav").one("a", aria_current="page").text == "Incidents"
 
 
 def test_the_keyboard_reaches_the_content_first() -> None:
-    page = read_page(make_visitor())
+    page = read_page(make_user())
     assert page.all("a")[0].attributes["href"] == "#main"
     assert page.one("main").attributes["id"] == "main"
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the application: whatever it allows or forbids is asked, and all answers checked."""
+"""The OpenAPI document against the application: whatever it allows or forbids is asked, and all responses checked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    # Over HTTPS, where the session's cookie has the name that the document tells.
+    # Over HTTPS, where the session's cookie has the name that the document shows.
     one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app", url=URL)
     fill(one)
     yield one
@@ -86,11 +86,11 @@ def run(desk: Desk, way_in: str, kind: str, secret: str, path: str) -> tuple[set
 
 
 def _answered(recorder: ScenarioRecorder) -> set[str]:
-    answers = {key: one.response for key, one in recorder.interactions.items()}
+    responses = {key: one.response for key, one in recorder.interactions.items()}
     return {
         recorder.cases[key].value.operation.label
-        for key, answer in answers.items()
-        if answer is not None and answer.status_code == 200
+        for key, response in responses.items()
+        if response is not None and response.status_code == 200
     }
 
 

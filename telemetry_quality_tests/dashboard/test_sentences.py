@@ -8,7 +8,7 @@ import pytest
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.dashboard.sentences import day_sentence, failure_words, incident_sentence, wrong_on
-from telemetry_quality_tests.dashboard.boards import (
+from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     YESTERDAY,
     make_failure,
@@ -18,7 +18,7 @@ from telemetry_quality_tests.dashboard.boards import (
     make_unreadable,
 )
 
-AT_EV: dict[str, Any] = {"cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
 NO_VERSION: dict[str, Any] = {
     "guardrail": "missing_version",
     "level": Level.WARNING,
@@ -43,7 +43,7 @@ def sentence(*failures: Any, **row: Any) -> str:
         (1000, None, "1,000 events; how many to expect is not known."),
     ],
 )
-def test_a_healthy_day_is_told_with_its_events_and_how_far_they_are_from_what_was_expected(
+def test_a_healthy_day_is_shown_with_its_events_and_how_far_they_are_from_what_was_expected(
     total: int, deviation: float | None, seen: str
 ) -> None:
     assert sentence(total_events=total, volume_deviation_percent=deviation) == f"2026-03-10 can be trusted: {seen}"
@@ -54,7 +54,7 @@ def test_a_provisional_day_says_that_it_may_change() -> None:
     assert "provisional" not in sentence(is_provisional=None)
 
 
-def test_a_broken_day_is_told_with_what_is_wrong_since_when_and_where() -> None:
+def test_a_broken_day_is_shown_with_what_is_wrong_since_when_and_where() -> None:
     assert sentence(make_failure(BEFORE, **AT_EV), make_failure(**AT_EV), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
     )
@@ -91,7 +91,7 @@ def test_a_place_that_holds_less_than_half_is_named_as_no_more_than_the_first() 
     )
 
 
-def test_the_worst_is_told_first_and_the_rest_in_short() -> None:
+def test_the_worst_is_shown_first_and_the_rest_in_short() -> None:
     others = [{**NO_VERSION, "guardrail": "duplicates", "threshold": 2.0}, {**NO_VERSION, "guardrail": "timestamps"}]
     failures = [make_failure(**one) for one in (FEWER, NO_VERSION, *others)]
     assert sentence(*failures, make_failure(), status="unhealthy") == (
@@ -100,7 +100,7 @@ def test_the_worst_is_told_first_and_the_rest_in_short() -> None:
     )
 
 
-def test_of_two_failures_of_one_level_the_one_farther_beyond_its_threshold_is_told_first() -> None:
+def test_of_two_failures_of_one_level_the_one_farther_beyond_its_threshold_is_shown_first() -> None:
     near = make_failure(guardrail="duplicates", level=Level.WARNING, value=11.0, threshold=10.0)
     assert sentence(near, make_failure(**NO_VERSION), status="degraded").startswith(
         "2026-03-10 can be trusted only in part: 4.10 % of events without a version (limit 1 %); also 11.00 % of events"
@@ -161,13 +161,13 @@ def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: st
             {"guardrail": "duplicates", "value": 12.0, "threshold": 10.0},
             "12.00 % of events repeat another one (limit 10 %)",
         ),
-        ({"guardrail": "silence", "value": 1.0, "threshold": 0.0, "cause": "platform=ios"}, "platform=ios silent"),
+        ({"guardrail": "silence", "value": 1.0, "threshold": 0.0, "root_cause": "platform=ios"}, "platform=ios silent"),
         (
-            {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "cause": "platform=ios"},
+            {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "root_cause": "platform=ios"},
             "platform=ios and 1 more segment silent",
         ),
         (
-            {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "cause": "platform=ios"},
+            {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "root_cause": "platform=ios"},
             "platform=ios and 3 more segments silent",
         ),
         ({"guardrail": "leak", "value": 18.2, "threshold": 15.0}, "18 % fewer events than some weeks ago (limit 15 %)"),
@@ -176,11 +176,11 @@ def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: st
             "versions shifted by 35.0 points (limit 10)",
         ),
         (
-            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "cause": "carrier=(null)"},
+            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "root_cause": "carrier=(null)"},
             "2.00 % of events without carrier (limit 1 %)",
         ),
         (
-            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "cause": "everywhere"},
+            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "root_cause": "everywhere"},
             "2.00 % of events without a critical field (limit 1 %)",
         ),
         ({"guardrail": "arrival_lag", "value": 9.0, "threshold": 5.0}, "9.00 % of events arrived late (limit 5 %)"),
@@ -205,17 +205,17 @@ def test_what_names_its_place_already_does_not_say_where_again() -> None:
 
 def test_a_place_from_the_events_is_cut_and_holds_no_character_that_nobody_sees() -> None:
     nasty = f"event_name=\x1b[31m\n{'x' * 500}"
-    text = sentence(make_failure(cause=nasty, foremost=nasty), status="unhealthy")
+    text = sentence(make_failure(root_cause=nasty, foremost=nasty), status="unhealthy")
     assert text.isprintable()
     assert len(text) < 300
 
 
-def test_an_incident_of_one_day_is_told_with_that_day() -> None:
+def test_an_incident_of_one_day_is_shown_with_that_day() -> None:
     (incident,) = make_incidents(make_failure(**AT_EV))
     assert incident_sentence(incident) == "2026-03-10: error rate 50.75 % (limit 5 %), most of it at carrier=EV."
 
 
-def test_an_incident_of_several_days_is_told_by_its_worst_one() -> None:
+def test_an_incident_of_several_days_is_shown_by_its_worst_one() -> None:
     failures = [make_failure(BEFORE, value=90.0), make_failure()]
     (still_open,) = make_incidents(*failures)
     assert incident_sentence(still_open) == (

@@ -7,16 +7,16 @@ import pytest
 
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.ledger import LogQuery
+from telemetry_quality.dashboard.index import LogQuery
 from telemetry_quality.dashboard.models import DayMark
-from telemetry_quality.dashboard.series import daily_series, log_answer, snapshot_line, window_of, year_of
+from telemetry_quality.dashboard.series import daily_series, log_response, snapshot_line, window_of, year_of
 from telemetry_quality_tests.builders import make_snapshot
-from telemetry_quality_tests.dashboard.boards import (
+from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     TODAY,
     YESTERDAY,
-    make_board,
     make_journal_row,
+    make_state,
     make_unknown_row,
 )
 
@@ -34,16 +34,16 @@ def test_a_whole_snapshot_gives_the_same_line() -> None:
 
 def test_a_page_of_the_log_keeps_its_place() -> None:
     rows = [make_journal_row(YESTERDAY - timedelta(days=age), age + 1) for age in range(7)]
-    answer = log_answer(make_board(*rows, trouble="The store is gone."), LogQuery(page=4, size=2))
-    assert [one.day for one in answer.snapshots] == [YESTERDAY - timedelta(days=6)]
-    assert (answer.total, answer.page, answer.pages, answer.page_size) == (7, 4, 4, 2)
-    assert answer.trouble == "The store is gone."
+    response = log_response(make_state(*rows, trouble="The store is gone."), LogQuery(page=4, size=2))
+    assert [one.day for one in response.snapshots] == [YESTERDAY - timedelta(days=6)]
+    assert (response.total, response.page, response.pages, response.page_size) == (7, 4, 4, 2)
+    assert response.trouble == "The store is gone."
 
 
 def test_a_window_counts_healthy_failed_unknown_and_missing_days_apart() -> None:
     statuses = ["healthy", "degraded", "unhealthy", "no_activity"]
     rows = [make_journal_row(BEFORE - timedelta(days=n), n + 1, status=status) for n, status in enumerate(statuses)]
-    window = window_of(make_board(*rows, make_unknown_row(YESTERDAY, sequence=9)), "web", YESTERDAY, 7)
+    window = window_of(make_state(*rows, make_unknown_row(YESTERDAY, sequence=9)), "web", YESTERDAY, 7)
     assert (window.days, window.first, window.last) == (7, date(2026, 3, 4), YESTERDAY)
     assert (window.healthy_days, window.failed_days, window.unknown_days, window.missing_days) == (1, 3, 1, 2)
     assert window.known_days == 4
@@ -71,7 +71,7 @@ def test_a_window_pools_counts_so_that_a_quiet_day_weighs_little() -> None:
         sample_passed=50,
         sampling_success_rate_percent=50.0,
     )
-    window = window_of(make_board(busy, quiet), "web", YESTERDAY, 2)
+    window = window_of(make_state(busy, quiet), "web", YESTERDAY, 2)
     assert (window.total_events, window.compared_events, window.expected_events) == (10_000, 10_000, 10_000.0)
     assert window.volume_deviation_percent == 0
     assert window.error_rate_percent == pytest.approx(1.99)
@@ -82,7 +82,7 @@ def test_a_window_pools_counts_so_that_a_quiet_day_weighs_little() -> None:
 def test_a_day_without_an_expectation_or_a_rate_does_not_count_as_one_of_zero() -> None:
     plain = make_journal_row(BEFORE, total_events=900, error_events=9, expected_events=1000.0)
     other = make_journal_row(YESTERDAY, 2, error_rate_percent=None, error_events=0, expected_events=None)
-    window = window_of(make_board(plain, other, make_unknown_row(TODAY, sequence=3)), "web", TODAY, 3)
+    window = window_of(make_state(plain, other, make_unknown_row(TODAY, sequence=3)), "web", TODAY, 3)
     assert (window.known_days, window.total_events) == (2, 1900)
     assert (window.compared_days, window.compared_events, window.expected_events) == (1, 900, 1000.0)
     assert window.volume_deviation_percent == -10
@@ -90,8 +90,8 @@ def test_a_day_without_an_expectation_or_a_rate_does_not_count_as_one_of_zero() 
 
 
 def test_a_window_of_which_nothing_is_known_says_none_and_not_zero() -> None:
-    for board in (make_board(), make_board(make_unknown_row())):
-        numbers = window_of(board, "web", YESTERDAY, 7).model_dump()
+    for state in (make_state(), make_state(make_unknown_row())):
+        numbers = window_of(state, "web", YESTERDAY, 7).model_dump()
         for name in ("total_events", "compared_events", "expected_events", "volume_deviation_percent"):
             assert numbers[name] is None
         for name in ("error_rate_percent", "missing_version_percent", "sampling_success_rate_percent"):
@@ -100,19 +100,19 @@ def test_a_window_of_which_nothing_is_known_says_none_and_not_zero() -> None:
 
 
 def test_an_expectation_of_none_gives_no_deviation() -> None:
-    board = make_board(make_journal_row(total_events=0, expected_events=0.0, volume_deviation_percent=None))
-    assert window_of(board, "web", YESTERDAY, 1).volume_deviation_percent is None
+    state = make_state(make_journal_row(total_events=0, expected_events=0.0, volume_deviation_percent=None))
+    assert window_of(state, "web", YESTERDAY, 1).volume_deviation_percent is None
 
 
 @pytest.mark.parametrize(("first", "days"), [(date(2026, 3, 8), 3), (YESTERDAY, 1), (date(2025, 1, 1), 7), (None, 7)])
 def test_days_before_the_source_s_first_are_not_missing(first: date | None, days: int) -> None:
-    window = window_of(make_board(), "web", YESTERDAY, 7, first)
+    window = window_of(make_state(), "web", YESTERDAY, 7, first)
     assert (window.days, window.missing_days) == (days, days)
 
 
 def test_a_chart_has_one_point_per_day_and_none_for_what_is_not_there() -> None:
-    board = make_board(make_journal_row(BEFORE), make_unknown_row(YESTERDAY, sequence=2))
-    points = daily_series(board, "web", YESTERDAY, 3)
+    state = make_state(make_journal_row(BEFORE), make_unknown_row(YESTERDAY, sequence=2))
+    points = daily_series(state, "web", YESTERDAY, 3)
     assert [point.day for point in points] == [date(2026, 3, 8), BEFORE, YESTERDAY]
     assert [point.status for point in points] == ["missing", "healthy", "unknown"]
     assert [point.total_events for point in points] == [None, 1000, None]
@@ -123,8 +123,8 @@ def test_a_point_carries_the_thresholds_of_its_own_day() -> None:
     strict = policy_of(
         error_rate_percent=1.0, missing_version_percent=2.0, volume_deviation_percent=3.0, sample_success_percent=94.0
     )
-    board = make_board(make_journal_row(BEFORE, policy=strict.text()), make_journal_row(YESTERDAY, 2, policy="{}"))
-    first, second = daily_series(board, "web", YESTERDAY, 2)
+    state = make_state(make_journal_row(BEFORE, policy=strict.text()), make_journal_row(YESTERDAY, 2, policy="{}"))
+    first, second = daily_series(state, "web", YESTERDAY, 2)
     assert (
         first.error_rate_threshold_percent,
         first.missing_version_threshold_percent,
@@ -135,11 +135,11 @@ def test_a_point_carries_the_thresholds_of_its_own_day() -> None:
 
 
 def test_a_chart_begins_with_the_source() -> None:
-    assert [point.day for point in daily_series(make_board(), "web", YESTERDAY, 30, BEFORE)] == [BEFORE, YESTERDAY]
+    assert [point.day for point in daily_series(make_state(), "web", YESTERDAY, 30, BEFORE)] == [BEFORE, YESTERDAY]
 
 
 def test_a_year_is_whole_weeks_from_monday_to_sunday() -> None:
-    year = year_of(make_board(make_journal_row()), "web", YESTERDAY, date(2020, 1, 1))
+    year = year_of(make_state(make_journal_row()), "web", YESTERDAY, date(2020, 1, 1))
     assert (year.first, year.last) == (date(2025, 3, 11), YESTERDAY)
     assert all(len(week.days) == 7 and week.first.weekday() == 0 for week in year.weeks)
     days = [one.day for week in year.weeks for one in week.days]
@@ -149,9 +149,9 @@ def test_a_year_is_whole_weeks_from_monday_to_sunday() -> None:
     assert len(year.weeks) == 53
 
 
-def test_a_calendar_tells_missing_days_from_those_outside() -> None:
+def test_a_calendar_shows_missing_days_from_those_outside() -> None:
     rows = [make_journal_row(BEFORE, 1, status="unhealthy"), make_journal_row(TODAY, 2)]
-    year = year_of(make_board(*rows), "web", YESTERDAY, date(2026, 3, 8))
+    year = year_of(make_state(*rows), "web", YESTERDAY, date(2026, 3, 8))
     marks = {one.day: one.status for week in year.weeks for one in week.days}
     assert marks[date(2026, 3, 7)] is DayMark.OUTSIDE
     assert marks[date(2026, 3, 8)] is DayMark.MISSING
@@ -166,13 +166,13 @@ def test_a_calendar_tells_missing_days_from_those_outside() -> None:
 
 
 def test_a_calendar_without_a_first_day_begins_with_the_first_snapshot() -> None:
-    year = year_of(make_board(make_journal_row(BEFORE)), "web", YESTERDAY)
+    year = year_of(make_state(make_journal_row(BEFORE)), "web", YESTERDAY)
     assert year.counts[DayMark.MISSING] == 1
 
 
 def test_while_the_store_was_never_read_no_day_is_called_missing() -> None:
-    board = make_board(trouble="The store is gone.", has_been_read=False)
-    assert {point.status for point in daily_series(board, "web", YESTERDAY, 5)} == {"unknown"}
-    assert year_of(board, "web", YESTERDAY, BEFORE).counts[DayMark.UNKNOWN] == 2
-    window = window_of(board, "web", YESTERDAY, 7)
+    state = make_state(trouble="The store is gone.", has_been_read=False)
+    assert {point.status for point in daily_series(state, "web", YESTERDAY, 5)} == {"unknown"}
+    assert year_of(state, "web", YESTERDAY, BEFORE).counts[DayMark.UNKNOWN] == 2
+    window = window_of(state, "web", YESTERDAY, 7)
     assert (window.unknown_days, window.missing_days) == (7, 0)

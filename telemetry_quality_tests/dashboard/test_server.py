@@ -163,9 +163,9 @@ def _wait_for(process: subprocess.Popen[str], port: int) -> None:
 def _get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        return answer.status, found, answer.read().decode()
+        response = connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, found, response.read().decode()
 
 
 @pytest.mark.slow

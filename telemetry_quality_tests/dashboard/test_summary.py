@@ -9,16 +9,16 @@ from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import RequestError
-from telemetry_quality_tests.dashboard.boards import (
+from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     DUE_AT,
     MORNING,
     YESTERDAY,
-    make_board,
     make_failure,
     make_incidents,
     make_journal_row,
     make_settings,
+    make_state,
     make_unknown_row,
     make_unreadable,
 )
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.reader import JournalRow
 
 MOMENT = timedelta(microseconds=1)
-AT_EV: dict[str, Any] = {"cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
 
 
-def told(*rows: JournalRow, now: datetime = MORNING, **source: Any) -> SourceSummary:
+def summary_of(*rows: JournalRow, now: datetime = MORNING, **source: Any) -> SourceSummary:
     """What is said of ``web`` where the store holds these rows."""
-    return summarize(make_board(*rows), make_settings(**source), now).sources[0]
+    return summarize(make_state(*rows), make_settings(**source), now).sources[0]
 
 
 def test_a_healthy_yesterday_can_be_trusted() -> None:
-    summary = summarize(make_board(make_journal_row()), make_settings(), MORNING)
+    summary = summarize(make_state(make_journal_row()), make_settings(), MORNING)
     assert (summary.status, summary.is_trustworthy, summary.trouble) == ("healthy", True, None)
     assert summary.sentence == "2026-03-10 can be trusted: 1,000 events, as many as expected."
     one = summary.sources[0]
@@ -54,15 +54,15 @@ def test_a_healthy_yesterday_can_be_trusted() -> None:
 
 @pytest.mark.parametrize("status", [one for one in DayStatus if one is not DayStatus.HEALTHY])
 def test_no_other_status_can_be_trusted(status: DayStatus) -> None:
-    summary = summarize(make_board(make_journal_row(status=status.value)), make_settings(), MORNING)
+    summary = summarize(make_state(make_journal_row(status=status.value)), make_settings(), MORNING)
     assert (summary.status, summary.is_trustworthy) == (status, False)
     assert (summary.sources[0].status, summary.sources[0].is_trustworthy) == (status, False)
 
 
 def test_a_broken_yesterday_says_what_since_when_and_where_and_lists_its_incident() -> None:
     incidents = make_incidents(make_failure(BEFORE, **AT_EV), make_failure(**AT_EV))
-    board = make_board(make_journal_row(status="unhealthy"), incidents=incidents)
-    one = summarize(board, make_settings(), MORNING).sources[0]
+    state = make_state(make_journal_row(status="unhealthy"), incidents=incidents)
+    one = summarize(state, make_settings(), MORNING).sources[0]
     assert one.sentence == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
     )
@@ -71,15 +71,15 @@ def test_a_broken_yesterday_says_what_since_when_and_where_and_lists_its_inciden
 
 
 def test_a_day_that_could_not_be_read_is_unknown_and_not_stale() -> None:
-    board = make_board(make_unknown_row(), incidents=make_incidents(make_unreadable()))
-    one = summarize(board, make_settings(), MORNING).sources[0]
+    state = make_state(make_unknown_row(), incidents=make_incidents(make_unreadable()))
+    one = summarize(state, make_settings(), MORNING).sources[0]
     assert (one.status, one.is_stale) == (DayStatus.UNKNOWN, False)
     assert one.sentence.startswith("Whether 2026-03-10 can be trusted is not known: the day could not be read (FILE")
 
 
 @pytest.mark.parametrize("now", [DUE_AT - MOMENT, DUE_AT])
-def test_until_the_grace_is_over_the_day_before_is_told_and_named(now: datetime) -> None:
-    one = told(make_journal_row(BEFORE), now=now)
+def test_until_the_grace_is_over_the_day_before_is_shown_and_named(now: datetime) -> None:
+    one = summary_of(make_journal_row(BEFORE), now=now)
     assert (one.day, one.status, one.is_stale, one.stale_sentence) == (BEFORE, "healthy", False, None)
     assert (one.awaited_day, one.awaited_until) == (YESTERDAY, DUE_AT)
     assert one.sentence == (
@@ -88,8 +88,8 @@ def test_until_the_grace_is_over_the_day_before_is_told_and_named(now: datetime)
     )
 
 
-def test_after_the_grace_a_missing_snapshot_is_told_loudly_instead_of_the_day_before() -> None:
-    one = told(make_journal_row(BEFORE), now=DUE_AT + MOMENT)
+def test_after_the_grace_a_missing_snapshot_is_shown_loudly_instead_of_the_day_before() -> None:
+    one = summary_of(make_journal_row(BEFORE), now=DUE_AT + MOMENT)
     assert (one.day, one.status, one.is_trustworthy, one.is_stale) == (YESTERDAY, "unknown", False, True)
     assert one.snapshot is None
     assert one.last_snapshot_day == BEFORE
@@ -104,29 +104,29 @@ def test_after_the_grace_a_missing_snapshot_is_told_loudly_instead_of_the_day_be
 
 
 def test_the_grace_and_the_lateness_are_those_of_the_settings() -> None:
-    board = make_board(make_journal_row(BEFORE))
+    state = make_state(make_journal_row(BEFORE))
     settings = make_settings(dashboard={"grace_minutes": 0}, allowed_lateness_minutes=0)
     midnight = datetime(2026, 3, 11, tzinfo=UTC)
-    assert not summarize(board, settings, midnight).sources[0].is_stale
-    assert summarize(board, settings, midnight + MOMENT).sources[0].is_stale
+    assert not summarize(state, settings, midnight).sources[0].is_stale
+    assert summarize(state, settings, midnight + MOMENT).sources[0].is_stale
 
 
 def test_the_grace_is_counted_from_the_end_of_the_day_in_the_source_s_own_zone() -> None:
     settings = {"time_zone": "America/New_York", "now": datetime(2026, 3, 12, 7, tzinfo=UTC)}
-    one = told(make_journal_row(YESTERDAY), **settings)  # type: ignore[arg-type]
+    one = summary_of(make_journal_row(YESTERDAY), **settings)  # type: ignore[arg-type]
     assert (one.is_stale, one.awaited_day) == (False, date(2026, 3, 11))
     assert one.sentence.endswith("2026-03-11 is not judged yet; it should be by 2026-03-12 03:00 EDT.")
     settings["now"] = datetime(2026, 3, 12, 7, 0, 1, tzinfo=UTC)
-    assert told(make_journal_row(YESTERDAY), **settings).is_stale  # type: ignore[arg-type]
+    assert summary_of(make_journal_row(YESTERDAY), **settings).is_stale  # type: ignore[arg-type]
 
 
-def test_a_snapshot_that_is_there_before_it_is_due_is_told_at_once() -> None:
-    one = told(make_journal_row(BEFORE), make_journal_row(YESTERDAY, 2), now=DUE_AT - timedelta(hours=2))
+def test_a_snapshot_that_is_there_before_it_is_due_is_shown_at_once() -> None:
+    one = summary_of(make_journal_row(BEFORE), make_journal_row(YESTERDAY, 2), now=DUE_AT - timedelta(hours=2))
     assert (one.day, one.awaited_day) == (YESTERDAY, None)
 
 
 def test_the_day_before_a_day_still_waited_for_may_be_overdue_itself() -> None:
-    one = told(make_journal_row(BEFORE - timedelta(days=2)), now=DUE_AT)
+    one = summary_of(make_journal_row(BEFORE - timedelta(days=2)), now=DUE_AT)
     assert (one.day, one.status, one.is_stale, one.awaited_day) == (BEFORE, "unknown", True, YESTERDAY)
     assert one.sentence == (
         "There is no snapshot of 2026-03-09; the last one is of 2026-03-07, 2 days older. "
@@ -138,43 +138,43 @@ def test_the_day_before_a_day_still_waited_for_may_be_overdue_itself() -> None:
 def test_with_a_grace_of_days_several_days_may_be_waited_for() -> None:
     settings = make_settings(dashboard={"grace_minutes": 3 * 24 * 60})
     rows = make_journal_row(BEFORE - timedelta(days=1))
-    one = summarize(make_board(rows), settings, MORNING).sources[0]
+    one = summarize(make_state(rows), settings, MORNING).sources[0]
     assert (one.day, one.awaited_day, one.is_stale) == (rows.day, YESTERDAY, False)
 
 
 def test_a_store_without_any_snapshot_says_so() -> None:
-    one = told()
+    one = summary_of()
     assert (one.status, one.is_stale, one.last_snapshot_day) == ("unknown", True, None)
     assert one.sentence == (
         "There is no snapshot of 2026-03-10, nor of any other day. Whether yesterday can be trusted is not known."
     )
 
 
-def test_a_snapshot_of_a_later_day_than_the_one_told_is_not_called_the_last_one_before_it() -> None:
-    one = told(make_journal_row(date(2026, 3, 15)))
+def test_a_snapshot_of_a_later_day_than_the_one_shown_is_not_called_the_last_one_before_it() -> None:
+    one = summary_of(make_journal_row(date(2026, 3, 15)))
     assert one.sentence == "There is no snapshot of 2026-03-10. Whether yesterday can be trusted is not known."
 
 
-def test_a_source_whose_first_day_is_not_over_has_nothing_to_tell_and_is_not_stale() -> None:
-    one = told(first_day=date(2026, 3, 11))
+def test_a_source_whose_first_day_is_not_over_has_nothing_to_show_and_is_not_stale() -> None:
+    one = summary_of(first_day=date(2026, 3, 11))
     assert (one.day, one.status, one.is_trustworthy, one.is_stale, one.windows) == (None, "unknown", False, False, {})
     assert one.sentence == "Nothing can be known yet: the first day of web is 2026-03-11, and it is not over."
 
 
 def test_a_first_day_that_is_still_waited_for_is_not_stale() -> None:
-    one = told(first_day=YESTERDAY, now=DUE_AT)
+    one = summary_of(first_day=YESTERDAY, now=DUE_AT)
     assert (one.day, one.status, one.is_stale, one.awaited_day) == (None, "unknown", False, YESTERDAY)
     assert one.sentence == "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
 
 
-def test_of_a_data_set_that_has_ended_the_last_day_is_told_for_ever() -> None:
-    one = told(make_journal_row(BEFORE), now=MORNING + timedelta(days=900), last_day=BEFORE)
+def test_of_a_data_set_that_has_ended_the_last_day_is_shown_for_ever() -> None:
+    one = summary_of(make_journal_row(BEFORE), now=MORNING + timedelta(days=900), last_day=BEFORE)
     assert (one.day, one.status, one.is_stale) == (BEFORE, "healthy", False)
 
 
-def test_an_unreadable_store_is_told_before_what_it_said_last_and_nothing_is_trusted() -> None:
-    board = make_board(make_journal_row(), trouble="The store is gone.")
-    summary = summarize(board, make_settings(), MORNING + timedelta(hours=1))
+def test_an_unreadable_store_is_shown_before_what_it_said_last_and_nothing_is_trusted() -> None:
+    state = make_state(make_journal_row(), trouble="The store is gone.")
+    summary = summarize(state, make_settings(), MORNING + timedelta(hours=1))
     assert (summary.status, summary.is_trustworthy, summary.trouble) == ("unknown", False, "The store is gone.")
     assert summary.read_at == MORNING
     assert summary.sentence == (
@@ -185,8 +185,8 @@ def test_an_unreadable_store_is_told_before_what_it_said_last_and_nothing_is_tru
 
 @pytest.mark.parametrize("now", [DUE_AT, MORNING])
 def test_a_store_that_was_never_read_leaves_all_unknown_and_nothing_missing(now: datetime) -> None:
-    board = make_board(trouble="The store is gone.", has_been_read=False)
-    summary = summarize(board, make_settings(), now)
+    state = make_state(trouble="The store is gone.", has_been_read=False)
+    summary = summarize(state, make_settings(), now)
     one = summary.sources[0]
     assert (
         summary.sentence
@@ -199,8 +199,8 @@ def test_a_store_that_was_never_read_leaves_all_unknown_and_nothing_missing(now:
 
 
 def test_a_snapshot_that_may_have_come_while_the_store_was_unreadable_is_not_called_missing() -> None:
-    board = make_board(make_journal_row(BEFORE), trouble="The store is gone.")
-    one = summarize(board, make_settings(), MORNING + timedelta(hours=1)).sources[0]
+    state = make_state(make_journal_row(BEFORE), trouble="The store is gone.")
+    one = summarize(state, make_settings(), MORNING + timedelta(hours=1)).sources[0]
     assert (one.status, one.is_stale) == ("unknown", True)
     assert one.sentence == (
         "Whether 2026-03-10 can be trusted is not known: "
@@ -216,7 +216,7 @@ def of_many(*statuses: str) -> str:
         for number, (name, status) in enumerate(zip(names, statuses, strict=True))
         if status != "missing"
     ]
-    return summarize(make_board(*rows), make_settings(*names), MORNING).sentence
+    return summarize(make_state(*rows), make_settings(*names), MORNING).sentence
 
 
 @pytest.mark.parametrize(
@@ -242,9 +242,9 @@ def test_several_sources_are_counted_and_those_not_to_be_trusted_named(statuses:
     assert of_many(*statuses) == sentence
 
 
-def test_sources_told_of_different_days_are_not_told_under_one_date() -> None:
+def test_sources_about_different_days_are_not_shown_under_one_date() -> None:
     rows = [make_journal_row(BEFORE, 1, source="a"), make_journal_row(YESTERDAY, 2, source="b")]
-    assert summarize(make_board(*rows), make_settings("a", "b"), DUE_AT).sentence == "All 2 sources can be trusted."
+    assert summarize(make_state(*rows), make_settings("a", "b"), DUE_AT).sentence == "All 2 sources can be trusted."
 
 
 def test_the_worst_source_decides() -> None:
@@ -252,17 +252,17 @@ def test_the_worst_source_decides() -> None:
         make_journal_row(YESTERDAY, number, source=source, status=status)
         for number, (source, status) in enumerate({"a": "healthy", "b": "unhealthy", "c": "degraded"}.items(), 1)
     ]
-    summary = summarize(make_board(*rows), make_settings("a", "b", "c"), MORNING)
+    summary = summarize(make_state(*rows), make_settings("a", "b", "c"), MORNING)
     assert (summary.status, summary.is_trustworthy) == ("unhealthy", False)
     assert [one.source for one in summary.sources] == ["a", "b", "c"]
 
 
 def test_one_source_alone_can_be_asked_for() -> None:
     rows = [make_journal_row(source="a"), make_journal_row(sequence=2, source="b", status="unhealthy")]
-    summary = summarize(make_board(*rows), make_settings("a", "b"), MORNING, "a")
+    summary = summarize(make_state(*rows), make_settings("a", "b"), MORNING, "a")
     assert (summary.status, [one.source for one in summary.sources]) == ("healthy", ["a"])
     with pytest.raises(RequestError, match="'nobody' was found"):
-        summarize(make_board(*rows), make_settings("a", "b"), MORNING, "nobody")
+        summarize(make_state(*rows), make_settings("a", "b"), MORNING, "nobody")
 
 
 def test_open_incidents_alone_are_listed_the_worst_first() -> None:
@@ -270,14 +270,14 @@ def test_open_incidents_alone_are_listed_the_worst_first() -> None:
     older = make_failure(BEFORE - timedelta(days=3))
     incidents = (*make_incidents(older, warning), *make_incidents(make_failure()))
     assert [one.is_open for one in incidents] == [False, True, True]
-    board = make_board(make_journal_row(status="unhealthy"), incidents=incidents)
-    lines = summarize(board, make_settings(), MORNING).sources[0].open_incidents
+    state = make_state(make_journal_row(status="unhealthy"), incidents=incidents)
+    lines = summarize(state, make_settings(), MORNING).sources[0].open_incidents
     assert [line.level for line in lines] == [Level.CRITICAL, Level.WARNING]
 
 
 def test_every_source_is_summed_up_over_a_week_and_a_month() -> None:
     rows = [make_journal_row(YESTERDAY - timedelta(days=n), n + 1) for n in range(10)]
-    one = told(*rows)
+    one = summary_of(*rows)
     assert {name: (window.days, window.known_days, window.missing_days) for name, window in one.windows.items()} == {
         "7": (7, 7, 0),
         "30": (30, 10, 20),

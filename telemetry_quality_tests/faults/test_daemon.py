@@ -108,7 +108,7 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 
 
 @pytest.mark.slow
-def test_a_thirty_day_backfill_through_the_daemon_is_right_in_the_grid_and_tells_each_alert_once(
+def test_a_thirty_day_backfill_through_the_daemon_is_right_in_the_grid_and_shows_each_alert_once(
     tmp_path: Path,
 ) -> None:
     station = make_station(tmp_path, days=DAYS)

@@ -154,7 +154,7 @@ def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_judged_again_
     station = make_station(tmp_path)
     list(station.work.read([FIRST_DAY], NOW))
     snapshot = replace(
-        make_snapshot(FIRST_DAY), reading_hash=station.work.store.readings("web", FIRST_DAY, FIRST_DAY)[0].figures_hash
+        make_snapshot(FIRST_DAY), scan_hash=station.work.store.scans("web", FIRST_DAY, FIRST_DAY)[0].figures_hash
     )
     few = [one for one in make_verdicts() if one.guardrail in {"activity", "error_rate"}]
     station.work.store.append_snapshot(snapshot, few)

@@ -161,7 +161,9 @@ def test_partitions_follow_the_source_s_time_zone_and_end_with_a_finished_data_s
 
 
 @pytest.mark.parametrize("roles", ["", 'critical_fields = ["event_name"]'])
-def test_progress_is_told_once_per_step_of_every_day(tmp_path: Path, instance: dg.DagsterInstance, roles: str) -> None:
+def test_progress_is_reported_once_per_step_of_every_day(
+    tmp_path: Path, instance: dg.DagsterInstance, roles: str
+) -> None:
     """As many steps as the demo's progress bar counts, whatever guardrails the schema allows."""
     station = make_station(tmp_path, roles=roles)
     settings = station.settings.model_copy(update={"sources": {SOURCE: station.settings.sources["web"]}})

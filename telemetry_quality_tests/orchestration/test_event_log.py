@@ -199,7 +199,7 @@ def test_the_files_hold_what_dagsters_own_storage_would_have_written(
 
 
 def entries(storage: KeptSqliteEventLog, like: str, count: int) -> list[dg.EventLogEntry]:
-    """Evaluations as the run ``like`` left some, the time of which tells them apart; to look for some writes all."""
+    """Evaluations as the run ``like`` left some, the time of which distinguish them; to look for some writes all."""
     (event, *_) = storage.get_logs_for_run(like, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     return [event._replace(timestamp=float(number)) for number in range(count)]
 

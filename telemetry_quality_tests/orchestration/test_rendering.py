@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.events import DayAggregates
 from telemetry_quality.orchestration.rendering import TABLE_ROWS, aggregates_metadata, hour_chart, snapshot_metadata
-from telemetry_quality_tests.builders import make_reading, make_row, make_snapshot, make_store, make_verdicts
+from telemetry_quality_tests.builders import make_row, make_scan, make_snapshot, make_store, make_verdicts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_numbers_that_are_not_known_are_left_out_rather_than_plotted_as_zero() -
         "duplicate_percent",
         "critical_missing_percent",
         "late_percent",
-        "misdated_percent",
+        "invalid_timestamp_percent",
         "completeness_percent",
     }
     figures: dict[str, Any] = dict.fromkeys(names)
@@ -57,7 +57,7 @@ def test_numbers_that_are_not_known_are_left_out_rather_than_plotted_as_zero() -
 
 
 def test_every_number_of_a_snapshot_that_is_known_can_be_plotted() -> None:
-    figures: dict[str, Any] = {"late_percent": 1.5, "misdated_percent": 0.5, "critical_missing_percent": 2.0}
+    figures: dict[str, Any] = {"late_percent": 1.5, "invalid_timestamp_percent": 0.5, "critical_missing_percent": 2.0}
     shown = snapshot_metadata(make_snapshot(**figures, completeness_percent=100.0), make_verdicts(**figures))
     assert {name: shown[name] for name in figures} == figures
     assert (shown["expected_low_events"], shown["expected_high_events"]) == (900.0, 1100.0)
@@ -66,9 +66,9 @@ def test_every_number_of_a_snapshot_that_is_known_can_be_plotted() -> None:
 
 def test_tables_show_the_busiest_first_and_stay_short(tmp_path: Path) -> None:
     rows = tuple(make_row(event_name=f"signal.{n:03}", events=n + 1) for n in range(100))
-    reading = make_reading(make_snapshot().day, *rows)
-    stored = make_store(tmp_path).append_reading("web", reading, (), make_snapshot().computed_at)
-    table = aggregates_metadata(stored, reading.aggregates)["by_signal"]
+    scan = make_scan(make_snapshot().day, *rows)
+    stored = make_store(tmp_path).append_scan("web", scan, (), make_snapshot().computed_at)
+    table = aggregates_metadata(stored, scan.aggregates)["by_signal"]
     assert isinstance(table, dg.TableMetadataValue)
     assert len(table.records) == TABLE_ROWS
     assert table.records[0].data["event_name"] == "signal.099"

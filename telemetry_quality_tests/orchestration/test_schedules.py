@@ -10,13 +10,13 @@ import pytest
 from telemetry_quality.core.events import Arrivals
 from telemetry_quality.errors import SourceError
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
-from telemetry_quality_tests.builders import NOW, FakeSource, make_reading, make_row
+from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telemetry_quality.core.events import DayReading, UnreadableDay
+    from telemetry_quality.core.events import DayScan, UnreadableDay
 
 
 def _tick(station: Station, name: str, at: datetime) -> Any:
@@ -93,10 +93,10 @@ def test_the_late_day_schedule_asks_again_for_a_provisional_day_once_it_is_compl
     station = make_station(tmp_path, days=20, extra="late_days = 3")
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(20)]
     arrived = Arrivals((36, 0, 0, 0, 0, 4), 40, 0, 0, 0)
-    readings: dict[date, DayReading | UnreadableDay] = {
-        day: make_reading(day, make_row(events=40), arrivals=arrived) for day in days
+    scans: dict[date, DayScan | UnreadableDay] = {
+        day: make_scan(day, make_row(events=40), arrivals=arrived) for day in days
     }
-    work = replace(station.work, source=FakeSource(readings))
+    work = replace(station.work, source=FakeSource(scans))
     list(work.read(days[:-1], NOW))
     list(work.judge(days[:-1], NOW))
     end = datetime(2026, 2, 21, tzinfo=UTC)

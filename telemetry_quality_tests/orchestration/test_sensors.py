@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from telemetry_quality.core.incidents import Act, incidents_of
+from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.orchestration import sensors
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
 from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
@@ -128,7 +128,7 @@ def test_an_incident_that_somebody_muted_is_kept_and_not_logged(tmp_path: Path, 
     _, cursor, _ = tick(station, instance, None)
     store = station.work.store
     (incident,) = incidents_of(store, "web")
-    store.append_act(incident.decide(Act.MUTE, "ada", NOW, muted_until=NOW.date()))
+    store.append_incident_action(incident.decide(Action.MUTE, "ada", NOW, muted_until=NOW.date()))
     station.run(instance, second)
     lines, _, summary = tick(station, instance, cursor)
     assert not any("error_rate" in line for _, line in lines)
@@ -136,7 +136,7 @@ def test_an_incident_that_somebody_muted_is_kept_and_not_logged(tmp_path: Path, 
     assert summary.startswith(f"{len(lines)} new alerts logged")
 
 
-def test_an_unreadable_day_is_told_once_as_critical_although_its_run_failed(
+def test_an_unreadable_day_is_dispatched_once_as_critical_although_its_run_failed(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)

@@ -39,7 +39,7 @@ def columns(**kinds: ColumnKind | None) -> dict[str, Column]:
     return {name: Column(name, f"{kind.upper()} TYPE", kind) for name, kind in wanted.items() if kind is not None}
 
 
-def refusal(schema: EventSchema, found: dict[str, Column]) -> SourceError:
+def rejection(schema: EventSchema, found: dict[str, Column]) -> SourceError:
     with pytest.raises(SourceError) as caught:
         require_roles(schema, found)
     return caught.value
@@ -80,13 +80,13 @@ def test_a_missing_column_is_named_with_its_role_and_with_those_that_were_found(
     extra = dict.fromkeys(names, ColumnKind.TEXT)
     everything = columns(arrived_at=ColumnKind.INSTANT, flag=ColumnKind.BOOLEAN, **extra)
     require_roles(FULL_SCHEMA, everything)
-    error = refusal(FULL_SCHEMA, {key: value for key, value in everything.items() if key != name})
+    error = rejection(FULL_SCHEMA, {key: value for key, value in everything.items() if key != name})
     assert error.reason_code == "COLUMN_MISSING"
     assert str(error).startswith(f"{role} requires the column {name!r}, but the events have only: ")
 
 
 def test_a_table_without_columns_is_said_to_have_none() -> None:
-    assert str(refusal(SCHEMA, {})).endswith("have only: none.")
+    assert str(rejection(SCHEMA, {})).endswith("have only: none.")
 
 
 @pytest.mark.parametrize("role", ["occurred_at", "observed_at"])
@@ -101,7 +101,7 @@ def test_an_instant_may_be_a_timestamp_or_text(role: str, kind: ColumnKind) -> N
 def test_an_instant_may_be_an_integer_only_where_its_unit_is_known(role: str) -> None:
     schema = replace(SCHEMA, observed_at="observed_at")
     found = columns(**{"observed_at": ColumnKind.INSTANT, role: ColumnKind.INTEGER})
-    error = refusal(schema, found)
+    error = rejection(schema, found)
     assert error.reason_code == "COLUMN_TYPE"
     assert str(error) == (
         f"{role} requires an instant, but {role!r} is INTEGER TYPE; "
@@ -114,7 +114,7 @@ def test_an_instant_may_be_an_integer_only_where_its_unit_is_known(role: str) ->
 @pytest.mark.parametrize("kind", [ColumnKind.BOOLEAN, ColumnKind.OTHER])
 def test_nothing_else_can_be_an_instant(role: str, kind: ColumnKind) -> None:
     schema = replace(SCHEMA, observed_at="observed_at", time_unit="s")
-    error = refusal(schema, columns(**{"observed_at": ColumnKind.INSTANT, role: kind}))
+    error = rejection(schema, columns(**{"observed_at": ColumnKind.INSTANT, role: kind}))
     assert error.reason_code == "COLUMN_TYPE"
     assert str(error).startswith(f"{role} requires a timestamp, ISO 8601 text or an integer, but {role!r} is ")
 
@@ -126,7 +126,7 @@ def test_is_error_may_be_a_boolean_or_an_integer_column(kind: ColumnKind) -> Non
 
 @pytest.mark.parametrize("kind", [ColumnKind.TEXT, ColumnKind.INSTANT, ColumnKind.OTHER])
 def test_is_error_may_be_no_other_column_but_a_predicate_over_one(kind: ColumnKind) -> None:
-    error = refusal(SCHEMA, columns(is_error=kind))
+    error = rejection(SCHEMA, columns(is_error=kind))
     assert error.reason_code == "COLUMN_TYPE"
     assert "write a predicate instead, such as is_error = 'ERROR'" in str(error)
     require_roles(replace(SCHEMA, is_error="is_error = 'ERROR'"), columns(is_error=kind))
@@ -143,12 +143,12 @@ def test_a_rate_may_be_of_a_boolean_or_an_integer_column_and_of_no_other_but_a_p
 ) -> None:
     schema = replace(SCHEMA, rates=(rate,))
     require_roles(schema, columns(flag=kind))
-    error = refusal(schema, columns(flag=ColumnKind.TEXT))
+    error = rejection(schema, columns(flag=ColumnKind.TEXT))
     assert error.reason_code == "COLUMN_TYPE"
     assert str(error).startswith(f"rates.flagged.{role} requires a boolean or an integer column, but 'flag' is TEXT")
 
 
 def test_a_predicate_that_cannot_be_parsed_is_refused_under_the_name_of_its_rate() -> None:
-    error = refusal(replace(SCHEMA, rates=(Rate("flagged", "is_error", of="flag = = 1"),)), columns())
+    error = rejection(replace(SCHEMA, rates=(Rate("flagged", "is_error", of="flag = = 1"),)), columns())
     assert error.reason_code == "PREDICATE_INVALID"
     assert str(error).startswith("rates.flagged.of requires a column or a predicate of columns")

@@ -21,10 +21,10 @@ from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import Rate
-from telemetry_quality.sources.arrivals import arrival_query, misdating_query
+from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_query
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.query import EventTable, Run
-from telemetry_quality.sources.repetitions import repetition_query
+from telemetry_quality.sources.duplicates import duplicate_query
+from telemetry_quality.sources.query import DayRange, EventTable
 from telemetry_quality.sources.slices import slice_query
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
@@ -70,16 +70,16 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
         rates=rates,
     )
     events = EventTable(table("events", *map(column, columns)), columns, schema, "salt", is_typed=not is_text)
-    run = Run(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
-    yield "aggregates", events.aggregate_query(run)
-    yield "count", events.count_query(run)
-    yield "versions", events.version_query(run)
-    yield "sample", events.sample_query(run, {0: 2**60, 1: 2**61}, 100)
-    yield "values", events.values_query("platform", run, 5)
-    yield "repetitions", repetition_query(events, run, 1)
-    yield "slices", slice_query(events, "platform", run, {None, "1.0", "unknown"})
-    yield "arrivals", arrival_query(events, run, "received_at")
-    yield "misdating", misdating_query(events, run, "received_at")
+    day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
+    yield "aggregates", events.aggregate_query(day_range)
+    yield "count", events.count_query(day_range)
+    yield "versions", events.version_query(day_range)
+    yield "sample", events.sample_query(day_range, {0: 2**60, 1: 2**61}, 100)
+    yield "values", events.values_query("platform", day_range, 5)
+    yield "duplicates", duplicate_query(events, day_range, 1)
+    yield "slices", slice_query(events, "platform", day_range, {None, "1.0", "unknown"})
+    yield "arrivals", arrival_query(events, day_range, "received_at")
+    yield "invalid_timestamp", invalid_timestamp_query(events, day_range, "received_at")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -28,16 +28,16 @@ from telemetry_quality.core.events import (
     Arrivals,
     DayAggregates,
     DayCounts,
-    DayReading,
+    DayScan,
+    Duplicates,
     Rate,
-    Repetitions,
     SampledEvent,
     Slice,
     SliceCounts,
 )
 from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
-from telemetry_quality.sources import repetitions
+from telemetry_quality.sources import duplicates
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
@@ -107,7 +107,7 @@ HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 class Source(Protocol):
     """What the contract asks of a connector."""
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Any: ...
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Any: ...
 
     def count_day(self, window: DayWindow) -> DayCounts: ...
 
@@ -115,7 +115,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Events written somewhere in ``zone``, and the salt to sample them with."""
 
     folder: Path
@@ -129,50 +129,50 @@ def roles_of(schema: EventSchema) -> dict[str, Any]:
     return {role: getattr(schema, role) for role in RoleSettings.model_fields}
 
 
-def in_one_parquet_file(place: Place, events: Sequence[Event]) -> Source:
-    path = write_parquet(place.folder / "events.parquet", events, TYPES)
-    return ParquetSource(str(path), place.schema, place.zone, salt=place.salt)
+def in_one_parquet_file(location: Location, events: Sequence[Event]) -> Source:
+    path = write_parquet(location.folder / "events.parquet", events, TYPES)
+    return ParquetSource(str(path), location.schema, location.zone, salt=location.salt)
 
 
-def in_parquet_with_text_times(place: Place, events: Sequence[Event]) -> Source:
+def in_parquet_with_text_times(location: Location, events: Sequence[Event]) -> Source:
     types = TYPES | {"occurred_at": "VARCHAR", "observed_at": "VARCHAR"}
-    path = write_parquet(place.folder / "events.parquet", with_times(events, iso_with_offset), types)
-    return ParquetSource(str(path), place.schema, place.zone, salt=place.salt)
+    path = write_parquet(location.folder / "events.parquet", with_times(events, iso_with_offset), types)
+    return ParquetSource(str(path), location.schema, location.zone, salt=location.salt)
 
 
-def in_a_parquet_folder(place: Place, events: Sequence[Event]) -> Source:
+def in_a_parquet_folder(location: Location, events: Sequence[Event]) -> Source:
     days = defaultdict(list)
     for event in events:
         occurred_at = event["occurred_at"]
-        days[DAY if occurred_at is None else occurred_at.astimezone(place.zone).date()].append(event)
+        days[DAY if occurred_at is None else occurred_at.astimezone(location.zone).date()].append(event)
     for day, members in (days or {DAY: []}).items():
-        write_parquet(place.folder / f"day={day}" / "part-0.parquet", members, TYPES)
-    return ParquetSource(str(place.folder), place.schema, place.zone, salt=place.salt)
+        write_parquet(location.folder / f"day={day}" / "part-0.parquet", members, TYPES)
+    return ParquetSource(str(location.folder), location.schema, location.zone, salt=location.salt)
 
 
-def in_a_duckdb_file(place: Place, events: Sequence[Event]) -> Source:
-    written = write_parquet(place.folder / "import" / "events.parquet", events, TYPES)
-    path = place.folder / "events.duckdb"
+def in_a_duckdb_file(location: Location, events: Sequence[Event]) -> Source:
+    written = write_parquet(location.folder / "import" / "events.parquet", events, TYPES)
+    path = location.folder / "events.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"CREATE TABLE events AS FROM '{written}'")
-    return DuckDBFileSource(str(path), "events", place.schema, salt=place.salt)
+    return DuckDBFileSource(str(path), "events", location.schema, salt=location.salt)
 
 
-def in_sqlite_with_spaced_times(place: Place, events: Sequence[Event]) -> Source:
-    return in_sqlite(place, with_times(events, lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
+def in_sqlite_with_spaced_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_sqlite(location, with_times(events, lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
 
 
-def in_sqlite_with_offset_times(place: Place, events: Sequence[Event]) -> Source:
-    return in_sqlite(place, with_times(events, iso_with_offset))
+def in_sqlite_with_offset_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_sqlite(location, with_times(events, iso_with_offset))
 
 
-def in_sqlite_with_epoch_times(place: Place, events: Sequence[Event]) -> Source:
+def in_sqlite_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
     whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
-    return in_sqlite(replace(place, schema=replace(place.schema, time_unit="us")), whole, time_type="INTEGER")
+    return in_sqlite(replace(location, schema=replace(location.schema, time_unit="us")), whole, time_type="INTEGER")
 
 
-def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") -> Source:
-    path = place.folder / "events.db"
+def in_sqlite(location: Location, events: Sequence[Event], time_type: str = "TEXT") -> Source:
+    path = location.folder / "events.db"
     connection = sqlite3.connect(path)
     connection.execute(
         f"CREATE TABLE events (event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version TEXT,"
@@ -183,7 +183,7 @@ def in_sqlite(place: Place, events: Sequence[Event], time_type: str = "TEXT") ->
     connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * len(COLUMNS))})", rows)
     connection.commit()
     connection.close()
-    return SqliteSource(f"sqlite:///{path}", "events", place.schema, salt=place.salt)
+    return SqliteSource(f"sqlite:///{path}", "events", location.schema, salt=location.salt)
 
 
 SERVERS: dict[str, Callable[[], Any]] = {}
@@ -196,16 +196,16 @@ def _servers(request: pytest.FixtureRequest) -> None:
     SERVERS["postgresql"] = lambda: request.getfixturevalue("postgresql")
 
 
-def in_postgresql_with_text_times(place: Place, events: Sequence[Event]) -> Source:
-    return in_postgresql(place, with_times(events, iso_with_offset), time_type="TEXT")
+def in_postgresql_with_text_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_postgresql(location, with_times(events, iso_with_offset), time_type="TEXT")
 
 
-def in_postgresql_with_epoch_times(place: Place, events: Sequence[Event]) -> Source:
+def in_postgresql_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
     whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
-    return in_postgresql(replace(place, schema=replace(place.schema, time_unit="us")), whole, time_type="BIGINT")
+    return in_postgresql(replace(location, schema=replace(location.schema, time_unit="us")), whole, time_type="BIGINT")
 
 
-def in_postgresql(place: Place, events: Sequence[Event], time_type: str = "TIMESTAMPTZ") -> Source:
+def in_postgresql(location: Location, events: Sequence[Event], time_type: str = "TIMESTAMPTZ") -> Source:
     server: PostgreSQL = SERVERS["postgresql"]()
     table = sql.Identifier(name := f"Contract {next(TABLE_NUMBERS)}")
     with server.connect() as connection:
@@ -219,7 +219,7 @@ def in_postgresql(place: Place, events: Sequence[Event], time_type: str = "TIMES
         with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
             for event in events:
                 copy.write_row([event.get(name) for name in COLUMNS])
-    return PostgresSource(server.url(), name, place.schema, salt=place.salt)
+    return PostgresSource(server.url(), name, location.schema, salt=location.salt)
 
 
 def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ wherever = pytest.mark.usefixtures("write")
 
 
 @pytest.fixture(params=WRITERS, ids=lambda write: write.__name__)
-def write(request: pytest.FixtureRequest) -> Callable[[Place, Sequence[Event]], Source]:
+def write(request: pytest.FixtureRequest) -> Callable[[Location, Sequence[Event]], Source]:
     """What writes events somewhere and reads them from there."""
     return request.param  # type: ignore[no-any-return]
 
@@ -327,11 +327,11 @@ def sliced(events: Sequence[Event], window: DayWindow) -> dict[Slice, SliceCount
     }
 
 
-def repeated(events: Sequence[Event], window: DayWindow) -> Repetitions:
-    """The day's repetitions, counted the slow way."""
+def duplicated(events: Sequence[Event], window: DayWindow) -> Duplicates:
+    """The day's duplicates, counted the slow way."""
     found = [event["event_id"] for event in events if is_within(event["occurred_at"], window)]
     with_id = [event_id for event_id in found if event_id is not None]
-    return Repetitions(len(with_id), len(with_id) - len(set(with_id)))
+    return Duplicates(len(with_id), len(with_id) - len(set(with_id)))
 
 
 def arrived(events: Sequence[Event], window: DayWindow) -> Arrivals:
@@ -357,26 +357,26 @@ def is_late(event: Event) -> bool:
     return observed is not None and observed - event["occurred_at"] > HOUR
 
 
-def read(source: Source, windows: Sequence[DayWindow], sample_size: int = 100) -> list[DayReading]:
-    answers = list(source.read_days(windows, sample_size))
+def read(source: Source, windows: Sequence[DayWindow], sample_size: int = 100) -> list[DayScan]:
+    answers = list(source.scan_days(windows, sample_size))
     assert [answer.day for answer in answers] == [window.day for window in windows]
-    assert all(isinstance(answer, DayReading) for answer in answers), answers
+    assert all(isinstance(answer, DayScan) for answer in answers), answers
     return answers
 
 
 def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], windows: Sequence[DayWindow]) -> None:
-    readings = read(source, windows)
-    for reading, window in zip(readings, windows, strict=True):
+    scans = read(source, windows)
+    for scan, window in zip(scans, windows, strict=True):
         expected = counted(events, window)
-        assert each_hour(reading.aggregates) == expected
-        assert not expected or reading.aggregates.critical_fields == ("user_id", "session")
-        assert not expected or reading.aggregates.rate_names == CONTRACT_SCHEMA.rate_counts
-        assert len(reading.sample) == min(100, sum(row.events for row in expected))
-        assert reading.slices == sliced(events, window)
-        assert reading.repetitions == repeated(events, window)
-        assert reading.arrivals == arrived(events, window)
-        assert read(source, [window]) == [reading], "a day alone must read as it does in a range"
-    assert source.count_days(windows) == {day.day: day.aggregates.totals().events for day in readings}
+        assert each_hour(scan.aggregates) == expected
+        assert not expected or scan.aggregates.critical_fields == ("user_id", "session")
+        assert not expected or scan.aggregates.rate_names == CONTRACT_SCHEMA.rate_counts
+        assert len(scan.sample) == min(100, sum(row.events for row in expected))
+        assert scan.slices == sliced(events, window)
+        assert scan.duplicates == duplicated(events, window)
+        assert scan.arrivals == arrived(events, window)
+        assert read(source, [window]) == [scan], "a day alone must read as it does in a range"
+    assert source.count_days(windows) == {day.day: day.aggregates.totals().events for day in scans}
 
 
 def local_hours(window: DayWindow) -> list[dict[str, Any]]:
@@ -420,7 +420,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
         for n, version in enumerate((None, "", "   ", "unknown", "1.0", "1.0 ", "v2", "2.0-rc1"))
     ],
     "ids_null": without_ids(5) + make_events(5),
-    "ids_repeated": [make_event(event_id="same") for _ in range(7)],
+    "ids_duplicated": [make_event(event_id="same") for _ in range(7)],
     "names_null": make_events(3, event_name=None) + make_events(3),
     "errors_true_false_and_null": [
         make_event(event_id=f"e{n}", is_error=value) for n, value in enumerate((True, False, None, True, None, None))
@@ -479,26 +479,26 @@ class AllCases:
     """Every case, each on a day of its own with an empty one after it, and what reading them at once gave."""
 
     source: Source
-    readings: Mapping[date, DayReading]
+    scans: Mapping[date, DayScan]
 
 
 @pytest.fixture(scope="module", params=(*WRITERS, *FURTHER_WRITERS), ids=lambda write: write.__name__)
 def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
-    source = request.param(Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
-    return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
+    source = request.param(Location(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
+    return AllCases(source, {scan.day: scan for scan in read(source, CASE_WINDOWS)})
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases, case: str) -> None:
     window = day_window(CASE_DAYS[case], UTC_ZONE)
-    reading = all_cases.readings[window.day]
-    assert each_hour(reading.aggregates) == counted(ALL_EVENTS, window)
-    assert reading.slices == sliced(ALL_EVENTS, window)
-    assert reading.repetitions == repeated(ALL_EVENTS, window)
-    assert reading.arrivals == arrived(ALL_EVENTS, window)
-    assert len(reading.sample) == min(100, sum(row.events for row in reading.aggregates.rows))
-    assert reading.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
-    assert reading.aggregates.rate_names == (CONTRACT_SCHEMA.rate_counts if CASES[case] else ())
+    scan = all_cases.scans[window.day]
+    assert each_hour(scan.aggregates) == counted(ALL_EVENTS, window)
+    assert scan.slices == sliced(ALL_EVENTS, window)
+    assert scan.duplicates == duplicated(ALL_EVENTS, window)
+    assert scan.arrivals == arrived(ALL_EVENTS, window)
+    assert len(scan.sample) == min(100, sum(row.events for row in scan.aggregates.rows))
+    assert scan.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
+    assert scan.aggregates.rate_names == (CONTRACT_SCHEMA.rate_counts if CASES[case] else ())
 
 
 def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCases) -> None:
@@ -507,17 +507,17 @@ def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCa
     assert len(empty) >= len(CASE_WINDOWS) - len(CASES) - 2
     for day in empty:
         arrivals = arrived(ALL_EVENTS, day_window(day, UTC_ZONE))
-        expected = DayReading(day, DayAggregates(), repetitions=Repetitions(0, 0), arrivals=arrivals)
-        assert all_cases.readings[day] == expected
+        expected = DayScan(day, DayAggregates(), duplicates=Duplicates(0, 0), arrivals=arrivals)
+        assert all_cases.scans[day] == expected
 
 
 def test_a_day_reads_the_same_alone_and_together_with_others(all_cases: AllCases) -> None:
     for day in CASE_DAYS.values():
-        assert read(all_cases.source, [day_window(day, UTC_ZONE)]) == [all_cases.readings[day]]
+        assert read(all_cases.source, [day_window(day, UTC_ZONE)]) == [all_cases.scans[day]]
 
 
 def test_counting_days_says_what_reading_them_says(all_cases: AllCases) -> None:
-    totals = {day: reading.aggregates.totals().events for day, reading in all_cases.readings.items()}
+    totals = {day: scan.aggregates.totals().events for day, scan in all_cases.scans.items()}
     assert all_cases.source.count_days(CASE_WINDOWS) == totals
     assert all_cases.source.count_days(CASE_WINDOWS[1:2]) == {DAY: totals[DAY]}
 
@@ -525,16 +525,16 @@ def test_counting_days_says_what_reading_them_says(all_cases: AllCases) -> None:
 @wherever
 @pytest.mark.parametrize(("day", "hours"), [(date(2013, 3, 10), 23), (date(2013, 11, 3), 25)], ids=str)
 def test_every_hour_of_a_local_day_is_counted_where_it_belongs(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], day: date, hours: int
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], day: date, hours: int
 ) -> None:
     window = day_window(day, NEW_YORK)
     events = local_hours(window)
-    source = write(Place(tmp_path, NEW_YORK), events)
+    source = write(Location(tmp_path, NEW_YORK), events)
     around = windows_of(NEW_YORK, day - ONE_DAY, day + ONE_DAY)
 
     assert_days_are_read_as_counted(source, events, around)
-    (reading,) = read(source, [window])
-    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {
+    (scan,) = read(source, [window])
+    assert {hour: totals.events for hour, totals in scan.aggregates.by_hour().items()} == {
         hour: 2 + (hour == 0) + (hour == hours - 1) for hour in range(hours)
     }
     assert source.count_days(around) == dict(zip([w.day for w in around], [1, 2 + 2 * hours, 1], strict=True))
@@ -542,42 +542,42 @@ def test_every_hour_of_a_local_day_is_counted_where_it_belongs(
 
 @wherever
 def test_days_of_a_zone_half_an_hour_off_are_cut_at_their_own_midnight(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     lord_howe = ZoneInfo("Australia/Lord_Howe")
     window = day_window(date(2026, 4, 5), lord_howe)
     assert window.hours == 24.5
     events = [make_event(event_id=str(n), occurred_at=window.start + n * HOUR / 2) for n in range(-2, 51)]
     windows = windows_of(lord_howe, date(2026, 4, 4), date(2026, 4, 6))
-    assert_days_are_read_as_counted(write(Place(tmp_path, lord_howe), events), events, windows)
+    assert_days_are_read_as_counted(write(Location(tmp_path, lord_howe), events), events, windows)
 
 
 @wherever
 def test_days_may_be_asked_for_in_any_order_and_with_gaps(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = [event for n in range(5) for event in make_events(n + 1, DAY + timedelta(days=n))]
     windows = [day_window(DAY + timedelta(days=n), UTC_ZONE) for n in (4, 0, 2, 9)]
-    assert_days_are_read_as_counted(write(Place(tmp_path), events), events, windows)
+    assert_days_are_read_as_counted(write(Location(tmp_path), events), events, windows)
 
 
 @wherever
 def test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     apia = ZoneInfo("Pacific/Apia")
     windows = windows_of(apia, date(2011, 12, 29), date(2011, 12, 31))
     events = [make_event(occurred_at=windows[0].start), make_event(occurred_at=windows[2].start)]
-    before, skipped, after = write(Place(tmp_path, apia), events).read_days(windows, 10)
+    before, skipped, after = write(Location(tmp_path, apia), events).scan_days(windows, 10)
     assert skipped.reason_code == "DAY_SKIPPED"
     assert [len(before.sample), len(after.sample)] == [1, 1]
 
 
 @wherever
 def test_reading_never_changes_a_byte_of_the_source(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
-    source = write(Place(tmp_path), make_events(20))
+    source = write(Location(tmp_path), make_events(20))
     before = state_of(tmp_path)
     read(source, windows_of(UTC_ZONE, DAY))
     source.count_days(windows_of(UTC_ZONE, DAY))
@@ -619,11 +619,11 @@ EVENTS = st.lists(
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(events=EVENTS)
 def test_any_events_are_read_as_counted_alone_and_in_a_range_over_a_change_of_clocks(
-    write: Callable[[Place, Sequence[Event]], Source], events: list[dict[str, Any]]
+    write: Callable[[Location, Sequence[Event]], Source], events: list[dict[str, Any]]
 ) -> None:
     windows = windows_of(NEW_YORK, date(2013, 3, 9), date(2013, 3, 11))
     with tempfile.TemporaryDirectory() as folder:
-        source = write(Place(Path(folder), NEW_YORK), events)
+        source = write(Location(Path(folder), NEW_YORK), events)
         assert_days_are_read_as_counted(source, events, windows)
 
 
@@ -633,9 +633,9 @@ MANY = 250
 @pytest.fixture(scope="module", params=WRITERS, ids=lambda write: write.__name__)
 def write_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
     """250 events of one day and 90 of the next, in one place; call it with a salt."""
-    place = Place(tmp_path_factory.mktemp("many"))
+    location = Location(tmp_path_factory.mktemp("many"))
     events = make_events(MANY) + make_events(90, DAY + ONE_DAY)
-    source = request.param(place, events)
+    source = request.param(location, events)
 
     def salted(salt: str) -> Source:
         source._salt = salt
@@ -644,8 +644,8 @@ def write_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return salted
 
 
-def ids(reading: DayReading) -> list[str | None]:
-    return [event.event_id for event in reading.sample]
+def ids(scan: DayScan) -> list[str | None]:
+    return [event.event_id for event in scan.sample]
 
 
 def test_a_sample_is_the_same_whenever_it_is_drawn(write_many: Callable[[str], Source]) -> None:
@@ -669,9 +669,9 @@ def test_another_salt_draws_another_sample(write_many: Callable[[str], Source]) 
 def test_a_sample_has_the_size_asked_for_or_every_event_where_there_are_fewer(
     write_many: Callable[[str], Source], size: int
 ) -> None:
-    (reading,) = read(write_many(""), windows_of(UTC_ZONE, DAY), size)
-    assert len(reading.sample) == min(size, MANY)
-    assert len(set(ids(reading))) == len(reading.sample), "no event is drawn twice"
+    (scan,) = read(write_many(""), windows_of(UTC_ZONE, DAY), size)
+    assert len(scan.sample) == min(size, MANY)
+    assert len(set(ids(scan))) == len(scan.sample), "no event is drawn twice"
 
 
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(write_many: Callable[[str], Source]) -> None:
@@ -692,29 +692,29 @@ def evenness(drawn: Counter[int], kinds: int, share: float) -> float:
     return 1 - NormalDist(1 - spread, sqrt(spread)).cdf((chi_square / freedom) ** (1 / 3))
 
 
-def numbers(reading: DayReading) -> list[int]:
-    return [int(str(event_id).rpartition("-")[2]) for event_id in ids(reading)]
+def numbers(scan: DayScan) -> list[int]:
+    return [int(str(event_id).rpartition("-")[2]) for event_id in ids(scan)]
 
 
 @pytest.mark.parametrize(
     "write", [in_a_duckdb_file, in_sqlite_with_epoch_times, in_postgresql], ids=lambda write: write.__name__
 )
 def test_every_part_of_a_day_is_drawn_equally_often(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     """Counted over 30 days of 60 events; ids and salt are fixed, so it never flakes."""
     events = [event for n in range(30) for event in make_events(60, DAY + n * ONE_DAY)]
-    readings = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY, DAY + 29 * ONE_DAY), 20)
-    drawn = Counter(number for reading in readings for number in numbers(reading))
+    scans = read(write(Location(tmp_path), events), windows_of(UTC_ZONE, DAY, DAY + 29 * ONE_DAY), 20)
+    drawn = Counter(number for scan in scans for number in numbers(scan))
     assert 0.001 < evenness(drawn, 60, 1 / 3) < 0.999
 
 
 @pytest.mark.parametrize("write", [in_sqlite_with_epoch_times], ids=lambda write: write.__name__)
 def test_every_event_is_drawn_equally_often_whatever_the_salt(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     """Counted over 60 fixed salts, so it never flakes."""
-    source: Any = write(Place(tmp_path), make_events(120))
+    source: Any = write(Location(tmp_path), make_events(120))
     drawn: Counter[int] = Counter()
     for salt in range(60):
         source._salt = f"salt-{salt}"
@@ -724,37 +724,37 @@ def test_every_event_is_drawn_equally_often_whatever_the_salt(
 
 @wherever
 def test_a_day_whose_ids_are_all_the_same_still_fills_its_sample(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = [make_event(event_id="same") for _ in range(400)]
     other = make_events(30, DAY + ONE_DAY)
     windows = windows_of(UTC_ZONE, DAY, DAY + ONE_DAY)
-    same, others = read(write(Place(tmp_path), events + other), windows, 25)
+    same, others = read(write(Location(tmp_path), events + other), windows, 25)
     assert ids(same) == ["same"] * 25
     assert len(set(ids(others))) == 25
 
 
 @wherever
 def test_events_without_an_id_are_drawn_and_shown_without_one(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = without_ids(60) + make_events(60)
-    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY), 60)
-    without = ids(reading).count(None)
+    (scan,) = read(write(Location(tmp_path), events), windows_of(UTC_ZONE, DAY), 60)
+    without = ids(scan).count(None)
     assert 15 <= without <= 45, "both halves are drawn alike"
 
 
 @wherever
 def test_a_sampled_event_shows_its_id_name_version_and_what_it_misses(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = [
         make_event(event_id="whole", event_name="a", service_version="1", user_id="u", session=0),
         make_event(event_id="bare", event_name=None, service_version=None, user_id=" ", session=None),
         make_event(event_id="", event_name="", service_version="", user_id="u", session=None),
     ]
-    (reading,) = read(write(Place(tmp_path), events), windows_of(UTC_ZONE, DAY))
-    assert set(reading.sample) == {
+    (scan,) = read(write(Location(tmp_path), events), windows_of(UTC_ZONE, DAY))
+    assert set(scan.sample) == {
         SampledEvent("whole", "a", "1", ()),
         SampledEvent("bare", None, None, ("user_id", "session")),
         SampledEvent("", "", "", ("session",)),
@@ -763,20 +763,20 @@ def test_a_sampled_event_shows_its_id_name_version_and_what_it_misses(
 
 @wherever
 def test_frequent_values_are_counted_within_the_day(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = make_events(5, event_name="often") + make_events(2, event_name=None) + make_events(2, event_name="b")
-    source: Any = write(Place(tmp_path), events + make_events(9, DAY + ONE_DAY))
+    source: Any = write(Location(tmp_path), events + make_events(9, DAY + ONE_DAY))
     window = day_window(DAY, UTC_ZONE)
     assert source.frequent_values("event_name", window, 1) == [("often", 5)]
     assert dict(source.frequent_values("event_name", window, 9)) == {"often": 5, None: 2, "b": 2}
 
 
 @wherever
-def test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+def test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
-    """102 values: one twice, a null twice, the others once: of those the last two by name are not told apart."""
+    """102 values: one twice, a null twice, the others once: of those the last two by name are not distinguished."""
     values = [*(f"v{n:03}" for n in range(101)), "v050", None, None]
     events = [
         event
@@ -784,27 +784,25 @@ def test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_s
         | {"landed": "hub" if value in {"v100", None} else "plan"}
         for event, value in zip(make_events(len(values)), values, strict=True)
     ]
-    source = write(Place(tmp_path), events + make_events(3, DAY + ONE_DAY, platform="v100"))
-    reading, next_day = read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))
-    told = {part.value: counts for part, counts in reading.slices.items() if part == Slice("platform", part.value)}
-    assert len(told) == 101
-    assert told[None] == SliceCounts(2, 0, 2, (2, 0, 0, 0, 2))
-    assert told["v000"] == SliceCounts(1, 1, 0, (0, 0, 0, 0, 0))
-    assert told["v050"] == SliceCounts(2, 0, 0, (0, 0, 0, 0, 2))
-    assert told["(other)"] == SliceCounts(2, 1, 0, (1, 0, 0, 0, 1))
-    assert "v098" in told
-    assert not {"v099", "v100"} & told.keys()
-    assert reading.slices[Slice("platform", "(other)", "event_name", "page.view")] == SliceCounts(
-        2, 1, 0, (1, 0, 0, 0, 1)
-    )
+    source = write(Location(tmp_path), events + make_events(3, DAY + ONE_DAY, platform="v100"))
+    scan, next_day = read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))
+    shown = {part.value: counts for part, counts in scan.slices.items() if part == Slice("platform", part.value)}
+    assert len(shown) == 101
+    assert shown[None] == SliceCounts(2, 0, 2, (2, 0, 0, 0, 2))
+    assert shown["v000"] == SliceCounts(1, 1, 0, (0, 0, 0, 0, 0))
+    assert shown["v050"] == SliceCounts(2, 0, 0, (0, 0, 0, 0, 2))
+    assert shown["(other)"] == SliceCounts(2, 1, 0, (1, 0, 0, 0, 1))
+    assert "v098" in shown
+    assert not {"v099", "v100"} & shown.keys()
+    assert scan.slices[Slice("platform", "(other)", "event_name", "page.view")] == SliceCounts(2, 1, 0, (1, 0, 0, 0, 1))
     assert next_day.slices[Slice("platform", "v100")] == SliceCounts(3, 0, 0, (0, 0, 0, 0, 3))
-    assert read(source, windows_of(UTC_ZONE, DAY)) == [reading]
+    assert read(source, windows_of(UTC_ZONE, DAY)) == [scan]
 
 
 @wherever
 @pytest.mark.parametrize("missing", ["few", "most"])
 def test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], missing: str
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], missing: str
 ) -> None:
     versions = ["unknown_service:java", " UNKNOWN ", None, "1.0", "2.0", "3.0", "it's"]
     versions += [f"unknown_service:{n}" for n in range(9 if missing == "most" else 0)]
@@ -812,16 +810,16 @@ def test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_
         event | {"service_version": version, "platform": "web"}
         for event, version in zip(make_events(len(versions)), versions, strict=True)
     ]
-    source = write(Place(tmp_path), events)
-    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
-    assert reading.slices[Slice("platform", "web")].missing_version == len(versions) - 4
-    assert reading.aggregates.totals().missing_version == len(versions) - 4
+    source = write(Location(tmp_path), events)
+    (scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert scan.slices[Slice("platform", "web")].missing_version == len(versions) - 4
+    assert scan.aggregates.totals().missing_version == len(versions) - 4
     assert source.count_day(day_window(DAY, UTC_ZONE)).missing_version == len(versions) - 4
 
 
 @wherever
 def test_the_counts_of_a_day_alone_are_those_of_its_reading(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     events = [
         event | {"is_error": error, "user_id": user, "session": session, "service_version": version, "landed": landed}
@@ -835,18 +833,18 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
             strict=True,
         )
     ]
-    source = write(Place(tmp_path), events + make_events(9, DAY + ONE_DAY))
+    source = write(Location(tmp_path), events + make_events(9, DAY + ONE_DAY))
     for window in windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY):
-        (reading,) = read(source, [window])
-        counts, totals = source.count_day(window), reading.aggregates.totals()
+        (scan,) = read(source, [window])
+        counts, totals = source.count_day(window), scan.aggregates.totals()
         assert (counts.events, counts.errors) == (totals.events, totals.errors)
         assert (counts.error_unknown_events, counts.missing_version) == (
             totals.error_unknown_events,
             totals.missing_version,
         )
-        assert counts.missing_critical == (reading.aggregates.missing_critical() or {"user_id": 0, "session": 0})
+        assert counts.missing_critical == (scan.aggregates.missing_critical() or {"user_id": 0, "session": 0})
         nothing = dict.fromkeys(CONTRACT_SCHEMA.rate_counts, 0)
-        assert counts.rate_counts == (reading.aggregates.rate_counts() or nothing)
+        assert counts.rate_counts == (scan.aggregates.rate_counts() or nothing)
     day = source.count_day(day_window(DAY, UTC_ZONE))
     rates = {"diverted": 4, "failed": 1, "failed.of": 2, "web": 0, "web.of": 4}
     assert day == DayCounts(8, 4, 2, 4, {"user_id": 6, "session": 4}, rates)
@@ -855,7 +853,7 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
 
 @wherever
 def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     """A rate of all events, one of some, and one of which there are none; then a day without any event."""
     rates = (
@@ -876,9 +874,9 @@ def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
         )
     ]
     schema = replace(CONTRACT_SCHEMA, rates=rates, dimensions=("platform",))
-    source = write(Place(tmp_path, schema=schema), events + sessions)
+    source = write(Location(tmp_path, schema=schema), events + sessions)
     windows = windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY)
-    first, second, empty = readings = read(source, windows)
+    first, second, empty = scans = read(source, windows)
 
     assert first.aggregates.rate_counts() == dict(zip(names, (2, 2, 4, 0, 0), strict=True))
     assert second.aggregates.rate_counts() == dict(zip(names, (0, 0, 0, 1, 3), strict=True))
@@ -888,7 +886,7 @@ def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
     assert first.slices[Slice("platform", "ios", "hour", "12")] == SliceCounts(1, 1, 0, (1, 1, 1, 0, 0))
     assert first.slices[Slice("event_name", "page.view")] == SliceCounts(6, 6, 0, (2, 2, 4, 0, 0))
     assert [hour.rate_counts[0] for hour in each_hour(first.aggregates)] == [0, 0, 1, 1, 0, 0]
-    assert [read(source, [window])[0] for window in windows] == readings
+    assert [read(source, [window])[0] for window in windows] == scans
     assert [source.count_day(window).rate_counts for window in windows] == [
         first.aggregates.rate_counts(),
         second.aggregates.rate_counts(),
@@ -898,13 +896,13 @@ def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
 
 @wherever
 def test_without_rates_nothing_is_counted_for_any(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
-    source = write(Place(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=())), make_events(9, platform="web"))
-    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
-    assert {row.rate_counts for row in reading.aggregates.rows} == {()}
-    assert (reading.aggregates.rate_names, reading.aggregates.rate_counts()) == ((), {})
-    assert reading.slices[Slice("platform", "web")] == SliceCounts(9, 0, 0, ())
+    source = write(Location(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=())), make_events(9, platform="web"))
+    (scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert {row.rate_counts for row in scan.aggregates.rows} == {()}
+    assert (scan.aggregates.rate_names, scan.aggregates.rate_counts()) == ((), {})
+    assert scan.slices[Slice("platform", "web")] == SliceCounts(9, 0, 0, ())
     assert source.count_day(day_window(DAY, UTC_ZONE)).rate_counts == {}
 
 
@@ -923,9 +921,9 @@ def test_without_rates_nothing_is_counted_for_any(
     ids=["where misses a column", "of misses a column", "of text", "no predicate"],
 )
 def test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], rate: Rate, found: tuple[str, str]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], rate: Rate, found: tuple[str, str]
 ) -> None:
-    source = write(Place(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=(rate,))), make_events(3, landed="plan"))
+    source = write(Location(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=(rate,))), make_events(3, landed="plan"))
     with pytest.raises(SourceError) as caught:
         source.count_day(day_window(DAY, UTC_ZONE))
     assert caught.value.reason_code == found[0]
@@ -933,40 +931,40 @@ def test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate(
 
 
 @wherever
-def test_a_day_sent_twice_is_half_repetitions(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+def test_a_day_sent_twice_is_half_duplicates(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     once, twice = make_events(40), make_events(30, DAY + ONE_DAY)
-    source = write(Place(tmp_path), once + twice + twice + without_ids(5))
-    readings = read(source, windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY))
-    assert [reading.repetitions for reading in readings] == [Repetitions(40, 0), Repetitions(60, 30), Repetitions(0, 0)]
+    source = write(Location(tmp_path), once + twice + twice + without_ids(5))
+    scans = read(source, windows_of(UTC_ZONE, DAY, DAY + 2 * ONE_DAY))
+    assert [scan.duplicates for scan in scans] == [Duplicates(40, 0), Duplicates(60, 30), Duplicates(0, 0)]
 
 
 @wherever
 def test_beyond_the_limit_a_slice_of_the_ids_is_compared_and_says_the_same(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repetitions, "MAXIMUM_COMPARED_EVENTS", 100)
-    monkeypatch.setattr(repetitions, "EVENTS_AT_ONCE", 150)
+    monkeypatch.setattr(duplicates, "MAXIMUM_COMPARED_EVENTS", 100)
+    monkeypatch.setattr(duplicates, "EVENTS_AT_ONCE", 150)
     twice, once = make_events(400, DAY), make_events(399, DAY + 2 * ONE_DAY)
     small = [event for n in (1, 3, 4, 6) for event in make_events(100 - n, DAY + n * ONE_DAY)]
-    source = write(Place(tmp_path), twice + twice + once + small)
+    source = write(Location(tmp_path), twice + twice + once + small)
     windows = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 7 * ONE_DAY)
-    readings = read(source, windows)
-    empty, first, _, third, *_ = found = [reading.repetitions or Repetitions(-1, -1) for reading in readings]
-    assert empty == Repetitions(0, 0)
-    assert first.compared_events == 2 * first.repeated_events
+    scans = read(source, windows)
+    empty, first, _, third, *_ = found = [scan.duplicates or Duplicates(-1, -1) for scan in scans]
+    assert empty == Duplicates(0, 0)
+    assert first.compared_events == 2 * first.duplicate_events
     assert 50 < first.compared_events < 160
     assert 50 < third.compared_events < 160
-    assert third.repeated_events == 0
+    assert third.duplicate_events == 0
     exact = [(99, 0), (97, 0), (96, 0), (0, 0), (94, 0), (0, 0)]
-    assert found[2:3] + found[4:] == [Repetitions(*counts) for counts in exact]
-    assert [read(source, [window])[0].repetitions for window in windows] == found
+    assert found[2:3] + found[4:] == [Duplicates(*counts) for counts in exact]
+    assert [read(source, [window])[0].duplicates for window in windows] == found
 
 
 @wherever
 def test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = replace(CONTRACT_SCHEMA, event_id=None)
     one = make_event(event_id="a", user_id=None, platform="web", build=1, observed_at=NOON)
@@ -984,20 +982,20 @@ def test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal(
         {"service_version": None},
     ]
     events = [one, one | {"event_id": "b"}, *(one | change for change in changes)]
-    source = write(Place(tmp_path, schema=schema), events)
-    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
-    assert reading.repetitions == Repetitions(13, 1)
-    assert len(reading.sample) == 13
-    assert set(ids(reading)) == {None}
-    monkeypatch.setattr(repetitions, "MAXIMUM_COMPARED_EVENTS", 6)
-    (sliced_reading,) = read(source, windows_of(UTC_ZONE, DAY))
-    assert sliced_reading.repetitions is not None
-    assert sliced_reading.repetitions.compared_events < 13
+    source = write(Location(tmp_path, schema=schema), events)
+    (scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert scan.duplicates == Duplicates(13, 1)
+    assert len(scan.sample) == 13
+    assert set(ids(scan)) == {None}
+    monkeypatch.setattr(duplicates, "MAXIMUM_COMPARED_EVENTS", 6)
+    (sliced_scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert sliced_scan.duplicates is not None
+    assert sliced_scan.duplicates.compared_events < 13
 
 
 @wherever
 def test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     times = [None, datetime(2099, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), NOON, NOON - ONE_DAY]
     events = [
@@ -1006,47 +1004,47 @@ def test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived(
             product(times, [NOON, MIDNIGHT - MICROSECOND, MIDNIGHT, NOON - ONE_DAY, None])
         )
     ]
-    source = write(Place(tmp_path), events)
+    source = write(Location(tmp_path), events)
     windows = windows_of(UTC_ZONE, DAY - 3 * ONE_DAY, DAY + 3 * ONE_DAY)
-    readings = read(source, windows)
-    assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
-    assert readings[3].arrivals == Arrivals((3, 1), 10, 2, 2, 2)
-    assert [read(source, [window])[0] for window in windows] == readings
+    scans = read(source, windows)
+    assert [scan.arrivals for scan in scans] == [arrived(events, window) for window in windows]
+    assert scans[3].arrivals == Arrivals((3, 1), 10, 2, 2, 2)
+    assert [read(source, [window])[0] for window in windows] == scans
 
 
 @wherever
 def test_without_a_column_of_arrival_there_are_no_arrivals(
-    tmp_path: Path, write: Callable[[Place, Sequence[Event]], Source]
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     schema = replace(CONTRACT_SCHEMA, observed_at=None, dimensions=())
-    (reading,) = read(write(Place(tmp_path, schema=schema), make_events(3)), windows_of(UTC_ZONE, DAY))
-    assert reading.arrivals is None
-    assert {part.dimension for part in reading.slices} == {"event_name", "service_version"}
+    (scan,) = read(write(Location(tmp_path, schema=schema), make_events(3)), windows_of(UTC_ZONE, DAY))
+    assert scan.arrivals is None
+    assert {part.dimension for part in scan.slices} == {"event_name", "service_version"}
 
 
 @pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_spaced_times], ids=lambda write: write.__name__)
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(events=EVENTS)
 def test_the_slices_of_every_dimension_and_its_hours_sum_to_the_day(
-    write: Callable[[Place, Sequence[Event]], Source], events: list[dict[str, Any]]
+    write: Callable[[Location, Sequence[Event]], Source], events: list[dict[str, Any]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        readings = read(
-            write(Place(Path(folder), NEW_YORK), events), windows_of(NEW_YORK, date(2013, 3, 9), date(2013, 3, 11))
+        scans = read(
+            write(Location(Path(folder), NEW_YORK), events), windows_of(NEW_YORK, date(2013, 3, 9), date(2013, 3, 11))
         )
-    for reading in readings:
-        totals = reading.aggregates.totals()
-        rates = tuple(reading.aggregates.rate_counts().values())
+    for scan in scans:
+        totals = scan.aggregates.totals()
+        rates = tuple(scan.aggregates.rate_counts().values())
         sums: defaultdict[tuple[str, str | None], list[SliceCounts]] = defaultdict(list)
-        for part, counts in reading.slices.items():
+        for part, counts in scan.slices.items():
             sums[part.dimension, part.by].append(counts)
         for members in sums.values():
             assert reduce(SliceCounts.plus, members) == SliceCounts(
                 totals.events, totals.errors, totals.missing_version, rates
             )
         assert len(sums) == (10 if totals.events else 0)
-        assert reading.arrivals is not None
-        assert sum(reading.arrivals.by_hour) <= totals.events
+        assert scan.arrivals is not None
+        assert sum(scan.arrivals.by_hour) <= totals.events
 
 
 FLIGHTS = SHARED_DATA / "flights_events.parquet"
@@ -1058,8 +1056,8 @@ def test_a_real_year_has_48_days_over_5_percent_errors_and_64_over_1_percent_wit
         pytest.skip(f"The real year of flights is absent: {FLIGHTS} does not exist.")
     schema = replace(SCHEMA, occurred_at="ts", service_version="version", critical_fields=("device_id",))
     source = ParquetSource(str(FLIGHTS), schema, NEW_YORK)
-    readings = read(source, windows_of(NEW_YORK, date(2013, 1, 1), date(2013, 12, 31)))
-    totals = [reading.aggregates.totals() for reading in readings]
+    scans = read(source, windows_of(NEW_YORK, date(2013, 1, 1), date(2013, 12, 31)))
+    totals = [scan.aggregates.totals() for scan in scans]
     assert len(totals) == 365
     assert sum(day.events for day in totals) == 336_776
     assert sum((day.error_rate_percent or 0) > 5 for day in totals) == 48

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.assembly import open_source
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import DayScan, UnreadableDay
 from telemetry_quality.errors import SourceUnavailableError
 from telemetry_quality.settings import SourceSettings
 from telemetry_quality.sources import copying
@@ -78,10 +78,10 @@ def source_of(path: Path, schema: EventSchema = FULL, table: str = "events", **o
     return SqliteSource(f"sqlite:///{path}", table, schema, **options)
 
 
-def read(source: SqliteSource, days: int = 1) -> list[DayReading]:
-    answers = list(source.read_days(WINDOWS[:days], 100))
-    assert all(isinstance(answer, DayReading) for answer in answers), answers
-    return [answer for answer in answers if isinstance(answer, DayReading)]
+def read(source: SqliteSource, days: int = 1) -> list[DayScan]:
+    answers = list(source.scan_days(WINDOWS[:days], 100))
+    assert all(isinstance(answer, DayScan) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, DayScan)]
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
             then()
 
         monkeypatch.setattr(copying, "sleep", pause)
-        monkeypatch.setattr(copying, "FIRST_SLICE_ROWS", rows)
-        monkeypatch.setattr(copying, "MOST_SLICE_ROWS", rows)
-        monkeypatch.setattr(copying, "SLICE_SECONDS", 1e9)
+        monkeypatch.setattr(copying, "FIRST_BATCH_ROWS", rows)
+        monkeypatch.setattr(copying, "MOST_BATCH_ROWS", rows)
+        monkeypatch.setattr(copying, "BATCH_SECONDS", 1e9)
         monkeypatch.setattr(copying, "REST_SECONDS", 0)
         return pauses
 
@@ -131,12 +131,12 @@ def test_any_cut_gives_the_same_day_as_one_look_whatever_the_rows_numbers_are(
                 [(number, *values) for number, values in zip(numbers, events, strict=False)],
             )
             connection.execute("CREATE VIEW in_one_piece AS SELECT * FROM events")
-        patch.setattr(copying, "FIRST_SLICE_ROWS", rows)
-        patch.setattr(copying, "MOST_SLICE_ROWS", rows)
+        patch.setattr(copying, "FIRST_BATCH_ROWS", rows)
+        patch.setattr(copying, "MOST_BATCH_ROWS", rows)
         whole, cut = source_of(path, table="in_one_piece"), source_of(path)
         assert read(cut, 3) == read(whole, 3)
         assert cut.count_days(WINDOWS) == whole.count_days(WINDOWS)
-        totals = [reading.aggregates.totals().events for reading in read(cut, 3)]
+        totals = [scan.aggregates.totals().events for scan in read(cut, 3)]
         assert list(cut.count_days(WINDOWS).values()) == totals
 
 
@@ -155,8 +155,8 @@ def test_rows_are_all_read_whatever_their_numbers_are_called_or_where_they_have_
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(7)], table)
     pauses = slices(2)
-    (reading,) = read(source_of(path))
-    assert reading.aggregates.totals().events == len(reading.sample) == 7
+    (scan,) = read(source_of(path))
+    assert scan.aggregates.totals().events == len(scan.sample) == 7
     has_numbers = "WITHOUT" not in table and "_rowid_" not in table
     assert len(pauses) == (4 if has_numbers else 0)
     assert source_of(path).count_days(WINDOWS[:1]) == {DAY: 7}
@@ -175,15 +175,15 @@ def test_what_is_added_between_slices_belongs_to_no_answer_and_what_is_removed_a
                 add(writer, [event(100 + n) for n in range(50)])
 
     pauses = slices(4, meanwhile)
-    (reading,) = read(source_of(path))
+    (scan,) = read(source_of(path))
     assert len(pauses) == 2
-    assert reading.aggregates.totals().events == 6
-    assert {event.event_id for event in reading.sample} == {f"e{n}" for n in range(6)}
-    assert reading.repetitions is not None
-    assert reading.repetitions.compared_events == 6
-    assert reading.arrivals is not None
-    assert reading.arrivals.by_hour == (6,)
-    assert sum(counts.events for part, counts in reading.slices.items() if part.by == "hour") == 6
+    assert scan.aggregates.totals().events == 6
+    assert {event.event_id for event in scan.sample} == {f"e{n}" for n in range(6)}
+    assert scan.duplicates is not None
+    assert scan.duplicates.compared_events == 6
+    assert scan.arrivals is not None
+    assert scan.arrivals.by_hour == (6,)
+    assert sum(counts.events for part, counts in scan.slices.items() if part.by == "hour") == 6
 
 
 @pytest.mark.parametrize("statement", ["VACUUM", "CREATE INDEX IF NOT EXISTS i ON events (platform)"])
@@ -238,8 +238,8 @@ def test_while_days_are_read_again_and_again_no_insert_ever_finds_the_file_locke
 
     writer = threading.Thread(target=write)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "FIRST_SLICE_ROWS", 100)
-        patch.setattr(copying, "MOST_SLICE_ROWS", 100)
+        patch.setattr(copying, "FIRST_BATCH_ROWS", 100)
+        patch.setattr(copying, "MOST_BATCH_ROWS", 100)
         writer.start()
         try:
             seen = [read(source_of(path))[0].aggregates.totals().events for _ in range(3)]
@@ -268,32 +268,32 @@ def test_where_all_times_are_indexed_other_days_are_not_passed_through(
     for number, columns in enumerate(indexes):
         change(path, f"CREATE INDEX i{number} ON events {columns}")
     pauses = slices(1)
-    (reading,) = read(source_of(path))
-    assert reading.aggregates.totals().events == 10
+    (scan,) = read(source_of(path))
+    assert scan.aggregates.totals().events == 10
     assert len(pauses) == passed
 
 
-@pytest.mark.parametrize(("seconds", "slices_of_ten"), [(1e9, [2, 4, 4]), (1e-9, [2, *[1] * 8])])
+@pytest.mark.parametrize(("seconds", "batches_of_ten"), [(1e9, [2, 4, 4]), (1e-9, [2, *[1] * 8])])
 def test_the_time_a_slice_takes_decides_how_many_rows_the_next_has(
     tmp_path: Path,
     slices: Callable[..., list[float]],
     monkeypatch: pytest.MonkeyPatch,
     seconds: float,
-    slices_of_ten: list[int],
+    batches_of_ten: list[int],
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(10)])
     pauses = slices(2)
-    monkeypatch.setattr(copying, "SLICE_SECONDS", seconds)
-    monkeypatch.setattr(copying, "MOST_SLICE_ROWS", 4)
+    monkeypatch.setattr(copying, "BATCH_SECONDS", seconds)
+    monkeypatch.setattr(copying, "MOST_BATCH_ROWS", 4)
     read(source_of(path))
-    assert len(pauses) == len(slices_of_ten)
+    assert len(pauses) == len(batches_of_ten)
 
 
 def test_the_slices_of_a_scan_share_one_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copying, "FIRST_SLICE_ROWS", 1)
-    monkeypatch.setattr(copying, "MOST_SLICE_ROWS", 1)
+    monkeypatch.setattr(copying, "FIRST_BATCH_ROWS", 1)
+    monkeypatch.setattr(copying, "MOST_BATCH_ROWS", 1)
     path = make_file(tmp_path, [event(n) for n in range(50_000)])
-    (answer,) = source_of(path, time_limit_seconds=0.5).read_days(WINDOWS[:1], 100)
+    (answer,) = source_of(path, time_limit_seconds=0.5).scan_days(WINDOWS[:1], 100)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "TIME_LIMIT"
 
@@ -335,7 +335,7 @@ def test_short_slices_share_a_rest(
     assert len(pauses) == rests
 
 
-def test_values_compare_in_the_copy_as_in_the_table_and_text_always_tells_case_apart(
+def test_values_compare_in_the_copy_as_in_the_table_and_text_always_distinguish_case(
     tmp_path: Path, slices: Callable[..., list[float]]
 ) -> None:
     declared = COLUMNS.replace("event_name TEXT", "event_name TEXT COLLATE NOCASE")
@@ -344,9 +344,9 @@ def test_values_compare_in_the_copy_as_in_the_table_and_text_always_tells_case_a
     change(path, "UPDATE events SET level = rowid + 8, grade = rowid + 8")
     slices(3)
     for predicate, errors in [("level >= 10", 4), ("level >= 9", 1), ("grade >= 9", 4), ("grade >= '10'", 3)]:
-        (reading,) = read(source_of(path, replace(FULL, is_error=predicate)))
-        assert reading.aggregates.totals().errors == errors, predicate
-    assert [(row.event_name, row.events) for row in reading.aggregates.rows] == [("PAGE.view", 1), ("page.view", 3)]
+        (scan,) = read(source_of(path, replace(FULL, is_error=predicate)))
+        assert scan.aggregates.totals().errors == errors, predicate
+    assert [(row.event_name, row.events) for row in scan.aggregates.rows] == [("PAGE.view", 1), ("page.view", 3)]
 
 
 def test_what_makes_writers_wait_is_said_with_its_remedy(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The DuckDB connector: database files opened read-only, and faults told in our own words."""
+"""The DuckDB connector: database files opened read-only, and faults reported in our own words."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import func, select
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.duckdb import DuckDBFileSource
 from telemetry_quality.sources.functions import HASH_SPACE
-from telemetry_quality.sources.query import runs_of
+from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_a_file_open_for_writing_elsewhere_is_unavailable_for_the_moment_only(tm
     path = make_file(tmp_path)
     source = DuckDBFileSource(str(path), "events", SCHEMA)
     with open_for_writing_elsewhere(path):
-        for ask in (lambda: list(source.read_days([WINDOW], 1)), lambda: source.count_days([WINDOW]), source.columns):
+        for ask in (lambda: list(source.scan_days([WINDOW], 1)), lambda: source.count_days([WINDOW]), source.columns):
             with pytest.raises(SourceUnavailableError, match="must not be open for writing elsewhere") as caught:
                 ask()
             assert caught.value.reason_code == "SOURCE_LOCKED"
@@ -74,8 +74,8 @@ def test_a_file_open_for_writing_elsewhere_is_unavailable_for_the_moment_only(tm
 
 def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
     source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
-    with source._session() as session, pytest.raises(duckdb.InvalidInputException, match="read-only"):
-        session.connection.execute("DELETE FROM events")
+    with source._client() as client, pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        client.connection.execute("DELETE FROM events")
     assert source.count_days([WINDOW]) == {DAY: 3}
 
 
@@ -87,15 +87,15 @@ def test_a_view_is_as_good_as_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["my events", "Events 2", "it's", "ünï", "select", "x; DROP TABLE events"])
 def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = make_file(tmp_path, f'CREATE TABLE "{name}" AS FROM events')
-    (answer,) = DuckDBFileSource(str(path), name, SCHEMA).read_days([WINDOW], 1)
-    assert isinstance(answer, DayReading), answer
+    (answer,) = DuckDBFileSource(str(path), name, SCHEMA).scan_days([WINDOW], 1)
+    assert isinstance(answer, DayScan), answer
     assert answer.aggregates.totals().events == 3
 
 
 def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     path = tmp_path / "absent.duckdb"
     with pytest.raises(SourceError, match="A DuckDB file is required") as caught:
-        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+        list(DuckDBFileSource(str(path), "events", SCHEMA).scan_days([WINDOW], 1))
     assert caught.value.reason_code == "FILE_MISSING"
     assert not path.exists()
 
@@ -110,7 +110,7 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
 def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path) -> None:
     path = make_file(tmp_path, "ALTER TABLE events DROP COLUMN is_error")
     with pytest.raises(SourceError, match="is_error requires the column 'is_error'") as caught:
-        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+        list(DuckDBFileSource(str(path), "events", SCHEMA).scan_days([WINDOW], 1))
     assert caught.value.reason_code == "COLUMN_MISSING"
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_is_no_database_is_unreadable_and_not_worth_a_retry(tmp_path
     path = tmp_path / "events.duckdb"
     path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
-        list(DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 1))
+        list(DuckDBFileSource(str(path), "events", SCHEMA).scan_days([WINDOW], 1))
     assert not isinstance(caught.value, SourceUnavailableError)
     assert path.read_bytes() == content
 
@@ -130,7 +130,7 @@ def test_a_failing_query_never_repeats_a_value_of_an_event(tmp_path: Path) -> No
         tmp_path,
         "CREATE VIEW private AS SELECT * REPLACE (CAST(CAST(event_id AS INTEGER) AS TEXT) AS event_id) FROM events",
     )
-    (answer,) = DuckDBFileSource(str(path), "private", SCHEMA).read_days([WINDOW], 1)
+    (answer,) = DuckDBFileSource(str(path), "private", SCHEMA).scan_days([WINDOW], 1)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "QUERY_FAILED"
     assert "'e" not in answer.reason
@@ -140,12 +140,12 @@ def test_a_failing_query_never_repeats_a_value_of_an_event(tmp_path: Path) -> No
 def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: Path) -> None:
     path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
     source = DuckDBFileSource(str(path), "endless", SCHEMA, time_limit_seconds=60)
-    with source._session() as session:
-        events = session.event_table("endless", SCHEMA, "")
-        timer = Timer(0.2, session.connection.interrupt)
+    with source._client() as client:
+        events = client.event_table("endless", SCHEMA, "")
+        timer = Timer(0.2, client.connection.interrupt)
         timer.start()
         with pytest.raises(KeyboardInterrupt):
-            session.execute(select(func.count()).select_from(events.relation).where(events.relation.c.event_id != "x"))
+            client.execute(select(func.count()).select_from(events.relation).where(events.relation.c.event_id != "x"))
         timer.join()
 
 
@@ -154,11 +154,11 @@ def test_a_read_in_another_thread_ends_when_it_is_interrupted(tmp_path: Path) ->
     source = DuckDBFileSource(str(path), "endless", SCHEMA)
     source.interrupt()  # where nothing is read, nothing happens
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(lambda: list(source.read_days([WINDOW], 1)))
-        while wait([reading], 0.1).not_done:
+        scan = pool.submit(lambda: list(source.scan_days([WINDOW], 1)))
+        while wait([scan], 0.1).not_done:
             source.interrupt()
         with pytest.raises(KeyboardInterrupt):
-            reading.result()
+            scan.result()
     source.interrupt()
 
 
@@ -167,8 +167,8 @@ def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: p
         tmp_path, "CREATE TABLE naive AS SELECT * REPLACE (TIMESTAMP '2026-03-10 23:30:00' AS occurred_at) FROM events"
     )
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    (answer,) = DuckDBFileSource(str(path), "naive", SCHEMA).read_days([WINDOW], 1)
-    assert isinstance(answer, DayReading)
+    (answer,) = DuckDBFileSource(str(path), "naive", SCHEMA).scan_days([WINDOW], 1)
+    assert isinstance(answer, DayScan)
     assert list(answer.aggregates.by_hour()) == [23]
 
 
@@ -185,11 +185,11 @@ def test_a_word_in_the_path_is_not_taken_for_a_lock(tmp_path: Path) -> None:
 def test_a_table_may_stand_in_a_schema_or_bear_a_keyword(tmp_path: Path, name: str) -> None:
     quoted = ".".join(f'"{part}"' for part in name.split("."))
     path = make_file(tmp_path, "CREATE SCHEMA s", f"CREATE TABLE {quoted} AS FROM events")
-    (reading,) = DuckDBFileSource(str(path), name, SCHEMA).read_days([WINDOW], 10)
-    (same,) = DuckDBFileSource(str(path), "events", SCHEMA).read_days([WINDOW], 10)
-    assert isinstance(reading, DayReading)
-    assert isinstance(same, DayReading)
-    assert reading.aggregates == same.aggregates
+    (scan,) = DuckDBFileSource(str(path), name, SCHEMA).scan_days([WINDOW], 10)
+    (same,) = DuckDBFileSource(str(path), "events", SCHEMA).scan_days([WINDOW], 10)
+    assert isinstance(scan, DayScan)
+    assert isinstance(same, DayScan)
+    assert scan.aggregates == same.aggregates
 
 
 def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_path: Path) -> None:
@@ -199,9 +199,9 @@ def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_pa
     )
     drawn = []
     for salt in range(60):
-        (reading,) = DuckDBFileSource(str(path), "events", SCHEMA, salt=str(salt)).read_days([WINDOW], 40)
-        assert isinstance(reading, DayReading)
-        drawn.append({event.event_id for event in reading.sample})
+        (scan,) = DuckDBFileSource(str(path), "events", SCHEMA, salt=str(salt)).scan_days([WINDOW], 40)
+        assert isinstance(scan, DayScan)
+        drawn.append({event.event_id for event in scan.sample})
     shared = [len(first & second) for first, second in combinations(drawn, 2)]
     # Hypergeometric: 40 of 120 twice: 13 in common, with a variance of 6.
     assert mean(shared) == pytest.approx(13, abs=1)
@@ -213,10 +213,10 @@ def test_an_id_that_is_repeated_without_end_brings_no_more_events_than_are_drawn
         tmp_path, "INSERT INTO events SELECT 'same', e.* EXCLUDE (event_id) FROM events e, range(20000) AS t(i)"
     )
     source = DuckDBFileSource(str(path), "events", SCHEMA)
-    with source._session() as session:
-        events = session.event_table("events", SCHEMA, "")
-        (run,) = runs_of([WINDOW])
-        assert len(session.execute(events.sample_query(run, {0: HASH_SPACE - 1}, 50))) == 50
-    (reading,) = source.read_days([WINDOW], 50)
-    assert isinstance(reading, DayReading)
-    assert len(reading.sample) == 50
+    with source._client() as client:
+        events = client.event_table("events", SCHEMA, "")
+        (day_range,) = day_ranges_of([WINDOW])
+        assert len(client.execute(events.sample_query(day_range, {0: HASH_SPACE - 1}, 50))) == 50
+    (scan,) = source.scan_days([WINDOW], 50)
+    assert isinstance(scan, DayScan)
+    assert len(scan.sample) == 50

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading
+from telemetry_quality.core.events import DayScan
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality_tests.builders import DAY, SCHEMA
 
@@ -91,18 +91,18 @@ def test_no_insert_ever_waits_for_a_lock_of_a_snapshot(url: str, impatient: psyc
     with (
         psycopg.connect(url, autocommit=True) as watch,
         Repeated(lambda: impatient.execute(INSERT, [8])) as inserts,
-        Repeated(lambda: list(source.read_days([WINDOW], 100))) as readings,
+        Repeated(lambda: list(source.scan_days([WINDOW], 100))) as scans,
     ):
         for _ in range(5000):
             blocked += watch.execute(BLOCKED_BY_US).fetchall()
             seen_at_work += watch.execute(OURS_AT_WORK).fetchone() != (0,)
-            if seen_at_work >= 20 and readings.times >= 3 and inserts.times >= 20:
+            if seen_at_work >= 20 and scans.times >= 3 and inserts.times >= 20:
                 break
     assert blocked == []
     assert seen_at_work >= 20
     assert source.count_days([WINDOW]) == {DAY: EVENTS + 8 * inserts.times}
-    (reading,) = source.read_days([WINDOW], 100)
-    assert isinstance(reading, DayReading)
+    (scan,) = source.scan_days([WINDOW], 100)
+    assert isinstance(scan, DayScan)
 
 
 def test_inserts_queue_behind_a_change_of_the_table_that_waits_for_us_unless_it_gives_up_soon(
@@ -110,8 +110,8 @@ def test_inserts_queue_behind_a_change_of_the_table_that_waits_for_us_unless_it_
 ) -> None:
     """The one way in which a snapshot can hold up inserts is what PostgreSQL does with every reader: docs say so."""
     source = PostgresSource(url, "events", SCHEMA)
-    with psycopg.connect(url, autocommit=True) as migration, source._session() as session, session.transaction():
-        session.execute(text("SELECT count(*) FROM events"))  # type: ignore[arg-type]
+    with psycopg.connect(url, autocommit=True) as migration, source._client() as client, client.transaction():
+        client.execute(text("SELECT count(*) FROM events"))  # type: ignore[arg-type]
         migration.execute("SET lock_timeout = '30s'")
         waiting = threading.Thread(target=change_or_be_cancelled, args=[migration])
         waiting.start()

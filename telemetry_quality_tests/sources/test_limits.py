@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import DayScan, UnreadableDay
 from telemetry_quality.sources.duckdb import DuckDBFileSource
 from telemetry_quality.sources.limits import time_limit
 from telemetry_quality.sources.sqlite import SqliteSource
@@ -69,15 +69,15 @@ def test_a_day_that_takes_too_long_is_interrupted_and_the_other_days_are_read(
 ) -> None:
     source = connect(tmp_path)
     started = time.monotonic()
-    first, slow, third = source.read_days(WINDOWS, 10)
+    first, slow, third = source.scan_days(WINDOWS, 10)
     assert time.monotonic() - started < 10 * LIMIT_SECONDS
     assert isinstance(slow, UnreadableDay)
     assert slow.reason_code == "TIME_LIMIT"
     assert f"must answer within {LIMIT_SECONDS:g} s, but did not; raise time_limit_seconds" in slow.reason
-    assert isinstance(first, DayReading)
-    assert isinstance(third, DayReading)
+    assert isinstance(first, DayScan)
+    assert isinstance(third, DayScan)
     assert [first.aggregates.totals().events, third.aggregates.totals().events] == [1, 0]
-    assert source.count_days(WINDOWS[:1]) == {DAY: 1}, "the next reading works too"
+    assert source.count_days(WINDOWS[:1]) == {DAY: 1}, "the next scan works too"
 
 
 def test_a_block_that_runs_too_long_is_interrupted_once_and_the_deadline_says_so() -> None:

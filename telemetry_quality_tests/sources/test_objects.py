@@ -19,7 +19,7 @@ import pytest
 
 from telemetry_quality import cli
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading, UnreadableDay
+from telemetry_quality.core.events import DayScan, UnreadableDay
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import objects as object_stores
@@ -55,8 +55,8 @@ def put_days(objects: ObjectServer, folder: Path, days: int = 1, events: int = 3
 
 
 def total(source: ParquetSource, window: DayWindow = WINDOW) -> int:
-    (answer,) = source.read_days([window], 100)
-    assert isinstance(answer, DayReading), answer
+    (answer,) = source.scan_days([window], 100)
+    assert isinstance(answer, DayScan), answer
     return answer.aggregates.totals().events
 
 
@@ -67,22 +67,22 @@ def data_requests(requests: Sequence[Request]) -> list[Request]:
 # The contract
 
 
-def in_an_object_store(objects: ObjectServer, place: contract.Place, events: Sequence[Any]) -> ParquetSource:
-    contract.in_a_parquet_folder(place, events)
+def in_an_object_store(objects: ObjectServer, location: contract.Location, events: Sequence[Any]) -> ParquetSource:
+    contract.in_a_parquet_folder(location, events)
     bucket = objects.new_bucket()
-    objects.put_folder(bucket, place.folder)
-    return ParquetSource(f"s3://{bucket}/", place.schema, place.zone, salt=place.salt)
+    objects.put_folder(bucket, location.folder)
+    return ParquetSource(f"s3://{bucket}/", location.schema, location.zone, salt=location.salt)
 
 
 def test_the_same_events_are_the_same_days_in_an_object_store(objects: ObjectServer, tmp_path: Path) -> None:
-    place = contract.Place(tmp_path, salt="salt")
-    remote = in_an_object_store(objects, place, contract.ALL_EVENTS)
-    local = ParquetSource(str(tmp_path), place.schema, place.zone, salt=place.salt)
-    readings = contract.read(remote, contract.CASE_WINDOWS)
-    assert readings == contract.read(local, contract.CASE_WINDOWS)
-    for reading in readings:
-        expected = contract.counted(contract.ALL_EVENTS, day_window(reading.day, UTC_ZONE))
-        assert each_hour(reading.aggregates) == expected
+    location = contract.Location(tmp_path, salt="salt")
+    remote = in_an_object_store(objects, location, contract.ALL_EVENTS)
+    local = ParquetSource(str(tmp_path), location.schema, location.zone, salt=location.salt)
+    scans = contract.read(remote, contract.CASE_WINDOWS)
+    assert scans == contract.read(local, contract.CASE_WINDOWS)
+    for scan in scans:
+        expected = contract.counted(contract.ALL_EVENTS, day_window(scan.day, UTC_ZONE))
+        assert each_hour(scan.aggregates) == expected
     assert remote.count_days(contract.CASE_WINDOWS) == local.count_days(contract.CASE_WINDOWS)
     assert remote.columns() == local.columns()
 
@@ -90,7 +90,7 @@ def test_the_same_events_are_the_same_days_in_an_object_store(objects: ObjectSer
 @pytest.mark.parametrize("day", [date(2013, 3, 10), date(2013, 11, 3)], ids=str)
 def test_a_local_day_of_23_or_25_hours_is_read_as_counted(objects: ObjectServer, tmp_path: Path, day: date) -> None:
     events = contract.local_hours(day_window(day, NEW_YORK))
-    source = in_an_object_store(objects, contract.Place(tmp_path, NEW_YORK), events)
+    source = in_an_object_store(objects, contract.Location(tmp_path, NEW_YORK), events)
     around = contract.windows_of(NEW_YORK, day - ONE_DAY, day + ONE_DAY)
     contract.assert_days_are_read_as_counted(source, events, around)
 
@@ -129,10 +129,10 @@ def test_a_writer_s_own_objects_are_left_out(objects: ObjectServer, tmp_path: Pa
     assert total(source_of(bucket)) == 30
 
 
-def test_where_nothing_matches_the_path_is_told(objects: ObjectServer) -> None:
+def test_where_nothing_matches_the_path_is_reported(objects: ObjectServer) -> None:
     bucket = objects.new_bucket()
     with pytest.raises(SourceError, match="none matches s3://") as refused:
-        list(source_of(bucket, "events/").read_days([WINDOW], 10))
+        list(source_of(bucket, "events/").scan_days([WINDOW], 10))
     assert refused.value.reason_code == "NO_FILES"
 
 
@@ -140,10 +140,10 @@ def test_a_broken_object_spoils_its_own_day_only(objects: ObjectServer, tmp_path
     bucket = put_days(objects, tmp_path, days=3)
     objects.put(bucket, f"day={DAY}/part-0.parquet", b"half")
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(3)]
-    broken, *others = source_of(bucket).read_days(windows, 10)
+    broken, *others = source_of(bucket).scan_days(windows, 10)
     assert isinstance(broken, UnreadableDay)
     assert broken.reason_code == "FILE_BROKEN"
-    assert [isinstance(other, DayReading) for other in others] == [True, True]
+    assert [isinstance(other, DayScan) for other in others] == [True, True]
 
 
 def test_the_signal_catalogue_may_be_an_object(objects: ObjectServer, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_nothing_is_ever_written_to_the_store(objects: ObjectServer, tmp_path: P
     bucket = put_days(objects, tmp_path, days=2)
     source = source_of(bucket)
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(2)]
-    list(source.read_days(windows, 10))
+    list(source.scan_days(windows, 10))
     source.count_days(windows)
     source.columns()
     source.frequent_values("event_name", WINDOW, 5)
@@ -227,17 +227,17 @@ def test_nothing_is_ever_written_to_the_store(objects: ObjectServer, tmp_path: P
 # What may go wrong
 
 
-def refusal(source: ParquetSource) -> SourceError:
+def rejection(source: ParquetSource) -> SourceError:
     with pytest.raises(SourceError) as refused:
-        list(source.read_days([WINDOW], 10))
+        list(source.scan_days([WINDOW], 10))
     sentence = str(refused.value)
     assert "\n" not in sentence
     assert sentence.endswith(".")
     return refused.value
 
 
-def test_a_bucket_that_does_not_exist_is_told(objects: ObjectServer) -> None:
-    error = refusal(source_of("no-such-bucket-anywhere"))
+def test_a_bucket_that_does_not_exist_is_reported(objects: ObjectServer) -> None:
+    error = rejection(source_of("no-such-bucket-anywhere"))
     assert error.reason_code == "BUCKET_MISSING"
     assert not isinstance(error, SourceUnavailableError)
 
@@ -255,13 +255,13 @@ def test_a_bucket_that_does_not_exist_is_told(objects: ObjectServer) -> None:
         (".parquet", (503, "SlowDown"), "STORE_UNAVAILABLE", True),
     ],
 )
-def test_what_the_store_answers_is_told_in_one_sentence_and_tried_again_if_it_may_pass(
+def test_what_the_store_answers_is_reported_in_one_sentence_and_tried_again_if_it_may_pass(
     objects: ObjectServer, what: str, fault: tuple[int, str], reason: str, may_pass: bool
 ) -> None:
     bucket = objects.new_bucket()
     objects.put(bucket, "events.parquet", b"is never read")
     objects.fault = lambda _, path: fault if what in path else None
-    error = refusal(source_of(bucket))
+    error = rejection(source_of(bucket))
     assert (error.reason_code, isinstance(error, SourceUnavailableError)) == (reason, may_pass)
     assert fault[1] in str(error) or reason == "ACCESS_DENIED"
 
@@ -277,7 +277,7 @@ def test_nobody_listening_at_the_endpoint_may_pass(objects: ObjectServer, monkey
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        error = refusal(source_of("bucket"))
+        error = rejection(source_of("bucket"))
     assert error.reason_code == "STORE_UNAVAILABLE"
     assert isinstance(error, SourceUnavailableError)
 
@@ -290,7 +290,7 @@ def test_without_credentials_it_is_said_where_they_are_looked_for(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    assert refusal(source_of(bucket)).reason_code == "CREDENTIALS_MISSING"
+    assert rejection(source_of(bucket)).reason_code == "CREDENTIALS_MISSING"
 
 
 def test_credentials_and_endpoint_may_stand_in_the_store_s_own_files(
@@ -326,7 +326,7 @@ def test_an_object_that_changes_between_listing_and_reading_may_pass(
                     objects.delete(bucket, "events.parquet")
 
     objects.fault = change
-    error = refusal(source_of(bucket))
+    error = rejection(source_of(bucket))
     assert error.reason_code == "OBJECT_CHANGED"
     assert isinstance(error, SourceUnavailableError)
 
@@ -336,13 +336,13 @@ def test_a_day_that_is_denied_spoils_no_other(objects: ObjectServer, tmp_path: P
     total(source_of(bucket))
     objects.fault = lambda _, path: (403, "AccessDenied") if f"{DAY}/part" in path else None
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(3)]
-    denied, *others = source_of(bucket).read_days(windows, 10)
+    denied, *others = source_of(bucket).scan_days(windows, 10)
     assert isinstance(denied, UnreadableDay)
     assert denied.reason_code == "ACCESS_DENIED"
-    assert [isinstance(other, DayReading) for other in others] == [True, True]
+    assert [isinstance(other, DayScan) for other in others] == [True, True]
 
 
-def test_a_package_that_is_missing_is_told_with_what_installs_it() -> None:
+def test_a_package_that_is_missing_is_reported_with_what_installs_it() -> None:
     code = """
 import sys
 for package in ("s3fs", "gcsfs", "adlfs"):
@@ -351,14 +351,14 @@ from telemetry_quality.errors import SourceError
 from telemetry_quality_tests.sources.test_objects import SCHEMA, UTC_ZONE, WINDOW, ParquetSource
 for protocol in ("s3", "gs", "abfss"):
     try:
-        list(ParquetSource(f"{protocol}://bucket/events/", SCHEMA, UTC_ZONE).read_days([WINDOW], 10))
+        list(ParquetSource(f"{protocol}://bucket/events/", SCHEMA, UTC_ZONE).scan_days([WINDOW], 10))
     except SourceError as error:
         print(error.reason_code, error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    told = done.stdout.splitlines()
-    assert [line.split()[0] for line in told] == ["PACKAGE_MISSING"] * 3, done.stderr
-    for line, package in zip(told, ("'telemetry-quality[s3]'", "'gcsfs'", "'adlfs'"), strict=True):
+    shown = done.stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["PACKAGE_MISSING"] * 3, done.stderr
+    for line, package in zip(shown, ("'telemetry-quality[s3]'", "'gcsfs'", "'adlfs'"), strict=True):
         assert line.endswith(f"run pip install {package}.")
 
 
@@ -376,7 +376,7 @@ def test_a_store_that_never_answers_is_left_at_the_time_limit(
     objects: ObjectServer, silent_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", silent_store)
-    assert refusal(source_of("bucket", time_limit_seconds=0.5)).reason_code == "TIME_LIMIT"
+    assert rejection(source_of("bucket", time_limit_seconds=0.5)).reason_code == "TIME_LIMIT"
 
 
 def test_ranges_that_never_come_are_left_at_the_time_limit_and_the_next_day_is_read(
@@ -394,12 +394,12 @@ def test_ranges_that_never_come_are_left_at_the_time_limit_and_the_next_day_is_r
     objects.fault = hold
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(2)]
     try:
-        slow, other = source.read_days(windows, 10)
+        slow, other = source.scan_days(windows, 10)
     finally:
         over.set()
     assert isinstance(slow, UnreadableDay)
     assert slow.reason_code == "TIME_LIMIT"
-    assert isinstance(other, DayReading)
+    assert isinstance(other, DayScan)
 
 
 @pytest.mark.slow
@@ -417,7 +417,7 @@ def test_ctrl_c_ends_a_read_that_waits_for_the_store(objects: ObjectServer, tmp_
     code = f"""
 from telemetry_quality_tests.sources.test_objects import WINDOW, source_of
 try:
-    list(source_of({bucket!r}).read_days([WINDOW], 10))
+    list(source_of({bucket!r}).scan_days([WINDOW], 10))
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -463,7 +463,7 @@ def test_no_secret_is_in_any_log_answer_error_or_store(  # noqa: PLR0917 - fixtu
             captured = capsys.readouterr()
             shown += [captured.out, captured.err]
         if fault:
-            shown.append(repr(chain_of(refusal(source_of(bucket)))))
+            shown.append(repr(chain_of(rejection(source_of(bucket)))))
     shown += [record.getMessage() + str(record.args) for record in caplog.records]
     stored = [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
     assert str(bucket) in "".join(shown), "the commands must have spoken of it"

@@ -12,10 +12,10 @@ from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
     CASE_WINDOWS,
     AllCases,
-    Place,
+    Location,
     read,
     test_a_day_reads_the_same_alone_and_together_with_others,
-    test_a_day_sent_twice_is_half_repetitions,
+    test_a_day_sent_twice_is_half_duplicates,
     test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
@@ -30,7 +30,7 @@ from telemetry_quality_tests.sources.test_contract import (
     test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
-    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived,
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
     from telemetry_quality_tests.sources.test_contract import Source
 
-    Write = Callable[[Place, Sequence[Mapping[str, Any]]], Source]
+    Write = Callable[[Location, Sequence[Mapping[str, Any]]], Source]
 
 CONTRACT = (
     test_a_day_reads_the_same_alone_and_together_with_others,
-    test_a_day_sent_twice_is_half_repetitions,
+    test_a_day_sent_twice_is_half_duplicates,
     test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
@@ -61,7 +61,7 @@ CONTRACT = (
     test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
     test_reading_never_changes_a_byte_of_the_source,
-    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived,
@@ -86,8 +86,8 @@ def write(written: Write) -> Write:
 
 @pytest.fixture(scope="module")
 def all_cases(written: Write, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
-    source = written(Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
-    return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
+    source = written(Location(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
+    return AllCases(source, {scan.day: scan for scan in read(source, CASE_WINDOWS)})
 
 
 def test_every_test_that_must_hold_everywhere_is_held_here() -> None:

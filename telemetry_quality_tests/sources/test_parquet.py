@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window, days_between
-from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources import parquet
 from telemetry_quality.sources.duckdb import ParquetSource
@@ -34,20 +34,20 @@ DAYS = [DAY + n * ONE_DAY for n in range(5)]
 
 def read(
     path: Path, *days: date, zone: ZoneInfo = UTC_ZONE, schema: EventSchema = SCHEMA
-) -> dict[date, DayReading | UnreadableDay]:
+) -> dict[date, DayScan | UnreadableDay]:
     windows = [day_window(day, zone) for day in days or DAYS]
     source = ParquetSource(str(path), schema, zone)
-    answers = {answer.day: answer for answer in source.read_days(windows, 10)}
+    answers = {answer.day: answer for answer in source.scan_days(windows, 10)}
     counts = source.count_days(windows)
     for day, answer in answers.items():
-        if isinstance(answer, DayReading):
+        if isinstance(answer, DayScan):
             assert counts[day] == answer.aggregates.totals().events
         else:
             assert counts[day] == answer, "counting a day doubts what reading it doubts"
     return answers
 
 
-def events_of(answer: DayReading | UnreadableDay) -> int | str:
+def events_of(answer: DayScan | UnreadableDay) -> int | str:
     """The number of events, or the reason code."""
     return answer.reason_code if isinstance(answer, UnreadableDay) else answer.aggregates.totals().events
 
@@ -216,7 +216,7 @@ def test_the_broken_part_of_a_file_makes_only_days_that_may_lie_in_it_unreadable
 
 def test_a_folder_without_files_is_an_error_and_not_a_year_of_silence(tmp_path: Path) -> None:
     source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
-    for ask in (lambda: list(source.read_days([day_window(DAY, UTC_ZONE)], 1)), lambda: source.count_days([])):
+    for ask in (lambda: list(source.scan_days([day_window(DAY, UTC_ZONE)], 1)), lambda: source.count_days([])):
         with pytest.raises(SourceError, match="At least one Parquet file is required") as caught:
             ask()
         assert caught.value.reason_code == "NO_FILES"
@@ -241,7 +241,7 @@ def test_a_pattern_chooses_its_files(tmp_path: Path) -> None:
     assert read_events(tmp_path / "*-1[01].parquet") == [3, 3, 0, 0, 0]
 
 
-def test_files_are_looked_for_anew_at_every_reading(tmp_path: Path) -> None:
+def test_files_are_looked_for_anew_at_every_scan(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", make_events(3))
     source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
     window = day_window(DAY, UTC_ZONE)
@@ -294,7 +294,7 @@ def test_columns_may_stand_in_another_order_in_every_file(tmp_path: Path) -> Non
             f" FROM '{tmp_path / 'a.parquet'}') TO '{tmp_path / 'b.parquet'}'"
         )
     (answer,) = read(tmp_path, DAY).values()
-    assert isinstance(answer, DayReading)
+    assert isinstance(answer, DayScan)
     assert (answer.aggregates.totals().events, answer.aggregates.totals().errors) == (6, 6)
     assert answer.aggregates.signals() == {"page.view"}
 
@@ -331,7 +331,7 @@ def test_a_column_whose_type_changed_between_files_loses_no_event(
     answers = read(tmp_path)
     assert [events_of(answer) for answer in answers.values()] == [4, 5, 13, 0, 0]
     for answer in answers.values():
-        assert isinstance(answer, DayReading)
+        assert isinstance(answer, DayScan)
         assert answer.aggregates.totals().errors == answer.aggregates.totals().events
         assert answer.aggregates.by_version().keys() <= {"1.0"}
 
@@ -342,7 +342,7 @@ def test_a_time_without_a_zone_is_utc(tmp_path: Path, type_: str, monkeypatch: p
     events = [make_event(occurred_at="2026-03-10 00:00:00"), make_event(occurred_at="2026-03-10 23:59:59")]
     write_parquet(tmp_path / "a.parquet", events, {"occurred_at": type_})
     answer = read(tmp_path)[DAY]
-    assert isinstance(answer, DayReading)
+    assert isinstance(answer, DayScan)
     assert list(answer.aggregates.by_hour()) == [0, 23]
 
 
@@ -400,7 +400,7 @@ def test_a_column_of_the_hive_folder_may_play_a_role(tmp_path: Path) -> None:
     for name in ("web", "app"):
         write_parquet(tmp_path / f"signal={name}" / "a.parquet", make_events(3), {"event_name": None})
     answer = read(tmp_path, DAY, schema=replace(SCHEMA, event_name="signal"))[DAY]
-    assert isinstance(answer, DayReading)
+    assert isinstance(answer, DayScan)
     assert answer.aggregates.signals() == {"web", "app"}
 
 
@@ -481,7 +481,7 @@ def test_whole_numbers_beside_text_as_times_of_a_day_are_refused_rather_than_hal
     write_parquet(tmp_path / "a.parquet", numbers, {"occurred_at": "BIGINT"})
     write_parquet(tmp_path / "b.parquet", texts, {"occurred_at": "VARCHAR"})
     source = ParquetSource(str(tmp_path), replace(SCHEMA, time_unit="s"), UTC_ZONE)
-    (answer,) = source.read_days([day_window(DAY, UTC_ZONE)], 10)
+    (answer,) = source.scan_days([day_window(DAY, UTC_ZONE)], 10)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "COLUMN_TYPE"
 
@@ -534,7 +534,7 @@ def test_where_names_fit_local_and_utc_days_alike_a_broken_file_puts_the_days_of
     fill_with_garbage(tmp_path / "events-2026-03-04.parquet")
     source = ParquetSource(str(tmp_path), SCHEMA, NEW_YORK)
     windows = [day_window(date(2026, 3, day), NEW_YORK) for day in (2, 3, 4, 5)]
-    unreadable = [isinstance(answer, UnreadableDay) for answer in source.read_days(windows, 5)]
+    unreadable = [isinstance(answer, UnreadableDay) for answer in source.scan_days(windows, 5)]
     assert unreadable == [False, True, True, False]
 
 
@@ -572,7 +572,7 @@ def test_a_day_whose_arrivals_cannot_be_counted_is_read_all_the_same(tmp_path: P
     write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
     damage_pages(write_arrivals(tmp_path / "b.parquet", DAYS[1], DAYS[0]))
     answer = read(tmp_path, DAYS[0], schema=OBSERVED)[DAYS[0]]
-    assert isinstance(answer, DayReading)
+    assert isinstance(answer, DayScan)
     assert answer.arrivals is None
     assert answer.aggregates.totals().events == 3
 
@@ -616,7 +616,7 @@ def test_whole_numbers_beside_instants_as_arrivals_of_a_day_are_not_counted_rath
     ]
 
 
-def test_infinite_and_absurd_instants_are_misdated_and_break_nothing(tmp_path: Path) -> None:
+def test_infinite_and_absurd_instants_have_invalid_timestamps_and_break_nothing(tmp_path: Path) -> None:
     times = ["infinity", "-infinity", "290000-01-01 00:00:00+00", "4000-01-01 (BC) 00:00:00+00"]
     events = [make_event(event_id=at, occurred_at=at, observed_at="2026-03-10 12:00:00+00") for at in times]
     never = [make_event(event_id=at, observed_at=at) for at in times]

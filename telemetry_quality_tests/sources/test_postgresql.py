@@ -18,11 +18,11 @@ from psycopg import sql
 from sqlalchemy import make_url, text
 
 from telemetry_quality.core.days import day_window, days_between
-from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import postgresql as connector
 from telemetry_quality.sources.postgresql import PostgresSource
-from telemetry_quality.sources.query import runs_of
+from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
 from telemetry_quality_tests.servers import free_port, running_standby
 
@@ -63,9 +63,9 @@ class Table:
         return PostgresSource(self.server.url(), settings.pop("table", self.name), schema, **settings)
 
 
-def read(source: PostgresSource) -> DayReading:
-    (answer,) = source.read_days([WINDOW], 100)
-    assert isinstance(answer, DayReading), answer
+def read(source: PostgresSource) -> DayScan:
+    (answer,) = source.scan_days([WINDOW], 100)
+    assert isinstance(answer, DayScan), answer
     return answer
 
 
@@ -79,57 +79,57 @@ def hours(source: PostgresSource) -> dict[int, int]:
 )
 def test_nothing_can_be_written_even_by_who_may(postgresql: PostgreSQL, statement: str) -> None:
     table = Table(postgresql)
-    with pytest.raises(SourceError, match=r"\(25\d\d\d\)"), table.source()._session() as session, session.transaction():
-        session.connection.execute(text(statement.format(table.name)))
+    with pytest.raises(SourceError, match=r"\(25\d\d\d\)"), table.source()._client() as client, client.transaction():
+        client.connection.execute(text(statement.format(table.name)))
     assert read(table.source()).aggregates.totals().events == 3
 
 
-def test_a_reading_sees_one_moment_and_its_settings_end_with_it(postgresql: PostgreSQL) -> None:
+def test_a_scan_sees_one_moment_and_its_settings_end_with_it(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     source = table.source(time_limit_seconds=7)
     names = (
         *("transaction_isolation", "transaction_read_only", "statement_timeout", "lock_timeout"),
         *("max_parallel_workers_per_gather", "TimeZone", "application_name"),
     )
-    with source._session() as session:
-        with session.transaction():
-            shown = [session.connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
-            (run,) = runs_of([WINDOW])
-            events = session.event_table(table.name, SCHEMA, "")
+    with source._client() as client:
+        with client.transaction():
+            shown = [client.connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+            (day_range,) = day_ranges_of([WINDOW])
+            events = client.event_table(table.name, SCHEMA, "")
             table.do("DELETE FROM {events}")
-            assert [tuple(row) for row in session.execute(events.count_query(run))] == [(0, 3)]
-        with session.transaction():
-            assert session.execute(events.count_query(run)) == []
-        with session.connection.begin():
-            assert session.connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "0"
+            assert [tuple(row) for row in client.execute(events.count_query(day_range))] == [(0, 3)]
+        with client.transaction():
+            assert client.execute(events.count_query(day_range)) == []
+        with client.connection.begin():
+            assert client.connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "0"
     assert shown == ["repeatable read", "on", "7s", "2s", "0", "UTC", "telemetry-quality"]
 
 
 @pytest.mark.parametrize(
     ("given", "used"), [("64kB", "32MB"), ("4MB", "32MB"), ("32MB", "32MB"), ("33MB", "33MB"), ("1GB", "1GB")]
 )
-def test_a_reading_may_use_at_least_so_much_memory_and_what_the_operator_gives_it(
+def test_a_scan_may_use_at_least_so_much_memory_and_what_the_operator_gives_it(
     postgresql: PostgreSQL, given: str, used: str
 ) -> None:
-    with Table(postgresql).source()._session() as session:
-        with session.connection.begin():
-            session.connection.exec_driver_sql(f"SET work_mem = '{given}'")
-        with session.transaction():
-            assert session.connection.exec_driver_sql("SHOW work_mem").scalar_one() == used
-        with session.connection.begin():
-            assert session.connection.exec_driver_sql("SHOW work_mem").scalar_one() == given
+    with Table(postgresql).source()._client() as client:
+        with client.connection.begin():
+            client.connection.exec_driver_sql(f"SET work_mem = '{given}'")
+        with client.transaction():
+            assert client.connection.exec_driver_sql("SHOW work_mem").scalar_one() == used
+        with client.connection.begin():
+            assert client.connection.exec_driver_sql("SHOW work_mem").scalar_one() == given
 
 
-def test_no_insert_waits_for_a_reading_nor_a_reading_for_an_insert(postgresql: PostgreSQL) -> None:
+def test_no_insert_waits_for_a_scan_nor_a_scan_for_an_insert(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
-    with table.source()._session() as session, session.transaction(), postgresql.connect() as writer:
-        events = session.event_table(table.name, SCHEMA, "")
-        (run,) = runs_of([WINDOW])
-        session.execute(events.aggregate_query(run))
+    with table.source()._client() as client, client.transaction(), postgresql.connect() as writer:
+        events = client.event_table(table.name, SCHEMA, "")
+        (day_range,) = day_ranges_of([WINDOW])
+        client.execute(events.aggregate_query(day_range))
         writer.execute("SET lock_timeout = '1s'")
         with writer.transaction():
             writer.execute(f"INSERT INTO {table.name} VALUES ('new', '{NOON}', 'a', '1', false)")
-            session.execute(events.aggregate_query(run))
+            client.execute(events.aggregate_query(day_range))
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             assert writer.execute(waiting).fetchone() == (0,)
             ours = "SELECT mode FROM pg_locks WHERE relation = %s::regclass AND pid <> pg_backend_pid()"
@@ -158,7 +158,7 @@ def test_a_query_that_takes_too_long_is_ended_by_the_server_and_makes_the_day_un
     table = Table(postgresql)
     table.do(SLOW.format(table.name))
     source = table.source(table=f"slow_{table.name}", time_limit_seconds=0.2)
-    (answer,) = source.read_days([WINDOW], 10)
+    (answer,) = source.scan_days([WINDOW], 10)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "TIME_LIMIT"
     assert "must answer within 0.2 s" in answer.reason
@@ -195,7 +195,7 @@ except SourceError as error:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["Ctrl-C", "pg_terminate_backend", "pg_cancel_backend"])
-def test_a_reading_that_is_stopped_from_outside_ends_at_once_and_stays_on_no_server(
+def test_a_scan_that_is_stopped_from_outside_ends_at_once_and_stays_on_no_server(
     postgresql: PostgreSQL, how: str
 ) -> None:
     table = Table(postgresql)
@@ -253,12 +253,12 @@ def test_a_server_with_no_connection_left_is_unavailable_for_the_moment_only(pos
     wait_until(lambda: PostgresSource(url, table.name, SCHEMA).count_days([WINDOW]) == {DAY: 3})
 
 
-def test_who_may_not_read_the_table_is_told_to_be_granted_it(postgresql: PostgreSQL) -> None:
+def test_who_may_not_read_the_table_is_asked_to_be_granted_it(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     role, password = f"reader_{next(NUMBERS)}", "secret"
     table.do(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
     url = make_url(postgresql.url()).set(username=role, password=password).render_as_string(hide_password=False)
-    (answer,) = PostgresSource(url, table.name, SCHEMA).read_days([WINDOW], 1)
+    (answer,) = PostgresSource(url, table.name, SCHEMA).scan_days([WINDOW], 1)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "TABLE_MISSING"
     assert "grant SELECT" in answer.reason
@@ -277,7 +277,7 @@ def test_what_the_server_says_of_a_value_is_not_repeated(postgresql: PostgreSQL)
     table.do("UPDATE {events} SET event_name = 'a secret'")
     table.do("CREATE VIEW cast_{events} AS SELECT *, CAST(event_name AS int) AS number FROM {events}")
     source = table.source(replace(SCHEMA, is_error="number"), table=f"cast_{table.name}")
-    (answer,) = source.read_days([WINDOW], 1)
+    (answer,) = source.scan_days([WINDOW], 1)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "QUERY_FAILED"
     assert "secret" not in answer.reason
@@ -310,9 +310,9 @@ def test_infinite_and_far_arrivals_are_counted_as_what_they_say(postgresql: Post
     table.do(f"ALTER TABLE {{events}} ADD COLUMN arrived TIMESTAMPTZ DEFAULT '{NOON}'")
     for arrived in ("infinity", "-infinity", "294276-12-31 23:59:59+00"):
         table.do(f"INSERT INTO {{events}} VALUES ('x', '{NOON}', 'page.view', '1.0', false, '{arrived}')")
-    reading = read(table.source(replace(SCHEMA, observed_at="arrived")))
-    assert reading.arrivals == Arrivals((2, *[0] * 167, 2), 5, 2, 1, 1)
-    assert reading.aggregates.totals().late_events == 2
+    scan = read(table.source(replace(SCHEMA, observed_at="arrived")))
+    assert scan.arrivals == Arrivals((2, *[0] * 167, 2), 5, 2, 1, 1)
+    assert scan.aggregates.totals().late_events == 2
 
 
 GOOD_TIMES = [
@@ -335,9 +335,9 @@ def test_text_that_is_no_time_belongs_to_no_day_and_is_undated_where_it_arrived(
     far = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "2024-02-29", "2000-02-29"]
     table = Table(postgresql, [*NO_TIMES, *far, NOON], "TEXT")
     table.do(f"ALTER TABLE {{events}} ADD COLUMN arrived TEXT DEFAULT '{NOON}'")
-    reading = read(table.source(replace(SCHEMA, observed_at="arrived")))
-    assert reading.aggregates.totals().events == 1
-    assert reading.arrivals == Arrivals((1,), len(NO_TIMES) + 6, 1, 4, len(NO_TIMES))
+    scan = read(table.source(replace(SCHEMA, observed_at="arrived")))
+    assert scan.aggregates.totals().events == 1
+    assert scan.arrivals == Arrivals((1,), len(NO_TIMES) + 6, 1, 4, len(NO_TIMES))
 
 
 @pytest.mark.parametrize(("unit", "per_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
@@ -374,15 +374,15 @@ def test_every_type_of_column_can_be_a_name_and_domains_are_what_they_are_made_o
         critical_fields=("a_domain", "an_enum"),
         dimensions=("an_enum",),
     )
-    reading = read(table.source(schema))
-    (row,) = reading.aggregates.rows
+    scan = read(table.source(schema))
+    (row,) = scan.aggregates.rows
     assert (row.event_name, row.service_version, row.errors, row.missing_critical) == ('{"a": 1}', "x", 3, (3, 0))
-    assert {event.event_id for event in reading.sample} == {"00000000-0000-0000-0000-00000000000a"}
+    assert {event.event_id for event in scan.sample} == {"00000000-0000-0000-0000-00000000000a"}
     kinds = {name: column.kind.value for name, column in table.source(schema).columns().items()}
     assert (kinds["a_domain"], kinds["a_small"], kinds["an_enum"]) == ("text", "integer", "other")
 
 
-def test_texts_are_told_apart_and_ordered_by_their_characters_whatever_the_collation(postgresql: PostgreSQL) -> None:
+def test_texts_are_distinguished_and_ordered_by_their_characters_whatever_the_collation(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     collation = f"no_case_{table.name}"
     table.do(
@@ -404,14 +404,14 @@ def test_a_table_may_have_any_name_in_any_schema(postgresql: PostgreSQL, name: s
     assert read(table.source(table=f"{schema}.{name}")).aggregates.totals().events == 3
 
 
-def test_like_tells_case_apart_as_it_does_elsewhere(postgresql: PostgreSQL) -> None:
+def test_like_distinguish_case_as_it_does_elsewhere(postgresql: PostgreSQL) -> None:
     schema = replace(SCHEMA, is_error="event_name LIKE 'PAGE%'")
     assert read(Table(postgresql).source(schema)).aggregates.totals().errors == 0
 
 
 def test_each_day_of_a_range_is_a_scan_and_a_moment_of_its_own(postgresql: PostgreSQL) -> None:
     windows = [day_window(day, ZoneInfo("UTC")) for day in days_between(DAY, date(2026, 3, 14))]
-    assert [len(run.windows) for run in runs_of(windows, PostgresSource.maximum_days)] == [1] * 5
+    assert [len(day_range.windows) for day_range in day_ranges_of(windows, PostgresSource.maximum_days)] == [1] * 5
 
 
 MANY = """
@@ -433,10 +433,10 @@ def large_table(server: PostgreSQL, partitioned: str = "", partitions: str = "",
 
 
 def plan_of(table: Table) -> str:
-    (run,) = runs_of([WINDOW])
-    with table.source()._session() as session, session.transaction():
-        events = session.event_table(table.name, SCHEMA, "")
-        return str(session.execute(connector._Explain(events.aggregate_query(run)))[0][0])
+    (day_range,) = day_ranges_of([WINDOW])
+    with table.source()._client() as client, client.transaction():
+        events = client.event_table(table.name, SCHEMA, "")
+        return str(client.execute(connector._Explain(events.aggregate_query(day_range)))[0][0])
 
 
 def test_a_day_partitioned_table_is_pruned_to_the_days_partition(postgresql: PostgreSQL) -> None:
@@ -522,19 +522,19 @@ def test_a_read_that_is_in_the_way_of_a_standby_is_tried_again_later(
     table = Table(postgresql)
     wait_until_replayed(postgresql, standby)
     source = PostgresSource(standby.url(), table.name, SCHEMA)
-    (run,) = runs_of([WINDOW])
+    (day_range,) = day_ranges_of([WINDOW])
 
     def read_on_while_rows_go() -> None:
-        with source._session() as session, session.transaction():
-            events = source._tables(session).of(run)
+        with source._client() as client, client.transaction():
+            events = source._tables(client).of(day_range)
             assert events is not None
-            assert session.execute(events.count_query(run))
+            assert client.execute(events.count_query(day_range))
             # Rows that this transaction still sees are removed for good.
             table.do("DELETE FROM {events}")
             table.do("VACUUM {events}")
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
-                session.execute(events.count_query(run))
+                client.execute(events.count_query(day_range))
 
     with pytest.raises(SourceUnavailableError, match="recovery") as error:
         read_on_while_rows_go()

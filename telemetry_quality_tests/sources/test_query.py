@@ -13,7 +13,7 @@ from telemetry_quality.core.days import DayWindow, day_window, days_between
 from telemetry_quality.core.events import EventSchema
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb import DuckDBDialect
-from telemetry_quality.sources.query import EventTable, Run, runs_of
+from telemetry_quality.sources.query import DayRange, EventTable, day_ranges_of
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -23,8 +23,8 @@ def windows(zone: ZoneInfo, first: date, last: date) -> list[DayWindow]:
     return [day_window(day, zone) for day in days_between(first, last)]
 
 
-def days_of(runs: list[Run]) -> list[list[int]]:
-    return [[window.day.day for window in run.windows] for run in runs]
+def days_of(runs: list[DayRange]) -> list[list[int]]:
+    return [[window.day.day for window in day_range.windows] for day_range in runs]
 
 
 @pytest.mark.parametrize(
@@ -36,31 +36,31 @@ def days_of(runs: list[Run]) -> list[list[int]]:
     ids=["23 hours", "25 hours"],
 )
 def test_a_day_on_which_clocks_change_is_a_run_of_its_own(first: date, runs: list[list[int]]) -> None:
-    assert days_of(list(runs_of(windows(NEW_YORK, first, first + timedelta(days=4))))) == runs
+    assert days_of(list(day_ranges_of(windows(NEW_YORK, first, first + timedelta(days=4))))) == runs
 
 
 def test_a_year_without_clock_changes_is_one_run() -> None:
-    (run,) = runs_of(windows(UTC_ZONE, date(2013, 1, 1), date(2013, 12, 31)))
-    assert len(run.windows) == 365
-    assert (run.start, run.end) == (run.windows[0].start, run.windows[-1].end)
-    assert run.day_seconds == 86_400
+    (day_range,) = day_ranges_of(windows(UTC_ZONE, date(2013, 1, 1), date(2013, 12, 31)))
+    assert len(day_range.windows) == 365
+    assert (day_range.start, day_range.end) == (day_range.windows[0].start, day_range.windows[-1].end)
+    assert day_range.day_seconds == 86_400
 
 
 def test_days_that_do_not_follow_each_other_share_no_run() -> None:
     asked = windows(UTC_ZONE, date(2013, 1, 1), date(2013, 1, 2)) + windows(
         UTC_ZONE, date(2013, 1, 9), date(2013, 1, 9)
     )
-    assert days_of(list(runs_of(asked))) == [[1, 2], [9]]
-    assert days_of(list(runs_of(asked[::-1]))) == [[9], [2], [1]]
+    assert days_of(list(day_ranges_of(asked))) == [[1, 2], [9]]
+    assert days_of(list(day_ranges_of(asked[::-1]))) == [[9], [2], [1]]
 
 
 def test_a_day_the_zone_skipped_is_in_no_run() -> None:
     asked = windows(ZoneInfo("Pacific/Apia"), date(2011, 12, 29), date(2011, 12, 31))
-    assert days_of(list(runs_of(asked))) == [[29], [31]]
+    assert days_of(list(day_ranges_of(asked))) == [[29], [31]]
 
 
 def test_no_days_are_no_runs() -> None:
-    assert list(runs_of([])) == []
+    assert list(day_ranges_of([])) == []
 
 
 COLUMNS = {
@@ -80,18 +80,18 @@ def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
 
 AGGREGATES_ON_DUCKDB = """\
 WITH event_groups AS
-(SELECT events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, \
+(SELECT events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, \
 count(*) AS events, \
-count(*) FILTER (WHERE events_of_run.is_error) AS errors, \
-count(*) FILTER (WHERE events_of_run.is_error IS NULL) AS error_unknown_events, \
-count(*) FILTER (WHERE events_of_run.is_late) AS late_events
+count(*) FILTER (WHERE events_in_range.is_error) AS errors, \
+count(*) FILTER (WHERE events_in_range.is_error IS NULL) AS error_unknown_events, \
+count(*) FILTER (WHERE events_in_range.is_late) AS late_events
 FROM (SELECT 0 AS day_index, \
 (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 3600000000)) AS hour, \
 events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
-AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_of_run \
-GROUP BY events_of_run.hour, events_of_run.name, events_of_run.version)
+AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_in_range \
+GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
 SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
 CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1
@@ -106,11 +106,11 @@ ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
 WITH event_groups AS
-(SELECT events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, \
+(SELECT events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, \
 count(*) AS events, \
-count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, \
-count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS error_unknown_events, \
-count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events
+count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, \
+count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS error_unknown_events, \
+count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events
 FROM (SELECT 0 AS day_index, \
 (telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 3600000000 AS hour, \
 CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
@@ -119,8 +119,8 @@ FROM events
 WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
 AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
-LIMIT ? OFFSET 0) AS events_of_run \
-GROUP BY events_of_run.hour, events_of_run.name, events_of_run.version)
+LIMIT ? OFFSET 0) AS events_in_range \
+GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
 SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
 CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1
@@ -145,8 +145,8 @@ ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
 def test_the_aggregate_query_is_one_group_by_over_the_events_of_the_run(
     dialect: DuckDBDialect | SQLiteDialect_pysqlite, time_column: tuple[str, ColumnKind], expected: str
 ) -> None:
-    run = Run((day_window(DAY, UTC_ZONE),))
-    query = event_table(*time_column).aggregate_query(run)
+    day_range = DayRange((day_window(DAY, UTC_ZONE),))
+    query = event_table(*time_column).aggregate_query(day_range)
     compiled = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     assert "\n".join(line.strip() for line in compiled.splitlines()) == expected
 
@@ -164,7 +164,7 @@ def test_names_that_need_it_are_quoted_and_values_are_bound() -> None:
     found = {**columns, hostile: Column(hostile, "VARCHAR", ColumnKind.TEXT)}
     found["severity"] = Column("severity", "BIGINT", ColumnKind.INTEGER)
     events = EventTable(table("my events", *map(column, found)), found, schema)
-    compiled = events.aggregate_query(Run((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
+    compiled = events.aggregate_query(DayRange((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
     assert '"my events"."name""; DROP TABLE events; --" AS name' in str(compiled)
     assert "17" not in str(compiled)
     assert 17 in compiled.params.values()

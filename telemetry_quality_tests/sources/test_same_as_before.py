@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import DayReading
+from telemetry_quality.core.events import DayScan
 from telemetry_quality.core.sampling import verify_sample
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.storage.rows import aggregate_rows, figures_hash, figures_row, slice_rows
@@ -49,10 +49,10 @@ def test_a_day_has_the_hash_it_had_before(tmp_path: Path, kind: str, more: str) 
             source = ParquetSource(path, schema, ZoneInfo("UTC"), salt="web")
         else:
             source = DuckDBFileSource(path, "events", schema, salt="web")
-    (reading,) = source.read_days([day_window(DAY, ZoneInfo("UTC"))], 100)
-    assert isinstance(reading, DayReading)
-    assert {event.event_id is None for event in reading.sample} == {True, False}
-    sample = verify_sample(reading.sample, schema, None)
-    counted = figures_hash(figures_row(reading, ()), aggregate_rows(reading), (), slice_rows(reading))
+    (scan,) = source.scan_days([day_window(DAY, ZoneInfo("UTC"))], 100)
+    assert isinstance(scan, DayScan)
+    assert {event.event_id is None for event in scan.sample} == {True, False}
+    sample = verify_sample(scan.sample, schema, None)
+    counted = figures_hash(figures_row(scan, ()), aggregate_rows(scan), (), slice_rows(scan))
     assert counted == COUNTED
-    assert make_store(tmp_path).append_reading("web", reading, sample, NOW).figures_hash == COUNTED_AND_DRAWN
+    assert make_store(tmp_path).append_scan("web", scan, sample, NOW).figures_hash == COUNTED_AND_DRAWN

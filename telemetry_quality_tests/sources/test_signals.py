@@ -66,7 +66,7 @@ def test_the_column_of_a_catalogue_may_have_any_name(tmp_path: Path, connect: Co
 
 
 @everywhere
-def test_a_catalogue_that_is_a_list_needs_no_reading(tmp_path: Path, connect: Connect) -> None:
+def test_a_catalogue_that_is_a_list_needs_no_scan(tmp_path: Path, connect: Connect) -> None:
     assert connect(tmp_path, SignalCatalogue(names=("a", "b", "a"))).read_signals() == frozenset({"a", "b"})
 
 

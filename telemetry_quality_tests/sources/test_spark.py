@@ -16,7 +16,7 @@ from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
 from telemetry_quality.sources.duckdb import ParquetSource
-from telemetry_quality.sources.query import EventTable, named_table, runs_of
+from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
 from telemetry_quality.sources.spark import SparkSource, spark_sql
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
 from telemetry_quality_tests.servers import free_port
@@ -29,7 +29,7 @@ from telemetry_quality_tests.sources.test_contract import (
     TYPES,
     UTC_ZONE,
     AllCases,
-    Place,
+    Location,
     arrived,
     counted,
     iso_with_offset,
@@ -43,7 +43,7 @@ from telemetry_quality_tests.sources.test_contract import (
     test_frequent_values_are_counted_within_the_day,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
-    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from telemetry_quality.core.events import DayReading
+    from telemetry_quality.core.events import DayScan
     from telemetry_quality_tests.servers import Spark
 
     Event = Mapping[str, Any]
@@ -72,7 +72,7 @@ CONTRACT = (
     test_frequent_values_are_counted_within_the_day,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
-    test_the_busiest_hundred_values_of_a_dimension_are_told_apart_and_the_rest_summed,
+    test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
@@ -81,20 +81,22 @@ CONTRACT = (
 """Imported, they run here with the fixtures below; the rest is either no question of the engine or in DuckDB's rows."""
 
 
-def in_parquet(spark: Spark, place: Place, events: Sequence[Event], types: Mapping[str, str] = TYPES) -> SparkSource:
-    path = write_parquet(place.folder / "events.parquet", events, types)
-    return SparkSource(spark.url, str(path), place.schema, reads_files=True, salt=place.salt)
+def in_parquet(
+    spark: Spark, location: Location, events: Sequence[Event], types: Mapping[str, str] = TYPES
+) -> SparkSource:
+    path = write_parquet(location.folder / "events.parquet", events, types)
+    return SparkSource(spark.url, str(path), location.schema, reads_files=True, salt=location.salt)
 
 
 @pytest.fixture
-def write(spark: Spark) -> Callable[[Place, Sequence[Event]], SparkSource]:
-    return lambda place, events: in_parquet(spark, place, events)
+def write(spark: Spark) -> Callable[[Location, Sequence[Event]], SparkSource]:
+    return lambda location, events: in_parquet(spark, location, events)
 
 
 @pytest.fixture(scope="module")
 def all_cases(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
-    source = in_parquet(spark, Place(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
-    return AllCases(source, {reading.day: reading for reading in read(source, CASE_WINDOWS)})
+    source = in_parquet(spark, Location(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
+    return AllCases(source, {scan.day: scan for scan in read(source, CASE_WINDOWS)})
 
 
 def random_events(count: int, seed: int) -> list[dict[str, Any]]:
@@ -125,20 +127,20 @@ def random_events(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(spark: Spark, tmp_path: Path) -> None:
-    """As in the contract, but each day read once: a reading takes a second here."""
+    """As in the contract, but each day read once: a scan takes a second here."""
     windows = [day_window(day, NEW_YORK) for day in (date(2013, 3, 10), date(2013, 11, 3))]
     events = [event for window in windows for event in local_hours(window)]
-    readings = read(in_parquet(spark, Place(tmp_path, NEW_YORK), events), windows)
-    assert [len(reading.aggregates.by_hour()) for reading in readings] == [23, 25]
-    found = [each_hour(reading.aggregates) for reading in readings]
+    scans = read(in_parquet(spark, Location(tmp_path, NEW_YORK), events), windows)
+    assert [len(scan.aggregates.by_hour()) for scan in scans] == [23, 25]
+    found = [each_hour(scan.aggregates) for scan in scans]
     assert found == [counted(events, window) for window in windows]
-    assert [reading.arrivals for reading in readings] == [arrived(events, window) for window in windows]
+    assert [scan.arrivals for scan in scans] == [arrived(events, window) for window in windows]
 
 
 THREE_DAYS = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 2 * ONE_DAY)
 
 
-def assert_same_but_for_the_sample(found: Sequence[DayReading], expected: Sequence[DayReading]) -> None:
+def assert_same_but_for_the_sample(found: Sequence[DayScan], expected: Sequence[DayScan]) -> None:
     for one, other in zip(found, expected, strict=True):
         assert replace(one, sample=()) == replace(other, sample=())
         assert len(one.sample) == len(other.sample)
@@ -151,7 +153,7 @@ def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, t
         odd = ["2026-03-10", "2026", "12:30:00", "soon", "2026-03-10T10:00:00Z", "2026-03-10 10:00:00.123456-03:30"]
         events = [*with_times(events, iso_with_offset), *(make_event(occurred_at=t, observed_at=t) for t in odd)]
     types = TYPES | {"occurred_at": times, "observed_at": "VARCHAR" if times == "VARCHAR" else "TIMESTAMPTZ"}
-    source = in_parquet(spark, Place(tmp_path), events, types)
+    source = in_parquet(spark, Location(tmp_path), events, types)
     same = ParquetSource(str(tmp_path / "events.parquet"), CONTRACT_SCHEMA, UTC_ZONE)
     assert_same_but_for_the_sample(read(source, THREE_DAYS), read(same, THREE_DAYS))
 
@@ -161,17 +163,17 @@ def test_the_driver_receives_aggregates_and_the_sample_and_never_the_events(
 ) -> None:
     events = make_events(5000, user_id="someone", session=1, platform="web", build=3)
     schema = replace(SCHEMA, critical_fields=("user_id",), dimensions=("platform",))
-    source = in_parquet(spark, Place(tmp_path, schema=schema), events)
+    source = in_parquet(spark, Location(tmp_path, schema=schema), events)
     received: list[Sequence[Sequence[Any]]] = []
-    execute = connector._Session.execute
+    execute = connector._Client.execute
 
-    def listening(session: connector._Session, query: Any) -> Sequence[Sequence[Any]]:
-        received.append(execute(session, query))
+    def listening(client: connector._Client, query: Any) -> Sequence[Sequence[Any]]:
+        received.append(execute(client, query))
         return received[-1]
 
-    monkeypatch.setattr(connector._Session, "execute", listening)
-    (reading,) = read(source, windows_of(UTC_ZONE, DAY))
-    assert reading.aggregates.totals().events == 5000
+    monkeypatch.setattr(connector._Client, "execute", listening)
+    (scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert scan.aggregates.totals().events == 5000
     with_ids = [rows for rows in received if any("0310-" in str(value) for row in rows for value in row)]
     assert [len(rows) for rows in with_ids] == [100], "ids come only with the sample"
     assert sum(map(len, received)) < 300
@@ -188,9 +190,9 @@ def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signa
         CONTRACT_SCHEMA,
         catalogue=SignalCatalogue(table="telemetry.`select`", column="event_name"),
     )
-    with source._session() as session:
-        session._spark.sql("CREATE DATABASE IF NOT EXISTS telemetry", {})
-        session._spark.sql(f"CREATE TABLE telemetry.`select` USING parquet LOCATION '{path}'", {})
+    with source._client() as client:
+        client._spark.sql("CREATE DATABASE IF NOT EXISTS telemetry", {})
+        client._spark.sql(f"CREATE TABLE telemetry.`select` USING parquet LOCATION '{path}'", {})
     assert source.count_days(windows_of(UTC_ZONE, DAY)) == {DAY: 12}
     assert source.read_signals() == frozenset({"page.view"})
 
@@ -224,9 +226,9 @@ def test_ids_that_are_uuids_are_refused_in_one_sentence(spark: Spark, tmp_path: 
         )
         connection.table("e").to_parquet(str(tmp_path / "events.parquet"))
     source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
-    with pytest.raises(SourceError, match="UUID") as refusal:
+    with pytest.raises(SourceError, match="UUID") as rejection:
         source.columns()
-    assert_one_sentence(refusal.value)
+    assert_one_sentence(rejection.value)
 
 
 def assert_one_sentence(error: SourceError) -> None:
@@ -249,59 +251,59 @@ def test_what_is_not_there_is_said_in_one_sentence(
     spark: Spark, relation: str, reads_files: bool, reason_code: str
 ) -> None:
     source = SparkSource(spark.url, relation, SCHEMA, reads_files=reads_files)
-    with pytest.raises(SourceError) as refusal:
+    with pytest.raises(SourceError) as rejection:
         source.columns()
-    assert refusal.value.reason_code == reason_code
-    assert_one_sentence(refusal.value)
+    assert rejection.value.reason_code == reason_code
+    assert_one_sentence(rejection.value)
 
 
 def test_a_file_that_is_none_is_said_in_one_sentence_without_what_is_in_it(spark: Spark, tmp_path: Path) -> None:
     (tmp_path / "events.parquet").write_text("secret of a customer " * 20)
     source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
-    with pytest.raises(SourceError) as refusal:
-        list(source.read_days(windows_of(UTC_ZONE, DAY), 10))
-    assert refusal.value.reason_code == "SOURCE_UNREADABLE"
-    assert_one_sentence(refusal.value)
-    assert "secret" not in str(refusal.value)
+    with pytest.raises(SourceError) as rejection:
+        list(source.scan_days(windows_of(UTC_ZONE, DAY), 10))
+    assert rejection.value.reason_code == "SOURCE_UNREADABLE"
+    assert_one_sentence(rejection.value)
+    assert "secret" not in str(rejection.value)
 
 
 def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> None:
     source = SparkSource(spark.url, "telemetry.endless", SCHEMA)
-    with source._session() as session:
-        view = session._spark.sql("SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)", {})
-        session._seconds = 1
-        with pytest.raises(SourceError) as stopped, session._answering():
+    with source._client() as client:
+        view = client._spark.sql("SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)", {})
+        client._seconds = 1
+        with pytest.raises(SourceError) as stopped, client._answering():
             view.collect()
         assert stopped.value.reason_code == "TIME_LIMIT"
         assert_one_sentence(stopped.value)
-        session._seconds = 60
-        with session._answering():
-            assert session._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
+        client._seconds = 60
+        with client._answering():
+            assert client._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
 
 
 def test_nobody_at_the_address_may_pass_by_itself_and_a_token_is_never_shown() -> None:
     port = free_port()
     source = SparkSource(f"sc://127.0.0.1:{port}/;token=s3cret", "events", SCHEMA)
-    with pytest.raises(SourceUnavailableError, match=f"127.0.0.1:{port} must be running") as refusal:
+    with pytest.raises(SourceUnavailableError, match=f"127.0.0.1:{port} must be running") as rejection:
         source.columns()
-    assert "s3cret" not in str(refusal.value)
-    assert_one_sentence(refusal.value)
+    assert "s3cret" not in str(rejection.value)
+    assert_one_sentence(rejection.value)
 
 
 @pytest.mark.parametrize("url", ["", "http://u:s3cret@host/", "sc://", "sc://host:s3cret", "local[2] s3cret"])
 def test_another_url_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(SourceError, match="url requires") as refusal:
+    with pytest.raises(SourceError, match="url requires") as rejection:
         SparkSource(url, "events", SCHEMA)
-    assert "s3cret" not in str(refusal.value)
+    assert "s3cret" not in str(rejection.value)
 
 
 def test_without_pyspark_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [module for module in sys.modules if module.split(".")[0] == "pyspark"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pyspark", None)
-    with pytest.raises(SourceError, match=r'pip install "telemetry-quality\[spark\]"') as refusal:
+    with pytest.raises(SourceError, match=r'pip install "telemetry-quality\[spark\]"') as rejection:
         SparkSource("sc://127.0.0.1:1", "events", SCHEMA).columns()
-    assert refusal.value.reason_code == "EXTRA_MISSING"
+    assert rejection.value.reason_code == "EXTRA_MISSING"
 
 
 def translated(predicate: str) -> tuple[str, dict[str, Any]]:
@@ -310,7 +312,7 @@ def translated(predicate: str) -> tuple[str, dict[str, Any]]:
         for name in ("event_id", "occurred_at", "event_name", "service_version")
     }
     table = EventTable(named_table("events", *columns), columns, replace(SCHEMA, is_error=predicate))
-    (run,) = runs_of([day_window(DAY, UTC_ZONE), day_window(DAY + ONE_DAY, UTC_ZONE)])
+    (run,) = day_ranges_of([day_window(DAY, UTC_ZONE), day_window(DAY + ONE_DAY, UTC_ZONE)])
     return spark_sql(table.aggregate_query(run))
 
 

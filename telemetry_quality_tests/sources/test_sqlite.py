@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import Arrivals, DayReading, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
@@ -55,9 +55,9 @@ def source_of(path: Path, table: str = "events", schema: EventSchema = SCHEMA) -
     return SqliteSource(f"sqlite:///{path}", table, schema)
 
 
-def read(source: SqliteSource) -> DayReading:
-    (answer,) = source.read_days([WINDOW], 100)
-    assert isinstance(answer, DayReading), answer
+def read(source: SqliteSource) -> DayScan:
+    (answer,) = source.scan_days([WINDOW], 100)
+    assert isinstance(answer, DayScan), answer
     return answer
 
 
@@ -67,8 +67,8 @@ def read(source: SqliteSource) -> DayReading:
 )
 def test_the_file_is_opened_so_that_nothing_can_be_written(tmp_path: Path, statement: str) -> None:
     source = source_of(make_file(tmp_path))
-    with pytest.raises(SourceError, match="readonly"), source._session() as session:
-        session.connection.execute(text(statement))
+    with pytest.raises(SourceError, match="readonly"), source._client() as client:
+        client.connection.execute(text(statement))
     assert read(source).aggregates.totals().events == 3
 
 
@@ -109,15 +109,15 @@ def test_every_way_to_write_a_time_as_text_means_the_same_instant(tmp_path: Path
         "2026-03-10 11:59:59-12:00",
         "2026-03-11 00:59:59.999999999+01:00",
     ]
-    reading = read(source_of(make_file(tmp_path, times, time_type=time_type)))
-    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {23: len(times)}
+    scan = read(source_of(make_file(tmp_path, times, time_type=time_type)))
+    assert {hour: totals.events for hour, totals in scan.aggregates.by_hour().items()} == {23: len(times)}
 
 
 def test_text_that_is_no_time_belongs_to_no_day(tmp_path: Path) -> None:
     nonsense = [None, "", "yesterday", "2026-03-10 25:00:00", "2026-03-10x", "20260310", "infinity", b"2026-03-10"]
     far = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
-    reading = read(source_of(make_file(tmp_path, [*nonsense, *far, NOON])))
-    assert reading.aggregates.totals().events == 1
+    scan = read(source_of(make_file(tmp_path, [*nonsense, *far, NOON])))
+    assert scan.aggregates.totals().events == 1
 
 
 @pytest.mark.parametrize(("unit", "per_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
@@ -125,8 +125,8 @@ def test_an_integer_time_is_read_exactly_in_its_unit(tmp_path: Path, unit: str, 
     start = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) * per_second
     end = start + 86_400 * per_second
     path = make_file(tmp_path, [start - 1, start, end - 1, end], time_type="BIGINT")
-    reading = read(source_of(path, schema=replace(SCHEMA, time_unit=unit)))
-    assert {hour: totals.events for hour, totals in reading.aggregates.by_hour().items()} == {0: 1, 23: 1}
+    scan = read(source_of(path, schema=replace(SCHEMA, time_unit=unit)))
+    assert {hour: totals.events for hour, totals in scan.aggregates.by_hour().items()} == {0: 1, 23: 1}
 
 
 def test_an_integer_time_without_its_unit_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_number_with_a_fraction_is_no_time(tmp_path: Path, time_type: str) -> 
 
 @pytest.mark.parametrize("predicate", ["event_id IN ('e0', 'e2')", "NOT is_error AND event_id <> 'e1'"])
 def test_is_error_may_be_a_predicate(tmp_path: Path, predicate: str) -> None:
-    reading = read(source_of(make_file(tmp_path), schema=replace(SCHEMA, is_error=predicate)))
-    assert reading.aggregates.totals().errors == 2
+    scan = read(source_of(make_file(tmp_path), schema=replace(SCHEMA, is_error=predicate)))
+    assert scan.aggregates.totals().errors == 2
 
 
 def test_a_view_is_as_good_as_a_table(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path
     path = make_file(tmp_path)
     change(path, "ALTER TABLE events DROP COLUMN is_error")
     with pytest.raises(SourceError, match="is_error requires the column 'is_error'") as caught:
-        list(source_of(path).read_days([WINDOW], 1))
+        list(source_of(path).scan_days([WINDOW], 1))
     assert caught.value.reason_code == "COLUMN_MISSING"
 
 
@@ -227,7 +227,7 @@ def test_numbers_where_text_is_declared_are_refused_rather_than_read_as_no_event
     seconds = datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()
     times = [seconds + 0.5] * 3 if time_type == "REAL" else [int(seconds)] * 3
     with pytest.raises(SourceError) as caught:
-        list(source_of(make_file(tmp_path, times, time_type=time_type)).read_days([WINDOW], 10))
+        list(source_of(make_file(tmp_path, times, time_type=time_type)).scan_days([WINDOW], 10))
     assert caught.value.reason_code == "COLUMN_TYPE"
 
 
@@ -239,7 +239,7 @@ def test_whole_numbers_are_read_in_their_unit_whatever_the_column_is_declared_as
 
 def test_text_where_a_boolean_is_declared_is_refused_rather_than_read_as_no_errors(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        list(source_of(make_file(tmp_path, is_error="true")).read_days([WINDOW], 10))
+        list(source_of(make_file(tmp_path, is_error="true")).scan_days([WINDOW], 10))
     assert caught.value.reason_code == "COLUMN_TYPE"
 
 
@@ -250,9 +250,9 @@ def test_expressions_of_a_view_are_read_as_the_text_they_show(tmp_path: Path) ->
         "CREATE VIEW shown AS SELECT rowid + 0 AS event_id, occurred_at, event_name, 42 + 0 AS service_version,"
         " is_error FROM events",
     )
-    reading = read(source_of(path, "shown"))
-    assert [row.service_version for row in reading.aggregates.rows] == ["42"]
-    assert {event.event_id for event in reading.sample} == {"1", "2", "3"}
+    scan = read(source_of(path, "shown"))
+    assert [row.service_version for row in scan.aggregates.rows] == ["42"]
+    assert {event.event_id for event in scan.sample} == {"1", "2", "3"}
 
 
 def test_invalid_text_is_shown_with_replacement_characters(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_damaged_page_makes_the_day_unreadable_and_is_no_crash(tmp_path: Path)
     content = bytearray(path.read_bytes())
     content[3 * 4096 : 3 * 4096 + 2000] = b"\xff" * 2000
     path.write_bytes(bytes(content))
-    (answer,) = source_of(path).read_days([WINDOW], 1)
+    (answer,) = source_of(path).scan_days([WINDOW], 1)
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "SOURCE_UNREADABLE"
 
@@ -277,7 +277,7 @@ def test_a_name_with_a_hash_sign_creates_no_file_beside_it(tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["a#b.db"]
 
 
-def test_like_tells_case_apart_as_it_does_elsewhere(tmp_path: Path) -> None:
+def test_like_distinguish_case_as_it_does_elsewhere(tmp_path: Path) -> None:
     schema = replace(SCHEMA, is_error="event_name LIKE 'PAGE%'")
     assert read(source_of(make_file(tmp_path), schema=schema)).aggregates.totals().errors == 0
 

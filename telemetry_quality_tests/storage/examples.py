@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from telemetry_quality.core.events import Arrivals, DayReading, Repetitions, Slice, SliceCounts
-from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
-from telemetry_quality.core.incidents import Act, IncidentAct
+from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, SliceCounts
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.incidents import Action, IncidentAction
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan
 
 SLICES = {
     Slice("event_name", "page.view"): SliceCounts(90, 3, 0),
@@ -26,47 +26,47 @@ SLICES = {
     Slice("platform", None, "event_name", ""): SliceCounts(20, 2, 0),
     Slice("platform", None, "hour", "7"): SliceCounts(0, 0, 0),
 }
-REPETITIONS = Repetitions(100, 4)
+DUPLICATES = Duplicates(100, 4)
 ARRIVALS = Arrivals((90, 8, 0, 2), 110, 3, 2, 1)
 
-CAUSES = (
-    Cause(Place((("platform", "ios"), ("event_name", None)), (7, 9)), 0.1 + 0.2, 12, 100 / 3, date(2026, 3, 8)),
-    Cause(Place(), 1000, 0.0),
+CONTRIBUTORS = (
+    Contributor(Segment((("platform", "ios"), ("event_name", None)), (7, 9)), 0.1 + 0.2, 12, 100 / 3, date(2026, 3, 8)),
+    Contributor(Segment(), 1000, 0.0),
 )
 VERDICTS = (
-    Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -100 / 3, 30, "It's “odd” 🛰️\n", CAUSES),
+    Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -100 / 3, 30, "It's “odd” 🛰️\n", CONTRIBUTORS),
     Verdict("sample", Level.WARNING, Outcome.UNKNOWN, "NO_EVENTS", None, None, ""),
     Verdict("activity", Level.CRITICAL, Outcome.PASSED, "ACTIVITY_SEEN", 12.0, 1.0, "Twelve events."),
 )
 
 
-def make_full_reading(day: date = DAY, **overrides: Any) -> DayReading:
-    """A reading with slices, repetitions and arrivals."""
+def make_full_scan(day: date = DAY, **overrides: Any) -> DayScan:
+    """A scan with slices, duplicates and arrivals."""
     rows = (make_row(missing_critical=(1,)), make_row(hour=13, missing_critical=(0,)))
-    plain = make_reading(day, *rows)
+    plain = make_scan(day, *rows)
     aggregates = replace(plain.aggregates, critical_fields=("user_id",))
     parts: dict[str, Any] = {
         "aggregates": aggregates,
         "slices": SLICES,
-        "repetitions": REPETITIONS,
+        "duplicates": DUPLICATES,
         "arrivals": ARRIVALS,
     }
     return replace(plain, **(parts | overrides))
 
 
-def make_act(**overrides: Any) -> IncidentAct:
+def make_action(**overrides: Any) -> IncidentAction:
     """Somebody mutes an incident for a while."""
-    act = IncidentAct(
+    action = IncidentAction(
         source="web",
         day=DAY,
-        cause="platform=ios",
-        act=Act.MUTE,
+        root_cause="platform=ios",
+        action=Action.MUTE,
         by="ada@example.org",
         note="it's known; see “the plan”",
         until=date(2026, 4, 1),
         acted_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
     )
-    return replace(act, **overrides)
+    return replace(action, **overrides)
 
 
 def make_sign_in(**overrides: Any) -> SignIn:

@@ -12,21 +12,21 @@ from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, metadata
 from telemetry_quality_tests.builders import NOW, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading, make_sign_in
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 KEYS = {
-    "day_reading": ("sequence", "source, day, revision"),
+    "day_scan": ("sequence", "source, day, revision"),
     "event_aggregate": ("id", "id"),
     "event_sample": ("id", "source, day, revision, position"),
     "event_slice": ("id", "source, day, revision, position"),
     "integrity_snapshot": ("sequence", "source, day, revision"),
     "guardrail_verdict": ("id", "source, day, revision, position"),
     "alert": ("sequence", "source, day, guardrail, revision"),
-    "incident_act": ("sequence", "sequence"),
+    "incident_action": ("sequence", "sequence"),
     "sign_in": ("sequence", "sequence"),
 }
 TEXT = dict.fromkeys(KEYS, "source") | {"sign_in": "account_name"}
@@ -38,10 +38,10 @@ every_table = pytest.mark.parametrize("table", KEYS)
 def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A plain connection to a store with rows in each of its tables; it is checked to be unchanged at the end."""
     store = make_store(tmp_path)
-    store.append_reading("web", make_full_reading(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
+    store.append_scan("web", make_full_scan(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
     snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
     store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
-    store.append_act(make_act())
+    store.append_incident_action(make_action())
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
     staff.record(make_sign_in())
     staff.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality_tests.builders import DAY, make_reading, make_row, make_snapshot, make_store
+from telemetry_quality_tests.builders import DAY, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import SLICES, VERDICTS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ from datetime import timedelta
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot
-from telemetry_quality_tests.storage.examples import VERDICTS, make_full_reading
+from telemetry_quality_tests.storage.examples import VERDICTS, make_full_scan
 from telemetry_quality.core.events import DayAggregates
 
 url, first, days = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -38,14 +38,14 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range(first, first + days):
     day = DAY + timedelta(days=number)
-    store.append_reading("web", make_full_reading(day, aggregates=aggregates), sample, NOW)
+    store.append_scan("web", make_full_scan(day, aggregates=aggregates), sample, NOW)
     store.append_snapshot(make_snapshot(day), VERDICTS)
     print(number, flush=True)
 """
 
 
 class Appender:
-    """A process that appends ``days`` days from ``first`` on, as soon as it is told to."""
+    """A process that appends ``days`` days from ``first`` on, as soon as it is asked to."""
 
     def __init__(self, store_url: str, first: int, days: int) -> None:
         self.process = subprocess.Popen(
@@ -89,7 +89,7 @@ def test_the_same_day_appended_by_four_processes_at_once_has_one_revision(tmp_pa
     store = make_store(tmp_path)
     append_at_once(url_of(tmp_path), [(0, 10)] * PROCESSES)
     days = [DAY + timedelta(days=n) for n in range(10)]
-    assert {reading.revision for reading in store.latest_readings("web", days).values()} == {1}
+    assert {scan.revision for scan in store.latest_scans("web", days).values()} == {1}
     assert [(one.day, one.revision) for one in store.snapshots("web", days[0], days[-1])] == [(day, 1) for day in days]
     assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
     assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
@@ -102,8 +102,8 @@ def test_different_days_appended_by_four_processes_at_once_are_all_there(tmp_pat
     store = make_store(tmp_path)
     append_at_once(url_of(tmp_path), [(10 * n, 10) for n in range(PROCESSES)])
     days = [DAY + timedelta(days=n) for n in range(10 * PROCESSES)]
-    readings = store.readings("web", days[0], days[-1])
-    assert [(one.day, one.revision, one.total_events) for one in readings] == [(day, 1, sum(range(50))) for day in days]
+    scans = store.scans("web", days[0], days[-1])
+    assert [(one.day, one.revision, one.total_events) for one in scans] == [(day, 1, sum(range(50))) for day in days]
     assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
     assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
     assert [one.day for one in store.snapshots("web", days[0], days[-1])] == days
@@ -112,7 +112,7 @@ def test_different_days_appended_by_four_processes_at_once_are_all_there(tmp_pat
 
 def tampering(store: SqlQualityStore) -> list[str]:
     """Findings, but for the snapshots' made-up reading hash."""
-    return [one.sentence for one in store.verify().findings if not one.sentence.startswith("The reading behind")]
+    return [one.sentence for one in store.verify().findings if not one.sentence.startswith("The scan behind")]
 
 
 def test_a_process_killed_while_appending_leaves_a_whole_store_that_can_go_on(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_process_killed_while_appending_leaves_a_whole_store_that_can_go_on(tm
     assert seen == ["0", "1", "2", "3", "4"]
     assert not tampering(store)
     first_days = [DAY + timedelta(days=n) for n in range(5)]
-    assert store.latest_readings("web", first_days).keys() == set(first_days), "what was reported is kept"
+    assert store.latest_scans("web", first_days).keys() == set(first_days), "what was reported is kept"
     after = DAY - timedelta(days=1)
-    assert store.append_reading("web", make_reading(after, make_row()), (), make_snapshot().computed_at).is_new
+    assert store.append_scan("web", make_scan(after, make_row()), (), make_snapshot().computed_at).is_new
     assert not tampering(SqlQualityStore(url_of(tmp_path)))

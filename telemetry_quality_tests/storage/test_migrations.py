@@ -23,8 +23,8 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading, make_sign_in
+from telemetry_quality_tests.builders import DAY, NOW, make_scan, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
@@ -68,20 +68,20 @@ def test_migrating_makes_the_folders_it_needs(tmp_path: Path) -> None:
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     migrate(url_of(tmp_path))
-    SqlQualityStore(url_of(tmp_path)).append_reading("web", make_reading(), (), NOW)
-    before = run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")
+    SqlQualityStore(url_of(tmp_path)).append_scan("web", make_scan(), (), NOW)
+    before = run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_scan")
     assert migrate(url_of(tmp_path)) == SCHEMA_REVISION
-    assert (run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_reading")) == before
+    assert (run(tmp_path, "SELECT * FROM sqlite_master"), run(tmp_path, "SELECT * FROM day_scan")) == before
 
 
 def fill(folder: Path) -> None:
     """Rows in every table of a new store."""
     store, staff = make_store(folder), StaffStore(url_of(folder))
-    reading = store.append_reading("web", make_full_reading(), (SampleVerdict("s1"),), NOW)
-    snapshot = replace(make_snapshot(), reading_hash=reading.figures_hash, run_id="run-1")
+    scan = store.append_scan("web", make_full_scan(), (SampleVerdict("s1"),), NOW)
+    snapshot = replace(make_snapshot(), scan_hash=scan.figures_hash, run_id="run-1")
     snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
     store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
-    store.append_act(make_act())
+    store.append_incident_action(make_action())
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)
     staff.open_session(ada.id, "id", "password", NOW, NOW.replace(year=2100))
@@ -138,7 +138,7 @@ def test_the_chain_of_a_migrated_store_goes_on_from_its_last_row(old_store: Path
     migrate(url_of(old_store))
     store = SqlQualityStore(url_of(old_store))
     (newest,) = store.snapshots("web", DAY, DAY)
-    assert not store.append_reading("web", make_full_reading(), (SampleVerdict("s1"),), NOW).is_new
+    assert not store.append_scan("web", make_full_scan(), (SampleVerdict("s1"),), NOW).is_new
     assert store.append_snapshot(newest, VERDICTS) == (newest, False)
     second, is_new = store.append_snapshot(replace(newest, total_events=1), VERDICTS)
     assert (second.revision, is_new, second.previous_hash) == (2, True, newest.content_hash)
@@ -155,10 +155,10 @@ def test_migrating_at_the_same_time_works(tmp_path: Path) -> None:
     ("statement", "named"),
     [
         ("ALTER TABLE alert DROP COLUMN sentence", "sentence"),
-        ("ALTER TABLE day_reading DROP COLUMN arrivals_by_hour", "arrivals_by_hour"),
+        ("ALTER TABLE day_scan DROP COLUMN arrivals_by_hour", "arrivals_by_hour"),
         ("ALTER TABLE alert ADD COLUMN payload TEXT", "payload"),
         ("DROP TABLE alert", "alert"),
-        ("DROP TABLE incident_act", "incident_act"),
+        ("DROP TABLE incident_action", "incident_action"),
         ("DROP TABLE sign_in", "sign_in"),
         ("ALTER TABLE integrity_snapshot DROP COLUMN run_id", "run_id"),
         ("ALTER TABLE staff_session DROP COLUMN revoked_at", "revoked_at"),

@@ -19,7 +19,7 @@ from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.events import DayAggregates, UnreadableDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import database_at, open_engine, open_reading_engine, transaction
+from telemetry_quality.storage.engine import database_at, open_engine, open_read_only_engine, transaction
 from telemetry_quality.storage.migrations import differences, migrate
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.staff.store import StaffStore
@@ -30,13 +30,13 @@ from telemetry_quality.storage.tables import (
     CHAINED,
     CURRENT_SNAPSHOT_SQL,
     SCHEMA_REVISION,
-    incident_act,
+    incident_action,
     staff_account,
 )
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, make_store
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
-from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading, make_sign_in, run
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in, run
 from telemetry_quality_tests.storage.test_concurrency import append_at_once, tampering
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def fill(url: str) -> None:
     berlin = datetime.fromisoformat("2026-06-01T14:00:00.250+02:00")
     for day in (DAY, NEXT_DAY):
         odd = (make_row(event_name="a\x00b␀0"), make_row(event_name="Ä", hour=3), make_row(event_name=None, hour=2))
-        full = make_full_reading(day, aggregates=DayAggregates(odd))
-        reading = store.append_reading("web", full, (SampleVerdict("s1"), SampleVerdict(None, ("A",))), berlin)
-        snapshot = replace(make_snapshot(day, expected_events=1000.0), reading_hash=reading.figures_hash)
+        full = make_full_scan(day, aggregates=DayAggregates(odd))
+        scan = store.append_scan("web", full, (SampleVerdict("s1"), SampleVerdict(None, ("A",))), berlin)
+        snapshot = replace(make_snapshot(day, expected_events=1000.0), scan_hash=scan.figures_hash)
         snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
         store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
-        store.append_act(make_act(day=day))
+        store.append_incident_action(make_action(day=day))
         staff.record(make_sign_in(account_name="a\x00b", at=NOW + timedelta(microseconds=1)))
-    store.append_reading("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
+    store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
     staff.close()
 
 
@@ -111,7 +111,7 @@ def test_the_same_content_has_the_same_hashes_as_in_sqlite(tmp_path: Path, fille
         StoreReader.snapshots,
         lambda reader: reader.incidents("web"),
         lambda reader: reader.day("web", NEXT_DAY),
-        StoreReader.last_acts,
+        StoreReader.last_actions,
     ):
         here_says, there_says = map(ask, readers)
         assert here_says == there_says
@@ -143,10 +143,10 @@ def test_update_delete_and_truncate_are_refused_whoever_asks(filled_url: str, ta
     ("edit", "found"),
     [
         ("UPDATE integrity_snapshot SET error_events = 7 WHERE sequence = 1", "integrity_snapshot"),
-        ("UPDATE event_aggregate SET events = events + 1 WHERE id = 1", "day_reading"),
+        ("UPDATE event_aggregate SET events = events + 1 WHERE id = 1", "day_scan"),
         ("UPDATE guardrail_verdict SET causes = '[]' WHERE id = 1", "integrity_snapshot"),
-        ("DELETE FROM day_reading WHERE sequence = 3", "day_reading"),
-        ("DELETE FROM incident_act", "incident_act"),
+        ("DELETE FROM day_scan WHERE sequence = 3", "day_scan"),
+        ("DELETE FROM incident_action", "incident_action"),
         ("TRUNCATE sign_in", "sign_in"),
         ("INSERT INTO sign_in SELECT 3, at, '', '', '', '', '', '' FROM sign_in WHERE sequence = 2", "sign_in"),
     ],
@@ -195,19 +195,19 @@ def test_processes_that_append_at_once_make_one_chain_and_one_revision_per_chang
     append_at_once(url, [(0, 5), (0, 5), (5, 5)])
     store = SqlQualityStore(url)
     days = [DAY + timedelta(days=n) for n in range(10)]
-    assert [(one.day, one.revision) for one in store.readings("web", days[0], days[-1])] == [(day, 1) for day in days]
+    assert [(one.day, one.revision) for one in store.scans("web", days[0], days[-1])] == [(day, 1) for day in days]
     assert [(one.day, one.revision) for one in store.snapshots("web", days[0], days[-1])] == [(day, 1) for day in days]
     assert not tampering(store)
 
 
 def test_a_row_that_was_rolled_back_leaves_no_gap_in_the_chain(url: str) -> None:
     store = SqlQualityStore(url)
-    store.append_act(make_act())
+    store.append_incident_action(make_action())
     for _ in range(3):
         with pytest.raises(StoreError):
-            store.append_act(make_act(note=None))
-    store.append_act(make_act())
-    assert run(url, "SELECT sequence FROM incident_act ORDER BY sequence") == [(1,), (2,)]
+            store.append_incident_action(make_action(note=None))
+    store.append_incident_action(make_action())
+    assert run(url, "SELECT sequence FROM incident_action ORDER BY sequence") == [(1,), (2,)]
     assert store.verify().findings == ()
 
 
@@ -216,21 +216,21 @@ def test_a_writer_waits_for_the_one_before_and_then_sees_what_it_wrote(url: str)
     with ThreadPoolExecutor(1) as pool:
         with store._writing() as connection:
             connection.execute(text("SELECT 1"))
-            late = pool.submit(other.append_reading, "web", make_reading(), (), NOW)
+            late = pool.submit(other.append_scan, "web", make_scan(), (), NOW)
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
             )
             while connection.scalar(text(waiting)) == 0:
                 connection.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)"))
-            connection.execute(text("INSERT INTO chain_length VALUES ('day_reading', 41)"))
+            connection.execute(text("INSERT INTO chain_length VALUES ('day_scan', 41)"))
         late.result()
-    assert run(url, "SELECT sequence FROM day_reading") == [(42,)]
+    assert run(url, "SELECT sequence FROM day_scan") == [(42,)]
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        insert(incident_act).values(sequence=1, source="", day=DAY, content_hash=""),
+        insert(incident_action).values(sequence=1, source="", day=DAY, content_hash=""),
         update(staff_account).values(name="mallory"),
         text("CREATE TABLE mine (id INTEGER)"),
         text("DROP TRIGGER alert_no_update ON alert"),
@@ -238,7 +238,7 @@ def test_a_writer_waits_for_the_one_before_and_then_sees_what_it_wrote(url: str)
     ids=["insert", "update", "create", "drop"],
 )
 def test_a_reader_is_refused_every_write_even_if_it_says_that_it_writes(url: str, statement: Any) -> None:
-    engine = open_reading_engine(url)
+    engine = open_read_only_engine(url)
 
     def write() -> None:
         with transaction(engine, writes=True) as connection:
@@ -251,12 +251,12 @@ def test_a_reader_is_refused_every_write_even_if_it_says_that_it_writes(url: str
 
 def test_all_parts_of_an_answer_are_of_one_moment_and_no_writer_waits_for_it(url: str) -> None:
     store = SqlQualityStore(url)
-    store.append_act(make_act())
-    engine = open_reading_engine(url)
+    store.append_incident_action(make_action())
+    engine = open_read_only_engine(url)
     with transaction(engine, writes=False) as connection:
-        count = text("SELECT count(*) FROM incident_act")
+        count = text("SELECT count(*) FROM incident_action")
         assert connection.scalar(count) == 1
-        store.append_act(make_act())
+        store.append_incident_action(make_action())
         assert connection.scalar(count) == 1
     engine.dispose()
 
@@ -268,9 +268,9 @@ def test_the_version_changes_with_every_commit_to_the_store_and_with_nothing_els
     seen = [reader.version()]
     account = staff.add_account("ada", "hash", NOW)
     for write in (
-        lambda: store.append_reading("web", make_reading(), (), NOW),
+        lambda: store.append_scan("web", make_scan(), (), NOW),
         lambda: store.append_snapshot(make_snapshot(), VERDICTS),
-        lambda: store.append_act(make_act()),
+        lambda: store.append_incident_action(make_action()),
         lambda: staff.record(make_sign_in()),
         lambda: staff.add_token(account.id, "cron", "fingerprint", NOW, None),
         lambda: staff.revoke_token(1, None, NOW),
@@ -303,8 +303,8 @@ def test_a_server_that_ended_all_connections_is_asked_again(url: str, reader: St
     assert (reader.version(), reader.journal()) == before
 
 
-def told(ask: Callable[[], object]) -> str:
-    """The sentence that is told; a password is nowhere, not even in the chain of exceptions."""
+def complaint_of(ask: Callable[[], object]) -> str:
+    """The sentence that is reported; a password is nowhere, not even in the chain of exceptions."""
     with pytest.raises(StoreError) as caught:
         ask()
     shown = "".join(traceback.format_exception(caught.value))
@@ -321,28 +321,30 @@ def everybody(url: str) -> list[Callable[[], object]]:
 def test_a_server_that_cannot_be_reached_is_named_in_a_sentence_without_the_password() -> None:
     port = free_port()
     for ask in everybody(f"postgresql://ada:{PASSWORD}@127.0.0.1:{port}/db?sslpassword={PASSWORD}"):
-        sentence = told(ask)
+        sentence = complaint_of(ask)
         assert sentence.startswith(f"The store postgresql://ada@127.0.0.1:{port}/db must be a database that can be re")
         assert "refused" in sentence
 
 
-def test_a_wrong_password_and_a_database_that_is_not_there_are_told_too(postgresql: PostgreSQL) -> None:
+def test_a_wrong_password_and_a_database_that_is_not_there_are_reported_too(postgresql: PostgreSQL) -> None:
     wrong = make_url(postgresql.url()).set(password=PASSWORD).render_as_string(hide_password=False)
-    assert "password authentication failed" in told(SqlQualityStore(wrong).verify)
-    assert 'database "absent" does not exist' in told(SqlQualityStore(postgresql.url("absent")).verify)
+    assert "password authentication failed" in complaint_of(SqlQualityStore(wrong).verify)
+    assert 'database "absent" does not exist' in complaint_of(SqlQualityStore(postgresql.url("absent")).verify)
 
 
 def test_a_store_that_was_not_migrated_or_is_newer_says_what_to_do(postgresql: PostgreSQL, url: str) -> None:
     empty = postgresql.new_database()
     reader = StoreReader(empty)
     for ask in (SqlQualityStore(empty).verify, reader.journal):
-        assert told(ask).endswith(f"must have schema {SCHEMA_REVISION}, but has none; run telemetry-quality migrate.")
+        assert complaint_of(ask).endswith(
+            f"must have schema {SCHEMA_REVISION}, but has none; run telemetry-quality migrate."
+        )
     migrate(empty)
     assert reader.journal() == []
     reader.close()
     run(url, "UPDATE alembic_version SET version_num = '9999'")
     for use in (SqlQualityStore(url).verify, lambda: migrate(url)):
-        assert "install the telemetry-quality that made it" in told(use)
+        assert "install the telemetry-quality that made it" in complaint_of(use)
 
 
 def test_an_error_of_the_database_names_no_value(url: str) -> None:
@@ -358,9 +360,9 @@ def test_an_error_of_the_database_names_no_value(url: str) -> None:
     staff.close()
 
 
-def test_a_missing_driver_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    sentence = told(lambda: open_engine(f"postgresql://ada:{PASSWORD}@host/db"))
+    sentence = complaint_of(lambda: open_engine(f"postgresql://ada:{PASSWORD}@host/db"))
     assert sentence.endswith("run pip install 'telemetry-quality[postgresql]'.")
 
 
@@ -412,7 +414,7 @@ def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_m
     staff.disable("ada", NOW)
     staff.close()
     assert SqlQualityStore(app).verify().findings == ()
-    for statement, refusal in (
+    for statement, rejection in (
         ("DELETE FROM alert", "alert is append-only"),
         ("ALTER TABLE alert DISABLE TRIGGER USER", "must be owner of table alert"),
         ("DROP TRIGGER alert_no_delete ON alert", "must be owner of relation alert"),
@@ -420,5 +422,5 @@ def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_m
         ("SET session_replication_role = replica", "permission denied to set parameter"),
         ("CREATE TABLE mine (id INTEGER)", "permission denied for schema public"),
     ):
-        with pytest.raises(StoreError, match=refusal):
+        with pytest.raises(StoreError, match=rejection):
             run(app, statement)

@@ -15,17 +15,24 @@ from sqlalchemy import Engine, delete, event, insert, text, update
 
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
-from telemetry_quality.core.incidents import UNREADABLE, Act, incidents_of
+from telemetry_quality.core.incidents import UNREADABLE, Action, incidents_of
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.engine import open_reading_engine, transaction
-from telemetry_quality.storage.reader import MOST_PARTS, JournalRow, Part, SampledVerdict, StoredDay, StoreReader
-from telemetry_quality.storage.rows import act_row
-from telemetry_quality.storage.tables import SCHEMA_REVISION, incident_act, integrity_snapshot, staff_account
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_act, make_full_reading
+from telemetry_quality.storage.engine import open_read_only_engine, transaction
+from telemetry_quality.storage.reader import (
+    MOST_BREAKDOWN_ROWS,
+    BreakdownRow,
+    JournalRow,
+    SampledVerdict,
+    StoredDay,
+    StoreReader,
+)
+from telemetry_quality.storage.rows import action_row
+from telemetry_quality.storage.tables import SCHEMA_REVISION, incident_action, integrity_snapshot, staff_account
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, make_store
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +66,7 @@ def ask_everything(reader: StoreReader) -> list[Callable[[], Any]]:
     return [
         reader.journal,
         lambda: reader.content_hash(1),
-        reader.last_acts,
+        reader.last_actions,
         lambda: reader.incidents("web"),
         lambda: reader.day("web", DAY),
         reader.snapshots,
@@ -82,15 +89,15 @@ def executed() -> Iterator[list[str]]:
 
 
 def fill(store: SqlQualityStore, source: str, days: int, signals: int, revisions: int = 1) -> None:
-    """So many days that all fail, each with a reading, and an act on each."""
+    """So many days that all fail, each with a scan, and an action on each."""
     for offset in range(days):
         day = DAY + timedelta(days=offset)
         rows = [make_row(event_name=f"signal {n}", service_version=f"{n}") for n in range(signals)]
         sample = [SampleVerdict(f"s{n}") for n in range(signals)]
         for revision in range(revisions):
-            store.append_reading(source, make_reading(day, *rows, make_row(hour=revision)), sample, NOW)
+            store.append_scan(source, make_scan(day, *rows, make_row(hour=revision)), sample, NOW)
             store.append_snapshot(make_snapshot(day, source=source, total_events=revision + 1), (FAILED, *VERDICTS))
-        store.append_act(make_act(source=source, day=day))
+        store.append_incident_action(make_action(source=source, day=day))
 
 
 # What it cannot do
@@ -99,7 +106,7 @@ def fill(store: SqlQualityStore, source: str, days: int, signals: int, revisions
 @pytest.mark.parametrize(
     "statement",
     [
-        insert(incident_act).values(**act_row(make_act()), content_hash=""),
+        insert(incident_action).values(**action_row(make_action()), content_hash=""),
         update(staff_account).values(name="mallory"),
         delete(staff_account),
         text("CREATE TABLE mine (id INTEGER)"),
@@ -113,7 +120,7 @@ def test_the_database_refuses_a_reader_every_write_even_if_it_asks_to_be_let(
 ) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
     before = (tmp_path / "quality.db").read_bytes()
-    engine = open_reading_engine(url_of(tmp_path))
+    engine = open_read_only_engine(url_of(tmp_path))
 
     def write() -> None:
         with transaction(engine, writes=True) as connection:
@@ -128,7 +135,7 @@ def test_the_database_refuses_a_reader_every_write_even_if_it_asks_to_be_let(
 
 def test_a_reader_cannot_even_make_a_table_for_itself(tmp_path: Path, store: SqlQualityStore) -> None:
     store.close()
-    engine = open_reading_engine(url_of(tmp_path))
+    engine = open_read_only_engine(url_of(tmp_path))
 
     def write() -> None:
         with transaction(engine, writes=False) as connection:
@@ -153,7 +160,7 @@ def test_asking_leaves_the_store_as_it_was(tmp_path: Path, store: SqlQualityStor
 
 def test_a_reader_in_the_midst_of_its_questions_keeps_no_writer_waiting(tmp_path: Path, store: SqlQualityStore) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
-    engine = open_reading_engine(url_of(tmp_path))
+    engine = open_read_only_engine(url_of(tmp_path))
     with transaction(engine, writes=False) as connection:
         assert len(connection.execute(integrity_snapshot.select()).all()) == 1
         # It would wait for a minute, and then fail.
@@ -194,7 +201,7 @@ def test_all_parts_of_an_answer_are_of_one_moment(store: SqlQualityStore, reader
         event.remove(Engine, "after_cursor_execute", append_between)
     assert is_late
     assert during == before
-    assert len(reader.day("web", DAY).readings) > 1
+    assert len(reader.day("web", DAY).scans) > 1
 
 
 def test_many_threads_ask_one_reader_while_one_appends(store: SqlQualityStore, reader: StoreReader) -> None:
@@ -219,9 +226,9 @@ def test_the_version_changes_with_every_commit_and_with_nothing_else(
 ) -> None:
     seen = [reader.version()]
     for write in (
-        lambda: store.append_reading("web", make_reading(), SAMPLE, NOW),
+        lambda: store.append_scan("web", make_scan(), SAMPLE, NOW),
         lambda: store.append_snapshot(make_snapshot(), VERDICTS),
-        lambda: store.append_act(make_act()),
+        lambda: store.append_incident_action(make_action()),
     ):
         write()
         with ThreadPoolExecutor(1) as other_thread:
@@ -285,8 +292,8 @@ def test_a_store_that_is_gone_says_so_is_not_created_and_is_read_again_once_it_i
         for ask in (*ask_everything(reader), reader.version):
             with pytest.raises(StoreError) as caught:
                 ask()
-            told = f"The store {file} must exist, but does not; run telemetry-quality migrate."
-            assert str(caught.value) == told, moment
+            shown = f"The store {file} must exist, but does not; run telemetry-quality migrate."
+            assert str(caught.value) == shown, moment
         assert not file.exists()
         kept.rename(file)
         assert reader.journal() == []
@@ -396,7 +403,7 @@ def test_no_question_takes_more_queries_of_a_large_store_than_of_a_small_one(
 
     fill(store, "web", 1, 1)
     small = queries()
-    fill(store, "web", 9, MOST_PARTS + 5, revisions=2)
+    fill(store, "web", 9, MOST_BREAKDOWN_ROWS + 5, revisions=2)
     fill(store, "app", 9, 1)
     assert queries() == small == [1, 1, 1, 3, 6, 1]
 
@@ -404,7 +411,7 @@ def test_no_question_takes_more_queries_of_a_large_store_than_of_a_small_one(
 # What it says
 
 
-def test_the_journal_tells_every_revision_in_order_and_only_those_after_a_given_one(
+def test_the_journal_shows_every_revision_in_order_and_only_those_after_a_given_one(
     store: SqlQualityStore, reader: StoreReader
 ) -> None:
     stored = [
@@ -442,29 +449,29 @@ def test_the_content_hash_is_that_of_the_snapshot(store: SqlQualityStore, reader
     assert reader.content_hash(2) is None
 
 
-def test_the_last_acts_change_with_each_act_of_their_source(store: SqlQualityStore, reader: StoreReader) -> None:
-    assert reader.last_acts() == {}
-    store.append_act(make_act())
-    first = reader.last_acts()
+def test_the_last_actions_change_with_each_action_of_their_source(store: SqlQualityStore, reader: StoreReader) -> None:
+    assert reader.last_actions() == {}
+    store.append_incident_action(make_action())
+    first = reader.last_actions()
     assert list(first) == ["web"]
-    store.append_act(make_act(source="app"))
-    assert reader.last_acts()["web"] == first["web"]
-    store.append_act(make_act())
-    last = reader.last_acts()
+    store.append_incident_action(make_action(source="app"))
+    assert reader.last_actions()["web"] == first["web"]
+    store.append_incident_action(make_action())
+    last = reader.last_actions()
     assert last.keys() == {"app", "web"}
     assert last["web"] != first["web"]
 
 
-def test_incidents_are_those_of_the_store_with_their_acts(store: SqlQualityStore, reader: StoreReader) -> None:
+def test_incidents_are_those_of_the_store_with_their_actions(store: SqlQualityStore, reader: StoreReader) -> None:
     verdicts: Sequence[tuple[Verdict, ...]] = [(FAILED,), (), (NOTHING_KNOWN,), (FAILED, *VERDICTS), VERDICTS[1:]]
     for offset, said in enumerate(verdicts):
         store.append_snapshot(make_snapshot(DAY + timedelta(days=offset)), said)
         store.append_snapshot(make_snapshot(DAY + timedelta(days=offset), source="app"), said[::-1])
     store.append_snapshot(make_snapshot(total_events=7), (FAILED,))
-    store.append_act(make_act(act=Act.CONFIRM, until=DAY, cause="everywhere"))
+    store.append_incident_action(make_action(action=Action.CONFIRM, until=DAY, root_cause="everywhere"))
     found = reader.incidents("web")
     assert found == incidents_of(store, "web")
-    assert [(one.first_day, one.cause) for one in found][1] == (DAY + timedelta(days=2), UNREADABLE)
+    assert [(one.first_day, one.root_cause) for one in found][1] == (DAY + timedelta(days=2), UNREADABLE)
     assert found[0].is_confirmed
     assert found[0].failures[0].revision == 2
     assert reader.incidents("nobody") == []
@@ -479,18 +486,18 @@ def test_a_healed_day_is_in_no_incident_although_its_old_verdicts_are_kept(
     assert reader.incidents("web") == []
 
 
-def test_a_day_is_told_whole(store: SqlQualityStore, reader: StoreReader) -> None:
-    first = store.append_reading("web", make_reading(), SAMPLE[::-1], NOW)
-    second = store.append_reading("web", make_full_reading(), SAMPLE, NOW)
+def test_a_day_is_reported_whole(store: SqlQualityStore, reader: StoreReader) -> None:
+    first = store.append_scan("web", make_scan(), SAMPLE[::-1], NOW)
+    second = store.append_scan("web", make_full_scan(), SAMPLE, NOW)
     revisions = [store.append_snapshot(make_snapshot(total_events=n), said)[0] for n, said in ((1, VERDICTS), (2, ()))]
     fill(store, "app", 1, 5)
-    store.append_reading("web", make_reading(NEXT_DAY, make_row(event_name="other")), SAMPLE, NOW)
+    store.append_scan("web", make_scan(NEXT_DAY, make_row(event_name="other")), SAMPLE, NOW)
     day = reader.day("web", DAY)
     assert day.revisions == tuple(revisions)
     assert day.verdicts == {1: VERDICTS}
-    assert day.readings == (replace(first, is_new=False), replace(second, is_new=False))
-    assert day.by_signal == (Part("page.view", 200, 0, 0, 0, 0),)
-    assert day.by_hour == (Part(12, 100, 0, 0, 0, 0), Part(13, 100, 0, 0, 0, 0))
+    assert day.scans == (replace(first, is_new=False), replace(second, is_new=False))
+    assert day.by_signal == (BreakdownRow("page.view", 200, 0, 0, 0, 0),)
+    assert day.by_hour == (BreakdownRow(12, 100, 0, 0, 0, 0), BreakdownRow(13, 100, 0, 0, 0, 0))
     assert day.sample == (
         SampledVerdict(0, "s1", passed=True, reason_codes=()),
         SampledVerdict(1, None, passed=False, reason_codes=SAMPLE[1].reason_codes),
@@ -505,31 +512,31 @@ def test_the_parts_of_a_day_add_up_as_its_aggregates_do_a_missing_name_apart_fro
         for hour in (0, 24, 3)
         for n, (name, version) in enumerate((("a", "1"), (None, "2"), ("", None), ("(null)", "1")), 1)
     ]
-    reading = make_reading(DAY, *(row._replace(missing_version=2, error_unknown_events=1) for row in rows))
-    store.append_reading("web", reading, (), NOW)
+    scan = make_scan(DAY, *(row._replace(missing_version=2, error_unknown_events=1) for row in rows))
+    store.append_scan("web", scan, (), NOW)
     day = reader.day("web", DAY)
     assert [part.value for part in day.by_signal] == ["(null)", "", None, "a"]
     assert [part.value for part in day.by_version] == ["1", None, "2"]
     by_hour = {
         hour: (its.events, its.errors, its.missing_version, its.late_events, its.error_unknown_events)
-        for hour, its in reading.aggregates.by_hour().items()
+        for hour, its in scan.aggregates.by_hour().items()
     }
     assert {part.value: part[1:] for part in day.by_hour} == by_hour
     assert [part.value for part in day.by_hour] == [0, 3, 24]
-    totals = reading.aggregates.totals()
+    totals = scan.aggregates.totals()
     for parts in (day.by_signal, day.by_version, day.by_hour):
         assert sum(part.events for part in parts) == totals.events
         assert sum(part.errors for part in parts) == totals.errors
 
 
-@pytest.mark.parametrize("signals", [MOST_PARTS - 1, MOST_PARTS, MOST_PARTS + 1])
+@pytest.mark.parametrize("signals", [MOST_BREAKDOWN_ROWS - 1, MOST_BREAKDOWN_ROWS, MOST_BREAKDOWN_ROWS + 1])
 def test_of_many_signals_and_versions_the_busiest_are_listed_and_the_others_counted(
     store: SqlQualityStore, reader: StoreReader, signals: int
 ) -> None:
     rows = [make_row(event_name=f"s{n}", service_version=f"v{n % (signals - 1)}", events=n + 1) for n in range(signals)]
-    store.append_reading("web", make_reading(DAY, *rows), (), NOW)
+    store.append_scan("web", make_scan(DAY, *rows), (), NOW)
     day = reader.day("web", DAY)
-    listed = min(signals, MOST_PARTS)
+    listed = min(signals, MOST_BREAKDOWN_ROWS)
     assert [part.value for part in day.by_signal] == [f"s{n}" for n in range(signals - 1, signals - 1 - listed, -1)]
     assert day.more_signals == signals - listed
     assert len(day.by_version) + day.more_versions == signals - 1
@@ -537,10 +544,10 @@ def test_of_many_signals_and_versions_the_busiest_are_listed_and_the_others_coun
 
 
 def test_a_day_that_could_not_be_read_has_its_reason_and_no_parts(store: SqlQualityStore, reader: StoreReader) -> None:
-    store.append_reading("web", make_reading(), SAMPLE, NOW)
-    store.append_reading("web", UnreadableDay(DAY, "FILE_BROKEN", "It is cut off."), (), NOW)
+    store.append_scan("web", make_scan(), SAMPLE, NOW)
+    store.append_scan("web", UnreadableDay(DAY, "FILE_BROKEN", "It is cut off."), (), NOW)
     day = reader.day("web", DAY)
-    assert [one.unreadable_reason_code for one in day.readings] == [None, "FILE_BROKEN"]
+    assert [one.unreadable_reason_code for one in day.scans] == [None, "FILE_BROKEN"]
     assert (day.by_signal, day.by_version, day.by_hour, day.sample) == ((), (), (), ())
 
 

@@ -14,15 +14,15 @@ from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.events import (
     Arrivals,
     DayAggregates,
-    DayReading,
-    Repetitions,
+    DayScan,
+    Duplicates,
     Slice,
     SliceCounts,
     UnreadableDay,
 )
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.verdicts import Cause, Level, Outcome, Place, Verdict
-from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.sampling import SampleVerdict
@@ -31,15 +31,15 @@ from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot
-from telemetry_quality_tests.builders import DAY, NOW, make_reading, make_row, make_snapshot, row_order, spread
+from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, row_order, spread
 from telemetry_quality_tests.storage.examples import (
     ARRIVALS,
-    CAUSES,
-    REPETITIONS,
+    CONTRIBUTORS,
+    DUPLICATES,
     SLICES,
     VERDICTS,
-    make_act,
-    make_full_reading,
+    make_action,
+    make_full_scan,
     run,
 )
 
@@ -65,12 +65,12 @@ def count(url: str, table: str) -> int:
     return int(found)
 
 
-def test_the_same_reading_twice_adds_nothing(store_url: str, store: SqlQualityStore) -> None:
-    first = store.append_reading("web", make_reading(), SAMPLE, NOW)
-    second = store.append_reading("web", make_reading(), SAMPLE, LATER)
+def test_the_same_scan_twice_adds_nothing(store_url: str, store: SqlQualityStore) -> None:
+    first = store.append_scan("web", make_scan(), SAMPLE, NOW)
+    second = store.append_scan("web", make_scan(), SAMPLE, LATER)
     assert (first.revision, first.is_new) == (1, True)
     assert second == replace(first, is_new=False)
-    assert [count(store_url, table) for table in ("day_reading", "event_aggregate", "event_sample")] == [1, 1, 2]
+    assert [count(store_url, table) for table in ("day_scan", "event_aggregate", "event_sample")] == [1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_the_same_reading_twice_adds_nothing(store_url: str, store: SqlQualitySt
     ids=str,
 )
 def test_any_other_number_of_a_day_adds_one_revision(store: SqlQualityStore, changed: dict[str, Any]) -> None:
-    store.append_reading("web", make_reading(), SAMPLE, NOW)
-    stored = store.append_reading("web", make_reading(DAY, make_row(**changed)), SAMPLE, LATER)
+    store.append_scan("web", make_scan(), SAMPLE, NOW)
+    stored = store.append_scan("web", make_scan(DAY, make_row(**changed)), SAMPLE, LATER)
     assert (stored.revision, stored.is_new) == (2, True)
 
 
@@ -100,61 +100,61 @@ def test_any_other_number_of_a_day_adds_one_revision(store: SqlQualityStore, cha
     [(), SAMPLE[:1], SAMPLE[::-1], (SAMPLE[0], SampleVerdict(None, ("MISSING_EVENT_ID",))), (SAMPLE[0], SAMPLE[0])],
 )
 def test_any_other_sample_adds_one_revision(store: SqlQualityStore, sample: tuple[SampleVerdict, ...]) -> None:
-    store.append_reading("web", make_reading(), SAMPLE, NOW)
-    assert store.append_reading("web", make_reading(), sample, LATER).revision == 2
+    store.append_scan("web", make_scan(), SAMPLE, NOW)
+    assert store.append_scan("web", make_scan(), sample, LATER).revision == 2
 
 
 def test_a_day_that_becomes_unreadable_and_comes_back_adds_one_revision_each_time(store: SqlQualityStore) -> None:
-    readings: list[DayReading | UnreadableDay] = [
-        make_reading(),
+    scans: list[DayScan | UnreadableDay] = [
+        make_scan(),
         UNREADABLE,
         UNREADABLE,
-        make_reading(),
-        make_reading(),
+        make_scan(),
+        make_scan(),
     ]
-    stored = [store.append_reading("web", reading, (), NOW) for reading in readings]
+    stored = [store.append_scan("web", scan, (), NOW) for scan in scans]
     assert [(one.revision, one.is_new) for one in stored] == [(1, True), (2, True), (2, False), (3, True), (3, False)]
     assert stored[0].figures_hash == stored[3].figures_hash != stored[1].figures_hash
 
 
 def test_another_reason_for_being_unreadable_adds_one_revision(store: SqlQualityStore) -> None:
-    store.append_reading("web", UNREADABLE, (), NOW)
-    assert store.append_reading("web", replace(UNREADABLE, reason_code="NO_FILES"), (), NOW).revision == 2
+    store.append_scan("web", UNREADABLE, (), NOW)
+    assert store.append_scan("web", replace(UNREADABLE, reason_code="NO_FILES"), (), NOW).revision == 2
 
 
 def test_an_empty_day_an_unreadable_day_and_a_day_never_read_are_three_answers(store: SqlQualityStore) -> None:
-    empty = store.append_reading("web", DayReading(DAY, DayAggregates()), (), NOW)
-    unreadable = store.append_reading("web", replace(UNREADABLE, day=NEXT_DAY), (), NOW)
+    empty = store.append_scan("web", DayScan(DAY, DayAggregates()), (), NOW)
+    unreadable = store.append_scan("web", replace(UNREADABLE, day=NEXT_DAY), (), NOW)
     assert (empty.total_events, empty.unreadable_reason_code) == (0, None)
     assert (unreadable.total_events, unreadable.unreadable_reason_code) == (None, "FILE_BROKEN")
     assert unreadable.error_events is unreadable.sample_size is unreadable.late_events is None
-    assert store.latest_readings("web", [DAY, NEXT_DAY, DATE_NEVER_READ]).keys() == {DAY, NEXT_DAY}
+    assert store.latest_scans("web", [DAY, NEXT_DAY, DATE_NEVER_READ]).keys() == {DAY, NEXT_DAY}
     assert empty.figures_hash != unreadable.figures_hash
 
 
 DATE_NEVER_READ = date(2026, 1, 1)
 
 
-def test_a_reading_is_read_back_exactly(store: SqlQualityStore) -> None:
+def test_a_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
     rows = [
         make_row(hour=n, event_name=name, service_version=version, missing_critical=(n, 2**40), events=2**40)
         for n, (name, version) in enumerate([*zip(ODD_TEXTS, ODD_TEXTS[::-1], strict=True), (None, "1"), ("a", None)])
     ]
     aggregates = DayAggregates(tuple(sorted(rows, key=row_order)), ("user_id", 'it\'s "odd"'))
-    stored = store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, NOW)
+    stored = store.append_scan("web", DayScan(DAY, aggregates), SAMPLE, NOW)
     assert store.aggregates("web", DAY) == aggregates
-    assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
+    assert store.latest_scans("web", [DAY]) == {DAY: replace(stored, is_new=False)}
     assert (stored.total_events, stored.sample_size, stored.sample_passed) == (8 * 2**40, 2, 1)
     assert store.verify().findings == ()
 
 
 def test_counts_by_hour_are_read_back_exactly(store_url: str, store: SqlQualityStore) -> None:
     aggregates = DayAggregates(SPREAD_ROWS, FIELDS)
-    stored = store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, NOW)
+    stored = store.append_scan("web", DayScan(DAY, aggregates), SAMPLE, NOW)
     assert store.aggregates("web", DAY) == aggregates
     assert stored.missing_critical == {"user_id": 3, 'it\'s "odd"': 2**40}
     assert count(store_url, "event_aggregate") == len(SPREAD_ROWS)
-    assert not store.append_reading("web", DayReading(DAY, aggregates), SAMPLE, LATER).is_new
+    assert not store.append_scan("web", DayScan(DAY, aggregates), SAMPLE, LATER).is_new
     assert store.verify().findings == ()
 
 
@@ -184,23 +184,23 @@ SPREAD_ROWS = (
 )
 def test_events_of_another_hour_are_another_revision(store: SqlQualityStore, moved: AggregateRow) -> None:
     both = spread(make_row(hour=1), make_row(hour=4))
-    assert store.append_reading("web", make_reading(DAY, both), (), NOW).revision == 1
-    assert store.append_reading("web", make_reading(DAY, moved), (), NOW).revision == 2
+    assert store.append_scan("web", make_scan(DAY, both), (), NOW).revision == 1
+    assert store.append_scan("web", make_scan(DAY, moved), (), NOW).revision == 2
 
 
 def test_a_store_that_is_kept_open_connects_once_and_keeps_everything_at_once(
     store_url: str, store: SqlQualityStore
 ) -> None:
     opened: list[object] = []
-    store.latest_readings("web", [DAY])
+    store.latest_scans("web", [DAY])
     event.listen(store._engine, "connect", lambda connection, _: opened.append(connection))
     with store.kept_open(), store.kept_open():
         for number in range(3):
-            store.append_reading("web", make_reading(DAY, make_row(events=number + 1)), (), NOW)
-            assert len(SqlQualityStore(store_url).readings("web", DAY, DAY)) == number + 1
+            store.append_scan("web", make_scan(DAY, make_row(events=number + 1)), (), NOW)
+            assert len(SqlQualityStore(store_url).scans("web", DAY, DAY)) == number + 1
         with pytest.raises((StoreError, OverflowError)):
-            store.append_reading("web", make_reading(DAY, make_row(events=2**70)), (), NOW)
-        assert store.append_reading("web", make_reading(DAY, make_row(events=9)), (), NOW).revision == 4
+            store.append_scan("web", make_scan(DAY, make_row(events=2**70)), (), NOW)
+        assert store.append_scan("web", make_scan(DAY, make_row(events=9)), (), NOW).revision == 4
     store.close()
     assert len(opened) <= 1
     assert store.verify().findings == ()
@@ -215,17 +215,17 @@ def test_a_store_that_is_not_there_is_not_made_by_keeping_it_open(tmp_path: Path
 
 def test_a_reason_is_read_back_exactly(store: SqlQualityStore) -> None:
     for text in ODD_TEXTS:
-        store.append_reading("web", UnreadableDay(DAY, "SOURCE_UNREADABLE", text), (), NOW)
-        assert store.latest_readings("web", [DAY])[DAY].unreadable_reason == text
+        store.append_scan("web", UnreadableDay(DAY, "SOURCE_UNREADABLE", text), (), NOW)
+        assert store.latest_scans("web", [DAY])[DAY].unreadable_reason == text
     assert store.verify().findings == ()
 
 
 def test_aggregates_are_those_of_the_latest_revision(store: SqlQualityStore) -> None:
-    store.append_reading("web", make_reading(), (), NOW)
-    late = make_reading(DAY, make_row(events=150), make_row(hour=3))
-    store.append_reading("web", late, (), LATER)
+    store.append_scan("web", make_scan(), (), NOW)
+    late = make_scan(DAY, make_row(events=150), make_row(hour=3))
+    store.append_scan("web", late, (), LATER)
     assert store.aggregates("web", DAY).totals() == late.aggregates.totals()
-    store.append_reading("web", UNREADABLE, (), LATER)
+    store.append_scan("web", UNREADABLE, (), LATER)
     assert store.aggregates("web", DAY) == DayAggregates()
     assert store.aggregates("web", NEXT_DAY) == DayAggregates()
 
@@ -233,63 +233,68 @@ def test_aggregates_are_those_of_the_latest_revision(store: SqlQualityStore) -> 
 def test_sources_days_and_names_that_look_like_sql_never_mix(store: SqlQualityStore) -> None:
     sources = ["web", "app", "web' OR 1=1 --", ""]
     for number, source in enumerate(sources):
-        store.append_reading(source, make_reading(DAY, make_row(events=number + 1)), (), NOW)
-        store.append_act(make_act(source=source, note=str(number)))
-    readings = [store.readings(source, DAY, DAY) for source in sources]
-    assert [[one.total_events for one in of_source] for of_source in readings] == [[1], [2], [3], [4]]
-    assert [[act.note for act in store.acts(source)] for source in sources] == [["0"], ["1"], ["2"], ["3"]]
+        store.append_scan(source, make_scan(DAY, make_row(events=number + 1)), (), NOW)
+        store.append_incident_action(make_action(source=source, note=str(number)))
+    scans = [store.scans(source, DAY, DAY) for source in sources]
+    assert [[one.total_events for one in of_source] for of_source in scans] == [[1], [2], [3], [4]]
+    assert [[action.note for action in store.incident_actions(source)] for source in sources] == [
+        ["0"],
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
 
 
-def test_readings_are_all_revisions_within_the_range_by_day_and_revision(store: SqlQualityStore) -> None:
+def test_scans_are_all_revisions_within_the_range_by_day_and_revision(store: SqlQualityStore) -> None:
     days = [DAY + timedelta(days=n) for n in range(6)]
     for number, day in enumerate(reversed(days)):
-        store.append_reading("web", make_reading(day, make_row(events=10 + number)), (), NOW)
+        store.append_scan("web", make_scan(day, make_row(events=10 + number)), (), NOW)
     for total in range(90, 100):
-        store.append_reading("web", make_reading(days[1], make_row(events=total)), (), LATER)
-    store.append_reading("web", replace(UNREADABLE, day=days[2]), (), LATER)
-    store.append_reading("app", make_reading(days[2]), (), NOW)
-    readings = store.readings("web", days[1], days[3])
-    assert [(one.day, one.revision, one.total_events) for one in readings] == [
+        store.append_scan("web", make_scan(days[1], make_row(events=total)), (), LATER)
+    store.append_scan("web", replace(UNREADABLE, day=days[2]), (), LATER)
+    store.append_scan("app", make_scan(days[2]), (), NOW)
+    scans = store.scans("web", days[1], days[3])
+    assert [(one.day, one.revision, one.total_events) for one in scans] == [
         (days[1], 1, 14),
         *((days[1], 2 + n, 90 + n) for n in range(10)),
         (days[2], 1, 13),
         (days[2], 2, None),
         (days[3], 1, 12),
     ]
-    assert {one.read_at for one in readings if one.revision == 1} == {NOW}
-    assert {one.read_at for one in readings if one.revision > 1} == {LATER}
-    assert store.readings("web", days[3], days[1]) == store.readings("none", DAY, days[5]) == []
+    assert {one.scanned_at for one in scans if one.revision == 1} == {NOW}
+    assert {one.scanned_at for one in scans if one.revision > 1} == {LATER}
+    assert store.scans("web", days[3], days[1]) == store.scans("none", DAY, days[5]) == []
 
 
-def test_a_full_reading_is_read_back_exactly(store: SqlQualityStore) -> None:
-    stored = store.append_reading("web", make_full_reading(), SAMPLE, NOW)
-    assert (stored.missing_critical, stored.repetitions, stored.arrivals) == ({"user_id": 1}, REPETITIONS, ARRIVALS)
-    assert stored.read_at == NOW
-    assert store.readings("web", DAY, DAY) == [replace(stored, is_new=False)]
-    assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
+def test_a_full_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
+    stored = store.append_scan("web", make_full_scan(), SAMPLE, NOW)
+    assert (stored.missing_critical, stored.duplicates, stored.arrivals) == ({"user_id": 1}, DUPLICATES, ARRIVALS)
+    assert stored.scanned_at == NOW
+    assert store.scans("web", DAY, DAY) == [replace(stored, is_new=False)]
+    assert store.latest_scans("web", [DAY]) == {DAY: replace(stored, is_new=False)}
     assert store.slices("web", DAY, DAY) == {DAY: SLICES}
-    assert store.append_reading("web", make_full_reading(), SAMPLE, LATER) == replace(stored, is_new=False)
+    assert store.append_scan("web", make_full_scan(), SAMPLE, LATER) == replace(stored, is_new=False)
     assert store.verify().findings == ()
 
 
 def test_what_was_not_counted_is_none_and_what_was_counted_as_nothing_is_zero(store: SqlQualityStore) -> None:
-    plain = store.append_reading("web", make_reading(), (), NOW)
-    assert (plain.missing_critical, plain.repetitions, plain.arrivals) == ({}, None, None)
-    nothing = make_full_reading(NEXT_DAY, repetitions=Repetitions(0, 0), arrivals=Arrivals((), 0, 0, 0, 0))
-    store.append_reading("web", nothing, (), NOW)
-    stored = store.latest_readings("web", [NEXT_DAY])[NEXT_DAY]
-    assert (stored.repetitions, stored.arrivals) == (Repetitions(0, 0), Arrivals((), 0, 0, 0, 0))
-    unreadable = store.append_reading("web", UNREADABLE, (), NOW)
-    assert (unreadable.missing_critical, unreadable.repetitions, unreadable.arrivals) == (None, None, None)
-    assert store.latest_readings("web", [DAY]) == {DAY: replace(unreadable, is_new=False)}
+    plain = store.append_scan("web", make_scan(), (), NOW)
+    assert (plain.missing_critical, plain.duplicates, plain.arrivals) == ({}, None, None)
+    nothing = make_full_scan(NEXT_DAY, duplicates=Duplicates(0, 0), arrivals=Arrivals((), 0, 0, 0, 0))
+    store.append_scan("web", nothing, (), NOW)
+    stored = store.latest_scans("web", [NEXT_DAY])[NEXT_DAY]
+    assert (stored.duplicates, stored.arrivals) == (Duplicates(0, 0), Arrivals((), 0, 0, 0, 0))
+    unreadable = store.append_scan("web", UNREADABLE, (), NOW)
+    assert (unreadable.missing_critical, unreadable.duplicates, unreadable.arrivals) == (None, None, None)
+    assert store.latest_scans("web", [DAY]) == {DAY: replace(unreadable, is_new=False)}
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"repetitions": None},
-        {"repetitions": replace(REPETITIONS, compared_events=99)},
-        {"repetitions": replace(REPETITIONS, repeated_events=5)},
+        {"duplicates": None},
+        {"duplicates": replace(DUPLICATES, compared_events=99)},
+        {"duplicates": replace(DUPLICATES, duplicate_events=5)},
         {"arrivals": None},
         {"arrivals": replace(ARRIVALS, by_hour=(90, 8, 0, 1, 1))},
         {"arrivals": replace(ARRIVALS, observed_events=0)},
@@ -307,53 +312,53 @@ def test_what_was_not_counted_is_none_and_what_was_counted_as_nothing_is_zero(st
     ],
     ids=str,
 )
-def test_any_other_slice_repetition_or_arrival_adds_one_revision(
+def test_any_other_slice_duplicate_or_arrival_adds_one_revision(
     store: SqlQualityStore, changed: dict[str, Any]
 ) -> None:
-    store.append_reading("web", make_full_reading(), SAMPLE, NOW)
-    assert store.append_reading("web", make_full_reading(**changed), SAMPLE, LATER).revision == 2
+    store.append_scan("web", make_full_scan(), SAMPLE, NOW)
+    assert store.append_scan("web", make_full_scan(**changed), SAMPLE, LATER).revision == 2
     assert store.slices("web", DAY, DAY).get(DAY, {}) == changed.get("slices", SLICES)
     assert store.verify().findings == ()
 
 
 def test_the_same_slices_in_another_order_add_nothing(store: SqlQualityStore) -> None:
     tied = {Slice("platform", name, "hour", hour): SliceCounts(5, 0, 0) for name in (None, "", "a") for hour in "12"}
-    store.append_reading("web", make_full_reading(slices=SLICES | tied), SAMPLE, NOW)
-    again = make_full_reading(slices=dict(reversed((SLICES | tied).items())))
-    assert not store.append_reading("web", again, SAMPLE, LATER).is_new
+    store.append_scan("web", make_full_scan(slices=SLICES | tied), SAMPLE, NOW)
+    again = make_full_scan(slices=dict(reversed((SLICES | tied).items())))
+    assert not store.append_scan("web", again, SAMPLE, LATER).is_new
 
 
 @pytest.mark.parametrize(("minimum", "kept"), [(0, 9), (1, 8), (29, 5), (30, 5), (31, 4), (100, 1), (101, 0)])
 def test_slices_of_fewer_events_are_left_out(store: SqlQualityStore, minimum: int, kept: int) -> None:
-    store.append_reading("web", make_full_reading(), SAMPLE, NOW)
+    store.append_scan("web", make_full_scan(), SAMPLE, NOW)
     (found,) = store.slices("web", DAY, DAY, minimum).values()
     assert found == {part: counts for part, counts in SLICES.items() if counts.events >= minimum}
     assert len(found) == kept
 
 
-def test_slices_are_those_of_the_latest_reading_of_each_day_in_the_range(store: SqlQualityStore) -> None:
+def test_slices_are_those_of_the_latest_scan_of_each_day_in_the_range(store: SqlQualityStore) -> None:
     days = [DAY + timedelta(days=n) for n in range(6)]
     few = {Slice("event_name", "page.view"): SliceCounts(5, 0, 0)}
     for day in days:
-        store.append_reading("web", make_full_reading(day), SAMPLE, NOW)
-        store.append_reading("app", make_full_reading(day, slices={}), SAMPLE, NOW)
-    for repeated in range(5, 16):
-        changed = make_full_reading(days[1], slices=few, repetitions=Repetitions(100, repeated))
-        store.append_reading("web", changed, SAMPLE, LATER)
-    store.append_reading("web", replace(UNREADABLE, day=days[2]), (), LATER)
+        store.append_scan("web", make_full_scan(day), SAMPLE, NOW)
+        store.append_scan("app", make_full_scan(day, slices={}), SAMPLE, NOW)
+    for duplicated in range(5, 16):
+        changed = make_full_scan(days[1], slices=few, duplicates=Duplicates(100, duplicated))
+        store.append_scan("web", changed, SAMPLE, LATER)
+    store.append_scan("web", replace(UNREADABLE, day=days[2]), (), LATER)
     assert store.slices("web", days[1], days[4]) == {days[1]: few, days[3]: SLICES, days[4]: SLICES}
     assert store.slices("app", days[0], days[5]) == store.slices("web", days[4], days[1]) == {}
 
 
 def read_names(store: SqlQualityStore, source: str, day: date, *names: str | None) -> None:
-    """Keep a reading of a day with an event of each of ``names``, and slices that name no signal."""
+    """Keep a scan of a day with an event of each of ``names``, and slices that name no signal."""
     by_name = {Slice("event_name", name): SliceCounts(1, 0, 0) for name in names}
     others = {
         Slice("service_version", "no signal"): SliceCounts(1, 0, 0),
         Slice("event_name", "no signal", "hour", "3"): SliceCounts(1, 0, 0),
     }
     rows = [make_row(event_name=name) for name in names]
-    store.append_reading(source, make_reading(day, *rows, slices=by_name | others), (), NOW)
+    store.append_scan(source, make_scan(day, *rows, slices=by_name | others), (), NOW)
 
 
 def test_a_signal_was_first_seen_on_its_earliest_day(store: SqlQualityStore) -> None:
@@ -371,16 +376,16 @@ def test_a_signal_of_any_name_was_seen_even_if_its_day_was_read_otherwise_later(
     read_names(store, "web", DAY, "old", odd, "")
     read_names(store, "web", DAY, "old")
     read_names(store, "app", DAY - timedelta(days=9), "old")
-    store.append_reading("web", replace(UNREADABLE, day=DAY), (), NOW)
+    store.append_scan("web", replace(UNREADABLE, day=DAY), (), NOW)
     assert store.signals_first_seen("web") == {"old": DAY, "": DAY, odd: min(DAY, DATE_NEVER_READ)}
 
 
-def test_latest_readings_are_of_exactly_the_days_asked_for(store: SqlQualityStore) -> None:
+def test_latest_scans_are_of_exactly_the_days_asked_for(store: SqlQualityStore) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     for day in days:
-        store.append_reading("web", make_reading(day), (), NOW)
-    assert store.latest_readings("web", iter([days[0], days[3]])).keys() == {days[0], days[3]}
-    assert store.latest_readings("web", []) == {}
+        store.append_scan("web", make_scan(day), (), NOW)
+    assert store.latest_scans("web", iter([days[0], days[3]])).keys() == {days[0], days[3]}
+    assert store.latest_scans("web", []) == {}
 
 
 def test_a_snapshot_is_read_back_exactly(store: SqlQualityStore) -> None:
@@ -434,11 +439,11 @@ def test_every_number_of_a_snapshot_is_read_back_exactly(store: SqlQualityStore)
         expected_high_events=1e300,
         is_volume_unusual=True,
         compared_events=2**40,
-        repeated_events=7,
+        duplicate_events=7,
         duplicate_percent=100 / 3,
         critical_missing_percent=0.0,
         late_percent=1.5,
-        misdated_percent=2.5,
+        invalid_timestamp_percent=2.5,
         completeness_percent=99.5,
         is_provisional=True,
     )
@@ -500,7 +505,7 @@ def test_a_snapshot_without_verdicts_says_so_in_its_hash(store: SqlQualityStore)
     assert store.append_snapshot(make_snapshot(), VERDICTS)[1]
 
 
-JUDGED = Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -40.0, 30.0, "Too few.", CAUSES)
+JUDGED = Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -40.0, 30.0, "Too few.", CONTRIBUTORS)
 
 
 @pytest.mark.parametrize(
@@ -514,15 +519,20 @@ JUDGED = Verdict("volume", Level.INFO, Outcome.FAILED, "VOLUME_LOW", -40.0, 30.0
         {"value": None},
         {"threshold": 31.0},
         {"threshold": None},
-        {"causes": ()},
-        {"causes": CAUSES[:1]},
-        {"causes": CAUSES[::-1]},
-        {"causes": (replace(CAUSES[0], place=Place()), CAUSES[1])},
-        {"causes": (replace(CAUSES[0], place=replace(CAUSES[0].place, hours=None)), CAUSES[1])},
-        {"causes": (replace(CAUSES[0], expected=1.0), CAUSES[1])},
-        {"causes": (replace(CAUSES[0], found=1.0), CAUSES[1])},
-        {"causes": (replace(CAUSES[0], share_percent=None), CAUSES[1])},
-        {"causes": (replace(CAUSES[0], since=None), CAUSES[1])},
+        {"contributors": ()},
+        {"contributors": CONTRIBUTORS[:1]},
+        {"contributors": CONTRIBUTORS[::-1]},
+        {"contributors": (replace(CONTRIBUTORS[0], segment=Segment()), CONTRIBUTORS[1])},
+        {
+            "contributors": (
+                replace(CONTRIBUTORS[0], segment=replace(CONTRIBUTORS[0].segment, hours=None)),
+                CONTRIBUTORS[1],
+            )
+        },
+        {"contributors": (replace(CONTRIBUTORS[0], expected=1.0), CONTRIBUTORS[1])},
+        {"contributors": (replace(CONTRIBUTORS[0], found=1.0), CONTRIBUTORS[1])},
+        {"contributors": (replace(CONTRIBUTORS[0], share_percent=None), CONTRIBUTORS[1])},
+        {"contributors": (replace(CONTRIBUTORS[0], since=None), CONTRIBUTORS[1])},
     ],
     ids=str,
 )
@@ -545,7 +555,9 @@ def test_more_fewer_or_reordered_verdicts_add_one_revision(
 
 def test_the_same_verdict_in_other_words_or_whole_numbers_adds_nothing(store: SqlQualityStore) -> None:
     first, _ = store.append_snapshot(make_snapshot(), (JUDGED,))
-    again = replace(JUDGED, sentence="In other words.", value=-40, causes=(CAUSES[0], Cause(Place(), 1000.0, 0)))
+    again = replace(
+        JUDGED, sentence="In other words.", value=-40, contributors=(CONTRIBUTORS[0], Contributor(Segment(), 1000.0, 0))
+    )
     assert store.append_snapshot(replace(make_snapshot(), computed_at=LATER), (again,)) == (first, False)
     assert store.verdicts("web", DAY, DAY) == {DAY: {1: (JUDGED,)}}
 
@@ -559,18 +571,18 @@ def test_revisions_are_all_snapshots_of_a_day_in_order(store: SqlQualityStore) -
 
 
 def test_acts_are_read_back_exactly_oldest_first_even_if_somebody_repeats_one(store: SqlQualityStore) -> None:
-    acts = [
-        make_act(),
-        make_act(day=DATE_NEVER_READ, act=Act.CONFIRM, until=None, note="", acted_at=LATER),
-        make_act(cause=ODD_TEXTS[1], by=ODD_TEXTS[0], act=Act.DISMISS, acted_at=NOW),
-        make_act(),
+    actions = [
+        make_action(),
+        make_action(day=DATE_NEVER_READ, action=Action.CONFIRM, until=None, note="", acted_at=LATER),
+        make_action(root_cause=ODD_TEXTS[1], by=ODD_TEXTS[0], action=Action.DISMISS, acted_at=NOW),
+        make_action(),
     ]
-    for act in acts:
-        store.append_act(act)
-    store.append_act(make_act(source="app"))
-    assert store.acts("web") == acts
-    assert store.acts("app") == [make_act(source="app")]
-    assert store.acts("none") == []
+    for action in actions:
+        store.append_incident_action(action)
+    store.append_incident_action(make_action(source="app"))
+    assert store.incident_actions("web") == actions
+    assert store.incident_actions("app") == [make_action(source="app")]
+    assert store.incident_actions("none") == []
     assert store.verify().findings == ()
 
 
@@ -581,10 +593,10 @@ def test_acts_are_read_back_exactly_oldest_first_even_if_somebody_repeats_one(st
         make_snapshot(error_rate_percent=0.1),
         make_snapshot(expected_events=None),
         make_snapshot(policy=policy_of(error_rate_percent=7)),
-        replace(make_snapshot(), reading_hash="1" * 64),
+        replace(make_snapshot(), scan_hash="1" * 64),
         replace(make_snapshot(), status=DayStatus.DEGRADED),
     ],
-    ids=["total", "rate", "expected", "policy", "reading", "status"],
+    ids=["total", "rate", "expected", "policy", "scan", "status"],
 )
 def test_changed_numbers_or_another_policy_add_one_revision_and_going_back_another(
     store: SqlQualityStore, changed: Any
@@ -604,11 +616,11 @@ def test_the_chain_runs_through_all_sources_and_days(store: SqlQualityStore) -> 
     assert second.previous_hash == first.content_hash
 
 
-def test_a_snapshot_of_an_older_reading_than_the_stored_one_is_not_appended(store: SqlQualityStore) -> None:
-    newest, _ = store.append_snapshot(make_snapshot(reading_revision=3), VERDICTS)
-    assert store.append_snapshot(make_snapshot(reading_revision=2, total_events=1), VERDICTS) == (newest, False)
-    assert store.append_snapshot(make_snapshot(reading_revision=3, total_events=1), VERDICTS)[1]
-    assert store.append_snapshot(make_snapshot(reading_revision=4, total_events=2), VERDICTS)[1]
+def test_a_snapshot_of_an_older_scan_than_the_stored_one_is_not_appended(store: SqlQualityStore) -> None:
+    newest, _ = store.append_snapshot(make_snapshot(scan_revision=3), VERDICTS)
+    assert store.append_snapshot(make_snapshot(scan_revision=2, total_events=1), VERDICTS) == (newest, False)
+    assert store.append_snapshot(make_snapshot(scan_revision=3, total_events=1), VERDICTS)[1]
+    assert store.append_snapshot(make_snapshot(scan_revision=4, total_events=2), VERDICTS)[1]
 
 
 def test_current_snapshots_are_the_latest_revision_of_each_day_oldest_first(store: SqlQualityStore) -> None:
@@ -668,23 +680,23 @@ def test_alerts_of_a_stored_snapshot_can_be_kept(store: SqlQualityStore) -> None
 
 
 def test_a_store_is_read_back_by_another_process_and_after_closing(store_url: str, store: SqlQualityStore) -> None:
-    stored = store.append_reading("web", make_reading(), SAMPLE, NOW)
+    stored = store.append_scan("web", make_scan(), SAMPLE, NOW)
     store.close()
-    assert store.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
+    assert store.latest_scans("web", [DAY]) == {DAY: replace(stored, is_new=False)}
     again = SqlQualityStore(store_url)
-    assert again.latest_readings("web", [DAY]) == {DAY: replace(stored, is_new=False)}
+    assert again.latest_scans("web", [DAY]) == {DAY: replace(stored, is_new=False)}
 
 
 def test_a_failed_append_leaves_nothing_behind(store_url: str, store: SqlQualityStore) -> None:
     twice = (make_row(), make_row(hour=None))
     with pytest.raises((StoreError, TypeError)):
-        store.append_reading("web", make_full_reading(aggregates=DayAggregates(twice)), SAMPLE, NOW)
+        store.append_scan("web", make_full_scan(aggregates=DayAggregates(twice)), SAMPLE, NOW)
     with pytest.raises((StoreError, TypeError)):
-        store.append_reading("web", make_full_reading(slices={Slice(None, "a"): SliceCounts(1, 0, 0)}), SAMPLE, NOW)  # type: ignore[arg-type]
+        store.append_scan("web", make_full_scan(slices={Slice(None, "a"): SliceCounts(1, 0, 0)}), SAMPLE, NOW)  # type: ignore[arg-type]
     with pytest.raises((StoreError, TypeError)):
         store.append_snapshot(make_snapshot(), (JUDGED, replace(JUDGED, guardrail=None)))  # type: ignore[arg-type]
     tables = (
-        "day_reading",
+        "day_scan",
         "event_aggregate",
         "event_sample",
         "event_slice",
@@ -692,15 +704,15 @@ def test_a_failed_append_leaves_nothing_behind(store_url: str, store: SqlQuality
         "guardrail_verdict",
     )
     assert [count(store_url, table) for table in tables] == [0] * 6
-    assert store.append_reading("web", make_reading(), SAMPLE, datetime(2026, 1, 1, tzinfo=UTC)).revision == 1
+    assert store.append_scan("web", make_scan(), SAMPLE, datetime(2026, 1, 1, tzinfo=UTC)).revision == 1
 
 
 def ask_everything(store: SqlQualityStore) -> list[Any]:
     return [
-        lambda: store.append_reading("web", make_reading(), (), NOW),
-        lambda: store.latest_readings("web", [DAY]),
+        lambda: store.append_scan("web", make_scan(), (), NOW),
+        lambda: store.latest_scans("web", [DAY]),
         lambda: store.aggregates("web", DAY),
-        lambda: store.readings("web", DAY, DAY),
+        lambda: store.scans("web", DAY, DAY),
         lambda: store.slices("web", DAY, DAY),
         lambda: store.signals_first_seen("web"),
         lambda: store.append_snapshot(make_snapshot(), VERDICTS),
@@ -709,8 +721,8 @@ def ask_everything(store: SqlQualityStore) -> list[Any]:
         lambda: store.verdicts("web", DAY, DAY),
         lambda: store.judged_days("web"),
         lambda: store.failed_verdicts("web", DAY, DAY),
-        lambda: store.append_act(make_act()),
-        lambda: store.acts("web"),
+        lambda: store.append_incident_action(make_action()),
+        lambda: store.incident_actions("web"),
         lambda: store.new_alerts([make_alert()]),
         lambda: store.append_alerts([make_alert()], NOW),
         store.verify,

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import JSON
 
 from telemetry_quality.core.alerts import Alert
-from telemetry_quality.core.events import DayAggregates, DayReading, UnreadableDay
+from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
@@ -23,7 +23,7 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store, spread
-from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_act, make_full_reading, make_sign_in
+from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_action, make_full_scan, make_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FIGURES: dict[str, Any] = {
     "critical_missing_percent": 2.5,
     "late_percent": 2.5,
-    "misdated_percent": 2.5,
+    "invalid_timestamp_percent": 2.5,
     "completeness_percent": 2.5,
     "unreadable_reason_code": "FILE_CORRUPT",
     "unreadable_reason": "The file is cut off.",
@@ -43,19 +43,19 @@ FIGURES: dict[str, Any] = {
 DAYS = [DAY + timedelta(days=n) for n in range(3)]
 CHAINED_NAMES = [table.name for table in CHAINED]
 PARTS = {
-    "event_aggregate": "day_reading",
-    "event_sample": "day_reading",
-    "event_slice": "day_reading",
+    "event_aggregate": "day_scan",
+    "event_sample": "day_scan",
+    "event_slice": "day_scan",
     "guardrail_verdict": "integrity_snapshot",
 }
 """Tables whose rows are bound to the chain by a hash in another one."""
 SURROGATE_KEYS = {(table, "id") for table in PARTS}
-"""Row numbers that say nothing and stand in no order: their rows are told apart by what is in them."""
+"""Row numbers that say nothing and stand in no order: their rows are distinguished by what is in them."""
 
 
 @pytest.fixture(scope="module")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days, each with two of every part, a snapshot, an alert, an act and a sign-in; then a day unread."""
+    """Three days, each with two of every part, a snapshot, an alert, an action and a sign-in; then a day unread."""
     folder = tmp_path_factory.mktemp("written")
     store, staff = make_store(folder), StaffStore(f"sqlite:///{folder / 'quality.db'}")
     for number, day in enumerate(DAYS):
@@ -67,16 +67,14 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
         slices = dict(list(SLICES.items())[-2:])
-        full = make_full_reading(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
-        reading = store.append_reading("web", full, sample, NOW)
+        full = make_full_scan(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
+        scan = store.append_scan("web", full, sample, NOW)
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
-        store.append_snapshot(
-            replace(snapshot, reading_hash=reading.figures_hash, run_id=f"run-{number}"), VERDICTS[:2]
-        )
-        store.append_act(make_act(day=day))
+        store.append_snapshot(replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}"), VERDICTS[:2])
+        store.append_incident_action(make_action(day=day))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
-    store.append_reading("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
+    store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
     staff.close()
     return folder / "quality.db"
 
@@ -159,7 +157,7 @@ OTHER_VALUES: dict[str, str | float] = {
     "sequence": 1000,
     "position": 1000,
     "day": "2025-12-31",
-    "read_at": "2025-12-31 23:59:59.000000",
+    "scanned_at": "2025-12-31 23:59:59.000000",
     "computed_at": "2025-12-31 23:59:59.000000",
     "logged_at": "2025-12-31 23:59:59.000000",
     "acted_at": "2025-12-31 23:59:59.000000",
@@ -206,9 +204,9 @@ def test_verdicts_that_changed_places_or_days_are_found(tmp_path: Path, store: S
     assert finding.sentence == f"The verdicts of web {DAYS[1]} revision 1 were changed after they were written."
 
 
-def test_an_act_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_an_action_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQualityStore) -> None:
     with behind_the_back_of(tmp_path) as connection:
-        connection.execute("UPDATE incident_act SET acted_by = 'nobody' WHERE sequence = 2")
+        connection.execute("UPDATE incident_action SET acted_by = 'nobody' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert finding.sentence == f"web {DAYS[1]} mute platform=ios was changed after it was written."
 
@@ -241,7 +239,7 @@ def test_a_name_that_a_stranger_typed_does_not_reach_the_terminal_that_verifies(
 def test_a_deleted_row_is_found_be_it_the_first_one_in_the_middle_or_the_last(
     tmp_path: Path, store: SqlQualityStore, table: str, number: int
 ) -> None:
-    if table == "day_reading" and number == 3:
+    if table == "day_scan" and number == 3:
         number = 4
     with behind_the_back_of(tmp_path) as connection:
         assert connection.execute(f"DELETE FROM {table} WHERE sequence = {number}").rowcount == 1
@@ -274,7 +272,7 @@ def test_two_rows_that_changed_places_are_found(tmp_path: Path, store: SqlQualit
 
 @pytest.mark.parametrize("table", PARTS)
 @pytest.mark.parametrize("which", ["rowid = 1", "rowid = 3", "rowid = 6", "day = '2026-03-11'", "TRUE"])
-def test_a_deleted_part_of_a_reading_or_snapshot_is_found(
+def test_a_deleted_part_of_a_scan_or_snapshot_is_found(
     tmp_path: Path, store: SqlQualityStore, table: str, which: str
 ) -> None:
     with behind_the_back_of(tmp_path) as connection:
@@ -291,9 +289,9 @@ def test_a_deleted_part_of_a_reading_or_snapshot_is_found(
         ({"source": "'app'"}, True),
         ({"day": "'2025-01-01'"}, True),
     ],
-    ids=["same reading", "other revision", "other source", "other day"],
+    ids=["same scan", "other revision", "other source", "other day"],
 )
-def test_an_added_part_of_a_reading_or_snapshot_is_found(
+def test_an_added_part_of_a_scan_or_snapshot_is_found(
     tmp_path: Path, store: SqlQualityStore, table: str, change: dict[str, str], is_orphan: bool
 ) -> None:
     names = [column.name for column in metadata.tables[table].columns if column.name != "id"]
@@ -305,13 +303,13 @@ def test_an_added_part_of_a_reading_or_snapshot_is_found(
     assert tables_found(store.verify()) == {table if is_orphan else PARTS[table]}
 
 
-def test_a_reading_replaced_by_another_true_one_no_longer_bears_its_snapshot(
+def test_a_scan_replaced_by_another_true_one_no_longer_bears_its_snapshot(
     tmp_path: Path, store: SqlQualityStore
 ) -> None:
     with behind_the_back_of(tmp_path) as connection:
-        connection.execute("UPDATE integrity_snapshot SET reading_revision = 2 WHERE sequence = 2")
+        connection.execute("UPDATE integrity_snapshot SET scan_revision = 2 WHERE sequence = 2")
     sentences = [finding.sentence for finding in store.verify().findings]
-    assert "The reading behind web 2026-03-11 revision 1 is another one." in sentences
+    assert "The scan behind web 2026-03-11 revision 1 is another one." in sentences
 
 
 TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers("sqlite", table))]
@@ -329,10 +327,10 @@ def test_a_dropped_trigger_is_found(tmp_path: Path, store: SqlQualityStore, trig
 
 def test_a_trigger_that_no_longer_refuses_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
     connection = sqlite3.connect(tmp_path / "quality.db")
-    connection.execute("DROP TRIGGER day_reading_no_update")
-    connection.execute("CREATE TRIGGER day_reading_no_update BEFORE UPDATE ON day_reading WHEN 0 BEGIN SELECT 1; END")
+    connection.execute("DROP TRIGGER day_scan_no_update")
+    connection.execute("CREATE TRIGGER day_scan_no_update BEFORE UPDATE ON day_scan WHEN 0 BEGIN SELECT 1; END")
     connection.close()
-    assert [finding.row for finding in store.verify().findings] == ["day_reading_no_update"]
+    assert [finding.row for finding in store.verify().findings] == ["day_scan_no_update"]
 
 
 def test_a_view_that_shows_other_revisions_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
@@ -347,8 +345,8 @@ def test_critical_fields_are_read_by_name_whatever_order_their_json_is_in(
     tmp_path: Path, store: SqlQualityStore
 ) -> None:
     rows = (make_row(hour=0, missing_critical=(1, 2)), make_row(hour=1, missing_critical=(3, 4)))
-    reading = DayReading(DAY, DayAggregates(rows, ("a", "b")))
-    store.append_reading("other", reading, (), NOW)
+    scan = DayScan(DAY, DayAggregates(rows, ("a", "b")))
+    store.append_scan("other", scan, (), NOW)
     connection = sqlite3.connect(tmp_path / "quality.db")
     (text,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'event_aggregate_no_update'").fetchone()
     connection.execute("DROP TRIGGER event_aggregate_no_update")
@@ -364,7 +362,7 @@ def test_critical_fields_are_read_by_name_whatever_order_their_json_is_in(
 def test_a_clock_of_another_zone_and_whole_numbers_verify(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
-    store.append_reading("web", DayReading(DAY, DayAggregates()), (), berlin)
+    store.append_scan("web", DayScan(DAY, DayAggregates()), (), berlin)
     snapshot = replace(make_snapshot(expected_events=1000), computed_at=berlin)
     store.append_snapshot(snapshot, VERDICTS)
     tampering = [one for one in store.verify().findings if "changed after" in one.sentence]
@@ -391,5 +389,5 @@ def test_a_store_with_many_revisions_has_no_findings(tmp_path: Path) -> None:
     for number in range(12):
         for source in ("web", "app"):
             rows = (make_row(events=number, event_name=None), make_row(event_name=f"n{number}"))
-            store.append_reading(source, DayReading(DAY, DayAggregates(rows)), (SampleVerdict(None, ("A",)),), NOW)
+            store.append_scan(source, DayScan(DAY, DayAggregates(rows)), (SampleVerdict(None, ("A",)),), NOW)
     assert store.verify().findings == ()

@@ -13,6 +13,7 @@ from math import exp, inf, log, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.detectors.robust import robust_sigma
 from telemetry_quality.core.detectors.weekday_stream import (
@@ -23,7 +24,6 @@ from telemetry_quality.core.detectors.weekday_stream import (
     learn,
 )
 from telemetry_quality.core.distributions import student_t5_reach
-from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -186,24 +186,24 @@ def _expect_weekday(day: date, history: Mapping[date, int], settings: Expectatio
     Each smoother holds a level and an offset per weekday, one slow and one quick; they are weighted by how well
     each foresaw this stream lately. Surprises are clipped, so that an incident in the history does not become
     the expectation, unless they persist: that is a new level. A share of yesterday's surprise, learnt from the
-    stream, is expected again. Special days teach neither level nor weekdays and are expected to be like earlier
+    stream, is expected again. Calendar effects teach neither level nor weekdays and are expected to be like earlier
     ones of their kind. Measured beside other methods in DETECTION.md's protocol. After Holt (1957), Winters
     (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
     """
-    special = special_days(settings.holidays, day.year)
+    effects = calendar_effects(settings.holidays, day.year)
 
     def is_enough(later: date, days: Collection[date]) -> bool:
         start = later - timedelta(days=PROFILE_DAYS)
-        return sum(start <= past < later and past not in special for past in days) >= PROFILE_MINIMUM
+        return sum(start <= past < later and past not in effects for past in days) >= PROFILE_MINIMUM
 
     if not is_enough(day, history):
         return Expectation(known_from=_known_from(day, history, is_enough))
-    stream = learn(history, special)
-    forecast = stream.forecast(day, special.get(day))
+    stream = learn(history, effects)
+    forecast = stream.forecast(day, effects.get(day))
     if len(stream.tail) < ERRORS_MINIMUM:
         return Expectation(_events(forecast.middle))
     # How little a steady stream errs says nothing of how sure one may be of its first holidays.
-    least = FIRST_REACH if day in special else 0.0
+    least = FIRST_REACH if day in effects else 0.0
     return _within(forecast.middle, forecast.spread, stream.tail, settings, least)
 
 
@@ -240,10 +240,10 @@ def _reach(tail: Collection[float]) -> float:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    below = int(place)
+    segment = share * (len(ordered) - 1)
+    below = int(segment)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    return ordered[below] + (segment - below) * (ordered[above] - ordered[below])
 
 
 @lru_cache(maxsize=16)

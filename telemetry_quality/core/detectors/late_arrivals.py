@@ -16,7 +16,7 @@ ARRIVAL_DAYS = 35
 """How many earlier days say how late events usually are."""
 HISTORY_MINIMUM = 7
 """Fewer earlier days say nothing of what is usual."""
-SPREADS = 4
+SIGMAS = 4
 """How many spreads above its usual share a day must lie."""
 MARGIN_PERCENT, MARGIN_RATIO = 2.0, 0.2
 """Least margin above the usual share: percentage points, and part of the share; a steady stream has no spread."""
@@ -51,4 +51,4 @@ def usual_late_shares(day: date, history: Mapping[date, float]) -> LateShares:
     spread = robust_sigma(history.values(), middle)
     same_weekday = [share for past, share in history.items() if past.weekday() == day.weekday()]
     usual = max(middle, median(same_weekday)) if len(same_weekday) >= SAME_WEEKDAY_MINIMUM else middle
-    return LateShares(usual, usual + max(SPREADS * spread, MARGIN_PERCENT, MARGIN_RATIO * usual))
+    return LateShares(usual, usual + max(SIGMAS * spread, MARGIN_PERCENT, MARGIN_RATIO * usual))

@@ -1,4 +1,4 @@
-"""Lateness: how much of a day has usually arrived some hours after its end, told by earlier days."""
+"""Lateness: how much of a day has usually arrived some hours after its end, learnt from earlier days."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import Arrivals
 
 CURVE_DAYS = 28
-"""How many of the latest earlier days tell: long enough for four weekends, short enough to follow a change."""
+"""How many of the latest earlier days count: long enough for four weekends, short enough to follow a change."""
 CURVE_MINIMUM = 7
-"""Fewer days that tell make no curve."""
+"""Fewer days that count make no curve."""
 SETTLED_HOURS = 24
 """How long after its end a day must have been read at least: before, most of its tail is unknown."""
 
@@ -37,7 +37,7 @@ class DayScan(Protocol):
         """Counts the scans of the day that differ."""
 
     @property
-    def read_at(self) -> datetime:
+    def scanned_at(self) -> datetime:
         """When it was scanned."""
 
     @property
@@ -49,30 +49,30 @@ class DayScan(Protocol):
         """None where they were not counted."""
 
 
-def completeness_curve(readings: Sequence[DayScan], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
+def completeness_curve(scans: Sequence[DayScan], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
     """Usual share (percent) of a day's events that had arrived h whole hours after its end, h = 0 to at most 168.
 
-    The median over the last CURVE_DAYS that tell; it never falls and ends at 100. A day tells by its counted
+    The median over the last CURVE_DAYS that count; it never falls and ends at 100. A day counts by its counted
     arrivals or else by its revisions, each relative to the day's last count. What a day read h hours after its end
     says ends there: the curve is as long as what CURVE_MINIMUM days know, and shorter ones, whose last count is
-    not their final one, are left out. None while fewer than CURVE_MINIMUM tell.
+    not their final one, are left out. None while fewer than CURVE_MINIMUM count.
 
     Args:
-        readings: All revisions of earlier days only, in any order.
+        scans: All revisions of earlier days only, in any order.
         ends: The instant at which each day ended; days without one are left out.
     """
     by_day: dict[date, list[DayScan]] = {}
-    for reading in sorted(readings, key=lambda one: (one.day, one.revision)):
-        if reading.day in ends and reading.total_events:
-            by_day.setdefault(reading.day, []).append(reading)
+    for scan in sorted(scans, key=lambda one: (one.day, one.revision)):
+        if scan.day in ends and scan.total_events:
+            by_day.setdefault(scan.day, []).append(scan)
     newest_first = sorted(by_day, reverse=True)
-    told = [_by_arrivals(by_day[day][-1], ends[day]) for day in newest_first]
-    if sum(map(bool, told)) < CURVE_MINIMUM:
-        seen_until = max((reading.read_at for known in by_day.values() for reading in known), default=None)
+    shown = [_by_arrivals(by_day[day][-1], ends[day]) for day in newest_first]
+    if sum(map(bool, shown)) < CURVE_MINIMUM:
+        seen_until = max((scan.scanned_at for known in by_day.values() for scan in known), default=None)
         if seen_until is None or all(len(known) == 1 for known in by_day.values()):
             return None  # Days that never changed were either complete at once or never looked at again.
-        told = [_by_revisions(by_day[day], ends[day], seen_until) for day in newest_first]
-    return _median_curve([counts for counts in told if counts])
+        shown = [_by_revisions(by_day[day], ends[day], seen_until) for day in newest_first]
+    return _median_curve([counts for counts in shown if counts])
 
 
 def _median_curve(days: Sequence[Sequence[int]]) -> tuple[float, ...] | None:
@@ -97,24 +97,24 @@ def usual_completeness_percent(curve: Sequence[float], hours_after_end: float) -
     return curve[hour] + (curve[hour + 1] - curve[hour]) * (hours_after_end - hour)
 
 
-def _by_arrivals(reading: DayScan, end: datetime) -> list[int]:
-    """Events that had arrived by each whole hour after the day's end, as far as the reading could know."""
-    known_hours = _whole_hours(end, reading.read_at)
-    if reading.arrivals is None or known_hours < SETTLED_HOURS or not any(reading.arrivals.by_hour):
+def _by_arrivals(scan: DayScan, end: datetime) -> list[int]:
+    """Events that had arrived by each whole hour after the day's end, as far as the scan could know."""
+    known_hours = _whole_hours(end, scan.scanned_at)
+    if scan.arrivals is None or known_hours < SETTLED_HOURS or not any(scan.arrivals.by_hour):
         return []
-    counts = list(accumulate(reading.arrivals.by_hour))[: known_hours + 1]
+    counts = list(accumulate(scan.arrivals.by_hour))[: known_hours + 1]
     return counts + [counts[-1]] * (known_hours + 1 - len(counts))
 
 
-def _by_revisions(readings: Sequence[DayScan], end: datetime, seen_until: datetime) -> list[int]:
+def _by_revisions(scans: Sequence[DayScan], end: datetime, seen_until: datetime) -> list[int]:
     """The same from what each revision held; hours before the first one are taken to have held as much."""
     known_hours = _whole_hours(end, seen_until)
-    if known_hours < SETTLED_HOURS or _whole_hours(end, readings[0].read_at) >= SETTLED_HOURS:
+    if known_hours < SETTLED_HOURS or _whole_hours(end, scans[0].scanned_at) >= SETTLED_HOURS:
         return []
-    held, counts = iter(readings), []
+    held, counts = iter(scans), []
     current, following = next(held), next(held, None)
     for hour in range(known_hours + 1):
-        while following is not None and following.read_at <= end + hour * _HOUR:
+        while following is not None and following.scanned_at <= end + hour * _HOUR:
             current, following = following, next(held, None)
         counts.append(current.total_events or 0)
     # A day may also lose events; a share above 100 would say nothing.

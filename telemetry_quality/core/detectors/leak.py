@@ -8,8 +8,8 @@ from math import exp, log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
-from telemetry_quality.core.special_days import special_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,21 +64,21 @@ def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEv
     Each ordinary day is compared with the median of the same weekday in the reference weeks; the median of the
     last RECENT_DAYS of these is the fall (logs). Its spread is the root mean square of the stream's own earlier
     falls, after a prior. What the same days of last year fell, most of it, is the season and not a leak. On 28 real
-    series in 15 groups, 15 % and 2.75 spreads found a loss of 2 % a day within 30 days in 77 of 100 starts, at 1.6
+    series in 15 groups, 15 % and 2.75 sigmas found a loss of 2 % a day within 30 days in 77 of 100 starts, at 1.6
     false alarms per 100 normal days.
 
     Args:
         day: The day to be judged, its own count in ``history``; later days there are never looked at.
         history: Events per readable day.
-        holidays: Country, or country and subdivision, whose special days are neither judged nor referred to.
+        holidays: Country, or country and subdivision, whose calendar effects are neither judged nor referred to.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
-    special = special_days(holidays, day.year)
+    effects = calendar_effects(holidays, day.year)
     start = day - timedelta(days=HISTORY_DAYS)
     logs = {
-        past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in special
+        past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in effects
     }
     falls = _falls(logs)
     recent = list(falls)[-RECENT_DAYS:]

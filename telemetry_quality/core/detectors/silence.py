@@ -12,9 +12,9 @@ from math import log
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_quality.core.calendar_effects import holiday_calendar
 from telemetry_quality.core.detectors.windows import WINDOW_MINIMUM, Window
 from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice
-from telemetry_quality.core.special_days import holiday_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,13 +36,13 @@ STEADY_DAYS = 4
 FADE_DAYS, FADE_RATIO = 4, 0.5
 """A part had faded where two of so many last days lay below this part of the usual."""
 REST_RATIO = 0.02
-"""Where the other events are fewer than this part of all, they cannot tell what kind of day it is."""
+"""Where the other events are fewer than this part of all, they cannot show what kind of day it is."""
 QUIET_RATIO = 0.7
 """A day whose other events are fewer than this part of the usual is compared with the quietest weekday."""
 BURSTS = 2
 """So many of the busiest days are left out of what a part varies: bursts say nothing about silence."""
 FEW_DAYS_DOUBT = 10
-"""Over the days known, the part by which what a part varies is widened, since few days tell little."""
+"""Over the days known, the part by which what a part varies is widened, since few days show little."""
 LEAST_VARIATION = 1e-3
 """What a part varies beyond chance at least, so that the bound is defined."""
 
@@ -84,7 +84,7 @@ class SilenceSettings:
     holidays: str | None = None
 
 
-def silent_parts(window: Window, settings: SilenceSettings, completeness_percent: float | None) -> list[Silent]:
+def silent_segments(window: Window, settings: SilenceSettings, completeness_percent: float | None) -> list[Silent]:
     """Everything regular that is silent on the day, the most expected first; parts of it are not named again.
 
     A part is silent from its first day on until ACCEPTED_AFTER_DAYS later. What is expected of it shrinks with the
@@ -95,10 +95,10 @@ def silent_parts(window: Window, settings: SilenceSettings, completeness_percent
         settings: What is too small to be watched, and which holidays there are.
         completeness_percent: How much of the day has usually arrived; what may still arrive is not silent.
     """
-    return _without_children(list(_silent_parts(window, settings, completeness_percent)))
+    return _without_children(list(_silent_segments(window, settings, completeness_percent)))
 
 
-def _silent_parts(window: Window, settings: SilenceSettings, completeness_percent: float | None) -> Iterator[Silent]:
+def _silent_segments(window: Window, settings: SilenceSettings, completeness_percent: float | None) -> Iterator[Silent]:
     """Everything silent on the day; looks first at what the same weekday usually has, which is soon done."""
     today, weekday = window.slices[window.day], window.day.weekday()
     peers = [window.slices[past] for past in window.days if past.weekday() == weekday]

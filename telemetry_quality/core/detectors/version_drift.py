@@ -25,9 +25,9 @@ OLD_ACCEPTED_AFTER_DAYS = 7
 """A fallback this old is the new normal: by then somebody meant it."""
 YOUNG_DAYS = 21
 """A version first seen this recently may still be on its way to everybody."""
-NOISE_SPREADS = 5
+NOISE_SIGMAS = 5
 """How many binomial standard deviations a share must have moved."""
-OWN_SPREADS = 6
+OWN_SIGMAS = 6
 """How many of its own spreads a missing share must have moved."""
 USUAL_QUANTILE = 0.9
 """Missing shares up to this quantile of the earlier days are usual, whatever made them so."""
@@ -74,7 +74,7 @@ class Shift(NamedTuple):
 
 def version_shifts(shares: VersionShares) -> list[Shift]:
     """Each share that moved farther than its history explains, where it shows most clearly; lost versions first."""
-    return _most_telling(list(_shifts(shares)))
+    return _most_significant(list(_shifts(shares)))
 
 
 def _shifts(drift: VersionShares) -> Iterator[Shift]:
@@ -112,12 +112,12 @@ def _lost_versions(drift: VersionShares, scope: Scope) -> Shift | None:
     noise = sqrt(max(usual, 1 / today.whole) * (1 - usual) / today.whole)
     shares = sorted(point.share for point in history)
     own = robust_sigma(shares, median(shares))
-    margin = max(drift.points, NOISE_SPREADS * noise, OWN_SPREADS * own)
+    margin = max(drift.points, NOISE_SIGMAS * noise, OWN_SIGMAS * own)
     highest = shares[ceil(USUAL_QUANTILE * len(shares)) - 1]
     # Where other events vanish, those without a version have a larger share, but are not more.
     counts = sorted(point.part for point in history)
     has_more = today.part > counts[ceil(USUAL_QUANTILE * len(counts)) - 1]
-    if found - usual > margin and found - highest > NOISE_SPREADS * noise and has_more:
+    if found - usual > margin and found - highest > NOISE_SIGMAS * noise and has_more:
         return Shift(scope, None, usual, today.share, today.whole, since)
     return None
 
@@ -139,7 +139,7 @@ def _may_have_jumped(drift: VersionShares, scope: Scope, version: str) -> bool:
         counts = drift.window.slices[day].get(scope.version(version))
         events = 0 if counts is None else counts.events
         now = Point(day, events, tagged, events)
-        if before and now.share - before.share > max(drift.points, NOISE_SPREADS * _noise(now, before)):
+        if before and now.share - before.share > max(drift.points, NOISE_SIGMAS * _noise(now, before)):
             return True
         before = now
     return False
@@ -202,7 +202,7 @@ def _is_beyond_history(points: Sequence[Point], start: int, reference: Point, mo
         points[at].share - max(point.share for point in points[at - WEEK_DAYS : at]) for at in range(WEEK_DAYS, start)
     )
     has_more = since.part - reference.most >= MOVED_RATIO * moved * since.whole
-    return has_more and moved > NOISE_SPREADS * _noise(since, reference) and moved > JUMP_RATIO * jumps[-2]
+    return has_more and moved > NOISE_SIGMAS * _noise(since, reference) and moved > JUMP_RATIO * jumps[-2]
 
 
 def _is_confirmed(drift: VersionShares, scope: Scope, version: str, days: tuple[date, date], excess: float) -> bool:
@@ -271,7 +271,7 @@ def is_newer(version: str, other: str) -> bool:
     return numbers[0] > numbers[1]
 
 
-def _most_telling(shifts: Sequence[Shift]) -> list[Shift]:
+def _most_significant(shifts: Sequence[Shift]) -> list[Shift]:
     """Each move once, where it shows most clearly, lost versions first."""
     versions = sorted({shift.version for shift in shifts}, key=lambda version: (version is not None, version or ""))
     chosen = [_clearest([shift for shift in shifts if shift.version == version]) for version in versions]
@@ -279,7 +279,7 @@ def _most_telling(shifts: Sequence[Shift]) -> list[Shift]:
 
 
 def _clearest(shifts: Sequence[Shift]) -> list[Shift]:
-    """One move: the values of the dimension that tells most, or the whole stream where they tell no more than it."""
+    """One move: the values of the dimension that shows most, or the whole stream where they show no more than it."""
     parts = [shift for shift in shifts if shift.scope != WHOLE]
     if not parts:
         return list(shifts)

@@ -10,14 +10,14 @@ from math import exp, log, sqrt
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_quality.core.calendar_effects import BETWEEN, HOLIDAY, NEAR
 from telemetry_quality.core.days import ONE_DAY
-from telemetry_quality.core.special_days import BETWEEN, HOLIDAY, NEAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from telemetry_quality.core.special_days import Special
+    from telemetry_quality.core.calendar_effects import CalendarEffect
 
 WEEK = 7
 
@@ -32,7 +32,7 @@ SLOW_WEEKDAY, QUICK_WEEKDAY = 0.12, 0.4
 
 FIRST_LEVEL_DAYS, FIRST_WEEKDAY_DAYS = 2, 1
 """Days beside those learnt that the first profile is worth, for the level and for each weekday: early on, the mean
-of the few known days is better than a smoother that remembers its start."""
+of the few known days is better than a smoother that records its start."""
 
 OUTLIER = 2.0
 """Spreads beyond which a surprise teaches no more: a bad day in the history must not become the expectation."""
@@ -48,22 +48,22 @@ FIRST_SPREAD = 0.1
 SMALLEST_SPREAD = 0.02
 """Spread of the log count: before any error is known, and never below."""
 
-SPREAD_MEMORY, FIRST_SPREAD_DAYS = 0.92, 3
-"""Part of the variance that is remembered from day to day, and the days that FIRST_SPREAD is worth."""
+SPREAD_DECAY, FIRST_SPREAD_DAYS = 0.92, 3
+"""Part of the variance that is recorded from day to day, and the days that FIRST_SPREAD is worth."""
 
 LARGEST_SQUARE = 9
 CLIPPING_LOSS = 1.1
 """Squared errors are clipped at so many times their mean, which makes the mean too small by about a tenth."""
 
-ERROR_MEMORY = 0.96
+ERROR_DECAY = 0.96
 LARGEST_ERROR_RATIO, LARGEST_ERROR_MARGIN = 3, 0.02
-"""What is remembered of how far each smoother erred, and at which multiple of it, with a margin, errors are clipped."""
+"""What is recorded of how far each smoother erred, and at which multiple of it, with a margin, errors are clipped."""
 
 LEAST_ERROR = 0.01
 LEAD_POWER = 4
 """How clearly the smoother that errs less leads, without ever silencing the other."""
 
-CARRY_MEMORY = 0.97
+CARRY_DECAY = 0.97
 FIRST_CARRY, FIRST_CARRY_DAYS = 0.35, 10
 """Share of yesterday's surprise expected again today, and the days of evidence that is worth."""
 
@@ -76,7 +76,7 @@ HOLIDAY_CARRY, LARGEST_HOLIDAY_CARRY = 0.5, 2
 WEEKDAY_SPREAD_DAYS = 6
 WEEKDAY_SPREAD_MEMORY = 0.95
 LARGEST_WEEKDAY_SQUARE = 6
-"""Days that must know better before a weekday's variance is its own; what is remembered of it from week to week; and
+"""Days that must know better before a weekday's variance is its own; what is recorded of it from week to week; and
 at how many times the stream's variance a square is clipped."""
 
 GAP_VARIANCE, LONGEST_GAP_DAYS = 0.05, 14
@@ -84,7 +84,7 @@ GAP_VARIANCE, LONGEST_GAP_DAYS = 0.05, 14
 
 TAIL_DAYS = 200
 LARGEST_TAIL = 6.0
-"""How many of the latest errors are remembered, and the spreads at which an error is clipped."""
+"""How many of the latest errors are recorded, and the spreads at which an error is clipped."""
 
 PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
 """How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
@@ -101,17 +101,17 @@ UNSURE_DAYS = 4
 
 HOLIDAY_MEMORY = 0.9
 LARGEST_HOLIDAY_SQUARE = 9
-"""What is remembered of earlier special days' errors, and at how many times the expected square they are clipped."""
+"""What is recorded of earlier calendar effects' errors, and at how many times the expected square they are clipped."""
 
 
-def learn(history: Mapping[date, int], special: Mapping[date, Special]) -> Stream:
+def learn(history: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> Stream:
     """The stream after all of ``history``, which holds PROFILE_MINIMUM or more ordinary days."""
     points = [(past, log(max(history[past], 1))) for past in sorted(history)]
-    first = [point for point in points if point[0] not in special][:PROFILE_MINIMUM]
+    first = [point for point in points if point[0] not in effects][:PROFILE_MINIMUM]
     stream = Stream(first)
     for past, value in points:
         if past > first[-1][0]:
-            stream.learn(past, value, special.get(past))
+            stream.learn(past, value, effects.get(past))
     return stream
 
 
@@ -147,9 +147,9 @@ class _Smoother:
         self.offsets = [offset - mean for offset in self.offsets]
         self.level += step + mean
 
-    def remember_error(self, surprise: float) -> None:
+    def learn_error(self, surprise: float) -> None:
         size = min(abs(surprise), LARGEST_ERROR_RATIO * self.error + LARGEST_ERROR_MARGIN)
-        self.error = ERROR_MEMORY * self.error + (1 - ERROR_MEMORY) * size
+        self.error = ERROR_DECAY * self.error + (1 - ERROR_DECAY) * size
 
 
 class Stream:
@@ -168,13 +168,13 @@ class Stream:
         self.weekday_weights = [0.0] * WEEK
         self.surprise = 0.0
         self.carried = self.carriers = 0.0
-        self.holidays: list[tuple[Special, float]] = []
+        self.holidays: list[tuple[CalendarEffect, float]] = []
         self.holiday_squares = self.holiday_weight = 0.0
         self.tail: deque[float] = deque(maxlen=TAIL_DAYS)
         self.sides: deque[int] = deque(maxlen=SHIFT_DAYS)
         self.variances: deque[float] = deque(maxlen=SHIFT_DAYS)
 
-    def forecast(self, day: date, special: Special | None) -> Forecast:
+    def forecast(self, day: date, effect_of_day: CalendarEffect | None) -> Forecast:
         """What the days learnt so far lead to expect of ``day``."""
         weekday = day.weekday()
         slow = self.slow.level + self.slow.offsets[weekday]
@@ -185,8 +185,8 @@ class Stream:
         factor = (self.weekday_squares[weekday] + WEEKDAY_SPREAD_DAYS) / (
             self.weekday_weights[weekday] + WEEKDAY_SPREAD_DAYS
         )
-        if special:
-            middle, variance = self._forecast_special(weekday, special, base, weight)
+        if effect_of_day:
+            middle, variance = self._forecast_effect(weekday, effect_of_day, base, weight)
         else:
             middle = base + self._carry() * self.surprise
             disagreement = weight * (1 - weight) * (quick - slow) ** 2
@@ -195,12 +195,12 @@ class Stream:
         spread = max(sqrt(variance), SMALLEST_SPREAD, exp(-middle / 2))
         return Forecast(slow, quick, base, middle, spread, weight, factor)
 
-    def learn(self, day: date, value: float, special: Special | None) -> None:
+    def learn(self, day: date, value: float, effect_of_day: CalendarEffect | None) -> None:
         """Learn the log count of the next day."""
-        forecast = self.forecast(day, special)
+        forecast = self.forecast(day, effect_of_day)
         error = value - forecast.middle
-        if special:
-            self._learn_special(day.weekday(), value, special, forecast)
+        if effect_of_day:
+            self._learn_effect(day.weekday(), value, effect_of_day, forecast)
             return
         self.tail.append(min(max(error / forecast.spread, -LARGEST_TAIL), LARGEST_TAIL))
         spread = sqrt(self.variance)
@@ -225,7 +225,7 @@ class Stream:
         limit = OUTLIER * spread
         for smoother, before in ((self.slow, forecast.slow), (self.quick, forecast.quick)):
             surprise = value - before
-            smoother.remember_error(surprise)
+            smoother.learn_error(surprise)
             if is_shift:
                 smoother.learn(weekday, surprise, SHIFT_LEVEL, SHIFT_WEEKDAY_RATIO * smoother.weekday_gain)
                 continue
@@ -243,8 +243,8 @@ class Stream:
         self.surprise = 0.0
 
     def _learn_carry(self, surprise: float) -> None:
-        self.carried = CARRY_MEMORY * self.carried + surprise * self.surprise
-        self.carriers = CARRY_MEMORY * self.carriers + self.surprise**2
+        self.carried = CARRY_DECAY * self.carried + surprise * self.surprise
+        self.carriers = CARRY_DECAY * self.carriers + self.surprise**2
         self.surprise = surprise
 
     def _learn_spread(self, weekday: int, error: float, factor: float) -> None:
@@ -253,15 +253,17 @@ class Stream:
         relative = min(square / self.variance, LARGEST_WEEKDAY_SQUARE)
         self.weekday_squares[weekday] = WEEKDAY_SPREAD_MEMORY * self.weekday_squares[weekday] + relative
         self.weekday_weights[weekday] = WEEKDAY_SPREAD_MEMORY * self.weekday_weights[weekday] + 1
-        memory = min(SPREAD_MEMORY, self.variance_days / (self.variance_days + 1))
+        decay = min(SPREAD_DECAY, self.variance_days / (self.variance_days + 1))
         self.variance_days += 1
         fresh = CLIPPING_LOSS * min(square / factor, LARGEST_SQUARE * self.variance)
-        self.variance = max(memory * self.variance + (1 - memory) * fresh, SMALLEST_SPREAD**2 / 4)
+        self.variance = max(decay * self.variance + (1 - decay) * fresh, SMALLEST_SPREAD**2 / 4)
 
     def _weekdays(self, weight: float) -> list[float]:
         return [s + weight * (q - s) for s, q in zip(self.slow.offsets, self.quick.offsets, strict=True)]
 
-    def _forecast_special(self, weekday: int, special: Special, base: float, weight: float) -> tuple[float, float]:
+    def _forecast_effect(
+        self, weekday: int, effect_of_day: CalendarEffect, base: float, weight: float
+    ) -> tuple[float, float]:
         """Middle and variance on a special day, relative to the level of the week, like earlier ones of its kind.
 
         Unless several of its kind agree, it is drawn towards a share of the way from an ordinary day of this
@@ -269,22 +271,23 @@ class Stream:
         """
         offsets = self._weekdays(weight)
         quiet = offsets[weekday] - min(offsets)
-        of_kind = [(earlier.name, lift) for earlier, lift in self.holidays if earlier.kind == special.kind]
+        of_kind = [(earlier.name, lift) for earlier, lift in self.holidays if earlier.kind == effect_of_day.kind]
         lifts = [lift for _, lift in of_kind]
         weights = [
-            SAME_HOLIDAY_WEIGHT if name == special.name and special.kind != BETWEEN else 1.0 for name, _ in of_kind
+            SAME_HOLIDAY_WEIGHT if name == effect_of_day.name and effect_of_day.kind != BETWEEN else 1.0
+            for name, _ in of_kind
         ]
         prior = min(_deviation(lifts) / AGREEMENT, 1.0) if len(lifts) > 1 else 1.0
         total = sum(w * (lift - offsets[weekday]) for w, lift in zip(weights, lifts, strict=True))
-        effect = (total - prior * PRIOR_SHARE[special.kind] * quiet) / (sum(weights) + prior)
+        effect = (total - prior * PRIOR_SHARE[effect_of_day.kind] * quiet) / (sum(weights) + prior)
         middle = base + effect + HOLIDAY_CARRY * self.surprise
-        always, if_quiet = UNSURE[special.kind]
+        always, if_quiet = UNSURE[effect_of_day.kind]
         prior_squares = UNSURE_DAYS * (always + if_quiet * quiet) ** 2
         return middle, self.variance + (prior_squares + self.holiday_squares) / (UNSURE_DAYS + self.holiday_weight)
 
-    def _learn_special(self, weekday: int, value: float, special: Special, forecast: Forecast) -> None:
+    def _learn_effect(self, weekday: int, value: float, effect_of_day: CalendarEffect, forecast: Forecast) -> None:
         level = forecast.base - self._weekdays(forecast.quick_weight)[weekday]
-        self.holidays.append((special, value - level))
+        self.holidays.append((effect_of_day, value - level))
         error = value - forecast.middle
         square = min(error * error, LARGEST_HOLIDAY_SQUARE * forecast.spread**2)
         self.holiday_squares = HOLIDAY_MEMORY * (self.holiday_squares + square)

@@ -99,7 +99,7 @@ def guardrail_named(name: str) -> Guardrail | None:
 
 
 def metric_named(name: str) -> Metric:
-    """The declaration of the number called ``name``; of one that nothing declares any more, what its name tells."""
+    """The declaration of the number called ``name``; of one that nothing declares any more, what its name shows."""
     for metric in (*METRICS, *(number.metric for rule in guardrails() for number in rule.numbers)):
         if metric.name == name:
             return metric

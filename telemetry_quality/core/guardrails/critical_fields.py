@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
-from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Cause, Level, Outcome, Place, Verdict, percent
+from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Contributor, Level, Outcome, Segment, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
 from telemetry_quality.core.tuning.faults import Fault
@@ -52,8 +52,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         for name, share in failing.items()
     ]
     sentence = f"Of {total:,} events {_listed(facts)}, more than the {threshold:g} % allowed."
-    causes = tuple(Cause(Place(((name, None),)), threshold, share) for name, share in failing.items())
-    return Verdict(NAME, LEVEL, Outcome.FAILED, "CRITICAL_FIELD_MISSING", worst, threshold, sentence, causes)
+    contributors = tuple(Contributor(Segment(((name, None),)), threshold, share) for name, share in failing.items())
+    return Verdict(NAME, LEVEL, Outcome.FAILED, "CRITICAL_FIELD_MISSING", worst, threshold, sentence, contributors)
 
 
 def _listed(words: list[str]) -> str:

@@ -54,7 +54,7 @@ def _unknown_code(figures: DayFigures) -> str:
 def _facts(figures: DayFigures, share: float, threshold: float) -> str:
     compared, total = figures.compared_events or 0, figures.total_events or 0
     where = f"a slice of {compared:,} of the day's {total:,} events" if compared < total else f"{compared:,} events"
-    return f"{percent(share, threshold, 2)} of {where} repeat another one ({figures.repeated_events:,})"
+    return f"{percent(share, threshold, 2)} of {where} repeat another one ({figures.duplicate_events:,})"
 
 
 GUARDRAIL = Guardrail(

@@ -9,10 +9,10 @@ from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
-    Cause,
+    Contributor,
     Level,
     Outcome,
-    Place,
+    Segment,
     Verdict,
     percent,
 )
@@ -29,15 +29,15 @@ LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
     "leak_percent",
     15.0,
-    "a slow loss: WARNING strictly above, if it is also more than `leak_spreads`",
+    "a slow loss: WARNING strictly above, if it is also more than `leak_sigmas`",
     # A loss of 2 % a day has taken 45 % after a month.
     proposed=(5.0, 40.0),
 )
-SPREADS = Setting("leak_spreads", 2.75, "the same loss, in spreads of the stream itself", 0)
+SIGMAS = Setting("leak_sigmas", 2.75, "the same loss, in spreads of the stream itself", 0)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails where the loss is strictly above ``leak_percent`` and above ``leak_spreads``.
+    """Fails where the loss is strictly above ``leak_percent`` and above ``leak_sigmas``.
 
     Not judged on a provisional day, whose missing events may still arrive, nor on an empty one.
     """
@@ -50,7 +50,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
-    if found.drop_percent > policy[THRESHOLD] and found.scale > policy[SPREADS]:
+    if found.drop_percent > policy[THRESHOLD] and found.scale > policy[SIGMAS]:
         return _failed(found, policy)
     sentence = f"The last days hold {_compared(found, policy)}: no slow loss."
     return Verdict(NAME, LEVEL, Outcome.PASSED, "LEAK_NONE", found.drop_percent, policy[THRESHOLD], sentence)
@@ -60,10 +60,12 @@ def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
     began = "" if found.since is None else f"; it began about {found.since}"
     sentence = (
         f"The last days hold {_compared(found, policy)}, "
-        f"{percent(found.scale, policy[SPREADS], 1).removesuffix(' %')} times what this stream varies{began}."
+        f"{percent(found.scale, policy[SIGMAS], 1).removesuffix(' %')} times what this stream varies{began}."
     )
-    cause = Cause(Place(), found.reference_events, found.recent_events, since=found.since)
-    return Verdict(NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy[THRESHOLD], sentence, (cause,))
+    contributor = Contributor(Segment(), found.reference_events, found.recent_events, since=found.since)
+    return Verdict(
+        NAME, LEVEL, Outcome.FAILED, "LEAK_FOUND", found.drop_percent, policy[THRESHOLD], sentence, (contributor,)
+    )
 
 
 def _compared(found: LeakEvidence, policy: Policy) -> str:
@@ -85,7 +87,7 @@ GUARDRAIL = Guardrail(
     remedy="compare versions and dimensions some weeks apart",
     judge=judge,
     thresholds=(THRESHOLD,),
-    settings=(SPREADS,),
+    settings=(SIGMAS,),
     short_words=lambda failure: (
         f"{percent(failure.value, failure.threshold, 0)} fewer events than some weeks ago {limit(failure)}"
     ),

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.detectors.silence import SilenceSettings, silent_parts
+from telemetry_quality.core.detectors.silence import SilenceSettings, silent_segments
 from telemetry_quality.core.detectors.windows import window_of
 from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
     SLICES_NOT_COUNTED,
-    Cause,
+    Contributor,
     Level,
     Outcome,
-    Place,
+    Segment,
     Verdict,
 )
 from telemetry_quality.core.policies import HOLIDAYS, MINIMUM_EVENTS
@@ -35,7 +35,7 @@ NAME = "silence"
 LEVEL = Level.WARNING
 
 
-CAUSES_SHOWN = 3
+CONTRIBUTORS_SHOWN = 3
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
@@ -56,30 +56,30 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         )
         return _unknown(HISTORY_TOO_SHORT, sentence)
     settings = SilenceSettings(policy[MINIMUM_EVENTS], policy[HOLIDAYS])
-    silent = silent_parts(window, settings, evidence.figures.completeness_percent)
+    silent = silent_segments(window, settings, evidence.figures.completeness_percent)
     sudden = [one for one in silent if not one.has_faded]
     if sudden:
         return _failed(sudden, window.day)
     faded = [one for one in silent if one.since == window.day]
     sentence = "Everything that is regularly there is there."
     if faded:
-        sentence = f"Nothing stopped suddenly; {Place(faded[0].part.parts)} shrank over the last days and is gone."
+        sentence = f"Nothing stopped suddenly; {Segment(faded[0].part.parts)} shrank over the last days and is gone."
     return Verdict(NAME, LEVEL, Outcome.PASSED, "NOTHING_SILENT", 0, 0, sentence)
 
 
 def _failed(silent: Sequence[Silent], day: date) -> Verdict:
-    causes = tuple(
-        Cause(Place(one.part.parts), one.expected, one.found, since=one.since if one.since < day else None)
+    contributors = tuple(
+        Contributor(Segment(one.part.parts), one.expected, one.found, since=one.since if one.since < day else None)
         for one in silent
     )
     facts = [
-        f"{cause.place} is silent{f' since {cause.since}' if cause.since else ''} "
-        f"({cause.found:,.0f} events, about {cause.expected:,.0f} are usual)"
-        for cause in causes[:CAUSES_SHOWN]
+        f"{contributor.segment} is silent{f' since {contributor.since}' if contributor.since else ''} "
+        f"({contributor.found:,.0f} events, about {contributor.expected:,.0f} are usual)"
+        for contributor in contributors[:CONTRIBUTORS_SHOWN]
     ]
-    rest = len(causes) - CAUSES_SHOWN
+    rest = len(contributors) - CONTRIBUTORS_SHOWN
     sentence = "; ".join(facts) + (f"; and {rest} more." if rest > 0 else ".")
-    return Verdict(NAME, LEVEL, Outcome.FAILED, "PART_SILENT", len(causes), 0, sentence, causes)
+    return Verdict(NAME, LEVEL, Outcome.FAILED, "SEGMENT_SILENT", len(contributors), 0, sentence, contributors)
 
 
 def _unknown(code: str, sentence: str) -> Verdict:

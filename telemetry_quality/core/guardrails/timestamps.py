@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAME = "timestamps"
 LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
-    "misdated_percent",
+    "invalid_timestamp_percent",
     1.0,
     "share of the events arriving on a day whose timestamp is in the future, far in the past or unreadable; "
     "WARNING strictly above",
@@ -32,7 +32,7 @@ def applies(schema: EventSchema) -> bool:
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown where nothing arrived or arrivals were not counted."""
-    share, threshold = evidence.figures.misdated_percent, policy[THRESHOLD]
+    share, threshold = evidence.figures.invalid_timestamp_percent, policy[THRESHOLD]
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Timestamps cannot be judged: it is not known which events arrived on the day."
@@ -64,7 +64,7 @@ GUARDRAIL = Guardrail(
     remedy="look for a broken clock or a replay",
     judge=judge,
     thresholds=(THRESHOLD,),
-    metric="misdated_percent",
+    metric="invalid_timestamp_percent",
     short_words=share_words("have an invalid timestamp"),
     faults=frozenset({Fault.SPOILED}),
     applies=applies,

@@ -31,14 +31,14 @@ class Outcome(StrEnum):
 
 
 def percent(value: float, threshold: float, digits: int) -> str:
-    """``value`` with at least ``digits`` decimals, and as many more as tell it from ``threshold``."""
+    """``value`` with at least ``digits`` decimals, and as many more as distinguish it from ``threshold``."""
     while digits < 8 and value != threshold and round(value, digits) == round(threshold, digits):
         digits += 1
     return f"{value:.{digits}f} %"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Segment:
     """Where in a day: events for which all ``parts`` hold, such as platform is ios and event_name is page.view.
 
     Attributes:
@@ -61,7 +61,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Contributor:
     """One place that broke, and how much of what happened lies there.
 
     Attributes:
@@ -71,7 +71,7 @@ class Cause:
         since: The first day it was broken, None where it began on the day judged or is not known.
     """
 
-    place: Place
+    segment: Segment
     expected: float
     found: float
     share_percent: float | None = None
@@ -80,8 +80,8 @@ class Cause:
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name, the place as its parts and hours, JSON's types only."""
         return {
-            "parts": [list(part) for part in self.place.parts],
-            "hours": None if self.place.hours is None else list(self.place.hours),
+            "parts": [list(part) for part in self.segment.parts],
+            "hours": None if self.segment.hours is None else list(self.segment.hours),
             "expected": self.expected,
             "found": self.found,
             "share_percent": self.share_percent,
@@ -104,7 +104,7 @@ class Verdict:
         reason_code: Stable identifier; pages and alerts group by it.
         value: The number judged, None where there is none.
         sentence: What happened, for a person.
-        causes: Where it happened, the most telling first.
+        contributors: Where it happened, the most telling first.
     """
 
     guardrail: str
@@ -114,7 +114,7 @@ class Verdict:
     value: float | None
     threshold: float | None
     sentence: str
-    causes: tuple[Cause, ...] = ()
+    contributors: tuple[Contributor, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name, JSON's types only."""
@@ -126,5 +126,5 @@ class Verdict:
             "value": self.value,
             "threshold": self.threshold,
             "sentence": self.sentence,
-            "causes": [cause.as_json() for cause in self.causes],
+            "contributors": [contributor.as_json() for contributor in self.contributors],
         }

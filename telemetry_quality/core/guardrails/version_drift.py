@@ -17,10 +17,10 @@ from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
     SLICES_NOT_COUNTED,
-    Cause,
+    Contributor,
     Level,
     Outcome,
-    Place,
+    Segment,
     Verdict,
 )
 from telemetry_quality.core.policies import MINIMUM_EVENTS, percent_threshold
@@ -43,7 +43,7 @@ THRESHOLD = percent_threshold(
     proposed=(2.0, 50.0),
 )
 
-CAUSES_SHOWN = 3
+CONTRIBUTORS_SHOWN = 3
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
@@ -73,9 +73,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def _failed(shifts: Sequence[Shift], policy: Policy, day: date) -> Verdict:
-    causes = tuple(
-        Cause(
-            Place((*shift.scope.parts, (SERVICE_VERSION, shift.version))),
+    contributors = tuple(
+        Contributor(
+            Segment((*shift.scope.parts, (SERVICE_VERSION, shift.version))),
             100 * shift.usual,
             100 * shift.found,
             since=shift.since if shift.since < day else None,
@@ -83,15 +83,15 @@ def _failed(shifts: Sequence[Shift], policy: Policy, day: date) -> Verdict:
         for shift in shifts
     )
     code = "VERSIONS_LOST" if shifts[0].version is None else "VERSION_FELL_BACK"
-    facts = [_fact(shift, day) for shift in shifts[:CAUSES_SHOWN]]
-    rest = len(shifts) - CAUSES_SHOWN
+    facts = [_fact(shift, day) for shift in shifts[:CONTRIBUTORS_SHOWN]]
+    rest = len(shifts) - CONTRIBUTORS_SHOWN
     sentence = "; ".join(facts) + (f"; and {rest} more." if rest > 0 else ".")
     value = max(shift.points for shift in shifts)
-    return Verdict(NAME, LEVEL, Outcome.FAILED, code, value, policy[THRESHOLD], sentence, causes)
+    return Verdict(NAME, LEVEL, Outcome.FAILED, code, value, policy[THRESHOLD], sentence, contributors)
 
 
 def _fact(shift: Shift, day: date) -> str:
-    where = f"{Place(shift.scope.parts)}: " if shift.scope.parts else ""
+    where = f"{Segment(shift.scope.parts)}: " if shift.scope.parts else ""
     since = f" since {shift.since}" if shift.since < day else ""
     if shift.version is None:
         return (

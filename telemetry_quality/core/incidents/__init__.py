@@ -20,20 +20,20 @@ from telemetry_quality.core.incidents.loading import incidents_of, require_incid
 from telemetry_quality.core.incidents.model import (
     EVERYWHERE,
     UNREADABLE,
-    Act,
+    Action,
     FailedGuardrail,
     Incident,
-    IncidentAct,
+    IncidentAction,
     is_muted,
 )
 
 __all__ = [
     "EVERYWHERE",
     "UNREADABLE",
-    "Act",
+    "Action",
     "FailedGuardrail",
     "Incident",
-    "IncidentAct",
+    "IncidentAction",
     "confirmed_days",
     "failures_of",
     "group_incidents",

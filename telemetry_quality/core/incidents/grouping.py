@@ -8,14 +8,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Place
-from telemetry_quality.core.incidents.decisions import with_acts
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Segment
+from telemetry_quality.core.incidents.decisions import with_actions
 from telemetry_quality.core.incidents.model import (
     EVERYWHERE,
     UNREADABLE,
     FailedGuardrail,
     Incident,
-    is_same_place,
+    is_same_segment,
     severity,
 )
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
-    from telemetry_quality.core.incidents.model import IncidentAct
+    from telemetry_quality.core.incidents.model import IncidentAction
 
 MOST_PERCENT = 50
 """A place that holds at least this share of a change is its cause."""
@@ -54,7 +54,7 @@ def failures_of(day: date, revision: int, verdicts: Iterable[Verdict]) -> list[F
     for one in verdicts:
         is_unreadable = one.reason_code == DAY_UNREADABLE and one.guardrail == ACTIVITY
         if one.outcome is Outcome.FAILED or is_unreadable:
-            cause, foremost, is_confined = (UNREADABLE, "", False) if is_unreadable else _places(one)
+            root_cause, foremost, is_confined = (UNREADABLE, "", False) if is_unreadable else _segments(one)
             failures.append(
                 FailedGuardrail(
                     day,
@@ -64,7 +64,7 @@ def failures_of(day: date, revision: int, verdicts: Iterable[Verdict]) -> list[F
                     one.value,
                     one.threshold,
                     one.sentence,
-                    cause,
+                    root_cause,
                     foremost,
                     is_confined,
                     revision,
@@ -77,9 +77,9 @@ def group_incidents(
     source: str,
     failures: Iterable[FailedGuardrail],
     judged_days: Collection[date],
-    acts: Iterable[IncidentAct] = (),
+    actions: Iterable[IncidentAction] = (),
 ) -> list[Incident]:
-    """The incidents that ``failures`` make up, oldest first, with their acts, which are given oldest first."""
+    """The incidents that ``failures`` make up, oldest first, with their actions, which are given oldest first."""
     by_day: dict[date, list[FailedGuardrail]] = defaultdict(list)
     for one in failures:
         by_day[one.day].append(one)
@@ -96,66 +96,70 @@ def group_incidents(
         alive += begun
         strands += begun
     incidents = _named(source, strands, alive)
-    return with_acts(incidents, acts)
+    return with_actions(incidents, actions)
 
 
-def _places(verdict: Verdict) -> tuple[str, str, bool]:
+def _segments(verdict: Verdict) -> tuple[str, str, bool]:
     """Cause, foremost place, and whether all lies there; hours do not count, for they differ day by day."""
-    if not verdict.causes:
+    if not verdict.contributors:
         return EVERYWHERE, "", False
-    first = verdict.causes[0]
+    first = verdict.contributors[0]
     # What is missing is named before where it is missing, and the latter is what other guardrails have in common.
-    where = next((one for one in verdict.causes if one.share_percent is not None), first)
-    place, foremost = str(Place(first.place.parts)), str(Place(where.place.parts))
+    where = next((one for one in verdict.contributors if one.share_percent is not None), first)
+    segment, foremost = str(Segment(first.segment.parts)), str(Segment(where.segment.parts))
     explains_most = first.share_percent is None or first.share_percent >= MOST_PERCENT
     if where.share_percent is None:
         is_named = foremost != EVERYWHERE
-        return place, foremost if is_named else "", is_named
-    return (place if explains_most else EVERYWHERE), foremost, where.share_percent >= CONFINED_PERCENT
+        return segment, foremost if is_named else "", is_named
+    return (segment if explains_most else EVERYWHERE), foremost, where.share_percent >= CONFINED_PERCENT
 
 
 def _meet(group: _Group, others: _Group) -> bool:
-    return any(is_same_place(one.foremost, other.foremost) for one in group for other in others)
+    return any(is_same_segment(one.foremost, other.foremost) for one in group for other in others)
 
 
 def _is_unreadable(group: _Group) -> bool:
-    return any(one.cause == UNREADABLE for one in group)
+    return any(one.root_cause == UNREADABLE for one in group)
 
 
 def _order(one: FailedGuardrail) -> tuple[Any, ...]:
-    return (one.day, severity(one.level), one.guardrail, one.cause, one.foremost, one.is_confined, one.sentence)
+    return (one.day, severity(one.level), one.guardrail, one.root_cause, one.foremost, one.is_confined, one.sentence)
 
 
 def _groups_of_day(failures: Iterable[FailedGuardrail]) -> list[_Group]:
     """The failures of one day, those that share a cause together, the worst group first."""
     failures = sorted(failures, key=_order)
-    groups = [[one for one in failures if one.cause == UNREADABLE]]
-    readable = [one for one in failures if one.cause != UNREADABLE]
+    groups = [[one for one in failures if one.root_cause == UNREADABLE]]
+    readable = [one for one in failures if one.root_cause != UNREADABLE]
     if any(one.guardrail == ACTIVITY for one in readable):
         groups.append(readable)
     else:
-        groups += _by_cause(
+        groups += _by_root_cause(
             [one for one in readable if one.is_confined], [one for one in readable if not one.is_confined]
         )
     return sorted((sorted(group, key=_order) for group in groups if group), key=_group_order)
 
 
-def _by_cause(confined: Iterable[FailedGuardrail], loose: Iterable[FailedGuardrail]) -> list[_Group]:
-    places: list[_Group] = []
+def _by_root_cause(confined: Iterable[FailedGuardrail], loose: Iterable[FailedGuardrail]) -> list[_Group]:
+    segments: list[_Group] = []
     for failure in confined:
-        kin = [group for group in places if _meet([failure], group)]
-        places = [group for group in places if group not in kin]
-        places.append([failure, *chain.from_iterable(kin)])
+        kin = [group for group in segments if _meet([failure], group)]
+        segments = [group for group in segments if group not in kin]
+        segments.append([failure, *chain.from_iterable(kin)])
     joining: list[tuple[_Group, FailedGuardrail]] = []
     nowhere: _Group = []
     for failure in loose:
-        named = [group for group in places if _meet([failure], group)]
-        homes = places if len(places) == 1 else named or [group for group in places if group[0].cause == EVERYWHERE]
+        named = [group for group in segments if _meet([failure], group)]
+        homes = (
+            segments
+            if len(segments) == 1
+            else named or [group for group in segments if group[0].root_cause == EVERYWHERE]
+        )
         # Joined afterwards: what one brings along must not be what draws the next.
         joining.append((homes[0] if len(homes) == 1 else nowhere, failure))
     for group, failure in joining:
         group.append(failure)
-    return [*places, nowhere]
+    return [*segments, nowhere]
 
 
 def _group_order(group: _Group) -> tuple[Any, ...]:
@@ -190,8 +194,8 @@ def _link(earlier: _Group, later: _Group) -> tuple[bool, int, bool]:
     if _is_unreadable(earlier) != _is_unreadable(later):
         return _NO_LINK
     common = {one.guardrail for one in earlier} & {one.guardrail for one in later}
-    same_cause = {one.cause for one in earlier} & {one.cause for one in later}
-    return _meet(earlier, later), len(common), bool(same_cause)
+    same_root_cause = {one.root_cause for one in earlier} & {one.root_cause for one in later}
+    return _meet(earlier, later), len(common), bool(same_root_cause)
 
 
 def _named(source: str, strands: Iterable[_Strand], alive: Sequence[_Strand]) -> list[Incident]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, IncidentAct
+    from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, IncidentAction
     from telemetry_quality.core.ports import IncidentStore, JudgedDay
 
 
@@ -23,11 +23,11 @@ def incidents_of(
     Raises:
         StoreError: If the store refuses.
     """
-    days, acts = store.judged_days(source), store.acts(source)
+    days, actions = store.judged_days(source), store.incident_actions(source)
     if not days:
         return []
     first, last = first or days[0].day, last or days[-1].day
-    begin, end = _whole_range(days, acts, first, last)
+    begin, end = _whole_range(days, actions, first, last)
     failed = store.failed_verdicts(source, begin, end)
     failures: list[FailedGuardrail] = []
     judged: set[date] = set()
@@ -36,7 +36,7 @@ def incidents_of(
             judged.add(one.day)
             if one.day in failed:
                 failures += failures_of(one.day, one.revision, failed[one.day].get(one.revision, ()))
-    found = group_incidents(source, failures, judged, acts)
+    found = group_incidents(source, failures, judged, actions)
     return [one for one in found if one.first_day <= last and first <= one.last_day]
 
 
@@ -55,7 +55,9 @@ def require_incident(incidents: Iterable[Incident], key: str) -> Incident:
     raise RequestError(f"An incident's key such as web/2026-03-10 is required, but {key!r} names none; {remedy}")
 
 
-def _whole_range(days: Sequence[JudgedDay], acts: Sequence[IncidentAct], first: date, last: date) -> tuple[date, date]:
+def _whole_range(
+    days: Sequence[JudgedDay], actions: Sequence[IncidentAction], first: date, last: date
+) -> tuple[date, date]:
     """A range around ``first`` and ``last`` in which incidents, and what acts speak of, are whole.
 
     A healthy day closes whatever was open: between two of them an incident and its key are what they are in the
@@ -65,8 +67,8 @@ def _whole_range(days: Sequence[JudgedDay], acts: Sequence[IncidentAct], first: 
     while True:
         begin = max((day for day in healthy if day < first), default=min(first, days[0].day))
         end = min((day for day in healthy if day > last), default=max(last, days[-1].day))
-        met = [act for act in acts if act.speaks_of(begin, end)]
-        wider = min([first, *(act.day for act in met)]), max([last, *(act.last_seen for act in met)])
+        met = [action for action in actions if action.speaks_of(begin, end)]
+        wider = min([first, *(action.day for action in met)]), max([last, *(action.last_seen for action in met)])
         if wider == (first, last):
             return begin, end
         first, last = wider

@@ -10,19 +10,19 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
-from telemetry_quality.core.guardrails.verdicts import Level, Place
+from telemetry_quality.core.guardrails.verdicts import Level, Segment
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-EVERYWHERE = str(Place())
+EVERYWHERE = str(Segment())
 UNREADABLE = "unreadable"
 """The cause of a day that could not be read: nothing is known of its events."""
 
 
-class Act(StrEnum):
+class Action(StrEnum):
     """What somebody may decide about an incident."""
 
     ACKNOWLEDGE = "acknowledge"
@@ -36,20 +36,20 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentAct:
+class IncidentAction:
     """One decision, kept for ever; it speaks of the days from ``day`` to ``until``.
 
     Attributes:
         day: The first failed day that was seen; for MUTE the last one, because it looks ahead.
-        cause: The incident's cause as it was then.
+        root_cause: The incident's cause as it was then.
         by: Who decided.
         until: The last failed day that was seen; for MUTE the last day that is muted.
     """
 
     source: str
     day: date
-    cause: str
-    act: Act
+    root_cause: str
+    action: Action
     by: str
     note: str
     until: date | None
@@ -58,19 +58,19 @@ class IncidentAct:
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name, JSON's types only."""
         return {
-            "act": self.act.value,
+            "action": self.action.value,
             "by": self.by,
             "note": self.note,
             "acted_at": self.acted_at.isoformat(),
             "day": self.day.isoformat(),
             "until": self.until and self.until.isoformat(),
-            "cause": self.cause,
+            "root_cause": self.root_cause,
         }
 
     @property
     def last_seen(self) -> date:
         """The last failed day that was seen."""
-        return self.day if self.act is Act.MUTE or self.until is None else self.until
+        return self.day if self.action is Action.MUTE or self.until is None else self.until
 
     def speaks_of(self, first: date, last: date) -> bool:
         """Whether one of the failed days that were seen may lie between ``first`` and ``last``."""
@@ -82,7 +82,7 @@ class FailedGuardrail:
     """One failed verdict of a day as it stands now, or the one that says that the day could not be read.
 
     Attributes:
-        cause: The place that explains most of it, EVERYWHERE where none does, or UNREADABLE.
+        root_cause: The place that explains most of it, EVERYWHERE where none does, or UNREADABLE.
         foremost: The place named first, even if it explains less than most; empty where none is named.
         is_confined: Whether nearly all of it lies there, so that what happened elsewhere has another cause.
     """
@@ -94,7 +94,7 @@ class FailedGuardrail:
     value: float | None
     threshold: float | None
     sentence: str
-    cause: str
+    root_cause: str
     foremost: str
     is_confined: bool
     revision: int
@@ -120,7 +120,7 @@ class FailedGuardrail:
             "value": self.value,
             "threshold": self.threshold,
             "sentence": self.sentence,
-            "cause": self.cause,
+            "root_cause": self.root_cause,
             "foremost": self.foremost,
             "is_confined": self.is_confined,
             "revision": self.revision,
@@ -135,14 +135,14 @@ class Incident:
         key: Names it on the command line: source and first day, and a number from the second one of that day on.
         failures: By day; never empty.
         is_open: Whether no later judged day says that it is over.
-        acts: Oldest first.
+        actions: Oldest first.
     """
 
     key: str
     source: str
     failures: tuple[FailedGuardrail, ...]
     is_open: bool
-    acts: tuple[IncidentAct, ...] = ()
+    actions: tuple[IncidentAction, ...] = ()
 
     @cached_property
     def days(self) -> tuple[date, ...]:
@@ -173,10 +173,18 @@ class Incident:
         return {name: tuple(days[name]) for name in sorted(days, key=lambda name: (-len(days[name]), name))}
 
     @cached_property
-    def cause(self) -> str:
+    def root_cause(self) -> str:
         """What the failures of the highest level blame on most days; of several the wider one, everywhere last."""
-        blamed = Counter(cause for _, cause in {(one.day, one.cause) for one in self._worst})
-        return min(blamed, key=lambda cause: (-blamed[cause], cause == EVERYWHERE, len(place_parts(cause)), cause))
+        blamed = Counter(root_cause for _, root_cause in {(one.day, one.root_cause) for one in self._worst})
+        return min(
+            blamed,
+            key=lambda root_cause: (
+                -blamed[root_cause],
+                root_cause == EVERYWHERE,
+                len(segment_parts(root_cause)),
+                root_cause,
+            ),
+        )
 
     @cached_property
     def peak(self) -> FailedGuardrail:
@@ -186,14 +194,14 @@ class Incident:
     @property
     def acknowledged_by(self) -> str | None:
         """Who looks after it."""
-        act = self._latest(Act.ACKNOWLEDGE)
-        return None if act is None else act.by
+        action = self._latest(Action.ACKNOWLEDGE)
+        return None if action is None else action.by
 
     @property
     def muted_until(self) -> date | None:
         """The last day on which its alerts are not logged."""
-        act = self._latest(Act.MUTE)
-        return None if act is None else act.until
+        action = self._latest(Action.MUTE)
+        return None if action is None else action.until
 
     @cached_property
     def confirmed_days(self) -> tuple[date, ...]:
@@ -202,7 +210,7 @@ class Incident:
         Days that fail afterwards are not: if one confirmation covered all that follows, a stream that has changed
         for good would be alarmed on for ever, because no new day could enter the history.
         """
-        return tuple(day for day in self.days if self._decision(day) is Act.CONFIRM)
+        return tuple(day for day in self.days if self._decision(day) is Action.CONFIRM)
 
     @property
     def is_confirmed(self) -> bool:
@@ -212,8 +220,8 @@ class Incident:
     @property
     def is_dismissed(self) -> bool:
         """Whether somebody said that it was none, and nobody the opposite afterwards."""
-        act = self._latest(Act.CONFIRM, Act.DISMISS)
-        return act is not None and act.act is Act.DISMISS
+        action = self._latest(Action.CONFIRM, Action.DISMISS)
+        return action is not None and action.action is Action.DISMISS
 
     def state_words(self, today: date) -> tuple[str, ...]:
         """Its state for a person, such as ``open``, ``acknowledged by ada``, ``muted until 2026-03-12``."""
@@ -239,7 +247,7 @@ class Incident:
             "days": _texts(self.days),
             "is_open": self.is_open,
             "level": self.level.value,
-            "cause": self.cause,
+            "root_cause": self.root_cause,
             "guardrails": {name: _texts(days) for name, days in self.guardrails.items()},
             "peak": self.peak.as_json(),
             "acknowledged_by": self.acknowledged_by,
@@ -249,12 +257,12 @@ class Incident:
             "confirmed_days": _texts(self.confirmed_days),
             "is_dismissed": self.is_dismissed,
             "failures": [one.as_json() for one in self.failures],
-            "acts": [one.as_json() for one in self.acts],
+            "actions": [one.as_json() for one in self.actions],
         }
 
     def decide(
-        self, act: Act, by: str, now: datetime, *, note: str = "", muted_until: date | None = None
-    ) -> IncidentAct:
+        self, action: Action, by: str, now: datetime, *, note: str = "", muted_until: date | None = None
+    ) -> IncidentAction:
         """The act of deciding this; the store must keep it.
 
         Raises:
@@ -263,27 +271,29 @@ class Incident:
         if not by.strip():
             raise RequestError("The name of who decides is required, but an empty one was found; pass --by NAME.")
         seen = (self.first_day, self.last_day)
-        if act is Act.MUTE:
+        if action is Action.MUTE:
             if muted_until is None or muted_until < now.date():
                 raise RequestError(
                     f"A day from {now.date()} (today in UTC) on is required to mute until, "
                     f"but {muted_until} was found; choose the last day on which nobody needs to hear of it."
                 )
             seen = (self.last_day, muted_until)
-        return IncidentAct(self.source, seen[0], self.cause, act, by.strip(), note.strip(), seen[1], now)
+        return IncidentAction(self.source, seen[0], self.root_cause, action, by.strip(), note.strip(), seen[1], now)
 
     @cached_property
     def _worst(self) -> list[FailedGuardrail]:
         level = self.level
         return [one for one in self.failures if one.level == level]
 
-    def _latest(self, *kinds: Act) -> IncidentAct | None:
-        return next((act for act in reversed(self.acts) if act.act in kinds), None)
+    def _latest(self, *kinds: Action) -> IncidentAction | None:
+        return next((action for action in reversed(self.actions) if action.action in kinds), None)
 
-    def _decision(self, day: date) -> Act | None:
+    def _decision(self, day: date) -> Action | None:
         """Whether ``day`` was confirmed or dismissed, whichever was later."""
-        kinds = (Act.CONFIRM, Act.DISMISS)
-        return next((one.act for one in reversed(self.acts) if one.act in kinds and one.speaks_of(day, day)), None)
+        kinds = (Action.CONFIRM, Action.DISMISS)
+        return next(
+            (one.action for one in reversed(self.actions) if one.action in kinds and one.speaks_of(day, day)), None
+        )
 
 
 def is_muted(incident: Incident, today: date) -> bool:
@@ -291,16 +301,16 @@ def is_muted(incident: Incident, today: date) -> bool:
     return incident.muted_until is not None and today <= incident.muted_until
 
 
-def place_parts(place: str) -> frozenset[str]:
+def segment_parts(segment: str) -> frozenset[str]:
     """The conditions of a place, each as text."""
-    return frozenset(place.split(" × "))
+    return frozenset(segment.split(" × "))
 
 
-def is_same_place(one: str, other: str) -> bool:
+def is_same_segment(one: str, other: str) -> bool:
     """Whether two places are equal or one lies within the other; everywhere holds no other, it is spread evenly."""
     if EVERYWHERE in {one, other} or not (one and other):
         return one == other != ""
-    parts, others = place_parts(one), place_parts(other)
+    parts, others = segment_parts(one), segment_parts(other)
     return parts <= others or others <= parts
 
 

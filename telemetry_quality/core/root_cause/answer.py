@@ -7,26 +7,26 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR
-from telemetry_quality.core.guardrails.verdicts import Cause
+from telemetry_quality.core.guardrails.verdicts import Contributor
 from telemetry_quality.core.root_cause.likelihood import EVERYWHERE
 from telemetry_quality.core.root_cause.noise import DAY_SPREAD, RATE_SPREAD, rate_table, volume_table
 from telemetry_quality.core.root_cause.search import Search
 from telemetry_quality.core.root_cause.tables import Measure, day_tables
-from telemetry_quality.core.root_cause.untagged import untagged_place
+from telemetry_quality.core.root_cause.untagged import untagged_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry_quality.core.root_cause.likelihood import Fit, Hypothesis
     from telemetry_quality.core.root_cause.noise import Table
-    from telemetry_quality.core.root_cause.tables import DayParts
+    from telemetry_quality.core.root_cause.tables import DayBreakdown
 
-MAXIMUM_CAUSES = 5
+MAXIMUM_CONTRIBUTORS = 5
 
 
-def explain(
-    measure: Measure, day: DayParts, reference: Sequence[DayParts], expected_events: float | None
-) -> tuple[Cause, ...]:
+def find_root_cause(
+    measure: Measure, day: DayBreakdown, reference: Sequence[DayBreakdown], expected_events: float | None
+) -> tuple[Contributor, ...]:
     """The places that explain the day's change best, the likeliest first.
 
     None without a reference, and none where errors and the like are nowhere more than usual: a day can be above a
@@ -44,16 +44,16 @@ def explain(
     tables, spread = _tables(measure, day, past, expected_events)
     if not tables:
         return ()
-    causes = list(_causes(Search(tables, spread).run(), measure))
-    if measure is Measure.MISSING_VERSION and causes:
-        place = untagged_place(causes[0], day, past)
-        if place is not None:
-            causes = [replace(causes[0], place=place), *causes][:MAXIMUM_CAUSES]
-    return tuple(causes)
+    contributors = list(_contributors(Search(tables, spread).run(), measure))
+    if measure is Measure.MISSING_VERSION and contributors:
+        segment = untagged_segment(contributors[0], day, past)
+        if segment is not None:
+            contributors = [replace(contributors[0], segment=segment), *contributors][:MAXIMUM_CONTRIBUTORS]
+    return tuple(contributors)
 
 
 def _tables(
-    measure: Measure, day: DayParts, past: Sequence[DayParts], expected_events: float | None
+    measure: Measure, day: DayBreakdown, past: Sequence[DayBreakdown], expected_events: float | None
 ) -> tuple[list[Table], float]:
     now, earlier = day_tables(day, measure), [day_tables(parts, measure) for parts in past]
     keys = [key for key in now if all(key in counts for counts in earlier)]
@@ -79,7 +79,7 @@ def _day_spread(measure: Measure, totals: Sequence[int]) -> float:
     return min(0.15**2, (squares + 3 * DAY_SPREAD**2) / (len(totals) + 2))
 
 
-def _causes(ranked: Sequence[Hypothesis], measure: Measure) -> Iterable[Cause]:
+def _contributors(ranked: Sequence[Hypothesis], measure: Measure) -> Iterable[Contributor]:
     """The best and what else explains something, without other names of the same events.
 
     Fewer events may be what is wrong; fewer errors, or fewer missing versions, never are.
@@ -95,8 +95,8 @@ def _causes(ranked: Sequence[Hypothesis], measure: Measure) -> Iterable[Cause]:
         if same in seen or (position and hypothesis.score <= 0 and hypothesis.key != EVERYWHERE):
             continue
         seen.add(same)
-        yield Cause(hypothesis.place, fit.mean, fit.found, _share_percent(fit))
-        if len(seen) == MAXIMUM_CAUSES:
+        yield Contributor(hypothesis.segment, fit.mean, fit.found, _share_percent(fit))
+        if len(seen) == MAXIMUM_CONTRIBUTORS:
             return
 
 

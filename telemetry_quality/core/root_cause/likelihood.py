@@ -7,7 +7,7 @@ from math import exp, log, sqrt
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import HOUR
-from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.guardrails.verdicts import Segment
 
 if TYPE_CHECKING:
     from telemetry_quality.core.root_cause.noise import Table
@@ -78,13 +78,13 @@ class Hypothesis:
 
     @property
     def key(self) -> Key:
-        """What tells it from all other hypotheses."""
+        """What distinguishes it from all other hypotheses."""
         return self.parts, self.hours
 
     @property
-    def place(self) -> Place:
+    def segment(self) -> Segment:
         """The place it is about."""
-        return Place(self.parts, self.hours)
+        return Segment(self.parts, self.hours)
 
 
 def fit_cells(table: Table, inside: list[int]) -> Fit:
@@ -101,7 +101,7 @@ def fit_cells(table: Table, inside: list[int]) -> Fit:
 def set_day_ratio(fit: Fit, day_spread: float, spread: float) -> None:
     """Set the ratio by which all cells outside the place differ from what was expected, and what that costs.
 
-    It is drawn towards 1 as far as days like this one are steady and the rest is too little to tell.
+    It is drawn towards 1 as far as days like this one are steady and the rest is too little to be significant.
     """
     table = fit.table
     rest_found = max(0.0, table.total_found - fit.found) + 0.5

@@ -112,8 +112,10 @@ def _own_spreads(history: History, common: float, dispersion: float) -> list[flo
             continue
         squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
         own = min(1.0, max(0.0, squares / mean - dispersion) / mean)
-        telling = len(found) * common * mean / (dispersion + common * mean)  # little, where counts are small anyway
-        spreads.append((COMMON_DAYS * common + telling * own) / (COMMON_DAYS + telling))
+        weight_of_own = (
+            len(found) * common * mean / (dispersion + common * mean)
+        )  # little, where counts are small anyway
+        spreads.append((COMMON_DAYS * common + weight_of_own * own) / (COMMON_DAYS + weight_of_own))
     return spreads
 
 

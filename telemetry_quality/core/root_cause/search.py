@@ -40,7 +40,7 @@ class Search:
     def run(self) -> list[Hypothesis]:
         """The places that explain anything, the likeliest first."""
         for table in self.tables:
-            self._add_places(table)
+            self._add_segments(table)
         return self._ranked()
 
     def _add(self, table: Table, key: Key, inside: list[int], spread: float) -> None:
@@ -55,7 +55,7 @@ class Search:
         hypothesis.power = min(power, hypothesis.power)
         hypothesis.fits.append(fit)
 
-    def _add_places(self, table: Table) -> None:
+    def _add_segments(self, table: Table) -> None:
         first, second = table.attributes
         self._add_everywhere(table)
         for value, inside in table.groups[0].items():

@@ -30,7 +30,7 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DayParts:
+class DayBreakdown:
     """A day as it can be taken apart.
 
     Attributes:
@@ -134,8 +134,8 @@ def _dimension_tables(slices: Mapping[Slice, SliceCounts], measure: Measure) -> 
     return tables
 
 
-def day_tables(day: DayParts, measure: Measure) -> Tables:
-    """All tables of a day that can tell where a change of ``measure`` happened."""
+def day_tables(day: DayBreakdown, measure: Measure) -> Tables:
+    """All tables of a day that can show where a change of ``measure`` happened."""
     tables = _signal_tables(day.aggregates.rows, measure) | _dimension_tables(day.slices, measure)
     if measure is Measure.MISSING_VERSION:
         # Every missing version lies in the slice of the null version: true, and no explanation.

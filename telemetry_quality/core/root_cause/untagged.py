@@ -6,7 +6,7 @@ from math import log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
-from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.guardrails.verdicts import Segment
 from telemetry_quality.core.root_cause.likelihood import badness
 from telemetry_quality.core.root_cause.noise import volume_table
 from telemetry_quality.core.root_cause.tables import Measure, day_tables
@@ -14,15 +14,15 @@ from telemetry_quality.core.root_cause.tables import Measure, day_tables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry_quality.core.guardrails.verdicts import Cause
+    from telemetry_quality.core.guardrails.verdicts import Contributor
     from telemetry_quality.core.root_cause.noise import Table
-    from telemetry_quality.core.root_cause.tables import DayParts
+    from telemetry_quality.core.root_cause.tables import DayBreakdown
 
 CONVINCED = 6.0
 """By how much more likely, in logarithms, a version has to be before it is named."""
 
 
-def untagged_place(cause: Cause, day: DayParts, past: Sequence[DayParts]) -> Place | None:
+def untagged_segment(contributor: Contributor, day: DayBreakdown, past: Sequence[DayBreakdown]) -> Segment | None:
     """The one version whose events lost their tag, where the day's versions say that it was one.
 
     An untagged event is in the slice of no version: the place where tags are missing is found without versions, and
@@ -35,17 +35,17 @@ def untagged_place(cause: Cause, day: DayParts, past: Sequence[DayParts]) -> Pla
         for key, counts in now.items()
         if SERVICE_VERSION in key and all(key in each for each in earlier)
     }
-    moved = cause.found - cause.expected
+    moved = contributor.found - contributor.expected
     if moved <= 0 or (EVENT_NAME, SERVICE_VERSION) not in tables:
         return None
-    version, gain = max(_suspects(cause.place, tables, moved), key=lambda suspect: suspect[1])
-    return _narrowed(cause.place, version, tables, moved) if gain > CONVINCED else None
+    version, gain = max(_suspects(contributor.segment, tables, moved), key=lambda suspect: suspect[1])
+    return _narrowed(contributor.segment, version, tables, moved) if gain > CONVINCED else None
 
 
-def _suspects(place: Place, tables: Mapping[tuple[str, str], Table], moved: float) -> Iterable[tuple[str, float]]:
+def _suspects(segment: Segment, tables: Mapping[tuple[str, str], Table], moved: float) -> Iterable[tuple[str, float]]:
     """The likeliest version among all events, and among those of each condition of the place."""
     yield "", 0.0
-    conditions = _conditions(place)
+    conditions = _conditions(segment)
     for attribute, allowed in [(EVENT_NAME, None), *conditions]:
         table = _table_of(tables, attribute)
         if table is None:
@@ -99,11 +99,11 @@ def _table_of(tables: Mapping[tuple[str, str], Table], attribute: str) -> Table 
     return tables.get((attribute, SERVICE_VERSION)) or tables.get((SERVICE_VERSION, attribute))
 
 
-def _conditions(place: Place) -> list[tuple[str, frozenset[object]]]:
+def _conditions(segment: Segment) -> list[tuple[str, frozenset[object]]]:
     """Each condition of a place as an attribute and the values it allows."""
-    conditions: list[tuple[str, frozenset[object]]] = [(name, frozenset({value})) for name, value in place.parts]
-    if place.hours is not None:
-        conditions.append((HOUR, frozenset(range(place.hours[0], place.hours[1] + 1))))
+    conditions: list[tuple[str, frozenset[object]]] = [(name, frozenset({value})) for name, value in segment.parts]
+    if segment.hours is not None:
+        conditions.append((HOUR, frozenset(range(segment.hours[0], segment.hours[1] + 1))))
     return conditions
 
 
@@ -127,10 +127,10 @@ def _shares(
     return {version: weight / total for version, weight in weights.items()} if total else {}
 
 
-def _narrowed(place: Place, version: str, tables: Mapping[tuple[str, str], Table], moved: float) -> Place:
+def _narrowed(segment: Segment, version: str, tables: Mapping[tuple[str, str], Table], moved: float) -> Segment:
     """The version, with those conditions of the place that its own losses confirm."""
     kept: list[str] = []
-    for attribute, allowed in _conditions(place):
+    for attribute, allowed in _conditions(segment):
         table = _table_of(tables, attribute)
         cells = _row(table, version, attribute) if table is not None else {}
         if table is None or all(value in allowed for value in cells):
@@ -142,5 +142,5 @@ def _narrowed(place: Place, version: str, tables: Mapping[tuple[str, str], Table
         confined = {value: loss.mean / inside for value, loss in lost.items() if value in allowed}
         if _disbelief(lost, even, moved) - _disbelief(lost, confined, moved) > CONVINCED:
             kept.append(attribute)
-    parts = tuple((name, value) for name, value in place.parts if name in kept)
-    return Place((*parts, (SERVICE_VERSION, version)), place.hours if HOUR in kept else None)
+    parts = tuple((name, value) for name, value in segment.parts if name in kept)
+    return Segment((*parts, (SERVICE_VERSION, version)), segment.hours if HOUR in kept else None)

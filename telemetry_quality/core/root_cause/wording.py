@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import Place
+from telemetry_quality.core.guardrails.verdicts import Segment
 from telemetry_quality.core.root_cause.tables import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetry_quality.core.guardrails.verdicts import Cause
+    from telemetry_quality.core.guardrails.verdicts import Contributor
 
 NOUNS = {
     Measure.EVENTS: "events",
@@ -21,14 +21,14 @@ NOUNS = {
 }
 
 
-def sentence(causes: Sequence[Cause], measure: Measure) -> str:
+def sentence(contributors: Sequence[Contributor], measure: Measure) -> str:
     """What the first cause says, for people."""
-    if not causes:
+    if not contributors:
         return "There is nothing to compare the day with."
-    cause = causes[0]
-    numbers = f"({cause.found:,.0f} instead of {cause.expected:,.0f})"
-    if cause.place == Place():
+    contributor = contributors[0]
+    numbers = f"({contributor.found:,.0f} instead of {contributor.expected:,.0f})"
+    if contributor.segment == Segment():
         return f"The change is spread over the whole stream {numbers}."
-    kind = "missing" if cause.found < cause.expected else "additional"
-    where = f"are {cause.place}" if cause.place.parts else f"fall into {cause.place.hours_text}"
-    return f"{cause.share_percent or 0:.0f} % of the {kind} {NOUNS[measure]} {where} {numbers}."
+    kind = "missing" if contributor.found < contributor.expected else "additional"
+    where = f"are {contributor.segment}" if contributor.segment.parts else f"fall into {contributor.segment.hours_text}"
+    return f"{contributor.share_percent or 0:.0f} % of the {kind} {NOUNS[measure]} {where} {numbers}."

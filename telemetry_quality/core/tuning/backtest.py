@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.guardrail import Guardrail
-    from telemetry_quality.core.judging import Memory
+    from telemetry_quality.core.judging import HistoricalContext
     from telemetry_quality.core.policies import Policy, Threshold
 
 MAXIMUM_SLICED_DAYS = 119
@@ -142,15 +142,21 @@ def alarms_at(failing: Sequence[int], position: int) -> int:
 
 
 def stored_evidences(
-    days: Iterable[date], memory: Memory, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
+    days: Iterable[date],
+    context: HistoricalContext,
+    policy: Policy,
+    calendar: Calendar,
+    schema: EventSchema,
+    *,
+    now: datetime,
 ) -> Iterator[Evidence]:
     """The evidence of each of ``days`` that could be read and belongs to no confirmed incident.
 
-    It is what judging the day today would look at: nothing younger than the day, but its latest reading.
+    It is what judging the day today would look at: nothing younger than the day, but its latest scan.
     """
     for day in days:
-        if day in memory.totals and day not in memory.left_out:
-            yield evidence_of(day, memory, policy, calendar, schema, now=now)
+        if day in context.totals and day not in context.left_out:
+            yield evidence_of(day, context, policy, calendar, schema, now=now)
 
 
 def back_test(
@@ -164,7 +170,7 @@ def back_test(
     Args:
         evidences: Readable days outside confirmed incidents, oldest first.
         policy: What is in force today; all but the threshold tried stays as it is.
-        schema: Says which guardrails there are, and by what the stream can be told apart.
+        schema: Says which guardrails there are, and by what the stream can be distinguished.
         advance: Called with the number of days after each guardrail.
     """
     trials = []

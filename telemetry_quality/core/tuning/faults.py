@@ -118,7 +118,7 @@ def _scaled(evidence: Evidence, factor: float) -> Evidence:
             error_events=times(its.error_events),
             missing_version_events=times(its.missing_version_events),
             compared_events=times(its.compared_events),
-            repeated_events=times(its.repeated_events),
+            duplicate_events=times(its.duplicate_events),
         ),
         totals={**evidence.totals, day: total},
         slices={**evidence.slices, day: {one: counts for one, counts in parts.items() if counts.events}},
@@ -131,13 +131,13 @@ def _part(counts: SliceCounts, factor: float) -> SliceCounts:
 
 
 def _doubled(evidence: Evidence) -> Evidence:
-    """Every event twice: beyond the repetitions of before, one more of each event that was compared."""
+    """Every event twice: beyond the duplicates of before, one more of each event that was compared."""
     twice = _scaled(evidence, 2)
-    compared, repeated = evidence.figures.compared_events, evidence.figures.repeated_events
-    if not compared or repeated is None:
+    compared, duplicated = evidence.figures.compared_events, evidence.figures.duplicate_events
+    if not compared or duplicated is None:
         return twice
-    now = compared + repeated
-    figures = replace(twice.figures, repeated_events=now, duplicate_percent=100 * now / (2 * compared))
+    now = compared + duplicated
+    figures = replace(twice.figures, duplicate_events=now, duplicate_percent=100 * now / (2 * compared))
     return replace(twice, figures=figures)
 
 
@@ -179,14 +179,14 @@ def _spoiled(evidence: Evidence) -> Evidence:
         sampling_success_rate_percent=100 * passed / size if size else None,
         critical_missing_percent=share(its.critical_missing_percent),
         late_percent=share(its.late_percent),
-        misdated_percent=share(its.misdated_percent),
+        invalid_timestamp_percent=share(its.invalid_timestamp_percent),
     )
     fields = {name: count(missing, total) or 0 for name, missing in evidence.missing_critical.items()}
     return replace(evidence, figures=figures, missing_critical=fields)
 
 
 def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
-    """One value's events lose their version; None where the stream cannot be told apart, or had none to lose."""
+    """One value's events lose their version; None where the stream cannot be distinguished, or had none to lose."""
     parts = evidence.slices.get(evidence.day, {})
     dimension = schema.dimensions[0] if schema.dimensions else EVENT_NAME
     total = evidence.figures.total_events or 0

@@ -18,14 +18,14 @@ from telemetry_quality.dashboard.access.forms import form_fields
 from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH, require_good_password
 from telemetry_quality.dashboard.access.paths import ACCOUNT, SIGN_IN
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.refusals import Refusal
 from telemetry_quality.dashboard.rendering import page, render
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 
 if TYPE_CHECKING:
-    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.access.users import Access
     from telemetry_quality.storage.staff.sessions import Session
 
 router = APIRouter()
@@ -69,7 +69,7 @@ async def revoke_token(request: Request, token_id: int) -> Response:
     access, session = _who(request)
     is_done = await run_in_threadpool(access.staff.revoke_token, token_id, session.account.id, access.clock())
     if not is_done:
-        raise Refusal(
+        raise ApiError(
             404,
             "NO_SUCH_TOKEN",
             f"A token of yours that is not revoked is required, but there is none numbered {token_id}; "
@@ -91,8 +91,8 @@ async def change_password(request: Request) -> Response:
         hashed = await run_in_threadpool(access.hashed, fields["new"])
         await run_in_threadpool(access.staff.set_password, name, hashed, access.clock())
         value = await run_in_threadpool(access.open_session, account, address, session.method)
-    except (RequestError, Refusal) as error:
-        status_code = error.status_code if isinstance(error, Refusal) else 422
+    except (RequestError, ApiError) as error:
+        status_code = error.status_code if isinstance(error, ApiError) else 422
         return await _page(request, wrong=str(error), wrong_in="password", status_code=status_code)
     response = RedirectResponse(f"{ACCOUNT}?done=password", 303)
     access.session_cookie.put(response, value)
@@ -114,12 +114,12 @@ def _who(request: Request) -> tuple[Access, Session]:
     """The session that asks; it may have ended since the guard saw it.
 
     Raises:
-        Refusal: If it has.
+        ApiError: If it has.
     """
     access = dashboard_of(request).access
     session = access.session_of(request.headers)
     if session is None:
-        raise Refusal(401, "SIGN_IN_REQUIRED", f"A session is required, but yours is over; sign in at {SIGN_IN}.")
+        raise ApiError(401, "SIGN_IN_REQUIRED", f"A session is required, but yours is over; sign in at {SIGN_IN}.")
     return access, session
 
 
@@ -156,7 +156,7 @@ async def _page(
         session=session,
         sessions=await run_in_threadpool(access.staff.sessions, session.account.id, now),
         tokens=[one for one in await run_in_threadpool(access.staff.tokens, session.account.id) if not one.revoked_at],
-        csrf_token=request.state.visitor.csrf_token,
+        csrf_token=request.state.user.csrf_token,
         now=now,
         zone=UTC_ZONE,
         done=done,

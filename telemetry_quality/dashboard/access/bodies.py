@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.api_errors import ApiError
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive
@@ -18,9 +18,9 @@ MOST_SECONDS = 20
 """Whoever sends slower keeps a connection for nothing."""
 
 
-def too_large() -> Refusal:
-    """The refusal of a body that is larger than any form of ours."""
-    return Refusal(
+def too_large() -> ApiError:
+    """The API error of a body that is larger than any form of ours."""
+    return ApiError(
         413,
         "BODY_TOO_LARGE",
         f"A request of at most {MOST_BYTES} bytes is required, but this one is larger; send less.",
@@ -32,7 +32,7 @@ async def read_body(receive: Receive) -> bytes:
     """All that a request sends.
 
     Raises:
-        Refusal: If that is too much or takes too long.
+        ApiError: If that is too much or takes too long.
     """
     body = bytearray()
     try:
@@ -46,18 +46,18 @@ async def read_body(receive: Receive) -> bytes:
                     return bytes(body)
     except TimeoutError:
         sentence = f"The whole request is required within {MOST_SECONDS} seconds, but it was not there; try again."
-        raise Refusal(408, "TOO_SLOW", sentence, {"Connection": "close"}) from None
+        raise ApiError(408, "TOO_SLOW", sentence, {"Connection": "close"}) from None
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A channel that tells ``body`` and then what ``receive`` does."""
-    is_told = False
+    """A channel that shows ``body`` and then what ``receive`` does."""
+    is_compared = False
 
     async def again() -> Message:
-        nonlocal is_told
-        if is_told:
+        nonlocal is_compared
+        if is_compared:
             return await receive()
-        is_told = True
+        is_compared = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again

@@ -1,11 +1,11 @@
-"""Keeps other sites from acting in a visitor's name: where a request comes from, and the token of our own forms."""
+"""Keeps other sites from acting in a user's name: where a request comes from, and the token of our own forms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.dashboard.access.seals import is_same
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.access.signers import is_same
+from telemetry_quality.dashboard.api_errors import ApiError
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def is_foreign(connection: HTTPConnection, settings: DashboardSettings, *, must_tell: bool = False) -> bool:
+def is_foreign(connection: HTTPConnection, settings: DashboardSettings, *, must_state: bool = False) -> bool:
     """Whether a page of another site sent this, by what browsers say and scripts cannot change.
 
     Args:
         connection: The request; its ``Host`` was found to be ours before.
         settings: Where the dashboard is.
-        must_tell: Whether one that does not say where it comes from is foreign too.
+        must_state: Whether one that does not say where it comes from is foreign too.
     """
     if connection.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         return True
     origin = connection.headers.get("origin")
     if origin is None:
-        return must_tell
+        return must_state
     scheme = settings.url.partition(":")[0]
     return origin.lower() not in {settings.url.lower(), f"{scheme}://{connection.headers.get('host', '')}".lower()}
 
@@ -36,10 +36,10 @@ def require_csrf_token(expected: str, found: str) -> None:
     """Let only our own forms act.
 
     Raises:
-        Refusal: If the token is missing or another one.
+        ApiError: If the token is missing or another one.
     """
     if not expected or not is_same(expected, found):
-        raise Refusal(
+        raise ApiError(
             403,
             "CSRF_TOKEN_WRONG",
             "The token of this session's own form is required, but it is missing or another one; "

@@ -13,14 +13,14 @@ from starlette.responses import RedirectResponse, Response
 from telemetry_quality.dashboard.access.bodies import read_body, replayed
 from telemetry_quality.dashboard.access.csrf import SAFE_METHODS, is_foreign, require_csrf_token
 from telemetry_quality.dashboard.access.paths import API, FOR_TOKENS, NAMELESS, is_for_tokens, is_open, sign_in_path
-from telemetry_quality.dashboard.refusals import CANNOT_READ, STORE_UNREADABLE, Refusal, response_for
+from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError, response_for
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from telemetry_quality.dashboard.access.identity import Visitor
-    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.access.identity import User
+    from telemetry_quality.dashboard.access.users import Access
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ POLICY_VIOLATION = 1008
 
 
 class StaffOnly:
-    """Lets nobody through but who may look; the visitor is in ``request.state.visitor`` then.
+    """Lets nobody through but who may look; the user is in ``request.state.user`` then.
 
     Args:
         app: What is guarded.
@@ -52,10 +52,10 @@ class StaffOnly:
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         try:
-            visitor = await self._recognise(request)
-            admitted = await self._admit(request, visitor, receive)
-        except Refusal as refusal:
-            await response_for(request, refusal)(scope, receive, send)
+            user = await self._recognise(request)
+            admitted = await self._admit(request, user, receive)
+        except ApiError as api_error:
+            await response_for(request, api_error)(scope, receive, send)
             return
         if isinstance(admitted, Response):
             await admitted(scope, receive, send)
@@ -66,84 +66,84 @@ class StaffOnly:
         """A socket is for people: a foreign page must not open one in their name."""
         connection = HTTPConnection(scope)
         try:
-            visitor = await self._recognise(connection)
-        except Refusal:
-            visitor = None
-        if visitor is None or visitor.is_token or is_foreign(connection, self._access.settings, must_tell=True):
+            user = await self._recognise(connection)
+        except ApiError:
+            user = None
+        if user is None or user.is_token or is_foreign(connection, self._access.settings, must_state=True):
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
             await self._app(scope, receive, send)
 
-    async def _recognise(self, connection: HTTPConnection) -> Visitor | None:
-        connection.scope.setdefault("state", {})["visitor"] = None
+    async def _recognise(self, connection: HTTPConnection) -> User | None:
+        connection.scope.setdefault("state", {})["user"] = None
         if connection.scope["path"] in NAMELESS:
             return None
         try:
-            # A database may let us wait; what is remembered does not, if it takes but a file to see that it is true.
+            # A database may let us wait; what is cached does not, if it takes but a file to see that it is true.
             is_quick = self._access.staff.is_local
-            visitor = self._access.recalled(connection.headers) if is_quick else None
-            if visitor is None:
-                visitor = await run_in_threadpool(self._access.visitor_of, connection.headers)
+            user = self._access.recalled(connection.headers) if is_quick else None
+            if user is None:
+                user = await run_in_threadpool(self._access.user_of, connection.headers)
         except StoreError as error:
             # Its sentence names files, which a stranger need not know.
-            log.error("Who asks could not be told: %s", error)  # noqa: TRY400 - it is one sentence
-            raise Refusal(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}) from None
-        connection.scope["state"]["visitor"] = visitor
-        return visitor
+            log.error("Who asks could not be determined: %s", error)  # noqa: TRY400 - it is one sentence
+            raise ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}) from None
+        connection.scope["state"]["user"] = user
+        return user
 
-    async def _admit(self, request: Request, visitor: Visitor | None, receive: Receive) -> Receive | Response:
+    async def _admit(self, request: Request, user: User | None, receive: Receive) -> Receive | Response:
         """What the application may read of the request, or where the stranger is sent.
 
         Raises:
-            Refusal: If it may not.
+            ApiError: If it may not.
         """
         path = request.scope["path"]
         is_safe = request.method in SAFE_METHODS
         if not is_safe and is_foreign(request, self._access.settings):
-            raise Refusal(
+            raise ApiError(
                 403,
                 "FOREIGN_ORIGIN",
                 "A page of this dashboard is required to do this, but another site asked for it; open the page itself.",
             )
         if is_open(path):
             return receive
-        if visitor is None:
+        if user is None:
             return _refuse_stranger(request)
-        if visitor.is_token:
+        if user.is_token:
             _require_token_scope(request)
         elif not is_safe:
-            return await _require_form_token(request, visitor, receive)
+            return await _require_form_token(request, user, receive)
         return receive
 
 
 def _refuse_stranger(request: Request) -> Response:
-    """Browsers are sent to the sign-in page, machines are told."""
+    """Browsers are sent to the sign-in page, machines get an error."""
     path = request.scope["path"]
     if path.startswith(API) or (path in FOR_TOKENS and "text/html" not in request.headers.get("accept", "")):
         scheme = "Bearer" if path.startswith(API) else "Basic"
-        raise Refusal(
+        raise ApiError(
             401,
             "SIGN_IN_REQUIRED",
             "A session or an API token is required, but neither was found or it is over; "
             f"sign in at {sign_in_path()} or send Authorization: Bearer with a token of your account's page.",
             {"WWW-Authenticate": f'{scheme} realm="telemetry-quality"'},
         )
-    is_reading = request.method in SAFE_METHODS
-    back = sign_in_path(path, request.scope["query_string"]) if is_reading else sign_in_path()
+    is_read_only = request.method in SAFE_METHODS
+    back = sign_in_path(path, request.scope["query_string"]) if is_read_only else sign_in_path()
     return RedirectResponse(back, 303)
 
 
 def _require_token_scope(request: Request) -> None:
     if request.method not in {"GET", "HEAD"}:
-        raise Refusal(
+        raise ApiError(
             405,
             "TOKEN_ONLY_READS",
             "An API token may only read, but something else was asked for; use GET, or sign in.",
             {"Allow": "GET, HEAD"},
         )
     if not is_for_tokens(request.scope["path"]):
-        raise Refusal(
+        raise ApiError(
             403,
             "TOKEN_OUT_OF_SCOPE",
             f"An API token opens what is below {API} and {' and '.join(sorted(FOR_TOKENS))}, but this is a page "
@@ -151,7 +151,7 @@ def _require_token_scope(request: Request) -> None:
         )
 
 
-async def _require_form_token(request: Request, visitor: Visitor, receive: Receive) -> Receive:
+async def _require_form_token(request: Request, user: User, receive: Receive) -> Receive:
     """The request again, once its form or header proved that a page of this session sent it."""
     found = request.headers.get("x-csrf-token")
     if found is None:
@@ -159,5 +159,5 @@ async def _require_form_token(request: Request, visitor: Visitor, receive: Recei
         receive = replayed(body, receive)
         fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
         found = next((value for name, value in fields if name == "csrf_token"), "")
-    require_csrf_token(visitor.csrf_token, found)
+    require_csrf_token(user.csrf_token, found)
     return receive

@@ -1,4 +1,4 @@
-"""HostAndHeaders: outermost of all; refuses what no browser of ours sends, and puts strict headers on every answer."""
+"""HostAndHeaders: outermost of all; refuses what no browser of ours sends, sets strict headers on every response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES, read_body, replayed, too_large
 from telemetry_quality.dashboard.access.paths import API, OIDC_CALLBACK
-from telemetry_quality.dashboard.refusals import Refusal, response_for
+from telemetry_quality.dashboard.api_errors import ApiError, response_for
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,7 +57,7 @@ def _without_secrets(record: logging.LogRecord) -> bool:
 
 
 class HostAndHeaders:
-    """Refuses foreign hosts and anything oversized; every answer, refusals included, gets the headers.
+    """Refuses foreign hosts and anything oversized; every response, API errors included, gets the headers.
 
     Args:
         app: What is behind.
@@ -82,8 +82,8 @@ class HostAndHeaders:
         try:
             self._require_bearable(scope)
             receive = await _checked_body(scope, receive) if is_http else receive
-        except Refusal as refusal:
-            await _refuse(scope, receive, send, refusal)
+        except ApiError as api_error:
+            await _refuse(scope, receive, send, api_error)
         else:
             await self._app(scope, receive, send)
 
@@ -98,27 +98,27 @@ class HostAndHeaders:
         await send(message)
 
     def _require_bearable(self, scope: Scope) -> None:
-        """Refuse an address that is foreign, oversized, unreadable or tells a secret.
+        """Refuse an address that is foreign, oversized, unreadable or shows a secret.
 
         Raises:
-            Refusal: If it is.
+            ApiError: If it is.
         """
         path, query = scope["path"], scope["query_string"]
         if len(scope.get("raw_path") or path.encode()) + len(query) > MOST_ADDRESS_BYTES:
-            raise Refusal(
+            raise ApiError(
                 414,
                 "ADDRESS_TOO_LONG",
                 f"An address of at most {MOST_ADDRESS_BYTES} bytes is required, but this one is longer; filter less.",
             )
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
-            raise Refusal(
+            raise ApiError(
                 431,
                 "HEADERS_TOO_LARGE",
                 f"Headers of at most {MOST_HEADER_BYTES} bytes are required, but these are larger; remove cookies.",
             )
         _require_no_token(scope)
         if any(one < " " or one in "\\\x7f" for one in path) or {".", ".."} & set(path.split("/")):
-            raise Refusal(
+            raise ApiError(
                 400,
                 "ADDRESS_UNREADABLE",
                 "A plain path is required, but this one has dots, backslashes or control characters; correct it.",
@@ -130,7 +130,7 @@ class HostAndHeaders:
         """Another name that leads here is a trick to read us from a foreign page (DNS rebinding)."""
         found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
         if found is None or not self._is_ours(found[1], found[2]):
-            raise Refusal(
+            raise ApiError(
                 400,
                 "FOREIGN_HOST",
                 "The host of the setting dashboard.url is required, but another one was asked for; "
@@ -150,10 +150,10 @@ def _require_no_token(scope: Scope) -> None:
     """Addresses are logged, kept in histories and passed on: no secret belongs there."""
     path, query = scope["path"].encode("utf-8", "replace"), unquote_to_bytes(scope["query_string"])
     if _TOKEN.search(path) or _TOKEN.search(query):
-        # What the server's log tells of the request is read from here.
+        # What the server's log shows of the request is read from here.
         plain = f"{API if scope['path'].startswith(API) else '/'}..."
         scope.update(path=plain, raw_path=plain.encode(), query_string=b"")
-        raise Refusal(
+        raise ApiError(
             400,
             "TOKEN_IN_ADDRESS",
             "An API token is required in the header Authorization, but it was found in the address, where logs keep "
@@ -165,7 +165,7 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
     """The channel of a request whose body, if it has one, is a small form.
 
     Raises:
-        Refusal: If it is not.
+        ApiError: If it is not.
     """
     headers = Headers(scope=scope)
     length = headers.get("content-length", "")
@@ -181,23 +181,23 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
 
 def _require_form(content_type: str, body: bytes) -> None:
     if content_type.partition(";")[0].strip().lower() != _FORM:
-        raise Refusal(
+        raise ApiError(
             415, "NOT_A_FORM", f"A body of the type {_FORM} is required, but another one was found; send a plain form."
         )
     if body.count(b"&") >= MOST_FIELDS:
-        raise Refusal(
+        raise ApiError(
             413,
             "TOO_MANY_FIELDS",
             f"A form of at most {MOST_FIELDS} fields is required, but this one has more; send fewer.",
         )
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, api_error: ApiError) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    # An answer is made of the request; what was refused in it must not get in.
+    # A response is made of the request; what was refused in it must not get in.
     plain = [(name, value) for name, value in scope["headers"] if name == b"accept"]
     request = Request({**scope, "headers": plain, "query_string": b""})
-    await response_for(request, refusal)(scope, receive, send)
+    await response_for(request, api_error)(scope, receive, send)

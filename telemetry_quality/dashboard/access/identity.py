@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class User:
     """Somebody who may look.
 
     Attributes:
-        csrf_token: What forms of this visitor's pages carry.
+        csrf_token: What forms of this user's pages carry.
         session_hash: The fingerprint of the session; None for a token.
         is_token: Whether it is a machine, which may read and do nothing else.
     """

@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 
 from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import OIDC_CALLBACK, return_path
-from telemetry_quality.dashboard.refusals import Refusal, shown
+from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.access.users import Access
     from telemetry_quality.settings import OidcSettings
     from telemetry_quality.storage.staff.lookup import Account
 
@@ -79,7 +79,7 @@ class Provider:
         """Send the browser to the provider, with a cookie it must bring back.
 
         Raises:
-            Refusal: If the provider cannot be asked.
+            ApiError: If the provider cannot be asked.
         """
         request.scope[AUTHLIB_DATA] = {}
         # Made here and not by the library, which writes it into the log.
@@ -101,7 +101,7 @@ class Provider:
         """Whom the provider vouches for, if that is an account of ours, and where it wanted to go.
 
         Raises:
-            Refusal: If it does not, or there is none.
+            ApiError: If it does not, or there is none.
         """
         kept = self._read_cookie(request)
         request.scope[AUTHLIB_DATA] = kept.get("authorization", {})
@@ -115,7 +115,7 @@ class Provider:
         account = await run_in_threadpool(self._account, name, claims["iss"], subject)
         if account is None:
             await self._record(request, name)
-            raise Refusal(
+            raise ApiError(
                 403,
                 "NO_ACCOUNT",
                 "An active account that belongs to you is required, but the provider's answer leads to none; "
@@ -165,19 +165,19 @@ class Provider:
                 return None
         return account
 
-    async def _failed(self, request: Request, error: Exception) -> Refusal:
+    async def _failed(self, request: Request, error: Exception) -> ApiError:
         """What is said of a sign-in that did not work; what the provider or a stranger sent is not repeated."""
         log.warning("A sign-in at the OpenID Connect provider failed: %s", shown(type(error).__name__))
         arguments = ("", address_of(request), METHOD, SignInOutcome.REFUSED)
         await run_in_threadpool(self._access.record_seldom, *arguments)
         if isinstance(error, HTTPError):
-            return Refusal(
+            return ApiError(
                 502,
                 "PROVIDER_UNREACHABLE",
                 "The sign-in provider is required for this, but it does not answer; try again in a moment, "
                 "or sign in with a password.",
             )
-        return Refusal(
+        return ApiError(
             403,
             "PROVIDER_REFUSED",
             "A completed sign-in at the provider is required, but this one failed or took too long; start it again.",
@@ -191,13 +191,13 @@ class Provider:
         access = self._access
         text = _unpadded(json.dumps(kept).encode())
         until = access.clock() + timedelta(seconds=access.oidc_cookie.seconds)
-        access.oidc_cookie.put(response, access.seal("oidc").close(text, until))
+        access.oidc_cookie.put(response, access.signer("oidc").close(text, until))
 
     def _read_cookie(self, request: Request) -> dict[str, Any]:
         """What ``start`` kept in this browser, empty where it is missing, changed or too old."""
         access = self._access
-        sealed = access.oidc_cookie.read(request.headers)
-        text = None if sealed is None else access.seal("oidc").open(sealed, access.clock())
+        signed = access.oidc_cookie.read(request.headers)
+        text = None if signed is None else access.signer("oidc").open(signed, access.clock())
         return json.loads(base64.urlsafe_b64decode(f"{text}==")) if text else {}
 
 

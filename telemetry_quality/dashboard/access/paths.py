@@ -43,7 +43,7 @@ def return_path(wanted: str) -> str:
 
 
 def sign_in_path(path: str = "", query: bytes = b"") -> str:
-    """The sign-in page that leads back to ``path``, a decoded one as ASGI tells it."""
+    """The sign-in page that leads back to ``path``, a decoded one as ASGI shows it."""
     whole = quote(path, safe="/:,@") + (f"?{query.decode('latin-1')}" if query else "")
     wanted = return_path(whole)
     return SIGN_IN if wanted == HEALTH else f"{SIGN_IN}?{urlencode({'next': wanted}, safe='/')}"

@@ -25,14 +25,14 @@ from telemetry_quality.dashboard.access.paths import (
     STYLE,
     return_path,
 )
-from telemetry_quality.dashboard.access.seals import csrf_token
+from telemetry_quality.dashboard.access.signers import csrf_token
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.refusals import Refusal
 from telemetry_quality.dashboard.rendering import TEMPLATES, page, render
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.oidc import Provider
-    from telemetry_quality.dashboard.access.visitors import Access
+    from telemetry_quality.dashboard.access.users import Access
     from telemetry_quality.storage.staff.lookup import Account
 
 router = APIRouter(include_in_schema=False)
@@ -45,8 +45,8 @@ STYLESHEET = TEMPLATES.with_name("static") / "dashboard.css"
 async def show_sign_in(request: Request) -> Response:
     """The sign-in form; who is signed in already goes on."""
     wanted = return_path(request.query_params.get("next", ""))
-    visitor = request.state.visitor
-    if visitor is not None and not visitor.is_token:
+    user = request.state.user
+    if user is not None and not user.is_token:
         return RedirectResponse(wanted, 303)
     return await _form(request, wanted)
 
@@ -61,8 +61,8 @@ async def sign_in(request: Request) -> Response:
         require_csrf_token(_form_token(access, request) or "", fields.get("csrf_token", ""))
         found = await run_in_threadpool(access.try_password, name, fields.get("password", ""), address_of(request))
         return await enter(request, found, "password", wanted)
-    except Refusal as refusal:
-        return await refused(request, refusal, wanted, name)
+    except ApiError as api_error:
+        return await refused(request, api_error, wanted, name)
 
 
 @router.get(STYLE)
@@ -77,8 +77,8 @@ async def start_oidc(request: Request) -> Response:
     wanted = return_path(request.query_params.get("next", ""))
     try:
         return await _provider(request).start(request, wanted)
-    except Refusal as refusal:
-        return await refused(request, refusal, wanted)
+    except ApiError as api_error:
+        return await refused(request, api_error, wanted)
 
 
 @router.get(OIDC_CALLBACK)
@@ -88,8 +88,8 @@ async def finish_oidc(request: Request) -> Response:
     try:
         found, wanted = await provider.finish(request)
         response = await enter(request, found, "oidc", wanted)
-    except Refusal as refusal:
-        response = await refused(request, refusal, HEALTH)
+    except ApiError as api_error:
+        response = await refused(request, api_error, HEALTH)
     access.oidc_cookie.remove(response)
     return response
 
@@ -115,12 +115,12 @@ async def enter(request: Request, found: Account, method: str, wanted: str) -> R
     return response
 
 
-async def refused(request: Request, refusal: Refusal, wanted: str, name: str = "") -> Response:
-    """The sign-in form again, with what was wrong; machines are told in the one shape of errors."""
+async def refused(request: Request, api_error: ApiError, wanted: str, name: str = "") -> Response:
+    """The sign-in form again, with what was wrong; machines get in the one shape of errors."""
     if "text/html" not in request.headers.get("accept", ""):
-        raise refusal
-    response = await _form(request, wanted, refusal.sentence, name, refusal.status_code)
-    response.headers.update(refusal.headers)
+        raise api_error
+    response = await _form(request, wanted, api_error.sentence, name, api_error.status_code)
+    response.headers.update(api_error.headers)
     return response
 
 
@@ -133,11 +133,11 @@ async def _end_session(request: Request) -> None:
 
 async def _form(request: Request, wanted: str, wrong: str = "", name: str = "", status_code: int = 200) -> Response:
     access = dashboard_of(request).access
-    sealed = access.form_cookie.read(request.headers)
+    signed = access.form_cookie.read(request.headers)
     nonce = _form_nonce(access, request)
-    if sealed is None or nonce is None:
+    if signed is None or nonce is None:
         nonce = secrets.token_urlsafe(32)
-        sealed = access.seal("form").close(nonce, access.clock() + timedelta(seconds=access.form_cookie.seconds))
+        signed = access.signer("form").close(nonce, access.clock() + timedelta(seconds=access.form_cookie.seconds))
     main = render(
         "sign_in.html",
         csrf_token=csrf_token(access.secret, f"form {nonce}"),
@@ -148,13 +148,13 @@ async def _form(request: Request, wanted: str, wrong: str = "", name: str = "", 
         oidc_path=f"{OIDC_START}?{urlencode({'next': wanted}, safe='/')}",
     )
     response = page(request, title="Sign in", main=main, status_code=status_code)
-    access.form_cookie.put(response, sealed)
+    access.form_cookie.put(response, signed)
     return response
 
 
 def _form_nonce(access: Access, request: Request) -> str | None:
-    sealed = access.form_cookie.read(request.headers)
-    return None if sealed is None else access.seal("form").open(sealed, access.clock())
+    signed = access.form_cookie.read(request.headers)
+    return None if signed is None else access.signer("form").open(signed, access.clock())
 
 
 def _form_token(access: Access, request: Request) -> str | None:
@@ -165,7 +165,7 @@ def _form_token(access: Access, request: Request) -> str | None:
 def _provider(request: Request) -> Provider:
     provider = dashboard_of(request).provider
     if provider is None:
-        raise Refusal(
+        raise ApiError(
             404,
             "NO_PROVIDER",
             "An OpenID Connect provider is required for this, but none is set; sign in with a password.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.dashboard.models import PartAnswer
+from telemetry_quality.dashboard.models import BreakdownRowResponse
 from telemetry_quality.dashboard.rendering import name, number, percent
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def bar(value: int, largest: int, part: int = 0) -> Markup:
     )
 
 
-class PartRow(NamedTuple):
+class TableRow(NamedTuple):
     """One signal, version or hour of a day as a row."""
 
     value: object
@@ -52,16 +52,16 @@ class PartRow(NamedTuple):
         return f"{label}{first}<td>{self.bar}</td>{''.join(others)}</tr>"
 
 
-def table_rows(rows: Iterable[PartRow], *, has_late: bool) -> Markup:
+def table_rows(rows: Iterable[TableRow], *, has_late: bool) -> Markup:
     """Parts of a day as rows of a table."""
     return Markup("\n".join(row.cells(has_late=has_late) for row in rows))  # noqa: S704 - escaped one by one
 
 
-def part_rows(parts: Sequence[PartAnswer], total: int | None) -> list[PartRow]:
+def breakdown_rows(parts: Sequence[BreakdownRowResponse], total: int | None) -> list[TableRow]:
     """Parts of a day with their shares; ``total`` counts the whole day."""
     largest = max((one.events for one in parts), default=0)
     return [
-        PartRow(
+        TableRow(
             one.value,
             one.events,
             percent(100 * one.events / total if total else None, 1),
@@ -75,13 +75,13 @@ def part_rows(parts: Sequence[PartAnswer], total: int | None) -> list[PartRow]:
     ]
 
 
-def _error_rate(part: PartAnswer) -> Markup:
+def _error_rate(part: BreakdownRowResponse) -> Markup:
     """Not known where no event says whether it is one."""
     is_known = part.events > part.error_unknown_events
     return percent(100 * part.errors / part.events if is_known else None)
 
 
-def hour_rows(parts: Sequence[PartAnswer], total: int | None, of_day: date, zone: ZoneInfo) -> list[PartRow]:
+def hour_rows(parts: Sequence[BreakdownRowResponse], total: int | None, of_day: date, zone: ZoneInfo) -> list[TableRow]:
     """Every hour of a day that was read, also those without events, under what the clock says when it begins.
 
     Daylight saving lets that differ from the number of hours since the day began.
@@ -91,7 +91,9 @@ def hour_rows(parts: Sequence[PartAnswer], total: int | None, of_day: date, zone
     window = day_window(of_day, zone)
     found = {one.value: one for one in parts}
     last = max(ceil(window.hours) - 1, *(int(one.value or 0) for one in parts))
-    empty = PartAnswer(value=None, events=0, errors=0, missing_version=0, late_events=0, error_unknown_events=0)
-    rows = part_rows([found.get(hour, empty) for hour in range(last + 1)], total)
+    empty = BreakdownRowResponse(
+        value=None, events=0, errors=0, missing_version=0, late_events=0, error_unknown_events=0
+    )
+    rows = breakdown_rows([found.get(hour, empty) for hour in range(last + 1)], total)
     clock = [(window.start + timedelta(hours=hour)).astimezone(zone) for hour in range(last + 1)]
     return [row._replace(value=f"{begins:%H:%M}") for row, begins in zip(rows, clock, strict=True)]

@@ -24,7 +24,7 @@ CELL_SIGNS = {mark: SIGNS[mark][0] for mark in ("degraded", "unhealthy", "no_act
 
 
 def strip(marks: Sequence[str]) -> Markup:
-    """A row of days, oldest first, told as a whole to those who cannot see it."""
+    """A row of days, oldest first, shown as a whole to those who cannot see it."""
     counts = [f"{marks.count(mark)} {SIGNS[mark][1]}" for mark in SIGNS if marks.count(mark)]
     drawn = []
     for position, mark in enumerate(marks):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.metrics import Metric
-    from telemetry_quality.dashboard.models import RevisionAnswer, SnapshotLine
+    from telemetry_quality.dashboard.models import RevisionResponse, SnapshotLine
 
 
 class Fact(NamedTuple):
@@ -27,7 +27,7 @@ class Fact(NamedTuple):
     is_beyond: bool = False
 
 
-def day_facts(revision: RevisionAnswer, rules: Sequence[Guardrail]) -> list[Fact]:
+def day_facts(revision: RevisionResponse, rules: Sequence[Guardrail]) -> list[Fact]:
     """A day's numbers with their limits; those that its source cannot have are left out."""
     shown = [one for one in metrics_of([revision], rules) if one.is_fact]
     facts = [_fact(one, revision, rules) for one in shown if one.is_listed or value_of(revision, one.name) is not None]
@@ -38,7 +38,7 @@ def day_facts(revision: RevisionAnswer, rules: Sequence[Guardrail]) -> list[Fact
     return facts
 
 
-def _fact(metric: Metric, revision: RevisionAnswer, rules: Sequence[Guardrail]) -> Fact:
+def _fact(metric: Metric, revision: RevisionResponse, rules: Sequence[Guardrail]) -> Fact:
     value, limits = value_of(revision, metric.name), limits_of(metric.name, rules, revision.policy)
     words = [_expectation(revision.snapshot)] if metric.name == "total_events" else _counted(metric, revision)
     words += [limit.words for limit in limits]
@@ -47,7 +47,7 @@ def _fact(metric: Metric, revision: RevisionAnswer, rules: Sequence[Guardrail]) 
     return Fact(metric.label, text, ", ".join(words), is_beyond)
 
 
-def _counted(metric: Metric, revision: RevisionAnswer) -> list[str]:
+def _counted(metric: Metric, revision: RevisionResponse) -> list[str]:
     """How many events a share is, where they are counted."""
     count = value_of(revision, metric.count) if metric.count else None
     if count is None:

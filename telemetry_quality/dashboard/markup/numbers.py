@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
-    from telemetry_quality.dashboard.models import RevisionAnswer
+    from telemetry_quality.dashboard.models import RevisionResponse
 
 _LISTED = frozenset(metric.name for metric in LISTED)
 
@@ -59,22 +59,22 @@ def limits_of(name: str, rules: Iterable[Guardrail], policy: Mapping[str, Any]) 
     ]
 
 
-def metrics_of(revisions: Sequence[RevisionAnswer], rules: Iterable[Guardrail]) -> list[Metric]:
+def metrics_of(revisions: Sequence[RevisionResponse], rules: Iterable[Guardrail]) -> list[Metric]:
     """All numbers that ``revisions`` may have: the catalogue's, then those that guardrails and rates add."""
     declared = {one.metric.name: one.metric for rule in rules for one in rule.numbers}
     extra = dict.fromkeys(name for revision in revisions for name in revision.extra_numbers)
     return [*METRICS, *(declared.get(name) or metric_named(name) for name in extra)]
 
 
-def value_of(revision: RevisionAnswer, name: str) -> Any:
-    """A number of a revision, wherever the answer holds it."""
+def value_of(revision: RevisionResponse, name: str) -> Any:
+    """A number of a revision, wherever the response holds it."""
     if name in revision.extra_numbers:
         return revision.extra_numbers[name]
     return getattr(revision.snapshot if name in _LISTED else revision, name, None)
 
 
 def text_of(metric: Metric, value: Any, threshold: float | None = None) -> Markup:
-    """A number as pages show it, with as many digits as it takes to tell it from its threshold."""
+    """A number as pages show it, with as many digits as it takes to distinguish it from its threshold."""
     match metric.unit:
         case Unit.PERCENT:
             return percent(value, metric.digits, threshold)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.metrics import Metric
-    from telemetry_quality.dashboard.models import RevisionAnswer
+    from telemetry_quality.dashboard.models import RevisionResponse
 
 
 class Compared(NamedTuple):
@@ -27,7 +27,7 @@ class Compared(NamedTuple):
     cells: tuple[tuple[Markup, bool], ...]
 
 
-def compared(revisions: Sequence[RevisionAnswer], rules: Sequence[Guardrail], zone: ZoneInfo) -> list[Compared]:
+def compared(revisions: Sequence[RevisionResponse], rules: Sequence[Guardrail], zone: ZoneInfo) -> list[Compared]:
     """The revisions of a day side by side; numbers that none of them has are left out."""
     known = [
         metric
@@ -39,19 +39,19 @@ def compared(revisions: Sequence[RevisionAnswer], rules: Sequence[Guardrail], zo
         *(_row(one.label, revisions, partial(_text, one)) for one in known),
         _row("Failed guardrails", revisions, lambda one: escape(", ".join(_failed(one)) or "none")),
         Compared("Thresholds", tuple(_thresholds(one, before) for before, one in _pairs(revisions))),
-        _row("Made from reading", revisions, lambda one: number(one.reading_revision)),
+        _row("Made from scan", revisions, lambda one: number(one.scan_revision)),
         _row("Judged", revisions, lambda one: instant(one.snapshot.computed_at, zone), is_compared=False),
     ]
 
 
-def _text(metric: Metric, revision: RevisionAnswer) -> Markup:
+def _text(metric: Metric, revision: RevisionResponse) -> Markup:
     return text_of(metric, value_of(revision, metric.name))
 
 
 def _row(
     words: str,
-    revisions: Sequence[RevisionAnswer],
-    write: Callable[[RevisionAnswer], Markup],
+    revisions: Sequence[RevisionResponse],
+    write: Callable[[RevisionResponse], Markup],
     *,
     is_compared: bool = True,
 ) -> Compared:
@@ -60,21 +60,21 @@ def _row(
     return Compared(words, tuple(cells))
 
 
-def _pairs(revisions: Sequence[RevisionAnswer]) -> Iterable[tuple[RevisionAnswer | None, RevisionAnswer]]:
+def _pairs(revisions: Sequence[RevisionResponse]) -> Iterable[tuple[RevisionResponse | None, RevisionResponse]]:
     """Each revision with the one before it."""
     return zip([None, *revisions[:-1]], revisions, strict=True)
 
 
-def _failed(revision: RevisionAnswer) -> list[str]:
+def _failed(revision: RevisionResponse) -> list[str]:
     return [one.guardrail for one in revision.verdicts if one.outcome is Outcome.FAILED]
 
 
-def _thresholds(revision: RevisionAnswer, before: RevisionAnswer | None) -> tuple[Markup, bool]:
+def _thresholds(revision: RevisionResponse, before: RevisionResponse | None) -> tuple[Markup, bool]:
     """Those that are others than before."""
     if before is None:
         return Markup("see below"), False
     policy, earlier = revision.policy, before.policy
-    told = [
+    words_shown = [
         f"{name} {policy.get(name)}" for name in sorted({*policy, *earlier}) if policy.get(name) != earlier.get(name)
     ]
-    return escape(", ".join(told) or "the same"), bool(told)
+    return escape(", ".join(words_shown) or "the same"), bool(words_shown)

@@ -2,7 +2,7 @@
 
 A module declares its page: where it is found, what it is rendered with and where it stands in the navigation. Adding a
 page means adding its module, its template, and a line here. Pages only gather what they show; what it means is said in
-``summary``, ``series``, ``day_answers`` and ``incident_answers``, and how it looks in ``markup`` and the templates.
+``summary``, ``series``, ``day_responses`` and ``incident_responses``, and how it looks in ``markup`` and the templates.
 
 Signing in and the page of one's own account belong to ``access``.
 """

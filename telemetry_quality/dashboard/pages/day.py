@@ -14,15 +14,15 @@ from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key, require_day, this_minute
+from telemetry_quality.dashboard.api_errors import ApiError, invalid
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.day_answers import day_answer
-from telemetry_quality.dashboard.markup.breakdowns import hour_rows, part_rows, table_rows
+from telemetry_quality.dashboard.day_responses import day_response
+from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows, table_rows
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.markup.sample import event_list
 from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.questions import asked_for, placed
-from telemetry_quality.dashboard.refusals import Refusal, invalid
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
-    from telemetry_quality.dashboard.models import DayAnswer, RevisionAnswer
+    from telemetry_quality.dashboard.models import DayResponse, RevisionResponse
     from telemetry_quality.storage.reader import StoredDay
 
 
@@ -48,76 +48,76 @@ class OneRevision(BaseModel):
 async def one_day(request: Request) -> Response:
     """One day with everything that is known of it."""
     dashboard, asked = dashboard_of(request), asked_for(request, OneRevision)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     source, day = _source_and_day(request)
-    require_day(dashboard, board, source, day, now)
+    require_day(dashboard, state, source, day, now)
 
     known = dashboard.settings.sources.get(source)
     rules = guardrails() if known is None else guardrails_of(known.event_schema())
 
     def make(stored: StoredDay) -> bytes:
-        return day_main(day_answer(stored, board, dashboard.settings, now), rules, asked.revision).encode()
+        return day_main(day_response(stored, state, dashboard.settings, now), rules, asked.revision).encode()
 
     load = partial(dashboard.reader.day, source, day)
-    made = await dashboard.answers.get_or_load(address_key(request, now), board.version, load, make)
+    made = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     main = Markup(made.decode())  # noqa: S704 - a template made it
-    return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=board.version)
+    return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=state.version)
 
 
 def _source_and_day(request: Request) -> tuple[str, date]:
     try:
         return str(request.path_params["source"]), _DAY.validate_python(request.path_params["day"])
     except ValidationError as error:
-        raise Refusal(404, "NO_SUCH_DAY", invalid(placed(error, "day")).sentence) from None
+        raise ApiError(404, "NO_SUCH_DAY", invalid(placed(error, "day")).sentence) from None
 
 
 _DAY: TypeAdapter[date] = TypeAdapter(parameters.Day)
 
 
-def day_main(answer: DayAnswer, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
+def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
     """The page of one day, as its latest revision says it, or another one.
 
     Raises:
-        Refusal: If it has no such revision.
+        ApiError: If it has no such revision.
     """
-    shown = _revision(answer, revision)
-    zone = ZoneInfo(answer.time_zone)
+    shown = _revision(response, revision)
+    zone = ZoneInfo(response.time_zone)
     verdicts = sorted(shown.verdicts, key=_outcome_order) if shown else []
-    total = answer.readings[-1].total_events if answer.readings else None
-    has_late = any(one.late_events for one in answer.by_hour.parts)
+    total = response.scans[-1].total_events if response.scans else None
+    has_late = any(one.late_events for one in response.by_hour.rows)
     return render(
         PAGE.template,
-        answer=answer,
+        response=response,
         shown=shown,
-        latest=answer.revisions[-1] if answer.revisions else None,
+        latest=response.revisions[-1] if response.revisions else None,
         status=(shown.snapshot.status.value if shown else "missing"),
         signs=SIGNS,
         zone=zone,
         facts=day_facts(shown, rules) if shown else [],
         verdicts=verdicts,
-        explained=[one for one in verdicts if one.causes],
+        explained=[one for one in verdicts if one.contributors],
         sample_verdict=next((one for one in verdicts if one.guardrail == SAMPLE), None),
-        failed_events=[one for one in answer.sample if not one.passed],
-        passed_events=event_list(one.event_id for one in answer.sample if one.passed),
+        failed_events=[one for one in response.sample if not one.passed],
+        passed_events=event_list(one.event_id for one in response.sample if one.passed),
         has_late=has_late,
-        signals=table_rows(part_rows(answer.by_signal.parts, total), has_late=has_late),
-        versions=table_rows(part_rows(answer.by_version.parts, total), has_late=has_late),
-        hours=table_rows(hour_rows(answer.by_hour.parts, total, answer.day, zone), has_late=has_late),
-        compared=compared(answer.revisions, rules, zone) if len(answer.revisions) > 1 else [],
+        signals=table_rows(breakdown_rows(response.by_signal.rows, total), has_late=has_late),
+        versions=table_rows(breakdown_rows(response.by_version.rows, total), has_late=has_late),
+        hours=table_rows(hour_rows(response.by_hour.rows, total, response.day, zone), has_late=has_late),
+        compared=compared(response.revisions, rules, zone) if len(response.revisions) > 1 else [],
     )
 
 
-def _revision(answer: DayAnswer, revision: int | None) -> RevisionAnswer | None:
+def _revision(response: DayResponse, revision: int | None) -> RevisionResponse | None:
     if revision is None:
-        return answer.revisions[-1] if answer.revisions else None
-    for one in answer.revisions:
+        return response.revisions[-1] if response.revisions else None
+    for one in response.revisions:
         if one.snapshot.revision == revision:
             return one
-    known = ", ".join(str(one.snapshot.revision) for one in answer.revisions) or "none"
-    raise Refusal(
+    known = ", ".join(str(one.snapshot.revision) for one in response.revisions) or "none"
+    raise ApiError(
         404,
         "NO_SUCH_REVISION",
-        f"A revision that {answer.day} has is required ({known}), but {revision} was asked for; choose one of them.",
+        f"A revision that {response.day} has is required ({known}), but {revision} was asked for; choose one of them.",
     )
 
 

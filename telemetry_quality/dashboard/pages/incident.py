@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.dashboard.api import require_sources
+from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.incident_answers import find_incident, incident_answer
+from telemetry_quality.dashboard.incident_responses import find_incident, incident_response
 from telemetry_quality.dashboard.pages.declaration import Page, Route
-from telemetry_quality.dashboard.refusals import Refusal, shown
-from telemetry_quality.dashboard.rendering import SIGNS, page, render, visitor_of
+from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,47 +25,49 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.core.incidents import Incident
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.context import Dashboard
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 LONGEST_NOTE = 2_000
 
 PAST_TENSE = {
-    Act.ACKNOWLEDGE: "acknowledged it",
-    Act.MUTE: "muted it",
-    Act.CONFIRM: "confirmed it",
-    Act.DISMISS: "dismissed it",
+    Action.ACKNOWLEDGE: "acknowledged it",
+    Action.MUTE: "muted it",
+    Action.CONFIRM: "confirmed it",
+    Action.DISMISS: "dismissed it",
 }
 
 
 async def one_incident(request: Request) -> Response:
     """One incident with its days, what failed on each, and what was decided."""
     dashboard = dashboard_of(request)
-    board, now = await dashboard.board(), dashboard.clock()
-    incident = _incident(dashboard, board, request)
-    visitor = visitor_of(request)
-    main = incident_main(board, dashboard.settings, incident, _today(now), visitor.csrf_token if visitor else "")
-    return page(request, title=f"Incident {incident.key}", main=main, section=PAGE.section, version=board.version)
+    state, now = await dashboard.state(), dashboard.clock()
+    incident = _incident(dashboard, state, request)
+    user = user_of(request)
+    main = incident_main(state, dashboard.settings, incident, _today(now), user.csrf_token if user else "")
+    return page(request, title=f"Incident {incident.key}", main=main, section=PAGE.section, version=state.version)
 
 
-def incident_main(board: Board, settings: Settings, incident: Incident, today: date, csrf_token: str) -> Markup:
-    """The page of one incident; its forms belong to one visitor, so it is made for each."""
+def incident_main(
+    state: DashboardState, settings: Settings, incident: Incident, today: date, csrf_token: str
+) -> Markup:
+    """The page of one incident; its forms belong to one user, so it is made for each."""
     source = settings.sources.get(incident.source)
     return render(
         PAGE.template,
-        answer=incident_answer(incident, today),
-        trouble=board.trouble,
+        response=incident_response(incident, today),
+        trouble=state.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         today=today,
         signs=SIGNS,
         csrf_token=csrf_token,
-        past_tense={act.value: words for act, words in PAST_TENSE.items()},
+        past_tense={action.value: words for action, words in PAST_TENSE.items()},
         longest_note=LONGEST_NOTE,
     )
 
 
-async def act(request: Request) -> Response:
+async def action(request: Request) -> Response:
     """Keep what somebody decided, and show the incident as it is now."""
     form = await request.form()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -74,28 +76,28 @@ async def act(request: Request) -> Response:
 
 def _decide(request: Request, fields: dict[str, str]) -> Response:
     dashboard = dashboard_of(request)
-    visitor = visitor_of(request)
-    if visitor is None or visitor.is_token:
-        raise Refusal(403, "SIGN_IN_REQUIRED", "Somebody who is signed in is required to decide this; sign in.")
-    incident = _incident(dashboard, dashboard.keeper.board(), request)
+    user = user_of(request)
+    if user is None or user.is_token:
+        raise ApiError(403, "SIGN_IN_REQUIRED", "Somebody who is signed in is required to decide this; sign in.")
+    incident = _incident(dashboard, dashboard.keeper.state(), request)
     decided = incident.decide(
-        _act_of(fields.get("act", "")),
-        visitor.account_name,
+        _action_of(fields.get("action", "")),
+        user.account_name,
         dashboard.clock(),
         note=_note_of(fields.get("note", "")),
         muted_until=_until_of(fields.get("until", "")),
     )
-    dashboard.acts.append_act(decided)
-    dashboard.keeper.expect_news()
+    dashboard.action_store.append_incident_action(decided)
+    dashboard.keeper.expect_update()
     return RedirectResponse(f"/health/incidents/{incident.key}/", 303)
 
 
-def _incident(dashboard: Dashboard, board: Board, request: Request) -> Incident:
+def _incident(dashboard: Dashboard, state: DashboardState, request: Request) -> Incident:
     source, name = request.path_params["source"], request.path_params["name"]
-    require_sources(dashboard, board, [source])
-    incident = find_incident(board, f"{source}/{name}")
+    require_sources(dashboard, state, [source])
+    incident = find_incident(state, f"{source}/{name}")
     if incident is None:
-        raise Refusal(
+        raise ApiError(
             404,
             "NO_SUCH_INCIDENT",
             f"An incident that {source} has is required, but {shown(name)} names none: a day that was judged again "
@@ -104,19 +106,19 @@ def _incident(dashboard: Dashboard, board: Board, request: Request) -> Incident:
     return incident
 
 
-def _act_of(text: str) -> Act:
+def _action_of(text: str) -> Action:
     try:
-        return Act(text)
+        return Action(text)
     except ValueError:
-        known = ", ".join(Act)
-        raise Refusal(
-            422, "INVALID_ACT", f"One of {known} is required, but {shown(text)} was found; choose one."
+        known = ", ".join(Action)
+        raise ApiError(
+            422, "INVALID_ACTION", f"One of {known} is required, but {shown(text)} was found; choose one."
         ) from None
 
 
 def _note_of(text: str) -> str:
     if len(text) > LONGEST_NOTE:
-        raise Refusal(
+        raise ApiError(
             422,
             "NOTE_TOO_LONG",
             f"A note of at most {LONGEST_NOTE} characters is required, but {len(text)} were found; shorten it.",
@@ -130,7 +132,7 @@ def _until_of(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Refusal(
+        raise ApiError(
             422, "INVALID_DAY", f"A day such as 2026-03-10 is required, but {shown(text)} was found; correct it."
         ) from None
 
@@ -144,5 +146,5 @@ PAGE = Page(
     one_incident,
     "incident.html",
     section="incidents",
-    more=(Route("/health/incidents/{source}/{name}/acts/", act, "POST"),),
+    more=(Route("/health/incidents/{source}/{name}/actions/", action, "POST"),),
 )

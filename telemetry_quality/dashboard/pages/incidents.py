@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.incident_answers import incidents_answer
+from telemetry_quality.dashboard.incident_responses import incidents_response
 from telemetry_quality.dashboard.pages.addresses import Address
 from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.questions import asked_for, kept
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 
 async def incidents(request: Request) -> Response:
     """All incidents, the newest first."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     today = now.astimezone(UTC).date()
-    require_sources(dashboard, board, [asked.source] if asked.source else [])
-    main = await kept(request, board, now, lambda: list_main(board, dashboard.settings, asked, today))
-    return page(request, title="Incidents", main=main, section=PAGE.section, version=board.version)
+    require_sources(dashboard, state, [asked.source] if asked.source else [])
+    main = await kept(request, state, now, lambda: list_main(state, dashboard.settings, asked, today))
+    return page(request, title="Incidents", main=main, section=PAGE.section, version=state.version)
 
 
-def list_main(board: Board, settings: Settings, asked: parameters.IncidentParameters, today: date) -> Markup:
+def list_main(state: DashboardState, settings: Settings, asked: parameters.IncidentParameters, today: date) -> Markup:
     """One page of the list."""
-    answer = incidents_answer(
-        board,
+    response = incidents_response(
+        state,
         today,
         sources=(asked.source,) if asked.source else (),
         is_open=asked.is_open,
@@ -49,10 +49,10 @@ def list_main(board: Board, settings: Settings, asked: parameters.IncidentParame
     )
     return render(
         PAGE.template,
-        answer=answer,
+        response=response,
         asked=asked,
-        trouble=board.trouble,
-        sources=sorted({*settings.sources, *board.ledger.sources}),
+        trouble=state.trouble,
+        sources=sorted({*settings.sources, *state.index.sources}),
         is_filtered=bool(asked.source or asked.is_open is not None or asked.first or asked.last),
         address=Address(asked),
     )

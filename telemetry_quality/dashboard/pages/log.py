@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 LOG_COLUMNS = (
@@ -41,21 +41,21 @@ SIZES = (50, 100, 250)
 async def log(request: Request) -> Response:
     """All current snapshots: filtered, sorted, page by page."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.LogParameters)
-    board = await dashboard.board()
-    require_sources(dashboard, board, asked.source)
-    main = await kept(request, board, None, lambda: log_main(board, dashboard.settings, asked))
-    return page(request, title="Snapshots", main=main, section=PAGE.section, version=board.version)
+    state = await dashboard.state()
+    require_sources(dashboard, state, asked.source)
+    main = await kept(request, state, None, lambda: log_main(state, dashboard.settings, asked))
+    return page(request, title="Snapshots", main=main, section=PAGE.section, version=state.version)
 
 
-def log_main(board: Board, settings: Settings, asked: parameters.LogParameters) -> Markup:
+def log_main(state: DashboardState, settings: Settings, asked: parameters.LogParameters) -> Markup:
     """One page of the log."""
-    found = board.ledger.page(asked.query())
-    sources = sorted({*settings.sources, *board.ledger.sources})
+    found = state.index.page(asked.query())
+    sources = sorted({*settings.sources, *state.index.sources})
     address = Address(asked)
     zones = {one: _zone(settings, one) for one in sources}
     return render(
         PAGE.template,
-        trouble=board.trouble,
+        trouble=state.trouble,
         rows=found.rows,
         body=log_rows(found.rows, zones),
         found=found,
@@ -67,7 +67,7 @@ def log_main(board: Board, settings: Settings, asked: parameters.LogParameters) 
         address=address,
         sizes=SIZES,
         is_filtered=bool(asked.source or asked.status or asked.first or asked.last),
-        has_any=bool(board.ledger.sources),
+        has_any=bool(state.index.sources),
         exports=address.filters(),
     )
 

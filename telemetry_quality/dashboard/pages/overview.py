@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.dashboard.board import Board
     from telemetry_quality.dashboard.models import SourceSummary
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 CHART_DAYS = 30
 WINDOWS = ("7", "30")
-MOST_TOLD = 3
-"""Sources whose trouble is told in words at the top; the table below has all of them."""
+MOST_SHOWN = 3
+"""Sources whose trouble is shown in words at the top; the table below has all of them."""
 
 
 async def front_door(_: Request) -> Response:
@@ -52,63 +52,63 @@ async def front_door(_: Request) -> Response:
 async def overview(request: Request) -> Response:
     """Whether yesterday can be trusted, what is wrong, and since when."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.OneSource)
-    board, now = await dashboard.board(), this_minute(dashboard)
+    state, now = await dashboard.state(), this_minute(dashboard)
     if asked.source and asked.source not in dashboard.settings.sources:
-        require_sources(dashboard, board, [asked.source])
+        require_sources(dashboard, state, [asked.source])
         return RedirectResponse(f"/health/snapshots/?source={asked.source}", 303)
-    main = await kept(request, board, now, lambda: overview_main(board, dashboard.settings, now, asked.source))
-    return page(request, title="Health", main=main, section=PAGE.section, version=board.version, has_charts=True)
+    main = await kept(request, state, now, lambda: overview_main(state, dashboard.settings, now, asked.source))
+    return page(request, title="Health", main=main, section=PAGE.section, version=state.version, has_charts=True)
 
 
-def overview_main(board: Board, settings: Settings, now: datetime, source: str | None) -> Markup:
+def overview_main(state: DashboardState, settings: Settings, now: datetime, source: str | None) -> Markup:
     """The first page for one source, the one in the worst state if none is named."""
-    summary = summarize(board, settings, now)
+    summary = summarize(state, settings, now)
     chosen = next((one for one in summary.sources if one.source == source), None) or _worst(summary.sources)
     several = len(summary.sources) > 1
     troubled = sorted((one for one in summary.sources if not one.is_trustworthy), key=_severity)
     headline, details = headline_of(summary.sentence)
-    stale = [one for one in troubled if one.is_stale][:MOST_TOLD]
-    told = [one for one in troubled if one not in stale]
+    stale = [one for one in troubled if one.is_stale][:MOST_SHOWN]
+    shown = [one for one in troubled if one not in stale]
     return render(
         PAGE.template,
         summary=summary,
         headline=headline,
         details=details if several else f"{details[:1].upper()}{details[1:]}",
-        has_been_read=board.has_been_read,
+        has_been_read=state.has_been_read,
         chosen=chosen,
         status=summary.status.value,
         several=several,
-        troubled=told[:MOST_TOLD] if several else [],
-        untold=max(0, len(told) - MOST_TOLD) if several else 0,
+        troubled=shown[:MOST_SHOWN] if several else [],
+        not_shown=max(0, len(shown) - MOST_SHOWN) if several else 0,
         stale_sentences=[f"{one.source}: {one.stale_sentence}" if several else one.stale_sentence for one in stale],
-        rows=[_source_row(board, one, is_chosen=one is chosen) for one in summary.sources] if several else [],
-        source=_source_part(board, settings, now, chosen),
+        rows=[_source_row(state, one, is_chosen=one is chosen) for one in summary.sources] if several else [],
+        source=_source_part(state, settings, now, chosen),
         zone=ZoneInfo(chosen.time_zone),
         signs=SIGNS,
     )
 
 
-def _source_row(board: Board, one: SourceSummary, *, is_chosen: bool) -> Markup:
+def _source_row(state: DashboardState, one: SourceSummary, *, is_chosen: bool) -> Markup:
     """A source among the others."""
 
     def make() -> Markup:
         last = one.day or one.last_snapshot_day
-        drawn = strip([] if last is None else _marks(board, one, last))
+        drawn = strip([] if last is None else _marks(state, one, last))
         return render("source_row.html", one=one, its=one.snapshot, is_chosen=is_chosen, strip=drawn)
 
-    return board.remembered(one.source, ("row", *_moment(one), is_chosen), make)
+    return state.cached(one.source, ("row", *_moment(one), is_chosen), make)
 
 
-def _source_part(board: Board, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
+def _source_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
     """All about one source: windows, charts, calendar, open incidents."""
 
     def make() -> Markup:
         last = chosen.day or chosen.last_snapshot_day
-        parts = _parts_of(board, settings, chosen, last) if last and chosen.last_snapshot_day else {}
-        return render("source.html", **parts, chosen=chosen, has_been_read=board.has_been_read, signs=SIGNS)
+        parts = _parts_of(state, settings, chosen, last) if last and chosen.last_snapshot_day else {}
+        return render("source.html", **parts, chosen=chosen, has_been_read=state.has_been_read, signs=SIGNS)
 
     today = now.astimezone(UTC).date()
-    return board.remembered(chosen.source, ("part", *_moment(chosen), today, board.has_been_read), make)
+    return state.cached(chosen.source, ("part", *_moment(chosen), today, state.has_been_read), make)
 
 
 def _moment(one: SourceSummary) -> tuple[Any, ...]:
@@ -125,9 +125,9 @@ def headline_of(sentence: str) -> tuple[str, str]:
     return head, f"{rest}." if rest else ""
 
 
-def _parts_of(board: Board, settings: Settings, chosen: SourceSummary, last: date) -> dict[str, Any]:
-    points = daily_series(board, chosen.source, last, CHART_DAYS, chosen.first_day)
-    year = year_of(board, chosen.source, last, chosen.first_day)
+def _parts_of(state: DashboardState, settings: Settings, chosen: SourceSummary, last: date) -> dict[str, Any]:
+    points = daily_series(state, chosen.source, last, CHART_DAYS, chosen.first_day)
+    year = year_of(state, chosen.source, last, chosen.first_day)
     known = settings.sources[chosen.source]
     rules, policy = guardrails_of(known.event_schema()), known.policy()
     windows = [chosen.windows[name] for name in WINDOWS]
@@ -173,9 +173,9 @@ def _worst(sources: tuple[SourceSummary, ...]) -> SourceSummary:
     return min(sources, key=_severity)
 
 
-def _marks(board: Board, one: SourceSummary, last: date) -> list[str]:
+def _marks(state: DashboardState, one: SourceSummary, last: date) -> list[str]:
     first = max(one.first_day, last.fromordinal(last.toordinal() - CHART_DAYS + 1))
-    return ["missing" if row is None else row.status for row in board.ledger.window(one.source, first, last)]
+    return ["missing" if row is None else row.status for row in state.index.window(one.source, first, last)]
 
 
 PAGE = Page(

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
 from telemetry_quality.dashboard.api import address_key
+from telemetry_quality.dashboard.api_errors import invalid
 from telemetry_quality.dashboard.context import dashboard_of
-from telemetry_quality.dashboard.refusals import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.state import DashboardState
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
@@ -26,7 +26,7 @@ def asked_for(request: Request, model: type[Asked]) -> Asked:
     """What a page's address asks for; a field that a form sends empty asks for nothing.
 
     Raises:
-        Refusal: If that is not possible; the sentence says why.
+        ApiError: If that is not possible; the sentence says why.
     """
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
@@ -41,13 +41,13 @@ def asked_for(request: Request, model: type[Asked]) -> Asked:
 
 
 def placed(error: ValidationError, place: str) -> dict[str, Any]:
-    """The first mistake as the framework would tell it."""
+    """The first mistake as the framework would word it."""
     first = error.errors(include_url=False)[0]
     return {**first, "loc": (place, *(first["loc"] or ("value",)))}
 
 
-async def kept(request: Request, board: Board, now: datetime | None, make: Callable[[], Markup]) -> Markup:
-    """What a page says, made once per version of the board, and once a minute where it tells ``now``."""
+async def kept(request: Request, state: DashboardState, now: datetime | None, make: Callable[[], Markup]) -> Markup:
+    """What a page says, made once per version of the state, and once a minute where it shows ``now``."""
     key = address_key(request, now)
-    answer = await dashboard_of(request).answers.get_or_make(key, board.version, lambda: make().encode())
-    return Markup(answer.decode())  # noqa: S704 - a template made it
+    response = await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
+    return Markup(response.decode())  # noqa: S704 - a template made it

@@ -173,12 +173,12 @@
       bands,
       hooks: { drawClear: [background(columns)] },
     }, data, place);
-    // Under no pointer the legend tells the last day.
-    const tellLast = () => plot.setLegend({ idx: columns.x.length - 1 }, false);
-    plot.over.addEventListener("mouseleave", () => setTimeout(tellLast));
+    // Under no pointer the legend shows the last day.
+    const showLast = () => plot.setLegend({ idx: columns.x.length - 1 }, false);
+    plot.over.addEventListener("mouseleave", () => setTimeout(showLast));
     setTimeout(() => {
       if (!plot.root.isConnected) return;
-      tellLast();
+      showLast();
       const legend = plot.root.querySelector(".u-legend").offsetHeight;
       plot.setSize({ width: place.clientWidth, height: place.clientHeight - legend });
     });

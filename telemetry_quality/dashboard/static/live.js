@@ -1,5 +1,5 @@
 // Keeps an open page true: hears of news over a WebSocket, else asks every half minute, and fetches the page's
-// <main> again when the store says something else than the page. The line #live always tells which of these it is.
+// <main> again when the store says something else than the page. The line #live always shows which of these it is.
 //
 // After <main> was put in place of the old one, "health:replaced" is dispatched on the document.
 
@@ -8,7 +8,7 @@ const GREETING_SECONDS = 10; // A proxy that swallows WebSockets opens them and 
 const WAITS_SECONDS = [1, 2, 5, 10, 30];
 const ANSWER_SECONDS = 15;
 const HANDS_OFF_SECONDS = 5; // Nothing is replaced under the hands of somebody who fills in a form.
-const OLD_SECONDS = 300; // What should have come by now is told by the clock alone, so the page is fetched again.
+const OLD_SECONDS = 300; // What should have come by now is shown by the clock alone, so the page is fetched again.
 const SIGNED_OUT = 4401;
 const SIGNS = { live: "●", polling: "↻", lost: "✗" };
 const KEPT = "[id], [tabindex], a[href], button, details, summary, input:not([type=hidden]), select, textarea";
@@ -29,7 +29,7 @@ let state = "";
 let update = [];
 let handsOnUntil = 0;
 
-// ---- the line that tells how true the page is ----
+// ---- the line that shows how true the page is ----
 
 function clock(instant) {
   const time = document.createElement("time");
@@ -49,14 +49,14 @@ function say(...words) {
   sign.ariaHidden = "true";
   sign.textContent = SIGNS[state];
   const before = line.textContent;
-  const told = document.createElement("span");
-  told.append(sign, " ", ...words);
+  const shown = document.createElement("span");
+  shown.append(sign, " ", ...words);
   // A screen reader reads what changes: what stays the same is left alone.
-  if (told.textContent !== before) line.replaceChildren(...told.childNodes);
+  if (shown.textContent !== before) line.replaceChildren(...shown.childNodes);
   line.dataset.state = state;
 }
 
-function tell(now) {
+function show(now) {
   state = now;
   if (state === "lost") {
     lostAt ??= new Date();
@@ -77,7 +77,7 @@ function sentence(changed) {
 
 function note(changed) {
   update = [document.createTextNode(", updated "), clock(new Date()), document.createTextNode(sentence(changed))];
-  tell(state);
+  show(state);
 }
 
 // ---- news ----
@@ -104,7 +104,7 @@ function connect() {
   mine.onmessage = (message) => {
     tries = 0;
     listen(SILENCE_SECONDS);
-    tell("live");
+    show("live");
     hear(JSON.parse(message.data));
   };
   mine.onclose = (closing) => {
@@ -132,17 +132,17 @@ async function lose() {
 
 async function ask() {
   try {
-    const answer = await fetch("/api/health/version/", options("application/json"));
-    if (answer.status === 401) {
+    const response = await fetch("/api/health/version/", options("application/json"));
+    if (response.status === 401) {
       location.reload();
       return;
     }
-    if (!answer.ok) throw new Error(`The answer was ${answer.status}`);
-    const news = await answer.json();
-    tell("polling");
-    hear(news);
+    if (!response.ok) throw new Error(`The answer was ${response.status}`);
+    const update = await response.json();
+    show("polling");
+    hear(update);
   } catch {
-    tell("lost");
+    show("lost");
   }
 }
 
@@ -164,15 +164,15 @@ function refresh(version, changed = [], isAgain = false) {
 async function fetchPage(changed) {
   let page;
   try {
-    const answer = await fetch(location.href, options("text/html"));
-    const isElsewhere = answer.redirected && new URL(answer.url).pathname !== location.pathname;
-    if (isElsewhere || answer.status === 401) {
+    const response = await fetch(location.href, options("text/html"));
+    const isElsewhere = response.redirected && new URL(response.url).pathname !== location.pathname;
+    if (isElsewhere || response.status === 401) {
       location.reload();
       return;
     }
     // What stands there is better than an error; the next news try again.
-    if (answer.status >= 500) return;
-    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (response.status >= 500) return;
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
     return;
   }
@@ -266,7 +266,7 @@ function lookUp() {
 
 document.addEventListener("visibilitychange", lookUp);
 addEventListener("online", lookUp);
-// A page from the browser's memory may belong to somebody who has signed out since.
+// A page from the browser's cache may belong to somebody who has signed out since.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 setInterval(() => Date.now() - fetchedAt >= OLD_SECONDS * 1000 && lookUp(), 30_000);
 

@@ -29,7 +29,7 @@ def migrate(url: str) -> str:
     database = database_at(url)
     engine = database.open_engine()
     try:
-        database.make_place()
+        database.make_segment()
         with transaction(engine, writes=True) as connection:
             command.upgrade(_config(connection), "head")
             return str(MigrationContext.configure(connection).get_current_revision())

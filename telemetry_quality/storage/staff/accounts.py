@@ -48,13 +48,13 @@ class StaffAccounts(MigratedDatabase):
 
     def accounts(self) -> list[Account]:
         """All accounts by name, disabled ones too."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             rows = connection.execute(select_accounts().order_by(staff_account.c.name)).mappings()
             return [account_of(row) for row in rows]
 
     def account(self, name: str) -> Account | None:
         """The account of that name, in whatever case it is written."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return find_account(connection, account_key(name))
 
     def require_account(self, name: str) -> Account:
@@ -63,7 +63,7 @@ class StaffAccounts(MigratedDatabase):
         Raises:
             RequestError: If there is none.
         """
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return require_account(connection, account_key(name))
 
     def set_password(self, name: str, password_hash: str, now: datetime) -> None:
@@ -90,7 +90,7 @@ class StaffAccounts(MigratedDatabase):
         self._change(name, now, password_hash=None, password_changed_at=None, oidc_issuer=None, oidc_subject=None)
 
     def bind_oidc(self, account_id: int, issuer: str, subject: str) -> None:
-        """Remember who an account is at the provider: an address may be given to somebody else there one day.
+        """Record who an account is at the provider: an address may be given to somebody else there one day.
 
         Raises:
             RequestError: If the account is somebody else there already, or another account is this one.

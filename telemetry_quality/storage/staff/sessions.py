@@ -33,7 +33,7 @@ class StaffSessions(MigratedDatabase):
     """The sessions of a StaffStore."""
 
     def open_session(self, account_id: int, id_hash: str, method: str, now: datetime, expires_at: datetime) -> None:
-        """Remember a browser that just signed in, and forget those whose time is over.
+        """Record a browser that just signed in, and forget those whose time is over.
 
         Raises:
             RequestError: If the account was disabled in the meantime.
@@ -46,7 +46,7 @@ class StaffSessions(MigratedDatabase):
 
     def session(self, id_hash: str, now: datetime) -> Session | None:
         """The session, None if it is over, was ended, or its account is disabled."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             row = connection.execute(_live_sessions(now).where(staff_session.c.id_hash == id_hash)).mappings().first()
             return None if row is None else _session_of(row)
 
@@ -54,7 +54,7 @@ class StaffSessions(MigratedDatabase):
         """The sessions of an account that are not over, the newest first."""
         its = staff_session.c
         query = _live_sessions(now).where(its.account_id == account_id).order_by(its.created_at.desc(), its.id_hash)
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [_session_of(row) for row in connection.execute(query).mappings()]
 
     def end_session(self, id_hash: str, now: datetime) -> None:

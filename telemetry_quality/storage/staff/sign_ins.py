@@ -73,7 +73,7 @@ class SignInLog(MigratedDatabase):
             _failures(sign_in.c.account_name == account_key(account_name), since),
             _failures(sign_in.c.address == shortened(address), since),
         )
-        with self._reading() as connection:
+        with self._read_only() as connection:
             of_account, of_address = connection.execute(query).one()
             return of_account, of_address
 
@@ -84,7 +84,7 @@ class SignInLog(MigratedDatabase):
         query = query.order_by(its.sequence.desc()).limit(limit)
         if account_name is not None:
             query = query.where(its.account_name == account_key(account_name))
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [SignIn(*row[:-1], SignInOutcome(row[-1])) for row in connection.execute(query)]
 
     def last_signed_in(self) -> dict[str, datetime]:
@@ -92,7 +92,7 @@ class SignInLog(MigratedDatabase):
         its = sign_in.c
         signed_in = its.outcome == SignInOutcome.SIGNED_IN.value
         query = select(its.account_name, func.max(its.at)).where(signed_in).group_by(its.account_name)
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return dict(connection.execute(query).all())
 
 

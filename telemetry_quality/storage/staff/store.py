@@ -49,7 +49,7 @@ class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog):
 
     def secret(self, now: datetime) -> bytes:
         """The key that cookies are signed with, made when it is first asked for; the same for all workers."""
-        with self._reading() as connection:
+        with self._read_only() as connection:
             kept = connection.scalar(select(staff_secret.c.secret))
         if kept is None:
             with self._writing() as connection:

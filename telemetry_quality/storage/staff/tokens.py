@@ -82,7 +82,7 @@ class StaffTokens(MigratedDatabase):
         )
         if account_id is not None:
             query = query.where(its.account_id == account_id)
-        with self._reading() as connection:
+        with self._read_only() as connection:
             return [Token(**row) for row in connection.execute(query).mappings()]
 
     def revoke_token(self, token_id: int, account_id: int | None, now: datetime) -> bool:
@@ -100,7 +100,7 @@ class StaffTokens(MigratedDatabase):
             .where(its.token_hash == token_hash, its.revoked_at.is_(None), staff_account.c.disabled_at.is_(None))
             .where(or_(its.expires_at.is_(None), its.expires_at > now))
         )
-        with self._reading() as connection:
+        with self._read_only() as connection:
             row = connection.execute(query).mappings().first()
             return None if row is None else account_of(row)
 

@@ -7,12 +7,12 @@ from math import exp
 from random import Random
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.special_days import BETWEEN, NEAR, special_days
+from telemetry_quality.core.calendar_effects import BETWEEN, NEAR, calendar_effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from telemetry_quality.core.special_days import Special
+    from telemetry_quality.core.calendar_effects import CalendarEffect
 
 FIRST = date(2023, 10, 2)
 """A Monday; Thanksgiving and Christmas are seen three times."""
@@ -20,7 +20,7 @@ DAYS = 850
 
 OFFICE_WEEK = (1.0, 1.1, 1.05, 1.0, 0.9, 0.45, 0.35)
 
-SPECIAL: Mapping[date, Special] = {**special_days("US", 2024), **special_days("US", 2026)}
+EFFECTS: Mapping[date, CalendarEffect] = {**calendar_effects("US", 2024), **calendar_effects("US", 2026)}
 
 Counts = dict[date, int]
 
@@ -35,10 +35,10 @@ def _weekday(n: int) -> float:
 
 
 def _holiday(n: int) -> float:
-    special = SPECIAL.get(FIRST + timedelta(days=n))
-    if special is None:
+    effect_of_day = EFFECTS.get(FIRST + timedelta(days=n))
+    if effect_of_day is None:
         return 1.0
-    return 0.85 if special.kind == BETWEEN else 0.7 if special.kind == NEAR else 0.4
+    return 0.85 if effect_of_day.kind == BETWEEN else 0.7 if effect_of_day.kind == NEAR else 0.4
 
 
 def office() -> Counts:

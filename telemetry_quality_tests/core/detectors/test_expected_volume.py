@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telemetry_quality.core.calendar_effects import calendar_effects, holiday_calendar, is_holiday_country
 from telemetry_quality.core.detectors.expected_volume import (
     ERRORS_MINIMUM,
     FEW_EVENTS,
@@ -30,7 +31,6 @@ from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, SHI
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.judging import expectation_settings
 from telemetry_quality.core.policies import BASELINES
-from telemetry_quality.core.special_days import holiday_calendar, is_holiday_country, special_days
 from telemetry_quality.errors import SettingsError
 from telemetry_quality_tests.builders import SHARED_DATA
 from telemetry_quality_tests.core.detectors.made_series import SERIES
@@ -336,17 +336,17 @@ def test_the_first_holiday_is_unusual_neither_when_ordinary_nor_when_as_quiet_as
 
 
 def test_the_days_around_christmas_are_special_and_teach_nothing_of_ordinary_days() -> None:
-    special = special_days("US", 2025)
+    effects = calendar_effects("US", 2025)
 
-    assert {special[date(2025, 12, n)].kind for n in (24, 26, 31)} == {"near a holiday"}
-    assert {special[date(2025, 12, n)].kind for n in range(27, 31)} == {"between the years"}
-    assert special[date(2025, 12, 25)].kind == "holiday"
-    assert special[date(2025, 11, 28)].kind == "near a holiday"  # the Friday after Thanksgiving
-    assert date(2025, 12, 23) not in special
-    assert special_days(None, 2025) == {}
+    assert {effects[date(2025, 12, n)].kind for n in (24, 26, 31)} == {"near a holiday"}
+    assert {effects[date(2025, 12, n)].kind for n in range(27, 31)} == {"between the years"}
+    assert effects[date(2025, 12, 25)].kind == "holiday"
+    assert effects[date(2025, 11, 28)].kind == "near a holiday"  # the Friday after Thanksgiving
+    assert date(2025, 12, 23) not in effects
+    assert calendar_effects(None, 2025) == {}
 
     def quiet_season(day: date) -> int:
-        return 400 if day in special else 1000
+        return 400 if day in effects else 1000
 
     after = date(2026, 1, 2)
     history = make_history(after, 100, quiet_season) | {date(2026, 1, 1): 400}

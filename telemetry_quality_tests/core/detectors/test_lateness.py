@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, Arrivals
-from telemetry_quality.core.scans import StoredReading
+from telemetry_quality.core.scans import StoredScan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +26,13 @@ def end_of(day: date) -> datetime:
 
 def make_stored(
     day: date, hours_after_end: float, total: int, by_hour: Sequence[int] | None = None, revision: int = 1
-) -> StoredReading:
+) -> StoredScan:
     arrivals = None if by_hour is None else Arrivals(tuple(by_hour), sum(by_hour), 0, 0, 0)
-    return StoredReading(
+    return StoredScan(
         source="web",
         day=day,
         revision=revision,
-        read_at=end_of(day) + timedelta(hours=hours_after_end),
+        scanned_at=end_of(day) + timedelta(hours=hours_after_end),
         figures_hash="0" * 64,
         total_events=total,
         error_events=0,
@@ -44,14 +44,14 @@ def make_stored(
         unreadable_reason_code=None,
         unreadable_reason=None,
         missing_critical=None,
-        repetitions=None,
+        duplicates=None,
         arrivals=arrivals,
         is_new=True,
     )
 
 
-def curve_of(readings: Sequence[StoredReading]) -> tuple[float, ...] | None:
-    return completeness_curve(readings, {one.day: end_of(one.day) for one in readings})
+def curve_of(scans: Sequence[StoredScan]) -> tuple[float, ...] | None:
+    return completeness_curve(scans, {one.day: end_of(one.day) for one in scans})
 
 
 def days(count: int) -> list[date]:
@@ -80,7 +80,7 @@ def test_a_few_strange_days_do_not_bend_the_curve() -> None:
     assert curve[:2] == (90.0, 100.0)
 
 
-def test_only_the_last_days_tell() -> None:
+def test_only_the_last_days_count() -> None:
     slow = [make_stored(day, 200, 100, (10, 90)) for day in days(40)]
     fast = [make_stored(FIRST + timedelta(days=40 + n), 200, 100, (100,)) for n in range(28)]
     curve = curve_of([*slow, *fast])
@@ -89,7 +89,7 @@ def test_only_the_last_days_tell() -> None:
     assert curve[0] == 100.0
 
 
-def test_exactly_four_weeks_tell() -> None:
+def test_exactly_four_weeks_count() -> None:
     fast, slow = (100,), (10, 90)
     last = FIRST + timedelta(days=50)
     shapes = [fast] * 14 + [slow] * 14 + [fast] * 22
@@ -99,23 +99,23 @@ def test_exactly_four_weeks_tell() -> None:
     assert curve[0] == 55.0  # half-way: as many fast days as slow ones
 
 
-@pytest.mark.parametrize(("hours", "tells"), [(23.5, False), (24.0, True), (30.0, True)])
-def test_a_day_tells_once_it_was_read_a_day_after_its_end(hours: float, tells: bool) -> None:
-    assert (curve_of([make_stored(day, hours, 100, (90, 10)) for day in days(7)]) is not None) is tells
+@pytest.mark.parametrize(("hours", "counts"), [(23.5, False), (24.0, True), (30.0, True)])
+def test_a_day_counts_once_it_was_read_a_day_after_its_end(hours: float, counts: bool) -> None:
+    assert (curve_of([make_stored(day, hours, 100, (90, 10)) for day in days(7)]) is not None) is counts
 
 
-@pytest.mark.parametrize(("first_hours", "tells"), [(1.0, True), (23.5, True), (24.0, False)])
-def test_revisions_tell_if_the_first_was_made_within_a_day_of_the_end(first_hours: float, tells: bool) -> None:
-    readings = [
+@pytest.mark.parametrize(("first_hours", "counts"), [(1.0, True), (23.5, True), (24.0, False)])
+def test_revisions_count_if_the_first_was_made_within_a_day_of_the_end(first_hours: float, counts: bool) -> None:
+    scans = [
         make_stored(day, hours, total, revision=revision)
         for day in days(9)
         for revision, (hours, total) in enumerate(((first_hours, 900), (72, 1000)), start=1)
     ]
 
-    assert (curve_of(readings) is not None) is tells
+    assert (curve_of(scans) is not None) is counts
 
 
-def test_days_read_before_their_tail_was_in_do_not_tell() -> None:
+def test_days_read_before_their_tail_was_in_do_not_count() -> None:
     early = [make_stored(day, 2, 80, (80,)) for day in days(20)]
 
     assert curve_of(early) is None
@@ -133,29 +133,29 @@ def test_the_curve_is_as_long_as_enough_days_were_watched() -> None:
     assert curve[-1] == 100.0
 
 
-def test_without_counted_arrivals_the_revisions_tell() -> None:
-    readings = [
+def test_without_counted_arrivals_the_revisions_count() -> None:
+    scans = [
         make_stored(day, hours, total, revision=revision)
         for day in days(9)
         for revision, (hours, total) in enumerate(((1, 900), (25, 990), (72, 1000)), start=1)
     ]
-    curve = curve_of(readings)
+    curve = curve_of(scans)
 
     assert curve is not None
     assert (curve[0], curve[1], curve[24], curve[25], curve[72]) == (90.0, 90.0, 90.0, 99.0, 100.0)
 
 
-def test_days_that_nobody_looked_at_again_tell_nothing() -> None:
+def test_days_that_nobody_looked_at_again_count_nothing() -> None:
     assert curve_of([make_stored(day, 1, 900) for day in days(20)]) is None
 
 
 def test_a_revision_that_lost_events_does_not_make_a_share_above_a_hundred() -> None:
-    readings = [
+    scans = [
         make_stored(day, hours, total, revision=revision)
         for day in days(9)
         for revision, (hours, total) in enumerate(((1, 900), (2, 1200), (30, 1000)), start=1)
     ]
-    curve = curve_of(readings)
+    curve = curve_of(scans)
 
     assert curve is not None
     assert max(curve) == 100.0

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telemetry_quality.core.calendar_effects import calendar_effects, holiday_calendar
 from telemetry_quality.core.detectors.leak import LeakEvidence, leak
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.leak import SPREADS as LEAK_SPREADS
+from telemetry_quality.core.guardrails.leak import SIGMAS as LEAK_SIGMAS
 from telemetry_quality.core.guardrails.leak import THRESHOLD as LEAK_PERCENT
-from telemetry_quality.core.special_days import holiday_calendar, special_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def leaking(days: dict[date, int], start: date, share: float = 0.98) -> dict[dat
 
 
 def is_leak(found: LeakEvidence | None) -> bool:
-    return found is not None and found.drop_percent > POLICY[LEAK_PERCENT] and found.scale > POLICY[LEAK_SPREADS]
+    return found is not None and found.drop_percent > POLICY[LEAK_PERCENT] and found.scale > POLICY[LEAK_SIGMAS]
 
 
 @settings(deadline=None)
@@ -122,7 +122,7 @@ def test_a_leak_is_strictly_more_than_the_smallest_that_counts(lost: float, is_f
     found = leak(DAY, days, None)
 
     assert found is not None
-    assert found.scale > POLICY[LEAK_SPREADS]
+    assert found.scale > POLICY[LEAK_SIGMAS]
     assert round(found.drop_percent, 6) == lost
     assert (round(found.drop_percent, 6) > POLICY[LEAK_PERCENT]) is is_found
 
@@ -134,10 +134,10 @@ def test_a_few_quiet_days_are_not_a_leak() -> None:
 
 
 def test_the_quiet_days_around_christmas_are_no_leak() -> None:
-    special = special_days("US", 2026)
+    effects = calendar_effects("US", 2026)
 
     def quiet_season(day: date) -> float:
-        return office_week(day) * (0.4 if day in special else 1)
+        return office_week(day) * (0.4 if day in effects else 1)
 
     last = date(2026, 1, 9)
     days = make_days(last, 120, quiet_season)
@@ -222,7 +222,7 @@ def test_the_fall_is_the_median_of_the_last_eight_days(low_days: int, part: floa
 
 
 def test_a_young_steady_stream_is_taken_to_vary_by_eight_percent_and_the_more_is_known_the_less() -> None:
-    # Of 90 days the first 32 have no fall yet and the last 28 are not settled: 30 tell that nothing ever fell.
+    # Of 90 days the first 32 have no fall yet and the last 28 are not settled: 30 show that nothing ever fell.
     assert spread_of(leak(DAY, stepping((9, 0.7)), None)) == pytest.approx(0.08 * sqrt(30 / 60), rel=1e-6)
     assert spread_of(leak(DAY, stepping((9, 0.7), days=100), None)) == pytest.approx(0.08 * sqrt(30 / 70), rel=1e-6)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.detectors.silence import SilenceSettings, Silent, silent_parts
+from telemetry_quality.core.detectors.silence import SilenceSettings, Silent, silent_segments
 from telemetry_quality.core.detectors.windows import window_of
 from telemetry_quality_tests.core.guardrails.streams import DAY, FIRST, cut
 
@@ -42,7 +42,7 @@ def silent(
     }
     totals = {day: sum(counts.values()) for day, counts in cells.items()}
     window = window_of(DAY, totals, {day: cut(counts) for day, counts in cells.items()})
-    return silent_parts(window, SilenceSettings(minimum_events), None)
+    return silent_segments(window, SilenceSettings(minimum_events), None)
 
 
 def steady(count: float) -> Callable[[date], float]:
@@ -124,7 +124,7 @@ def test_two_bursts_say_nothing_about_silence_and_three_do(ages: set[int], is_si
 
 
 @pytest.mark.parametrize(("swing", "is_silent"), [(49, True), (50, False)])
-def test_what_a_restless_part_varies_is_widened_since_few_days_tell_little(swing: int, is_silent: bool) -> None:
+def test_what_a_restless_part_varies_is_widened_since_few_days_show_little(swing: int, is_silent: bool) -> None:
     # Days far above and far below in turn: by its variance alone, or widened half as much, either would be silent.
     found = silent(lambda day: 100 + swing * (1 if day.toordinal() % 2 else -1))
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, Stream
-from telemetry_quality_tests.core.detectors.made_series import SERIES, SPECIAL
+from telemetry_quality_tests.core.detectors.made_series import EFFECTS, SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from telemetry_quality.core.special_days import Special
+    from telemetry_quality.core.calendar_effects import CalendarEffect
 
 
 class Figures(NamedTuple):
@@ -25,17 +25,17 @@ class Figures(NamedTuple):
     spread: float
 
 
-def one_step(counts: Mapping[date, int], special: Mapping[date, Special]) -> list[tuple[bool, float, float]]:
+def one_step(counts: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> list[tuple[bool, float, float]]:
     """Per day whether it is special, how far it lay from its forecast, and the spread of that."""
     logs = [(day, log(max(count, 1))) for day, count in counts.items()]
-    first = [point for point in logs if point[0] not in special][:PROFILE_MINIMUM]
+    first = [point for point in logs if point[0] not in effects][:PROFILE_MINIMUM]
     stream = Stream(first)
     steps = []
     for day, value in logs:
         if day > first[-1][0]:
-            forecast = stream.forecast(day, special.get(day))
-            steps.append((day in special, abs(value - forecast.middle), forecast.spread))
-            stream.learn(day, value, special.get(day))
+            forecast = stream.forecast(day, effects.get(day))
+            steps.append((day in effects, abs(value - forecast.middle), forecast.spread))
+            stream.learn(day, value, effects.get(day))
     return steps
 
 
@@ -62,16 +62,16 @@ def test_ordinary_days_are_foreseen_as_well_as_they_were(name: str, expected: tu
 
 
 @pytest.mark.parametrize(
-    ("name", "ordinary", "special"),
+    ("name", "ordinary", "effect_of_day"),
     [
         ("office", (4.43203, 6.00925), (21.35664, 28.48498)),
         ("restless_saturdays", (8.97518, 9.85342), (38.59746, 45.58840)),
     ],
 )
-def test_special_days_are_foreseen_as_well_as_they_were_and_disturb_no_others(
-    name: str, ordinary: tuple[float, float], special: tuple[float, float]
+def test_calendar_effects_are_foreseen_as_well_as_they_were_and_disturb_no_others(
+    name: str, ordinary: tuple[float, float], effect_of_day: tuple[float, float]
 ) -> None:
-    steps = one_step(SERIES[name](), SPECIAL)
+    steps = one_step(SERIES[name](), EFFECTS)
 
     assert figures_of(steps, of_special_days=False) == pytest.approx(ordinary, rel=1e-5)
-    assert figures_of(steps, of_special_days=True) == pytest.approx(special, rel=1e-5)
+    assert figures_of(steps, of_special_days=True) == pytest.approx(effect_of_day, rel=1e-5)

@@ -29,7 +29,7 @@ def weekly(level: float, weekend: float = 1.0) -> Callable[[date], float]:
 
 
 def cut(cells: Mapping[Cell, int]) -> dict[Slice, SliceCounts]:
-    """A day's cells as the slices a reading has."""
+    """A day's cells as the slices a scan has."""
     slices: dict[Slice, SliceCounts] = {}
     for (platform, signal, version), events in cells.items():
         missing = events if version is None else 0

@@ -129,9 +129,9 @@ def test_duplicates_fail_strictly_above_ten_percent(share: float, outcome: Outco
 
 
 def test_duplicates_say_when_only_a_slice_was_compared() -> None:
-    whole = judge_duplicates(duplicate_percent=50.0, compared_events=1000, repeated_events=500)
+    whole = judge_duplicates(duplicate_percent=50.0, compared_events=1000, duplicate_events=500)
     part = judge_duplicates(
-        total_events=1_000_000, duplicate_percent=50.0, compared_events=62_000, repeated_events=31_000
+        total_events=1_000_000, duplicate_percent=50.0, compared_events=62_000, duplicate_events=31_000
     )
 
     assert whole.sentence == "50.00 % of 1,000 events repeat another one (500), more than the 10 % allowed."
@@ -158,7 +158,10 @@ def test_failing_critical_fields_are_named_the_worst_first() -> None:
     assert verdict.sentence == (
         "Of 1,000 events 50.00 % carry no user_id (500) and 2.00 % carry no region (20), more than the 1 % allowed."
     )
-    assert [cause.place.parts for cause in verdict.causes] == [(("user_id", None),), (("region", None),)]
+    assert [contributor.segment.parts for contributor in verdict.contributors] == [
+        (("user_id", None),),
+        (("region", None),),
+    ]
 
 
 def test_critical_fields_that_were_not_counted_are_unknown() -> None:
@@ -222,7 +225,7 @@ def test_a_provisional_day_says_how_much_of_it_has_usually_arrived() -> None:
     ("share", "outcome"), [(0.0, PASSED), (1.0, PASSED), (nextafter(1.0, inf), FAILED), (7.0, FAILED), (None, UNKNOWN)]
 )
 def test_impossible_times_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
-    verdict = timestamps.judge(make_evidence(make_figures(misdated_percent=share)), policy_of())
+    verdict = timestamps.judge(make_evidence(make_figures(invalid_timestamp_percent=share)), policy_of())
 
     assert (verdict.outcome, verdict.value, verdict.threshold) == (outcome, share, 1.0)
 
@@ -241,8 +244,8 @@ def test_a_slow_loss_fails_and_says_how_much_against_what_and_since_when() -> No
 
     assert (verdict.outcome, verdict.reason_code) == (FAILED, "LEAK_FOUND")
     assert "fewer events than some weeks ago" in verdict.sentence
-    assert verdict.causes[0].since is not None
-    assert str(verdict.causes[0].since) in verdict.sentence
+    assert verdict.contributors[0].since is not None
+    assert str(verdict.contributors[0].since) in verdict.sentence
 
 
 def test_a_steady_stream_leaks_nothing_and_a_day_later_than_the_day_is_not_looked_at() -> None:
@@ -259,7 +262,7 @@ def test_a_steady_stream_leaks_nothing_and_a_day_later_than_the_day_is_not_looke
     [
         (policy_of(), FAILED),
         (policy_of(leak_percent=99.0), PASSED),
-        (policy_of(leak_spreads=99.0), PASSED),
+        (policy_of(leak_sigmas=99.0), PASSED),
     ],
 )
 def test_a_loss_must_be_large_and_larger_than_what_the_stream_varies(policy: Policy, outcome: Outcome) -> None:

@@ -54,8 +54,8 @@ def judge(days: Days, day: date = DAY, policy: Policy | None = None) -> Verdict:
     return silence.judge(evidence_of(days, day), policy or policy_of())
 
 
-def places(verdict: Verdict) -> list[str]:
-    return [str(cause.place) for cause in verdict.causes]
+def segments(verdict: Verdict) -> list[str]:
+    return [str(contributor.segment) for contributor in verdict.contributors]
 
 
 @pytest.mark.parametrize("back", range(14))
@@ -68,29 +68,29 @@ def test_a_stream_with_all_its_parts_passes_on_every_weekday(back: int) -> None:
 def test_a_silent_platform_alarms_on_its_first_day_inside_a_total_that_hardly_moves() -> None:
     verdict = judge(without(steady(), lambda day, cell: day == DAY and cell[0] == "ios"))
 
-    assert (verdict.outcome, verdict.reason_code, verdict.level) == (FAILED, "PART_SILENT", silence.LEVEL)
-    assert places(verdict) == ["platform=ios"]
+    assert (verdict.outcome, verdict.reason_code, verdict.level) == (FAILED, "SEGMENT_SILENT", silence.LEVEL)
+    assert segments(verdict) == ["platform=ios"]
     assert verdict.sentence == "platform=ios is silent (0 events, about 360 are usual)."
-    assert verdict.causes[0].since is None
+    assert verdict.contributors[0].since is None
 
 
-def test_a_silent_signal_is_told_once_and_not_again_for_each_platform() -> None:
+def test_a_silent_signal_is_reported_once_and_not_again_for_each_platform() -> None:
     verdict = judge(without(steady(), lambda day, cell: day == DAY and cell[1] == "cart.add"))
 
-    assert places(verdict) == ["event_name=cart.add"]
+    assert segments(verdict) == ["event_name=cart.add"]
 
 
 def test_a_signal_may_be_silent_on_one_platform_only() -> None:
     verdict = judge(without(steady(), lambda day, cell: day == DAY and cell[:2] == ("ios", "cart.add")))
 
-    assert places(verdict) == ["platform=ios × event_name=cart.add"]
+    assert segments(verdict) == ["platform=ios × event_name=cart.add"]
 
 
 def test_stragglers_of_a_stopped_part_do_not_hide_its_silence() -> None:
     days = steady()
     days[DAY]["android", "page.view", "1.0"] = 24
 
-    assert places(judge(days)) == ["platform=android"]
+    assert segments(judge(days)) == ["platform=android"]
 
     days[DAY]["android", "page.view", "1.0"] = 25
 
@@ -104,7 +104,7 @@ def test_a_silence_lasts_until_it_is_three_weeks_old(age: int, outcome: Outcome)
 
     assert verdict.outcome is outcome
     if outcome is FAILED:
-        assert verdict.causes[0].since == since
+        assert verdict.contributors[0].since == since
         assert f"since {since}" in verdict.sentence
 
 
@@ -113,7 +113,7 @@ def test_a_part_that_rests_at_weekends_is_missed_on_monday_only() -> None:
     days = without(steady(), lambda day, cell: day > friday and cell[0] == "batch")
 
     assert [judge(days, friday + timedelta(days=n)).outcome for n in range(1, 4)] == [PASSED, PASSED, FAILED]
-    assert judge(days).causes[0].since == friday + timedelta(days=3)
+    assert judge(days).contributors[0].since == friday + timedelta(days=3)
 
 
 def test_on_a_weekday_that_resembles_a_sunday_what_rests_on_sundays_may_rest() -> None:
@@ -122,7 +122,7 @@ def test_on_a_weekday_that_resembles_a_sunday_what_rests_on_sundays_may_rest() -
     silent = without(resting, lambda day, cell: day == DAY and cell[0] == "ios")
 
     assert judge(resting).outcome is PASSED
-    assert places(judge(silent)) == ["platform=ios"]
+    assert segments(judge(silent)) == ["platform=ios"]
 
 
 def test_a_holiday_of_the_calendar_may_silence_what_rests_on_sundays() -> None:
@@ -156,7 +156,7 @@ def test_a_stop_in_the_course_of_the_day_before_is_no_fading() -> None:
     days = without(steady(), lambda day, cell: day == DAY and cell[0] == "android")
     days[DAY - timedelta(days=1)]["android", "page.view", "1.0"] = 120
 
-    assert places(judge(days)) == ["platform=android"]
+    assert segments(judge(days)) == ["platform=android"]
 
 
 @pytest.mark.parametrize(("known", "outcome"), [(13, UNKNOWN), (14, FAILED)])
@@ -183,7 +183,7 @@ def test_days_that_are_not_known_are_no_silence() -> None:
         del days[DAY - timedelta(days=back)]
 
     assert judge(days).outcome is PASSED
-    assert places(judge(without(days, lambda day, cell: day == DAY and cell[0] == "ios"))) == ["platform=ios"]
+    assert segments(judge(without(days, lambda day, cell: day == DAY and cell[0] == "ios"))) == ["platform=ios"]
 
 
 @pytest.mark.parametrize(("usual", "outcome"), [(19, PASSED), (20, FAILED), (21, FAILED)])

@@ -51,15 +51,15 @@ def stream(
 
 def usual_but(changed: Shares, platform: str = "ios", since: date = DAY, until: date = DAY) -> Days:
     """The usual shares, and others on one platform for some days."""
-    return stream(lambda place, day: changed if place == platform and since <= day <= until else USUAL)
+    return stream(lambda segment, day: changed if segment == platform and since <= day <= until else USUAL)
 
 
 def judge(days: Days, day: date = DAY, policy: Policy | None = None, **figures: float | bool) -> Verdict:
     return version_drift.judge(evidence_of(days, day, **figures), policy or policy_of())
 
 
-def places(verdict: Verdict) -> list[str]:
-    return [str(cause.place) for cause in verdict.causes]
+def segments(verdict: Verdict) -> list[str]:
+    return [str(contributor.segment) for contributor in verdict.contributors]
 
 
 def test_steady_shares_pass() -> None:
@@ -73,7 +73,7 @@ def test_a_platform_that_loses_its_tags_alarms_on_the_first_day(lost: Shares) ->
     verdict = judge(usual_but(lost))
 
     assert (verdict.outcome, verdict.reason_code, verdict.level) == (FAILED, "VERSIONS_LOST", version_drift.LEVEL)
-    assert places(verdict) == ["platform=ios × service_version=(null)"]
+    assert segments(verdict) == ["platform=ios × service_version=(null)"]
     assert "platform=ios: " in verdict.sentence
     assert "carry no version" in verdict.sentence
 
@@ -82,13 +82,13 @@ def test_lost_tags_of_one_platform_alarm_where_the_whole_stream_loses_less_than_
     events = {"web": 60_000, "android": 30_000, "ios": 400}
     days = stream(lambda p, day: {None: 1.0} if (p, day) == ("ios", DAY) else USUAL, events=events)
 
-    assert places(judge(days)) == ["platform=ios × service_version=(null)"]
+    assert segments(judge(days)) == ["platform=ios × service_version=(null)"]
 
 
-def test_tags_lost_everywhere_are_told_once_for_the_whole_stream() -> None:
+def test_tags_lost_everywhere_are_reported_once_for_the_whole_stream() -> None:
     days = stream(lambda _, day: {"2.0": 0.5, None: 0.5} if day == DAY else USUAL)
 
-    assert places(judge(days)) == ["service_version=(null)"]
+    assert segments(judge(days)) == ["service_version=(null)"]
 
 
 @pytest.mark.parametrize(("lost", "outcome"), [(9.0, PASSED), (10.0, PASSED), (10.5, FAILED)])
@@ -106,7 +106,7 @@ def test_lost_tags_fail_until_they_are_three_weeks_old(age: int, outcome: Outcom
 
     assert verdict.outcome is outcome
     if outcome is FAILED:
-        assert verdict.causes[0].since == since
+        assert verdict.contributors[0].since == since
 
 
 def test_nothing_alarms_when_the_tags_are_back() -> None:
@@ -181,7 +181,7 @@ def test_a_platform_that_falls_back_to_a_long_known_version_alarms() -> None:
     verdict = judge(usual_but({"2.0": 0.01, "1.9": 0.99}))
 
     assert (verdict.outcome, verdict.reason_code) == (FAILED, "VERSION_FELL_BACK")
-    assert places(verdict) == ["platform=ios × service_version=1.9"]
+    assert segments(verdict) == ["platform=ios × service_version=1.9"]
     assert "they came from 2.0, and 1.9 is no new release" in verdict.sentence
 
 
@@ -192,7 +192,7 @@ def test_a_fallback_fails_for_a_week(age: int, outcome: Outcome) -> None:
 
     assert verdict.outcome is outcome
     if outcome is FAILED:
-        assert verdict.causes[0].since == since
+        assert verdict.contributors[0].since == since
 
 
 def test_a_release_taken_back_after_three_days_alarms() -> None:

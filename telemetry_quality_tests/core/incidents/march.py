@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.days import days_between
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Cause, Level, Outcome, Place, Verdict
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.incidents import (
     EVERYWHERE,
     UNREADABLE,
-    Act,
+    Action,
     FailedGuardrail,
     Incident,
-    IncidentAct,
+    IncidentAction,
     group_incidents,
 )
 
@@ -33,7 +33,7 @@ def day(number: int) -> date:
     return date(2026, 3, number)
 
 
-def fail(number: int, guardrail: str = "error_rate", cause: str = EVERYWHERE, **overrides: Any) -> FailedGuardrail:
+def fail(number: int, guardrail: str = "error_rate", root_cause: str = EVERYWHERE, **overrides: Any) -> FailedGuardrail:
     """``guardrail`` failed on that day of March, ten times over its threshold."""
     one = FailedGuardrail(
         day=day(number),
@@ -42,10 +42,10 @@ def fail(number: int, guardrail: str = "error_rate", cause: str = EVERYWHERE, **
         reason_code="ERROR_RATE_HIGH",
         value=50.0,
         threshold=5.0,
-        sentence=f"{guardrail} failed in {cause}.",
-        cause=cause,
-        foremost="" if cause in {EVERYWHERE, UNREADABLE} else cause,
-        is_confined=cause not in {EVERYWHERE, UNREADABLE},
+        sentence=f"{guardrail} failed in {root_cause}.",
+        root_cause=root_cause,
+        foremost="" if root_cause in {EVERYWHERE, UNREADABLE} else root_cause,
+        is_confined=root_cause not in {EVERYWHERE, UNREADABLE},
         revision=2,
     )
     return replace(one, **overrides)
@@ -56,9 +56,9 @@ def unreadable(number: int) -> FailedGuardrail:
 
 
 def group(
-    failures: Iterable[FailedGuardrail], judged: Iterable[date] = MARCH, acts: Sequence[IncidentAct] = ()
+    failures: Iterable[FailedGuardrail], judged: Iterable[date] = MARCH, actions: Sequence[IncidentAction] = ()
 ) -> list[Incident]:
-    return group_incidents("web", failures, list(judged), acts)
+    return group_incidents("web", failures, list(judged), actions)
 
 
 def shape(incidents: Iterable[Incident]) -> list[tuple[list[int], list[str]]]:
@@ -66,15 +66,17 @@ def shape(incidents: Iterable[Incident]) -> list[tuple[list[int], list[str]]]:
     return [([one.day for one in incident.days], sorted(incident.guardrails)) for incident in incidents]
 
 
-def make_verdict(guardrail: str = "error_rate", *causes: Cause, **overrides: Any) -> Verdict:
-    one = Verdict(guardrail, Level.CRITICAL, Outcome.FAILED, "ERROR_RATE_HIGH", 50.0, 5.0, "Half are errors.", causes)
+def make_verdict(guardrail: str = "error_rate", *root_causes: Contributor, **overrides: Any) -> Verdict:
+    one = Verdict(
+        guardrail, Level.CRITICAL, Outcome.FAILED, "ERROR_RATE_HIGH", 50.0, 5.0, "Half are errors.", root_causes
+    )
     return replace(one, **overrides)
 
 
-def place(text: str, share: float | None, hours: tuple[int, int] | None = None) -> Cause:
+def segment(text: str, share: float | None, hours: tuple[int, int] | None = None) -> Contributor:
     named = text.split(" × ") if text else []
     parts = tuple((name, value) for name, _, value in (one.partition("=") for one in named))
-    return Cause(Place(parts, hours), 1.0, 2.0, share)
+    return Contributor(Segment(parts, hours), 1.0, 2.0, share)
 
 
 def loose(number: int, guardrail: str, foremost: str) -> FailedGuardrail:
@@ -82,8 +84,9 @@ def loose(number: int, guardrail: str, foremost: str) -> FailedGuardrail:
     return fail(number, guardrail, EVERYWHERE, foremost=foremost)
 
 
-def decided(incident: Incident, *acts: Act, by: str = "ada", until: date = TODAY) -> list[IncidentAct]:
+def decided(incident: Incident, *actions: Action, by: str = "ada", until: date = TODAY) -> list[IncidentAction]:
     """One act after the other, a minute apart."""
     return [
-        incident.decide(act, by, NOW + timedelta(minutes=minute), muted_until=until) for minute, act in enumerate(acts)
+        incident.decide(action, by, NOW + timedelta(minutes=minute), muted_until=until)
+        for minute, action in enumerate(actions)
     ]

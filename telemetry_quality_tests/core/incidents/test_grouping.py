@@ -6,11 +6,11 @@ from math import inf
 import pytest
 
 from telemetry_quality.core.days import days_between
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Cause, Level, Outcome, Place
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Contributor, Level, Outcome, Segment
 from telemetry_quality.core.incidents import (
     EVERYWHERE,
     UNREADABLE,
-    Act,
+    Action,
     failures_of,
 )
 from telemetry_quality_tests.core.incidents.march import (
@@ -25,7 +25,7 @@ from telemetry_quality_tests.core.incidents.march import (
     group,
     loose,
     make_verdict,
-    place,
+    segment,
     shape,
     unreadable,
 )
@@ -34,28 +34,28 @@ USER_ID = "user_id=(null)"
 
 
 @pytest.mark.parametrize(
-    ("causes", "cause", "foremost", "is_confined"),
+    ("root_causes", "root_cause", "foremost", "is_confined"),
     [
         ((), EVERYWHERE, "", False),
-        ((place(IOS, 49.9),), EVERYWHERE, IOS, False),
-        ((place(IOS, 50.0),), IOS, IOS, False),
-        ((place(IOS, 79.9),), IOS, IOS, False),
-        ((place(IOS, 80.0), place(WEB, 20.0)), IOS, IOS, True),
-        ((place(IOS, None),), IOS, IOS, True),
-        ((place(IOS, 80.0, (3, 5)),), IOS, IOS, True),
-        ((place(IOS_VIEWS, 60.0),), IOS_VIEWS, IOS_VIEWS, False),
-        ((place("", 100.0, (3, 5)),), EVERYWHERE, EVERYWHERE, True),
-        ((place("", 40.0),), EVERYWHERE, EVERYWHERE, False),
-        ((place("", None),), EVERYWHERE, "", False),
-        ((Cause(Place((("user_id", None),)), 1.0, 2.0), place(IOS, 90.0)), USER_ID, IOS, True),
-        ((Cause(Place((("user_id", None),)), 1.0, 2.0), place(IOS, 40.0)), USER_ID, IOS, False),
+        ((segment(IOS, 49.9),), EVERYWHERE, IOS, False),
+        ((segment(IOS, 50.0),), IOS, IOS, False),
+        ((segment(IOS, 79.9),), IOS, IOS, False),
+        ((segment(IOS, 80.0), segment(WEB, 20.0)), IOS, IOS, True),
+        ((segment(IOS, None),), IOS, IOS, True),
+        ((segment(IOS, 80.0, (3, 5)),), IOS, IOS, True),
+        ((segment(IOS_VIEWS, 60.0),), IOS_VIEWS, IOS_VIEWS, False),
+        ((segment("", 100.0, (3, 5)),), EVERYWHERE, EVERYWHERE, True),
+        ((segment("", 40.0),), EVERYWHERE, EVERYWHERE, False),
+        ((segment("", None),), EVERYWHERE, "", False),
+        ((Contributor(Segment((("user_id", None),)), 1.0, 2.0), segment(IOS, 90.0)), USER_ID, IOS, True),
+        ((Contributor(Segment((("user_id", None),)), 1.0, 2.0), segment(IOS, 40.0)), USER_ID, IOS, False),
     ],
 )
 def test_the_cause_is_the_place_that_explains_most_whatever_the_hour(
-    causes: tuple[Cause, ...], cause: str, foremost: str, is_confined: bool
+    root_causes: tuple[Contributor, ...], root_cause: str, foremost: str, is_confined: bool
 ) -> None:
-    (one,) = failures_of(FIRST, 2, [make_verdict("error_rate", *causes)])
-    assert (one.cause, one.foremost, one.is_confined, one.revision) == (cause, foremost, is_confined, 2)
+    (one,) = failures_of(FIRST, 2, [make_verdict("error_rate", *root_causes)])
+    assert (one.root_cause, one.foremost, one.is_confined, one.revision) == (root_cause, foremost, is_confined, 2)
 
 
 def test_only_failures_count_and_a_day_that_could_not_be_read_counts_once() -> None:
@@ -67,21 +67,25 @@ def test_only_failures_count_and_a_day_that_could_not_be_read_counts_once() -> N
         for name in ("activity", "error_rate", "volume")
     ]
     (one,) = failures_of(FIRST, 1, nothing)
-    assert (one.guardrail, one.cause, one.times_threshold()) == ("activity", UNREADABLE, inf)
+    assert (one.guardrail, one.root_cause, one.times_threshold()) == ("activity", UNREADABLE, inf)
 
 
 def test_one_cause_that_raises_two_guardrails_over_consecutive_days_is_one_incident() -> None:
     """As cancelled flights do: errors and missing versions on the same days, blamed now on one airport, now on none."""
     blamed = {8: "origin=EWR", 9: EVERYWHERE, 10: "origin=LGA", 11: "origin=EWR"}
-    failures = [fail(number, name, cause) for number, cause in blamed.items() for name in ("error_rate", "sample")]
-    failures += [fail(number, "missing_version", cause, level=Level.WARNING) for number, cause in blamed.items()]
+    failures = [
+        fail(number, name, root_cause) for number, root_cause in blamed.items() for name in ("error_rate", "sample")
+    ]
+    failures += [
+        fail(number, "missing_version", root_cause, level=Level.WARNING) for number, root_cause in blamed.items()
+    ]
     (incident,) = group(failures)
     assert incident.key == "web/2026-03-08"
     assert (incident.first_day, incident.last_day, len(incident.days)) == (day(8), day(11), 4)
     assert {name: len(days) for name, days in incident.guardrails.items()} == dict.fromkeys(
         ("error_rate", "missing_version", "sample"), 4
     )
-    assert (incident.level, incident.cause, incident.is_open) == (Level.CRITICAL, "origin=EWR", False)
+    assert (incident.level, incident.root_cause, incident.is_open) == (Level.CRITICAL, "origin=EWR", False)
 
 
 def test_what_was_one_incident_yesterday_is_not_two_because_its_parts_moved_apart() -> None:
@@ -100,9 +104,9 @@ def test_two_unrelated_causes_on_one_day_are_two_incidents_the_highest_level_fir
 
 def test_a_later_day_changes_no_key() -> None:
     begun = [fail(8, "volume", WEB, level=Level.INFO), fail(8, "silence", IOS, level=Level.WARNING)]
-    keys = {one.cause: one.key for one in group(begun)}
+    keys = {one.root_cause: one.key for one in group(begun)}
     grown = group([*begun, *(fail(9, name, WEB) for name in ("volume", "error_rate", "sample"))])
-    assert {one.cause: one.key for one in grown} == keys
+    assert {one.root_cause: one.key for one in grown} == keys
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_on_a_day_without_events_everything_has_one_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("guardrail", "cause", "goes_on"),
+    ("guardrail", "root_cause", "goes_on"),
     [
         ("error_rate", IOS, True),
         ("error_rate", WEB, True),
@@ -165,8 +169,8 @@ def test_on_a_day_without_events_everything_has_one_cause() -> None:
         ("volume", WEB, False),
     ],
 )
-def test_an_incident_goes_on_by_place_or_by_guardrail(guardrail: str, cause: str, goes_on: bool) -> None:
-    found = group([fail(8, "error_rate", IOS), fail(9, guardrail, cause)])
+def test_an_incident_goes_on_by_place_or_by_guardrail(guardrail: str, root_cause: str, goes_on: bool) -> None:
+    found = group([fail(8, "error_rate", IOS), fail(9, guardrail, root_cause)])
     assert (len(found) == 1) is goes_on
 
 
@@ -196,18 +200,18 @@ def test_unreadable_days_are_an_incident_of_their_own_and_close_no_other() -> No
     failures = [fail(8, "activity"), unreadable(9), unreadable(10), fail(11, "activity")]
     found = group(failures, days_between(FIRST, day(11)))
     assert shape(found) == [([8, 11], ["activity"]), ([9, 10], ["activity"])]
-    assert [one.cause for one in found] == [EVERYWHERE, UNREADABLE]
+    assert [one.root_cause for one in found] == [EVERYWHERE, UNREADABLE]
     assert [one.is_open for one in found] == [True, False]
 
 
 def test_a_failing_incident_stays_open_while_days_cannot_be_read() -> None:
     found = group([fail(8), unreadable(9)], days_between(FIRST, day(9)))
-    assert [(one.cause, one.is_open) for one in found] == [(EVERYWHERE, True), (UNREADABLE, True)]
+    assert [(one.root_cause, one.is_open) for one in found] == [(EVERYWHERE, True), (UNREADABLE, True)]
 
 
 def test_earlier_failing_days_that_are_judged_later_join_the_incident() -> None:
     later = [fail(9), fail(10)]
     judged = list(days_between(day(9), day(12)))
-    act = group(later, judged)[0].decide(Act.ACKNOWLEDGE, "ada", NOW)
-    (grown,) = group([fail(7), fail(8), *later], [day(7), day(8), *judged], [act])
+    action = group(later, judged)[0].decide(Action.ACKNOWLEDGE, "ada", NOW)
+    (grown,) = group([fail(7), fail(8), *later], [day(7), day(8), *judged], [action])
     assert (grown.key, grown.acknowledged_by) == ("web/2026-03-07", "ada")

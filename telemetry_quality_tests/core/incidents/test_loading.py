@@ -12,9 +12,9 @@ from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Ou
 from telemetry_quality.core.incidents import (
     EVERYWHERE,
     UNREADABLE,
-    Act,
+    Action,
     FailedGuardrail,
-    IncidentAct,
+    IncidentAction,
     incidents_of,
     require_incident,
 )
@@ -30,7 +30,7 @@ from telemetry_quality_tests.core.incidents.march import (
     fail,
     group,
     make_verdict,
-    place,
+    segment,
     unreadable,
 )
 
@@ -45,7 +45,7 @@ def test_a_key_that_names_nothing_is_answered_with_the_one_that_was_meant() -> N
         require_incident(found, "web/2026-03-10")
 
 
-PLACES = (EVERYWHERE, IOS, WEB, IOS_VIEWS, "event_name=page.view")
+SEGMENTS = (EVERYWHERE, IOS, WEB, IOS_VIEWS, "event_name=page.view")
 GUARDRAILS = ("activity", "error_rate", "missing_version", "volume")
 
 
@@ -54,7 +54,7 @@ class Past:
     """What was judged: days with their failures; a store as far as incidents need one."""
 
     judged: dict[date, tuple[FailedGuardrail, ...]]
-    kept: tuple[IncidentAct, ...] = ()
+    kept: tuple[IncidentAction, ...] = ()
 
     @property
     def failures(self) -> list[FailedGuardrail]:
@@ -62,7 +62,7 @@ class Past:
 
     @property
     def unreadable(self) -> set[date]:
-        return {one.day for one in self.failures if one.cause == UNREADABLE}
+        return {one.day for one in self.failures if one.root_cause == UNREADABLE}
 
     def judged_days(self, source: str) -> list[JudgedDay]:
         return [JudgedDay(one, 2, not self.judged[one]) for one in sorted(self.judged)]
@@ -74,16 +74,16 @@ class Past:
             if first <= one <= last
         }
 
-    def acts(self, source: str) -> list[IncidentAct]:
+    def incident_actions(self, source: str) -> list[IncidentAction]:
         return list(self.kept)
 
 
 def verdict_of(one: FailedGuardrail) -> Verdict:
-    share = 100.0 if one.is_confined else 60.0 if one.cause == one.foremost else 10.0
-    causes = (place("" if one.foremost == EVERYWHERE else one.foremost, share),) if one.foremost else ()
-    outcome = Outcome.UNKNOWN if one.cause == UNREADABLE else Outcome.FAILED
-    code = DAY_UNREADABLE if one.cause == UNREADABLE else one.reason_code
-    return Verdict(one.guardrail, one.level, outcome, code, one.value, one.threshold, one.sentence, causes)
+    share = 100.0 if one.is_confined else 60.0 if one.root_cause == one.foremost else 10.0
+    root_causes = (segment("" if one.foremost == EVERYWHERE else one.foremost, share),) if one.foremost else ()
+    outcome = Outcome.UNKNOWN if one.root_cause == UNREADABLE else Outcome.FAILED
+    code = DAY_UNREADABLE if one.root_cause == UNREADABLE else one.reason_code
+    return Verdict(one.guardrail, one.level, outcome, code, one.value, one.threshold, one.sentence, root_causes)
 
 
 @st.composite
@@ -93,10 +93,10 @@ def failed_days(draw: st.DrawFn, number: int) -> tuple[FailedGuardrail, ...]:
     names = draw(st.sets(st.sampled_from(GUARDRAILS), max_size=3))
     failures = []
     for name in sorted(names):
-        cause, level = draw(st.sampled_from(PLACES)), draw(st.sampled_from(Level))
-        foremost = cause if cause != EVERYWHERE else draw(st.sampled_from(("", IOS, WEB, EVERYWHERE)))
-        is_confined = cause == foremost and draw(st.booleans())
-        failures.append(fail(number, name, cause, level=level, foremost=foremost, is_confined=is_confined))
+        root_cause, level = draw(st.sampled_from(SEGMENTS)), draw(st.sampled_from(Level))
+        foremost = root_cause if root_cause != EVERYWHERE else draw(st.sampled_from(("", IOS, WEB, EVERYWHERE)))
+        is_confined = root_cause == foremost and draw(st.booleans())
+        failures.append(fail(number, name, root_cause, level=level, foremost=foremost, is_confined=is_confined))
     return tuple(failures)
 
 
@@ -105,12 +105,12 @@ def pasts(draw: st.DrawFn) -> Past:
     numbers = draw(st.sets(st.integers(1, 14), min_size=1))
     past = Past({day(number): draw(failed_days(number)) for number in sorted(numbers)})
     incidents = group(past.failures, past.judged)
-    acts = [
-        draw(st.sampled_from(incidents)).decide(act, "ada", NOW, muted_until=TODAY)
-        for act in (draw(st.lists(st.sampled_from(Act), max_size=3)) if incidents else [])
+    actions = [
+        draw(st.sampled_from(incidents)).decide(action, "ada", NOW, muted_until=TODAY)
+        for action in (draw(st.lists(st.sampled_from(Action), max_size=3)) if incidents else [])
     ]
-    healed = draw(st.sets(st.sampled_from(sorted(past.judged)), max_size=2)) if acts else set()
-    return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(acts))
+    healed = draw(st.sets(st.sampled_from(sorted(past.judged)), max_size=2)) if actions else set()
+    return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(actions))
 
 
 @given(pasts(), st.randoms(use_true_random=False))
@@ -128,7 +128,7 @@ def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: 
 @given(pasts())
 def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_while_none_follows(past: Past) -> None:
     for incident in group(past.failures, past.judged):
-        telling = sorted(past.judged if incident.cause == UNREADABLE else past.judged.keys() - past.unreadable)
+        telling = sorted(past.judged if incident.root_cause == UNREADABLE else past.judged.keys() - past.unreadable)
         begin, end = telling.index(incident.first_day), telling.index(incident.last_day)
         assert list(incident.days) == telling[begin : end + 1]
         assert incident.is_open is (end == len(telling) - 1)

@@ -9,7 +9,7 @@ from telemetry_quality.core.days import days_between
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import (
     EVERYWHERE,
-    Act,
+    Action,
     FailedGuardrail,
     is_muted,
 )
@@ -30,7 +30,7 @@ from telemetry_quality_tests.core.incidents.march import (
 
 
 @pytest.mark.parametrize(
-    ("blamed", "cause"),
+    ("blamed", "root_cause"),
     [
         ([IOS, IOS, EVERYWHERE], IOS),
         ([IOS, EVERYWHERE, EVERYWHERE], EVERYWHERE),
@@ -39,14 +39,14 @@ from telemetry_quality_tests.core.incidents.march import (
         ([WEB, IOS], IOS),
     ],
 )
-def test_the_cause_of_an_incident_is_the_one_blamed_on_most_days(blamed: list[str], cause: str) -> None:
-    (incident,) = group(fail(8 + offset, cause=name) for offset, name in enumerate(blamed))
-    assert incident.cause == cause
+def test_the_cause_of_an_incident_is_the_one_blamed_on_most_days(blamed: list[str], root_cause: str) -> None:
+    (incident,) = group(fail(8 + offset, root_cause=name) for offset, name in enumerate(blamed))
+    assert incident.root_cause == root_cause
 
 
 def test_failures_of_a_lower_level_do_not_change_the_cause() -> None:
-    (incident,) = group([fail(8, cause=EVERYWHERE), fail(8, "missing_version", IOS, level=Level.WARNING)])
-    assert (incident.cause, incident.level) == (EVERYWHERE, Level.CRITICAL)
+    (incident,) = group([fail(8, root_cause=EVERYWHERE), fail(8, "missing_version", IOS, level=Level.WARNING)])
+    assert (incident.root_cause, incident.level) == (EVERYWHERE, Level.CRITICAL)
 
 
 @pytest.mark.parametrize(
@@ -76,32 +76,32 @@ def test_acts_make_the_state_and_are_kept_with_who_when_and_why() -> None:
     failures, judged = [fail(8), fail(9)], list(days_between(FIRST, day(9)))
     (incident,) = group(failures, judged)
     assert incident.state_words(TODAY) == ("open",)
-    acts = [
-        incident.decide(Act.ACKNOWLEDGE, " ada ", NOW, note="a look"),
-        incident.decide(Act.MUTE, "bob", NOW, muted_until=day(22)),
-        incident.decide(Act.CONFIRM, "eve", NOW),
+    actions = [
+        incident.decide(Action.ACKNOWLEDGE, " ada ", NOW, note="a look"),
+        incident.decide(Action.MUTE, "bob", NOW, muted_until=day(22)),
+        incident.decide(Action.CONFIRM, "eve", NOW),
     ]
-    (known,) = group(failures, judged, acts)
-    assert known.acts == tuple(acts)
-    assert (acts[0].by, acts[0].note, acts[0].acted_at) == ("ada", "a look", NOW)
+    (known,) = group(failures, judged, actions)
+    assert known.actions == tuple(actions)
+    assert (actions[0].by, actions[0].note, actions[0].acted_at) == ("ada", "a look", NOW)
     assert known.state_words(TODAY) == ("open", "acknowledged by ada", "muted until 2026-03-22", "confirmed")
     assert known.state_words(day(23)) == ("open", "acknowledged by ada", "confirmed")
 
 
-def test_the_latest_act_of_its_kind_wins() -> None:
+def test_the_latest_action_of_its_kind_wins() -> None:
     (incident,) = group([fail(8)])
-    first, second = decided(incident, Act.ACKNOWLEDGE)[0], decided(incident, Act.ACKNOWLEDGE, by="bob")[0]
-    (known,) = group([fail(8)], acts=[first, second])
+    first, second = decided(incident, Action.ACKNOWLEDGE)[0], decided(incident, Action.ACKNOWLEDGE, by="bob")[0]
+    (known,) = group([fail(8)], actions=[first, second])
     assert known.acknowledged_by == "bob"
-    short = decided(incident, Act.MUTE, until=day(30)) + decided(incident, Act.MUTE, until=day(21))
-    (known,) = group([fail(8)], acts=short)
+    short = decided(incident, Action.MUTE, until=day(30)) + decided(incident, Action.MUTE, until=day(21))
+    (known,) = group([fail(8)], actions=short)
     assert known.muted_until == day(21)
 
 
 @pytest.mark.parametrize(("today", "muted"), [(21, True), (22, True), (23, False)])
 def test_an_incident_is_muted_up_to_its_date_included(today: int, muted: bool) -> None:
     (incident,) = group([fail(8)])
-    (known,) = group([fail(8)], acts=decided(incident, Act.MUTE, until=day(22)))
+    (known,) = group([fail(8)], actions=decided(incident, Action.MUTE, until=day(22)))
     assert is_muted(known, day(today)) is muted
     assert not is_muted(incident, day(today))
 
@@ -110,19 +110,19 @@ def test_an_incident_is_muted_up_to_its_date_included(today: int, muted: bool) -
 def test_muting_until_a_day_that_is_over_is_refused(until: date | None) -> None:
     (incident,) = group([fail(8)])
     with pytest.raises(RequestError, match=r"A day from 2026-03-20 .* is required to mute until"):
-        incident.decide(Act.MUTE, "ada", NOW, muted_until=until)
-    assert incident.decide(Act.MUTE, "ada", NOW, muted_until=TODAY).until == TODAY
+        incident.decide(Action.MUTE, "ada", NOW, muted_until=until)
+    assert incident.decide(Action.MUTE, "ada", NOW, muted_until=TODAY).until == TODAY
 
 
 def test_nobody_cannot_decide() -> None:
     (incident,) = group([fail(8)])
     with pytest.raises(RequestError, match="The name of who decides is required"):
-        incident.decide(Act.CONFIRM, "  ", NOW)
+        incident.decide(Action.CONFIRM, "  ", NOW)
 
 
 def test_json_holds_days_peak_state_and_acts_in_json_s_own_types() -> None:
     (incident,) = group([fail(8), fail(9)])
-    (known,) = group([fail(8), fail(9)], acts=decided(incident, Act.CONFIRM))
+    (known,) = group([fail(8), fail(9)], actions=decided(incident, Action.CONFIRM))
     shown = known.as_json(TODAY)
     assert list(shown)[:2] == ["source", "key"]
     assert shown["days"] == shown["confirmed_days"] == ["2026-03-08", "2026-03-09"]
@@ -134,4 +134,4 @@ def test_json_holds_days_peak_state_and_acts_in_json_s_own_types() -> None:
         None,
         True,
     )
-    assert [(act["act"], act["by"]) for act in shown["acts"]] == [("confirm", "ada")]
+    assert [(action["action"], action["by"]) for action in shown["actions"]] == [("confirm", "ada")]

@@ -9,8 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
-from telemetry_quality.core.guardrails.verdicts import Place
-from telemetry_quality.core.root_cause import DayParts
+from telemetry_quality.core.guardrails.verdicts import Segment
+from telemetry_quality.core.root_cause import DayBreakdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,15 +34,15 @@ class Events:
     missing: int = 0
     late: int = 0
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, segment: Segment) -> bool:
         values = {
             "event_name": self.name,
             "service_version": self.version,
             "platform": self.platform,
             "country": self.country,
         }
-        in_hours = place.hours is None or place.hours[0] <= self.hour <= place.hours[1]
-        return in_hours and all(values[name] == value for name, value in place.parts)
+        in_hours = segment.hours is None or segment.hours[0] <= self.hour <= segment.hours[1]
+        return in_hours and all(values[name] == value for name, value in segment.parts)
 
 
 PLATFORMS: dict[str | None, tuple[float, tuple[tuple[str | None, float], ...]]] = {
@@ -77,8 +77,8 @@ def make_events(volume: float = 60_000, noise: Random | None = None) -> list[Eve
     return day
 
 
-def at(place: Place, change: Callable[[Events], Events], events: Iterable[Events]) -> list[Events]:
-    return [change(each) if each.holds(place) else each for each in events]
+def at(segment: Segment, change: Callable[[Events], Events], events: Iterable[Events]) -> list[Events]:
+    return [change(each) if each.holds(segment) else each for each in events]
 
 
 def lose(share: float) -> Callable[[Events], Events]:
@@ -97,7 +97,7 @@ def untag(each: Events) -> Events:
     return replace(each, version=None, untagged=each.count)
 
 
-def take_apart(events: Sequence[Events], day: date = DAY) -> DayParts:
+def break_down(events: Sequence[Events], day: date = DAY) -> DayBreakdown:
     rows: defaultdict[tuple[int, str | None, str | None], list[int]] = defaultdict(lambda: [0] * 5)
     slices: defaultdict[Slice, list[int]] = defaultdict(lambda: [0] * 3)
     for each in events:
@@ -119,23 +119,23 @@ def take_apart(events: Sequence[Events], day: date = DAY) -> DayParts:
         ("user_id",),
     )
     kept = {cut: SliceCounts(events, errors, untagged) for cut, (events, errors, untagged) in slices.items() if events}
-    return DayParts(day, aggregates, kept)
+    return DayBreakdown(day, aggregates, kept)
 
 
-REFERENCE = tuple(take_apart(make_events(noise=Random(number)), day) for number, day in enumerate(PAST))
+REFERENCE = tuple(break_down(make_events(noise=Random(number)), day) for number, day in enumerate(PAST))
 
 
-PLACES = [
-    Place((("event_name", "search"),)),
-    Place((("service_version", "a3"),)),
-    Place((("platform", "ios"),)),
-    Place((("country", None),)),
-    Place(hours=(14, 23)),
-    Place(hours=(3, 9)),
-    Place((("event_name", "page.view"), ("service_version", "i2"))),
-    Place((("platform", "ios"), ("event_name", "page.view"))),
-    Place((("country", "FR"), ("service_version", "a2"))),
-    Place((("platform", "android"),), (8, 15)),
-    Place((("event_name", "search"),), (10, 23)),
-    Place((("service_version", "a2"),), (6, 18)),
+SEGMENTS = [
+    Segment((("event_name", "search"),)),
+    Segment((("service_version", "a3"),)),
+    Segment((("platform", "ios"),)),
+    Segment((("country", None),)),
+    Segment(hours=(14, 23)),
+    Segment(hours=(3, 9)),
+    Segment((("event_name", "page.view"), ("service_version", "i2"))),
+    Segment((("platform", "ios"), ("event_name", "page.view"))),
+    Segment((("country", "FR"), ("service_version", "a2"))),
+    Segment((("platform", "android"),), (8, 15)),
+    Segment((("event_name", "search"),), (10, 23)),
+    Segment((("service_version", "a2"),), (6, 18)),
 ]

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.guardrails.verdicts import Cause, Place
-from telemetry_quality.core.root_cause import Measure, explain, sentence
+from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
+from telemetry_quality.core.root_cause import Measure, find_root_cause, sentence
 from telemetry_quality_tests.core.root_cause.streams import (
     PAST,
-    PLACES,
     REFERENCE,
+    SEGMENTS,
     Events,
     at,
+    break_down,
     double,
     fail,
     lose,
     make_events,
-    take_apart,
     untag,
 )
 
@@ -28,53 +28,53 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def first(measure: Measure, events: Sequence[Events], expected_events: float | None = None) -> Cause:
-    return explain(measure, take_apart(events), REFERENCE, expected_events)[0]
+def first(measure: Measure, events: Sequence[Events], expected_events: float | None = None) -> Contributor:
+    return find_root_cause(measure, break_down(events), REFERENCE, expected_events)[0]
 
 
-def is_near(named: Place, true: Place) -> bool:
+def is_near(named: Segment, true: Segment) -> bool:
     """The same words, hours within one at each end."""
     if (named.hours is None) != (true.hours is None) or set(named.parts) != set(true.parts):
         return False
     return all(abs(a - b) <= 1 for a, b in zip(named.hours or (), true.hours or (), strict=True))
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_place_that_lost_its_events_is_the_first_cause(place: Place) -> None:
-    cause = first(Measure.EVENTS, at(place, lose(1.0), make_events()))
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+def test_a_place_that_lost_its_events_is_the_first_cause(segment: Segment) -> None:
+    contributor = first(Measure.EVENTS, at(segment, lose(1.0), make_events()))
 
-    assert is_near(cause.place, place)
-    assert cause.found == 0
-    assert cause.expected > 0
-
-
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_place_whose_events_came_twice_is_the_first_cause(place: Place) -> None:
-    assert is_near(first(Measure.EVENTS, at(place, double, make_events())).place, place)
+    assert is_near(contributor.segment, segment)
+    assert contributor.found == 0
+    assert contributor.expected > 0
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_place_that_fails_is_the_first_cause_though_no_earlier_day_had_an_error(place: Place) -> None:
-    cause = first(Measure.ERRORS, at(place, fail(0.3), make_events()))
-
-    assert is_near(cause.place, place)
-    assert cause.share_percent == pytest.approx(100, abs=1)
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+def test_a_place_whose_events_came_twice_is_the_first_cause(segment: Segment) -> None:
+    assert is_near(first(Measure.EVENTS, at(segment, double, make_events())).segment, segment)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_events_that_lost_their_version_are_named_by_what_they_were(place: Place) -> None:
-    assert is_near(first(Measure.MISSING_VERSION, at(place, untag, make_events())).place, place)
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+def test_a_place_that_fails_is_the_first_cause_though_no_earlier_day_had_an_error(segment: Segment) -> None:
+    contributor = first(Measure.ERRORS, at(segment, fail(0.3), make_events()))
+
+    assert is_near(contributor.segment, segment)
+    assert contributor.share_percent == pytest.approx(100, abs=1)
+
+
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+def test_events_that_lost_their_version_are_named_by_what_they_were(segment: Segment) -> None:
+    assert is_near(first(Measure.MISSING_VERSION, at(segment, untag, make_events())).segment, segment)
 
 
 @pytest.mark.parametrize(
-    "place", [each for each in PLACES if not {"platform", "country"} & dict(each.parts).keys()], ids=str
+    "segment", [each for each in SEGMENTS if not {"platform", "country"} & dict(each.parts).keys()], ids=str
 )
 @pytest.mark.parametrize("measure", [Measure.MISSING_CRITICAL, Measure.LATE])
-def test_missing_fields_and_late_events_are_found_within_the_aggregates(place: Place, measure: Measure) -> None:
+def test_missing_fields_and_late_events_are_found_within_the_aggregates(segment: Segment, measure: Measure) -> None:
     def spoil(each: Events) -> Events:
         return replace(each, missing=each.count // 2, late=each.count // 2)
 
-    assert is_near(first(measure, at(place, spoil, make_events())).place, place)
+    assert is_near(first(measure, at(segment, spoil, make_events())).segment, segment)
 
 
 @pytest.mark.parametrize(
@@ -89,55 +89,55 @@ def test_missing_fields_and_late_events_are_found_within_the_aggregates(place: P
 def test_a_change_that_is_the_same_everywhere_is_not_pinned_on_a_place(
     measure: Measure, change: Callable[[Events], Events]
 ) -> None:
-    cause = first(measure, at(Place(), change, make_events()), expected_events=60_000)
+    contributor = first(measure, at(Segment(), change, make_events()), expected_events=60_000)
 
-    assert cause.place == Place()
-    assert cause.share_percent == 100
+    assert contributor.segment == Segment()
+    assert contributor.share_percent == 100
 
 
 def test_a_new_signal_is_what_was_added() -> None:
     new = [replace(each, name="surprise") for each in make_events() if each.name == "search"]
 
-    cause = first(Measure.EVENTS, [*make_events(), *new])
+    contributor = first(Measure.EVENTS, [*make_events(), *new])
 
-    assert cause.place == Place((("event_name", "surprise"),))
-    assert cause.expected == 0
+    assert contributor.segment == Segment((("event_name", "surprise"),))
+    assert contributor.expected == 0
 
 
 def test_a_day_like_all_others_is_not_pinned_on_a_place() -> None:
-    usual = [take_apart(make_events(), day) for day in PAST]
+    usual = [break_down(make_events(), day) for day in PAST]
 
-    assert explain(Measure.EVENTS, take_apart(make_events()), usual, None)[0].place == Place()
+    assert find_root_cause(Measure.EVENTS, break_down(make_events()), usual, None)[0].segment == Segment()
 
 
 def test_a_day_without_any_event_lost_everything_everywhere() -> None:
-    cause = first(Measure.EVENTS, [])
+    contributor = first(Measure.EVENTS, [])
 
-    assert cause.place == Place()
-    assert cause.found == 0
+    assert contributor.segment == Segment()
+    assert contributor.found == 0
 
 
 def test_fewer_errors_than_usual_in_one_place_are_no_cause_of_more() -> None:
     everywhere = [replace(each, errors=each.count // 10) for each in make_events()]
-    past = [take_apart(everywhere, day) for day in PAST]
-    platform = Place((("platform", "ios"),))
-    better = take_apart(at(platform, lambda each: replace(each, errors=0), everywhere))
+    past = [break_down(everywhere, day) for day in PAST]
+    platform = Segment((("platform", "ios"),))
+    better = break_down(at(platform, lambda each: replace(each, errors=0), everywhere))
 
-    assert explain(Measure.ERRORS, better, past, None) == ()
+    assert find_root_cause(Measure.ERRORS, better, past, None) == ()
 
 
 @pytest.mark.parametrize("measure", Measure)
 def test_without_reference_days_there_are_no_causes(measure: Measure) -> None:
-    assert explain(measure, take_apart(make_events()), (), 60_000) == ()
-    assert explain(measure, take_apart(make_events()), (take_apart([], PAST[0]),), 60_000) == ()
+    assert find_root_cause(measure, break_down(make_events()), (), 60_000) == ()
+    assert find_root_cause(measure, break_down(make_events()), (break_down([], PAST[0]),), 60_000) == ()
 
 
 def test_a_stream_without_dimensions_is_explained_by_its_aggregates() -> None:
-    place = Place((("service_version", "a3"),))
-    day = take_apart(at(place, lose(1.0), make_events()))
+    segment = Segment((("service_version", "a3"),))
+    day = break_down(at(segment, lose(1.0), make_events()))
     reference = [replace(parts, slices={}) for parts in REFERENCE]
 
-    assert explain(Measure.EVENTS, replace(day, slices={}), reference, None)[0].place == place
+    assert find_root_cause(Measure.EVENTS, replace(day, slices={}), reference, None)[0].segment == segment
 
 
 def test_nearly_all_of_sixty_random_faults_are_found_first() -> None:
@@ -152,10 +152,10 @@ def test_nearly_all_of_sixty_random_faults_are_found_first() -> None:
     ]
     missed = []
     for number in range(60):
-        place, (measure, change) = PLACES[number % len(PLACES)], faults[number % len(faults)]
-        cause = first(measure, at(place, change, days[number % 6]), random.gauss(61_000, 2_000))
-        if not is_near(cause.place, place):
-            missed.append(f"{measure} {place}: {cause.place}")
+        segment, (measure, change) = SEGMENTS[number % len(SEGMENTS)], faults[number % len(faults)]
+        contributor = first(measure, at(segment, change, days[number % 6]), random.gauss(61_000, 2_000))
+        if not is_near(contributor.segment, segment):
+            missed.append(f"{measure} {segment}: {contributor.segment}")
 
     assert len(missed) <= 3, missed
 
@@ -177,14 +177,14 @@ some_events = st.builds(
 def test_whatever_the_counts_there_are_at_most_five_causes_with_finite_numbers(
     day: list[Events], reference: list[list[Events]], measure: Measure, expected: float | None
 ) -> None:
-    earlier = [take_apart(events, past) for events, past in zip(reference, PAST, strict=False)]
+    earlier = [break_down(events, past) for events, past in zip(reference, PAST, strict=False)]
 
-    causes = explain(measure, take_apart(day), earlier, expected)
+    contributors = find_root_cause(measure, break_down(day), earlier, expected)
 
-    assert len(causes) <= 5
-    assert len({cause.place for cause in causes}) == len(causes)
-    for cause in causes:
-        assert cause.share_percent is not None
-        assert 0 <= cause.share_percent <= 100
-        assert 0 <= cause.expected < float("inf")
-    assert sentence(causes, measure).endswith(".")
+    assert len(contributors) <= 5
+    assert len({contributor.segment for contributor in contributors}) == len(contributors)
+    for contributor in contributors:
+        assert contributor.share_percent is not None
+        assert 0 <= contributor.share_percent <= 100
+        assert 0 <= contributor.expected < float("inf")
+    assert sentence(contributors, measure).endswith(".")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.guardrails.verdicts import Place
-from telemetry_quality.core.root_cause import DayParts, Measure, explain
-from telemetry_quality_tests.core.root_cause.streams import PAST, PLACES, at, double, fail, lose, make_events, untag
-from telemetry_quality_tests.core.root_cause.streams import take_apart as parts_of
+from telemetry_quality.core.guardrails.verdicts import Segment
+from telemetry_quality.core.root_cause import DayBreakdown, Measure, find_root_cause
+from telemetry_quality_tests.core.root_cause.streams import PAST, SEGMENTS, at, double, fail, lose, make_events, untag
+from telemetry_quality_tests.core.root_cause.streams import break_down as parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from telemetry_quality_tests.core.root_cause.streams import Events
 
-PLACE_OF = {str(place): place for place in PLACES}
+PLACE_OF = {str(segment): segment for segment in SEGMENTS}
 
 
 def untag_half(each: Events) -> Events:
@@ -43,13 +43,13 @@ CHANGES: dict[str, tuple[Measure, Callable[[Events], Events]]] = {
 
 
 @cache
-def reference(volumes: tuple[int, ...]) -> Sequence[DayParts]:
+def reference(volumes: tuple[int, ...]) -> Sequence[DayBreakdown]:
     days = zip(PAST[-len(volumes) :], volumes, strict=True)
     return [parts_of(make_events(n, noise=Random(300 + number)), day) for number, (day, n) in enumerate(days)]
 
 
 @pytest.mark.parametrize(
-    ("place", "change", "volumes", "expected", "named"),
+    ("segment", "change", "volumes", "expected", "named"),
     [
         (
             "country=(null)",
@@ -222,20 +222,20 @@ def reference(volumes: tuple[int, ...]) -> Sequence[DayParts]:
     ],
 )
 def test_what_is_named_of_faults_that_are_hard_to_find(
-    place: str, change: str, volumes: tuple[int, ...], expected: float, named: tuple[str, ...]
+    segment: str, change: str, volumes: tuple[int, ...], expected: float, named: tuple[str, ...]
 ) -> None:
     """``volumes`` are those of the reference days, the last one that of the day too; ``expected`` is the first's."""
     measure, broken = CHANGES[change]
-    events = at(PLACE_OF[place], broken, make_events(volumes[-1], noise=Random(100)))
+    events = at(PLACE_OF[segment], broken, make_events(volumes[-1], noise=Random(100)))
 
-    causes = explain(measure, parts_of(events), reference(volumes), None)
+    contributors = find_root_cause(measure, parts_of(events), reference(volumes), None)
 
-    assert tuple(str(cause.place) for cause in causes) == named
-    assert causes[0].expected == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert tuple(str(contributor.segment) for contributor in contributors) == named
+    assert contributors[0].expected == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("place", "hours", "is_named"),
+    ("segment", "hours", "is_named"),
     [
         ("service_version=a3", 4, False),
         ("service_version=a3", 6, True),
@@ -244,15 +244,15 @@ def test_what_is_named_of_faults_that_are_hard_to_find(
     ],
 )
 def test_a_version_is_named_once_it_is_far_likelier_than_another_to_have_lost_its_tags(
-    place: str, hours: int, is_named: bool
+    segment: str, hours: int, is_named: bool
 ) -> None:
     # By 5.9 and 7.5, 6.0 and 7.5 in logarithms: 6 is asked for.
-    where = Place(tuple(tuple(part.split("=")) for part in place.split(" × ")))  # type: ignore[misc]
+    where = Segment(tuple(tuple(part.split("=")) for part in segment.split(" × ")))  # type: ignore[misc]
     events = [
         untag(each) if each.holds(where) and each.hour < hours else each
         for each in make_events(3000, noise=Random(100))
     ]
 
-    cause = explain(Measure.MISSING_VERSION, parts_of(events), reference((3000,) * 4), None)[0]
+    contributor = find_root_cause(Measure.MISSING_VERSION, parts_of(events), reference((3000,) * 4), None)[0]
 
-    assert (cause.place.parts == where.parts) is is_named
+    assert (contributor.segment.parts == where.parts) is is_named

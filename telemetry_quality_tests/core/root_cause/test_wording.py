@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from telemetry_quality.core.guardrails.verdicts import Cause, Place
+from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
 from telemetry_quality.core.root_cause import Measure, sentence
 
 
 def test_a_sentence_says_how_much_of_what_lies_where() -> None:
-    place = Place((("platform", "ios"), ("event_name", "page.view")), (14, 23))
+    segment = Segment((("platform", "ios"), ("event_name", "page.view")), (14, 23))
 
-    assert sentence([Cause(place, 4210, 0, 92.4)], Measure.EVENTS) == (
+    assert sentence([Contributor(segment, 4210, 0, 92.4)], Measure.EVENTS) == (
         "92 % of the missing events are platform=ios × event_name=page.view, hours 14 to 23 (0 instead of 4,210)."
     )
 
 
 def test_a_sentence_about_hours_alone_reads_as_one() -> None:
-    assert sentence([Cause(Place(hours=(14, 23)), 100, 400, 75)], Measure.ERRORS) == (
+    assert sentence([Contributor(Segment(hours=(14, 23)), 100, 400, 75)], Measure.ERRORS) == (
         "75 % of the additional errors fall into hours 14 to 23 (400 instead of 100)."
     )
 
@@ -32,13 +32,13 @@ def test_a_sentence_about_hours_alone_reads_as_one() -> None:
     ],
 )
 def test_a_sentence_names_what_changed(measure: Measure, expected: float, found: float, start: str) -> None:
-    cause = Cause(Place((("country", None),)), expected, found, 80)
+    contributor = Contributor(Segment((("country", None),)), expected, found, 80)
 
-    assert sentence([cause], measure).startswith(f"{start} country=(null) (")
+    assert sentence([contributor], measure).startswith(f"{start} country=(null) (")
 
 
 def test_a_sentence_about_everywhere_and_one_about_nothing() -> None:
-    everywhere = Cause(Place(), 60_000, 30_000, 100)
+    everywhere = Contributor(Segment(), 60_000, 30_000, 100)
 
     assert sentence([everywhere], Measure.EVENTS) == (
         "The change is spread over the whole stream (30,000 instead of 60,000)."

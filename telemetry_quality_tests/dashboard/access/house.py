@@ -101,7 +101,7 @@ class House:
         return text, self.staff.add_token(account.id, "feed reader", fingerprint(text), self.clock(), until).id
 
     def stranger(self, address: str = ADDRESS, **headers: str) -> TestClient:
-        """A browser without cookies; it does not follow redirects, and sees a mistake of ours as an answer."""
+        """A browser without cookies; it does not follow redirects, and sees a mistake of ours as a response."""
         return TestClient(
             self.app,
             base_url=self.url,
@@ -152,7 +152,7 @@ def house_of(settings: Settings, clock: Clock | None = None) -> Iterator[House]:
     yield House(app, staff, clock, settings.dashboard.url)
     dashboard: Dashboard = app.state.dashboard
     dashboard.reader.close()
-    dashboard.acts.close()
+    dashboard.action_store.close()
     dashboard.access.close()
     staff.close()
 
@@ -174,22 +174,22 @@ def sign_in(browser: TestClient, name: str = NAME, password: str = PASSWORD, **f
     page = browser.get("/health/sign-in/")
     assert page.status_code == 200
     filled = {"csrf_token": form_token(page), "name": name, "password": password, **fields}
-    answer: Response = browser.post("/health/sign-in/", data=filled)
-    return answer
+    response: Response = browser.post("/health/sign-in/", data=filled)
+    return response
 
 
-def has_entered(answer: Response) -> bool:
+def has_entered(response: Response) -> bool:
     """Whether a sign-in worked."""
-    return answer.status_code == 303 and any(
+    return response.status_code == 303 and any(
         one.startswith((f"{SESSION_COOKIE}=", f"__Host-{SESSION_COOKIE}="))
-        for one in answer.headers.get_list("set-cookie")
+        for one in response.headers.get_list("set-cookie")
     )
 
 
-def is_refused(answer: Response) -> bool:
+def is_refused(response: Response) -> bool:
     """Whether a stranger got nothing: the way to the sign-in page, or no."""
-    is_sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/health/sign-in/")
-    return is_sent_away or answer.status_code in {400, 401, 403, 405, 413, 414, 415, 429, 431, 503}
+    is_sent_away = response.status_code == 303 and response.headers["location"].startswith("/health/sign-in/")
+    return is_sent_away or response.status_code in {400, 401, 403, 405, 413, 414, 415, 429, 431, 503}
 
 
 @contextmanager

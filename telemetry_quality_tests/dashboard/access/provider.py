@@ -32,7 +32,7 @@ def new_key(name: str) -> RSAKey:
 
 @dataclass
 class FakeProvider:
-    """It remembers what it was asked, and answers with ``claims`` over the honest ones.
+    """It records what it was asked, and answers with ``claims`` over the honest ones.
 
     Attributes:
         claims: Replaces or, with None, removes claims of the ID token.
@@ -76,8 +76,8 @@ class FakeProvider:
     def _authorize(self, request: Request) -> Response:
         """Whoever comes is the person of the claims; a real one would ask."""
         self.asked.append(dict(request.query_params))
-        answer = {"code": f"code-{len(self.asked)}", "state": request.query_params["state"]}
-        return RedirectResponse(f"{request.query_params['redirect_uri']}?{urlencode(answer)}", 302)
+        response = {"code": f"code-{len(self.asked)}", "state": request.query_params["state"]}
+        return RedirectResponse(f"{request.query_params['redirect_uri']}?{urlencode(response)}", 302)
 
     async def _token(self, request: Request) -> Response:
         if self.breaks == "token":

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 NEW = "four blue kettles whistle"
 
 
-def _post(browser: TestClient, act: str, **fields: str) -> Response:
+def _post(browser: TestClient, action: str, **fields: str) -> Response:
     token = form_token(browser.get("/health/account/"))
-    answer: Response = browser.post(f"/health/account/{act}", data={"csrf_token": token, **fields})
-    return answer
+    response: Response = browser.post(f"/health/account/{action}", data={"csrf_token": token, **fields})
+    return response
 
 
-def _made(answer: Response) -> str:
-    found = re.search(r'id="new-token">(tq_[\w-]{43})<', answer.text)
+def _made(response: Response) -> str:
+    found = re.search(r'id="new-token">(tq_[\w-]{43})<', response.text)
     assert found
     return found[1]
 
@@ -106,10 +106,10 @@ def test_the_present_password_cannot_be_guessed_through_a_stolen_session(house: 
 
 @pytest.mark.parametrize(("new", "again"), [("short", "short"), (NEW, f"{NEW}x"), ("", ""), ("x" * 2000, "x" * 2000)])
 def test_a_new_password_that_will_not_do_is_refused_and_not_repeated(house: House, new: str, again: str) -> None:
-    answer = _post(house.member(), "password/", current=PASSWORD, new=new, again=again)
+    response = _post(house.member(), "password/", current=PASSWORD, new=new, again=again)
 
-    assert answer.status_code == 422
-    assert not new or f'value="{new}"' not in answer.text
+    assert response.status_code == 422
+    assert not new or f'value="{new}"' not in response.text
     assert has_entered(sign_in(house.stranger()))
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from telemetry_quality_tests.dashboard.access.house import NAME, URL, House, form_token
 
-ACTS = (
+ACTIONS = (
     "/health/sign-out/",
     "/health/account/tokens/",
     "/health/account/tokens/1/revoke/",
     "/health/account/password/",
     "/health/account/sign-out-everywhere/",
-    "/health/incidents/web/2026-03-10/acts/",
+    "/health/incidents/web/2026-03-10/actions/",
 )
 
 
@@ -19,7 +19,7 @@ def test_nothing_is_done_without_the_token_of_the_session(house: House, method: 
     browser, other = house.member(), house.member()
     another = form_token(other.get("/health/account/"))
 
-    for path in ACTS if method == "POST" else ACTS[:1]:
+    for path in ACTIONS if method == "POST" else ACTIONS[:1]:
         for fields in ({}, {"csrf_token": ""}, {"csrf_token": "0" * 64}, {"csrf_token": another}, {"csrf_token": "é"}):
             assert browser.request(method, path, data=fields).status_code == 403, (path, fields)
         for token in ("", "0" * 64, another):
@@ -48,9 +48,9 @@ def test_nothing_is_done_from_another_site_even_with_the_right_token(house: Hous
     token = form_token(browser.get("/health/account/"))
 
     for headers in FOREIGN:
-        answer = browser.post("/health/sign-out/", data={"csrf_token": token}, headers=headers)
-        assert answer.status_code == 403, headers
-        assert "FOREIGN_ORIGIN" in answer.text
+        response = browser.post("/health/sign-out/", data={"csrf_token": token}, headers=headers)
+        assert response.status_code == 403, headers
+        assert "FOREIGN_ORIGIN" in response.text
     assert browser.get("/health/account/").status_code == 200
 
 

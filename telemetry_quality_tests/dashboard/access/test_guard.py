@@ -91,8 +91,8 @@ def test_every_route_refuses_strangers_but_those_that_are_open_on_purpose(house:
             assert not _opens(browser, path, origin=URL), path
         for method in METHODS:
             for client in (browser, machine):
-                answer = client.request(method, path)
-                assert (path in OPEN) or is_refused(answer), f"{method} {path} answers {answer.status_code}"
+                response = client.request(method, path)
+                assert (path in OPEN) or is_refused(response), f"{method} {path} answers {response.status_code}"
 
 
 def test_a_route_that_is_added_tomorrow_is_guarded_too(house: House) -> None:
@@ -116,26 +116,26 @@ def test_healthz_says_ok_and_nothing_else_even_when_the_accounts_cannot_be_read(
     monkeypatch.setattr(house.dashboard.access.staff, "version", unreadable)
     monkeypatch.setattr(house.dashboard.access.staff, "session", unreadable)
 
-    answer, refused = browser.get("/healthz"), browser.get("/health/")
+    response, refused = browser.get("/healthz"), browser.get("/health/")
 
-    assert (answer.status_code, answer.text.strip()) == (200, "ok")
+    assert (response.status_code, response.text.strip()) == (200, "ok")
     assert refused.status_code == 503
     assert "/srv/secret" not in refused.text
 
 
 def test_pages_send_strangers_to_the_sign_in_page_and_back(house: House) -> None:
-    answer = house.stranger().get("/health/snapshots/?source=web&page=2")
+    response = house.stranger().get("/health/snapshots/?source=web&page=2")
 
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/health/sign-in/?next=/health/snapshots/%3Fsource%3Dweb%26page%3D2"
+    assert response.status_code == 303
+    assert response.headers["location"] == "/health/sign-in/?next=/health/snapshots/%3Fsource%3Dweb%26page%3D2"
 
 
-def test_the_api_tells_strangers_what_is_required(house: House) -> None:
-    answer = house.stranger().get("/api/health/summary/")
+def test_the_api_shows_strangers_what_is_required(house: House) -> None:
+    response = house.stranger().get("/api/health/summary/")
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert answer.json()["error"]["reason_code"] == "SIGN_IN_REQUIRED"
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert response.json()["error"]["reason_code"] == "SIGN_IN_REQUIRED"
 
 
 def test_feed_readers_are_asked_for_a_password_and_browsers_sent_to_sign_in(house: House) -> None:
@@ -181,9 +181,9 @@ def test_no_trick_with_the_path_opens_anything(house: House) -> None:
     browser = house.stranger()
 
     for path in TRICKS:
-        answer = browser.get(path)
+        response = browser.get(path)
         # A path with a query is what it is without; that one is healthz, which says ok.
-        assert is_refused(answer) or answer.text.strip() == "ok", path
+        assert is_refused(response) or response.text.strip() == "ok", path
 
 
 @pytest.mark.slow
@@ -208,12 +208,12 @@ def test_no_trick_with_the_path_opens_anything_over_a_real_connection(house: Hou
         for path in tricks:
             with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
                 connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-                answer = b""
+                response = b""
                 while part := connection.recv(65536):
-                    answer += part
-            status = int(answer.split(b" ", 2)[1])
+                    response += part
+            status = int(response.split(b" ", 2)[1])
             assert status in {400, 401, 303}, path
-            assert status != 303 or b"\r\nlocation: /health/sign-in/" in answer.lower(), path
+            assert status != 303 or b"\r\nlocation: /health/sign-in/" in response.lower(), path
 
 
 def test_static_files_stay_within_their_folder_for_staff_too(house: House) -> None:
@@ -283,7 +283,7 @@ def test_a_session_ends_when_the_store_says_so_whatever_its_cookie_says(house: H
     account, now = house.staff.account(NAME), house.clock()
     assert account is not None
     house.staff.open_session(account.id, fingerprint("an id"), "password", now, now + timedelta(hours=1))
-    give(browser, SESSION_COOKIE, access.seal("session").close("an id", now + timedelta(hours=12)))
+    give(browser, SESSION_COOKIE, access.signer("session").close("an id", now + timedelta(hours=12)))
     assert browser.get("/health/account/").status_code == 200
 
     house.clock.move(hours=1)
@@ -327,8 +327,8 @@ def test_a_cookie_that_was_changed_is_no_cookie(house: House) -> None:
         "." * 40,
         f"{value}; {SESSION_COOKIE}={value}x",
     ):
-        answer = browser.get("/health/account/", headers={"cookie": f"{SESSION_COOKIE}={changed}".encode()})
-        assert is_refused(answer), changed
+        response = browser.get("/health/account/", headers={"cookie": f"{SESSION_COOKIE}={changed}".encode()})
+        assert is_refused(response), changed
 
 
 def test_a_cookie_signed_for_another_purpose_is_no_session(house: House) -> None:
@@ -336,11 +336,11 @@ def test_a_cookie_signed_for_another_purpose_is_no_session(house: House) -> None
     account = house.staff.account(NAME)
     assert account is not None
     (session,) = house.staff.sessions(account.id, house.clock())
-    session_id = access.seal("session").open(browser.cookies[SESSION_COOKIE], house.clock())
+    session_id = access.signer("session").open(browser.cookies[SESSION_COOKIE], house.clock())
     assert session_id is not None
     browser.cookies.clear()
 
-    forged = access.seal("form").close(session_id, session.expires_at)
+    forged = access.signer("form").close(session_id, session.expires_at)
     give(browser, SESSION_COOKIE, forged)
 
     assert is_refused(browser.get("/health/account/"))
@@ -409,8 +409,8 @@ def test_anything_but_a_whole_token_is_none(house: House) -> None:
         "Bearer tq_' OR 1=1 --",
         f"Digest username={token}",
     ):
-        answer = machine.get("/api/health/version/", headers={"authorization": header})
-        assert answer.status_code == 401, header
+        response = machine.get("/api/health/version/", headers={"authorization": header})
+        assert response.status_code == 401, header
 
 
 def test_a_token_in_an_address_is_refused_even_for_who_is_signed_in(house: House) -> None:
@@ -418,10 +418,10 @@ def test_a_token_in_an_address_is_refused_even_for_who_is_signed_in(house: House
     browser = house.member()
 
     for address in (f"?token={token}", f"?access_token={token}", f"?x=%74q_{token[3:]}", token, f"?{token}"):
-        answer = browser.get(f"/api/health/version/{address}")
-        assert answer.status_code == 400, address
-        assert answer.json()["error"]["reason_code"] == "TOKEN_IN_ADDRESS"
-        assert token[3:] not in answer.text
+        response = browser.get(f"/api/health/version/{address}")
+        assert response.status_code == 400, address
+        assert response.json()["error"]["reason_code"] == "TOKEN_IN_ADDRESS"
+        assert token[3:] not in response.text
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from telemetry_quality.dashboard.access import bodies
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES
 from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality_tests.dashboard.access.house import (
     House,
     form_token,
@@ -36,20 +36,20 @@ POLICY = {
 }
 
 
-def assert_is_armoured(answer: Response, *, is_https: bool = False) -> None:
+def assert_is_armoured(response: Response, *, is_https: bool = False) -> None:
     """Every header that keeps a page from being used against who reads it."""
-    told = dict(one.split(" ", 1) for one in answer.headers["content-security-policy"].split("; "))
-    assert told == POLICY
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["x-frame-options"] == "DENY"
-    assert answer.headers["referrer-policy"] == "same-origin"
-    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
-    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "camera=()" in answer.headers["permissions-policy"]
-    assert "cache-control" in answer.headers
-    assert ("strict-transport-security" in answer.headers) is is_https
+    shown = dict(one.split(" ", 1) for one in response.headers["content-security-policy"].split("; "))
+    assert shown == POLICY
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-frame-options"] == "DENY"
+    assert response.headers["referrer-policy"] == "same-origin"
+    assert response.headers["cross-origin-opener-policy"] == "same-origin"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "camera=()" in response.headers["permissions-policy"]
+    assert "cache-control" in response.headers
+    assert ("strict-transport-security" in response.headers) is is_https
     for name in ("content-security-policy", "x-content-type-options", "cache-control"):
-        assert len(answer.headers.get_list(name)) == 1
+        assert len(response.headers.get_list(name)) == 1
 
 
 def test_every_kind_of_answer_is_armoured(house: House) -> None:
@@ -60,7 +60,7 @@ def test_every_kind_of_answer_is_armoured(house: House) -> None:
         raise ZeroDivisionError("secret inside")
 
     member, stranger, machine = house.member(), house.stranger(), house.machine(token)
-    answers = {
+    responses = {
         "page": (member.get("/health/account/"), 200),
         "overview": (member.get("/health/"), 200),
         "sign-in": (stranger.get("/health/sign-in/"), 200),
@@ -89,10 +89,10 @@ def test_every_kind_of_answer_is_armoured(house: House) -> None:
         "wrong": (sign_in(stranger, password="wrong"), 403),
     }
 
-    for kind, (answer, status_code) in answers.items():
-        assert answer.status_code == status_code, kind
-        assert_is_armoured(answer)
-        assert "secret inside" not in answer.text
+    for kind, (response, status_code) in responses.items():
+        assert response.status_code == status_code, kind
+        assert_is_armoured(response)
+        assert "secret inside" not in response.text
 
 
 def test_pages_and_answers_are_kept_by_no_cache(house: House) -> None:
@@ -102,14 +102,14 @@ def test_pages_and_answers_are_kept_by_no_cache(house: House) -> None:
         assert member.get(path).headers["cache-control"] in {"no-store, private", "no-store"}, path
 
 
-def test_https_is_told_to_stay_and_its_cookies_never_leave_it(https_house: House) -> None:
+def test_https_is_asked_to_stay_and_its_cookies_never_leave_it(https_house: House) -> None:
     browser = https_house.stranger()
     page = browser.get("/health/sign-in/")
-    answer = sign_in(browser)
+    response = sign_in(browser)
 
-    assert has_entered(answer)
+    assert has_entered(response)
     assert_is_armoured(page, is_https=True)
-    cookies = [*page.headers.get_list("set-cookie"), *answer.headers.get_list("set-cookie")]
+    cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
     assert {one.partition("=")[0] for one in cookies} == {"__Host-tq_session", "__Host-tq_sign_in"}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
@@ -121,9 +121,9 @@ def test_https_is_told_to_stay_and_its_cookies_never_leave_it(https_house: House
 def test_on_loopback_cookies_travel_by_plain_http(house: House) -> None:
     browser = house.stranger()
     page = browser.get("/health/sign-in/")
-    answer = sign_in(browser)
+    response = sign_in(browser)
 
-    cookies = [*page.headers.get_list("set-cookie"), *answer.headers.get_list("set-cookie")]
+    cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
     assert {one.partition("=")[0] for one in cookies} == {"tq_session", "tq_sign_in"}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
@@ -166,11 +166,11 @@ FOREIGN_HOSTS = (
 
 def test_foreign_hosts_are_refused(https_house: House) -> None:
     for host in FOREIGN_HOSTS:
-        answer = https_house.stranger().get("/health/sign-in/", headers={"host": host.encode()})
+        response = https_house.stranger().get("/health/sign-in/", headers={"host": host.encode()})
 
-        assert answer.status_code == 400, host
-        assert "FOREIGN_HOST" in answer.text
-        assert "evil" not in answer.text + str(answer.headers), host
+        assert response.status_code == 400, host
+        assert "FOREIGN_HOST" in response.text
+        assert "evil" not in response.text + str(response.headers), host
 
 
 def test_two_hosts_are_none(house: House) -> None:
@@ -183,7 +183,7 @@ def test_probes_may_ask_healthz_by_any_name(https_house: House) -> None:
     assert https_house.stranger().get("/healthz", headers={"host": "10.0.0.12:3001"}).text.strip() == "ok"
 
 
-def test_forwarded_hosts_and_schemes_reach_no_answer(house: House) -> None:
+def test_forwarded_hosts_and_schemes_reach_no_response(house: House) -> None:
     headers = {
         "x-forwarded-host": "evil.example",
         "x-forwarded-proto": "evil",
@@ -193,24 +193,24 @@ def test_forwarded_hosts_and_schemes_reach_no_answer(house: House) -> None:
         "forwarded": "host=evil.example",
     }
     for path in ("/health/sign-in/", "/health/", "/health/sign-in"):
-        answer = house.stranger().get(path, headers=headers)
-        assert "evil" not in answer.text
-        assert "evil" not in str(answer.headers)
+        response = house.stranger().get(path, headers=headers)
+        assert "evil" not in response.text
+        assert "evil" not in str(response.headers)
 
 
 def test_no_header_can_be_smuggled_in_through_an_address(house: House) -> None:
     stranger, member = house.stranger(), house.member()
-    answers = [stranger.get("/health/%0d%0aSet-Cookie:%20a=b"), stranger.get("/health/?x=%0d%0aSet-Cookie:%20a=b")]
+    responses = [stranger.get("/health/%0d%0aSet-Cookie:%20a=b"), stranger.get("/health/?x=%0d%0aSet-Cookie:%20a=b")]
     for wanted in (
         "/health/%0d%0aSet-Cookie:%20a=b",
         "/health/\r\nSet-Cookie: a=b",
         "/health/%E5%98%8A%E5%98%8DSet-Cookie:a=b",
     ):
-        answers += [one.get("/health/sign-in/", params={"next": wanted}) for one in (stranger, member)]
+        responses += [one.get("/health/sign-in/", params={"next": wanted}) for one in (stranger, member)]
 
-    for answer in answers:
-        assert "a=b" not in answer.headers.get("set-cookie", "")
-        assert all("\r" not in value and "\n" not in value for value in answer.headers.values())
+    for response in responses:
+        assert "a=b" not in response.headers.get("set-cookie", "")
+        assert all("\r" not in value and "\n" not in value for value in response.headers.values())
 
 
 # Size
@@ -244,9 +244,9 @@ def test_addresses_are_refused_above_their_limit(house: House, size: int, is_ref
 def test_forms_are_refused_above_their_limit(house: House, count: int, is_refused: bool) -> None:
     assert MOST_FIELDS == 100
 
-    answer = house.stranger().post("/health/sign-in/", data={f"field{number}": "x" for number in range(count)})
+    response = house.stranger().post("/health/sign-in/", data={f"field{number}": "x" for number in range(count)})
 
-    assert (answer.status_code == 413) is is_refused
+    assert (response.status_code == 413) is is_refused
 
 
 def test_headers_are_refused_above_their_limit(house: House) -> None:
@@ -255,8 +255,8 @@ def test_headers_are_refused_above_their_limit(house: House) -> None:
 
 def test_only_plain_forms_are_read(house: House) -> None:
     for kind in ("multipart/form-data; boundary=x", "application/json", "text/xml", ""):
-        answer = house.stranger().post("/health/sign-in/", content=b"{}", headers={"content-type": kind})
-        assert answer.status_code == 415, kind
+        response = house.stranger().post("/health/sign-in/", content=b"{}", headers={"content-type": kind})
+        assert response.status_code == 415, kind
 
 
 def test_whoever_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_whoever_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.Mo
         await anyio.sleep(60)
         return {"type": "http.request"}
 
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         anyio.run(bodies.read_body, never)
 
     assert refused.value.status_code == 408
@@ -284,7 +284,7 @@ def test_oversized_requests_are_refused_over_real_http_and_the_server_goes_on(ho
         assert client.post("/health/sign-in/", content=b"x" * 200_000, headers=form).status_code == 413
         assert client.post("/health/sign-in/", content=endless(), headers=form).status_code == 413
         assert client.get("/" + "x" * 9000).status_code == 414
-        answer = client.get("/health/sign-in/")
-        assert answer.status_code == 200
-        assert_is_armoured(answer)
-        assert "server" not in answer.headers
+        response = client.get("/health/sign-in/")
+        assert response.status_code == 200
+        assert_is_armoured(response)
+        assert "server" not in response.headers

@@ -72,7 +72,7 @@ def _socket(url: str, session: str, origin: str) -> ClientConnection:
 
 
 @pytest.mark.slow
-def test_no_log_line_and_no_error_page_tells_a_secret(house: House, lines: list[str]) -> None:
+def test_no_log_line_and_no_error_page_shows_a_secret(house: House, lines: list[str]) -> None:
     token, _ = house.add_token()
     access = house.dashboard.access
     pages: list[str] = []
@@ -106,7 +106,7 @@ def test_no_log_line_and_no_error_page_tells_a_secret(house: House, lines: list[
         second = client.cookies[SESSION_COOKIE]
 
     new_token = made.partition('id="new-token">')[2].partition("<")[0]
-    session_ids = [access.seal("session").open(one, house.clock()) for one in (first, second)]
+    session_ids = [access.signer("session").open(one, house.clock()) for one in (first, second)]
     stored = house.staff.account(NAME)
     assert stored is not None
     secrets = {

@@ -76,15 +76,15 @@ def _visit_provider(browser: TestClient, **query: str) -> str:
     """Start, and let the provider answer; the address it sends the browser back to."""
     start = browser.get("/health/sign-in/oidc/", params=query)
     assert start.status_code == 303, start.text
-    answer = httpx.get(start.headers["location"], trust_env=False)
-    back = answer.headers["location"]
+    response = httpx.get(start.headers["location"], trust_env=False)
+    back = response.headers["location"]
     assert back.startswith(f"{URL}{CALLBACK}?")
     return str(back.removeprefix(URL))
 
 
 def _sign_in(browser: TestClient, **query: str) -> Response:
-    answer: Response = browser.get(_visit_provider(browser, **query))
-    return answer
+    response: Response = browser.get(_visit_provider(browser, **query))
+    return response
 
 
 def _last(house: House) -> tuple[str, str, SignInOutcome]:
@@ -92,22 +92,22 @@ def _last(house: House) -> tuple[str, str, SignInOutcome]:
     return one.account_name, one.method, one.outcome
 
 
-def _assert_refused(house: House, answer: Response, browser: TestClient) -> None:
-    assert answer.status_code in {403, 502}
-    assert not has_entered(answer)
+def _assert_refused(house: House, response: Response, browser: TestClient) -> None:
+    assert response.status_code in {403, 502}
+    assert not has_entered(response)
     assert is_refused(browser.get("/health/account/"))
     assert _last(house)[1:] == ("oidc", SignInOutcome.REFUSED)
-    assert 'role="alert"' in answer.text
+    assert 'role="alert"' in response.text
 
 
 def test_whom_the_provider_knows_and_the_store_too_is_in(house: House, provider: FakeProvider) -> None:
     browser = house.stranger()
     assert "Sign in at work" in browser.get("/health/sign-in/").text
 
-    answer = _sign_in(browser, next="/health/incidents/")
+    response = _sign_in(browser, next="/health/incidents/")
 
-    assert has_entered(answer)
-    assert answer.headers["location"] == "/health/incidents/"
+    assert has_entered(response)
+    assert response.headers["location"] == "/health/incidents/"
     assert browser.get("/health/account/").status_code == 200
     assert _last(house) == (NAME, "oidc", SignInOutcome.SIGNED_IN)
     account = house.staff.account(NAME)
@@ -206,7 +206,7 @@ def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(house: House
     assert has_entered(_sign_in(house.stranger()))
 
 
-def test_an_answer_that_this_browser_did_not_ask_for_is_refused(house: House) -> None:
+def test_a_response_that_this_browser_did_not_ask_for_is_refused(house: House) -> None:
     """Somebody sends their own answer as a link, to have us sign in as them."""
     back = _visit_provider(house.stranger())
     victim, other = house.stranger(), house.stranger()
@@ -216,7 +216,7 @@ def test_an_answer_that_this_browser_did_not_ask_for_is_refused(house: House) ->
     _assert_refused(house, other.get(back), other)
 
 
-def test_an_answer_counts_once(house: House) -> None:
+def test_a_response_counts_once(house: House) -> None:
     browser = house.stranger()
     back = _visit_provider(browser)
     assert has_entered(browser.get(back))
@@ -253,46 +253,48 @@ def test_the_way_through_the_provider_leads_to_our_own_pages_only(house: House, 
 
 
 @pytest.mark.parametrize("breaks", ["token", "keys"])
-def test_a_failing_provider_is_told_in_one_sentence(house: House, provider: FakeProvider, breaks: str) -> None:
+def test_a_failing_provider_is_reported_in_one_sentence(house: House, provider: FakeProvider, breaks: str) -> None:
     browser = house.stranger()
     back = _visit_provider(browser)
     provider.breaks = breaks
 
-    answer = browser.get(back)
+    response = browser.get(back)
 
-    _assert_refused(house, answer, browser)
-    assert "script" not in answer.text
+    _assert_refused(house, response, browser)
+    assert "script" not in response.text
 
 
 def test_what_the_provider_says_of_an_error_is_not_repeated(house: House) -> None:
     browser = house.stranger()
     _visit_provider(browser)
 
-    answer = browser.get(CALLBACK, params={"error": "access_denied", "error_description": "call 555-1234"})
+    response = browser.get(CALLBACK, params={"error": "access_denied", "error_description": "call 555-1234"})
 
-    _assert_refused(house, answer, browser)
-    assert "555" not in answer.text
+    _assert_refused(house, response, browser)
+    assert "555" not in response.text
 
 
-def test_a_provider_that_is_down_is_told_in_one_sentence_and_asked_again(house: House, provider: FakeProvider) -> None:
+def test_a_provider_that_is_down_is_reported_in_one_sentence_and_asked_again(
+    house: House, provider: FakeProvider
+) -> None:
     provider.breaks = "discovery"
     browser = house.stranger()
-    answer = browser.get("/health/sign-in/oidc/")
-    _assert_refused(house, answer, browser)
-    assert answer.status_code == 502
+    response = browser.get("/health/sign-in/oidc/")
+    _assert_refused(house, response, browser)
+    assert response.status_code == 502
 
     provider.breaks = ""
 
     assert has_entered(_sign_in(browser))
 
 
-def test_a_provider_that_cannot_be_reached_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_provider_that_cannot_be_reached_is_reported_in_one_sentence(tmp_path: Path) -> None:
     with _house(tmp_path, "http://127.0.0.1:9") as house:
         browser = house.stranger()
-        answer = browser.get("/health/sign-in/oidc/")
+        response = browser.get("/health/sign-in/oidc/")
 
-        _assert_refused(house, answer, browser)
-        assert answer.status_code == 502
+        _assert_refused(house, response, browser)
+        assert response.status_code == 502
         machine = house.stranger(accept="application/json").get("/health/sign-in/oidc/")
         assert machine.json()["error"]["reason_code"] == "PROVIDER_UNREACHABLE"
 
@@ -332,8 +334,8 @@ def test_nothing_of_the_way_through_the_provider_is_logged(
         browser = house.stranger()
         back = _visit_provider(browser)
         cookies = {"tq_oidc": browser.cookies["tq_oidc"]}
-        answer = httpx.get(f"{url}{back}", cookies=cookies, headers={"accept": "text/html"}, trust_env=False)
-        assert has_entered(answer)
+        response = httpx.get(f"{url}{back}", cookies=cookies, headers={"accept": "text/html"}, trust_env=False)
+        assert has_entered(response)
 
     query = parse_qs(urlsplit(back).query)
     lines = [

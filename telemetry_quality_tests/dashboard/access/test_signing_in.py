@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.dashboard.access import visitors
+from telemetry_quality.dashboard.access import users
 from telemetry_quality.dashboard.access.identity import address_of
-from telemetry_quality.dashboard.access.visitors import ACCOUNT_FAILURES, ADDRESS_FAILURES
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     ADDRESS,
@@ -40,7 +40,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str]]:
         seen.append((password_hash, text))
         return password_hash is not None and text == PASSWORD
 
-    monkeypatch.setattr(visitors, "matches", matches)
+    monkeypatch.setattr(users, "matches", matches)
     return seen
 
 
@@ -51,10 +51,10 @@ def _outcomes(house: House) -> list[SignInOutcome]:
 def test_whoever_knows_name_and_password_is_in_and_it_is_kept(house: House) -> None:
     browser = house.stranger()
 
-    answer = sign_in(browser, name="Ada", next="/health/snapshots/?page=2")
+    response = sign_in(browser, name="Ada", next="/health/snapshots/?page=2")
 
-    assert has_entered(answer)
-    assert answer.headers["location"] == "/health/snapshots/?page=2"
+    assert has_entered(response)
+    assert response.headers["location"] == "/health/snapshots/?page=2"
     assert browser.get("/health/account/").status_code == 200
     assert browser.get("/health/sign-in/").status_code == 303
     assert house.staff.sign_ins() == [SignIn(house.clock(), NAME, ADDRESS, "password", SignInOutcome.SIGNED_IN)]
@@ -64,9 +64,9 @@ def test_a_wrong_password_opens_nothing(house: House) -> None:
     browser = house.stranger()
 
     for password in (WRONG, "", f"{PASSWORD} ", "x" * 60_000):
-        answer = sign_in(browser, password=password)
-        assert answer.status_code == 403, password
-        assert not password or password not in answer.text
+        response = sign_in(browser, password=password)
+        assert response.status_code == 403, password
+        assert not password or password not in response.text
     assert SESSION_COOKIE not in browser.cookies
     assert _outcomes(house) == [SignInOutcome.WRONG_PASSWORD] * 4
 
@@ -85,12 +85,12 @@ def test_an_account_without_password_is_not_let_in_by_any(house: House) -> None:
     assert sign_in(house.stranger(), name="bob").status_code == 403
 
 
-def test_unknown_and_known_accounts_get_the_same_answer_after_the_same_work(
+def test_unknown_and_known_accounts_get_the_same_response_after_the_same_work(
     house: House, tried: list[tuple[str | None, str]]
 ) -> None:
     def answer_for(name: str) -> tuple[int, str]:
-        answer = sign_in(house.stranger(), name=name, password=WRONG)
-        return answer.status_code, re.sub(r'value="[^"]*"', "", answer.text)
+        response = sign_in(house.stranger(), name=name, password=WRONG)
+        return response.status_code, re.sub(r'value="[^"]*"', "", response.text)
 
     house.add_account("bob")
     house.staff.disable("bob", house.clock())
@@ -102,7 +102,7 @@ def test_unknown_and_known_accounts_get_the_same_answer_after_the_same_work(
 def test_a_new_cost_of_hashing_reaches_who_signs_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     account = house.staff.account(NAME)
     assert account is not None
-    monkeypatch.setattr(visitors, "needs_rehash", lambda _: True)
+    monkeypatch.setattr(users, "needs_rehash", lambda _: True)
 
     assert has_entered(sign_in(house.stranger()))
 
@@ -122,10 +122,12 @@ def test_a_session_that_was_there_before_signing_in_is_never_adopted(house: Hous
     page = browser.get("/health/sign-in/")
     give(browser, SESSION_COOKIE, planted)
 
-    answer = browser.post("/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD})
+    response = browser.post(
+        "/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD}
+    )
 
-    assert has_entered(answer)
-    fresh = re.search(rf"{SESSION_COOKIE}=([^;]+)", answer.headers["set-cookie"])
+    assert has_entered(response)
+    fresh = re.search(rf"{SESSION_COOKIE}=([^;]+)", response.headers["set-cookie"])
     assert fresh
     assert fresh[1] != planted
     other = house.stranger()
@@ -138,10 +140,12 @@ def test_a_made_up_session_is_never_adopted(house: House) -> None:
     browser = house.stranger()
     give(browser, SESSION_COOKIE, planted)
 
-    answer = sign_in(browser)
+    response = sign_in(browser)
 
-    assert has_entered(answer)
-    assert planted not in [value.partition(";")[0].partition("=")[2] for value in answer.headers.get_list("set-cookie")]
+    assert has_entered(response)
+    assert planted not in [
+        value.partition(";")[0].partition("=")[2] for value in response.headers.get_list("set-cookie")
+    ]
 
 
 def test_every_sign_in_has_an_id_of_its_own(house: House) -> None:
@@ -153,10 +157,10 @@ def test_signing_out_ends_the_session_not_only_the_cookie(house: House) -> None:
     value = browser.cookies[SESSION_COOKIE]
     token = form_token(browser.get("/health/account/"))
 
-    answer = browser.post("/health/sign-out/", data={"csrf_token": token})
+    response = browser.post("/health/sign-out/", data={"csrf_token": token})
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/health/sign-in/")
-    assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert (response.status_code, response.headers["location"]) == (303, "/health/sign-in/")
+    assert "Max-Age=0" in response.headers["set-cookie"]
     thief = house.stranger()
     give(thief, SESSION_COOKIE, value)
     assert is_refused(thief.get("/health/account/"))
@@ -221,8 +225,8 @@ def test_a_sign_in_form_of_another_site_is_refused(house: House, tried: list[tup
     browser = _opened(house)
 
     for token in ("", "0" * 64, "é"):
-        answer = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
-        assert answer.status_code == 403, token
+        response = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
+        assert response.status_code == 403, token
     assert SESSION_COOKIE not in browser.cookies
     assert tried == []
 
@@ -233,9 +237,9 @@ def test_a_sign_in_form_of_another_browser_is_refused(house: House, tried: list[
         browser = house.stranger()
         browser.cookies.update(cookies)
 
-        answer = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
+        response = browser.post("/health/sign-in/", data={"csrf_token": token, "name": NAME, "password": PASSWORD})
 
-        assert answer.status_code == 403
+        assert response.status_code == 403
     assert tried == []
 
 
@@ -265,9 +269,11 @@ def test_the_form_stays_good_after_a_mistake(house: House, tried: list[tuple[str
     browser = house.stranger()
     page = sign_in(browser, password=WRONG)
 
-    answer = browser.post("/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD})
+    response = browser.post(
+        "/health/sign-in/", data={"csrf_token": form_token(page), "name": NAME, "password": PASSWORD}
+    )
 
-    assert has_entered(answer)
+    assert has_entered(response)
 
 
 # Guessing
@@ -281,10 +287,10 @@ def test_five_wrong_passwords_for_an_account_are_enough(
     for number in range(failures):
         sign_in(house.stranger(address=f"198.51.100.{number}"), name="aDa", password=WRONG)
 
-    answer = sign_in(house.stranger())
+    response = sign_in(house.stranger())
 
-    assert has_entered(answer) is is_in
-    assert (answer.status_code == 429) is not is_in
+    assert has_entered(response) is is_in
+    assert (response.status_code == 429) is not is_in
     # Throttled tries are not hashed.
     assert len(tried) == min(failures, 5) + is_in
 
@@ -298,9 +304,9 @@ def test_twenty_wrong_passwords_from_an_address_are_enough(
         attempt = SignIn(house.clock(), f"account{number}", ADDRESS, "password", SignInOutcome.UNKNOWN_ACCOUNT)
         house.staff.record(attempt)
 
-    answer = sign_in(house.stranger())
+    response = sign_in(house.stranger())
 
-    assert has_entered(answer) is is_in
+    assert has_entered(response) is is_in
     assert len(tried) == is_in
     assert has_entered(sign_in(house.stranger(address="198.51.100.1")))
 
@@ -322,14 +328,16 @@ def test_who_was_throttled_may_try_again_when_the_window_moved_on(
 def test_throttled_tries_say_when_to_come_back_and_the_same_for_unknown_accounts(
     house: House, tried: list[tuple[str | None, str]]
 ) -> None:
-    answers = []
+    responses = []
     for name, address in ((NAME, "198.51.100.1"), ("nobody", "198.51.100.2")):
         for _ in range(6):
-            answer = sign_in(house.stranger(address=address), name=name, password=WRONG)
-        answers.append((answer.status_code, answer.headers["retry-after"], re.sub(r'value="[^"]*"', "", answer.text)))
+            response = sign_in(house.stranger(address=address), name=name, password=WRONG)
+        responses.append(
+            (response.status_code, response.headers["retry-after"], re.sub(r'value="[^"]*"', "", response.text))
+        )
 
-    assert answers[0] == answers[1]
-    assert answers[0][:2] == (429, "900")
+    assert responses[0] == responses[1]
+    assert responses[0][:2] == (429, "900")
 
 
 def test_throttled_tries_are_kept_but_do_not_fill_the_disk(house: House, tried: list[tuple[str | None, str]]) -> None:
@@ -346,7 +354,7 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(house: House, tried: 
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one test only
 
     def guess(_: int) -> None:
-        with pytest.raises(Refusal):
+        with pytest.raises(ApiError):
             house.dashboard.access.try_password(NAME, WRONG, ADDRESS)
 
     with ThreadPoolExecutor(10) as threads:
@@ -358,11 +366,11 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(house: House, tried: 
 def test_when_too_many_sign_in_at_once_the_others_are_asked_to_come_back(
     house: House, tried: list[tuple[str | None, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visitors, "MOST_WAITING", 0)
+    monkeypatch.setattr(users, "MOST_WAITING", 0)
     with house_of(house.dashboard.settings, house.clock) as crowded:
-        answer = sign_in(crowded.stranger())
+        response = sign_in(crowded.stranger())
 
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert tried == []
 
 
@@ -388,7 +396,7 @@ def test_a_forwarded_address_that_nobody_vouches_for_is_not_believed(
     house: House, tried: list[tuple[str | None, str]]
 ) -> None:
     for number in range(6):
-        answer = sign_in(house.stranger(**{"x-forwarded-for": f"198.51.100.{number}"}), name=f"n{number}")
+        response = sign_in(house.stranger(**{"x-forwarded-for": f"198.51.100.{number}"}), name=f"n{number}")
 
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert {one.address for one in house.staff.sign_ins()} == {ADDRESS}

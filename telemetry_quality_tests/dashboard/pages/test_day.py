@@ -15,8 +15,8 @@ from telemetry_quality_tests.dashboard.pages.twelve_days import (
     EVIL,
     MISSING_DAY,
     UNREADABLE_DAY,
+    api_error_of,
     page_of,
-    refusal_of,
     web_day,
 )
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.dashboard.desk import Desk
 
 
-def test_a_bad_day_tells_what_failed_first(desk: Desk) -> None:
+def test_a_bad_day_shows_what_failed_first(desk: Desk) -> None:
     page = page_of(desk, web_day(BAD_DAY))
     assert page.one("h1").text == f"web, Mon {BAD_DAY}: unhealthy"
     (table,) = [one for one in page.all("table") if one.rows()[0][0] == "Outcome"]
@@ -78,7 +78,7 @@ def test_a_day_leads_to_its_neighbours_that_have_a_snapshot(desk: Desk) -> None:
     assert steps.one("a", rel="next").attributes["href"] == web_day(BAD_DAY)
 
 
-def test_an_explanation_names_places_shares_and_since_when(desk: Desk) -> None:
+def test_a_root_cause_names_places_shares_and_since_when(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", aria_labelledby="explanation")
     place, *rest = section.one("table").rows()[1]
     assert place.startswith(f"platform={EVIL} × event_name=💥")
@@ -122,7 +122,7 @@ def test_an_earlier_revision_is_shown_as_what_it_is(desk: Desk) -> None:
 
 @pytest.mark.parametrize("revision", ["4", "999999999"])
 def test_a_revision_that_a_day_does_not_have_is_not_found(desk: Desk, revision: str) -> None:
-    text = refusal_of(desk, f"{web_day(YESTERDAY)}?revision={revision}", 404)
+    text = api_error_of(desk, f"{web_day(YESTERDAY)}?revision={revision}", 404)
     assert f"A revision that {YESTERDAY} has is required (1, 2, 3), but {revision} was asked for" in text
 
 
@@ -146,10 +146,10 @@ def test_a_revision_that_a_day_does_not_have_is_not_found(desk: Desk, revision: 
     ],
 )
 def test_a_day_that_nobody_has_is_not_found(desk: Desk, address: str) -> None:
-    assert " is required" in refusal_of(desk, address, 404) or "must be a day" in refusal_of(desk, address, 404)
+    assert " is required" in api_error_of(desk, address, 404) or "must be a day" in api_error_of(desk, address, 404)
 
 
-def test_days_are_told_in_the_zone_of_their_source(tmp_path: Path) -> None:
+def test_days_are_shown_in_the_zone_of_their_source(tmp_path: Path) -> None:
     desk = open_desk(tmp_path)
     web = desk.settings.sources["web"].model_copy(update={"time_zone": "America/New_York"})
     desk.dashboard.settings.sources["web"] = web

@@ -43,13 +43,13 @@ ADDRESSES = (
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_stored_markup_is_inert_and_no_page_styles_or_scripts_inline(desk: Desk, address: str) -> None:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
-    page = read(answer.text)
+    response = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    page = read(response.text)
     for element in page.all():
         assert not [name for name in element.attributes if name == "style" or name.startswith("on")]
         assert element.tag not in {"img", "style", "iframe", "object"}
     assert all("src" in one.attributes and not one.text for one in page.all("script"))
-    assert "💥" * 1000 not in answer.text
+    assert "💥" * 1000 not in response.text
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -98,9 +98,9 @@ def test_every_file_that_a_page_names_exists(desk: Desk) -> None:
 
 def test_nobody_sees_a_page_or_a_file_without_signing_in(desk: Desk) -> None:
     for address in (*ADDRESSES[:4], "/health/static/dashboard.css"):
-        answer = desk.ask(address, headers={"Accept": "text/html"})
-        assert answer.status_code == 303
-        assert answer.headers["location"].startswith("/health/sign-in/")
+        response = desk.ask(address, headers={"Accept": "text/html"})
+        assert response.status_code == 303
+        assert response.headers["location"].startswith("/health/sign-in/")
 
 
 def test_every_module_that_declares_a_page_is_listed() -> None:

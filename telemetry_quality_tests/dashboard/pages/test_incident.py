@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from telemetry_quality.core.incidents import Act
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.dashboard.pages import incident
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
@@ -61,21 +61,21 @@ def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> 
 
 
 @pytest.mark.parametrize(
-    ("act", "words", "state"),
+    ("action", "words", "state"),
     [
         ("acknowledge", "acknowledged it", "acknowledged by ada"),
         ("confirm", "confirmed it", "confirmed"),
         ("dismiss", "dismissed it", "dismissed"),
     ],
 )
-def test_a_decision_is_kept_under_the_name_of_who_is_signed_in(own: Desk, act: str, words: str, state: str) -> None:
-    answer = decide(own, act=act, note=" We know. ", by="somebody else")
-    assert (answer.status_code, answer.headers["location"]) == (303, OPEN)
-    (kept,) = own.store.acts("web")
-    assert (kept.act, kept.by, kept.note, kept.acted_at) == (Act(act), "ada", "We know.", NOW)
+def test_a_decision_is_kept_under_the_name_of_who_is_signed_in(own: Desk, action: str, words: str, state: str) -> None:
+    response = decide(own, action=action, note=" We know. ", by="somebody else")
+    assert (response.status_code, response.headers["location"]) == (303, OPEN)
+    (kept,) = own.store.incident_actions("web")
+    assert (kept.action, kept.by, kept.note, kept.acted_at) == (Action(action), "ada", "We know.", NOW)
     own.now = NOW + timedelta(seconds=30)
     main = main_of(own, OPEN)
-    assert f"ada {words}" in main.one("ol", class_="acts").text
+    assert f"ada {words}" in main.one("ol", class_="actions").text
     assert main.one("blockquote").text == "We know."
     assert state in main.one("section", class_="verdict").text
 
@@ -83,11 +83,11 @@ def test_a_decision_is_kept_under_the_name_of_who_is_signed_in(own: Desk, act: s
 def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
     today = NOW.date()
     for until in ("", str(today - timedelta(days=1))):
-        answer = decide(own, act="mute", until=until)
-        assert answer.status_code == 422
-        assert f"A day from {today} (today in UTC) on is required" in read(answer.text).text
-    assert not own.store.acts("web")
-    assert decide(own, act="mute", until=str(today)).status_code == 303
+        response = decide(own, action="mute", until=until)
+        assert response.status_code == 422
+        assert f"A day from {today} (today in UTC) on is required" in read(response.text).text
+    assert not own.store.incident_actions("web")
+    assert decide(own, action="mute", until=str(today)).status_code == 303
     own.now = NOW + timedelta(seconds=30)
     assert f"muted until {today}" in main_of(own, OPEN).one("section", class_="verdict").text
 
@@ -97,12 +97,12 @@ def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
     [(incident.LONGEST_NOTE - 1, 303), (incident.LONGEST_NOTE, 303), (incident.LONGEST_NOTE + 1, 422)],
 )
 def test_a_note_has_a_longest_length(own: Desk, length: int, status: int) -> None:
-    assert decide(own, act="acknowledge", note="n" * length).status_code == status
-    assert len(own.store.acts("web")) == (status == 303)
+    assert decide(own, action="acknowledge", note="n" * length).status_code == status
+    assert len(own.store.incident_actions("web")) == (status == 303)
 
 
 def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
-    decide(own, act="acknowledge", note=EVIL)
+    decide(own, action="acknowledge", note=EVIL)
     own.now = NOW + timedelta(seconds=30)
     main = main_of(own, OPEN)
     assert main.one("blockquote").text == EVIL
@@ -113,30 +113,30 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
     ("fields", "status", "words"),
     [
         ({}, 422, "One of acknowledge, mute, confirm, dismiss is required"),
-        ({"act": "delete"}, 422, "but 'delete' was found"),
-        ({"act": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
-        ({"act": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),
-        ({"act": "acknowledge", "csrf_token": ""}, 403, "token of this session's own form is required"),
+        ({"action": "delete"}, 422, "but 'delete' was found"),
+        ({"action": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
+        ({"action": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),
+        ({"action": "acknowledge", "csrf_token": ""}, 403, "token of this session's own form is required"),
     ],
 )
 def test_what_cannot_be_decided_is_refused_and_nothing_is_kept(
     own: Desk, fields: dict[str, str], status: int, words: str
 ) -> None:
-    answer = decide(own, **fields)
-    assert answer.status_code == status
-    assert words in read(answer.text).text
-    assert not own.store.acts("web")
+    response = decide(own, **fields)
+    assert response.status_code == status
+    assert words in read(response.text).text
+    assert not own.store.incident_actions("web")
 
 
 def test_a_token_can_neither_see_nor_decide(own: Desk) -> None:
-    answer = own.ask(f"{OPEN}acts/", "POST", own.by_token, data={"act": "acknowledge"})
-    assert answer.status_code in {403, 405}
+    response = own.ask(f"{OPEN}actions/", "POST", own.by_token, data={"action": "acknowledge"})
+    assert response.status_code in {403, 405}
     assert own.ask(OPEN, headers=own.by_token).status_code == 403
-    assert not own.store.acts("web")
+    assert not own.store.incident_actions("web")
 
 
 def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
-    assert incidents_desk.ask(f"{OPEN}acts/").status_code == 405
+    assert incidents_desk.ask(f"{OPEN}actions/").status_code == 405
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
     ],
 )
 def test_an_incident_that_nobody_has_is_not_found(incidents_desk: Desk, address: str, words: str) -> None:
-    answer = incidents_desk.ask(address, headers=incidents_desk.by_session | {"Accept": "text/html"})
-    assert answer.status_code == 404
-    assert words in read(answer.text).text
+    response = incidents_desk.ask(address, headers=incidents_desk.by_session | {"Accept": "text/html"})
+    assert response.status_code == 404
+    assert words in read(response.text).text
 
 
 def test_an_incident_that_healed_cannot_be_decided_on(own: Desk) -> None:
@@ -159,6 +159,6 @@ def test_an_incident_that_healed_cannot_be_decided_on(own: Desk) -> None:
     keep(own.store, OLD, "web")
     own.now = NOW + timedelta(seconds=30)
     headers = own.by_session | {"Content-Type": "application/x-www-form-urlencoded"}
-    body = urlencode({"act": "confirm", "csrf_token": token})
-    assert own.ask(f"{CLOSED}acts/", "POST", headers, content=body).status_code == 404
-    assert not own.store.acts("web")
+    body = urlencode({"action": "confirm", "csrf_token": token})
+    assert own.ask(f"{CLOSED}actions/", "POST", headers, content=body).status_code == 404
+    assert not own.store.incident_actions("web")

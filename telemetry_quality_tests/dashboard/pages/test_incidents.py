@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.dashboard.desk import Desk
 
 
-def test_the_list_tells_the_newest_first_by_level_state_and_sentence(incidents_desk: Desk) -> None:
+def test_the_list_shows_the_newest_first_by_level_state_and_sentence(incidents_desk: Desk) -> None:
     rows = main_of(incidents_desk, LIST).one("table").rows()[1:]
     assert [row[:6] for row in rows] == [
         [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "goes on", "2"],

@@ -12,8 +12,8 @@ from telemetry_quality_tests.dashboard.pages.twelve_days import (
     EMPTY_DAY,
     MISSING_DAY,
     UNREADABLE_DAY,
+    api_error_of,
     page_of,
-    refusal_of,
     web_day,
 )
 
@@ -96,4 +96,4 @@ def test_filters_that_match_nothing_say_so(desk: Desk) -> None:
     ],
 )
 def test_a_wrong_question_is_refused_with_a_sentence(desk: Desk, query: str, words: str) -> None:
-    assert words in refusal_of(desk, f"/health/snapshots/?{query}", 422)
+    assert words in api_error_of(desk, f"/health/snapshots/?{query}", 422)

@@ -1,4 +1,4 @@
-"""The first page tells the verdict first, and what is not known is told as such."""
+"""The first page shows the verdict first, and what is not known is shown as such."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.dashboard import parameters
-from telemetry_quality.dashboard.board import BoardKeeper
 from telemetry_quality.dashboard.markup.windows import window_figures
 from telemetry_quality.dashboard.pages import incidents, log, overview
+from telemetry_quality.dashboard.state import StateKeeper
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, make_settings, open_desk
@@ -21,8 +21,8 @@ from telemetry_quality_tests.dashboard.pages.twelve_days import (
     EMPTY_DAY,
     MISSING_DAY,
     UNREADABLE_DAY,
+    api_error_of,
     page_of,
-    refusal_of,
     web_day,
 )
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 def test_the_bare_address_leads_to_the_dashboard(desk: Desk) -> None:
-    answer = desk.ask("/")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/health/")
+    response = desk.ask("/")
+    assert (response.status_code, response.headers["location"]) == (303, "/health/")
 
 
-def test_the_first_page_tells_the_verdict_first_and_shows_the_worst_source(desk: Desk) -> None:
+def test_the_first_page_shows_the_verdict_first_and_shows_the_worst_source(desk: Desk) -> None:
     page = page_of(desk, "/health/")
     verdict = page.all("section")[0]
     assert verdict.one("h1").text == f"1 of 2 sources cannot be trusted on {YESTERDAY}"
@@ -79,7 +79,7 @@ def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Des
     ids=["below", "at", "above", "-"],
 )
 def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
-    windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
+    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
     shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], BUILT_IN, policy_of())
     (errors,) = [one for one in shown if one.words == "Errors"]
     assert [one.is_beyond for one in errors.cells] == [False, is_beyond]
@@ -87,7 +87,7 @@ def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | No
 
 @pytest.mark.parametrize(("value", "is_beyond"), [(98.9, True), (99.0, False), (99.1, False)])
 def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
-    windows = summarize(desk.dashboard.keeper.board(), desk.settings, NOW, "app").sources[0].windows
+    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
     window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
     (sample,) = [one for one in window_figures(None, [window], BUILT_IN, policy_of()) if one.words == "Sample passed"]
     assert [one.is_beyond for one in sample.cells] == [False, is_beyond]
@@ -128,22 +128,22 @@ def test_the_legend_counts_the_year_with_signs(desk: Desk) -> None:
 
 
 def test_a_source_that_the_settings_no_longer_name_still_has_its_log(desk: Desk) -> None:
-    answer = desk.ask("/health/?source=old")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/health/snapshots/?source=old")
+    response = desk.ask("/health/?source=old")
+    assert (response.status_code, response.headers["location"]) == (303, "/health/snapshots/?source=old")
     assert "12 snapshots" in page_of(desk, "/health/snapshots/?source=old").text
 
 
 def test_a_source_that_nobody_has_is_not_found(desk: Desk) -> None:
-    assert "One of the sources app, old, web is required" in refusal_of(desk, "/health/?source=nobody", 404)
+    assert "One of the sources app, old, web is required" in api_error_of(desk, "/health/?source=nobody", 404)
 
 
-def test_a_snapshot_that_is_overdue_is_told_loudly_before_anything_else(desk: Desk) -> None:
-    board = desk.dashboard.keeper.board()
-    main = read(overview.overview_main(board, desk.settings, NOW + timedelta(days=1), "web"))
-    loud = main.all(role="alert")
-    assert [one.text.split()[1] for one in loud] == ["web:", "app:"]
-    assert f"There is no snapshot of {YESTERDAY + timedelta(days=1)}; the last one is of {YESTERDAY}" in loud[0].text
-    assert main.children[0] is loud[0]
+def test_a_snapshot_that_is_overdue_is_shown_loudly_before_anything_else(desk: Desk) -> None:
+    state = desk.dashboard.keeper.state()
+    main = read(overview.overview_main(state, desk.settings, NOW + timedelta(days=1), "web"))
+    alarms = main.all(role="alert")
+    assert [one.text.split()[1] for one in alarms] == ["web:", "app:"]
+    assert f"There is no snapshot of {YESTERDAY + timedelta(days=1)}; the last one is of {YESTERDAY}" in alarms[0].text
+    assert main.children[0] is alarms[0]
     assert "is-unknown" in main.one("section", class_="verdict").classes
     assert "is-healthy" not in [name for one in main.all("section") for name in one.classes]
 
@@ -161,20 +161,20 @@ def test_a_store_without_a_snapshot_says_what_to_do(tmp_path: Path) -> None:
         desk.close()
 
 
-def test_a_store_that_cannot_be_read_any_more_is_told_loudly_above_what_it_said_last(
+def test_a_store_that_cannot_be_read_any_more_is_shown_loudly_above_what_it_said_last(
     desk: Desk, tmp_path: Path
 ) -> None:
     copy = desk.copy_to(tmp_path)
     keeper, settings = copy.dashboard.keeper, copy.settings
-    before = read(overview.overview_main(keeper.board(), settings, NOW, "web"))
+    before = read(overview.overview_main(keeper.state(), settings, NOW, "web"))
     (tmp_path / "quality.db").unlink()
     copy.now = NOW + timedelta(minutes=2)
-    board = keeper.board()
+    state = keeper.state()
     copy.close()
     after = [
-        read(overview.overview_main(board, settings, NOW, "web")),
-        read(log.log_main(board, settings, parameters.LogParameters())),
-        read(incidents.list_main(board, settings, parameters.IncidentParameters(), NOW.date())),
+        read(overview.overview_main(state, settings, NOW, "web")),
+        read(log.log_main(state, settings, parameters.LogParameters())),
+        read(incidents.list_main(state, settings, parameters.IncidentParameters(), NOW.date())),
     ]
     for main in after:
         assert main.children[0].attributes["role"] == "alert"
@@ -185,7 +185,7 @@ def test_a_store_that_cannot_be_read_any_more_is_told_loudly_above_what_it_said_
 
 def test_a_store_that_could_never_be_read_is_not_one_without_snapshots(tmp_path: Path) -> None:
     reader = StoreReader(f"sqlite:///{tmp_path / 'none.db'}")
-    main = read(overview.overview_main(BoardKeeper(reader, lambda: NOW).board(), make_settings(tmp_path), NOW, None))
+    main = read(overview.overview_main(StateKeeper(reader, lambda: NOW).state(), make_settings(tmp_path), NOW, None))
     assert main.children[0].attributes["role"] == "alert"
     assert "what it said last" not in main.text
     assert "What the store holds is not known." in main.text

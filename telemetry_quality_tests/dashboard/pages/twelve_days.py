@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.events import SampledEvent
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
-from telemetry_quality.core.guardrails.verdicts import Cause, Outcome, Place
+from telemetry_quality.core.guardrails.verdicts import Contributor, Outcome, Segment
 from telemetry_quality.core.sampling import SampleVerdict
-from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures, make_reading, make_row, make_snapshot
+from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures, make_row, make_scan, make_snapshot
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
 from telemetry_quality_tests.dashboard.markup import read
 
@@ -28,7 +28,7 @@ UNREADABLE: dict[str, Any] = dict.fromkeys(
         *("total_events", "error_events", "error_rate_percent", "missing_version_events", "missing_version_percent"),
         *("sample_size", "sample_passed", "sampling_success_rate_percent", "expected_events", "expected_low_events"),
         *("expected_high_events", "volume_deviation_percent", "is_volume_unusual", "compared_events"),
-        *("repeated_events", "duplicate_percent", "is_provisional"),
+        *("duplicate_events", "duplicate_percent", "is_provisional"),
     )
 ) | {"unreadable_reason_code": "FILE_CORRUPT", "unreadable_reason": f"The file {EVIL} cannot be read."}
 BAD: dict[str, Any] = {"error_events": 120, "error_rate_percent": 12.0}
@@ -62,28 +62,30 @@ def _keep_evil(desk: Desk) -> None:
     ]
     sample = [SampledEvent(f"e{number}", EVIL, "1.0") for number in range(4)]
     verdicts = [SampleVerdict(EVIL, ("SIGNAL_UNKNOWN",)), *(SampleVerdict(f"e{number}") for number in range(3))]
-    desk.store.append_reading("web", make_reading(YESTERDAY, *rows, sample=sample), verdicts, NOW)
-    place = Place((("platform", EVIL), ("event_name", LONG)))
+    desk.store.append_scan("web", make_scan(YESTERDAY, *rows, sample=sample), verdicts, NOW)
+    place = Segment((("platform", EVIL), ("event_name", LONG)))
     for rate in (9.0, 12.0):
         bad: dict[str, Any] = {"error_events": int(10 * rate), "error_rate_percent": rate}
         judged = judge_day(make_evidence(make_figures(**bad), YESTERDAY), policy_of(), SCHEMA)
         blamed = [
-            replace(one, causes=(Cause(place, 3.0, 90.0, 88.0, BAD_DAY),)) if one.outcome is Outcome.FAILED else one
+            replace(one, contributors=(Contributor(place, 3.0, 90.0, 88.0, BAD_DAY),))
+            if one.outcome is Outcome.FAILED
+            else one
             for one in judged
         ]
         desk.store.append_snapshot(make_snapshot(YESTERDAY, **bad), blamed)
 
 
 def page_of(desk: Desk, address: str) -> Element:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
-    assert answer.status_code == 200, answer.text
-    return read(answer.text)
+    response = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    assert response.status_code == 200, response.text
+    return read(response.text)
 
 
-def refusal_of(desk: Desk, address: str, status: int) -> str:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
-    assert answer.status_code == status
-    return read(answer.text).one("main").text
+def api_error_of(desk: Desk, address: str, status: int) -> str:
+    response = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    assert response.status_code == status
+    return read(response.text).one("main").text
 
 
 def web_day(day: date) -> str:

@@ -34,6 +34,6 @@ def open_two_incidents(folder: Path) -> Desk:
 
 
 def main_of(desk: Desk, address: str) -> Element:
-    answer = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
-    assert answer.status_code == 200, answer.text
-    return read(answer.text).one("main")
+    response = desk.ask(address, headers=desk.by_session | {"Accept": "text/html"})
+    assert response.status_code == 200, response.text
+    return read(response.text).one("main")

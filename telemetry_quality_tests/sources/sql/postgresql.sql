@@ -1,60 +1,60 @@
 -- aggregates
 WITH event_groups AS MATERIALIZED
-(SELECT events_of_run.day_index AS day_index, events_of_run.hour AS hour, events_of_run.name AS name, events_of_run.version AS version, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_of_run.is_late THEN 1 END) AS late_events, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS missing_0
+(SELECT events_in_range.day_index AS day_index, events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS missing_0
 FROM (SELECT ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_8)s::BIGINT) / 3600) / %(param_9)s::BIGINT AS day_index, ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_12)s::BIGINT) / 3600) %% %(param_13)s::BIGINT AS hour, events.event_name AS name, events.service_version AS version, severity >= %(param_14)s::INTEGER AS is_error, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) / %(param_15)s::BIGINT - (CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) / %(param_16)s::BIGINT > %(param_17)s::BIGINT AS is_late, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s::VARCHAR AS missing_0
 FROM events
-WHERE events.occurred_at >= CAST(%(param_18)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_19)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.day_index, events_of_run.hour, events_of_run.name, events_of_run.version)
+WHERE events.occurred_at >= CAST(%(param_18)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_19)s::timestamp with time zone AS timestamp with time zone)) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.hour, events_in_range.name, events_in_range.version)
  SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, CAST(sum(hours.late_events) AS BIGINT) AS sum_4, CAST(sum(hours.missing_0) AS BIGINT) AS sum_5, string_agg(hours.numbers, ',') AS anon_1
 FROM (SELECT event_groups.day_index AS day_index, event_groups.name AS name, event_groups.version AS version, event_groups.events AS events, event_groups.errors AS errors, event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, event_groups.missing_0 AS missing_0, CAST(event_groups.hour AS VARCHAR) || %(param_1)s::VARCHAR || CAST(event_groups.events AS VARCHAR) || %(param_2)s::VARCHAR || CAST(event_groups.errors AS VARCHAR) || %(param_3)s::VARCHAR || CAST(event_groups.error_unknown_events AS VARCHAR) || %(param_4)s::VARCHAR || CAST(event_groups.late_events AS VARCHAR) || %(param_5)s::VARCHAR || CAST(event_groups.missing_0 AS VARCHAR) AS numbers
 FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version ORDER BY hours.day_index, (CAST(hours.name AS TEXT) COLLATE "C") NULLS FIRST, (CAST(hours.version AS TEXT) COLLATE "C") NULLS FIRST
 
 -- count
-SELECT events_of_run.day_index, count(*) AS count_1
+SELECT events_in_range.day_index, count(*) AS count_1
 FROM (SELECT ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_3)s::BIGINT) / 3600) / %(param_4)s::BIGINT AS day_index
 FROM events
-WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.day_index
+WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone)) AS events_in_range GROUP BY events_in_range.day_index
 
 -- versions
-SELECT events_of_run.version, count(*) AS count_1, count(CASE WHEN events_of_run.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_of_run.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_of_run.missing_0 THEN 1 END) AS anon_3
+SELECT events_in_range.version, count(*) AS count_1, count(CASE WHEN events_in_range.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS anon_3
 FROM (SELECT events.service_version AS version, severity >= %(param_1)s::INTEGER AS is_error, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s::VARCHAR AS missing_0
 FROM events
-WHERE events.occurred_at >= CAST(%(param_2)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_3)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.version
+WHERE events.occurred_at >= CAST(%(param_2)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_3)s::timestamp with time zone AS timestamp with time zone)) AS events_in_range GROUP BY events_in_range.version
 
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
-FROM (SELECT events_of_run.drawn AS drawn, events_of_run.day_index AS day_index, events_of_run.id AS id, events_of_run.name AS name, events_of_run.version AS version, events_of_run.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_of_run.day_index ORDER BY events_of_run.drawn, events_of_run.id, events_of_run.name, events_of_run.version) AS position
+FROM (SELECT events_in_range.drawn AS drawn, events_in_range.day_index AS day_index, events_in_range.id AS id, events_in_range.name AS name, events_in_range.version AS version, events_in_range.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_in_range.day_index ORDER BY events_in_range.drawn, events_in_range.id, events_in_range.name, events_in_range.version) AS position
 FROM (SELECT (hashtextextended(coalesce(events.event_id, CAST((CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) AS VARCHAR) || %(param_1)s::VARCHAR || coalesce(events.event_name, %(coalesce_1)s::VARCHAR) || %(param_2)s::VARCHAR || coalesce(events.service_version, %(coalesce_2)s::VARCHAR)) || %(param_3)s::VARCHAR, 0) & 9223372036854775807) AS drawn, ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_6)s::BIGINT) / 3600) / %(param_7)s::BIGINT AS day_index, events.event_id AS id, events.event_name AS name, events.service_version AS version, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s::VARCHAR AS missing_0
 FROM events
-WHERE events.occurred_at >= CAST(%(param_8)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_9)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run JOIN (SELECT %(param_10)s::BIGINT AS day_index, %(param_11)s::BIGINT AS threshold UNION ALL SELECT %(param_12)s::BIGINT AS day_index, %(param_13)s::BIGINT AS threshold) AS thresholds ON thresholds.day_index = events_of_run.day_index AND events_of_run.drawn <= thresholds.threshold AND events_of_run.drawn <= %(param_14)s::BIGINT) AS drawn_events
+WHERE events.occurred_at >= CAST(%(param_8)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_9)s::timestamp with time zone AS timestamp with time zone)) AS events_in_range JOIN (SELECT %(param_10)s::BIGINT AS day_index, %(param_11)s::BIGINT AS threshold UNION ALL SELECT %(param_12)s::BIGINT AS day_index, %(param_13)s::BIGINT AS threshold) AS thresholds ON thresholds.day_index = events_in_range.day_index AND events_in_range.drawn <= thresholds.threshold AND events_in_range.drawn <= %(param_14)s::BIGINT) AS drawn_events
 WHERE drawn_events.position <= %(position_1)s::INTEGER ORDER BY drawn_events.day_index, drawn_events.position
 
 -- values
-SELECT events_of_run.value, count(*) AS count_1
+SELECT events_in_range.value, count(*) AS count_1
 FROM (SELECT events.platform AS value
 FROM events
-WHERE events.occurred_at >= CAST(%(param_1)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_2)s::timestamp with time zone AS timestamp with time zone)) AS events_of_run GROUP BY events_of_run.value ORDER BY count(*) DESC, events_of_run.value
+WHERE events.occurred_at >= CAST(%(param_1)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_2)s::timestamp with time zone AS timestamp with time zone)) AS events_in_range GROUP BY events_in_range.value ORDER BY count(*) DESC, events_in_range.value
  LIMIT %(param_3)s::INTEGER
 
--- repetitions
-SELECT events_of_run.day_index, count(*) AS count_1, count(DISTINCT events_of_run.compared) AS count_2
+-- duplicates
+SELECT events_in_range.day_index, count(*) AS count_1, count(DISTINCT events_in_range.compared) AS count_2
 FROM (SELECT ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_3)s::BIGINT) / 3600) / %(param_4)s::BIGINT AS day_index, (hashtextextended(events.event_id, 0) & 9223372036854775807) AS compared
 FROM events
-WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone) AND events.event_id IS NOT NULL AND (hashtextextended(events.event_id, 0) & 9223372036854775807) < %(param_7)s::BIGINT) AS events_of_run GROUP BY events_of_run.day_index
+WHERE events.occurred_at >= CAST(%(param_5)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_6)s::timestamp with time zone AS timestamp with time zone) AND events.event_id IS NOT NULL AND (hashtextextended(events.event_id, 0) & 9223372036854775807) < %(param_7)s::BIGINT) AS events_in_range GROUP BY events_in_range.day_index
 
 -- slices
-WITH events_of_run AS
+WITH events_in_range AS
 (SELECT ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_5)s::BIGINT) / 3600) / %(param_6)s::BIGINT AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_9)s::BIGINT) / 3600) %% %(param_10)s::BIGINT AS hour, severity >= %(param_11)s::INTEGER AS is_error, events.service_version IS NULL OR events.service_version IN (%(param_12)s::VARCHAR) AS is_missing
 FROM events
 WHERE events.occurred_at >= CAST(%(param_13)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_14)s::timestamp with time zone AS timestamp with time zone)),
 by_event_name AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
-FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.event_name),
+(SELECT events_in_range.day_index AS day_index, events_in_range.value AS value, CAST(events_in_range.event_name AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_missing THEN 1 END) AS missing_version
+FROM events_in_range GROUP BY events_in_range.day_index, events_in_range.value, events_in_range.event_name),
 by_hour AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
-FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.hour),
+(SELECT events_in_range.day_index AS day_index, events_in_range.value AS value, CAST(events_in_range.hour AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_missing THEN 1 END) AS missing_version
+FROM events_in_range GROUP BY events_in_range.day_index, events_in_range.value, events_in_range.hour),
 by_service_version AS
-(SELECT events_of_run.day_index AS day_index, events_of_run.value AS value, CAST(events_of_run.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_of_run.is_error THEN 1 END) AS errors, count(CASE WHEN events_of_run.is_missing THEN 1 END) AS missing_version
-FROM events_of_run GROUP BY events_of_run.day_index, events_of_run.value, events_of_run.service_version)
+(SELECT events_in_range.day_index AS day_index, events_in_range.value AS value, CAST(events_in_range.service_version AS VARCHAR) AS by_value, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_missing THEN 1 END) AS missing_version
+FROM events_in_range GROUP BY events_in_range.day_index, events_in_range.value, events_in_range.service_version)
  SELECT slices.day_index, slices.by, slices.value, slices.by_value, slices.events, slices.errors, slices.missing_version
 FROM (SELECT anon_1.day_index AS day_index, %(param_1)s::VARCHAR AS by, anon_1.value AS value, anon_1.by_value AS by_value, sum(anon_1.events) AS events, sum(anon_1.errors) AS errors, sum(anon_1.missing_version) AS missing_version
 FROM (SELECT by_event_name.day_index AS day_index, CASE WHEN (kept_values.day_index IS NOT NULL) THEN by_event_name.value ELSE %(param_2)s::VARCHAR END AS value, by_event_name.by_value AS by_value, by_event_name.events AS events, by_event_name.errors AS errors, by_event_name.missing_version AS missing_version
@@ -78,13 +78,13 @@ WHERE ranked_values.position <= %(position_1)s::INTEGER) AS kept_values ON kept_
 
 -- arrivals
 SELECT arrivals.day_index, arrivals.hour, count(*) AS count_1
-FROM (SELECT events_of_run.day_index AS day_index, CASE WHEN (events_of_run.arrived < (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT) THEN %(param_3)s::INTEGER WHEN (events_of_run.arrived < (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_4)s::BIGINT) THEN %(param_5)s::INTEGER WHEN (events_of_run.arrived > (events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_6)s::BIGINT) THEN %(param_7)s::INTEGER ELSE ((events_of_run.arrived - ((events_of_run.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT)) - %(param_8)s::BIGINT) / %(param_9)s::BIGINT + %(param_10)s::BIGINT END AS hour
+FROM (SELECT events_in_range.day_index AS day_index, CASE WHEN (events_in_range.arrived < (events_in_range.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT) THEN %(param_3)s::INTEGER WHEN (events_in_range.arrived < (events_in_range.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_4)s::BIGINT) THEN %(param_5)s::INTEGER WHEN (events_in_range.arrived > (events_in_range.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT + %(param_6)s::BIGINT) THEN %(param_7)s::INTEGER ELSE ((events_in_range.arrived - ((events_in_range.day_index + %(day_index_1)s::BIGINT) * %(param_1)s::BIGINT + %(param_2)s::BIGINT)) - %(param_8)s::BIGINT) / %(param_9)s::BIGINT + %(param_10)s::BIGINT END AS hour
 FROM (SELECT ((CAST(floor(date_part('epoch', events.occurred_at)) AS BIGINT) - %(param_13)s::BIGINT) / 3600) / %(param_14)s::BIGINT AS day_index, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) AS arrived
 FROM events
-WHERE events.occurred_at >= CAST(%(param_15)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_16)s::timestamp with time zone AS timestamp with time zone) AND events.received_at IS NOT NULL) AS events_of_run
-WHERE events_of_run.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
+WHERE events.occurred_at >= CAST(%(param_15)s::timestamp with time zone AS timestamp with time zone) AND events.occurred_at < CAST(%(param_16)s::timestamp with time zone AS timestamp with time zone) AND events.received_at IS NOT NULL) AS events_in_range
+WHERE events_in_range.arrived IS NOT NULL) AS arrivals GROUP BY arrivals.day_index, arrivals.hour
 
--- misdating
+-- invalid_timestamp
 SELECT arrivals.day_index, count(*) AS count_1, count(CASE WHEN arrivals.occurred > arrivals.since_start * %(since_start_1)s::BIGINT + %(param_1)s::BIGINT THEN 1 END) AS anon_1, count(CASE WHEN arrivals.occurred < arrivals.since_start * %(since_start_2)s::BIGINT + %(param_2)s::BIGINT THEN 1 END) AS anon_2, count(CASE WHEN arrivals.occurred IS NULL THEN 1 END) AS anon_3
 FROM (SELECT ((CAST(floor(date_part('epoch', events.received_at)) AS BIGINT) - %(param_5)s::BIGINT) / 3600) / %(param_6)s::BIGINT AS day_index, (CASE WHEN events.received_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.received_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.received_at) * 1000000 AS BIGINT) END) - %(param_7)s::BIGINT AS since_start, (CASE WHEN events.occurred_at >= '200000-01-01' THEN 9223372036854775807 WHEN events.occurred_at = '-infinity' THEN -9223372036854775807 ELSE CAST(EXTRACT(epoch FROM events.occurred_at) * 1000000 AS BIGINT) END) AS occurred
 FROM events

@@ -1,4 +1,4 @@
-"""What is remembered of staff would let nobody else in, is asked quickly, and is never out of date."""
+"""What is recorded of staff would let nobody else in, is asked quickly, and is never out of date."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality.storage.staff.store import SECRET_BYTES, StaffStore
 from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality_tests.builders import NOW, make_reading
-from telemetry_quality_tests.storage.examples import make_act, make_sign_in
+from telemetry_quality_tests.builders import NOW, make_scan
+from telemetry_quality_tests.storage.examples import make_action, make_sign_in
 from telemetry_quality_tests.storage.staff.questions import LATER, rows, statements_of, url_of
 from telemetry_quality_tests.storage.test_concurrency import Appender
 
@@ -83,7 +83,7 @@ store.close()
 
 
 @pytest.mark.slow
-def test_processes_that_ask_for_the_key_at_once_are_told_the_same_one(tmp_path: Path, store: StaffStore) -> None:
+def test_processes_that_ask_for_the_key_at_once_are_reported_the_same_one(tmp_path: Path, store: StaffStore) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", MAKE_KEY, url_of(tmp_path)],
@@ -108,8 +108,8 @@ def test_processes_that_ask_for_the_key_at_once_are_told_the_same_one(tmp_path: 
         processes[0].wait(1)
     writer.execute("COMMIT")
     writer.close()
-    told = [process.communicate(timeout=60) for process in processes]
-    assert told == [(f"{store.secret(NOW).hex()}\n", "")] * 2
+    shown = [process.communicate(timeout=60) for process in processes]
+    assert shown == [(f"{store.secret(NOW).hex()}\n", "")] * 2
 
 
 def test_the_version_stays_until_somebody_commits(tmp_path: Path, store: StaffStore, ada: Account) -> None:
@@ -168,12 +168,12 @@ def test_the_store_of_snapshots_and_that_of_staff_do_not_touch_each_other(
     tmp_path: Path, store: StaffStore, ada: Account
 ) -> None:
     quality = SqlQualityStore(url_of(tmp_path))
-    quality.append_reading("web", make_reading(), (), NOW)
-    quality.append_act(make_act())
+    quality.append_scan("web", make_scan(), (), NOW)
+    quality.append_incident_action(make_action())
     store.record(make_sign_in())
     store.disable(ada.name, NOW)
     assert quality.verify().findings == ()
-    assert len(quality.acts("web")) == 1
+    assert len(quality.incident_actions("web")) == 1
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_staff_come_and_go_while_a_backfill_writes(tmp_path: Path, store: StaffS
     assert longest < 10
     assert len(store.sign_ins()) == 20
     findings = SqlQualityStore(url_of(tmp_path)).verify().findings
-    assert {one.sentence.partition(" behind ")[0] for one in findings} <= {"The reading"}, "its hashes are made up"
+    assert {one.sentence.partition(" behind ")[0] for one in findings} <= {"The scan"}, "its hashes are made up"
 
 
 def test_only_fingerprints_of_tokens_and_sessions_are_in_the_file(

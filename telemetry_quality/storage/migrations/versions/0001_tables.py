@@ -15,14 +15,14 @@ REVISION_KEY = ("source", "day", "revision")
 POSITION_KEY = (*REVISION_KEY, "position")
 
 UNIQUE = {
-    "day_reading": (("sequence",), REVISION_KEY),
+    "day_scan": (("sequence",), REVISION_KEY),
     "event_aggregate": (("id",),),
     "event_sample": (("id",), POSITION_KEY),
     "event_slice": (("id",), POSITION_KEY),
     "integrity_snapshot": (("sequence",), REVISION_KEY),
     "guardrail_verdict": (("id",), POSITION_KEY),
     "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
-    "incident_act": (("sequence",),),
+    "incident_action": (("sequence",),),
     "sign_in": (("sequence",),),
 }
 """The tables that are append-only, and what their rows are unique by."""
@@ -30,14 +30,14 @@ UNIQUE = {
 
 def upgrade() -> None:
     """Create everything."""
-    _create_day_reading()
+    _create_day_scan()
     _create_event_aggregate()
     _create_event_sample()
     _create_event_slice()
     _create_integrity_snapshot()
     _create_guardrail_verdict()
     _create_alert()
-    _create_incident_act()
+    _create_incident_action()
     _create_sign_in()
     _create_staff_account()
     _create_staff_session()
@@ -69,12 +69,12 @@ def _chain() -> tuple[sa.Column[object], ...]:
     return (sa.Column("previous_hash", StoredText), sa.Column("content_hash", StoredText, nullable=False))
 
 
-def _create_day_reading() -> None:
+def _create_day_scan() -> None:
     op.create_table(
-        "day_reading",
+        "day_scan",
         sa.Column("sequence", SEQUENCE, nullable=False),
         *_key(),
-        sa.Column("read_at", UtcDateTime, nullable=False),
+        sa.Column("scanned_at", UtcDateTime, nullable=False),
         sa.Column("total_events", sa.BigInteger),
         sa.Column("error_events", sa.BigInteger),
         sa.Column("error_unknown_events", sa.BigInteger),
@@ -83,7 +83,7 @@ def _create_day_reading() -> None:
         sa.Column("sample_size", sa.Integer),
         sa.Column("sample_passed", sa.Integer),
         sa.Column("compared_events", sa.BigInteger),
-        sa.Column("repeated_events", sa.BigInteger),
+        sa.Column("duplicate_events", sa.BigInteger),
         sa.Column("late_events", sa.BigInteger),
         sa.Column("arrivals_by_hour", sa.JSON),
         sa.Column("observed_events", sa.BigInteger),
@@ -94,8 +94,8 @@ def _create_day_reading() -> None:
         sa.Column("unreadable_reason", StoredText),
         sa.Column("figures_hash", StoredText, nullable=False),
         *_chain(),
-        sa.PrimaryKeyConstraint("sequence", name="pk_day_reading"),
-        sa.UniqueConstraint(*REVISION_KEY, name="uq_day_reading_source_day_revision"),
+        sa.PrimaryKeyConstraint("sequence", name="pk_day_scan"),
+        sa.UniqueConstraint(*REVISION_KEY, name="uq_day_scan_source_day_revision"),
         sqlite_autoincrement=True,
     )
 
@@ -167,8 +167,8 @@ def _create_integrity_snapshot() -> None:
         sa.Column("has_error_spike", sa.Boolean),
         sa.Column("is_zero_activity", sa.Boolean),
         sa.Column("policy", StoredText, nullable=False),
-        sa.Column("reading_revision", sa.Integer, nullable=False),
-        sa.Column("reading_hash", StoredText, nullable=False),
+        sa.Column("scan_revision", sa.Integer, nullable=False),
+        sa.Column("scan_hash", StoredText, nullable=False),
         sa.Column("run_id", StoredText),
         sa.Column("verdicts_hash", StoredText, nullable=False),
         *_chain(),
@@ -195,11 +195,11 @@ def _figures() -> tuple[sa.Column[object], ...]:
         sa.Column("volume_deviation_percent", sa.Float),
         sa.Column("is_volume_unusual", sa.Boolean),
         sa.Column("compared_events", sa.BigInteger),
-        sa.Column("repeated_events", sa.BigInteger),
+        sa.Column("duplicate_events", sa.BigInteger),
         sa.Column("duplicate_percent", sa.Float),
         sa.Column("critical_missing_percent", sa.Float),
         sa.Column("late_percent", sa.Float),
-        sa.Column("misdated_percent", sa.Float),
+        sa.Column("invalid_timestamp_percent", sa.Float),
         sa.Column("completeness_percent", sa.Float),
         sa.Column("is_provisional", sa.Boolean),
         sa.Column("extra_numbers", sa.JSON, nullable=False),
@@ -221,7 +221,7 @@ def _create_guardrail_verdict() -> None:
         sa.Column("value", sa.Float),
         sa.Column("threshold", sa.Float),
         sa.Column("sentence", StoredText, nullable=False),
-        sa.Column("causes", sa.JSON, nullable=False),
+        sa.Column("contributors", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_guardrail_verdict"),
         sa.UniqueConstraint(*POSITION_KEY, name="uq_guardrail_verdict_source_day_revision_position"),
         sqlite_autoincrement=True,
@@ -245,20 +245,20 @@ def _create_alert() -> None:
     )
 
 
-def _create_incident_act() -> None:
+def _create_incident_action() -> None:
     op.create_table(
-        "incident_act",
+        "incident_action",
         sa.Column("sequence", SEQUENCE, nullable=False),
         sa.Column("source", StoredText, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
-        sa.Column("cause", StoredText, nullable=False),
-        sa.Column("act", StoredText, nullable=False),
+        sa.Column("root_cause", StoredText, nullable=False),
+        sa.Column("action", StoredText, nullable=False),
         sa.Column("acted_by", StoredText, nullable=False),
         sa.Column("note", StoredText, nullable=False),
         sa.Column("until", sa.Date),
         sa.Column("acted_at", UtcDateTime, nullable=False),
         *_chain(),
-        sa.PrimaryKeyConstraint("sequence", name="pk_incident_act"),
+        sa.PrimaryKeyConstraint("sequence", name="pk_incident_action"),
         sqlite_autoincrement=True,
     )
 

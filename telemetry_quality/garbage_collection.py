@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def without_collecting() -> Iterator[None]:
+def garbage_collection_paused() -> Iterator[None]:
     """Pause the garbage collector: of tens of thousands of new tuples that all stay it can free none.
 
     Looking for some took a third of the time of loading a day's history.

@@ -1,4 +1,4 @@
-"""Seals: text that a browser keeps for us and can read, but neither change nor use after its time."""
+"""Signatures: text that a browser keeps for us and can read, but neither change nor use after its time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itsdangerous import BadSignature, Signer
 
 
-class Seal:
+class PurposeSigner:
     """Signs text for one purpose; what was signed for another one is refused.
 
     Args:
@@ -26,10 +26,10 @@ class Seal:
         """``text``, signed and good until then."""
         return self._signer.sign(f"{text}.{until.timestamp():.0f}").decode()
 
-    def open(self, sealed: str, now: datetime) -> str | None:
+    def open(self, signed: str, now: datetime) -> str | None:
         """The text, None where somebody changed it or its time is over."""
         try:
-            text, _, until = self._signer.unsign(sealed).decode().rpartition(".")
+            text, _, until = self._signer.unsign(signed).decode().rpartition(".")
         except (BadSignature, UnicodeError):
             return None
         return text if now < datetime.fromtimestamp(int(until), UTC) else None
@@ -41,5 +41,5 @@ def csrf_token(secret: bytes, holder: str) -> str:
 
 
 def is_same(expected: str, found: str) -> bool:
-    """Whether two texts are the same, in a time that does not tell how much of them is."""
+    """Whether two texts are the same, in a time that does not reveal how much of them is."""
     return hmac.compare_digest(expected.encode(), found.encode("utf-8", "replace"))

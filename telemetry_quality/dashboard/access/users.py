@@ -1,4 +1,4 @@
-"""Access: who a request comes from, and how somebody becomes a visitor: by a password, a session or a token."""
+"""Access: who a request comes from, and how somebody becomes a user: by a password, a session or a token."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from telemetry_quality.dashboard.access.cookies import form_cookie, oidc_cookie, session_cookie
-from telemetry_quality.dashboard.access.identity import Visitor
+from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
-from telemetry_quality.dashboard.access.seals import Seal, csrf_token
-from telemetry_quality.dashboard.refusals import Refusal
+from telemetry_quality.dashboard.access.signers import PurposeSigner, csrf_token
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.storage.staff.lookup import account_key
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality.storage.staff.tokens import fingerprint
@@ -54,7 +54,7 @@ class Access:
     Args:
         staff: The accounts.
         settings: How long a session is good, and by which way it travels.
-        clock: Tells the time.
+        clock: Shows the time.
     """
 
     def __init__(self, staff: StaffStore, settings: DashboardSettings, clock: Callable[[], datetime]) -> None:
@@ -66,19 +66,19 @@ class Access:
         self.oidc_cookie = oidc_cookie(settings)
         self._known: dict[str, Session] = {}
         self._version: Hashable = None
-        self._remembering = threading.Lock()
+        self._cache_lock = threading.Lock()
         self._trying = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._recorded_at: dict[tuple[str, SignInOutcome], datetime] = {}
 
     @cached_property
     def secret(self) -> bytes:
-        """The key of all seals and tokens of forms."""
+        """The key of all signatures and tokens of forms."""
         return self.staff.secret(self.clock())
 
-    def seal(self, purpose: str) -> Seal:
-        """A seal of this store."""
-        return Seal(self.secret, purpose)
+    def signer(self, purpose: str) -> PurposeSigner:
+        """A signature of this store."""
+        return PurposeSigner(self.secret, purpose)
 
     def close(self) -> None:
         """Close the store of accounts."""
@@ -86,7 +86,7 @@ class Access:
 
     # Who is it?
 
-    def visitor_of(self, headers: Headers) -> Visitor | None:
+    def user_of(self, headers: Headers) -> User | None:
         """Whoever sends these headers, None for a stranger.
 
         Raises:
@@ -94,17 +94,17 @@ class Access:
         """
         session = self.session_of(headers)
         if session is not None:
-            return self._visitor(session)
+            return self._user(session)
         shown = _shown_token(headers)
         account = None if shown is None else self.staff.token_account(fingerprint(shown), self.clock())
-        return None if account is None else Visitor(account.name, "", None, is_token=True)
+        return None if account is None else User(account.name, "", None, is_token=True)
 
-    def recalled(self, headers: Headers) -> Visitor | None:
+    def recalled(self, headers: Headers) -> User | None:
         """The same, but only who was seen before and since when nothing was committed; never waits for a query."""
         now = self.clock()
         id_hash = self._id_hash(headers, now)
         session = None if id_hash is None else self._recall(id_hash)[0]
-        return self._visitor(session) if session is not None and now < session.expires_at else None
+        return self._user(session) if session is not None and now < session.expires_at else None
 
     def session_of(self, headers: Headers) -> Session | None:
         """The session of the cookie among these headers."""
@@ -113,19 +113,19 @@ class Access:
         session = None if id_hash is None else self._session(id_hash, now)
         return session if session is not None and now < session.expires_at else None
 
-    def _visitor(self, session: Session) -> Visitor:
+    def _user(self, session: Session) -> User:
         token = csrf_token(self.secret, session.id_hash)
-        return Visitor(session.account.name, token, session.id_hash, is_token=False)
+        return User(session.account.name, token, session.id_hash, is_token=False)
 
     def _id_hash(self, headers: Headers, now: datetime) -> str | None:
-        sealed = self.session_cookie.read(headers)
-        session_id = None if sealed is None else self.seal("session").open(sealed, now)
+        signed = self.session_cookie.read(headers)
+        session_id = None if signed is None else self.signer("session").open(signed, now)
         return None if session_id is None else fingerprint(session_id)
 
     def _recall(self, id_hash: str) -> tuple[Session | None, Hashable]:
         """The session, if nothing was committed since it was asked for, and the version that says so."""
         version = self.staff.version()
-        with self._remembering:
+        with self._cache_lock:
             if version != self._version:
                 self._known.clear()
                 self._version = version
@@ -136,7 +136,7 @@ class Access:
         if known is not None:
             return known
         session = self.staff.session(id_hash, now)
-        with self._remembering:
+        with self._cache_lock:
             # Asked before a commit and kept after it, a session would outlive its end.
             if session is not None and self._version == version:
                 self._known[id_hash] = session
@@ -147,10 +147,10 @@ class Access:
     def try_password(self, name: str, password: str, address: str, method: str = "password") -> Account:
         """The account called ``name``, if this is its password.
 
-        The answer and the work are the same whether there is such an account or not.
+        The response and the work are the same whether there is such an account or not.
 
         Raises:
-            Refusal: If it is wrong, or too many were.
+            ApiError: If it is wrong, or too many were.
         """
         with self._one_at_a_time():
             self._refuse_guessing(name, address, method)
@@ -159,7 +159,7 @@ class Access:
             outcome = _outcome(account, is_right=is_right)
             if account is None or outcome is not SignInOutcome.SIGNED_IN:
                 self.record(name, address, method, outcome)
-                raise Refusal(
+                raise ApiError(
                     403, "WRONG_PASSWORD", "A name and its password are required, but these two do not belong together."
                 )
         if account.password_hash is not None and needs_rehash(account.password_hash):
@@ -173,9 +173,9 @@ class Access:
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Nobody gets a try while another one is counted, and memory for one hash is enough."""
+        """Nobody gets a try while another one is counted, and RAM for one hash is enough."""
         if not self._waiting.acquire(blocking=False):
-            raise Refusal(
+            raise ApiError(
                 503,
                 "TOO_BUSY",
                 "Signing in takes a moment, but too many people do so right now; try again in a few seconds.",
@@ -194,7 +194,7 @@ class Access:
             return
         self.record_seldom(name, address, method, SignInOutcome.THROTTLED)
         minutes = WINDOW // timedelta(minutes=1)
-        raise Refusal(
+        raise ApiError(
             429,
             "TOO_MANY_TRIES",
             f"Too many wrong passwords were tried for this name or from this address; try again in {minutes} minutes.",
@@ -211,7 +211,7 @@ class Access:
         session_id, until = secrets.token_urlsafe(32), now + timedelta(hours=self.settings.session_hours)
         self.staff.open_session(account.id, fingerprint(session_id), method, now, until)
         self.record(account.name, address, method, SignInOutcome.SIGNED_IN)
-        return self.seal("session").close(session_id, until)
+        return self.signer("session").close(session_id, until)
 
     def end_session(self, session: Session, address: str) -> None:
         """Let nobody in by this session again."""
@@ -225,7 +225,7 @@ class Access:
     def record_seldom(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
         """Keep what strangers can do as often as they like: once a minute per address, or they could fill the disk."""
         now, key = self.clock(), (address, outcome)
-        with self._remembering:
+        with self._cache_lock:
             self._recorded_at = {one: at for one, at in self._recorded_at.items() if now - at < timedelta(minutes=1)}
             is_new = key not in self._recorded_at
             self._recorded_at.setdefault(key, now)

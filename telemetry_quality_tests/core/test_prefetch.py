@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.ahead import reading_ahead
 from telemetry_quality.core.daily import FIRST_CHUNK_DAYS
+from telemetry_quality.core.prefetch import prefetching
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality_tests.builders import DAY, NOW, FakeSource, make_reading, make_row, make_work
+from telemetry_quality_tests.builders import DAY, NOW, FakeSource, make_row, make_scan, make_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from threading import Thread
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayReading, UnreadableDay
+    from telemetry_quality.core.events import DayScan, UnreadableDay
 
 SECONDS = 30
 """What nothing here takes unless it is broken."""
@@ -38,7 +38,7 @@ class SlowSource(FakeSource):
         readers: The thread of each read.
     """
 
-    reads_ahead: bool = True
+    can_prefetch: bool = True
     may_go_on: Event = field(default_factory=Event)
     asked: Event = field(default_factory=Event)
     interrupts: int = 0
@@ -49,57 +49,57 @@ class SlowSource(FakeSource):
         if self.interrupts == 2:  # the first may come between two queries
             self.may_go_on.set()
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self.readers.append(thread_of())
         if self.calls == 1:
             self.asked.set()
             assert self.may_go_on.wait(SECONDS)
-        yield from super().read_days(windows, sample_size)
+        yield from super().scan_days(windows, sample_size)
 
 
 def make_slow(**overrides: object) -> SlowSource:
-    days = {day: make_reading(day, make_row(events=100 + n)) for n, day in enumerate(DAYS)}
+    days = {day: make_scan(day, make_row(events=100 + n)) for n, day in enumerate(DAYS)}
     return SlowSource(days, **overrides)  # type: ignore[arg-type]
 
 
 def test_the_next_days_are_asked_for_while_those_before_them_are_kept(tmp_path: Path) -> None:
     source = make_slow()
-    reading = make_work(tmp_path, source).read(DAYS, NOW)
-    found = [next(reading)]
+    scan = make_work(tmp_path, source).read(DAYS, NOW)
+    found = [next(scan)]
     assert source.asked.wait(SECONDS), "the second read waits for the days of the first to be kept"
     source.may_go_on.set()
-    found += reading
+    found += scan
     assert [one.total_events for one in found] == [100 + n for n in range(len(DAYS))]
     assert main_thread() not in source.readers
 
 
 def test_a_source_that_cannot_be_interrupted_is_asked_when_its_days_are_due(tmp_path: Path) -> None:
-    source = make_slow(reads_ahead=False)
+    source = make_slow(can_prefetch=False)
     source.may_go_on.set()
-    reading = make_work(tmp_path, source).read(DAYS, NOW)
+    scan = make_work(tmp_path, source).read(DAYS, NOW)
     for _ in range(FIRST_CHUNK_DAYS):
-        next(reading)
+        next(scan)
     assert not source.asked.is_set()
-    assert len(list(reading)) == 3
+    assert len(list(scan)) == 3
     assert source.readers == [main_thread()] * 2
 
 
 def test_a_read_that_nobody_waits_for_any_more_is_interrupted_until_it_ends(tmp_path: Path) -> None:
     source, threads = make_slow(), active_count()
-    reading = make_work(tmp_path, source).read_with_aggregates(DAYS, NOW)
-    next(reading)
+    scan = make_work(tmp_path, source).read_with_aggregates(DAYS, NOW)
+    next(scan)
     assert source.asked.wait(SECONDS)
-    del reading
+    del scan
     assert source.interrupts >= 2
     assert active_count() == threads
 
 
-def test_ctrl_c_during_a_read_ahead_ends_it_too() -> None:
+def test_ctrl_c_during_a_prefetch_ends_it_too() -> None:
     source = make_slow(calls=1)
 
     def stop_while_it_reads() -> None:
-        with reading_ahead(source) as begin:
-            begin(lambda: list(source.read_days([], 1)))
+        with prefetching(source) as begin:
+            begin(lambda: list(source.scan_days([], 1)))
             assert source.asked.wait(SECONDS)
             raise KeyboardInterrupt
 
@@ -110,7 +110,7 @@ def test_ctrl_c_during_a_read_ahead_ends_it_too() -> None:
 
 def test_nothing_is_interrupted_where_nothing_is_read() -> None:
     source = make_slow()
-    with reading_ahead(source) as begin:
+    with prefetching(source) as begin:
         assert begin(lambda: 7)() == 7
     assert source.interrupts == 0
 
@@ -121,10 +121,10 @@ class LaterLost(SlowSource):
 
     errors: list[SourceError] = field(default_factory=list)
 
-    def read_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayReading | UnreadableDay]:
+    def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         if self.calls and self.errors:
             raise self.errors.pop()
-        return super().read_days(windows, sample_size)
+        return super().scan_days(windows, sample_size)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ class LaterLost(SlowSource):
         ([SourceError("COLUMN_MISSING", "There is no column event_id.")], "COLUMN_MISSING"),
     ],
 )
-def test_what_goes_wrong_with_days_read_ahead_is_said_of_them_and_of_no_others(
+def test_what_goes_wrong_with_days_prefetched_is_said_of_them_and_of_no_others(
     tmp_path: Path, errors: list[SourceError], reason: str | None
 ) -> None:
     source = LaterLost(make_slow().days, errors=list(errors))

@@ -6,45 +6,45 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import Act, group_incidents
-from telemetry_quality.dashboard.incident_answers import (
+from telemetry_quality.core.incidents import Action, group_incidents
+from telemetry_quality.dashboard.incident_responses import (
     find_incident,
-    incident_answer,
     incident_line,
-    incidents_answer,
+    incident_response,
+    incidents_response,
 )
-from telemetry_quality_tests.dashboard.boards import (
+from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     MORNING,
     TODAY,
     YESTERDAY,
-    make_board,
     make_failure,
     make_incidents,
+    make_state,
 )
 
 if TYPE_CHECKING:
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.state import DashboardState
 
 MARCH = [date(2026, 3, number) for number in range(1, 11)]
-AT_EV: dict[str, Any] = {"cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
 
 
 @pytest.fixture
-def board() -> Board:
+def state() -> DashboardState:
     """Of ``web`` an incident on the 2nd, one on the 4th and 5th and one that is open; of ``shop`` one on the 5th."""
     failures = [make_failure(date(2026, 3, number)) for number in (2, 4, 5, 10)]
     web = group_incidents("web", failures, MARCH)
     shop = group_incidents("shop", [make_failure(date(2026, 3, 5))], MARCH)
-    return make_board(incidents=[*web, *shop])
+    return make_state(incidents=[*web, *shop])
 
 
-def keys(board: Board, **query: Any) -> list[str]:
-    return [line.key for line in incidents_answer(board, TODAY, **query).incidents]
+def keys(state: DashboardState, **query: Any) -> list[str]:
+    return [line.key for line in incidents_response(state, TODAY, **query).incidents]
 
 
-def test_incidents_of_all_sources_are_listed_newest_first(board: Board) -> None:
-    assert keys(board) == ["web/2026-03-10", "shop/2026-03-05", "web/2026-03-04", "web/2026-03-02"]
+def test_incidents_of_all_sources_are_listed_newest_first(state: DashboardState) -> None:
+    assert keys(state) == ["web/2026-03-10", "shop/2026-03-05", "web/2026-03-04", "web/2026-03-02"]
 
 
 @pytest.mark.parametrize(
@@ -62,24 +62,24 @@ def test_incidents_of_all_sources_are_listed_newest_first(board: Board) -> None:
     ],
 )
 def test_incidents_are_filtered_by_source_state_and_the_days_they_touch(
-    board: Board, query: dict[str, Any], expected: list[str]
+    state: DashboardState, query: dict[str, Any], expected: list[str]
 ) -> None:
-    assert keys(board, **query) == expected
+    assert keys(state, **query) == expected
 
 
-def test_incidents_come_in_pages(board: Board) -> None:
-    answer = incidents_answer(board, TODAY, page=2, size=3)
-    assert [line.key for line in answer.incidents] == ["web/2026-03-02"]
-    assert (answer.total, answer.page, answer.pages, answer.page_size) == (4, 2, 2, 3)
-    assert incidents_answer(make_board(), TODAY).pages == 1
+def test_incidents_come_in_pages(state: DashboardState) -> None:
+    response = incidents_response(state, TODAY, page=2, size=3)
+    assert [line.key for line in response.incidents] == ["web/2026-03-02"]
+    assert (response.total, response.page, response.pages, response.page_size) == (4, 2, 2, 3)
+    assert incidents_response(make_state(), TODAY).pages == 1
 
 
-def test_an_incident_is_found_by_its_key(board: Board) -> None:
-    found = find_incident(board, "web/2026-03-04")
+def test_an_incident_is_found_by_its_key(state: DashboardState) -> None:
+    found = find_incident(state, "web/2026-03-04")
     assert found is not None
     assert found.days == (date(2026, 3, 4), date(2026, 3, 5))
     for key in ("web/2026-03-05", "nobody/2026-03-04", "", "web"):
-        assert find_incident(board, key) is None
+        assert find_incident(state, key) is None
 
 
 def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
@@ -87,7 +87,11 @@ def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
     (incident,) = make_incidents(*failures, make_failure(value=90.0, **AT_EV))
     line = incident_line(incident, TODAY)
     assert (line.key, line.first_day, line.last_day, line.days) == (f"web/{BEFORE}", BEFORE, YESTERDAY, 2)
-    assert (line.level, line.cause, line.guardrails) == (Level.CRITICAL, "carrier=EV", ("error_rate", "duplicates"))
+    assert (line.level, line.root_cause, line.guardrails) == (
+        Level.CRITICAL,
+        "carrier=EV",
+        ("error_rate", "duplicates"),
+    )
     assert line.state == ("open",)
     assert line.sentence.startswith("Since 2026-03-09 (2 failed days), at its worst on 2026-03-10: error rate 90.00 %")
 
@@ -95,25 +99,28 @@ def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
 @pytest.mark.parametrize(("days", "is_muted"), [(-1, True), (0, True), (1, False)])
 def test_an_incident_is_muted_up_to_its_day(days: int, is_muted: bool) -> None:
     (open_one,) = make_incidents(make_failure())
-    act = open_one.decide(Act.MUTE, "ada", MORNING, muted_until=TODAY)
-    (incident,) = group_incidents("web", open_one.failures, [], [act])
+    action = open_one.decide(Action.MUTE, "ada", MORNING, muted_until=TODAY)
+    (incident,) = group_incidents("web", open_one.failures, [], [action])
     line = incident_line(incident, TODAY + timedelta(days=days))
     assert (line.is_muted, line.muted_until) == (is_muted, TODAY)
 
 
-def test_an_incident_is_told_with_all_its_failures_and_acts() -> None:
+def test_an_incident_is_shown_with_all_its_failures_and_actions() -> None:
     (before,) = make_incidents(make_failure(BEFORE), make_failure(value=90.0))
-    acts = [
-        before.decide(Act.ACKNOWLEDGE, "ada", MORNING),
-        before.decide(Act.CONFIRM, "bob", MORNING, note="A storm."),
+    actions = [
+        before.decide(Action.ACKNOWLEDGE, "ada", MORNING),
+        before.decide(Action.CONFIRM, "bob", MORNING, note="A storm."),
     ]
-    (incident,) = group_incidents("web", before.failures, [], acts)
-    answer = incident_answer(incident, TODAY)
-    assert answer.peak.value == 90.0
-    assert answer.failed_days == answer.confirmed_days == (BEFORE, YESTERDAY)
-    assert [(one.day, one.guardrail) for one in answer.failures] == [(BEFORE, "error_rate"), (YESTERDAY, "error_rate")]
-    assert [(one.act, one.by, one.note) for one in answer.acts] == [
+    (incident,) = group_incidents("web", before.failures, [], actions)
+    response = incident_response(incident, TODAY)
+    assert response.peak.value == 90.0
+    assert response.failed_days == response.confirmed_days == (BEFORE, YESTERDAY)
+    assert [(one.day, one.guardrail) for one in response.failures] == [
+        (BEFORE, "error_rate"),
+        (YESTERDAY, "error_rate"),
+    ]
+    assert [(one.action, one.by, one.note) for one in response.actions] == [
         ("acknowledge", "ada", ""),
         ("confirm", "bob", "A storm."),
     ]
-    assert (answer.incident.acknowledged_by, answer.incident.is_confirmed) == ("ada", True)
+    assert (response.incident.acknowledged_by, response.incident.is_confirmed) == ("ada", True)

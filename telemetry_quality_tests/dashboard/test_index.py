@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.ledger import COUNTS, REALS, SORTABLE, Ledger, LogPage, LogQuery
-from telemetry_quality_tests.dashboard.boards import BEFORE, TODAY, YESTERDAY, make_journal_row
+from telemetry_quality.dashboard.index import COUNTS, REALS, SORTABLE, LogPage, LogQuery, SnapshotIndex
+from telemetry_quality_tests.dashboard.states import BEFORE, TODAY, YESTERDAY, make_journal_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +80,7 @@ def current(rows: Iterable[JournalRow]) -> list[JournalRow]:
 
 
 def naive_page(rows: Iterable[JournalRow], query: LogQuery) -> LogPage:
-    """What the ledger must answer, by plain lists."""
+    """What the index must answer, by plain lists."""
     wanted = [
         row
         for row in current(rows)
@@ -101,25 +101,25 @@ def naive_page(rows: Iterable[JournalRow], query: LogQuery) -> LogPage:
     return LogPage(tuple(chosen[start : start + query.size]), len(chosen), query.page, pages)
 
 
-def in_pieces(rows: list[JournalRow], cuts: Iterable[int]) -> Ledger:
-    ledger, begin = Ledger(), 0
+def in_pieces(rows: list[JournalRow], cuts: Iterable[int]) -> SnapshotIndex:
+    index, begin = SnapshotIndex(), 0
     for end in [*sorted(cuts), len(rows)]:
-        ledger, begin = ledger.extended(rows[begin:end]), max(begin, end)
-    return ledger
+        index, begin = index.extended(rows[begin:end]), max(begin, end)
+    return index
 
 
 @given(journals(), queries())
 def test_a_page_is_what_sorting_and_filtering_the_current_rows_would_give(
     rows: list[JournalRow], query: LogQuery
 ) -> None:
-    assert Ledger().extended(rows).page(query) == naive_page(rows, query)
+    assert SnapshotIndex().extended(rows).page(query) == naive_page(rows, query)
 
 
 @given(journals(), st.lists(st.integers(0, 25), max_size=4), queries())
-def test_a_ledger_built_in_pieces_is_the_one_built_at_once(
+def test_a_index_built_in_pieces_is_the_one_built_at_once(
     rows: list[JournalRow], cuts: list[int], query: LogQuery
 ) -> None:
-    pieces, whole = in_pieces(rows, cuts), Ledger().extended(rows)
+    pieces, whole = in_pieces(rows, cuts), SnapshotIndex().extended(rows)
     assert (pieces.sources, pieces.last_sequence, len(pieces)) == (whole.sources, whole.last_sequence, len(whole))
     assert pieces.page(query) == whole.page(query)
     for source in SOURCES:
@@ -129,26 +129,26 @@ def test_a_ledger_built_in_pieces_is_the_one_built_at_once(
 
 @given(journals())
 def test_every_current_row_comes_back_as_the_journal_has_it(rows: list[JournalRow]) -> None:
-    ledger = Ledger().extended(rows)
+    index = SnapshotIndex().extended(rows)
     for row in current(rows):
-        assert ledger.current(row.source, row.day) == row
-    assert len(ledger) == len(current(rows))
+        assert index.current(row.source, row.day) == row
+    assert len(index) == len(current(rows))
 
 
 def test_only_the_latest_revision_of_a_day_is_listed_also_when_it_arrives_later() -> None:
     first = make_journal_row(sequence=1, error_rate_percent=1.0)
     second = make_journal_row(sequence=7, revision=2, error_rate_percent=9.0)
-    ledger = Ledger().extended([first])
-    assert ledger.page(LogQuery()).rows == (first,)
-    later = ledger.extended([second])
+    index = SnapshotIndex().extended([first])
+    assert index.page(LogQuery()).rows == (first,)
+    later = index.extended([second])
     assert later.page(LogQuery()).rows == (second,)
     assert later.page(LogQuery(sort="error_rate_percent")).total == 1
-    assert ledger.page(LogQuery()).rows == (first,), "what others still look at must not change"
+    assert index.page(LogQuery()).rows == (first,), "what others still look at must not change"
 
 
-def test_nothing_new_makes_no_new_ledger() -> None:
-    ledger = Ledger().extended([make_journal_row()])
-    assert ledger.extended([]) is ledger
+def test_nothing_new_makes_no_new_index() -> None:
+    index = SnapshotIndex().extended([make_journal_row()])
+    assert index.extended([]) is index
 
 
 def test_what_is_not_known_comes_last_whichever_way_the_log_is_sorted() -> None:
@@ -157,24 +157,24 @@ def test_what_is_not_known_comes_last_whichever_way_the_log_is_sorted() -> None:
         make_journal_row(YESTERDAY, 2, total_events=0),
         make_journal_row(TODAY, 3, total_events=5),
     ]
-    ledger = Ledger().extended(rows)
+    index = SnapshotIndex().extended(rows)
     for descending, expected in ((True, [5, 0, None]), (False, [0, 5, None])):
-        page = ledger.page(LogQuery(sort="total_events", descending=descending))
+        page = index.page(LogQuery(sort="total_events", descending=descending))
         assert [row.total_events for row in page.rows] == expected
 
 
 def test_the_worst_status_comes_first_in_descending_order() -> None:
     rows = [make_journal_row(BEFORE - timedelta(days=n), n, status=status) for n, status in enumerate(STATUSES, 1)]
-    page = Ledger().extended(rows).page(LogQuery(sort="status"))
+    page = SnapshotIndex().extended(rows).page(LogQuery(sort="status"))
     assert [row.status for row in page.rows] == STATUSES
 
 
-def test_a_window_has_one_answer_per_day_and_none_where_a_day_has_no_snapshot() -> None:
+def test_a_window_has_one_response_per_day_and_none_where_a_day_has_no_snapshot() -> None:
     row = make_journal_row(YESTERDAY)
-    ledger = Ledger().extended([row, make_journal_row(YESTERDAY, 2, source="shop")])
-    assert ledger.window("web", BEFORE, TODAY) == [None, row, None]
-    assert ledger.window("nobody", BEFORE, TODAY) == [None, None, None]
-    assert ledger.current("web", BEFORE) is None
+    index = SnapshotIndex().extended([row, make_journal_row(YESTERDAY, 2, source="shop")])
+    assert index.window("web", BEFORE, TODAY) == [None, row, None]
+    assert index.window("nobody", BEFORE, TODAY) == [None, None, None]
+    assert index.current("web", BEFORE) is None
 
 
 def test_the_latest_and_the_first_day_are_those_of_the_source_alone() -> None:
@@ -183,46 +183,46 @@ def test_the_latest_and_the_first_day_are_those_of_the_source_alone() -> None:
         make_journal_row(BEFORE, 2, source="shop"),
         make_journal_row(TODAY, 3, source="web"),
     ]
-    ledger = Ledger().extended(rows)
-    assert ledger.latest("shop") == rows[1]
-    assert ledger.first_day("shop") == BEFORE
-    assert ledger.neighbours("shop", YESTERDAY) == (BEFORE, None)
-    assert ledger.neighbours("shop", BEFORE) == (None, None)
-    assert ledger.neighbours("shop", BEFORE - timedelta(days=9)) == (None, BEFORE)
-    assert (ledger.latest("nobody"), ledger.first_day("nobody")) == (None, None)
-    assert ledger.neighbours("nobody", BEFORE) == (None, None)
+    index = SnapshotIndex().extended(rows)
+    assert index.latest("shop") == rows[1]
+    assert index.first_day("shop") == BEFORE
+    assert index.neighbours("shop", YESTERDAY) == (BEFORE, None)
+    assert index.neighbours("shop", BEFORE) == (None, None)
+    assert index.neighbours("shop", BEFORE - timedelta(days=9)) == (None, BEFORE)
+    assert (index.latest("nobody"), index.first_day("nobody")) == (None, None)
+    assert index.neighbours("nobody", BEFORE) == (None, None)
 
 
-def test_an_empty_ledger_has_one_empty_page() -> None:
-    assert Ledger().page(LogQuery()) == LogPage((), 0, 1, 1)
-    assert Ledger().latest("web") is None
+def test_an_empty_index_has_one_empty_page() -> None:
+    assert SnapshotIndex().page(LogQuery()) == LogPage((), 0, 1, 1)
+    assert SnapshotIndex().latest("web") is None
 
 
 def test_a_page_beyond_the_last_is_empty_and_says_how_many_there_are() -> None:
-    ledger = Ledger().extended(make_journal_row(BEFORE - timedelta(days=n), n + 1) for n in range(3))
-    assert ledger.page(LogQuery(page=3, size=2)) == LogPage((), 3, 3, 2)
+    index = SnapshotIndex().extended(make_journal_row(BEFORE - timedelta(days=n), n + 1) for n in range(3))
+    assert index.page(LogQuery(page=3, size=2)) == LogPage((), 3, 3, 2)
 
 
 def test_the_log_is_sorted_by_nothing_else() -> None:
     with pytest.raises(ValueError, match="policy"):
-        Ledger().page(LogQuery(sort="policy"))
+        SnapshotIndex().page(LogQuery(sort="policy"))
 
 
 def test_an_order_is_found_once_for_all_pages() -> None:
-    ledger = Ledger().extended(make_journal_row(BEFORE - timedelta(days=n), n + 1) for n in range(20))
-    ledger.page(LogQuery(sort="computed_at"))
-    orders = dict(ledger._orders)
-    ledger.page(LogQuery(sort="computed_at", page=2, statuses=("healthy",)))
-    assert {key: id(order) for key, order in ledger._orders.items()} == {key: id(one) for key, one in orders.items()}
+    index = SnapshotIndex().extended(make_journal_row(BEFORE - timedelta(days=n), n + 1) for n in range(20))
+    index.page(LogQuery(sort="computed_at"))
+    orders = dict(index._orders)
+    index.page(LogQuery(sort="computed_at", page=2, statuses=("healthy",)))
+    assert {key: id(order) for key, order in index._orders.items()} == {key: id(one) for key, one in orders.items()}
 
 
 def test_ten_years_of_fifty_sources_take_less_than_sixty_megabytes() -> None:
     rows = [make_journal_row(BEFORE - timedelta(days=n), n + 1, policy="".join(["p"] * 600)) for n in range(1000)]
-    ledger = Ledger().extended(rows)
+    index = SnapshotIndex().extended(rows)
     for sort in SORTABLE:
         for descending in (True, False):
-            assert ledger.page(LogQuery(sort=sort, descending=descending, statuses=("healthy",))).total == 1000
-    assert len(ledger._ranks) == 2 * len(SORTABLE)
-    arrays = [*ledger._columns.values(), *ledger._orders.values(), *ledger._ranks.values()]
+            assert index.page(LogQuery(sort=sort, descending=descending, statuses=("healthy",))).total == 1000
+    assert len(index._ranks) == 2 * len(SORTABLE)
+    arrays = [*index._columns.values(), *index._orders.values(), *index._ranks.values()]
     assert sum(array.nbytes for array in arrays) / 1000 * 182_500 < 60e6
-    assert len({id(policy) for policy in ledger._columns["policy"]}) == 1
+    assert len({id(policy) for policy in index._columns["policy"]}) == 1

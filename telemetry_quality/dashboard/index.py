@@ -1,4 +1,4 @@
-"""The ledger: every source's current snapshots in columns, so that ten years of fifty sources page in milliseconds.
+"""The index: every source's current snapshots in columns, so that ten years of fifty sources page in milliseconds.
 
 It knows the latest revision of each day and nothing of the ones before; those are read from the store, day by day.
 """
@@ -135,7 +135,7 @@ def _smallest(ranks: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class SnapshotIndex:
     """The current snapshots of all days of all sources; a new value whenever rows arrive.
 
     Attributes:
@@ -149,8 +149,8 @@ class Ledger:
     _orders: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
     _ranks: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def extended(self, rows: Iterable[JournalRow]) -> Ledger:
-        """This ledger with more rows of the journal; a higher revision takes the place of a lower one."""
+    def extended(self, rows: Iterable[JournalRow]) -> SnapshotIndex:
+        """This index with more rows of the journal; a higher revision takes the place of a lower one."""
         new = list(rows)
         if not new:
             return self
@@ -159,7 +159,7 @@ class Ledger:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         newest = _newest(columns)
         last_sequence = max(self.last_sequence, *(row.sequence for row in new))
-        return Ledger(sources, last_sequence, {name: column[newest] for name, column in columns.items()})
+        return SnapshotIndex(sources, last_sequence, {name: column[newest] for name, column in columns.items()})
 
     def _recoded(self, sources: Sequence[str]) -> Columns:
         """The columns as they are where ``sources`` number the sources."""
@@ -196,7 +196,7 @@ class Ledger:
         return days[0], days[1]
 
     def window(self, source: str, first: date, last: date) -> list[JournalRow | None]:
-        """One answer per day from ``first`` to ``last``; None where a day has no snapshot."""
+        """One response per day from ``first`` to ``last``; None where a day has no snapshot."""
         found = {row.day: row for row in self._rows(slice(*self._range(source, first, last)))}
         return [found.get(day) for day in days_between(first, last)]
 

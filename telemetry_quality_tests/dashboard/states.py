@@ -1,4 +1,4 @@
-"""Boards, and what they are made of, with defaults."""
+"""States, and what they are made of, with defaults."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE, FailedGuardrail, group_incidents
-from telemetry_quality.dashboard.board import Board
-from telemetry_quality.dashboard.ledger import Ledger
+from telemetry_quality.dashboard.index import SnapshotIndex
+from telemetry_quality.dashboard.state import DashboardState
 from telemetry_quality.settings import Settings
 from telemetry_quality.storage.reader import JournalRow
 
@@ -86,7 +86,7 @@ def make_failure(day: date = YESTERDAY, **overrides: Any) -> FailedGuardrail:
         "value": 50.75,
         "threshold": 5.0,
         "sentence": "50.75 % of 930 events are errors (472), more than the 5 % allowed.",
-        "cause": EVERYWHERE,
+        "root_cause": EVERYWHERE,
         "foremost": "",
         "is_confined": False,
         "revision": 1,
@@ -103,7 +103,7 @@ def make_unreadable(day: date = YESTERDAY) -> FailedGuardrail:
         value=None,
         threshold=None,
         sentence="The day could not be read (FILE_CORRUPT): day=2026-03-10.parquet is no Parquet file.",
-        cause=UNREADABLE,
+        root_cause=UNREADABLE,
     )
 
 
@@ -112,15 +112,15 @@ def make_incidents(*failures: FailedGuardrail, source: str = "web") -> tuple[Inc
     return tuple(group_incidents(source, failures, {one.day for one in failures}))
 
 
-def make_board(*rows: JournalRow, incidents: Iterable[Incident] = (), **overrides: Any) -> Board:
+def make_state(*rows: JournalRow, incidents: Iterable[Incident] = (), **overrides: Any) -> DashboardState:
     """What was read on MORNING."""
     by_source: dict[str, tuple[Incident, ...]] = {}
     for one in incidents:
         by_source[one.source] = (*by_source.get(one.source, ()), one)
     parts: dict[str, Any] = {
-        "ledger": Ledger().extended(rows),
+        "index": SnapshotIndex().extended(rows),
         "incidents": by_source,
         "version": "0123456789abcdef",
         "read_at": MORNING,
     }
-    return Board(**(parts | overrides))
+    return DashboardState(**(parts | overrides))

@@ -1,7 +1,7 @@
 """What was measured before and cannot have changed: the slow formulas of others need not run for each change of ours.
 
-Figures are remembered beside the report, under a fingerprint of the data, the code and the libraries they depend on.
-The methods of ``ours.py`` are never remembered: what they call lives outside this folder.
+Figures are recorded beside the report, under a fingerprint of the data, the code and the libraries they depend on.
+The methods of ``ours.py`` are never recorded: what they call lives outside this folder.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def recall(out: Path, folder: Sequence[Series]) -> dict[str, Figures]:
     return {figures["name"]: Figures(**figures) for figures in kept["figures"]}
 
 
-def remember(out: Path, folder: Sequence[Series], figures: Iterable[Figures]) -> None:
-    """Keep ``figures`` beside those remembered already; ours only lives as long as the run."""
+def record(out: Path, folder: Sequence[Series], figures: Iterable[Figures]) -> None:
+    """Keep ``figures`` beside those recorded already; ours only lives as long as the run."""
     known = recall(out, folder) | {one.name: one for one in figures if not one.name.startswith("ours_")}
     out.mkdir(parents=True, exist_ok=True)
     kept = {"fingerprint": fingerprint(folder), "figures": [asdict(one) for one in known.values()]}

@@ -1,4 +1,4 @@
-"""Refusals: every answer that is not what was asked for, in one shape and one sentence, without anything of ours in it.
+"""API errors: every response other than what was asked for, in one shape and one sentence, free of internals.
 
 Machines get ``{"error": {"status", "reason_code", "sentence"}}``, browsers a page that says the same.
 """
@@ -31,7 +31,7 @@ CANNOT_READ = (
     "The store must be readable to answer this, but it cannot be read now; "
     "try again in a moment, and if it stays so ask whoever runs this dashboard to read its log."
 )
-WENT_WRONG = "An answer was expected here, but the dashboard made a mistake; it is in its log, so report it."
+WENT_WRONG = "A response was expected here, but the dashboard made a mistake; it is in its log, so report it."
 
 _TITLES = {
     403: "Not allowed",
@@ -44,13 +44,13 @@ _TITLES = {
     500: "A mistake of the dashboard",
     503: "Not available right now",
 }
-"""Headings of refusals for people, where the standard's own words say little."""
+"""Headings of API errors for people, where the standard's own words say little."""
 
 _MOST_CHARACTERS = 80
-"""Of what somebody sent, in an answer or the log: enough to recognise it."""
+"""Of what somebody sent, in a response or the log: enough to recognise it."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a mistake
+class ApiError(Exception):
     """What was asked for is not answered.
 
     Attributes:
@@ -75,24 +75,24 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a mistake
 
 
 def shown(text: object) -> str:
-    """What somebody sent, quoted, harmless and short, for a sentence that tells it back."""
+    """What somebody sent, quoted, harmless and short, for a sentence that shows it back."""
     whole = str(text)
     return ascii(whole) if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]!a}…"
 
 
-def response_for(request: Request, refusal: Refusal) -> Response:
-    """The refusal as whoever asks can read it: a page for browsers outside ``/api/``, else JSON."""
+def response_for(request: Request, api_error: ApiError) -> Response:
+    """The API error as whoever asks can read it: a page for browsers outside ``/api/``, else JSON."""
     if not _is_for_a_browser(request):
-        return JSONResponse(refusal.as_json(), refusal.status_code, refusal.headers)
+        return JSONResponse(api_error.as_json(), api_error.status_code, api_error.headers)
     # Pages need templates; guard and API must not wait for them.
     from telemetry_quality.dashboard.rendering import page  # noqa: PLC0415
 
-    title = _TITLES.get(refusal.status_code, HTTPStatus(refusal.status_code).phrase)
-    main = Markup('<h1>{}</h1>\n<p class="refusal" data-reason="{}">{}</p>\n').format(
-        title, refusal.reason_code, refusal.sentence
+    title = _TITLES.get(api_error.status_code, HTTPStatus(api_error.status_code).phrase)
+    main = Markup('<h1>{}</h1>\n<p class="api-error" data-reason="{}">{}</p>\n').format(
+        title, api_error.reason_code, api_error.sentence
     )
-    response = page(request, title=title, main=main, status_code=refusal.status_code)
-    response.headers.update(refusal.headers)
+    response = page(request, title=title, main=main, status_code=api_error.status_code)
+    response.headers.update(api_error.headers)
     return response
 
 
@@ -102,69 +102,69 @@ def _is_for_a_browser(request: Request) -> bool:
 
 
 def install(app: FastAPI) -> None:
-    """Let ``app`` answer every error as a refusal."""
-    app.add_exception_handler(Refusal, _answer_refusal)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestError, _answer_request_error)
-    app.add_exception_handler(StoreError, _answer_store_error)
-    app.add_exception_handler(Exception, _answer_mistake)
-    # Innermost, so that the answer leaves through the guards and gets their headers.
+    """Let ``app`` answer every error as an API error."""
+    app.add_exception_handler(ApiError, _respond_to_api_error)
+    app.add_exception_handler(RequestValidationError, _respond_to_invalid)
+    app.add_exception_handler(HTTPException, _respond_to_http_error)
+    app.add_exception_handler(RequestError, _respond_to_request_error)
+    app.add_exception_handler(StoreError, _respond_to_store_error)
+    app.add_exception_handler(Exception, _respond_to_mistake)
+    # Innermost, so that the response leaves through the guards and gets their headers.
     app.user_middleware.append(Middleware(_Mistakes))
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
-    return response_for(request, cast("Refusal", error))
+async def _respond_to_api_error(request: Request, error: Exception) -> Response:
+    return response_for(request, cast("ApiError", error))
 
 
-async def _answer_invalid(request: Request, error: Exception) -> Response:
+async def _respond_to_invalid(request: Request, error: Exception) -> Response:
     mistakes = cast("RequestValidationError", error).errors()
-    # An unknown name is told first: what seems wrong may only be misspelt.
-    told = next((one for one in mistakes if one["type"] == "extra_forbidden"), mistakes[0])
-    return response_for(request, invalid(told))
+    # An unknown name is shown first: what seems wrong may only be misspelt.
+    reported = next((one for one in mistakes if one["type"] == "extra_forbidden"), mistakes[0])
+    return response_for(request, invalid(reported))
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
+async def _respond_to_http_error(request: Request, error: Exception) -> Response:
     return response_for(request, _of_http(cast("HTTPException", error), request))
 
 
-async def _answer_request_error(request: Request, error: Exception) -> Response:
-    return response_for(request, Refusal(422, "INVALID_REQUEST", str(error)))
+async def _respond_to_request_error(request: Request, error: Exception) -> Response:
+    return response_for(request, ApiError(422, "INVALID_REQUEST", str(error)))
 
 
-async def _answer_store_error(request: Request, error: Exception) -> Response:
+async def _respond_to_store_error(request: Request, error: Exception) -> Response:
     # Its sentence names files, which are nobody's business but the operator's.
     log.error("%s could not be answered: %s", shown(request.url.path), error)
-    return response_for(request, Refusal(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}))
+    return response_for(request, ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}))
 
 
-async def _answer_mistake(request: Request, error: Exception) -> Response:
+async def _respond_to_mistake(request: Request, error: Exception) -> Response:
     log.error("%s could not be answered because of a mistake of ours", shown(request.url.path), exc_info=error)
-    return response_for(request, Refusal(500, "INTERNAL_ERROR", WENT_WRONG))
+    return response_for(request, ApiError(500, "INTERNAL_ERROR", WENT_WRONG))
 
 
-def invalid(mistake: Mapping[str, Any]) -> Refusal:
-    """The refusal of a parameter that pydantic did not accept."""
+def invalid(mistake: Mapping[str, Any]) -> ApiError:
+    """The API error of a parameter that pydantic did not accept."""
     # The first is where it stood, such as the query; then comes the name, and behind it a place in a list.
     name = str(mistake["loc"][1]) if len(mistake["loc"]) > 1 else None
     reason = str(mistake["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if mistake["type"] == "extra_forbidden":
-        return Refusal(422, "UNKNOWN_PARAMETER", f"{shown(name)} is no parameter of this address; leave it out.")
+        return ApiError(422, "UNKNOWN_PARAMETER", f"{shown(name)} is no parameter of this address; leave it out.")
     if name is None:
-        return Refusal(422, "INVALID_PARAMETER", f"{reason}.")
+        return ApiError(422, "INVALID_PARAMETER", f"{reason}.")
     found = mistake.get("input")
-    told = f", but {shown(found)} was found" if isinstance(found, str | int | float) else ""
-    return Refusal(
-        422, "INVALID_PARAMETER", f"{name}: {reason[:1].lower()}{reason[1:]}{told}; correct it or leave it out."
+    reported = f", but {shown(found)} was found" if isinstance(found, str | int | float) else ""
+    return ApiError(
+        422, "INVALID_PARAMETER", f"{name}: {reason[:1].lower()}{reason[1:]}{reported}; correct it or leave it out."
     )
 
 
-def _of_http(error: HTTPException, request: Request) -> Refusal:
+def _of_http(error: HTTPException, request: Request) -> ApiError:
     """What the framework refuses by itself, in our words."""
     code, sentence = {
         404: (
             "NOT_FOUND",
-            "The address of a page or an answer is required, but there is none here; start at /health/.",
+            "The address of a page or a response is required, but there is none here; start at /health/.",
         ),
         405: (
             "METHOD_NOT_ALLOWED",
@@ -172,11 +172,11 @@ def _of_http(error: HTTPException, request: Request) -> Refusal:
         ),
         413: ("TOO_LARGE", "A smaller request is required, but this one is too large; send less."),
     }.get(error.status_code, ("REFUSED", f"The request was refused: {HTTPStatus(error.status_code).phrase}."))
-    return Refusal(error.status_code, code, sentence, error.headers)
+    return ApiError(error.status_code, code, sentence, error.headers)
 
 
 class _Mistakes:
-    """Answers what nobody foresaw, unless the answer has begun."""
+    """Answers what nobody foresaw, unless the response has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -197,5 +197,5 @@ class _Mistakes:
         except Exception as error:
             if has_begun:
                 raise
-            response = await _answer_mistake(Request(scope), error)
+            response = await _respond_to_mistake(Request(scope), error)
             await response(scope, receive, send)

@@ -1,6 +1,6 @@
-"""Explanations: how often the true place of an injected fault is named first, or among the first three.
+"""Root causes: how often the true place of an injected fault is named first, or among the first three.
 
-Run ``python benchmarks/explanations.py [CASES] [STREAM ...] [FAULT ...] [-v]``; CASES are per fault and kind of place.
+Run ``python benchmarks/root_cause.py [CASES] [STREAM ...] [FAULT ...] [-v]``; CASES are per fault and kind of place.
 Streams: four synthetic ones of different shapes, and the flights (without days on which more than 5 % of the planes
 are unknown: there something else is wrong already). Each case takes one clean day, breaks one place of it and explains
 it beside its reference days. Places are drawn at random; left out are those where the fault moves fewer than 20 events
@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
-from telemetry_quality.core.guardrails.verdicts import Place
-from telemetry_quality.core.root_cause import DayParts, Measure, explain, reference_days
+from telemetry_quality.core.guardrails.verdicts import Segment
+from telemetry_quality.core.root_cause import DayBreakdown, Measure, find_root_cause, reference_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,23 +69,23 @@ class Stream:
     dimensions: tuple[str, ...]
     days: dict[date, Array]
     rates: dict[Measure, Array]
-    parts: dict[tuple[date, Measure], DayParts] = field(default_factory=dict)
+    parts: dict[tuple[date, Measure], DayBreakdown] = field(default_factory=dict)
 
-    def mask(self, place: Place) -> Array:
+    def mask(self, segment: Segment) -> Array:
         """Which cells a place holds."""
         inside = np.ones(len(self.codes["hour"]), dtype=bool)
-        for name, value in place.parts:
+        for name, value in segment.parts:
             inside &= np.isin(self.codes[name], [i for i, label in enumerate(self.labels[name]) if label == value])
-        if place.hours is not None:
-            inside &= (self.codes["hour"] >= place.hours[0]) & (self.codes["hour"] <= place.hours[1])
+        if segment.hours is not None:
+            inside &= (self.codes["hour"] >= segment.hours[0]) & (self.codes["hour"] <= segment.hours[1])
         return inside
 
-    def clean(self, day: date, measure: Measure) -> DayParts:
+    def clean(self, day: date, measure: Measure) -> DayBreakdown:
         """A day as it was."""
         key = (day, measure)
         if key not in self.parts:
             rng = np.random.default_rng(day.toordinal())
-            self.parts[key] = self.take_apart(day, self.days[day], self.counted(measure, self.days[day], rng), measure)
+            self.parts[key] = self.break_down(day, self.days[day], self.counted(measure, self.days[day], rng), measure)
         return self.parts[key]
 
     def counted(self, measure: Measure, events: Array, rng: np.random.Generator) -> Array:
@@ -95,9 +95,9 @@ class Stream:
         rate = self.rates[measure] * rng.lognormal(0, 0.1)
         return rng.binomial(events, np.minimum(rate, 1.0))
 
-    def take_apart(
+    def break_down(
         self, day: date, events: Array, counted: Array, measure: Measure, codes: dict[str, Array] | None = None
-    ) -> DayParts:
+    ) -> DayBreakdown:
         """The day's counts as the store would hold them."""
         codes = codes or self.codes
         rows = []
@@ -124,7 +124,7 @@ class Stream:
                     value = str(b) if by == "hour" else self.labels[by][b]
                     errors, missing = (k, 0) if measure is Measure.ERRORS else (0, k)
                     slices[Slice(dimension, self.labels[dimension][a], by, value)] = SliceCounts(n, errors, missing)
-        return DayParts(day, DayAggregates(tuple(rows), ("field",)), slices)
+        return DayBreakdown(day, DayAggregates(tuple(rows), ("field",)), slices)
 
     def tally(
         self, codes: dict[str, Array], names: tuple[str, ...], events: Array, counted: Array
@@ -297,50 +297,50 @@ def kinds(stream: Stream, measure: Measure) -> list[tuple[str, ...]]:
     return found
 
 
-def draw_place(stream: Stream, kind: tuple[str, ...], events: Array, rng: np.random.Generator) -> Place:
+def draw_segment(stream: Stream, kind: tuple[str, ...], events: Array, rng: np.random.Generator) -> Segment:
     """A place of this kind around a random event, or around a random cell: both busy and quiet places."""
     weights = events ** rng.choice([0.3, 1.0])
     cell = rng.choice(len(events), p=weights / weights.sum())
     parts = tuple((name, stream.labels[name][stream.codes[name][cell]]) for name in kind if name != HOURS)
     if HOURS not in kind:
-        return Place(parts)
+        return Segment(parts)
     length, hour = int(rng.integers(3, 13)), int(stream.codes["hour"][cell])
     first = max(0, min(23 - length + 1, hour - int(rng.integers(0, length))))
     last = 23 if rng.random() < 0.3 and first >= 8 else first + length - 1
-    return Place(parts, (first, last))
+    return Segment(parts, (first, last))
 
 
-def is_large_enough(stream: Stream, day: date, place: Place, fault: Fault) -> bool:
+def is_large_enough(stream: Stream, day: date, segment: Segment, fault: Fault) -> bool:
     """Whether the fault moves the place by at least 20 events and 5 standard deviations of clean days' noise."""
-    inside, now = stream.mask(place), stream.days[day]
+    inside, now = stream.mask(segment), stream.days[day]
     size, whole = float(now[inside].sum()), float(now.sum())
     change = abs(fault.share) * size
-    if place.parts + ((place.hours,) if place.hours else ()) and size > 0.8 * whole:
+    if segment.parts + ((segment.hours,) if segment.hours else ()) and size > 0.8 * whole:
         return False
     if fault.measure is not Measure.EVENTS:
         rate = (
             float(stream.rates[fault.measure][inside].mean()) if fault.measure is not Measure.MISSING_VERSION else 0.01
         )
         return change >= 20 and change >= 5 * (size * rate + (0.3 * size * rate) ** 2) ** 0.5
-    spread = noise(stream, place, inside) * size
+    spread = noise(stream, segment, inside) * size
     return change >= 20 and change >= 5 * max(spread, (1.25 * size) ** 0.5)
 
 
-def noise(stream: Stream, place: Place, inside: Array) -> float:
+def noise(stream: Stream, segment: Segment, inside: Array) -> float:
     """Relative standard deviation, over the clean days, of a place beside the mean of its reference days."""
     sums = {day: float(events[inside].sum()) for day, events in stream.days.items()}
-    if place != Place():
+    if segment != Segment():
         sums = {day: count / float(stream.days[day].sum()) for day, count in sums.items()}
     judged = sorted(sums)[28:]
     means = [np.mean([sums[other] for other in reference_days(day, sums)]) for day in judged[-28:]]
     return float(np.std([sums[day] / mean - 1 for day, mean in zip(judged[-28:], means, strict=True) if mean > 0]))
 
 
-def broken(stream: Stream, day: date, place: Place, fault: Fault, rng: np.random.Generator) -> DayParts:
-    inside, events = stream.mask(place), stream.days[day]
+def broken(stream: Stream, day: date, segment: Segment, fault: Fault, rng: np.random.Generator) -> DayBreakdown:
+    inside, events = stream.mask(segment), stream.days[day]
     if fault.measure is Measure.EVENTS:
         moved = rng.binomial(events, abs(fault.share)) * (1 if fault.share > 0 else -1)
-        return stream.take_apart(day, np.where(inside, events + moved, events), np.zeros_like(events), fault.measure)
+        return stream.break_down(day, np.where(inside, events + moved, events), np.zeros_like(events), fault.measure)
     counted = stream.counted(fault.measure, events, np.random.default_rng(day.toordinal()))
     more = counted + rng.binomial(events - counted, fault.share)
     counted = np.where(inside, more, counted)
@@ -348,21 +348,21 @@ def broken(stream: Stream, day: date, place: Place, fault: Fault, rng: np.random
     if fault.measure is Measure.MISSING_VERSION:
         null = stream.labels[VERSION].index(None)
         codes = codes | {VERSION: np.where(inside, null, codes[VERSION])}
-    return stream.take_apart(day, events, counted, fault.measure, codes)
+    return stream.break_down(day, events, counted, fault.measure, codes)
 
 
-def is_same(stream: Stream, true: Place, named: Place, days: tuple[date, ...]) -> bool:
+def is_same(stream: Stream, true: Segment, named: Segment, days: tuple[date, ...]) -> bool:
     """Whether both places hold the same events, ranges of hours within one hour at each end."""
     events = sum(stream.days[day] for day in days) > 0
     if true.hours is not None and named.hours is None:
         return False
     hours = named.hours
     if true.hours is not None and hours is not None:
-        busy = stream.codes["hour"][stream.mask(Place(true.parts)) & events]
+        busy = stream.codes["hour"][stream.mask(Segment(true.parts)) & events]
         wanted = (busy[busy >= true.hours[0]].min(), busy[busy <= true.hours[1]].max())
         if all(abs(int(a) - b) <= 1 for a, b in zip(wanted, hours, strict=True)):
             hours = true.hours
-    return bool(np.array_equal(stream.mask(true) & events, stream.mask(Place(named.parts, hours)) & events))
+    return bool(np.array_equal(stream.mask(true) & events, stream.mask(Segment(named.parts, hours)) & events))
 
 
 @dataclass(slots=True)
@@ -388,24 +388,27 @@ def run_case(
     candidates = sorted(stream.days)
     day = candidates[int(rng.integers(28, len(candidates)))]
     past = reference_days(day, candidates)
-    place = draw_place(stream, kind, stream.days[day], rng)
-    if fault.measure is Measure.MISSING_VERSION and VERSION in kind and dict(place.parts)[VERSION] is None:
+    segment = draw_segment(stream, kind, stream.days[day], rng)
+    if fault.measure is Measure.MISSING_VERSION and VERSION in kind and dict(segment.parts)[VERSION] is None:
         return False
-    if not is_large_enough(stream, day, place, fault):
+    if not is_large_enough(stream, day, segment, fault):
         return False
-    parts = broken(stream, day, place, fault, rng)
+    parts = broken(stream, day, segment, fault, rng)
     reference = [stream.clean(other, fault.measure) for other in past]
     expected = float(stream.days[day].sum()) * float(rng.lognormal(0, 0.04)) if rng.random() < 0.7 else None
     started = perf_counter()
-    causes = explain(fault.measure, parts, reference, expected)
+    contributors = find_root_cause(fault.measure, parts, reference, expected)
     score.milliseconds.append(1000 * (perf_counter() - started))
-    hits = [is_same(stream, place, cause.place, (*past, day)) for cause in causes]
+    hits = [is_same(stream, segment, contributor.segment, (*past, day)) for contributor in contributors]
     score.cases += 1
     score.first += any(hits[:1])
     score.third += any(hits[:3])
     if verbose and not any(hits[:1]):
-        named = "; ".join(f"{cause.place} {cause.found:.0f}/{cause.expected:.0f}" for cause in causes[:3])
-        print(f"  MISS {fault.title}: {place} but {named}")
+        named = "; ".join(
+            f"{contributor.segment} {contributor.found:.0f}/{contributor.expected:.0f}"
+            for contributor in contributors[:3]
+        )
+        print(f"  MISS {fault.title}: {segment} but {named}")
     return True
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, String, case, cast, func, select
 
-from telemetry_quality.core.events import Repetitions
+from telemetry_quality.core.events import Duplicates
 from telemetry_quality.sources.functions import HASH_SPACE, compared_text, sample_hash
-from telemetry_quality.sources.query import Run, joined
+from telemetry_quality.sources.query import DayRange, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAXIMUM_COMPARED_EVENTS = 1_000_000
 """A day of more events is compared in a slice of its ids, which is all of them, half, a quarter, …
 
-Repetitions of an id share its slice, so that their percentage is that of the day but for chance.
+Duplicates of an id share its slice, so that their percentage is that of the day but for chance.
 """
 
 EVENTS_AT_ONCE = 2_000_000
@@ -31,15 +31,15 @@ take as long, and where a scan cannot leave out other days, more scans.
 """
 
 
-def read_repetitions(
-    execute: Execute, events: EventTable, run: Run, counts: Mapping[int, int]
-) -> dict[int, Repetitions]:
-    """The repetitions of every day of ``run``, by day index; ``counts`` are the days' events."""
-    found = {index: Repetitions(0, 0) for index in range(len(run.windows))}
-    for first, last, halvings in _batches(len(run.windows), counts):
-        part = Run(run.windows[first : last + 1])
-        for index, compared, different in execute(repetition_query(events, part, halvings)):
-            found[first + index] = Repetitions(compared, compared - different)
+def read_duplicates(
+    execute: Execute, events: EventTable, day_range: DayRange, counts: Mapping[int, int]
+) -> dict[int, Duplicates]:
+    """The duplicates of every day of ``day_range``, by day index; ``counts`` are the days' events."""
+    found = {index: Duplicates(0, 0) for index in range(len(day_range.windows))}
+    for first, last, halvings in _batches(len(day_range.windows), counts):
+        part = DayRange(day_range.windows[first : last + 1])
+        for index, compared, different in execute(duplicate_query(events, part, halvings)):
+            found[first + index] = Duplicates(compared, compared - different)
     return found
 
 
@@ -66,19 +66,19 @@ def _halvings(events: int) -> int:
     return max(0, (events - 1) // MAXIMUM_COMPARED_EVENTS).bit_length()
 
 
-def repetition_query(events: EventTable, run: Run, halvings: int) -> Select[Any]:
+def duplicate_query(events: EventTable, day_range: DayRange, halvings: int) -> Select[Any]:
     """One row per day: day index, compared events, different ones among them."""
     text, conditions = _identity(events)
     if halvings:
         # Without the salt: this slice has nothing to do with which events are drawn for the sample.
         conditions.append(sample_hash(text) < HASH_SPACE >> halvings)
-    each = events.events_of(run, *conditions, day_index=events.day_index(run), compared=compared_text(text))
+    each = events.events_of(day_range, *conditions, day_index=events.day_index(day_range), compared=compared_text(text))
     different = func.count(each.c.compared.distinct())
     return select(each.c.day_index, func.count(), different).group_by(each.c.day_index)
 
 
 def _identity(events: EventTable) -> tuple[ColumnElement[str], list[ColumnElement[bool]]]:
-    """The text that is the same for an event and its repetitions, and which events have one."""
+    """The text that is the same for an event and its duplicates, and which events have one."""
     schema = events.schema
     if schema.event_id is not None:
         return events.text(schema.event_id), [events.column(schema.event_id).is_not(None)]

@@ -13,16 +13,16 @@ from pydantic import TypeAdapter
 from telemetry_quality.core.alerts import changes
 from telemetry_quality.core.metrics import NOT_LISTED
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_answers import incident_line, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, worst_first
 from telemetry_quality.dashboard.models import (
-    CauseAnswer,
-    DayAnswer,
-    PartAnswer,
-    PartsAnswer,
-    ReadingAnswer,
-    RevisionAnswer,
-    SampledAnswer,
-    VerdictAnswer,
+    BreakdownResponse,
+    BreakdownRowResponse,
+    ContributorResponse,
+    DayResponse,
+    RevisionResponse,
+    SampledResponse,
+    ScanResponse,
+    VerdictResponse,
 )
 from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality.dashboard.series import snapshot_line
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from telemetry_quality.core.guardrails.verdicts import Cause, Verdict
+    from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
-    from telemetry_quality.storage.reader import Part, StoredDay
+    from telemetry_quality.storage.reader import BreakdownRow, StoredDay
 
 Answer = TypeVar("Answer", bound="BaseModel")
 
@@ -47,39 +47,39 @@ COPIED = (
     "extra_numbers",
     "unreadable_reason_code",
     "unreadable_reason",
-    "reading_revision",
+    "scan_revision",
     "content_hash",
 )
 """What a revision says under the snapshot's own names, beside what the log lists."""
 
 
-def day_answer(stored: StoredDay, board: Board, settings: Settings, now: datetime) -> DayAnswer:
+def day_response(stored: StoredDay, state: DashboardState, settings: Settings, now: datetime) -> DayResponse:
     """Everything that is stored of a day, and its verdict in words."""
     source, day = stored.source, stored.day
     latest = stored.revisions[-1] if stored.revisions else None
-    wrong = wrong_on(day, board.incidents.get(source, ())) if latest else []
+    wrong = wrong_on(day, state.incidents.get(source, ())) if latest else []
     touching = {one.incident.key: one.incident for one in wrong}.values()
-    previous_day, next_day = board.ledger.neighbours(source, day)
+    previous_day, next_day = state.index.neighbours(source, day)
     revisions = _revisions(stored, settings)
-    return DayAnswer(
+    return DayResponse(
         source=source,
         day=day,
         time_zone=settings.sources[source].time_zone,
         status=latest.status if latest else DayStatus.UNKNOWN,
         is_trustworthy=latest is not None and latest.is_healthy(),
         sentence=(
-            day_sentence(day, latest, wrong) if latest else sentence_without_snapshot(board, settings, now, source, day)
+            day_sentence(day, latest, wrong) if latest else sentence_without_snapshot(state, settings, now, source, day)
         ),
         since=wrong[0].incident.first_day if wrong else None,
-        trouble=board.trouble,
+        trouble=state.trouble,
         snapshot=revisions[-1].snapshot if revisions else None,
         revisions=revisions,
         changes=tuple(one.changes for one in revisions if one.changes is not None),
         incidents=tuple(incident_line(one, now.astimezone(UTC).date()) for one in worst_first(touching)),
-        readings=tuple(_copy(ReadingAnswer, one) for one in stored.readings),
-        by_signal=_parts(stored.by_signal, stored.more_signals),
-        by_version=_parts(stored.by_version, stored.more_versions),
-        by_hour=_parts(stored.by_hour, 0),
+        scans=tuple(_copy(ScanResponse, one) for one in stored.scans),
+        by_signal=_breakdown(stored.by_signal, stored.more_signals),
+        by_version=_breakdown(stored.by_version, stored.more_versions),
+        by_hour=_breakdown(stored.by_hour, 0),
         sample=_SAMPLE.validate_python(stored.sample, from_attributes=True),
         previous_day=previous_day,
         next_day=next_day,
@@ -97,18 +97,18 @@ def dagster_url_of(settings: Settings, source: str, day: date, run_id: str | Non
     return f"{server}/assets/{quote(source)}/integrity_snapshot?view=partitions&partition={day}"
 
 
-def _revisions(stored: StoredDay, settings: Settings) -> tuple[RevisionAnswer, ...]:
-    told = [None, *(changes(earlier, later) for earlier, later in pairwise(stored.revisions))]
+def _revisions(stored: StoredDay, settings: Settings) -> tuple[RevisionResponse, ...]:
+    comparisons = [None, *(changes(earlier, later) for earlier, later in pairwise(stored.revisions))]
     return tuple(
         _revision(one, stored.verdicts.get(one.revision or 0, ()), changed, settings)
-        for one, changed in zip(stored.revisions, told, strict=False)
+        for one, changed in zip(stored.revisions, comparisons, strict=False)
     )
 
 
 def _revision(
     one: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict], changed: str | None, settings: Settings
-) -> RevisionAnswer:
-    return RevisionAnswer.model_validate(
+) -> RevisionResponse:
+    return RevisionResponse.model_validate(
         {
             **{name: getattr(one, name) for name in COPIED},
             "snapshot": snapshot_line(one),
@@ -120,25 +120,25 @@ def _revision(
     )
 
 
-def _verdict(verdict: Verdict) -> VerdictAnswer:
-    return _copy(VerdictAnswer, verdict, causes=tuple(_cause(one) for one in verdict.causes))
+def _verdict(verdict: Verdict) -> VerdictResponse:
+    return _copy(VerdictResponse, verdict, contributors=tuple(_contributor(one) for one in verdict.contributors))
 
 
-def _cause(cause: Cause) -> CauseAnswer:
-    return _copy(CauseAnswer, cause, place=str(cause.place))
+def _contributor(contributor: Contributor) -> ContributorResponse:
+    return _copy(ContributorResponse, contributor, segment=str(contributor.segment))
 
 
-def _parts(parts: Sequence[Part], rest: int) -> PartsAnswer:
-    return PartsAnswer(parts=_PARTS.validate_python(parts, from_attributes=True), rest=rest)
+def _breakdown(rows: Sequence[BreakdownRow], rest: int) -> BreakdownResponse:
+    return BreakdownResponse(rows=_ROWS.validate_python(rows, from_attributes=True), rest=rest)
 
 
 # Hundreds at once: a copy one by one takes five times as long.
-_PARTS: TypeAdapter[tuple[PartAnswer, ...]] = TypeAdapter(tuple[PartAnswer, ...])
-_SAMPLE: TypeAdapter[tuple[SampledAnswer, ...]] = TypeAdapter(tuple[SampledAnswer, ...])
+_ROWS: TypeAdapter[tuple[BreakdownRowResponse, ...]] = TypeAdapter(tuple[BreakdownRowResponse, ...])
+_SAMPLE: TypeAdapter[tuple[SampledResponse, ...]] = TypeAdapter(tuple[SampledResponse, ...])
 
 
-def _copy(answer: type[Answer], one: object, **other: object) -> Answer:
-    """The answer with what ``one`` has under the same names."""
-    return answer.model_validate(
-        {name: getattr(one, name) for name in answer.model_fields if name not in other} | other
+def _copy(response: type[Answer], one: object, **other: object) -> Answer:
+    """The response with what ``one`` has under the same names."""
+    return response.model_validate(
+        {name: getattr(one, name) for name in response.model_fields if name not in other} | other
     )

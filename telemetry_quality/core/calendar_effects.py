@@ -1,4 +1,4 @@
-"""Special days: public holidays and the days they bend, by country. What a stream does on them it says itself."""
+"""Calendar effects: public holidays and the days they bend, by country. What a stream does on them it says itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HOLIDAY, NEAR, BETWEEN = "holiday", "near a holiday", "between the years"
 
 
-class Special(NamedTuple):
+class CalendarEffect(NamedTuple):
     """Why a day is not an ordinary one, and the name that returns next year."""
 
     kind: str
@@ -58,7 +58,7 @@ def _named_holidays(region: str | None, first_year: int, last_year: int) -> dict
 
 
 @lru_cache(maxsize=16)
-def special_days(region: str | None, year: int) -> Mapping[date, Special]:
+def calendar_effects(region: str | None, year: int) -> Mapping[date, CalendarEffect]:
     """Holidays of ``region`` and the days they bend, from two years before ``year`` to the one after.
 
     Near a holiday are the Friday after a Thursday, the Monday before a Tuesday, and, where Christmas Day is a
@@ -68,19 +68,19 @@ def special_days(region: str | None, year: int) -> Mapping[date, Special]:
         SettingsError: If the ``holidays`` library does not know the region.
     """
     named = _named_holidays(region, year - 2, year + 1)
-    special = {day: Special(HOLIDAY, name) for day, name in named.items()}
+    effects = {day: CalendarEffect(HOLIDAY, name) for day, name in named.items()}
     for day, name in sorted(named.items(), key=itemgetter(0)):
         for near, why in _bent_by(day, name):
-            special.setdefault(near, why)
-    return special
+            effects.setdefault(near, why)
+    return effects
 
 
-def _bent_by(holiday: date, name: str) -> list[tuple[date, Special]]:
+def _bent_by(holiday: date, name: str) -> list[tuple[date, CalendarEffect]]:
     if (holiday.month, holiday.day) == (12, 25):
-        near = [(date(holiday.year, 12, n), Special(NEAR, f"{n} December")) for n in (24, 26, 31)]
-        return near + [(date(holiday.year, 12, n), Special(BETWEEN, "Christmas week")) for n in range(27, 31)]
+        near = [(date(holiday.year, 12, n), CalendarEffect(NEAR, f"{n} December")) for n in (24, 26, 31)]
+        return near + [(date(holiday.year, 12, n), CalendarEffect(BETWEEN, "Christmas week")) for n in range(27, 31)]
     if holiday.weekday() == 3:
-        return [(holiday + ONE_DAY, Special(NEAR, f"day after {name}"))]
+        return [(holiday + ONE_DAY, CalendarEffect(NEAR, f"day after {name}"))]
     if holiday.weekday() == 1:
-        return [(holiday - ONE_DAY, Special(NEAR, f"day before {name}"))]
+        return [(holiday - ONE_DAY, CalendarEffect(NEAR, f"day before {name}"))]
     return []

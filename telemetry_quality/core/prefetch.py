@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPT_SECONDS = 0.1
-"""How often a read is told to end until it does: between two queries there is nothing to interrupt."""
+"""How often a read is asked to end until it does: between two queries there is nothing to interrupt."""
 
 
 class Begin(Protocol):
@@ -26,12 +26,12 @@ class Begin(Protocol):
 
 
 @contextmanager
-def reading_ahead(source: EventSource) -> Iterator[Begin]:
+def prefetching(source: EventSource) -> Iterator[Begin]:
     """Let reads of ``source`` be begun before their answers are needed, one at a time; none outlives the block.
 
     Where the source cannot be interrupted from another thread, a read is done when its answer is asked for.
     """
-    if not source.reads_ahead:
+    if not source.can_prefetch:
         yield lambda read: read
         return
     begun: list[Future[Any]] = []
@@ -40,7 +40,7 @@ def reading_ahead(source: EventSource) -> Iterator[Begin]:
         begun[:] = [pool.submit(read)]
         return begun[0].result
 
-    with ThreadPoolExecutor(1, "reading ahead") as pool:
+    with ThreadPoolExecutor(1, "prefetching") as pool:
         try:
             yield begin
         finally:

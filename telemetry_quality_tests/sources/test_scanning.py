@@ -14,9 +14,9 @@ from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import AggregateRow, HourlyCounts, Rate, hourly_counts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.query import EventTable, Run
-from telemetry_quality.sources.reading import _aggregates, _arrivals_if_possible
-from telemetry_quality.sources.repetitions import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
+from telemetry_quality.sources.duplicates import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
+from telemetry_quality.sources.query import DayRange, EventTable
+from telemetry_quality.sources.scanning import _aggregates, _arrivals_if_possible
 from telemetry_quality_tests.builders import DAY, SCHEMA, each_hour
 
 if TYPE_CHECKING:
@@ -39,18 +39,18 @@ class OneTable:
     events: EventTable
     schema: EventSchema = OBSERVED
 
-    def of(self, run: Run) -> EventTable:
+    def of(self, day_range: DayRange) -> EventTable:
         return self.events
 
-    def observed_in(self, run: Run) -> EventTable:
+    def observed_in(self, day_range: DayRange) -> EventTable:
         return self.events
 
 
 EVENTS = EventTable(table("events", *map(column, COLUMNS)), COLUMNS, OBSERVED)
 
 
-def run_of(days: int) -> Run:
-    return Run(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in range(days)))
+def day_range_of(days: int) -> DayRange:
+    return DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in range(days)))
 
 
 def failing(error: Exception) -> Callable[[Any], NoReturn]:
@@ -62,7 +62,7 @@ def failing(error: Exception) -> Callable[[Any], NoReturn]:
 
 def test_where_the_arrivals_of_a_day_cannot_be_counted_they_are_not_known() -> None:
     execute = failing(SourceError("QUERY_FAILED", "the types do not fit"))
-    assert _arrivals_if_possible(execute, OneTable(EVENTS), EVENTS, run_of(1)) == {}
+    assert _arrivals_if_possible(execute, OneTable(EVENTS), EVENTS, day_range_of(1)) == {}
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_where_the_arrivals_of_a_day_cannot_be_counted_they_are_not_known() -> N
 )
 def test_a_failure_that_is_not_the_day_s_own_is_raised(days: int, error: SourceError) -> None:
     with pytest.raises(SourceError) as caught:
-        _arrivals_if_possible(failing(error), OneTable(EVENTS), EVENTS, run_of(days))
+        _arrivals_if_possible(failing(error), OneTable(EVENTS), EVENTS, day_range_of(days))
     assert caught.value is error
 
 
 def test_without_a_column_of_arrival_nothing_is_asked() -> None:
     execute = failing(AssertionError("asked"))
-    assert _arrivals_if_possible(execute, OneTable(EVENTS, SCHEMA), EVENTS, run_of(1)) == {}
+    assert _arrivals_if_possible(execute, OneTable(EVENTS, SCHEMA), EVENTS, day_range_of(1)) == {}
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.incidents import Act
-from telemetry_quality.dashboard.board import LONGEST_REST, MOST_REMEMBERED, RESTS, TROUBLE, BoardKeeper
-from telemetry_quality.dashboard.ledger import LogQuery
+from telemetry_quality.core.incidents import Action
+from telemetry_quality.dashboard.index import LogQuery
+from telemetry_quality.dashboard.state import LONGEST_REST, MOST_CACHED, RESTS, TROUBLE, StateKeeper
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import make_snapshot, make_store, make_verdicts
-from telemetry_quality_tests.dashboard.boards import BEFORE, MORNING, TODAY, YESTERDAY, make_board
+from telemetry_quality_tests.dashboard.states import BEFORE, MORNING, TODAY, YESTERDAY, make_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -51,7 +51,7 @@ class Watched:
     """A reader of a real store, whose calls are counted and may be slow, fail or wait.
 
     Attributes:
-        trouble: Raised instead of any answer.
+        trouble: Raised instead of any response.
         at_journal: Called before the journal is read.
     """
 
@@ -78,9 +78,9 @@ class Watched:
         self._noted("content_hash", sequence)
         return self.reader.content_hash(sequence)
 
-    def last_acts(self) -> dict[str, str]:
-        self._noted("last_acts")
-        return self.reader.last_acts()
+    def last_actions(self) -> dict[str, str]:
+        self._noted("last_actions")
+        return self.reader.last_actions()
 
     def incidents(self, source: str) -> list[Incident]:
         self._noted("incidents", source)
@@ -116,25 +116,25 @@ def watched(tmp_path: Path, store: SqlQualityStore) -> Iterator[Watched]:
     reader.close()
 
 
-def make_keeper(watched: Watched, clock: Callable[[], datetime] | None = None) -> BoardKeeper:
-    return BoardKeeper(watched, clock or Clock())  # type: ignore[arg-type]
+def make_keeper(watched: Watched, clock: Callable[[], datetime] | None = None) -> StateKeeper:
+    return StateKeeper(watched, clock or Clock())  # type: ignore[arg-type]
 
 
-def test_a_board_shows_what_the_store_says(store: SqlQualityStore, watched: Watched) -> None:
+def test_a_state_shows_what_the_store_says(store: SqlQualityStore, watched: Watched) -> None:
     keep(store, BEFORE)
     keep(store, **BROKEN)
-    board = make_keeper(watched).board()
-    assert (board.trouble, board.has_been_read, board.read_at) == (None, True, MORNING)
-    assert [row.status for row in board.ledger.window("web", BEFORE, YESTERDAY) if row] == ["healthy", "unhealthy"]
-    assert [one.key for one in board.incidents["web"]] == [f"web/{YESTERDAY}"]
+    state = make_keeper(watched).state()
+    assert (state.trouble, state.has_been_read, state.read_at) == (None, True, MORNING)
+    assert [row.status for row in state.index.window("web", BEFORE, YESTERDAY) if row] == ["healthy", "unhealthy"]
+    assert [one.key for one in state.incidents["web"]] == [f"web/{YESTERDAY}"]
 
 
 def test_a_store_that_says_the_same_is_not_read_again(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
-    board = keeper.board()
+    state = keeper.state()
     watched.calls.clear()
-    assert keeper.board() is board
+    assert keeper.state() is state
     assert watched.calls == [("version",)]
 
 
@@ -142,17 +142,17 @@ def test_new_rows_alone_are_read_and_only_their_sources_incidents(store: SqlQual
     keep(store, source="shop")
     keep(store, source="web")
     keeper = make_keeper(watched)
-    before = keeper.board()
+    before = keeper.state()
     watched.calls.clear()
     keep(store, TODAY, "web", **BROKEN)
-    after = keeper.board()
+    after = keeper.state()
     assert [call for call in watched.calls if call[0] in {"journal", "incidents"}] == [
         ("journal", 2),
         ("incidents", "web"),
     ]
     assert after.version != before.version
-    assert after.ledger.page(LogQuery()).total == 3
-    assert before.ledger.page(LogQuery()).total == 2
+    assert after.index.page(LogQuery()).total == 3
+    assert before.index.page(LogQuery()).total == 2
 
 
 def test_a_revision_that_arrives_later_takes_the_place_of_the_one_before(
@@ -160,20 +160,22 @@ def test_a_revision_that_arrives_later_takes_the_place_of_the_one_before(
 ) -> None:
     keep(store)
     keeper = make_keeper(watched)
-    keeper.board()
+    keeper.state()
     keep(store, **BROKEN)
-    page = keeper.board().ledger.page(LogQuery())
+    page = keeper.state().index.page(LogQuery())
     assert [(row.revision, row.status) for row in page.rows] == [(2, "unhealthy")]
 
 
-def test_an_act_on_an_incident_changes_the_board_without_any_new_row(store: SqlQualityStore, watched: Watched) -> None:
+def test_an_action_on_an_incident_changes_the_state_without_any_new_row(
+    store: SqlQualityStore, watched: Watched
+) -> None:
     keep(store, source="shop", **BROKEN)
     keep(store, **BROKEN)
     keeper = make_keeper(watched)
-    before = keeper.board()
-    store.append_act(before.incidents["web"][0].decide(Act.ACKNOWLEDGE, "ada", MORNING))
+    before = keeper.state()
+    store.append_incident_action(before.incidents["web"][0].decide(Action.ACKNOWLEDGE, "ada", MORNING))
     watched.calls.clear()
-    after = keeper.board()
+    after = keeper.state()
     assert watched.asked("incidents") == ["web"]
     assert after.incidents["web"][0].acknowledged_by == "ada"
     assert after.version != before.version
@@ -184,24 +186,24 @@ def test_a_commit_that_changes_nothing_shown_changes_no_version(
 ) -> None:
     keep(store)
     keeper = make_keeper(watched)
-    board = keeper.board()
+    state = keeper.state()
     store.append_alerts([], MORNING)
     with sqlite3.connect(tmp_path / "quality.db") as other:
         other.execute("CREATE TABLE beside_it (id INTEGER)")
-    assert keeper.board() is board
+    assert keeper.state() is state
 
 
-def test_every_process_that_reads_the_same_store_tells_the_same_version(
+def test_every_process_that_reads_the_same_store_shows_the_same_version(
     store: SqlQualityStore, watched: Watched, tmp_path: Path
 ) -> None:
     first = make_keeper(watched)
-    first.board()
+    first.state()
     for number in range(3):
         keep(store, BEFORE - timedelta(days=number), **BROKEN)
-        first.board()
-    store.append_act(first.board().incidents["web"][0].decide(Act.CONFIRM, "ada", MORNING))
+        first.state()
+    store.append_incident_action(first.state().incidents["web"][0].decide(Action.CONFIRM, "ada", MORNING))
     other = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
-    assert BoardKeeper(other, Clock()).board().version == first.board().version
+    assert StateKeeper(other, Clock()).state().version == first.state().version
     other.close()
 
 
@@ -211,7 +213,7 @@ def test_a_store_put_in_the_place_of_another_is_read_from_its_beginning(
     keep(store, BEFORE, "old")
     keep(store, YESTERDAY, "old")
     keeper = make_keeper(watched)
-    assert keeper.board().ledger.sources == ("old",)
+    assert keeper.state().index.sources == ("old",)
     (tmp_path / "other").mkdir()
     other = make_store(tmp_path / "other")
     for number in range(4):
@@ -222,54 +224,54 @@ def test_a_store_put_in_the_place_of_another_is_read_from_its_beginning(
     for end in ("", "-wal", "-shm"):
         (tmp_path / f"quality.db{end}").unlink(missing_ok=True)
     shutil.move(tmp_path / "other" / "quality.db", tmp_path / "quality.db")
-    board = keeper.board()
-    assert board.ledger.sources == ("new",)
-    assert len(board.ledger) == 4
-    assert set(board.incidents) == {"new"}
+    state = keeper.state()
+    assert state.index.sources == ("new",)
+    assert len(state.index) == 4
+    assert set(state.incidents) == {"new"}
 
 
-def test_the_last_board_stands_with_its_trouble_while_the_store_cannot_be_read(
+def test_the_last_state_stands_with_its_trouble_while_the_store_cannot_be_read(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
     clock = Clock()
     keeper = make_keeper(watched, clock)
-    well = keeper.board()
+    well = keeper.state()
     clock.now = checked_at = MORNING + timedelta(minutes=5)
-    keeper.board()
+    keeper.state()
     clock.now += timedelta(minutes=5)
     watched.trouble = "The store is gone."
-    troubled = keeper.board()
+    troubled = keeper.state()
     assert troubled.trouble == TROUBLE
-    assert troubled.ledger is well.ledger
+    assert troubled.index is well.index
     assert troubled.has_been_read
     assert troubled.read_at == checked_at, "until then it was known to be what the store says"
     assert troubled.version != well.version, "open pages must learn of the trouble"
-    assert keeper.board() is troubled
+    assert keeper.state() is troubled
     watched.trouble = None
-    again = keeper.board()
+    again = keeper.state()
     assert (again.trouble, again.version) == (None, well.version)
 
 
-def test_a_store_that_never_could_be_read_gives_an_empty_board_that_says_so(
+def test_a_store_that_never_could_be_read_gives_an_empty_state_that_says_so(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
     watched.trouble = "The store is gone."
     keeper = make_keeper(watched)
-    board = keeper.board()
-    assert (board.trouble, board.has_been_read, len(board.ledger)) == (TROUBLE, False, 0)
+    state = keeper.state()
+    assert (state.trouble, state.has_been_read, len(state.index)) == (TROUBLE, False, 0)
     watched.trouble = None
-    assert len(keeper.board().ledger) == 1
+    assert len(keeper.state().index) == 1
 
 
-def test_a_file_that_does_not_exist_is_told_and_read_as_soon_as_it_does(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_shown_and_read_as_soon_as_it_does(tmp_path: Path) -> None:
     reader = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
-    keeper = BoardKeeper(reader, Clock())
-    assert keeper.board().trouble is not None
+    keeper = StateKeeper(reader, Clock())
+    assert keeper.state().trouble is not None
     store = make_store(tmp_path)
     keep(store)
-    assert len(keeper.board().ledger) == 1
+    assert len(keeper.state().index) == 1
     store.close()
     reader.close()
 
@@ -277,17 +279,17 @@ def test_a_file_that_does_not_exist_is_told_and_read_as_soon_as_it_does(tmp_path
 def test_a_refresh_that_fails_half_way_is_made_up_for(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
-    keeper.board()
+    keeper.state()
     keep(store, TODAY)
 
     def fail() -> None:
         raise StoreError("The disk is full.")
 
     watched.at_journal = fail
-    assert keeper.board().trouble == TROUBLE
+    assert keeper.state().trouble == TROUBLE
     watched.at_journal = lambda: None
-    board = keeper.board()
-    assert (board.trouble, len(board.ledger)) == (None, 2)
+    state = keeper.state()
+    assert (state.trouble, len(state.index)) == (None, 2)
 
 
 def test_a_mistake_of_ours_is_no_trouble_of_the_store_and_leaves_no_lock_behind(
@@ -301,9 +303,9 @@ def test_a_mistake_of_ours_is_no_trouble_of_the_store_and_leaves_no_lock_behind(
     watched.at_journal = crash
     keeper = make_keeper(watched)
     with pytest.raises(ZeroDivisionError):
-        keeper.board()
+        keeper.state()
     watched.at_journal = lambda: None
-    assert len(keeper.board().ledger) == 1
+    assert len(keeper.state().index) == 1
 
 
 def rested(watched: Watched, store: SqlQualityStore, took: timedelta, rest: timedelta) -> bool:
@@ -316,10 +318,10 @@ def rested(watched: Watched, store: SqlQualityStore, took: timedelta, rest: time
 
     watched.at_journal = pass_time
     keeper = make_keeper(watched, clock)
-    keeper.board()
+    keeper.state()
     keep(store, TODAY)
     clock.now += rest
-    return len(keeper.board().ledger) == 2
+    return len(keeper.state().index) == 2
 
 
 SECOND, MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
@@ -342,12 +344,12 @@ def test_a_refresh_is_followed_by_five_times_its_own_length_without_one(
     assert rested(watched, store, took, rest) is is_read
 
 
-def test_while_one_reads_the_store_the_others_go_on_with_the_board_before(
+def test_while_one_reads_the_store_the_others_go_on_with_the_state_before(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
     keeper = make_keeper(watched)
-    before = keeper.board()
+    before = keeper.state()
     keep(store, TODAY)
     has_begun, may_end = Event(), Event()
 
@@ -357,14 +359,14 @@ def test_while_one_reads_the_store_the_others_go_on_with_the_board_before(
 
     watched.at_journal = wait
     with ThreadPoolExecutor(1) as threads:
-        reading = threads.submit(keeper.board)
+        scan = threads.submit(keeper.state)
         assert has_begun.wait(timeout=10)
-        assert keeper.board() is before
+        assert keeper.state() is before
         may_end.set()
-        assert len(reading.result().ledger) == 2
+        assert len(scan.result().index) == 2
 
 
-def test_whoever_comes_before_the_first_reading_is_done_waits_for_it(store: SqlQualityStore, watched: Watched) -> None:
+def test_whoever_comes_before_the_first_scan_is_done_waits_for_it(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
     has_begun, may_end = Event(), Event()
@@ -375,25 +377,25 @@ def test_whoever_comes_before_the_first_reading_is_done_waits_for_it(store: SqlQ
 
     watched.at_journal = wait
     with ThreadPoolExecutor(4) as threads:
-        boards = [threads.submit(keeper.board) for _ in range(4)]
+        states = [threads.submit(keeper.state) for _ in range(4)]
         assert has_begun.wait(timeout=10)
         may_end.set()
-        assert {len(one.result().ledger) for one in boards} == {1}
+        assert {len(one.result().index) for one in states} == {1}
     assert len(watched.asked("journal")) == 1
 
 
-def test_many_threads_and_a_writer_see_boards_that_only_ever_grow(store: SqlQualityStore, watched: Watched) -> None:
+def test_many_threads_and_a_writer_see_states_that_only_ever_grow(store: SqlQualityStore, watched: Watched) -> None:
     keeper = make_keeper(watched)
 
     def look(_: int) -> list[int]:
-        return [keeper.board().ledger.last_sequence for _ in range(30)]
+        return [keeper.state().index.last_sequence for _ in range(30)]
 
     with ThreadPoolExecutor(4) as threads:
         seen = [threads.submit(look, number) for number in range(4)]
         for number in range(12):
             keep(store, BEFORE - timedelta(days=number))
         assert all(one.result() == sorted(one.result()) for one in seen)
-    assert len(keeper.board().ledger) == 12
+    assert len(keeper.state().index) == 12
 
 
 def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
@@ -403,18 +405,18 @@ def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
     keep(store, source="web")
     keeper = make_keeper(watched)
     made = count()
-    before = [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")]
-    assert [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")] == before
+    before = [keeper.state().cached(source, "key", made.__next__) for source in ("app", "web")]
+    assert [keeper.state().cached(source, "key", made.__next__) for source in ("app", "web")] == before
     keep(store, TODAY, source="web")
-    after = [keeper.board().remembered(source, "key", made.__next__) for source in ("app", "web")]
+    after = [keeper.state().cached(source, "key", made.__next__) for source in ("app", "web")]
     assert (after[0] == before[0], after[1] == before[1]) == (True, False)
 
 
-def test_no_more_is_remembered_of_a_source_than_a_few_days_make() -> None:
-    board = make_board(memory={"web": {}})
-    for number in range(10 * MOST_REMEMBERED):
-        assert board.remembered("web", number, partial(int, number)) == number
-    assert 1 <= len(board.memory["web"]) <= MOST_REMEMBERED
+def test_no_more_is_cached_of_a_source_than_a_few_days_make() -> None:
+    state = make_state(cache={"web": {}})
+    for number in range(10 * MOST_CACHED):
+        assert state.cached("web", number, partial(int, number)) == number
+    assert 1 <= len(state.cache["web"]) <= MOST_CACHED
 
 
 def test_news_that_are_expected_are_looked_for_without_a_rest(store: SqlQualityStore, watched: Watched) -> None:
@@ -426,8 +428,8 @@ def test_news_that_are_expected_are_looked_for_without_a_rest(store: SqlQualityS
         clock.now += timedelta(seconds=2)
 
     watched.at_journal = take_two_seconds
-    keeper.board()
+    keeper.state()
     keep(store, TODAY)
-    assert len(keeper.board().ledger) == 1, "it rests"
-    keeper.expect_news()
-    assert len(keeper.board().ledger) == 2
+    assert len(keeper.state().index) == 1, "it rests"
+    keeper.expect_update()
+    assert len(keeper.state().index) == 2

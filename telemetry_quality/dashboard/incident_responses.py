@@ -1,4 +1,4 @@
-"""Incidents as the pages and the API tell them."""
+"""Incidents as the pages and the API show them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import is_muted
-from telemetry_quality.dashboard.models import ActAnswer, FailureAnswer, IncidentAnswer, IncidentLine, IncidentsAnswer
+from telemetry_quality.dashboard.models import (
+    ActionResponse,
+    FailureResponse,
+    IncidentLine,
+    IncidentResponse,
+    IncidentsResponse,
+)
 from telemetry_quality.dashboard.sentences import incident_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from telemetry_quality.core.incidents import FailedGuardrail, Incident, IncidentAct
-    from telemetry_quality.dashboard.board import Board
+    from telemetry_quality.core.incidents import FailedGuardrail, Incident, IncidentAction
+    from telemetry_quality.dashboard.state import DashboardState
 
 
 def incident_line(incident: Incident, today: date) -> IncidentLine:
@@ -27,7 +33,7 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
         days=len(incident.days),
         is_open=incident.is_open,
         level=incident.level,
-        cause=incident.cause,
+        root_cause=incident.root_cause,
         guardrails=tuple(incident.guardrails),
         sentence=incident_sentence(incident),
         state=incident.state_words(today),
@@ -39,30 +45,30 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
     )
 
 
-def incident_answer(incident: Incident, today: date) -> IncidentAnswer:
+def incident_response(incident: Incident, today: date) -> IncidentResponse:
     """All that is known of an incident."""
-    return IncidentAnswer(
+    return IncidentResponse(
         incident=incident_line(incident, today),
         peak=_failure(incident.peak),
         failed_days=incident.days,
         confirmed_days=incident.confirmed_days,
         failures=tuple(_failure(one) for one in incident.failures),
-        acts=tuple(_act(one) for one in incident.acts),
+        actions=tuple(_action(one) for one in incident.actions),
     )
 
 
-def _failure(one: FailedGuardrail) -> FailureAnswer:
-    return FailureAnswer.model_validate({name: getattr(one, name) for name in FailureAnswer.model_fields})
+def _failure(one: FailedGuardrail) -> FailureResponse:
+    return FailureResponse.model_validate({name: getattr(one, name) for name in FailureResponse.model_fields})
 
 
-def _act(one: IncidentAct) -> ActAnswer:
-    return ActAnswer.model_validate({name: getattr(one, name) for name in ActAnswer.model_fields})
+def _action(one: IncidentAction) -> ActionResponse:
+    return ActionResponse.model_validate({name: getattr(one, name) for name in ActionResponse.model_fields})
 
 
-def find_incident(board: Board, key: str) -> Incident | None:
+def find_incident(state: DashboardState, key: str) -> Incident | None:
     """The incident called ``key``, source/first-day or source/first-day.2; None where there is none."""
     source = key.partition("/")[0]
-    return next((one for one in board.incidents.get(source, ()) if one.key == key), None)
+    return next((one for one in state.incidents.get(source, ()) if one.key == key), None)
 
 
 def worst_first(incidents: Iterable[Incident]) -> list[Incident]:
@@ -71,8 +77,8 @@ def worst_first(incidents: Iterable[Incident]) -> list[Incident]:
     return sorted(incidents, key=lambda one: (levels.index(one.level), -one.first_day.toordinal(), one.key))
 
 
-def incidents_answer(
-    board: Board,
+def incidents_response(
+    state: DashboardState,
     today: date,
     *,
     sources: tuple[str, ...] = (),
@@ -81,25 +87,25 @@ def incidents_answer(
     last: date | None = None,
     page: int = 1,
     size: int = 50,
-) -> IncidentsAnswer:
+) -> IncidentsResponse:
     """One page of the incidents that touch the days from ``first`` to ``last``, newest first.
 
     Of all sources where none is named; open and closed ones where ``is_open`` is None. ``today`` is in UTC.
     """
     found = [
         one
-        for one in board.newest_incidents
+        for one in state.newest_incidents
         if (not sources or one.source in sources)
         and (is_open is None or one.is_open is is_open)
         and (first is None or one.last_day >= first)
         and (last is None or one.first_day <= last)
     ]
     chosen = found[(page - 1) * size : page * size]
-    return IncidentsAnswer(
+    return IncidentsResponse(
         incidents=tuple(incident_line(one, today) for one in chosen),
         total=len(found),
         page=page,
         pages=max(-(-len(found) // size), 1),
         page_size=size,
-        trouble=board.trouble,
+        trouble=state.trouble,
     )

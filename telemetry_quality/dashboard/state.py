@@ -1,7 +1,7 @@
-"""The board: what the store says, kept in memory and brought up to date when the store has changed.
+"""The state: what the store says, kept in RAM and brought up to date when the store has changed.
 
-Every page and every answer is made from one board, so that its parts belong together. A store that cannot be read is
-never an error here: the last board stands, and says that it is the last.
+Every page and every response is made from one state, so that its parts belong together. A store that cannot be read is
+never an error here: the last state stands, and says that it is the last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from telemetry_quality.dashboard.ledger import Ledger
+from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 
 TROUBLE = (
-    "The store must be readable to tell what is new, but it cannot be read now; what is told is what it said last, "
+    "The store must be readable to show what is new, but it cannot be read now; what is shown is its last content, "
     "if it ever was read, so ask whoever runs this dashboard to read its log."
 )
-"""What visitors are told; the database's own words, which name files and tables, are for the log."""
+"""What is sent to users; the database's own words, which name files and tables, are for the log."""
 
-MOST_REMEMBERED = 20
+MOST_CACHED = 20
 """What is made of a source changes with the clock a few times a day; older ones are forgotten."""
 
 RESTS = 5
@@ -46,7 +46,7 @@ LONGEST_REST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Board:
+class DashboardState:
     """What the store says, all at one moment.
 
     Attributes:
@@ -55,27 +55,27 @@ class Board:
         read_at: When this became what the store says; with ``trouble``, when it was last known to be so.
         trouble: Why the store cannot be read now, in one sentence; None where it can.
         has_been_read: Whether the store was ever read; until then nothing is known, not even that a day is missing.
-        memory: Per source, what was made of its days; handed on to the next board unless the source has news.
+        cache: Per source, what was made of its days; handed on to the next state unless the source has news.
     """
 
-    ledger: Ledger
+    index: SnapshotIndex
     incidents: Mapping[str, tuple[Incident, ...]]
     version: str
     read_at: datetime
     trouble: str | None = None
     has_been_read: bool = True
-    memory: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
+    cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
 
-    def remembered(self, source: str, key: Hashable, make: Callable[[], Made]) -> Made:
+    def cached(self, source: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` makes of the source's days; made once for each ``key``, which names all else it depends on."""
-        memory = self.memory.get(source, {})
+        cache = self.cache.get(source, {})
         made: Made
-        if key in memory:
-            made = memory[key]
+        if key in cache:
+            made = cache[key]
             return made
-        if len(memory) >= MOST_REMEMBERED:
-            memory.clear()
-        made = memory[key] = make()
+        if len(cache) >= MOST_CACHED:
+            cache.clear()
+        made = cache[key] = make()
         return made
 
     @cached_property
@@ -86,74 +86,78 @@ class Board:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _Loaded:
     """How far the store was read.
 
     Attributes:
-        acts: Per source, the hash of the last act on its incidents.
-        memory: See Board.
+        actions: Per source, the hash of the last action on its incidents.
+        cache: See DashboardState.
         last_hash: Of the last row of the journal; another one there means another store.
     """
 
-    ledger: Ledger = field(default_factory=Ledger)
+    index: SnapshotIndex = field(default_factory=SnapshotIndex)
     incidents: Mapping[str, tuple[Incident, ...]] = field(default_factory=dict)
-    acts: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, str] = field(default_factory=dict)
     last_hash: str | None = None
-    memory: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
+    cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     def version(self) -> str:
-        """Snapshots and acts are chained: the last of each stands for all before."""
-        return _short_hash(self.ledger.last_sequence, self.last_hash, sorted(self.acts.items()))
+        """Snapshots and actions are chained: the last of each stands for all before."""
+        return _short_hash(self.index.last_sequence, self.last_hash, sorted(self.actions.items()))
 
 
 def _short_hash(*content: object) -> str:
     return sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _read_on(reader: StoreReader, before: _Reading) -> _Reading:
+def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
     """What the store says now, read from where ``before`` ended; ``before`` itself where nothing is new.
 
     Raises:
         StoreError: If it cannot be read.
     """
-    if before.last_hash != (reader.content_hash(before.ledger.last_sequence) if before.last_hash else None):
-        before = _Reading()
-    rows = reader.journal(before.ledger.last_sequence)
+    if before.last_hash != (reader.content_hash(before.index.last_sequence) if before.last_hash else None):
+        before = _Loaded()
+    rows = reader.journal(before.index.last_sequence)
     # Acts before incidents: one that comes in between is found again by its hash next time.
-    acts = reader.last_acts()
-    if not rows and acts == before.acts:
+    actions = reader.last_actions()
+    if not rows and actions == before.actions:
         return before
-    ledger = before.ledger.extended(rows)
-    changed = {row.source for row in rows} | {one for one in ledger.sources if acts.get(one) != before.acts.get(one)}
+    index = before.index.extended(rows)
+    changed = {row.source for row in rows} | {
+        one for one in index.sources if actions.get(one) != before.actions.get(one)
+    }
     incidents = {source: tuple(reader.incidents(source)) for source in sorted(changed)}
-    last_hash = reader.content_hash(ledger.last_sequence)
-    memory = {source: {} if source in changed else before.memory[source] for source in ledger.sources}
-    return _Reading(ledger, {**before.incidents, **incidents}, acts, last_hash, memory)
+    last_hash = reader.content_hash(index.last_sequence)
+    cache = {source: {} if source in changed else before.cache[source] for source in index.sources}
+    return _Loaded(index, {**before.incidents, **incidents}, actions, last_hash, cache)
 
 
-class BoardKeeper:
-    """Keeps the board; safe from many threads, of which one at a time reads the store while the others go on.
+class StateKeeper:
+    """Keeps the state; safe from many threads, of which one at a time reads the store while the others go on.
 
     Args:
-        clock: Tells the time; also how long a refresh takes.
+        clock: Shows the time; also how long a refresh takes.
     """
 
     def __init__(self, reader: StoreReader, clock: Callable[[], datetime]) -> None:
         self._reader = reader
         self._clock = clock
         self._lock = Lock()
-        self._reading = _Reading()
+        self._loaded = _Loaded()
         self._seen: Hashable = None
         self._checked_at = self._rests_from = clock()
         self._rest = timedelta(0)
-        self._board = Board(Ledger(), {}, "", self._checked_at, "The store has not been read yet.", has_been_read=False)
+        self._state = DashboardState(
+            SnapshotIndex(), {}, "", self._checked_at, "The store has not been read yet.", has_been_read=False
+        )
         self._has_looked = False
         self._logged = ""
 
-    def board(self) -> Board:
-        """The board as the store has it now, or as it last had; never raises because the store cannot be read.
+    def state(self) -> DashboardState:
+        """The state as the store has it now, or as it last had; never raises because the store cannot be read.
 
-        Who asks first waits until the store was read. Who asks while another one reads it gets the board before.
+        Who asks first waits until the store was read. Who asks while another one reads it gets the state before.
         """
         if self._lock.acquire(blocking=not self._has_looked):
             try:
@@ -163,53 +167,53 @@ class BoardKeeper:
                     self._look(now)
             finally:
                 self._lock.release()
-        return self._board
+        return self._state
 
     @property
-    def shown(self) -> Board:
-        """The board as it was looked up last."""
-        return self._board
+    def shown(self) -> DashboardState:
+        """The state as it was looked up last."""
+        return self._state
 
-    def has_news(self) -> bool:
-        """Whether the store may say something else than the board, so that ``board`` would read it."""
+    def has_update(self) -> bool:
+        """Whether the store may say something else than the state, so that ``state`` would read it."""
         if not self._has_looked:
             return True
         if timedelta(0) <= self._clock() - self._rests_from < self._rest:
             return False
         try:
-            return self._board.trouble is not None or self._reader.version() != self._seen
+            return self._state.trouble is not None or self._reader.version() != self._seen
         except StoreError:
             return True
 
-    def expect_news(self) -> None:
+    def expect_update(self) -> None:
         """Let whoever asks next look at the store at once: something was just written to it."""
         self._rest = timedelta(0)
 
     def _look(self, now: datetime) -> None:
         try:
             seen = self._reader.version()
-            if seen == self._seen and self._board.trouble is None:
+            if seen == self._seen and self._state.trouble is None:
                 self._checked_at = now
                 return
-            self._show(_read_on(self._reader, self._reading), now)
+            self._show(_read_on(self._reader, self._loaded), now)
             self._seen = seen
         except StoreError as error:
-            self._tell_trouble(str(error))
+            self._show_trouble(str(error))
         self._has_looked = True
         self._rests_from = self._clock()
         self._rest = min(RESTS * (self._rests_from - now), LONGEST_REST)
 
-    def _show(self, reading: _Reading, now: datetime) -> None:
+    def _show(self, loaded: _Loaded, now: datetime) -> None:
         self._checked_at = now
-        if reading is not self._reading or self._board.trouble is not None:
-            self._reading = reading
-            self._board = Board(reading.ledger, reading.incidents, reading.version(), now, memory=reading.memory)
+        if loaded is not self._loaded or self._state.trouble is not None:
+            self._loaded = loaded
+            self._state = DashboardState(loaded.index, loaded.incidents, loaded.version(), now, cache=loaded.cache)
 
-    def _tell_trouble(self, sentence: str) -> None:
-        """Another version, since pages that show the board must say so too."""
-        if self._board.trouble == TROUBLE and sentence == self._logged:
+    def _show_trouble(self, sentence: str) -> None:
+        """Another version, since pages that show the state must say so too."""
+        if self._state.trouble == TROUBLE and sentence == self._logged:
             return
         log.warning("The dashboard shows what was read last: %s", sentence)
         self._logged = sentence
-        version = _short_hash(self._reading.version(), TROUBLE)
-        self._board = replace(self._board, version=version, read_at=self._checked_at, trouble=TROUBLE)
+        version = _short_hash(self._loaded.version(), TROUBLE)
+        self._state = replace(self._state, version=version, read_at=self._checked_at, trouble=TROUBLE)

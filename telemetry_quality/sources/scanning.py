@@ -8,23 +8,23 @@ from math import ceil, sqrt
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from telemetry_quality.collector import without_collecting
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
     DayCounts,
-    DayReading,
-    Repetitions,
+    DayScan,
+    Duplicates,
     SampledEvent,
     UnreadableDay,
     by_hour_text,
 )
 from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.sources.arrivals import read_arrivals
+from telemetry_quality.sources.duplicates import read_duplicates
 from telemetry_quality.sources.functions import HASH_SPACE
 from telemetry_quality.sources.limits import TIME_LIMIT
-from telemetry_quality.sources.query import Run, runs_of
-from telemetry_quality.sources.repetitions import read_repetitions
+from telemetry_quality.sources.query import DayRange, day_ranges_of
 from telemetry_quality.sources.slices import read_slices
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ class EventTables(Protocol):
         """Which column plays which role."""
         ...
 
-    def of(self, run: Run) -> EventTable | None:
-        """The table of the events that happened in ``run``."""
+    def of(self, day_range: DayRange) -> EventTable | None:
+        """The table of the events that happened in ``day_range``."""
         ...
 
-    def observed_in(self, run: Run) -> EventTable | None:
-        """The table of the events that arrived in ``run``, whenever they happened."""
+    def observed_in(self, day_range: DayRange) -> EventTable | None:
+        """The table of the events that arrived in ``day_range``, whenever they happened."""
         ...
 
 
 def answer_days(
-    windows: Sequence[DayWindow], ask: Callable[[Run], Mapping[date, T]], maximum_days: int | None = None
+    windows: Sequence[DayWindow], ask: Callable[[DayRange], Mapping[date, T]], maximum_days: int | None = None
 ) -> Iterator[tuple[date, T | UnreadableDay]]:
     """Ask run by run and answer day by day; where a run fails, each of its days alone: one bad day spoils no other.
 
@@ -65,76 +65,82 @@ def answer_days(
         SourceUnavailableError: At once: the whole source may be back in a moment.
     """
     answers: dict[date, T | UnreadableDay] = {}
-    for run in runs_of(windows, maximum_days):
-        answers.update(_answer_run(run, ask))
+    for day_range in day_ranges_of(windows, maximum_days):
+        answers.update(_answer_day_range(day_range, ask))
     for window in windows:
         skipped = UnreadableDay(window.day, "DAY_SKIPPED", "The time zone skipped this day: it has no instants.")
         yield window.day, answers.get(window.day, skipped)
 
 
-def _answer_run(run: Run, ask: Callable[[Run], Mapping[date, T]]) -> Mapping[date, T | UnreadableDay]:
+def _answer_day_range(
+    day_range: DayRange, ask: Callable[[DayRange], Mapping[date, T]]
+) -> Mapping[date, T | UnreadableDay]:
     try:
-        return dict(ask(run))
+        return dict(ask(day_range))
     except SourceUnavailableError:
         raise
     except SourceError as error:
-        if len(run.windows) == 1:
-            day = run.windows[0].day
+        if len(day_range.windows) == 1:
+            day = day_range.windows[0].day
             return {day: UnreadableDay(day, error.reason_code, str(error))}
-    return {day: answer for window in run.windows for day, answer in _answer_run(Run((window,)), ask).items()}
-
-
-def read_run(execute: Execute, tables: EventTables, run: Run, sample_size: int) -> dict[date, DayReading]:
-    """All that is read of every day of ``run``, in a few scans however many days it has."""
-    events = tables.of(run)
-    # First, for where they cannot be had of all days together, each day is read alone.
-    arrivals = _arrivals_if_possible(execute, tables, events, run)
-    days = {} if events is None else _aggregates(execute(events.aggregate_query(run)), tables.schema)
-    counts = {index: day.totals().events for index, day in days.items()}
-    samples = {} if events is None else read_sample(execute, events, run, counts, sample_size)
-    slices = {} if events is None else read_slices(execute, events, run, days)
-    repetitions = {} if events is None else read_repetitions(execute, events, run, counts)
     return {
-        window.day: DayReading(
+        day: answer
+        for window in day_range.windows
+        for day, answer in _answer_day_range(DayRange((window,)), ask).items()
+    }
+
+
+def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, sample_size: int) -> dict[date, DayScan]:
+    """All that is read of every day of ``day_range``, in a few scans however many days it has."""
+    events = tables.of(day_range)
+    # First, for where they cannot be had of all days together, each day is read alone.
+    arrivals = _arrivals_if_possible(execute, tables, events, day_range)
+    days = {} if events is None else _aggregates(execute(events.aggregate_query(day_range)), tables.schema)
+    counts = {index: day.totals().events for index, day in days.items()}
+    samples = {} if events is None else read_sample(execute, events, day_range, counts, sample_size)
+    slices = {} if events is None else read_slices(execute, events, day_range, days)
+    duplicates = {} if events is None else read_duplicates(execute, events, day_range, counts)
+    return {
+        window.day: DayScan(
             window.day,
             days.get(index, DayAggregates()),
             samples.get(index, ()),
             slices.get(index, {}),
-            repetitions.get(index, Repetitions(0, 0)),
+            duplicates.get(index, Duplicates(0, 0)),
             arrivals.get(index),
         )
-        for index, window in enumerate(run.windows)
+        for index, window in enumerate(day_range.windows)
     }
 
 
 def _arrivals_if_possible(
-    execute: Execute, tables: EventTables, events: EventTable | None, run: Run
+    execute: Execute, tables: EventTables, events: EventTable | None, day_range: DayRange
 ) -> dict[int, Arrivals]:
     """The arrivals of each day; empty where they are not known, which makes no day unreadable."""
     column = tables.schema.observed_at
     if column is None:
         return {}
     try:
-        return read_arrivals(execute, events, tables.observed_in(run), run, column)
+        return read_arrivals(execute, events, tables.observed_in(day_range), day_range, column)
     except SourceUnavailableError:
         raise
     except SourceError as error:
-        if len(run.windows) > 1 or error.reason_code == TIME_LIMIT:
+        if len(day_range.windows) > 1 or error.reason_code == TIME_LIMIT:
             raise
         return {}
 
 
-def count_run(execute: Execute, table: EventTable, run: Run) -> dict[date, int]:
-    """Events of every day of ``run``."""
-    counts = dict(map(tuple, execute(table.count_query(run))))
-    return {window.day: counts.get(index, 0) for index, window in enumerate(run.windows)}
+def count_day_range(execute: Execute, table: EventTable, day_range: DayRange) -> dict[date, int]:
+    """Events of every day of ``day_range``."""
+    counts = dict(map(tuple, execute(table.count_query(day_range))))
+    return {window.day: counts.get(index, 0) for index, window in enumerate(day_range.windows)}
 
 
-def count_versions(execute: Execute, table: EventTable | None, run: Run, schema: EventSchema) -> DayCounts:
+def count_versions(execute: Execute, table: EventTable | None, day_range: DayRange, schema: EventSchema) -> DayCounts:
     """The counts of a run, in one scan of the columns that they need; ``table`` is None where nothing holds any."""
     fields, rate_names = schema.critical_fields, schema.rate_counts
     sums, untagged = [0] * (3 + len(fields) + len(rate_names)), 0
-    for version, *counts in () if table is None else execute(table.version_query(run)):
+    for version, *counts in () if table is None else execute(table.version_query(day_range)):
         sums = list(map(add, sums, counts))
         untagged += counts[0] if schema.is_missing_version(version) else 0
     events, errors, unknown, *named = sums
@@ -155,7 +161,7 @@ def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int
     is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
     days: dict[int, DayAggregates] = {}
     fields, rate_names = schema.critical_fields, schema.rate_counts
-    with without_collecting():
+    with garbage_collection_paused():
         for day_index, rows in groupby(found, key=itemgetter(0)):
             aggregates = (
                 _aggregate_row(
@@ -202,19 +208,21 @@ def _aggregate_row(
 
 
 def read_sample(
-    execute: Execute, table: EventTable, run: Run, events: Mapping[int, int], size: int
+    execute: Execute, table: EventTable, day_range: DayRange, events: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
     """The ``size`` events of lowest hash of each day.
 
     Hashes are uniform, so a threshold lets through little more than is needed and little has to be sorted. A
-    day whose threshold let through too few (repeated ids share a hash) is asked again without one.
+    day whose threshold let through too few (duplicate ids share a hash) is asked again without one.
     """
     if not events:
         return {}
-    samples = _below(execute, table, run, {index: _threshold(count, size) for index, count in events.items()}, size)
+    samples = _below(
+        execute, table, day_range, {index: _threshold(count, size) for index, count in events.items()}, size
+    )
     short = {index: HASH_SPACE - 1 for index in events if len(samples.get(index, ())) < min(size, events[index])}
     if short:
-        samples |= _below(execute, table, run, short, size)
+        samples |= _below(execute, table, day_range, short, size)
     return samples
 
 
@@ -225,10 +233,10 @@ def _threshold(events: int, size: int) -> int:
 
 
 def _below(
-    execute: Execute, table: EventTable, run: Run, thresholds: Mapping[int, int], size: int
+    execute: Execute, table: EventTable, day_range: DayRange, thresholds: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
     drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    for day_index, *values in execute(table.sample_query(run, thresholds, size)):
+    for day_index, *values in execute(table.sample_query(day_range, thresholds, size)):
         drawn[day_index].append(values)
     return {index: tuple(_sampled_events(rows, table.schema)) for index, rows in drawn.items()}
 
