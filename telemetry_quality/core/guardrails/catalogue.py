@@ -16,6 +16,7 @@ from telemetry_quality.core.guardrails import (
     error_rate,
     leak,
     missing_version,
+    rates,
     sample,
     silence,
     timestamps,
@@ -33,7 +34,7 @@ from telemetry_quality.extensions import load_extensions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.events import EventSchema, Rate
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Setting
@@ -80,22 +81,29 @@ def _complaint(name: str, rule: Guardrail, others: Iterable[Guardrail]) -> str |
     """What is wrong with the names of a guardrail from another package."""
     if rule.name != name:
         return f"must call itself what its entry point does, but is called {rule.name!r}"
+    if name.startswith(rates.PREFIX):
+        return f"must not have a name that begins with {rates.PREFIX}, as those of a source's own rates do"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return "must be named in lower-case words such as night_share"
     taken = {setting.name for setting in settings_of(others)} & {setting.name for setting in rule.all_settings}
     numbers = {number.metric.name for number in rule.numbers}
     taken |= numbers & {*METRIC_NAMES, *(number.metric.name for other in others for number in other.numbers)}
+    taken |= {number for number in numbers if number.startswith(rates.PREFIX)}
     return f"must have settings and numbers of its own, but {min(taken)} is taken" if taken else None
 
 
 def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
-    """Those that a source of this schema can be judged by, in the order of ``guardrails``."""
-    return tuple(rule for rule in guardrails() if rule.applies(schema))
+    """Those that a source of this schema can be judged by, in the order of ``guardrails``; its own rates last."""
+    return (*(rule for rule in guardrails() if rule.applies(schema)), *rates.rate_guardrails(schema.rates))
 
 
 def guardrail_named(name: str) -> Guardrail | None:
-    """The guardrail called ``name``; None where it is not installed any more."""
-    return next((rule for rule in guardrails() if rule.name == name), None)
+    """The guardrail called ``name``; None where it is not installed any more.
+
+    Of a rate, which only its source knows in full, the level, the limits and the description are left open.
+    """
+    known = next((rule for rule in guardrails() if rule.name == name), None)
+    return known or rates.rate_guardrail_named(name)
 
 
 def metric_named(name: str) -> Metric:
@@ -115,13 +123,18 @@ def settings_of(rules: Iterable[Guardrail]) -> Iterator[Setting[Any]]:
     yield from SHARED
 
 
-def policy_of(**values: Any) -> Policy:
+def policy_of(own_rates: tuple[Rate, ...] = (), /, **values: Any) -> Policy:
     """The policy with these values, and with the default of every other setting.
+
+    Args:
+        own_rates: The source's own rates, whose limits are in force as they say.
+        values: By the names of settings.
 
     Raises:
         TypeError: If a name is no setting.
     """
-    settings = {setting.name: setting for setting in settings_of(guardrails())}
+    rules = (*guardrails(), *rates.rate_guardrails(own_rates))
+    settings = {setting.name: setting for setting in settings_of(rules)}
     if unknown := values.keys() - settings.keys():
         raise TypeError(f"A policy requires names of settings, but {', '.join(sorted(unknown))} were given.")
     given = {name: values.get(name, setting.default) for name, setting in settings.items()}
