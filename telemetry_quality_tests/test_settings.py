@@ -899,7 +899,7 @@ def test_a_store_that_cannot_be_read_is_refused_with_those_that_can(tmp_path: Pa
 
 def test_a_duckdb_file_is_a_file_of_this_machine(tmp_path: Path) -> None:
     file = write_settings(tmp_path, connector="duckdb", path="s3://bucket/events.duckdb", table="events")
-    assert "requires path to be a file of this machine" in complaint(file)
+    assert "requires path to be a file on this machine" in complaint(file)
 
 
 def test_a_catalogue_in_an_object_store_requires_events_in_the_same(tmp_path: Path) -> None:
