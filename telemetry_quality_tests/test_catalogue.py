@@ -165,6 +165,7 @@ def test_what_a_guardrail_measures_is_a_number_and_its_thresholds_can_be_tuned(r
 
 @RULES
 def test_a_guardrail_says_its_failure_in_few_words_and_what_to_do(rule: Guardrail) -> None:
+    assert rule.short_words is not None
     words = rule.short_words(Failure(42.0, 5.0, "platform=ios"))
     assert 0 < len(words) < 80
     assert not words.endswith(".")

@@ -29,6 +29,7 @@ from telemetry_quality.settings import (
     SourceSettings,
 )
 from telemetry_quality.settings.guardrails import guardrail_settings
+from telemetry_quality.settings.rates import RateSettings
 from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
 
@@ -66,6 +67,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
         *((f'`[sources.NAME]` with `connector = "{name}"`', connector(name).settings) for name in BUILT_IN),
         ("`[sources.NAME.roles]`", RoleSettings),
         ("`[sources.NAME.guardrails]`", guardrail_settings()),
+        ("`[sources.NAME.rates.RATE]`", RateSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
         ("`[dashboard]`", DashboardSettings),
         ("`[dashboard.oidc]`", OidcSettings),
