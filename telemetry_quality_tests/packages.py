@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PAGE = (Path(__file__).parents[1] / "docs" / "add-a-connector.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
 
 
-def blocks(language: str) -> list[str]:
-    """The blocks of code on the page that says how to add a connector."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    """The blocks of code on a page of the docs."""
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-DECLARATION, SOURCE, CONTRACT_TEST = blocks("python")
-PROJECT, SETTINGS = blocks("toml")
+DECLARATION, SOURCE, CONTRACT_TEST = blocks("add-a-connector.md", "python")
+PROJECT, SETTINGS = blocks("add-a-connector.md", "toml")
+GUARDRAIL, GUARDRAIL_TEST = blocks("add-a-guardrail.md", "python")
+GUARDRAIL_PROJECT, GUARDRAIL_SETTINGS = blocks("add-a-guardrail.md", "toml")
 
 
 def write_package(
@@ -49,6 +51,23 @@ def write_the_page_s_package(folder: Path) -> Path:
     assert project["version"] == "1.0"
     modules = {"telemetry_jsonl/__init__.py": DECLARATION, "telemetry_jsonl/source.py": SOURCE}
     return write_package(folder, project["name"], modules, project["entry-points"])
+
+
+def write_the_guardrail_s_package(folder: Path) -> Path:
+    """The package that the page about guardrails builds."""
+    project = tomllib.loads(GUARDRAIL_PROJECT)["project"]
+    return write_package(folder, project["name"], {"telemetry_busiest.py": GUARDRAIL}, project["entry-points"])
+
+
+def write_one_package_of_both(folder: Path) -> Path:
+    """One package that brings the connector and the guardrail of the two pages."""
+    modules = {
+        "telemetry_jsonl/__init__.py": DECLARATION,
+        "telemetry_jsonl/source.py": SOURCE,
+        "telemetry_busiest.py": GUARDRAIL,
+    }
+    groups = [tomllib.loads(project)["project"]["entry-points"] for project in (PROJECT, GUARDRAIL_PROJECT)]
+    return write_package(folder, "telemetry-own", modules, groups[0] | groups[1])
 
 
 @contextmanager

@@ -13,12 +13,14 @@ import pytest
 from telemetry_quality import cli, load_settings
 from telemetry_quality.assembly import daily_work, open_source, utc_now
 from telemetry_quality.connectors import BUILT_IN, connector, connector_names
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN as OUR_GUARDRAILS
+from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.extensions import CONNECTORS, find_extensions, load_extensions
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality_tests.builders import DAY, make_events
-from telemetry_quality_tests.packages import SETTINGS, installed, write_package, write_the_page_s_package
+from telemetry_quality_tests.packages import GUARDRAIL, SETTINGS, installed, write_package, write_the_page_s_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -335,3 +337,40 @@ def test_extensions_of_each_kind_are_found_by_its_own_group_and_loaded_by_name(p
         load_extensions("guardrail", str)
     with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* the one built in has the same"):
         find_extensions("guardrail", ["a"])
+
+
+# A guardrail that cannot be used
+
+
+WRONG = {
+    "another name": (("NAME = ", "NAME = 'other' # "), "must call itself what its entry point does"),
+    "a setting of ours": (
+        ('"busiest_signal_percent", 90.0', '"error_rate_percent", 90.0'),
+        "error_rate_percent is taken",
+    ),
+    "a number of ours": (
+        ('extra_metric(\n    "busiest_signal_percent"', 'extra_metric("late_percent"'),
+        "late_percent is taken",
+    ),
+    "no guardrail": (("GUARDRAIL = Guardrail(", "GUARDRAIL = dict("), "is of the type dict"),
+    "a crash": (("NAME = ", "NAME = 1 / 0 # "), "ZeroDivisionError: division by zero"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_guardrail_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str) -> None:
+    (find, replace), words = WRONG[wrong]
+    text = GUARDRAIL.replace(find, replace, 1)
+    entry_points = {"telemetry_quality.guardrails": {"busiest_signal": "telemetry_wrong:GUARDRAIL"}}
+    write_package(tmp_path, "telemetry-wrong", {"telemetry_wrong.py": text}, entry_points)
+
+    with installed(tmp_path), pytest.raises(SettingsError) as refused:
+        guardrails()
+    sentence = str(refused.value)
+    assert words in sentence
+    assert "busiest_signal" in sentence
+    assert "\n" not in sentence
+
+
+def test_without_the_package_there_are_only_ours() -> None:
+    assert guardrails() == OUR_GUARDRAILS

@@ -299,6 +299,17 @@ def test_times_of_different_units_are_compared_exactly(tmp_path: Path) -> None:
     assert read(source_of(path, schema=schema)).arrivals == Arrivals((2,), 4, 1, 1, 0)
 
 
+@pytest.mark.parametrize(("minutes", "arrived", "late"), [(60, "13:00:00", 0), (60, "13:00:01", 1), (1, "12:01:01", 1)])
+def test_an_event_is_late_strictly_after_the_minutes_allowed(
+    tmp_path: Path, minutes: int, arrived: str, late: int
+) -> None:
+    path = make_file(tmp_path, ["2026-03-10 12:00:00"])
+    change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
+    change(path, f"UPDATE events SET arrived = '2026-03-10 {arrived}'")
+    schema = replace(SCHEMA, observed_at="arrived", allowed_lateness_minutes=minutes)
+    assert read(source_of(path, schema=schema)).aggregates.totals().late_events == late
+
+
 def test_an_arrival_that_is_no_time_is_not_counted(tmp_path: Path) -> None:
     path = make_file(tmp_path)
     change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")

@@ -259,7 +259,7 @@ def test_the_latest_day_may_be_a_week_old_and_the_oldest_of_the_eight_four_weeks
     assert leak(DAY, kept, None) is None  # the eighth is 29 days old
 
 
-def weeks(*ages: int, days: int = 8) -> dict[date, int]:
+def weeks(*ages: int, days: int = 7) -> dict[date, int]:
     """The last ``days`` days, and those so many weeks before each of them."""
     return {DAY - timedelta(days=n, weeks=age): 1000 for age in (0, *ages) for n in range(days)}
 
@@ -274,6 +274,7 @@ def weeks(*ages: int, days: int = 8) -> dict[date, int]:
         ((4, 5), True),
         ((5, 6), True),
         ((6, 7), True),
+        ((3, 7), True),
     ],
 )
 def test_two_of_the_weeks_three_to_seven_before_must_be_known(reference: tuple[int, ...], is_known: bool) -> None:
