@@ -226,6 +226,7 @@ def make_stored_scan(total_events: int = 1000, **overrides: Any) -> StoredScan:
         unreadable_reason_code=None,
         unreadable_reason=None,
         missing_critical=None,
+        rate_counts=None,
         duplicates=None,
         arrivals=None,
         is_new=False,

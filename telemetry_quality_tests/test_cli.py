@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from telemetry_quality import cli, console, load_settings
+from telemetry_quality.assembly import daily_work
 from telemetry_quality.commands import days
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
@@ -211,11 +212,81 @@ def test_count_says_what_a_day_holds_and_keeps_nothing(terminal: Terminal) -> No
         "missing_version_events": 0,
         "missing_version_percent": 0.0,
         "missing_critical_fields": {},
+        "rates": {},
     }
     code, out, _ = terminal.type("count", "2026-02-02")
     sentence = "web on 2026-02-02: 40 events, 10 errors (25.00 %), 0 without a version (0.00 %).\n"
     assert (code, out) == (0, sentence)
     assert store.read_bytes() == before
+
+
+RATE = """
+[sources.web.rates.failures]
+where = "{where}"
+of = "event_name = 'page.view'"
+above_percent = 20
+level = "CRITICAL"
+"""
+
+
+def set_rate(terminal: Terminal, where: str = "is_error") -> None:
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(SETTINGS.format(extra="last_day = 2026-02-03") + RATE.format(where=where))
+
+
+def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: Terminal) -> None:
+    set_rate(terminal)
+    code, made = terminal.json("backfill", "2026-02-01", "2026-02-02")
+    healthy, broken = made["days"]
+    assert code == 1
+    assert healthy["extra_numbers"] == {"rate_failures_percent": 0.0}
+    assert broken["extra_numbers"] == {"rate_failures_percent": 25.0}
+    rules = [{one["guardrail"]: one for one in day["guardrails"]}["rate_failures"] for day in (healthy, broken)]
+    assert [one["outcome"] for one in rules] == ["passed", "failed"]
+    assert (rules[1]["level"], rules[1]["reason_code"]) == ("CRITICAL", "RATE_HIGH")
+    assert rules[1]["sentence"].startswith(
+        "The rate failures is 25.00 % (10 of 40 events), more than the 20 % allowed. 92 % of the additional events "
+        "that match the rate failures fall into hours 0 to 4 ("
+    )
+    assert rules[1]["contributors"][0]["hours"] == [0, 4]
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made)
+    assert terminal.type("verify")[0] == 0
+
+
+def test_a_day_that_was_kept_before_a_rate_was_defined_says_so_until_it_is_scanned_again(terminal: Terminal) -> None:
+    terminal.type("backfill", "2026-02-02", "2026-02-02")
+    set_rate(terminal)
+    day = date(2026, 2, 2)
+    snapshot, verdicts = daily_work(load_settings(), "web").standing([day], NOW)[day]
+    assert verdicts[-1].reason_code == "RATE_NOT_COUNTED"
+    assert snapshot.extra_numbers == {"rate_failures_percent": None}
+    _, shown = terminal.json("backfill", "2026-02-02", "2026-02-02")
+    assert shown["days"][0]["guardrails"][-1]["reason_code"] == "RATE_HIGH"
+
+
+def test_check_and_count_show_the_rates_of_the_day(terminal: Terminal) -> None:
+    set_rate(terminal)
+    rates = {"failures": {"matching_events": 10, "base_events": 40, "percent": 25.0}}
+    assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["rates"] == rates
+    assert "10  failures: 25.00 % of 40\n" in terminal.type("check", "--day", "2026-02-02")[1]
+    assert terminal.json("count", "2026-02-02")[1]["rates"] == rates
+    assert terminal.type("count", "2026-02-02")[1].endswith(", 10 failures (25.00 %).\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("is_lost", "requires the column 'is_lost', but the events have only: "),
+        ("is_error OR", "but 'is_error OR' was found and it cannot be parsed."),
+        ("event_name", "requires a boolean or an integer column, but 'event_name' is VARCHAR; "),
+    ],
+)
+def test_check_tries_the_predicates_of_rates_on_the_events(terminal: Terminal, where: str, found: str) -> None:
+    set_rate(terminal, where)
+    code, _, err = terminal.type("check", "--day", "2026-02-02")
+    assert code == 2
+    assert "sources.web.rates.failures.where requires" in err
+    assert found in err
 
 
 def test_count_of_a_day_that_is_not_over_is_refused(terminal: Terminal) -> None:

@@ -29,6 +29,8 @@ from telemetry_quality.settings import (
     SourceSettings,
 )
 from telemetry_quality.settings.guardrails import guardrail_settings
+from telemetry_quality.settings.rates import RateSettings
+from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
         *((f'`[sources.NAME]` with `connector = "{name}"`', connector(name).settings) for name in BUILT_IN),
         ("`[sources.NAME.roles]`", RoleSettings),
         ("`[sources.NAME.guardrails]`", guardrail_settings()),
+        ("`[sources.NAME.rates.RATE]`", RateSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
         ("`[dashboard]`", DashboardSettings),
         ("`[dashboard.oidc]`", OidcSettings),
@@ -188,7 +191,7 @@ def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None
 def test_the_readme_says_which_roles_a_guardrail_needs() -> None:
     section = README.split("## What the guardrails mean")[1].split("\n## ")[0]
     always = {rule.name for rule in guardrails_of(EventSchema(None, "at", "name", "version", "failed"))}
-    needs = " ".join(section.split("Beyond is strictly beyond")[1].split(". ")[1].split())
+    needs = " ".join(section.split("Thresholds are exclusive")[1].split(". ")[1].split())
     assert set(re.findall(r"`(\w+)`", needs)) - {"observed_at"} == {rule.name for rule in GUARDRAILS} - always
     assert "`observed_at`" in needs
 
@@ -282,6 +285,28 @@ def test_the_files_at_the_root_are_those_the_package_starts_others_with() -> Non
 def test_every_adr_is_numbered_without_a_gap() -> None:
     numbers = sorted(int(file.name[:4]) for file in (ROOT / "docs" / "adr").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_import_contracts() -> None:
+    page = architecture.PAGE.read_text(encoding="utf-8")
+    redrawn = architecture.redrawn(page, (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert page == redrawn, "run make architecture"
+
+
+def test_a_moved_room_changes_the_picture() -> None:
+    drawn = architecture.draw_layers([["a"], ["b", "c"], ["d", "e"]])
+    width = architecture.WIDTH // 2
+    joined = f"├{'─' * width}┼{'─' * (width - 1)}┤"
+    assert drawn[3] == f"│{'b'.center(width)}│{'c'.center(width - 1)}│"
+    assert (drawn[4], len(drawn)) == (joined, 7)
+    assert architecture.draw_layers([["a"], ["b", "c", "d"], ["e"]])[3] != drawn[3]
+
+
+def test_every_decision_is_linked_from_the_architecture() -> None:
+    page = architecture.PAGE.read_text(encoding="utf-8")
+    assert len(page.splitlines()) < 120
+    for file in (ROOT / "docs" / "adr").glob("*.md"):
+        assert f"(adr/{file.name})" in page, file.name
 
 
 def test_constraints_pin_every_dependency_and_name_no_address() -> None:

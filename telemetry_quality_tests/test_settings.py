@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.events import EventSchema, Rate
 from telemetry_quality.core.guardrails import error_rate
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of, settings_of
 from telemetry_quality.core.guardrails.volume import RULES as VOLUME_RULES
@@ -119,6 +119,7 @@ def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> Non
 def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
     roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
     guardrails: dict[str, Any] = {
+        **{setting.name: 60 for setting in settings_of(BUILT_IN)},
         "error_rate_percent": 2.5,
         "missing_version_percent": 3,
         "volume_deviation_percent": 150.0,
@@ -156,7 +157,6 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
     source = load_settings(file).sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
-    assert guardrails.keys() == {one.name for one in settings_of(BUILT_IN)}
     assert source.policy() == policy_of(**guardrails)
     assert source.event_schema() == EventSchema(
         **ROLES,
@@ -170,6 +170,88 @@ def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
         stale_after_days=14,
     )
     assert source.owners == ("team:web", "ada@example.org")
+
+
+def write_rates(folder: Path, **rates: dict[str, Any]) -> Path:
+    """Settings of a source with these rates."""
+    tables = [toml_table(f"sources.web.rates.{name}", values) for name, values in rates.items()]
+    return write_text(folder, "\n".join([write_settings(folder).read_text(encoding="utf-8"), *tables]))
+
+
+def test_every_setting_of_a_rate_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+    paid = {"where": "is_paid", "of": "is_basket", "below_percent": 90, "level": "CRITICAL", "description": "Paid."}
+    lost = {"where": "is_lost", "above_percent": 1.5, "below_percent": 1.5}
+    source = load_settings(write_rates(tmp_path, paid=paid, lost=lost)).sources["web"]
+    rates = (
+        Rate("paid", "is_paid", "is_basket", None, 90.0, "CRITICAL", "Paid."),
+        Rate("lost", "is_lost", None, 1.5, 1.5, "WARNING", None),
+    )
+    assert source.event_schema() == EventSchema(**ROLES, rates=rates)
+    assert source.policy() == policy_of(rates)
+    assert source.policy() != policy_of()
+
+
+def test_a_limit_of_a_rate_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__RATES__LOST__ABOVE_PERCENT", "7.5")
+    settings = load_settings(write_rates(tmp_path, lost={"where": "is_lost", "above_percent": 5}))
+    assert settings.sources["web"].event_schema().rates[0].above_percent == 7.5
+
+
+LOST = "sources.web.rates.lost"
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, f"{LOST}.where is required, but was not found."),
+        ({"where": "is_lost"}, f"{LOST}: must have above_percent or below_percent."),
+        (
+            {"where": "is_lost", "above_percent": 5, "below_percent": 7.5},
+            f"{LOST}: below_percent must not be more than above_percent (5), but 7.5 was found.",
+        ),
+        (
+            {"where": "is_lost", "above_precent": 5},
+            (
+                f"{LOST}.above_precent is not a setting; allowed here are where, of, above_percent, below_percent, "
+                "level, description; did you mean above_percent?"
+            ),
+        ),
+        (
+            {"where": "is_lost", "above_percent": 5, "level": "FATAL"},
+            f"{LOST}.level: should be 'CRITICAL', 'WARNING' or 'INFO', but 'FATAL' was found.",
+        ),
+        (
+            {"where": "is_lost", "above_percent": 100},
+            f"{LOST}.above_percent: should be less than 100, but 100 was found.",
+        ),
+        (
+            {"where": "is_lost", "above_percent": -0.1},
+            f"{LOST}.above_percent: should be greater than or equal to 0, but -0.1 was found.",
+        ),
+        (
+            {"where": "is_lost", "below_percent": 0},
+            f"{LOST}.below_percent: should be greater than 0, but 0 was found.",
+        ),
+        (
+            {"where": "is_lost", "below_percent": 100.1},
+            f"{LOST}.below_percent: should be less than or equal to 100, but 100.1 was found.",
+        ),
+        ({"where": "", "above_percent": 5}, f"{LOST}.where: should not be empty, but '' was found."),
+        ({"where": "is_lost", "above_percent": True}, f"{LOST}: above_percent must not be true."),
+    ],
+)
+def test_a_mistake_in_a_rate_is_one_sentence(tmp_path: Path, values: dict[str, Any], sentence: str) -> None:
+    assert complaint(write_rates(tmp_path, lost=values)) == f"telemetry.toml: {sentence}"
+
+
+@pytest.mark.parametrize("name", ["Lost", "'lost events'", "1st", "_lost"])
+def test_a_rate_has_a_name_that_a_check_can_have(tmp_path: Path, name: str) -> None:
+    file = write_rates(tmp_path, **{name: {"where": "is_lost", "above_percent": 5}})
+    bare = name.strip("'")
+    assert complaint(file) == (
+        f"telemetry.toml: sources.web.rates: must be named in lower-case words such as checkout_failures, "
+        f"but {bare!r} was found."
+    )
 
 
 def test_several_sources_stand_in_one_file(tmp_path: Path) -> None:

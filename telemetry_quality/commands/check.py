@@ -41,8 +41,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
         try:
             found.append(_checked(name, settings.sources[name], day))
         except SourceError as error:
-            is_role = error.reason_code in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}
-            raise SettingsError(f"sources.{name}{'.roles.' if is_role else ': '}{error}") from None
+            raise SettingsError(f"sources.{name}{_table_of(error)}{error}") from None
     if as_json:
         print_json({"sources": found, "extensions": extensions})
     else:
@@ -65,6 +64,13 @@ def _extensions() -> list[dict[str, str]]:
     built_in = {"connector": BUILT_IN, "guardrail": tuple(rule.name for rule in GUARDRAILS)}
     found = [extension for kind, names in built_in.items() for extension in find_extensions(kind, names).values()]
     return [{name: getattr(extension, name) for name in ("kind", "name", "package", "version")} for extension in found]
+
+
+def _table_of(error: SourceError) -> str:
+    """What stands between the source's name and a mistake: the table in which a role is named, where it is one."""
+    if error.reason_code not in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}:
+        return ": "
+    return "." if str(error).startswith("rates.") else ".roles."
 
 
 def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:
@@ -96,6 +102,9 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "missing_version_events": totals.missing_version,
         "missing_critical_fields": scan.aggregates.missing_critical(),
         "late_events": totals.late_events,
+        "rates": {
+            rate.name: rate.as_json(scan.aggregates.rate_counts(), totals.events) for rate in events.schema.rates
+        },
         "sample_size": len(scan.sample),
         "signals": {signal: part.events for signal, part in list(scan.aggregates.by_signal().items())[:10]},
         "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
@@ -121,6 +130,8 @@ def _print_checked(found: dict[str, Any]) -> None:
     for group in ("missing_critical_fields", "signals"):
         for value, events in found[group].items():
             out.print(f"    {group:24}{events:>14,}  {visible(str(value))}", markup=False)
+    for name, rate in found["rates"].items():
+        out.print(f"    {'rates':24}{rate['matching_events'] or 0:>14,}  {_rate_words(name, rate)}", markup=False)
     for column, values in found["dimensions"].items():
         for value, events in values.items():
             out.print(f"    {column:24}{events:>14,}  {visible(str(value))}", markup=False)
@@ -130,3 +141,9 @@ def _print_checked(found: dict[str, Any]) -> None:
         relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
         remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."
         out.print(f"  ! Each day reads {relation} from end to end; {remedy}", markup=False, soft_wrap=True)
+
+
+def _rate_words(name: str, rate: dict[str, Any]) -> str:
+    """``diverted: 1.25 % of 800``."""
+    base = f"{rate['base_events'] or 0:,}"
+    return f"{name}: none of {base}" if rate["percent"] is None else f"{name}: {rate['percent']:.2f} % of {base}"

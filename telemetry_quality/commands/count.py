@@ -28,7 +28,8 @@ def count(day: date | None, config: str | None, source: str | None, as_json: boo
     calendar, now = chosen.calendar(), utc_now()
     day = day or calendar.latest_day(now)
     calendar.require(day, now)
-    counts = open_source(name, chosen).count_day(calendar.window(day))
+    events = open_source(name, chosen)
+    counts = events.count_day(calendar.window(day))
     document = {
         "source": name,
         "day": day.isoformat(),
@@ -39,18 +40,21 @@ def count(day: date | None, config: str | None, source: str | None, as_json: boo
         "missing_version_events": counts.missing_version,
         "missing_version_percent": counts.missing_version_percent,
         "missing_critical_fields": dict(counts.missing_critical),
+        "rates": {rate.name: rate.as_json(counts.rate_counts, counts.events) for rate in events.schema.rates},
     }
     say(as_json, document, _sentence(document, counts))
     return EXIT_HEALTHY
 
 
 def _sentence(document: dict[str, Any], counts: DayCounts) -> str:
+    rates = document["rates"]
     missing = (f"{number:,} without {field}" for field, number in counts.missing_critical.items())
     parts = (
         f"{counts.events:,} events",
         f"{counts.errors:,} errors{_percent(counts.error_rate_percent)}",
         f"{counts.missing_version:,} without a version{_percent(counts.missing_version_percent)}",
         *missing,
+        *(f"{rate['matching_events'] or 0:,} {name}{_percent(rate['percent'])}" for name, rate in rates.items()),
     )
     return f"{document['source']} on {document['day']}: {', '.join(parts)}."
 

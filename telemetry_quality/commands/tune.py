@@ -97,7 +97,7 @@ def tune(  # noqa: PLR0917
         )
     else:
         _print(proposals)
-        _print_advice(name, text, write)
+        _print_advice(text, write)
     return EXIT_HEALTHY
 
 
@@ -141,11 +141,16 @@ def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tu
     lines = [
         f"# Proposed by telemetry-quality tune from the days {days[0]} to {days[1]};",
         f"# target: at most {target:g} in 100 days are false alarms.",
-        f"[sources.{source}.guardrails]",
     ]
+    tables: dict[str, list[str]] = {}
     for one in changed:
         threshold = one.proposed.threshold if one.proposed else None
-        lines.append(f"{one.setting} = {threshold}  # {one.today.threshold:g} today. {one.sentence}")
+        # The name of a rate's limit says in which table it stands.
+        table, _, key = str(one.setting).rpartition(".")
+        line = f"{key} = {threshold}  # {one.today.threshold:g} today. {one.sentence}"
+        tables.setdefault(table or "guardrails", []).append(line)
+    for table, keys in tables.items():
+        lines += [f"[sources.{source}.{table}]", *keys]
     return "\n".join(lines) + "\n"
 
 
@@ -194,7 +199,7 @@ def _print(proposals: Sequence[Proposal]) -> None:
     )
 
 
-def _print_advice(source: str, text: str, write: str | None) -> None:
+def _print_advice(text: str, write: str | None) -> None:
     if not text:
         click.echo(f"No other threshold is proposed{', nothing was written' if write else ''}.")
         return
@@ -203,8 +208,8 @@ def _print_advice(source: str, text: str, write: str | None) -> None:
     click.echo()
     written = f"Wrote this to {write}. " if write else ""
     click.echo(
-        f"{written}Nothing is applied: copy the keys you agree with into [sources.{source}.guardrails] "
-        "of your settings, then run telemetry-quality check; days are judged by them from the next look on."
+        f"{written}Nothing is applied: copy the keys you agree with into the same tables of your settings, "
+        "then run telemetry-quality check; days are judged by them from the next look on."
     )
 
 

@@ -12,7 +12,7 @@ from telemetry_quality.errors import StoreError
 from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from datetime import date
 
 K = TypeVar("K")
@@ -31,11 +31,45 @@ class Rate:
 
     Attributes:
         of: None where the share is of all events.
+        above_percent: A day fails strictly above it; None where the share may be as high as it likes.
+        below_percent: A day fails strictly below it; None where the share may be as low as it likes.
+        level: The level of a failure, a value of ``guardrails.verdicts.Level``.
+        description: What the share means, for people.
     """
 
     name: str
     where: str
     of: str | None = None
+    above_percent: float | None = None
+    below_percent: float | None = None
+    level: str = "WARNING"
+    description: str | None = None
+
+    @property
+    def base_name(self) -> str | None:
+        """The name of the count of the events that match ``of``; None where the share is of all events."""
+        return None if self.of is None else f"{self.name}.of"
+
+    def is_counted(self, names: Container[str]) -> bool:
+        """Whether counts of these names were made for this rate: with ``of`` if it has it, else without."""
+        return self.name in names and (f"{self.name}.of" in names) == (self.of is not None)
+
+    def found(self, counts: Mapping[str, int], events: int) -> tuple[int, int] | None:
+        """Events that match, and events that they are a share of; None where these were not counted.
+
+        Args:
+            counts: Those of a day or of a part of it, by name.
+            events: All its events.
+        """
+        if not self.is_counted(counts):
+            return None
+        return counts[self.name], events if self.base_name is None else counts[self.base_name]
+
+    def as_json(self, counts: Mapping[str, int], events: int) -> dict[str, Any]:
+        """What ``found`` says, with the share, under names."""
+        matching, base = self.found(counts, events) or (None, None)
+        percent = 100 * matching / base if base and matching is not None else None
+        return {"matching_events": matching, "base_events": base, "percent": percent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +106,8 @@ class EventSchema:
     @property
     def rate_counts(self) -> tuple[str, ...]:
         """What is counted for the rates: ``NAME``, then ``NAME.of`` where the rate is not a share of all events."""
-        names = ((rate.name,) if rate.of is None else (rate.name, f"{rate.name}.of") for rate in self.rates)
-        return tuple(chain.from_iterable(names))
+        names = ((rate.name, rate.base_name) for rate in self.rates)
+        return tuple(name for name in chain.from_iterable(names) if name is not None)
 
     def is_missing_version(self, version: str | None) -> bool:
         """Whether ``version`` says nothing about which release sent the event."""

@@ -28,6 +28,7 @@ class Evidence:
         slices: The parts of the day and of the days of a window before it, per day; slices of few events may be left
             out of earlier days.
         missing_critical: Events of the day without a value, per critical field.
+        rate_counts: Events of the day per rate count of the schema, as far as they were counted.
         late_percents: Share of late events of each earlier readable day, where it is known.
     """
 
@@ -37,4 +38,5 @@ class Evidence:
     totals: Mapping[date, int] = field(default_factory=dict)
     slices: Mapping[date, Mapping[Slice, SliceCounts]] = field(default_factory=dict)
     missing_critical: Mapping[str, int] = field(default_factory=dict)
+    rate_counts: Mapping[str, int] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)

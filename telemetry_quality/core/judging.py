@@ -19,7 +19,7 @@ from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import BASELINE, COMPLETE_PERCENT, HOLIDAYS, INTERVAL_PERCENT
-from telemetry_quality.core.root_cause import DayBreakdown, find_root_cause, reference_days
+from telemetry_quality.core.root_cause import DayBreakdown, RateMeasure, find_root_cause, reference_days
 from telemetry_quality.core.root_cause import sentence as root_cause_sentence
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def evidence_of(
         totals=history if scan.total_events is None else history | {day: scan.total_events},
         slices=slices | own,
         missing_critical=scan.missing_critical or {},
+        rate_counts=scan.rate_counts or {},
         late_percents={
             past: context.late_percents[past]
             for past in context.before(day, ARRIVAL_DAYS)
@@ -163,17 +164,22 @@ def evidence_of(
 def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
     """One verdict per guardrail; those that failed say where."""
     verdicts = judge_day(evidence, policy, schema)
-    measures = {rule.name: rule.measure for rule in guardrails_of(schema)}
+    rules = {rule.name: rule for rule in guardrails_of(schema)}
     return tuple(
         _with_root_cause(verdict, measure, evidence, context)
-        if verdict.outcome is Outcome.FAILED and (measure := measures[verdict.guardrail]) is not None
+        if verdict.outcome is Outcome.FAILED and (measure := rules[verdict.guardrail].measure_of(verdict)) is not None
         else verdict
         for verdict in verdicts
     )
 
 
-def _with_root_cause(verdict: Verdict, measure: Measure, evidence: Evidence, context: HistoricalContext) -> Verdict:
-    reference = reference_days(evidence.day, context.before(evidence.day, WINDOW_DAYS))
+def _with_root_cause(
+    verdict: Verdict, measure: Measure | RateMeasure, evidence: Evidence, context: HistoricalContext
+) -> Verdict:
+    earlier = context.before(evidence.day, WINDOW_DAYS)
+    if isinstance(measure, RateMeasure):
+        earlier = [past for past in earlier if measure.is_counted(context.scans[past][-1].rate_counts or ())]
+    reference = reference_days(evidence.day, earlier)
     contributors = find_root_cause(
         measure,
         context.breakdown(evidence.day),

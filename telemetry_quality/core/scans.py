@@ -19,6 +19,7 @@ class StoredScan:
     Attributes:
         figures_hash: Hash of all that was read; two scans of equal hash said the same.
         missing_critical: Events without a value, per critical field.
+        rate_counts: Events per rate count of the schema; None where no rate was counted.
         duplicates: None where they were not counted.
         arrivals: None where they were not counted.
         is_new: Whether this call appended it; False where the same content was already the latest.
@@ -39,6 +40,7 @@ class StoredScan:
     unreadable_reason_code: str | None
     unreadable_reason: str | None
     missing_critical: Mapping[str, int] | None
+    rate_counts: Mapping[str, int] | None
     duplicates: Duplicates | None
     arrivals: Arrivals | None
     is_new: bool

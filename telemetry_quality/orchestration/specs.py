@@ -28,6 +28,7 @@ AGGREGATE_COLUMNS = dg.TableSchema(
         dg.TableColumn("missing_critical", "json", "events without a value, per critical field"),
         dg.TableColumn("late_events", "int"),
         dg.TableColumn("by_hour", "json", "the counts of each hour, where there are several"),
+        dg.TableColumn("rate_counts", "json", "events per count of the source's own rates, null where it has none"),
     ]
 )
 SAMPLE_COLUMNS = dg.TableSchema(

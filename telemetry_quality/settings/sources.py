@@ -29,11 +29,13 @@ from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
 from telemetry_quality.settings.presets import PRESETS
+from telemetry_quality.settings.rates import RateSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.connectors import Connector
+    from telemetry_quality.core.events import Rate
     from telemetry_quality.core.policies import Policy
 
 CONNECTOR_SETTINGS = "connector_settings"
@@ -90,6 +92,7 @@ class SourceSettings(SettingsTable):
     preset: str | None = None
     roles: RoleSettings
     guardrails: SerializeAsAny[GuardrailSettings] = Field(default_factory=default_guardrails)
+    rates: dict[str, RateSettings] = Field(default_factory=dict)
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
@@ -127,6 +130,14 @@ class SourceSettings(SettingsTable):
     @classmethod
     def _are_settings_of_guardrails(cls, value: Any) -> GuardrailSettings:
         return guardrail_settings().model_validate(value)
+
+    @field_validator("rates")
+    @classmethod
+    def _are_named_in_lower_case(cls, value: dict[str, RateSettings]) -> dict[str, RateSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"must be named in lower-case words such as checkout_failures, but {name!r} was found")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -218,7 +229,7 @@ class SourceSettings(SettingsTable):
 
     def policy(self) -> Policy:
         """When its days fail."""
-        return policy_of(**self.guardrails.model_dump())
+        return policy_of(self._rates(), **self.guardrails.model_dump())
 
     def event_schema(self) -> EventSchema:
         """Which columns play which roles."""
@@ -229,7 +240,11 @@ class SourceSettings(SettingsTable):
             allowed_lateness_minutes=self.allowed_lateness_minutes,
             future_tolerance_minutes=self.future_tolerance_minutes,
             stale_after_days=self.stale_after_days,
+            rates=self._rates(),
         )
+
+    def _rates(self) -> tuple[Rate, ...]:
+        return tuple(rate.rate(name) for name, rate in self.rates.items())
 
 
 @lru_cache(maxsize=32)

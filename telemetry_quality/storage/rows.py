@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import fields
 from datetime import date
 from functools import partial
-from itertools import groupby, repeat
+from itertools import groupby, islice, repeat
 from operator import itemgetter, neg
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,6 +53,7 @@ FIGURES = (
     "duplicate_events",
     "late_events",
     "arrivals_by_hour",
+    "rate_counts",
     "observed_events",
     "future_events",
     "stale_events",
@@ -64,7 +65,7 @@ FIGURES = (
 
 _DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
-_DOCUMENTS = ("missing_critical", "arrivals_by_hour")
+_DOCUMENTS = ("missing_critical", "arrivals_by_hour", "rate_counts")
 SCAN_COLUMNS = (
     *("source", "day", "revision", "scanned_at", "figures_hash"),
     *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_DOCUMENTS}),
@@ -92,6 +93,7 @@ def figures_row(scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict]) 
         "sample_size": len(sample),
         "sample_passed": sum(verdict.passed for verdict in sample),
         "missing_critical": scan.aggregates.missing_critical(),
+        "rate_counts": scan.aggregates.rate_counts() or None,
         **_duplicates_row(scan.duplicates),
         **_arrivals_row(scan.arrivals),
     }
@@ -123,11 +125,19 @@ def aggregate_rows(scan: DayScan | UnreadableDay) -> list[tuple[Any, ...]]:
     if isinstance(scan, UnreadableDay):
         return []
     rows, names = scan.aggregates.rows, scan.aggregates.critical_fields
-    missing = {counts: dict(zip(names, counts, strict=True)) for counts in {row[7] for row in rows}}
-    return [(*row[:7], missing[row[7]], row.late_events, row.by_hour) for row in rows]
+    missing = _named_counts(names, {row[7] for row in rows})
+    rates = _named_counts(scan.aggregates.rate_names, {row.rate_counts for row in rows})
+    return [(*row[:7], missing[row[7]], row.late_events, row.by_hour, rates[row.rate_counts] or None) for row in rows]
 
 
-AGGREGATE_FIELDS = tuple(name for name in AggregateRow._fields if name != "rate_counts")
+def _named_counts(names: Sequence[str], different: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], dict[str, int]]:
+    return {counts: dict(zip(names, counts, strict=True)) for counts in different}
+
+
+RATE_COUNTS = "rate_counts"
+"""The last of what is stored of aggregates and of slices; without rates a scan hashes as if it were not there."""
+
+AGGREGATE_FIELDS = (*(name for name in AggregateRow._fields if name != RATE_COUNTS), RATE_COUNTS)
 """What is stored of an AggregateRow, in this order."""
 
 AGGREGATE_COLUMNS = (
@@ -141,17 +151,24 @@ AGGREGATE_COLUMNS = (
     sql_cast(event_aggregate.c.missing_critical, Text),
     event_aggregate.c.late_events,
     event_aggregate.c.by_hour,
+    sql_cast(event_aggregate.c.rate_counts, Text),
 )
 """The columns of AGGREGATE_FIELDS; JSON stays text, which hardly differs from row to row."""
 
 
 def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
     """The aggregates of a day's AGGREGATE_COLUMNS; thousands are read to explain a large day."""
-    parsed = {text: json.loads(text) for text in {row[7] for row in rows}}
-    names = tuple(next(iter(parsed.values()))) if parsed else ()
-    missing = {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
-    found = ((*row[:7], missing[row[7]], row[8], (), row[9]) for row in rows)
-    return DayAggregates(tuple(map(AggregateRow._make, found)), names)
+    names, missing = _counts_by_text({row[7] for row in rows})
+    rate_names, rates = _counts_by_text({row[10] for row in rows})
+    found = ((*row[:7], missing[row[7]], row[8], rates[row[10]], row[9]) for row in rows)
+    return DayAggregates(tuple(map(AggregateRow._make, found)), names, rate_names)
+
+
+def _counts_by_text(texts: Iterable[str | None]) -> tuple[tuple[str, ...], dict[str | None, tuple[int, ...]]]:
+    """The names of JSON objects of counts that all have the same, and the counts of each in their order."""
+    parsed: dict[str | None, dict[str, int]] = {text: json.loads(text) if text else {} for text in texts}
+    names = tuple(next(iter(parsed.values()), {}))
+    return names, {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
 
 
 def sample_rows(sample: Iterable[SampleVerdict]) -> list[Row]:
@@ -175,6 +192,7 @@ def slice_rows(scan: DayScan | UnreadableDay) -> list[Row]:
     for part, counts in scan.slices.items():
         cuts[part.dimension, part.by].append((part, counts))
     ordered = sorted(cuts.items(), key=lambda cut: (cut[0][0], cut[0][1] or ""))
+    names = scan.aggregates.rate_names
     return [
         {
             "position": position,
@@ -185,6 +203,8 @@ def slice_rows(scan: DayScan | UnreadableDay) -> list[Row]:
             "events": [counts.events for _, counts in members],
             "errors": [counts.errors for _, counts in members],
             "missing_version": [counts.missing_version for _, counts in members],
+            RATE_COUNTS: {name: [counts.rate_counts[n] for _, counts in members] for n, name in enumerate(names)}
+            or None,
         }
         for position, ((dimension, by), unordered) in enumerate(ordered)
         for members in (sorted(unordered, key=_busiest_first),)
@@ -209,10 +229,11 @@ class SliceReader:
 
     def slices_of(self, row: Sequence[Any], minimum_events: int) -> Iterator[tuple[Slice, SliceCounts]]:
         """The slices in SLICE_COLUMNS of a row that hold at least so many events."""
-        dimension, by, value, by_value, events, errors, missing_version = row
+        dimension, by, value, by_value, events, errors, missing_version, rates = row
         count = bisect_right(events, -minimum_events, key=neg)
         parts = zip(repeat(dimension, count), value, repeat(by), by_value or repeat(None), strict=False)
-        counts = zip(events, errors, missing_version, repeat((), len(events)), strict=True)
+        rate_counts = zip(*rates.values(), strict=True) if rates else repeat((), len(events))
+        counts = zip(events, errors, missing_version, rate_counts, strict=True)
         return zip(map(self._known.__getitem__, parts), map(_new_counts, counts), strict=False)
 
 
@@ -224,7 +245,7 @@ class _KnownSlices(dict[tuple[Any, ...], Slice]):
 
 _new_counts = cast("Callable[[tuple[Any, ...]], SliceCounts]", partial(tuple.__new__, SliceCounts))
 
-SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "errors", "missing_version")
+SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "errors", "missing_version", RATE_COUNTS)
 
 
 def figures_hash(
@@ -234,14 +255,18 @@ def figures_hash(
     slices: Sequence[Mapping[Any, Any]],
 ) -> str:
     """The hash of all that a scan says; rows without their keys, in their order, of aggregates their values."""
-    parts = {"sample": sample, "slices": slices}
     return content_hash(
         {
-            "figures": {name: figures[name] for name in FIGURES},
-            "aggregates": aggregates,
-            **{name: [list(row.values()) for row in rows] for name, rows in parts.items()},
+            "figures": {name: figures[name] for name in FIGURES if _is_hashed(name, figures[name])},
+            "aggregates": [row[:-1] if row[-1] is None else row for row in aggregates],
+            "sample": [list(row.values()) for row in sample],
+            "slices": [[value for name, value in row.items() if _is_hashed(name, value)] for row in slices],
         }
     )
+
+
+def _is_hashed(name: str, value: Any) -> bool:
+    return name != RATE_COUNTS or value is not None
 
 
 def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:
@@ -251,8 +276,8 @@ def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:
 
 def stored_scans(rows: Sequence[Sequence[Any]]) -> list[StoredScan]:
     """The StoredScans of SCAN_COLUMNS, JSON as text; hundreds are read for every day that is judged."""
-    documents = _parsed(text for row in rows for text in row[-2:])
-    return [_scan([*row[:-2], next(documents), next(documents)], is_new=False) for row in rows]
+    documents = _parsed(text for row in rows for text in row[-3:])
+    return [_scan([*row[:-3], *islice(documents, 3)], is_new=False) for row in rows]
 
 
 def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
@@ -261,10 +286,11 @@ def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
 
 
 def _scan(values: Iterable[Any], *, is_new: bool) -> StoredScan:
-    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour = values
+    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour, rate_counts = values
     return StoredScan(
         **dict(zip(SCAN_COLUMNS, plain, strict=False)),
         missing_critical=missing_critical,
+        rate_counts=rate_counts,
         duplicates=None if compared is None else Duplicates(compared, duplicated),
         arrivals=None if by_hour is None else Arrivals(tuple(by_hour), observed, future, stale, undated),
         is_new=is_new,

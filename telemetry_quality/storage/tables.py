@@ -124,6 +124,7 @@ day_scan = Table(
     Column("duplicate_events", BigInteger),
     Column("late_events", BigInteger),
     Column("arrivals_by_hour", OptionalJson),
+    Column("rate_counts", OptionalJson),
     Column("observed_events", BigInteger),
     Column("future_events", BigInteger),
     Column("stale_events", BigInteger),
@@ -151,6 +152,7 @@ event_aggregate = Table(
     Column("missing_critical", JSON, nullable=False),
     Column("late_events", BigInteger, nullable=False),
     Column("by_hour", StoredText),
+    Column("rate_counts", OptionalJson),
     Index(None, "source", "day", "revision"),
     sqlite_autoincrement=True,
 )
@@ -158,6 +160,7 @@ event_aggregate = Table(
 
 Each list has a number for each hour of the list ``hours``; a count that is zero all day has no list. Where all events
 fall into one hour, ``by_hour`` is null. One row per hour took ten times as long to write, and four times the space.
+``rate_counts`` is an object of numbers by name, null where the source defines no rates.
 """
 
 event_sample = Table(
@@ -186,10 +189,13 @@ event_slice = Table(
     Column("events", JSON, nullable=False),
     Column("errors", JSON, nullable=False),
     Column("missing_version", JSON, nullable=False),
+    Column("rate_counts", OptionalJson),
     UniqueConstraint("source", "day", "revision", "position"),
     sqlite_autoincrement=True,
 )
 """One row per way of cutting a scan; its slices stand in lists of equal length, those of most events first.
+
+``rate_counts`` is an object of such lists by name, null where the source defines no rates.
 
 Six weeks of slices are read whenever a day is judged. One row per slice took four times as long to read, and twice
 the space.

@@ -14,7 +14,9 @@ import pytest
 from telemetry_quality.commands.tune import fragment, tune
 from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails.missing_version import THRESHOLD
+from telemetry_quality.core.tuning.backtest import Score
 from telemetry_quality.core.tuning.faults import Fault
+from telemetry_quality.core.tuning.proposals import Advice, Proposal
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings
 from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_work
@@ -118,6 +120,21 @@ def test_the_written_proposal_is_accepted_by_the_settings(station: Path, capsys:
     merged.write_text(SETTINGS + proposal)
     assert load_settings(merged).sources["web"].policy()[THRESHOLD] == 3.0
     assert load_settings().sources["web"].policy()[THRESHOLD] == 1.0
+
+
+def test_a_limit_of_a_rate_is_proposed_in_the_table_of_the_rate() -> None:
+    score = Score(5.0, 100, 0, 10, {})
+    proposals = [
+        Proposal("rate_lost", "rates.lost.above_percent", Advice.LOOSEN, score, replace(score, threshold=8.0), "So."),
+        Proposal("error_rate", "error_rate_percent", Advice.LOOSEN, score, replace(score, threshold=6.0), "So."),
+        Proposal("rate_paid", "rates.paid.above_percent", Advice.KEEP, score, None, "So."),
+        Proposal("rate_lost", "rates.lost.below_percent", Advice.TIGHTEN, score, replace(score, threshold=1.0), "So."),
+    ]
+    text = fragment("web", proposals, 1.0, (FIRST_DAY, FIRST_DAY))
+    assert tomllib.loads(text)["sources"]["web"] == {
+        "rates": {"lost": {"above_percent": 8.0, "below_percent": 1.0}},
+        "guardrails": {"error_rate_percent": 6.0},
+    }
 
 
 def test_an_existing_file_is_never_overwritten(station: Path) -> None:

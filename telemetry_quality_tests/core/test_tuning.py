@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.expected_volume import Expectation
-from telemetry_quality.core.events import Slice, SliceCounts
+from telemetry_quality.core.events import Rate, Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
+from telemetry_quality.core.guardrails.rates import rate_guardrails
 from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.metrics import Basis, figures_of
+from telemetry_quality.core.policies import Direction
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.tuning.backtest import (
     LEAK_DAYS,
@@ -56,6 +58,9 @@ PARTS = {
     Slice("platform", "ios", "hour", "7"): SliceCounts(400, 30, 10),
 }
 """A day of 1,000 events on two platforms in two versions."""
+
+
+RATED = replace(PLATFORMS, rates=(Rate("paid", "is_paid", "is_basket"), Rate("lost", "is_lost")))
 
 
 def make_day(**figures: Any) -> Evidence:
@@ -209,6 +214,7 @@ class TestFaults:
             unreadable_reason_code=None,
             unreadable_reason=None,
             missing_critical={"country": 0},
+            rate_counts=None,
             duplicates=None,
             arrivals=None,
             is_new=True,
@@ -219,6 +225,32 @@ class TestFaults:
         assert changed.totals[DAY] == 0
         assert changed.slices[DAY] == {}
         assert changed.missing_critical == {"country": 0}
+
+    @pytest.mark.parametrize(
+        ("fails", "counts"),
+        [
+            (Direction.ABOVE, {"paid": 64, "paid.of": 100, "lost": 145}),
+            (Direction.BELOW, {"paid": 54, "paid.of": 100, "lost": 45}),
+        ],
+    )
+    def test_a_tenth_of_the_events_changes_to_the_wrong_side_of_a_rate(
+        self, fails: Direction, counts: dict[str, int]
+    ) -> None:
+        evidence = replace(make_day(), rate_counts={"paid": 60, "paid.of": 100, "lost": 50})
+        changed = inject(Fault.SPOILED, evidence, RATED, fails)
+        assert changed is not None
+        assert changed.rate_counts == counts
+
+    def test_a_rate_that_was_not_counted_stays_so(self) -> None:
+        changed = inject(Fault.SPOILED, make_day(), RATED)
+        assert changed is not None
+        assert changed.rate_counts == {}
+
+    @pytest.mark.parametrize(
+        ("fault", "counts"), [(Fault.DROP_50, {"paid": 30, "paid.of": 50}), (Fault.ZERO, {"paid": 0, "paid.of": 0})]
+    )
+    def test_a_volume_fault_takes_as_much_of_what_rates_count(self, fault: Fault, counts: dict[str, int]) -> None:
+        assert broken(fault, replace(make_day(), rate_counts={"paid": 60, "paid.of": 100})).rate_counts == counts
 
     def test_nothing_can_break_on_a_day_without_events(self) -> None:
         assert inject(Fault.DROP_50, make_day(total_events=0), PLATFORMS) is None
@@ -481,3 +513,41 @@ def test_only_readable_days_of_the_store_are_tried(tmp_path: Path) -> None:
     found = list(stored_evidences(wanted, context, work.policy, work.calendar, work.source.schema, now=NOW))
     assert [one.day for one in found] == [*days[:10], *days[12:]]
     assert not set(found[-1].totals) & set(days[10:12])
+
+
+class TestRates:
+    """Days on which a rate sways from 4 to 6 %, or from 94 to 96 %."""
+
+    @pytest.mark.parametrize(
+        ("rate", "counts", "advice", "proposed"),
+        [
+            (Rate("lost", "", above_percent=5.0), (40, 60), Advice.LOOSEN, 8.0),
+            (Rate("lost", "", above_percent=40.0), (40, 60), Advice.TIGHTEN, 12.0),
+            (Rate("lost", "", above_percent=8.0), (40, 60), Advice.KEEP, None),
+            (Rate("lost", "", below_percent=95.0), (940, 960), Advice.LOOSEN, 92.0),
+            (Rate("lost", "", below_percent=60.0), (940, 960), Advice.TIGHTEN, 88.0),
+        ],
+    )
+    def test_a_limit_is_proposed_beyond_which_hardly_any_day_lies(
+        self, rate: Rate, counts: tuple[int, int], advice: Advice, proposed: float | None
+    ) -> None:
+        random = Random(5)
+        stream = [replace(one, rate_counts={"lost": random.randint(*counts)}) for one in make_stream(120)]
+        schema = replace(PLATFORMS, rates=(rate,))
+        trials = back_test(stream, policy_of(schema.rates), schema)
+        (trial,) = (one for one in trials if one.guardrail == "rate_lost")
+        proposal = propose(trial)
+        assert (proposal.advice, proposal.proposed and proposal.proposed.threshold) == (advice, proposed)
+        assert trial.at(trial.today).catches.keys() == {Fault.SPOILED}
+
+    def test_each_side_is_tried_with_the_fault_that_concerns_it(self) -> None:
+        rate = Rate("lost", "", above_percent=55.0, below_percent=48.0)
+        stream = [replace(one, rate_counts={"lost": 515}) for one in make_stream(70)]
+        schema = replace(PLATFORMS, rates=(rate,))
+        trials = [
+            trial_of(rule, threshold, stream, policy_of(schema.rates), schema)
+            for rule in rate_guardrails(schema.rates)
+            for threshold in rule.thresholds
+        ]
+        assert [one.setting for one in trials] == ["rates.lost.above_percent", "rates.lost.below_percent"]
+        assert [one.at(one.today).catches[Fault.SPOILED].percent for one in trials] == [100.0, 100.0]

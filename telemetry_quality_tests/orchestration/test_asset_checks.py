@@ -242,6 +242,29 @@ def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_none_blocks
         assert spec.metadata["level"] == wanted[spec.name].level.value
 
 
+RATE = """
+[sources.web.rates.failures]
+where = "is_error"
+above_percent = 20
+level = "CRITICAL"
+description = "Share of failed views"
+"""
+
+
+def test_a_rate_has_a_check_of_its_own_that_is_evaluated_for_each_day(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=2, roles=RATE)
+    station.write_day(FIRST_DAY + timedelta(days=2), errors=10)
+    specs = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
+    (spec,) = (spec for spec in specs if spec.name == "rate_failures")
+    assert spec.description == "Share of failed views: at most 20 %."
+    assert spec.metadata["level"] == "CRITICAL"
+    result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
+    found = [one for one in evaluations(instance, result.run_id) if one.check_name == "rate_failures"]
+    assert [one.passed for one in sorted(found, key=lambda one: str(one.partition))] == [True, True, False]
+
+
 def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -277,6 +277,43 @@ def test_a_full_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
     assert store.verify().findings == ()
 
 
+def make_rated_reading(paid: int = 7, paid_of_a_slice: int = 5) -> DayScan:
+    """A scan of two rates, one of them a share of some events only."""
+    names = ("paid", "paid.of", "kept")
+    rows = (
+        spread(
+            make_row(missing_critical=(0,), rate_counts=(paid, 20, 1)),
+            make_row(hour=13, missing_critical=(0,), rate_counts=(0, 3, 0)),
+            rate_names=names,
+        ),
+        make_row(event_name="screen.view", missing_critical=(1,), rate_counts=(0, 0, 2)),
+    )
+    slices = {
+        part: counts._replace(rate_counts=(paid_of_a_slice, number, 0))
+        for number, (part, counts) in enumerate(SLICES.items())
+    }
+    return make_full_scan(aggregates=DayAggregates(rows, ("user_id",), names), slices=slices)
+
+
+def test_the_counts_of_rates_are_read_back_exactly(store: SqlQualityStore) -> None:
+    scan = make_rated_reading()
+    stored = store.append_scan("web", scan, SAMPLE, NOW)
+    assert stored.rate_counts == {"paid": 7, "paid.of": 23, "kept": 3}
+    assert store.scans("web", DAY, DAY) == [replace(stored, is_new=False)]
+    assert store.aggregates("web", DAY) == scan.aggregates
+    assert store.slices("web", DAY, DAY)[DAY] == scan.slices
+
+
+def test_without_rates_nothing_is_counted_for_any(store: SqlQualityStore) -> None:
+    assert store.append_scan("web", make_full_scan(), SAMPLE, NOW).rate_counts is None
+
+
+@pytest.mark.parametrize("changed", [make_rated_reading(paid=8), make_rated_reading(paid_of_a_slice=6)])
+def test_any_other_count_of_a_rate_adds_one_revision(store: SqlQualityStore, changed: DayScan) -> None:
+    store.append_scan("web", make_rated_reading(), SAMPLE, NOW)
+    assert store.append_scan("web", changed, SAMPLE, NOW).revision == 2
+
+
 def test_what_was_not_counted_is_none_and_what_was_counted_as_nothing_is_zero(store: SqlQualityStore) -> None:
     plain = store.append_scan("web", make_scan(), (), NOW)
     assert (plain.missing_critical, plain.duplicates, plain.arrivals) == ({}, None, None)

@@ -61,13 +61,15 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, day in enumerate(DAYS):
         rows = (
             spread(
-                make_row(missing_critical=(1,), events=7 + number), make_row(hour=13, missing_critical=(0,), errors=1)
+                make_row(missing_critical=(1,), events=7 + number, rate_counts=(5,)),
+                make_row(hour=13, missing_critical=(0,), errors=1, rate_counts=(4,)),
+                rate_names=("paid",),
             ),
-            make_row(event_name="screen.view", hour=13, missing_critical=(0,)),
+            make_row(event_name="screen.view", hour=13, missing_critical=(0,), rate_counts=(0,)),
         )
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
-        slices = dict(list(SLICES.items())[-2:])
-        full = make_full_scan(day, aggregates=DayAggregates(rows, ("user_id",)), slices=slices)
+        slices = {part: counts._replace(rate_counts=(3,)) for part, counts in list(SLICES.items())[-2:]}
+        full = make_full_scan(day, aggregates=DayAggregates(rows, ("user_id",), ("paid",)), slices=slices)
         scan = store.append_scan("web", full, sample, NOW)
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
         store.append_snapshot(replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}"), VERDICTS[:2])

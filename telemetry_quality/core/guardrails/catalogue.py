@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from dataclasses import replace
@@ -16,14 +17,15 @@ from telemetry_quality.core.guardrails import (
     error_rate,
     leak,
     missing_version,
+    rates,
     sample,
     silence,
     timestamps,
     version_drift,
     volume,
 )
-from telemetry_quality.core.guardrails.guardrail import Guardrail
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Verdict
+from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.metrics import METRICS, Unit, extra_metric
 from telemetry_quality.core.metrics import NAMES as METRIC_NAMES
 from telemetry_quality.core.policies import SHARED, Policy
@@ -33,10 +35,15 @@ from telemetry_quality.extensions import load_extensions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.events import EventSchema, Rate
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Setting
+
+log = logging.getLogger(__name__)
+
+GUARDRAIL_BROKEN = "GUARDRAIL_BROKEN"
+"""Why a day fails whose guardrail, from another package, could not judge it."""
 
 BUILT_IN: tuple[Guardrail, ...] = (
     activity.GUARDRAIL,
@@ -80,22 +87,29 @@ def _complaint(name: str, rule: Guardrail, others: Iterable[Guardrail]) -> str |
     """What is wrong with the names of a guardrail from another package."""
     if rule.name != name:
         return f"must call itself what its entry point does, but is called {rule.name!r}"
+    if name.startswith(rates.PREFIX):
+        return f"must not have a name that begins with {rates.PREFIX}, as those of a source's own rates do"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return "must be named in lower-case words such as night_share"
     taken = {setting.name for setting in settings_of(others)} & {setting.name for setting in rule.all_settings}
     numbers = {number.metric.name for number in rule.numbers}
     taken |= numbers & {*METRIC_NAMES, *(number.metric.name for other in others for number in other.numbers)}
+    taken |= {number for number in numbers if number.startswith(rates.PREFIX)}
     return f"must have settings and numbers of its own, but {min(taken)} is taken" if taken else None
 
 
 def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
-    """Those that a source of this schema can be judged by, in the order of ``guardrails``."""
-    return tuple(rule for rule in guardrails() if rule.applies(schema))
+    """Those that a source of this schema can be judged by, in the order of ``guardrails``; its own rates last."""
+    return (*(rule for rule in guardrails() if rule.applies(schema)), *rates.rate_guardrails(schema.rates))
 
 
 def guardrail_named(name: str) -> Guardrail | None:
-    """The guardrail called ``name``; None where it is not installed any more."""
-    return next((rule for rule in guardrails() if rule.name == name), None)
+    """The guardrail called ``name``; None where it is not installed any more.
+
+    Of a rate, which only its source knows in full, the level, the limits and the description are left open.
+    """
+    known = next((rule for rule in guardrails() if rule.name == name), None)
+    return known or rates.rate_guardrail_named(name)
 
 
 def metric_named(name: str) -> Metric:
@@ -115,13 +129,18 @@ def settings_of(rules: Iterable[Guardrail]) -> Iterator[Setting[Any]]:
     yield from SHARED
 
 
-def policy_of(**values: Any) -> Policy:
+def policy_of(own_rates: tuple[Rate, ...] = (), /, **values: Any) -> Policy:
     """The policy with these values, and with the default of every other setting.
+
+    Args:
+        own_rates: The source's own rates, whose limits are in force as they say.
+        values: By the names of settings.
 
     Raises:
         TypeError: If a name is no setting.
     """
-    settings = {setting.name: setting for setting in settings_of(guardrails())}
+    rules = (*guardrails(), *rates.rate_guardrails(own_rates))
+    settings = {setting.name: setting for setting in settings_of(rules)}
     if unknown := values.keys() - settings.keys():
         raise TypeError(f"A policy requires names of settings, but {', '.join(sorted(unknown))} were given.")
     given = {name: values.get(name, setting.default) for name, setting in settings.items()}
@@ -139,12 +158,39 @@ def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[
         return tuple(
             Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence) for rule in rules
         )
-    return tuple(rule.judge(evidence, policy) for rule in rules)
+    return tuple(_judged(rule, evidence, policy) for rule in rules)
+
+
+def _judged(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
+    """The verdict of one guardrail; one of another package that breaks fails the day, and stops no other guardrail."""
+    if rule in BUILT_IN:
+        return rule.judge(evidence, policy)
+    try:
+        for number in rule.numbers:
+            if evidence.figures.number(number.metric.name) is None:
+                number.compute(evidence)
+        return rule.judge(evidence, policy)
+    except Exception as error:
+        log.exception("The guardrail %s could not judge %s", rule.name, evidence.day)
+        sentence = (
+            f"The guardrail {rule.name} could not judge the day ({type(error).__name__}); "
+            "the log has the details: repair or uninstall its package."
+        )
+        return Verdict(rule.name, Level.WARNING, Outcome.FAILED, GUARDRAIL_BROKEN, None, None, sentence)
 
 
 def with_extra_numbers(evidence: Evidence, rules: Iterable[Guardrail]) -> Evidence:
     """The evidence with the numbers that ``rules`` add; a day that could not be read has none."""
     if evidence.figures.unreadable_reason_code is not None:
         return evidence
-    extra = {number.metric.name: number.compute(evidence) for rule in rules for number in rule.numbers}
+    extra = {number.metric.name: _computed(number, evidence) for rule in rules for number in rule.numbers}
     return replace(evidence, figures=replace(evidence.figures, extra_numbers=extra)) if extra else evidence
+
+
+def _computed(number: ExtraNumber, evidence: Evidence) -> float | None:
+    """The number, unknown where computing it breaks: ``judge_day`` reports that."""
+    try:
+        found = number.compute(evidence)
+    except Exception:  # noqa: BLE001 - it is logged when its guardrail judges
+        return None
+    return None if found is None else float(found)

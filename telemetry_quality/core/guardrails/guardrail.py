@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Level
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Policy, Setting, Threshold
-    from telemetry_quality.core.root_cause.tables import Measure
+    from telemetry_quality.core.root_cause.tables import Measure, RateMeasure
     from telemetry_quality.core.tuning.faults import Fault
 
 
@@ -73,6 +73,7 @@ class Guardrail:
         numbers: Numbers of the day that it adds.
         short_words: Its failures in a few words; without them its sentence is shown.
         measure: What its root cause is searched in, None where it says itself where it failed, or need not.
+        measures: The same for failures of certain reason codes, where it differs from ``measure``.
         faults: The known faults that it should notice when thresholds are tried.
         applies: Whether a source of this schema can be judged by it at all.
         knows_usual: Whether a number beyond its threshold passes where it is usual for the stream.
@@ -92,6 +93,7 @@ class Guardrail:
     numbers: tuple[ExtraNumber, ...] = ()
     short_words: ShortWords | None = None
     measure: Measure | None = None
+    measures: Mapping[str, RateMeasure] = field(default_factory=dict, hash=False)
     faults: frozenset[Fault] = field(default_factory=frozenset)
     applies: Callable[[EventSchema], bool] = lambda _: True
     knows_usual: bool = False
@@ -103,3 +105,7 @@ class Guardrail:
     def all_settings(self) -> tuple[Setting[Any], ...]:
         """Its thresholds and its further settings."""
         return (*self.thresholds, *self.settings)
+
+    def measure_of(self, verdict: Verdict) -> Measure | RateMeasure | None:
+        """What the root cause of this failure is searched in."""
+        return self.measures.get(verdict.reason_code, self.measure)

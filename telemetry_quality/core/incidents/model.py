@@ -9,6 +9,7 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from telemetry_quality.core.guardrails.rates import RATE_LOW
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Level, Segment
 from telemetry_quality.errors import RequestError
@@ -106,7 +107,7 @@ class FailedGuardrail:
         """
         if self.value is None or not self.threshold:
             return inf
-        if self.guardrail != SAMPLE:
+        if self.guardrail != SAMPLE and self.reason_code != RATE_LOW:
             return abs(self.value) / self.threshold
         return (100 - self.value) / (100 - self.threshold) if self.threshold < 100 else inf
 

@@ -16,7 +16,7 @@ by the day's own. The best one wins, by three things that the literature asks fo
 from __future__ import annotations
 
 from telemetry_quality.core.root_cause.answer import find_root_cause
-from telemetry_quality.core.root_cause.tables import DayBreakdown, Measure, reference_days
+from telemetry_quality.core.root_cause.tables import DayBreakdown, Measure, RateMeasure, reference_days
 from telemetry_quality.core.root_cause.wording import sentence
 
-__all__ = ["DayBreakdown", "Measure", "find_root_cause", "reference_days", "sentence"]
+__all__ = ["DayBreakdown", "Measure", "RateMeasure", "find_root_cause", "reference_days", "sentence"]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.events import EVENT_NAME, HOUR
 from telemetry_quality.core.guardrails.verdicts import Contributor
 from telemetry_quality.core.root_cause.likelihood import EVERYWHERE
-from telemetry_quality.core.root_cause.noise import DAY_SPREAD, RATE_SPREAD, rate_table, volume_table
+from telemetry_quality.core.root_cause.noise import DAY_SPREAD, LEAST_SPREAD, RATE_SPREAD, rate_table, volume_table
 from telemetry_quality.core.root_cause.search import Search
-from telemetry_quality.core.root_cause.tables import Measure, day_tables
+from telemetry_quality.core.root_cause.tables import Measure, RateMeasure, day_tables
 from telemetry_quality.core.root_cause.untagged import untagged_segment
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.root_cause.likelihood import Fit, Hypothesis
     from telemetry_quality.core.root_cause.noise import Table
-    from telemetry_quality.core.root_cause.tables import DayBreakdown
+    from telemetry_quality.core.root_cause.tables import DayBreakdown, Tables
 
 MAXIMUM_CONTRIBUTORS = 5
 
 
 def find_root_cause(
-    measure: Measure, day: DayBreakdown, reference: Sequence[DayBreakdown], expected_events: float | None
+    measure: Measure | RateMeasure, day: DayBreakdown, reference: Sequence[DayBreakdown], expected_events: float | None
 ) -> tuple[Contributor, ...]:
     """The places that explain the day's change best, the likeliest first.
 
@@ -35,7 +35,8 @@ def find_root_cause(
     Args:
         measure: What changed.
         day: The day to be explained.
-        reference: Days to compare it with, such as reference_days suggests.
+        reference: Days to compare it with, such as reference_days suggests; on all of them, and on the day, the
+            measure was counted.
         expected_events: The volume to expect of the day, None to take that of the reference.
     """
     past = [parts for parts in reference if parts.aggregates.rows]
@@ -53,13 +54,14 @@ def find_root_cause(
 
 
 def _tables(
-    measure: Measure, day: DayBreakdown, past: Sequence[DayBreakdown], expected_events: float | None
+    measure: Measure | RateMeasure, day: DayBreakdown, past: Sequence[DayBreakdown], expected_events: float | None
 ) -> tuple[list[Table], float]:
     now, earlier = day_tables(day, measure), [day_tables(parts, measure) for parts in past]
     keys = [key for key in now if all(key in counts for counts in earlier)]
     totals = [sum(counts[EVENT_NAME, HOUR].sizes.values()) for counts in earlier]
     expected = expected_events if expected_events and expected_events > 0 else float(median(totals))
     per_event = len(day.aggregates.critical_fields) or 1 if measure is Measure.MISSING_CRITICAL else 1
+    rate_spread = _rate_spread(measure, earlier)
     tables = []
     for key in keys:
         history = [counts[key] for counts in earlier]
@@ -67,19 +69,26 @@ def _tables(
             hidden = any(sum(each.sizes.values()) < total for each, total in zip(history, totals, strict=True))
             tables.append(volume_table(key, now[key], history, expected, hidden=hidden))
         else:
-            tables.append(rate_table(key, now[key], history, per_event))
-    return [table for table in tables if table.found], _day_spread(measure, totals)
+            tables.append(rate_table(key, now[key], history, per_event, rate_spread))
+    day_spread = _day_spread(totals) if measure is Measure.EVENTS else rate_spread**2
+    return [table for table in tables if table.found], day_spread
 
 
-def _day_spread(measure: Measure, totals: Sequence[int]) -> float:
-    if measure is not Measure.EVENTS:
-        return RATE_SPREAD**2
+def _rate_spread(measure: Measure | RateMeasure, earlier: Sequence[Tables]) -> float:
+    """By how much shares sway from day to day: one of 90 % cannot sway as much, relative to itself, as one of 1 %."""
+    if not isinstance(measure, RateMeasure):
+        return RATE_SPREAD  # These are rare.
+    sizes, found = (sum(sum(tables[EVENT_NAME, HOUR][n].values()) for tables in earlier) for n in (0, 1))
+    return max(LEAST_SPREAD, RATE_SPREAD * (1 - found / sizes)) if sizes else RATE_SPREAD
+
+
+def _day_spread(totals: Sequence[int]) -> float:
     level = sum(totals) / len(totals) or 1.0
     squares = sum((total / level - 1) ** 2 for total in totals)
     return min(0.15**2, (squares + 3 * DAY_SPREAD**2) / (len(totals) + 2))
 
 
-def _contributors(ranked: Sequence[Hypothesis], measure: Measure) -> Iterable[Contributor]:
+def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) -> Iterable[Contributor]:
     """The best and what else explains something, without other names of the same events.
 
     Fewer events may be what is wrong; fewer errors, or fewer missing versions, never are.

@@ -240,8 +240,18 @@ def _rates(cells: Sequence[Cell], sizes: Mapping[Cell, int], found: Mapping[Cell
     return rates
 
 
-def rate_table(key: tuple[str, str], day: Counts, past: Sequence[Counts], per_event: int) -> Table:
-    """Expected errors and the like per cell; ``per_event`` is how many of them an event may have."""
+def rate_table(
+    key: tuple[str, str], day: Counts, past: Sequence[Counts], per_event: int, spread: float = RATE_SPREAD
+) -> Table:
+    """Expected errors and the like per cell.
+
+    Args:
+        key: The attributes of the table.
+        day: What the day holds.
+        past: What the reference days hold.
+        per_event: How many of them an event may have.
+        spread: By how much, relative to what is expected, cells sway from day to day.
+    """
     cells = [cell for cell, size in day.sizes.items() if size > 0]
     sizes: defaultdict[Cell, int] = defaultdict(int)
     found: defaultdict[Cell, int] = defaultdict(int)
@@ -269,7 +279,7 @@ def rate_table(key: tuple[str, str], day: Counts, past: Sequence[Counts], per_ev
         room=room,
         index=index,
         past=(history, suggested),
-        priors=(RATE_SPREAD, RATE_SPREAD),
+        priors=(spread, spread),
         days=len(past),
     )
     table.floor_rate = max(FLOOR_RATE, sum(found.values()) / (sum(sizes.values()) or 1))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, hourly_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.events import AggregateRow, DayAggregates, HourlyCounts, Slice, SliceCounts
@@ -27,6 +27,25 @@ class Measure(StrEnum):
     MISSING_VERSION = "missing_version"
     MISSING_CRITICAL = "missing_critical"
     LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class RateMeasure:
+    """What changed, where that is the share of a rate: how many of certain events match it, or do not.
+
+    Attributes:
+        rate: The name of the rate and of the count of the events that match it.
+        base: The name of the count of the events that it is a share of; None for all.
+        is_of_the_rest: Whether the events that do not match are counted, because too few match.
+    """
+
+    rate: str
+    base: str | None = None
+    is_of_the_rest: bool = False
+
+    def is_counted(self, names: Container[str]) -> bool:
+        """Whether counts of these names show it."""
+        return self.rate in names and (self.base is None or self.base in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +87,31 @@ Tables = dict[tuple[str, str], Counts]
 SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VERSION, HOUR))
 
 
-def _signal_tables(rows: Sequence[AggregateRow], measure: Measure) -> Tables:
+def _signal_tables(aggregates: DayAggregates, measure: Measure | RateMeasure) -> Tables:
     """Signal × version, signal × hour, version × hour: the pairs within the aggregates."""
+    rows = aggregates.rows
     pairs = [Counts(defaultdict(int), defaultdict(int)) for _ in SIGNAL_TABLES]
     sizes, found = [counts.sizes for counts in pairs], [counts.found for counts in pairs]
+    rate_counts = _rate_counts(measure, aggregates.rate_names) if isinstance(measure, RateMeasure) else None
     for row, spread in zip(rows, hourly_counts(rows), strict=True):
-        _count(row, spread, Measure.EVENTS, sizes)
-        if measure is not Measure.EVENTS:
-            _count(row, spread, measure, found)
+        if rate_counts is not None:
+            base, matching = rate_counts(row, spread)
+            _count(row, base, sizes)
+            _count(row, matching, found)
+            continue
+        _count(row, _counted(row, spread, Measure.EVENTS), sizes)
+        if isinstance(measure, Measure) and measure is not Measure.EVENTS:
+            _count(row, _counted(row, spread, measure), found)
     return dict(zip(SIGNAL_TABLES, pairs, strict=True))
 
 
-def _count(row: AggregateRow, spread: HourlyCounts | None, measure: Measure, pairs: Sequence[dict[Cell, int]]) -> None:
+_Counted = tuple[int, "Iterable[tuple[int, int]]"]
+"""What a measure counts of a row: all day, and by hour."""
+
+
+def _count(row: AggregateRow, counted: _Counted, pairs: Sequence[dict[Cell, int]]) -> None:
     """Add what the measure counts of a row, where that is anything."""
-    total, by_hour = _counted(row, spread, measure)
+    total, by_hour = counted
     if not total:
         return
     signal_version, signal_hour, version_hour = pairs
@@ -93,8 +123,7 @@ def _count(row: AggregateRow, spread: HourlyCounts | None, measure: Measure, pai
             version_hour[version, hour] += count
 
 
-def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -> tuple[int, Iterable[tuple[int, int]]]:
-    """What the measure counts of a row: all day, and by hour."""
+def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -> _Counted:
     counts: Sequence[int] = ()
     match measure:
         case Measure.EVENTS:
@@ -112,15 +141,54 @@ def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -
     return total, ((row.hour, total),) if spread is None else zip(spread["hours"], counts, strict=False)
 
 
-def _slice_count(counts: SliceCounts, measure: Measure) -> int:
-    return counts.errors if measure is Measure.ERRORS else counts.missing_version
+def _rate_counts(
+    measure: RateMeasure, names: Sequence[str]
+) -> Callable[[AggregateRow, HourlyCounts | None], tuple[_Counted, _Counted]]:
+    """What gives, of a row, the events that the rate is a share of, and those of them that the measure counts."""
+    positions = {name: position for position, name in enumerate(names)}
+
+    def named(row: AggregateRow, spread: HourlyCounts | None, name: str) -> _Counted:
+        total = row.rate_counts[positions[name]]
+        if spread is None:
+            return total, ((row.hour, total),)
+        return total, zip(spread["hours"], spread.get("rate_counts", {}).get(name, ()), strict=False)
+
+    def counts(row: AggregateRow, spread: HourlyCounts | None) -> tuple[_Counted, _Counted]:
+        base = measure.base
+        total, hours = _counted(row, spread, Measure.EVENTS) if base is None else named(row, spread, base)
+        matching, matching_hours = named(row, spread, measure.rate)
+        by_hour = tuple(hours)
+        if not measure.is_of_the_rest:
+            return (total, by_hour), (matching, matching_hours)
+        less = dict(matching_hours)
+        return (total, by_hour), (total - matching, [(hour, count - less.get(hour, 0)) for hour, count in by_hour])
+
+    return counts
 
 
-def _dimension_tables(slices: Mapping[Slice, SliceCounts], measure: Measure) -> Tables:
+def _slice_counts(measure: Measure | RateMeasure, names: Sequence[str]) -> Callable[[SliceCounts], tuple[int, int]]:
+    """What gives, of a slice, its events that could be counted by the measure, and those that are."""
+    if not isinstance(measure, RateMeasure):
+        if measure is Measure.ERRORS:
+            return lambda counts: (counts.events, counts.errors)
+        return lambda counts: (counts.events, counts.missing_version)
+    rate, base = names.index(measure.rate), None if measure.base is None else names.index(measure.base)
+
+    def rate_counts(counts: SliceCounts) -> tuple[int, int]:
+        size, matching = counts.events if base is None else counts.rate_counts[base], counts.rate_counts[rate]
+        return size, size - matching if measure.is_of_the_rest else matching
+
+    return rate_counts
+
+
+def _dimension_tables(
+    slices: Mapping[Slice, SliceCounts], measure: Measure | RateMeasure, rate_names: Sequence[str]
+) -> Tables:
     """Each dimension of the schema × signal, × version, × hour."""
     tables: Tables = {}
     if measure in {Measure.MISSING_CRITICAL, Measure.LATE}:
         return tables  # slices do not count these
+    counted = _slice_counts(measure, rate_names)
     for (dimension, value, by, by_value), counts in slices.items():
         if by is None:
             continue
@@ -128,15 +196,17 @@ def _dimension_tables(slices: Mapping[Slice, SliceCounts], measure: Measure) -> 
         if table is None:
             table = tables[dimension, by] = Counts({}, {})
         cell = (value, int(by_value) if by == HOUR and by_value is not None else by_value)
-        table.sizes[cell] = counts[0]
+        size, found = counted(counts)
+        table.sizes[cell] = size
         if measure is not Measure.EVENTS:
-            table.found[cell] = _slice_count(counts, measure)
+            table.found[cell] = found
     return tables
 
 
-def day_tables(day: DayBreakdown, measure: Measure) -> Tables:
+def day_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """All tables of a day that can show where a change of ``measure`` happened."""
-    tables = _signal_tables(day.aggregates.rows, measure) | _dimension_tables(day.slices, measure)
+    aggregates = day.aggregates
+    tables = _signal_tables(aggregates, measure) | _dimension_tables(day.slices, measure, aggregates.rate_names)
     if measure is Measure.MISSING_VERSION:
         # Every missing version lies in the slice of the null version: true, and no explanation.
         return {key: counts for key, counts in tables.items() if SERVICE_VERSION not in key}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.verdicts import Segment
-from telemetry_quality.core.root_cause.tables import Measure
+from telemetry_quality.core.root_cause.tables import Measure, RateMeasure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,14 @@ NOUNS = {
 }
 
 
-def sentence(contributors: Sequence[Contributor], measure: Measure) -> str:
+def noun(measure: Measure | RateMeasure) -> str:
+    """What is counted, for people."""
+    if isinstance(measure, RateMeasure):
+        return f"events that {'do not match' if measure.is_of_the_rest else 'match'} the rate {measure.rate}"
+    return NOUNS[measure]
+
+
+def sentence(contributors: Sequence[Contributor], measure: Measure | RateMeasure) -> str:
     """What the first cause says, for people."""
     if not contributors:
         return "There is nothing to compare the day with."
@@ -31,4 +38,4 @@ def sentence(contributors: Sequence[Contributor], measure: Measure) -> str:
         return f"The change is spread over the whole stream {numbers}."
     kind = "missing" if contributor.found < contributor.expected else "additional"
     where = f"are {contributor.segment}" if contributor.segment.parts else f"fall into {contributor.segment.hours_text}"
-    return f"{contributor.share_percent or 0:.0f} % of the {kind} {NOUNS[measure]} {where} {numbers}."
+    return f"{contributor.share_percent or 0:.0f} % of the {kind} {noun(measure)} {where} {numbers}."

@@ -199,6 +199,7 @@ def trial_of(
     if threshold is not None:
         values = tried = candidates(threshold, policy[threshold])
         policies = [policy.changed(threshold, value) for value in tried]
+    fails = Direction.ABOVE if threshold is None else threshold.fails
     judged = {one.day: (one, count) for one in days if (count := _failing(rule, one, policies)) is not None}
     return Trial(
         rule.name,
@@ -211,7 +212,7 @@ def trial_of(
             fault: tuple(
                 _leak_tries(rule, judged, policies)
                 if fault is Fault.LEAK
-                else _tries(fault, rule, judged, policies, schema)
+                else _tries(fault, rule, judged, policies, schema, fails)
             )
             for fault in Fault
             if fault in rule.faults
@@ -238,11 +239,11 @@ def _failing(rule: Guardrail, evidence: Evidence, policies: Sequence[Policy]) ->
 _Judged = Mapping["date", tuple["Evidence", int]]
 
 
-def _tries(
-    fault: Fault, rule: Guardrail, judged: _Judged, policies: Sequence[Policy], schema: EventSchema
+def _tries(  # noqa: PLR0917
+    fault: Fault, rule: Guardrail, judged: _Judged, policies: Sequence[Policy], schema: EventSchema, fails: Direction
 ) -> Iterator[Try]:
     for evidence, before in judged.values():
-        broken = inject(fault, evidence, schema)
+        broken = inject(fault, evidence, schema, fails)
         if broken is not None:
             broken = with_extra_numbers(broken, (rule,))
             yield Try(range(before, len(policies)), range(_failing(rule, broken, policies) or 0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice, SliceCounts
 from telemetry_quality.core.metrics import METRICS, Unit, deviation_percent, is_outside
+from telemetry_quality.core.policies import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,16 +55,25 @@ class Fault(StrEnum):
     TAGS = "missing_tags", "no tags", 0.95
     """One value of the first dimension, else one signal, sends no versions."""
     SPOILED = "spoiled_10_percent", "10 % bad", 0.95
-    """One in ten good events is bad: an error, without its critical fields, late, impossibly dated."""
+    """One in ten good events is bad: an error, without its critical fields, late, impossibly dated, and on the wrong
+    side of the limit of each rate."""
 
 
 FACTORS = {Fault.DROP_20: 0.80, Fault.DROP_35: 0.65, Fault.DROP_50: 0.50, Fault.RISE_50: 1.50}
 
 
-def inject(fault: Fault, evidence: Evidence, schema: EventSchema) -> Evidence | None:
+def inject(
+    fault: Fault, evidence: Evidence, schema: EventSchema, fails: Direction = Direction.ABOVE
+) -> Evidence | None:
     """The evidence of the same day with ``fault``; None where the day has nothing that could break.
 
     LEAK takes more than a day, see ``leaking``. The sample is changed only by faults that concern its guardrail.
+
+    Args:
+        fault: What to put into the day.
+        evidence: The day.
+        schema: By what the stream can be distinguished, and its rates.
+        fails: Which side of its threshold fails: a rate may have too many matching events, or too few.
     """
     if not evidence.figures.total_events:
         return None
@@ -74,7 +84,7 @@ def inject(fault: Fault, evidence: Evidence, schema: EventSchema) -> Evidence | 
     if fault is Fault.DOUBLED:
         return _doubled(evidence)
     if fault is Fault.SPOILED:
-        return _spoiled(evidence)
+        return replace(_spoiled(evidence), rate_counts=_spoiled_rates(evidence, schema, fails))
     return _scaled(evidence, FACTORS[fault])
 
 
@@ -123,6 +133,7 @@ def _scaled(evidence: Evidence, factor: float) -> Evidence:
         totals={**evidence.totals, day: total},
         slices={**evidence.slices, day: {one: counts for one, counts in parts.items() if counts.events}},
         missing_critical={name: round(count * factor) for name, count in evidence.missing_critical.items()},
+        rate_counts={name: round(count * factor) for name, count in evidence.rate_counts.items()},
     )
 
 
@@ -156,6 +167,7 @@ def _emptied(evidence: Evidence) -> Evidence:
         totals={**evidence.totals, evidence.day: 0},
         slices={**evidence.slices, evidence.day: {}},
         missing_critical=dict.fromkeys(evidence.missing_critical, 0),
+        rate_counts=dict.fromkeys(evidence.rate_counts, 0),
     )
 
 
@@ -183,6 +195,18 @@ def _spoiled(evidence: Evidence) -> Evidence:
     )
     fields = {name: count(missing, total) or 0 for name, missing in evidence.missing_critical.items()}
     return replace(evidence, figures=figures, missing_critical=fields)
+
+
+def _spoiled_rates(evidence: Evidence, schema: EventSchema, fails: Direction) -> dict[str, int]:
+    """One in ten events matches a rate that did not, or no longer matches where too few are what fails."""
+    counts = dict(evidence.rate_counts)
+    for rate in schema.rates:
+        found = rate.found(counts, evidence.figures.total_events or 0)
+        if found is not None:
+            matching, base = found
+            spoiled = -matching if fails is Direction.BELOW else base - matching
+            counts[rate.name] = matching + round(spoiled * SPOILED_RATIO)
+    return counts
 
 
 def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:

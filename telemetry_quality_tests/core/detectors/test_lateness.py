@@ -44,6 +44,7 @@ def make_stored(
         unreadable_reason_code=None,
         unreadable_reason=None,
         missing_critical=None,
+        rate_counts=None,
         duplicates=None,
         arrivals=arrivals,
         is_new=True,

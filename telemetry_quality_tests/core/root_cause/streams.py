@@ -33,6 +33,8 @@ class Events:
     untagged: int = 0
     missing: int = 0
     late: int = 0
+    baskets: int = 0
+    paid: int = 0
 
     def holds(self, segment: Segment) -> bool:
         values = {
@@ -93,32 +95,42 @@ def fail(share: float) -> Callable[[Events], Events]:
     return lambda each: replace(each, errors=round(each.count * share))
 
 
+def sell(share: float) -> Callable[[Events], Events]:
+    """Half of the events are baskets, of which ``share`` are paid."""
+    return lambda each: replace(each, baskets=each.count // 2, paid=round(each.count // 2 * share))
+
+
 def untag(each: Events) -> Events:
     return replace(each, version=None, untagged=each.count)
 
 
 def break_down(events: Sequence[Events], day: date = DAY) -> DayBreakdown:
-    rows: defaultdict[tuple[int, str | None, str | None], list[int]] = defaultdict(lambda: [0] * 5)
-    slices: defaultdict[Slice, list[int]] = defaultdict(lambda: [0] * 3)
+    rows: defaultdict[tuple[int, str | None, str | None], list[int]] = defaultdict(lambda: [0] * 7)
+    slices: defaultdict[Slice, list[int]] = defaultdict(lambda: [0] * 5)
     for each in events:
-        figures = (each.count, each.errors, each.untagged, each.missing, each.late)
+        figures = (each.count, each.errors, each.untagged, each.paid, each.baskets, each.missing, each.late)
         row = rows[each.hour, each.name, each.version]
         row[:] = [a + b for a, b in zip(row, figures, strict=True)]
         for dimension, value in (("platform", each.platform), ("country", each.country)):
             for by, by_value in ((None, None), ("event_name", each.name), ("service_version", each.version)):
                 cut = slices[Slice(dimension, value, by, by_value)]
-                cut[:] = [a + b for a, b in zip(cut, figures[:3], strict=True)]
+                cut[:] = [a + b for a, b in zip(cut, figures[:5], strict=True)]
             cut = slices[Slice(dimension, value, "hour", str(each.hour))]
-            cut[:] = [a + b for a, b in zip(cut, figures[:3], strict=True)]
+            cut[:] = [a + b for a, b in zip(cut, figures[:5], strict=True)]
     aggregates = DayAggregates(
         tuple(
-            AggregateRow(hour, name, version, count, errors, 0, untagged, (missing,), late)
-            for (hour, name, version), (count, errors, untagged, missing, late) in rows.items()
+            AggregateRow(hour, name, version, count, errors, 0, untagged, (missing,), late, tuple(rates))
+            for (hour, name, version), (count, errors, untagged, *rates, missing, late) in rows.items()
             if count
         ),
         ("user_id",),
+        ("paid", "paid.of"),
     )
-    kept = {cut: SliceCounts(events, errors, untagged) for cut, (events, errors, untagged) in slices.items() if events}
+    kept = {
+        cut: SliceCounts(events, errors, untagged, tuple(rates))
+        for cut, (events, errors, untagged, *rates) in slices.items()
+        if events
+    }
     return DayBreakdown(day, aggregates, kept)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
-from telemetry_quality.core.root_cause import Measure, find_root_cause, sentence
+from telemetry_quality.core.root_cause import Measure, RateMeasure, find_root_cause, sentence
 from telemetry_quality_tests.core.root_cause.streams import (
     PAST,
     REFERENCE,
@@ -21,6 +21,7 @@ from telemetry_quality_tests.core.root_cause.streams import (
     fail,
     lose,
     make_events,
+    sell,
     untag,
 )
 
@@ -64,6 +65,40 @@ def test_a_place_that_fails_is_the_first_cause_though_no_earlier_day_had_an_erro
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
 def test_events_that_lost_their_version_are_named_by_what_they_were(segment: Segment) -> None:
     assert is_near(first(Measure.MISSING_VERSION, at(segment, untag, make_events())).segment, segment)
+
+
+SELLING = tuple(
+    break_down([sell(0.6)(each) for each in make_events(noise=Random(number))], day) for number, day in enumerate(PAST)
+)
+"""Days on which 60 % of the baskets were paid, which are 30 % of all events."""
+
+
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+@pytest.mark.parametrize(
+    ("paid", "measure"),
+    [
+        (1.0, RateMeasure("paid", "paid.of")),
+        (1.0, RateMeasure("paid")),
+        (0.2, RateMeasure("paid", "paid.of", is_of_the_rest=True)),
+        (0.2, RateMeasure("paid", is_of_the_rest=True)),
+    ],
+)
+def test_a_place_where_a_rate_moved_is_the_first_cause(segment: Segment, paid: float, measure: RateMeasure) -> None:
+    usual = [sell(0.6)(each) for each in make_events()]
+    contributor = find_root_cause(measure, break_down(at(segment, sell(paid), usual)), SELLING, None)[0]
+    inside = [sell(paid)(each) for each in usual if each.holds(segment)]
+    whole = sum(each.baskets if measure.base else each.count for each in inside)
+    matching = sum(each.paid for each in inside)
+
+    assert is_near(contributor.segment, segment)
+    if segment.hours is None:
+        assert contributor.found == (whole - matching if measure.is_of_the_rest else matching)
+
+
+def test_a_rate_that_moved_the_good_way_has_no_cause() -> None:
+    usual = [sell(0.6)(each) for each in make_events()]
+    better = break_down([sell(0.9)(each) for each in usual])
+    assert find_root_cause(RateMeasure("paid", "paid.of", is_of_the_rest=True), better, SELLING, None) == ()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +198,9 @@ def test_nearly_all_of_sixty_random_faults_are_found_first() -> None:
 counts = st.integers(0, 10**6)
 a_value = st.sampled_from(["a", "b", "", None])
 some_events = st.builds(
-    Events, st.integers(0, 24), a_value, a_value, a_value, a_value, counts, counts, counts, counts, counts
+    lambda events, sold: replace(events, paid=sold[0], baskets=sold[1], count=sold[2]),
+    st.builds(Events, st.integers(0, 24), a_value, a_value, a_value, a_value, counts, counts, counts, counts, counts),
+    st.tuples(counts, counts, counts).map(sorted),
 )
 
 
@@ -171,11 +208,11 @@ some_events = st.builds(
 @given(
     day=st.lists(some_events, max_size=12),
     reference=st.lists(st.lists(some_events, max_size=12), max_size=3),
-    measure=st.sampled_from(Measure),
+    measure=st.sampled_from([*Measure, RateMeasure("paid"), RateMeasure("paid", "paid.of", is_of_the_rest=True)]),
     expected=st.none() | st.floats(0, 1e9),
 )
 def test_whatever_the_counts_there_are_at_most_five_causes_with_finite_numbers(
-    day: list[Events], reference: list[list[Events]], measure: Measure, expected: float | None
+    day: list[Events], reference: list[list[Events]], measure: Measure | RateMeasure, expected: float | None
 ) -> None:
     earlier = [break_down(events, past) for events, past in zip(reference, PAST, strict=False)]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
-from telemetry_quality.core.root_cause import Measure, sentence
+from telemetry_quality.core.root_cause import Measure, RateMeasure, sentence
 
 
 def test_a_sentence_says_how_much_of_what_lies_where() -> None:
@@ -29,9 +29,18 @@ def test_a_sentence_about_hours_alone_reads_as_one() -> None:
         (Measure.MISSING_CRITICAL, 10, 2000, "80 % of the additional missing critical values are"),
         (Measure.LATE, 10, 2000, "80 % of the additional late events are"),
         (Measure.ERRORS, 2000, 10, "80 % of the missing errors are"),
+        (RateMeasure("paid"), 10, 2000, "80 % of the additional events that match the rate paid are"),
+        (
+            RateMeasure("paid", "paid.of", is_of_the_rest=True),
+            10,
+            2000,
+            "80 % of the additional events that do not match the rate paid are",
+        ),
     ],
 )
-def test_a_sentence_names_what_changed(measure: Measure, expected: float, found: float, start: str) -> None:
+def test_a_sentence_names_what_changed(
+    measure: Measure | RateMeasure, expected: float, found: float, start: str
+) -> None:
     contributor = Contributor(Segment((("country", None),)), expected, found, 80)
 
     assert sentence([contributor], measure).startswith(f"{start} country=(null) (")

@@ -86,6 +86,7 @@ def _create_day_scan() -> None:
         sa.Column("duplicate_events", sa.BigInteger),
         sa.Column("late_events", sa.BigInteger),
         sa.Column("arrivals_by_hour", sa.JSON),
+        sa.Column("rate_counts", sa.JSON),
         sa.Column("observed_events", sa.BigInteger),
         sa.Column("future_events", sa.BigInteger),
         sa.Column("stale_events", sa.BigInteger),
@@ -115,6 +116,7 @@ def _create_event_aggregate() -> None:
         sa.Column("missing_critical", sa.JSON, nullable=False),
         sa.Column("late_events", sa.BigInteger, nullable=False),
         sa.Column("by_hour", StoredText),
+        sa.Column("rate_counts", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_event_aggregate"),
         sqlite_autoincrement=True,
     )
@@ -148,6 +150,7 @@ def _create_event_slice() -> None:
         sa.Column("events", sa.JSON, nullable=False),
         sa.Column("errors", sa.JSON, nullable=False),
         sa.Column("missing_version", sa.JSON, nullable=False),
+        sa.Column("rate_counts", sa.JSON),
         sa.PrimaryKeyConstraint("id", name="pk_event_slice"),
         sa.UniqueConstraint(*POSITION_KEY, name="uq_event_slice_source_day_revision_position"),
         sqlite_autoincrement=True,
