@@ -273,7 +273,7 @@ def test_a_connector_whose_key_every_source_has_is_refused(tmp_path: Path, packa
     write_connector(packages, SWITCH.replace("is_strict: bool", "owners: bool"))
 
     assert complaint(write_settings(tmp_path, settings_of("odd"))) == (
-        "The connector 'odd' must have keys of its own, but every source has owners; "
+        "The connector 'odd' must not reuse keys that every source has, but declares owners; "
         "rename it in the connector's settings model."
     )
 
