@@ -3,27 +3,36 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 DASHBOARD_PORT ?= 3001
-TEST_PROCESSES ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
+# A file's tests share what is prepared for them; the longest files come first (telemetry_quality_tests/conftest.py).
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of processes, and without files of bytecode each would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format lint types rooms deps migrations bench constraints clean
+.PHONY: help up demo test test-fast check format lint types rooms deps migrations bench architecture constraints clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(VENV)/.up ## Install, put a year of real telemetry in place, backfill 60 days, serve Dagster's UI and the dashboard
+up: $(VENV)/.up ## Install, unpack a year of real telemetry, backfill 60 days, serve Dagster's UI and the dashboard
 	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT) --dashboard-port $(DASHBOARD_PORT)
 
-demo: $(VENV)/.up ## The same without serving
+demo: $(VENV)/.up ## Do the same without serving
 	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
-test: $(VENV)/.dev ## Run the tests, three processes for two cores: many wait for servers they started
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.dev ## Run the tests, in three processes per two cores because many wait for servers
+	$(PYTEST) -n $(TEST_PROCESSES)
 
-check: $(VENV)/.dev format lint types rooms deps migrations test ## The gate: everything that must be green
+test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no Dagster run: about a minute
+	$(PYTEST) -n $(CORES) -m 'not slow'
+
+check: $(VENV)/.dev ## Run the gate, everything that must pass: static checks beside the tests
+	$(MAKE) --jobs 2 --keep-going test format lint types rooms deps migrations
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -37,7 +46,7 @@ types: $(VENV)/.dev
 rooms: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-# What the package imports is declared and used; tests and benchmarks may use whatever is declared.
+# The package imports what it declares and declares what it imports; tests and benchmarks may use any declared package.
 deps: $(VENV)/.dev
 	$(BIN)/deptry telemetry_quality
 	$(BIN)/deptry telemetry_quality_tests benchmarks --ignore DEP002,DEP004
@@ -45,7 +54,7 @@ deps: $(VENV)/.dev
 migrations: $(VENV)/.dev
 	$(BIN)/telemetry-quality migrate --check
 
-bench: $(VENV)/.dev ## Measure everything, beside other tools too; artifacts/bench.md and bench.svg show it
+bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts/bench.md and bench.svg
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/inserts.py
@@ -57,11 +66,14 @@ bench: $(VENV)/.dev ## Measure everything, beside other tools too; artifacts/ben
 	$(BIN)/python benchmarks/peers --events 1_000_000 10_000_000
 	$(BIN)/python benchmarks/report.py
 
-constraints: $(VENV)/.dev ## Write down the versions now installed
-	( echo "# Versions this project was last tested with; 'make constraints' writes them anew."; \
+architecture: $(VENV)/.dev ## Redraw the picture in docs/architecture.md from the import contracts
+	$(BIN)/python -m telemetry_quality_tests.architecture
+
+constraints: $(VENV)/.dev ## Pin the versions that are installed now
+	( echo "# Versions that this project was last tested with; 'make constraints' updates them."; \
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
-clean: ## Remove the environment and everything runs leave behind
+clean: ## Remove the environment and all generated files
 	rm -rf $(VENV) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
 
 $(BIN)/python:
@@ -72,13 +84,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
-	@echo 'Installing into $(VENV), about a minute ...'
+	@echo 'Installing into $(VENV), which takes about a minute ...'
 	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, which pip does not
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, unlike pip
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	@echo 'Installing into $(VENV), some minutes ...'
+	@echo 'Installing into $(VENV), which takes some minutes ...'
 	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dev]'
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, which pip does not
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores, unlike pip
 	@touch $@

@@ -14,12 +14,12 @@ from telemetry_quality import cli, load_settings
 from telemetry_quality.assembly import daily_work, open_source, utc_now
 from telemetry_quality.connectors import BUILT_IN, connector, connector_names
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as OUR_GUARDRAILS
-from telemetry_quality.core.guardrails.catalogue import guardrails
+from telemetry_quality.core.guardrails.catalogue import guardrails, judge_day, policy_of, with_extra_numbers
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.extensions import CONNECTORS, find_extensions, load_extensions
 from telemetry_quality.storage.migrations import migrate
-from telemetry_quality_tests.builders import DAY, make_events
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, make_evidence
 from telemetry_quality_tests.packages import GUARDRAIL, SETTINGS, installed, write_package, write_the_page_s_package
 
 if TYPE_CHECKING:
@@ -374,3 +374,24 @@ def test_a_guardrail_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: 
 
 def test_without_the_package_there_are_only_ours() -> None:
     assert guardrails() == OUR_GUARDRAILS
+
+
+@pytest.mark.parametrize(
+    ("find", "replace"),
+    [("    counts = [", "    1 / 0\n    counts = ["), ("    if share is None", "    1 / 0\n    if share is None")],
+)
+def test_a_guardrail_that_breaks_while_it_judges_fails_the_day_and_stops_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, find: str, replace: str
+) -> None:
+    entry_points = {"telemetry_quality.guardrails": {"busiest_signal": "telemetry_broken:GUARDRAIL"}}
+    text = GUARDRAIL.replace(find, replace, 1)
+    write_package(tmp_path, "telemetry-broken", {"telemetry_broken.py": text}, entry_points)
+
+    with installed(tmp_path):
+        evidence = with_extra_numbers(make_evidence(), guardrails())
+        *others, broken = judge_day(evidence, policy_of(), SCHEMA)
+
+    assert (broken.outcome, broken.level, broken.reason_code) == ("failed", "WARNING", "GUARDRAIL_BROKEN")
+    assert "ZeroDivisionError" in broken.sentence
+    assert "ZeroDivisionError: division by zero" in caplog.text
+    assert {verdict.outcome for verdict in others} <= {"passed", "unknown"}

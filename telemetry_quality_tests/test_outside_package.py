@@ -16,7 +16,6 @@ from telemetry_quality import cli, load_settings
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.rendering import snapshot_metadata
-from telemetry_quality.orchestration.specs import guardrail_specs
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import make_events, make_verdicts
@@ -148,8 +147,8 @@ def test_the_api_its_document_and_the_page_of_a_day_show_it(desk: Desk) -> None:
 
 def test_dagster_has_its_check_and_draws_its_number(station: Path) -> None:
     settings = load_settings()
-    assert build_definitions(settings).asset_checks
-    checks = {spec.name: spec for spec in guardrail_specs("web", settings.sources["web"])}
+    definitions = build_definitions(settings)
+    checks = {spec.name: spec for check in definitions.asset_checks or () for spec in check.check_specs}
     (snapshot,) = SqlQualityStore(settings.store).snapshots("web", LAST, LAST)
 
     assert (

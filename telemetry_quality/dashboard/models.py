@@ -1,7 +1,7 @@
-"""What the API answers: frozen, strictly typed, each field described, for these descriptions are the OpenAPI document.
+"""The API's responses: frozen and strictly typed; the description of each field appears in the OpenAPI document.
 
-Everywhere null means *not known*, never zero. The functions that make these responses stand in ``summary``, ``series``,
-``incident_responses`` and ``day_responses``. Annotations are evaluated here, so that pydantic finds what they name.
+Null always means *not known*, never zero. The functions that build these responses are in ``summary``, ``series``,
+``incident_responses`` and ``day_responses``. Annotations are evaluated here so that pydantic can resolve them.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ Source = Annotated[str, Field(description="The source's name in the settings.")]
 Day = Annotated[date, Field(description="A calendar day in the source's time zone.")]
 Count = Annotated[int | None, Field(description="A number of events; null where it is not known.")]
 Percent = Annotated[float | None, Field(description="A percentage, 0 to 100; null where it is not known.")]
-Events = Annotated[float | None, Field(description="A number of events that was expected; null where it is not known.")]
+Events = Annotated[float | None, Field(description="The expected number of events; null where it is not known.")]
 
 
 class _Response(BaseModel):
@@ -29,7 +29,7 @@ class _Response(BaseModel):
 
 
 class DayMark(StrEnum):
-    """What a calendar shows of a day: its status, or why it has none."""
+    """What a calendar shows for a day: its status, or why it has no status."""
 
     UNKNOWN = "unknown"
     NO_ACTIVITY = "no_activity"
@@ -37,25 +37,28 @@ class DayMark(StrEnum):
     DEGRADED = "degraded"
     HEALTHY = "healthy"
     MISSING = "missing"
-    """There is no snapshot of it."""
+    """The day has no snapshot."""
     OUTSIDE = "outside"
-    """It lies before the source's first day or after the last one shown."""
+    """The day is before the source's first day or after the last day shown."""
 
 
 def _numbers(metrics: Iterable[Metric]) -> dict[str, Any]:
-    """Fields for numbers of the day, as the catalogue describes them."""
+    """Fields for the numbers of a day, as the catalogue describes them."""
     return {
-        one.name: (Annotated[one.kind | None, Field(description=f"{one.description} Null where it is not known.")], ...)
-        for one in metrics
+        metric.name: (
+            Annotated[metric.kind | None, Field(description=f"{metric.description} Null where it is not known.")],
+            ...,
+        )
+        for metric in metrics
     }
 
 
 class _DayKey(_Response):
     source: Source
     day: Day
-    revision: int = Field(description="1 for the first, one more whenever numbers, verdicts or policy changed.")
-    status: DayStatus = Field(description="The day in one word.")
-    computed_at: datetime = Field(description="When it was judged, in UTC.")
+    revision: int = Field(description="1 for the first; it grows by one whenever numbers, verdicts or policy change.")
+    status: DayStatus = Field(description="The day's status in one word.")
+    computed_at: datetime = Field(description="When the day was judged, in UTC.")
 
 
 if TYPE_CHECKING:
@@ -74,22 +77,24 @@ else:
 class SnapshotLine(_ListedNumbers):
     """The latest revision of one day's snapshot, as the log of snapshots lists it."""
 
-    run_id: str | None = Field(description="The Dagster run that judged it, where it is known.")
+    run_id: str | None = Field(description="The Dagster run that judged the day, where it is known.")
 
 
 class LogResponse(_Response):
     """One page of the log of snapshots."""
 
     snapshots: tuple[SnapshotLine, ...]
-    total: int = Field(description="Snapshots on all pages.")
-    page: int = Field(description="This page, from 1.")
-    pages: int = Field(description="Pages there are, at least 1.")
-    page_size: int = Field(description="Snapshots a page holds at most.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is shown is its last content.")
+    total: int = Field(description="The number of snapshots on all pages.")
+    page: int = Field(description="The number of this page, from 1.")
+    pages: int = Field(description="The number of pages, at least 1.")
+    page_size: int = Field(description="The maximum number of snapshots on a page.")
+    trouble: str | None = Field(
+        description="Why the store cannot be read now; the response then shows its last known content."
+    )
 
 
 class Window(_Response):
-    """The last days of a source taken together; counts are pooled, so that a quiet day weighs little."""
+    """The last days of a source taken together; counts are pooled, so a quiet day weighs little."""
 
     days: int = Field(description="Calendar days in the window.")
     first: Day
@@ -97,12 +102,12 @@ class Window(_Response):
     known_days: int = Field(description="Days that could be read.")
     healthy_days: int
     failed_days: int = Field(description="Days that are degraded, unhealthy or without activity.")
-    unknown_days: int = Field(description="Days with a snapshot that says that they could not be read.")
+    unknown_days: int = Field(description="Days whose snapshot says that they could not be read.")
     missing_days: int = Field(description="Days without a snapshot.")
-    total_events: Count = Field(description="Events of the known days; null if there is none.")
-    compared_days: int = Field(description="Known days of which it is known how many events to expect.")
+    total_events: Count = Field(description="Events of the known days; null if no day is known.")
+    compared_days: int = Field(description="Known days that have a baseline.")
     compared_events: Count = Field(description="Events of the compared days.")
-    expected_events: Events = Field(description="Events expected of the compared days.")
+    expected_events: Events = Field(description="Events expected on the compared days.")
     volume_deviation_percent: float | None = Field(
         description="Signed distance of compared_events from expected_events, in percent of the latter."
     )
@@ -112,109 +117,119 @@ class Window(_Response):
 
 
 class IncidentLine(_Response):
-    """An incident in a list: failures of one cause on consecutive judged days."""
+    """An incident in a list: failures with one root cause on consecutive judged days."""
 
     source: Source
-    key: str = Field(description="Names it: source/first-day, and .2 from the second one of that day on.")
+    key: str = Field(
+        description="Identifies the incident: source/first-day, with .2, .3 and so on from the second one of that day."
+    )
     first_day: Day
     last_day: Day
     days: int = Field(description="Failed days so far.")
-    is_open: bool = Field(description="Whether no later judged day says that it is over.")
+    is_open: bool = Field(description="Whether no later judged day has closed it.")
     level: Level = Field(description="The highest level of any of its days.")
-    root_cause: str = Field(description="What the worst failures blame: a place, everywhere, or unreadable.")
-    guardrails: tuple[str, ...] = Field(description="What failed, most often first.")
+    root_cause: str = Field(description="The root cause of the worst failures: a segment, everywhere, or unreadable.")
+    guardrails: tuple[str, ...] = Field(description="The guardrails that failed, the most frequent first.")
     sentence: str = Field(description="What happened, since when and where.")
     state: tuple[str, ...] = Field(description="Its state in words, such as open, acknowledged by ada.")
-    acknowledged_by: str | None = Field(description="Who looks after it.")
-    is_muted: bool = Field(description="Whether its alerts are kept without being logged today.")
-    muted_until: date | None = Field(description="The last day, in UTC, without logged alerts.")
-    is_confirmed: bool = Field(description="Whether somebody said of some of its days that it was real.")
-    is_dismissed: bool = Field(description="Whether somebody said that it was none.")
+    acknowledged_by: str | None = Field(description="Who is looking after it.")
+    is_muted: bool = Field(description="Whether its alerts are not dispatched today.")
+    muted_until: date | None = Field(description="The last day, in UTC, on which its alerts are muted.")
+    is_confirmed: bool = Field(description="Whether somebody confirmed some of its days as a real incident.")
+    is_dismissed: bool = Field(description="Whether somebody dismissed it as not an incident.")
 
 
 class FailureResponse(_Response):
-    """One guardrail that failed on one day of an incident."""
+    """A guardrail that failed on a day of an incident."""
 
     day: Day
     guardrail: str
     level: Level
     reason_code: str = Field(description="Stable upper-case identifier.")
-    value: float | None = Field(description="The number judged.")
-    threshold: float | None = Field(description="What it was compared with.")
+    value: float | None = Field(description="The number that was judged.")
+    threshold: float | None = Field(description="The threshold it was compared with.")
     sentence: str = Field(description="What happened, for a person.")
-    root_cause: str = Field(description="The place that explains most of it, everywhere, or unreadable.")
-    revision: int = Field(description="The revision of the snapshot that says so.")
+    root_cause: str = Field(description="The segment that explains most of it, everywhere, or unreadable.")
+    revision: int = Field(description="The revision of the snapshot that holds this verdict.")
 
 
 class ActionResponse(_Response):
-    """Something that somebody decided about an incident."""
+    """A decision that somebody made about an incident."""
 
     action: Action
     by: str = Field(description="Who decided.")
     note: str
     acted_at: datetime
-    day: date = Field(description="The first failed day it speaks of; of a mute the last one seen.")
-    until: date | None = Field(description="The last failed day it speaks of; of a mute the last muted day.")
+    day: date = Field(description="The first failed day it applies to; for a mute, the last failed day at that time.")
+    until: date | None = Field(description="The last failed day it applies to; for a mute, the last muted day.")
 
 
 class IncidentResponse(_Response):
-    """All that is known of one incident."""
+    """Everything that is known about an incident."""
 
     incident: IncidentLine
     peak: FailureResponse = Field(description="The worst failure.")
     failed_days: tuple[date, ...] = Field(description="Its failed days, oldest first.")
-    confirmed_days: tuple[date, ...] = Field(description="Those that somebody confirmed.")
-    failures: tuple[FailureResponse, ...] = Field(description="All its failures, by day.")
-    actions: tuple[ActionResponse, ...] = Field(description="What was decided, oldest first.")
+    confirmed_days: tuple[date, ...] = Field(description="The failed days that somebody confirmed.")
+    failures: tuple[FailureResponse, ...] = Field(description="All failures, by day.")
+    actions: tuple[ActionResponse, ...] = Field(description="All decisions about it, oldest first.")
 
 
 class IncidentsResponse(_Response):
     """One page of incidents, newest first."""
 
     incidents: tuple[IncidentLine, ...]
-    total: int = Field(description="Incidents on all pages.")
-    page: int = Field(description="This page, from 1.")
-    pages: int = Field(description="Pages there are, at least 1.")
-    page_size: int = Field(description="Incidents a page holds at most.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is shown is its last content.")
+    total: int = Field(description="The number of incidents on all pages.")
+    page: int = Field(description="The number of this page, from 1.")
+    pages: int = Field(description="The number of pages, at least 1.")
+    page_size: int = Field(description="The maximum number of incidents on a page.")
+    trouble: str | None = Field(
+        description="Why the store cannot be read now; the response then shows its last known content."
+    )
 
 
 class SourceSummary(_Response):
-    """Whether the latest complete day of one source can be trusted."""
+    """Whether the latest complete day of a source can be trusted."""
 
     source: Source
     time_zone: str = Field(description="The IANA time zone that the source's days are in.")
     first_day: Day = Field(description="The source's first day.")
-    day: date | None = Field(description="The day shown: the latest complete one that should be there, if any is.")
-    status: DayStatus = Field(description="That day's status; unknown where it has no snapshot.")
+    day: date | None = Field(
+        description="The day shown: the latest complete day that should have a snapshot by now; null if there is none."
+    )
+    status: DayStatus = Field(description="The status of that day; unknown if it has no snapshot.")
     is_trustworthy: bool = Field(description="True exactly for the status healthy.")
-    sentence: str = Field(description="The verdict in words: what is wrong, how much, since when, where.")
-    since: date | None = Field(description="The first day of the worst incident of that day; null without one.")
-    is_stale: bool = Field(description="Whether a snapshot is missing that should be there by now.")
-    stale_sentence: str | None = Field(description="Which one, and how old the last is; null unless stale.")
+    sentence: str = Field(description="The verdict in words: what is wrong, by how much, since when and where.")
+    since: date | None = Field(description="The first day of that day's worst incident; null without an incident.")
+    is_stale: bool = Field(description="Whether a snapshot that should exist by now is missing.")
+    stale_sentence: str | None = Field(
+        description="Which snapshot is missing, and how old the last one is; null unless stale."
+    )
     awaited_day: date | None = Field(description="A later day that is complete but not judged yet.")
-    awaited_until: datetime | None = Field(description="When that one becomes overdue, in UTC.")
+    awaited_until: datetime | None = Field(description="When its snapshot becomes overdue, in UTC.")
     last_snapshot_day: date | None = Field(description="The latest day with a snapshot.")
     snapshot: SnapshotLine | None = Field(description="The snapshot of the day shown.")
-    windows: dict[str, Window] = Field(description='The last days by their number: "7" and "30".')
-    open_incidents: tuple[IncidentLine, ...] = Field(description="The worst first.")
+    windows: dict[str, Window] = Field(description='The last 7 and 30 days, under the keys "7" and "30".')
+    open_incidents: tuple[IncidentLine, ...] = Field(description="Open incidents, the worst first.")
 
 
 class Summary(_Response):
     """Whether yesterday can be trusted."""
 
-    as_of: datetime = Field(description="When this was asked, in UTC.")
+    as_of: datetime = Field(description="When this was requested, in UTC.")
     read_at: datetime = Field(description="When the store was last read, in UTC.")
-    version: str = Field(description="Changes exactly when what the store says does.")
-    status: DayStatus = Field(description="The worst of all sources; unknown while the store cannot be read.")
-    is_trustworthy: bool = Field(description="Whether the store can be read and every source's day is healthy.")
+    version: str = Field(description="Changes if and only if the content of the store changes.")
+    status: DayStatus = Field(description="The worst status of all sources; unknown while the store cannot be read.")
+    is_trustworthy: bool = Field(description="Whether the store can be read and the day of every source is healthy.")
     sentence: str = Field(description="The verdict in words.")
-    trouble: str | None = Field(description="Why the store cannot be read now; what is shown then is its last content.")
+    trouble: str | None = Field(
+        description="Why the store cannot be read now; the response then shows its last known content."
+    )
     sources: tuple[SourceSummary, ...] = Field(description="In the order of the settings.")
 
 
 class DailyPoint(_Response):
-    """One day in a chart: what was seen, what was expected, and the thresholds in force on that day."""
+    """A day in a chart: what was found, what was expected, and the thresholds in force on that day."""
 
     day: Day
     status: DayMark
@@ -234,7 +249,7 @@ class DailyPoint(_Response):
 
 
 class YearDay(_Response):
-    """One square of the calendar."""
+    """A square of the calendar."""
 
     day: Day
     status: DayMark
@@ -242,75 +257,85 @@ class YearDay(_Response):
 
 
 class Week(_Response):
-    """One column of the calendar."""
+    """A column of the calendar."""
 
-    first: date = Field(description="Its Monday.")
+    first: date = Field(description="The Monday of the week.")
     days: tuple[YearDay, ...] = Field(description="Seven days, Monday first.")
 
 
 class Year(_Response):
-    """A calendar of a year of statuses, oldest week first."""
+    """The statuses of a year as a calendar, oldest week first."""
 
     source: Source
     first: Day
     last: Day
     weeks: tuple[Week, ...]
-    counts: dict[DayMark, int] = Field(description="How many days have each status, those outside left out.")
+    counts: dict[DayMark, int] = Field(description="The number of days with each status, without days outside.")
 
 
 class ContributorResponse(_Response):
-    """A place that broke, and how much of what happened lies there."""
+    """A segment that changed, and its share of the change."""
 
-    segment: str = Field(description="Such as carrier=EV, or everywhere.")
-    expected: float = Field(description="What earlier days suggest for the place.")
-    found: float = Field(description="What the day holds there.")
-    share_percent: float | None = Field(description="How much of the whole day's change lies there.")
-    since: date | None = Field(description="The first day it was broken, null where it is this one or not known.")
+    segment: str = Field(description="The segment, such as carrier=EV, or everywhere.")
+    expected: float = Field(description="What earlier days suggest for the segment.")
+    found: float = Field(description="What was found there on the day.")
+    share_percent: float | None = Field(description="The segment's share of the whole day's change.")
+    since: date | None = Field(
+        description="The first day on which it was broken; null if that is this day or not known."
+    )
 
 
 class VerdictResponse(_Response):
-    """What one guardrail said of a day."""
+    """What a guardrail says about a day."""
 
     guardrail: str
     level: Level
     outcome: Outcome
     reason_code: str = Field(description="Stable upper-case identifier.")
-    value: float | None = Field(description="The number judged.")
-    threshold: float | None = Field(description="What it was compared with.")
+    value: float | None = Field(description="The number that was judged.")
+    threshold: float | None = Field(description="The threshold it was compared with.")
     sentence: str = Field(description="What happened, for a person.")
-    contributors: tuple[ContributorResponse, ...] = Field(description="Where it happened, the most telling first.")
+    contributors: tuple[ContributorResponse, ...] = Field(
+        description="Where it happened, the most significant segment first."
+    )
 
 
 def _describe_extra_numbers(schema: dict[str, Any]) -> None:
-    """Each number that a guardrail of another package adds, under its name; a source's own rates come beside them."""
+    """Each number that a guardrail of another package adds, under its name; a source's own rates may be there too."""
     numbers = [number.metric for rule in guardrails() for number in rule.numbers]
     schema["properties"] = {
-        one.name: {"anyOf": [{"type": "number"}, {"type": "null"}], "title": one.label, "description": one.description}
-        for one in numbers
+        metric.name: {
+            "anyOf": [{"type": "number"}, {"type": "null"}],
+            "title": metric.label,
+            "description": metric.description,
+        }
+        for metric in numbers
     }
 
 
 class RevisionResponse(_OtherNumbers):
-    """One revision of a day's snapshot, with everything that was judged."""
+    """A revision of a day's snapshot, with everything that was judged."""
 
     snapshot: SnapshotLine
     extra_numbers: Annotated[dict[str, float | None], Field(json_schema_extra=_describe_extra_numbers)] = Field(
-        description="Numbers that guardrails of other packages and the source's own rates add; null: not known."
+        description="Numbers added by guardrails of other packages and by the source's own rates; null where not known."
     )
-    unreadable_reason_code: str | None = Field(description="Why the day could not be read, null where it could.")
+    unreadable_reason_code: str | None = Field(description="Why the day could not be read; null if it could.")
     unreadable_reason: str | None
     policy: dict[str, Any] = Field(description="The thresholds in force.")
-    scan_revision: int = Field(description="The reading it was made from.")
-    content_hash: str | None = Field(description="SHA-256 over the snapshot and the one before it.")
+    scan_revision: int = Field(description="The scan that the snapshot was made from.")
+    content_hash: str | None = Field(description="SHA-256 of the snapshot and of the hash before it.")
     verdicts: tuple[VerdictResponse, ...]
-    changes: str | None = Field(description="What it changed since the revision before it; null for the first.")
-    dagster_run_url: str | None = Field(description="The Dagster run that made it.")
+    changes: str | None = Field(description="What changed since the previous revision; null for the first.")
+    dagster_run_url: str | None = Field(description="The Dagster run that made this revision.")
 
 
 class BreakdownRowResponse(_Response):
-    """The events of one signal, version or hour."""
+    """The events of a signal, version or hour."""
 
-    value: str | int | None = Field(description="The signal, the version or the hour since the day began; null: none.")
+    value: str | int | None = Field(
+        description="The signal, the version, or the hour since the day began; null if missing."
+    )
     events: int
     errors: int
     missing_version: int
@@ -319,14 +344,14 @@ class BreakdownRowResponse(_Response):
 
 
 class BreakdownResponse(_Response):
-    """A day cut one way, the busiest part first, hours in their order."""
+    """A day cut one way, the busiest part first; hours are in order."""
 
     rows: tuple[BreakdownRowResponse, ...]
-    rest: int = Field(description="Parts that are left out here.")
+    rest: int = Field(description="The number of parts that are left out.")
 
 
 class SampledResponse(_Response):
-    """One event of the sample: its identifier and whether it passed; nothing else of it is stored."""
+    """A sampled event: its id and whether it passed; nothing else about it is stored."""
 
     position: int
     event_id: str | None
@@ -335,7 +360,7 @@ class SampledResponse(_Response):
 
 
 class ScanResponse(_Response):
-    """One scan of the day."""
+    """A scan of the day."""
 
     revision: int
     scanned_at: datetime
@@ -350,34 +375,34 @@ class ScanResponse(_Response):
 
 
 class DayResponse(_Response):
-    """Everything that is stored of one day."""
+    """Everything that is stored about a day."""
 
     source: Source
     day: Day
     time_zone: str
-    status: DayStatus = Field(description="The status of the latest revision; unknown without one.")
+    status: DayStatus = Field(description="The status of the latest revision; unknown without a snapshot.")
     is_trustworthy: bool = Field(description="True exactly for the status healthy.")
     sentence: str = Field(description="The verdict in words.")
-    since: date | None = Field(description="The first day of the day's worst incident; null without one.")
+    since: date | None = Field(description="The first day of the day's worst incident; null without an incident.")
     trouble: str | None = Field(description="Why the store cannot be read now.")
-    snapshot: SnapshotLine | None = Field(description="The latest revision; null without one.")
-    revisions: tuple[RevisionResponse, ...] = Field(description="All of them, the first one first.")
-    changes: tuple[str, ...] = Field(description="What each revision from the second on changed.")
-    incidents: tuple[IncidentLine, ...] = Field(description="The incidents that the day belongs to, the worst first.")
+    snapshot: SnapshotLine | None = Field(description="The latest revision; null without a snapshot.")
+    revisions: tuple[RevisionResponse, ...] = Field(description="All revisions, oldest first.")
+    changes: tuple[str, ...] = Field(description="What changed in each revision from the second on.")
+    incidents: tuple[IncidentLine, ...] = Field(description="The incidents that include the day, the worst first.")
     scans: tuple[ScanResponse, ...]
     by_signal: BreakdownResponse
     by_version: BreakdownResponse
     by_hour: BreakdownResponse
     sample: tuple[SampledResponse, ...]
-    previous_day: date | None = Field(description="The day before it with a snapshot.")
-    next_day: date | None = Field(description="The day after it with a snapshot.")
-    dagster_run_url: str | None = Field(description="Where Dagster shows the run, or the day's partition.")
+    previous_day: date | None = Field(description="The previous day with a snapshot.")
+    next_day: date | None = Field(description="The next day with a snapshot.")
+    dagster_run_url: str | None = Field(description="The page in Dagster of the run, or of the day's partition.")
 
 
 class VersionResponse(_Response):
-    """Whether anything is new."""
+    """Which version of the store's content the dashboard shows."""
 
-    version: str = Field(description="Changes exactly when what the store says does.")
+    version: str = Field(description="Changes if and only if the content of the store changes.")
 
 
 class ErrorDetail(_Response):
@@ -389,6 +414,6 @@ class ErrorDetail(_Response):
 
 
 class ErrorResponse(_Response):
-    """The one shape of all errors."""
+    """The shape of every error."""
 
     error: ErrorDetail

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.guardrails.catalogue import BUILT_IN
+from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import Failure
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
@@ -115,7 +115,7 @@ def _since(day: date, worst: Wrong) -> list[str]:
 
 def _where(failure: FailedGuardrail) -> list[str]:
     """The place that holds most of it, or more than any other; nothing where none is known."""
-    rule = _RULES.get(failure.guardrail)
+    rule = guardrail_named(failure.guardrail)
     if rule is not None and rule.is_segment_in_words:
         return []
     if failure.root_cause not in {EVERYWHERE, UNREADABLE}:
@@ -136,7 +136,7 @@ def _also(words: Sequence[str]) -> str:
 
 def failure_words(failure: FailedGuardrail) -> str:
     """One failure in a few words, such as ``error rate 50.75 % (limit 5 %)``; its own sentence where none are known."""
-    value, threshold, rule = failure.value, failure.threshold, _RULES.get(failure.guardrail)
+    value, threshold, rule = failure.value, failure.threshold, guardrail_named(failure.guardrail)
     if (
         failure.root_cause == UNREADABLE
         or rule is None
@@ -147,9 +147,6 @@ def failure_words(failure: FailedGuardrail) -> str:
         return _clause(failure.sentence)
     segment = None if failure.root_cause == EVERYWHERE else segment_words(failure.root_cause)
     return rule.short_words(Failure(value, threshold, segment))
-
-
-_RULES = {rule.name: rule for rule in BUILT_IN}
 
 
 def incident_sentence(incident: Incident) -> str:

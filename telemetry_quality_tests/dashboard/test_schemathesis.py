@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality_tests.dashboard.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """Invented requests per address, beside those that cover each rule of the document; more of them by hand."""
 

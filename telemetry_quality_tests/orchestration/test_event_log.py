@@ -23,6 +23,8 @@ telemetry:
   enabled: false
 """
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 
 

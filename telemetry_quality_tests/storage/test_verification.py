@@ -140,6 +140,7 @@ FIRST_ROWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "table", "column"), [*FIRST_ROWS, *(("max", *each) for each in EDITABLE)], ids=lambda part: part
 )
@@ -386,6 +387,7 @@ def test_an_edit_whose_own_hash_was_made_to_fit_breaks_the_chain(tmp_path: Path,
     assert f"web {DAYS[1]} revision 1 does not follow the row before it." in sentences
 
 
+@pytest.mark.slow
 def test_a_store_with_many_revisions_has_no_findings(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     for number in range(12):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from dataclasses import replace
@@ -23,8 +24,8 @@ from telemetry_quality.core.guardrails import (
     version_drift,
     volume,
 )
-from telemetry_quality.core.guardrails.guardrail import Guardrail
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Verdict
+from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.metrics import METRICS, Unit, extra_metric
 from telemetry_quality.core.metrics import NAMES as METRIC_NAMES
 from telemetry_quality.core.policies import SHARED, Policy
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Setting
+
+log = logging.getLogger(__name__)
+
+GUARDRAIL_BROKEN = "GUARDRAIL_BROKEN"
+"""Why a day fails whose guardrail, from another package, could not judge it."""
 
 BUILT_IN: tuple[Guardrail, ...] = (
     activity.GUARDRAIL,
@@ -152,12 +158,39 @@ def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[
         return tuple(
             Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence) for rule in rules
         )
-    return tuple(rule.judge(evidence, policy) for rule in rules)
+    return tuple(_judged(rule, evidence, policy) for rule in rules)
+
+
+def _judged(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
+    """The verdict of one guardrail; one of another package that breaks fails the day, and stops no other guardrail."""
+    if rule in BUILT_IN:
+        return rule.judge(evidence, policy)
+    try:
+        for number in rule.numbers:
+            if evidence.figures.number(number.metric.name) is None:
+                number.compute(evidence)
+        return rule.judge(evidence, policy)
+    except Exception as error:
+        log.exception("The guardrail %s could not judge %s", rule.name, evidence.day)
+        sentence = (
+            f"The guardrail {rule.name} could not judge the day ({type(error).__name__}); "
+            "the log has the details: repair or uninstall its package."
+        )
+        return Verdict(rule.name, Level.WARNING, Outcome.FAILED, GUARDRAIL_BROKEN, None, None, sentence)
 
 
 def with_extra_numbers(evidence: Evidence, rules: Iterable[Guardrail]) -> Evidence:
     """The evidence with the numbers that ``rules`` add; a day that could not be read gets none."""
     if evidence.figures.unreadable_reason_code is not None:
         return evidence
-    extra = {number.metric.name: number.compute(evidence) for rule in rules for number in rule.numbers}
+    extra = {number.metric.name: _computed(number, evidence) for rule in rules for number in rule.numbers}
     return replace(evidence, figures=replace(evidence.figures, extra_numbers=extra)) if extra else evidence
+
+
+def _computed(number: ExtraNumber, evidence: Evidence) -> float | None:
+    """The number, unknown where computing it breaks: ``judge_day`` reports that."""
+    try:
+        found = number.compute(evidence)
+    except Exception:  # noqa: BLE001 - it is logged when its guardrail judges
+        return None
+    return None if found is None else float(found)

@@ -167,7 +167,7 @@ GUARDRAIL = Guardrail(
     description=(
         "The number of events is within the threshold (30 % unless set) of what earlier days suggest, or usual."
     ),
-    remedy="check for releases and double deliveries",
+    remedy="it is a WARNING outside the stream's own interval; look for releases and double deliveries",
     judge=judge,
     thresholds=(THRESHOLD,),
     settings=(RULE, FAR_PERCENT),

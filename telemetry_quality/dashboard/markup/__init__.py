@@ -1,4 +1,4 @@
-"""What pages draw of days: numbers beside their thresholds, strips, calendars and bars, as markup without any style.
+"""How pages draw days: numbers next to their thresholds, strips, calendars and bars, as markup without styling.
 
-Long tables are written here and not by templates: a template's call per cell costs more than the cell.
+Long tables are written here and not in templates: one macro call per cell costs more than the cell itself.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def bar(value: int, largest: int, part: int = 0) -> Markup:
-    """How much ``value`` is of the largest one, and how much of it is ``part``; the numbers stand beside it."""
+    """Draw ``value`` relative to the largest value, with ``part`` of it highlighted; the table shows the numbers."""
     if not largest:
         return Markup("")
     width, inner = 100 * value / largest, 100 * min(part, value) / largest
@@ -32,7 +32,7 @@ def bar(value: int, largest: int, part: int = 0) -> Markup:
 
 
 class TableRow(NamedTuple):
-    """One signal, version or hour of a day as a row."""
+    """The row of a signal, version or hour of a day."""
 
     value: object
     events: int
@@ -44,53 +44,53 @@ class TableRow(NamedTuple):
     bar: Markup
 
     def cells(self, *, has_late: bool) -> str:
-        """The row as a table has it; in one go, for a day has hundreds."""
+        """The HTML of the row, built in one step because a day has hundreds of rows."""
         counts = [number(self.events), self.share, number(self.errors), self.error_rate, number(self.missing_version)]
         counts += [number(self.late_events)] if has_late else []
-        first, *others = (f'<td class="number">{one}</td>' for one in counts)
+        first, *rest = (f'<td class="number">{cell}</td>' for cell in counts)
         label = f'<tr><th scope="row"><div class="stored">{name(self.value)}</div></th>'
-        return f"{label}{first}<td>{self.bar}</td>{''.join(others)}</tr>"
+        return f"{label}{first}<td>{self.bar}</td>{''.join(rest)}</tr>"
 
 
 def table_rows(rows: Iterable[TableRow], *, has_late: bool) -> Markup:
-    """Parts of a day as rows of a table."""
+    """Parts of a day as HTML table rows."""
     return Markup("\n".join(row.cells(has_late=has_late) for row in rows))  # noqa: S704 - escaped one by one
 
 
 def breakdown_rows(parts: Sequence[BreakdownRowResponse], total: int | None) -> list[TableRow]:
-    """Parts of a day with their shares; ``total`` counts the whole day."""
-    largest = max((one.events for one in parts), default=0)
+    """Parts of a day with their shares of ``total``, the events of the whole day."""
+    largest = max((part.events for part in parts), default=0)
     return [
         TableRow(
-            one.value,
-            one.events,
-            percent(100 * one.events / total if total else None, 1),
-            one.errors,
-            _error_rate(one),
-            one.missing_version,
-            one.late_events,
-            bar(one.events, largest, one.errors),
+            part.value,
+            part.events,
+            percent(100 * part.events / total if total else None, 1),
+            part.errors,
+            _error_rate(part),
+            part.missing_version,
+            part.late_events,
+            bar(part.events, largest, part.errors),
         )
-        for one in parts
+        for part in parts
     ]
 
 
 def _error_rate(part: BreakdownRowResponse) -> Markup:
-    """Not known where no event says whether it is one."""
+    """The error rate; not known where no event says whether it is an error."""
     is_known = part.events > part.error_unknown_events
     return percent(100 * part.errors / part.events if is_known else None)
 
 
 def hour_rows(parts: Sequence[BreakdownRowResponse], total: int | None, of_day: date, zone: ZoneInfo) -> list[TableRow]:
-    """Every hour of a day that was read, also those without events, under what the clock says when it begins.
+    """Every hour of a scanned day, including hours without events, labelled with the local time at which it begins.
 
-    Daylight saving lets that differ from the number of hours since the day began.
+    Daylight saving makes that differ from the number of hours since the day began.
     """
     if not parts:
         return []
     window = day_window(of_day, zone)
-    found = {one.value: one for one in parts}
-    last = max(ceil(window.hours) - 1, *(int(one.value or 0) for one in parts))
+    found = {part.value: part for part in parts}
+    last = max(ceil(window.hours) - 1, *(int(part.value or 0) for part in parts))
     empty = BreakdownRowResponse(
         value=None, events=0, errors=0, missing_version=0, late_events=0, error_unknown_events=0
     )

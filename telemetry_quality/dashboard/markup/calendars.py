@@ -1,4 +1,4 @@
-"""Many days at a glance: a strip of the last ones, and the weeks of a year."""
+"""Many days at a glance: a strip of recent days, and the weeks of a year."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 CELL_SIGNS = {mark: SIGNS[mark][0] for mark in ("degraded", "unhealthy", "no_activity", "unknown", "missing")} | {
     "healthy": ""
 }
-"""What stands in a square of a calendar; only the usual is left blank, so that the rest is seen."""
+"""The sign in a square of the calendar; healthy days are left blank so that the others stand out."""
 
 
 def strip(marks: Sequence[str]) -> Markup:
-    """A row of days, oldest first, shown as a whole to those who cannot see it."""
+    """A row of days, oldest first; screen readers get the count of each status."""
     counts = [f"{marks.count(mark)} {SIGNS[mark][1]}" for mark in SIGNS if marks.count(mark)]
     drawn = []
     for position, mark in enumerate(marks):
@@ -39,7 +39,7 @@ def strip(marks: Sequence[str]) -> Markup:
 
 
 def calendar(year: Year) -> Markup:
-    """The weeks of a year side by side, each day a link that says its date and its status."""
+    """The weeks of a year side by side; each day is a link labelled with its date and status."""
     rows = []
     weeks = _weeks_of(year)
     for weekday, words in enumerate(WEEKDAYS):
@@ -52,8 +52,8 @@ def calendar(year: Year) -> Markup:
 
 
 def _weeks_of(year: Year) -> Sequence[Week]:
-    """Without those before the source's first day."""
-    outside = (all(one.status is DayMark.OUTSIDE for one in week.days) for week in year.weeks)
+    """The weeks of the year, starting with the one that holds the source's first day."""
+    outside = (all(day.status is DayMark.OUTSIDE for day in week.days) for week in year.weeks)
     return year.weeks[next((at for at, is_outside in enumerate(outside) if not is_outside), 0) :]
 
 
@@ -68,12 +68,12 @@ def _square(source: str, square: date, mark: DayMark) -> str:
 
 
 def _month_row(weeks: Sequence[Week]) -> str:
-    """The name of a month above the week in which it begins."""
+    """The header row: each month's name above the week in which the month begins."""
     months = [week.days[-1].day.month for week in weeks]
     cells = []
     for at, month in enumerate(months):
         is_first = at == 0 or months[at - 1] != month
-        # A name needs the width of two weeks.
+        # A name is as wide as two weeks.
         has_room = at == len(months) - 1 or months[at + 1] == month
         cells.append(f'<th scope="col">{MONTHS[month - 1]}</th>' if is_first and has_room else "<td></td>")
     return "".join(cells)

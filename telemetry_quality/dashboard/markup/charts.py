@@ -1,4 +1,4 @@
-"""The table that the charts of the last days are drawn from."""
+"""The table from which the charts of recent days are drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ChartRow(NamedTuple):
-    """One day of the charts: each number as the drawing reads it and as people do."""
+    """A day in the charts: each number as the script parses it and as people read it."""
 
     day: date
     status: str
@@ -24,35 +24,35 @@ class ChartRow(NamedTuple):
 
 
 def chart_rows(points: Iterable[DailyPoint]) -> list[ChartRow]:
-    """The table that the charts are drawn from."""
+    """One row per day, with the columns that the charts need."""
     return [
         ChartRow(
-            one.day,
-            one.status.value,
+            point.day,
+            point.status.value,
             (
                 *(
                     (_plain(value), number(value))
                     for value in (
-                        one.total_events,
-                        one.expected_events,
-                        one.expected_low_events,
-                        one.expected_high_events,
+                        point.total_events,
+                        point.expected_events,
+                        point.expected_low_events,
+                        point.expected_high_events,
                     )
                 ),
                 *(
                     (_plain(value), number(value, 2))
                     for value in (
-                        one.error_rate_percent,
-                        one.error_rate_threshold_percent,
-                        one.missing_version_percent,
-                        one.missing_version_threshold_percent,
-                        one.sampling_success_rate_percent,
-                        one.sample_success_threshold_percent,
+                        point.error_rate_percent,
+                        point.error_rate_threshold_percent,
+                        point.missing_version_percent,
+                        point.missing_version_threshold_percent,
+                        point.sampling_success_rate_percent,
+                        point.sample_success_threshold_percent,
                     )
                 ),
             ),
         )
-        for one in points
+        for point in points
     ]
 
 

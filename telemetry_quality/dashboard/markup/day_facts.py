@@ -1,4 +1,4 @@
-"""The numbers of one day beside their limits."""
+"""The numbers of a day next to their limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Fact(NamedTuple):
-    """One number of a day and what it is held against."""
+    """A number of a day and the limit it is compared with."""
 
     words: str
     text: Markup
@@ -28,9 +28,13 @@ class Fact(NamedTuple):
 
 
 def day_facts(revision: RevisionResponse, rules: Sequence[Guardrail]) -> list[Fact]:
-    """A day's numbers with their limits; those that its source cannot have are left out."""
-    shown = [one for one in metrics_of([revision], rules) if one.is_fact]
-    facts = [_fact(one, revision, rules) for one in shown if one.is_listed or value_of(revision, one.name) is not None]
+    """A day's numbers with their limits, without those that its source cannot have."""
+    shown = [metric for metric in metrics_of([revision], rules) if metric.is_fact]
+    facts = [
+        _fact(metric, revision, rules)
+        for metric in shown
+        if metric.is_listed or value_of(revision, metric.name) is not None
+    ]
     if revision.completeness_percent is not None:
         arrived = metric_named("completeness_percent")
         words = "usual share of a day by then" + (", provisional" if revision.snapshot.is_provisional else "")
@@ -48,17 +52,17 @@ def _fact(metric: Metric, revision: RevisionResponse, rules: Sequence[Guardrail]
 
 
 def _counted(metric: Metric, revision: RevisionResponse) -> list[str]:
-    """How many events a share is, where they are counted."""
+    """The number of events behind a share, where they are counted."""
     count = value_of(revision, metric.count) if metric.count else None
     if count is None:
         return []
     return [f"{number(count)} events" if metric.whole is None else f"{count} of {value_of(revision, metric.whole)}"]
 
 
-def _expectation(its: SnapshotLine) -> str:
-    if its.expected_events is None:
+def _expectation(snapshot: SnapshotLine) -> str:
+    if snapshot.expected_events is None:
         return "nothing to compare with yet"
     interval = ""
-    if its.expected_low_events is not None and its.expected_high_events is not None:
-        interval = f"; normal {number(its.expected_low_events)} to {number(its.expected_high_events)}"
-    return f"{signed(its.volume_deviation_percent)} against {number(its.expected_events)} expected{interval}"
+    if snapshot.expected_low_events is not None and snapshot.expected_high_events is not None:
+        interval = f"; normal {number(snapshot.expected_low_events)} to {number(snapshot.expected_high_events)}"
+    return f"{signed(snapshot.volume_deviation_percent)} against {number(snapshot.expected_events)} expected{interval}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def log_rows(rows: Iterable[JournalRow], zones: Mapping[str, ZoneInfo]) -> Markup:
-    """Rows of the log, its columns in the order of the page's headings."""
+    """HTML rows of the log, with columns in the order of the page's headings."""
     return Markup("\n".join(_log_row(row, zones[row.source]) for row in rows))  # noqa: S704 - escaped one by one
 
 
@@ -32,6 +32,6 @@ def _log_row(row: JournalRow, zone: ZoneInfo) -> str:
     return (
         f'<tr><th scope="row" class="line"><a href="{address}">{day(row.day, with_weekday=True)}</a></th>'
         f"<td>{source}</td><td>{status(row.status)}</td>"
-        + "".join(f'<td class="number">{one}</td>' for one in numbers)
+        + "".join(f'<td class="number">{value}</td>' for value in numbers)
         + f"<td>{instant(row.computed_at, zone)}</td></tr>"
     )

@@ -1,4 +1,4 @@
-"""Numbers of a day as the catalogue declares them: their text, and the limits they are held against."""
+"""A day's numbers as the catalogue declares them: their text and their limits."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LISTED = frozenset(metric.name for metric in LISTED)
 
 
 class Limit(NamedTuple):
-    """A threshold that a number is held against.
+    """A threshold that a number is compared with.
 
     Attributes:
-        is_firm: Whether a number beyond it always fails; elsewhere what is usual for the stream may pass.
+        is_firm: Whether a number beyond it always fails; otherwise a number that is usual for the stream may pass.
     """
 
     value: float
@@ -60,21 +60,21 @@ def limits_of(name: str, rules: Iterable[Guardrail], policy: Mapping[str, Any]) 
 
 
 def metrics_of(revisions: Sequence[RevisionResponse], rules: Iterable[Guardrail]) -> list[Metric]:
-    """All numbers that ``revisions`` may have: the catalogue's, then those that guardrails and rates add."""
-    declared = {one.metric.name: one.metric for rule in rules for one in rule.numbers}
+    """All metrics that ``revisions`` may have: the catalogue's, then those that guardrails and rates add."""
+    declared = {added.metric.name: added.metric for rule in rules for added in rule.numbers}
     extra = dict.fromkeys(name for revision in revisions for name in revision.extra_numbers)
     return [*METRICS, *(declared.get(name) or metric_named(name) for name in extra)]
 
 
 def value_of(revision: RevisionResponse, name: str) -> Any:
-    """A number of a revision, wherever the response holds it."""
+    """A number of a revision, from whichever part of the response holds it."""
     if name in revision.extra_numbers:
         return revision.extra_numbers[name]
     return getattr(revision.snapshot if name in _LISTED else revision, name, None)
 
 
 def text_of(metric: Metric, value: Any, threshold: float | None = None) -> Markup:
-    """A number as pages show it, with as many digits as it takes to distinguish it from its threshold."""
+    """A number as pages show it, with enough digits to distinguish it from its threshold."""
     match metric.unit:
         case Unit.PERCENT:
             return percent(value, metric.digits, threshold)
@@ -87,5 +87,5 @@ def text_of(metric: Metric, value: Any, threshold: float | None = None) -> Marku
 
 
 def cell_of(metric: Metric, value: Any) -> Markup:
-    """A number in a column whose heading has its unit."""
+    """A number for a column whose heading states the unit."""
     return number(value, metric.digits) if metric.is_share else text_of(metric, value)

@@ -1,4 +1,4 @@
-"""The revisions of a day side by side, with what changed from each to the next."""
+"""The revisions of a day side by side, with the changes from each revision to the next."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """One number over all revisions of a day, each with whether it differs from the one before."""
+    """A number in every revision of a day; each cell knows whether it differs from the previous revision."""
 
     words: str
     cells: tuple[tuple[Markup, bool], ...]
 
 
 def compared(revisions: Sequence[RevisionResponse], rules: Sequence[Guardrail], zone: ZoneInfo) -> list[Compared]:
-    """The revisions of a day side by side; numbers that none of them has are left out."""
+    """The revisions of a day side by side, without numbers that no revision has."""
     known = [
         metric
         for metric in metrics_of(revisions, rules)
-        if metric.is_listed or any(value_of(one, metric.name) is not None for one in revisions)
+        if metric.is_listed or any(value_of(revision, metric.name) is not None for revision in revisions)
     ]
     return [
-        _row("Status", revisions, lambda one: status(one.snapshot.status.value)),
-        *(_row(one.label, revisions, partial(_text, one)) for one in known),
-        _row("Failed guardrails", revisions, lambda one: escape(", ".join(_failed(one)) or "none")),
-        Compared("Thresholds", tuple(_thresholds(one, before) for before, one in _pairs(revisions))),
-        _row("Made from scan", revisions, lambda one: number(one.scan_revision)),
-        _row("Judged", revisions, lambda one: instant(one.snapshot.computed_at, zone), is_compared=False),
+        _row("Status", revisions, lambda revision: status(revision.snapshot.status.value)),
+        *(_row(metric.label, revisions, partial(_text, metric)) for metric in known),
+        _row("Failed guardrails", revisions, lambda revision: escape(", ".join(_failed(revision)) or "none")),
+        Compared("Thresholds", tuple(_thresholds(revision, before) for before, revision in _pairs(revisions))),
+        _row("Made from scan", revisions, lambda revision: number(revision.scan_revision)),
+        _row("Judged", revisions, lambda revision: instant(revision.snapshot.computed_at, zone), is_compared=False),
     ]
 
 
@@ -55,22 +55,22 @@ def _row(
     *,
     is_compared: bool = True,
 ) -> Compared:
-    texts = [write(one) for one in revisions]
+    texts = [write(revision) for revision in revisions]
     cells = [(text, is_compared and at > 0 and text != texts[at - 1]) for at, text in enumerate(texts)]
     return Compared(words, tuple(cells))
 
 
 def _pairs(revisions: Sequence[RevisionResponse]) -> Iterable[tuple[RevisionResponse | None, RevisionResponse]]:
-    """Each revision with the one before it."""
+    """Each revision with its predecessor."""
     return zip([None, *revisions[:-1]], revisions, strict=True)
 
 
 def _failed(revision: RevisionResponse) -> list[str]:
-    return [one.guardrail for one in revision.verdicts if one.outcome is Outcome.FAILED]
+    return [verdict.guardrail for verdict in revision.verdicts if verdict.outcome is Outcome.FAILED]
 
 
 def _thresholds(revision: RevisionResponse, before: RevisionResponse | None) -> tuple[Markup, bool]:
-    """Those that are others than before."""
+    """The thresholds that changed since the previous revision."""
     if before is None:
         return Markup("see below"), False
     policy, earlier = revision.policy, before.policy

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def event_list(ids: Iterable[str | None]) -> Markup:
-    """Ids of events, one after the other."""
-    return Markup(", ").join(Markup(f"<code>{name(one)}</code>") for one in ids)  # noqa: S704 - escaped by name
+    """The ids of events, separated by commas."""
+    return Markup(", ").join(Markup(f"<code>{name(event_id)}</code>") for event_id in ids)  # noqa: S704 - escaped by name

@@ -1,4 +1,4 @@
-"""A day and the last days taken together: numbers of one kind in a row, beside the threshold they are held against."""
+"""A day and windows of recent days: one row per metric, with the threshold it is compared with."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ VOLUME_LIMITS = {
 
 
 class Cell(NamedTuple):
-    """One number as it is shown, and whether it is beyond its threshold."""
+    """A number as shown, and whether it is beyond its threshold."""
 
     text: Markup
     is_beyond: bool = False
 
 
 class Figure(NamedTuple):
-    """A row of numbers of one kind, and what they are held against."""
+    """The row of a metric, with the threshold its numbers are compared with."""
 
     words: str
     cells: tuple[Cell, ...]
@@ -45,14 +45,14 @@ class Figure(NamedTuple):
 def window_figures(
     latest: SnapshotLine | None, windows: Sequence[Window], rules: Sequence[Guardrail], policy: Policy
 ) -> list[Figure]:
-    """A day and the last days taken together, one row per kind of number.
+    """A day and windows of recent days, one row per metric.
 
-    The volume is never marked: whether it fails also depends on what is usual, which only its guardrail knows.
+    The volume is never marked: whether it fails also depends on what is usual, and only its guardrail knows that.
     """
     columns = [latest, *windows]
     return [
-        *(_figure(one, columns, rules, policy) for one in MAIN),
-        Figure("Days", (Cell(Markup("")), *(Cell(_days_of(one)) for one in windows))),
+        *(_figure(metric, columns, rules, policy) for metric in MAIN),
+        Figure("Days", (Cell(Markup("")), *(Cell(_days_of(window)) for window in windows))),
     ]
 
 
@@ -60,7 +60,7 @@ def _figure(
     metric: Metric, columns: Sequence[SnapshotLine | Window | None], rules: Sequence[Guardrail], policy: Policy
 ) -> Figure:
     limits = limits_of(metric.name, rules, policy.values)
-    cells = tuple(_cell(metric, getattr(one, metric.name, None), limits) for one in columns)
+    cells = tuple(_cell(metric, getattr(column, metric.name, None), limits) for column in columns)
     if metric.name == "volume_deviation_percent":
         words = VOLUME_LIMITS[policy[volume.RULE]].format(f"{policy[volume.THRESHOLD]:g}")
     else:
@@ -70,11 +70,13 @@ def _figure(
 
 def _cell(metric: Metric, value: float | None, limits: Sequence[Limit]) -> Cell:
     threshold = limits[0].value if limits else None
-    return Cell(text_of(metric, value, threshold), value is not None and any(one.is_beyond(value) for one in limits))
+    return Cell(
+        text_of(metric, value, threshold), value is not None and any(limit.is_beyond(value) for limit in limits)
+    )
 
 
 def _days_of(window: Window) -> Markup:
-    """How many of its days are what, zeros left out."""
+    """How many days of the window have each status, without zeros."""
     counts = (
         (window.healthy_days, "healthy"),
         (window.failed_days, "failed"),

@@ -113,6 +113,7 @@ def pasts(draw: st.DrawFn) -> Past:
     return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(actions))
 
 
+@pytest.mark.slow
 @given(pasts(), st.randoms(use_true_random=False))
 def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: Past, random: Any) -> None:
     found = group(past.failures, past.judged, past.kept)
@@ -125,6 +126,7 @@ def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: 
     assert group(shuffled, judged, past.kept) == found
 
 
+@pytest.mark.slow
 @given(pasts())
 def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_while_none_follows(past: Past) -> None:
     for incident in group(past.failures, past.judged):
