@@ -470,7 +470,7 @@ class TestProposals:
     def test_a_guardrail_that_never_had_a_value_says_so(self) -> None:
         proposal = propose(replace(make_trial([]), unknown_days=365))
         assert proposal.advice is Advice.TOO_LITTLE_HISTORY
-        assert proposal.sentence == "It could not judge a single one of 365 days."
+        assert proposal.sentence == "It could not judge any of the 365 days."
 
     def test_a_guardrail_without_a_threshold_keeps_none(self, steady: dict[str, Trial]) -> None:
         for name in ("activity", "silence"):

@@ -1,4 +1,4 @@
-"""Missing version: events nobody can assign to a release cannot be compared between releases."""
+"""Missing version: events that belong to no known release cannot be compared between releases."""
 
 from __future__ import annotations
 
