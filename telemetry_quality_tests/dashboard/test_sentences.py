@@ -40,7 +40,7 @@ def sentence(*failures: Any, **row: Any) -> str:
         (1776, 3.4, "1,776 events, 3.4 % more than expected."),
         (1, 0.04, "1 event, as many as expected."),
         (1000, 0.05, "1,000 events, 0.1 % more than expected."),
-        (1000, None, "1,000 events; how many to expect is not known."),
+        (1000, None, "1,000 events; the expected number is not known."),
     ],
 )
 def test_a_healthy_day_is_shown_with_its_events_and_how_far_they_are_from_what_was_expected(
@@ -170,7 +170,10 @@ def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: st
             {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "root_cause": "platform=ios"},
             "platform=ios and 3 more segments silent",
         ),
-        ({"guardrail": "leak", "value": 18.2, "threshold": 15.0}, "18 % fewer events than some weeks ago (limit 15 %)"),
+        (
+            {"guardrail": "leak", "value": 18.2, "threshold": 15.0},
+            "18 % fewer events than a few weeks ago (limit 15 %)",
+        ),
         (
             {"guardrail": "version_drift", "value": 35.0, "threshold": 10.0},
             "versions shifted by 35.0 points (limit 10)",

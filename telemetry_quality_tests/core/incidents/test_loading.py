@@ -39,7 +39,7 @@ def test_a_key_that_names_nothing_is_answered_with_the_one_that_was_meant() -> N
     found = group([fail(7), fail(8)])
     assert require_incident(found, "web/2026-03-07") is found[0]
     for key in ("web/2026-03-08", "web/2026-03-07.3"):
-        with pytest.raises(RequestError, match=rf"'{key}' names none; did you mean web/2026-03-07\?"):
+        with pytest.raises(RequestError, match=rf"no incident has the key '{key}'; did you mean web/2026-03-07\?"):
             require_incident(found, key)
     with pytest.raises(RequestError, match="telemetry-quality incidents --all lists them"):
         require_incident(found, "web/2026-03-10")
