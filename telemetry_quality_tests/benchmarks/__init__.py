@@ -1,1 +1,1 @@
-"""What the benchmarks promise about themselves."""
+"""Tests of the benchmarks."""

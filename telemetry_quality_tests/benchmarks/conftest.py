@@ -1,4 +1,4 @@
-"""The benchmarks are programs, not an installed package: they are found beside the tests."""
+"""The benchmarks are programs, not an installed package: their folder is next to the tests."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ DAILY = SHARED_DATA / "daily"
 
 
 def make_counts(length: int = 90, seed: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A week with a quiet weekend, much noise, and one absent day."""
+    """Weeks with a quiet weekend, much noise and an absent day."""
     noise = np.random.default_rng(seed).normal(0, 0.15, length)
     weekend = np.array([0.6 if (START + timedelta(days=n)).weekday() >= 5 else 1.0 for n in range(length)])
     counts = np.round(1000 * weekend * np.exp(noise))
@@ -137,7 +137,7 @@ def test_no_fault_enters_the_history_of_another_day() -> None:
     assert all(seen)
 
 
-def test_faults_leave_what_their_names_say() -> None:
+def test_faults_leave_what_their_names_promise() -> None:
     assert dict(faulty_counts(101)) == {
         "−20 %": 81,
         "−35 %": 66,
@@ -189,7 +189,7 @@ def test_series_are_grouped_by_a_prefix_they_share() -> None:
     }
 
 
-def test_exactly_at_a_limit_is_no_alarm() -> None:
+def test_a_value_exactly_at_a_limit_raises_no_alarm() -> None:
     limits = Limits(70, 130)
     assert [limits.is_alarm(count) for count in (69.9, 70, 130, 130.1)] == [True, False, False, True]
 
@@ -272,7 +272,7 @@ def test_dbt_expectations_limits_are_where_its_own_sigma_is_three() -> None:
 
 
 @pytest.mark.parametrize("name", ["profile_r30", "profile_holidays_r30", "weekday_median_r30", "deequ"])
-def test_a_steady_week_is_foreseen_exactly(name: str) -> None:
+def test_a_steady_week_is_predicted_exactly(name: str) -> None:
     limits = METHODS[name].limits
     week = [100.0, 110, 120, 130, 140, 60, 50]
     series = make_series(week * 10)
@@ -317,7 +317,7 @@ def test_the_report_writes_a_table_and_leaves_out_what_was_not_measured(tmp_path
     assert (tmp_path / "table.csv").read_text().startswith("name,method,")
 
 
-def test_figures_are_recorded_until_one_count_changes_and_ours_never(tmp_path: Path) -> None:
+def test_figures_are_recorded_until_a_count_changes_and_ours_never(tmp_path: Path) -> None:
     folder = [make_series()]
     other = judge(accepts(500, 1200, (600, 1000)), folder)
     records.record(tmp_path, folder, [other, replace(other, name="ours_both")])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def make_measured(title: str = "tool", seconds: float = 1, peak: float = 100, warm: float = 0.1) -> Measured:
-    """Three rounds, of which the last was disturbed."""
+    """Three rounds, the last of which was disturbed."""
     return Measured(
         title,
         is_sampling=False,

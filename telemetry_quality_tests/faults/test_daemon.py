@@ -59,7 +59,7 @@ query ($sensor: SensorSelector!) {
 
 @contextmanager
 def _dagster_dev(folder: Path) -> Iterator[Callable[[str, dict[str, Any]], Any]]:
-    """``dagster dev`` as the README starts it; yields what asks its GraphQL."""
+    """``dagster dev`` as the README starts it; yields a function that queries its GraphQL API."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -133,9 +133,9 @@ def test_a_thirty_day_backfill_through_the_daemon_is_right_in_the_grid_and_shows
         for name in station.guardrails:
             key = {"path": SNAPSHOT_KEY.path}
             executions = ask(GRID, {"key": key, "name": name})["assetCheckExecutions"]
-            assert Counter(one["partition"] for one in executions) == dict.fromkeys(days, 1), name
-            assert {one["status"] for one in executions} <= {"SUCCEEDED", "FAILED"}, name
-            failed = {one["partition"] for one in executions if one["status"] == "FAILED"}
+            assert Counter(execution["partition"] for execution in executions) == dict.fromkeys(days, 1), name
+            assert {execution["status"] for execution in executions} <= {"SUCCEEDED", "FAILED"}, name
+            failed = {execution["partition"] for execution in executions if execution["status"] == "FAILED"}
             assert unreadable.isoformat() in failed
             assert (bad.isoformat() in failed) == (name == "error_rate")
 

@@ -1,4 +1,4 @@
-"""Which kinds of column can play which role, and what is said where one cannot."""
+"""Which kinds of column can play which role, and what is reported if a column cannot."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rejection(schema: EventSchema, found: dict[str, Column]) -> SourceError:
     return caught.value
 
 
-def test_every_column_the_schema_names_plays_a_role_those_in_a_predicate_included() -> None:
+def test_every_column_named_by_the_schema_plays_a_role_including_those_in_predicates() -> None:
     assert list(column_roles(FULL_SCHEMA)) == [
         ("event_id", "event_id"),
         ("occurred_at", "occurred_at"),
@@ -75,7 +75,7 @@ def test_columns_that_fit_their_roles_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(("role", "name"), list(column_roles(FULL_SCHEMA)))
-def test_a_missing_column_is_named_with_its_role_and_with_those_that_were_found(role: str, name: str) -> None:
+def test_a_missing_column_is_reported_with_its_role_and_the_columns_found(role: str, name: str) -> None:
     names = ("severity", "status", "user_id", "country", "platform", "landed_at", "phase", "is_closed")
     extra = dict.fromkeys(names, ColumnKind.TEXT)
     everything = columns(arrived_at=ColumnKind.INSTANT, flag=ColumnKind.BOOLEAN, **extra)
@@ -85,7 +85,7 @@ def test_a_missing_column_is_named_with_its_role_and_with_those_that_were_found(
     assert str(error).startswith(f"{role} requires the column {name!r}, but the events have only: ")
 
 
-def test_a_table_without_columns_is_said_to_have_none() -> None:
+def test_a_table_without_columns_is_reported_as_such() -> None:
     assert str(rejection(SCHEMA, {})).endswith("have only: none.")
 
 
@@ -125,7 +125,7 @@ def test_is_error_may_be_a_boolean_or_an_integer_column(kind: ColumnKind) -> Non
 
 
 @pytest.mark.parametrize("kind", [ColumnKind.TEXT, ColumnKind.INSTANT, ColumnKind.OTHER])
-def test_is_error_may_be_no_other_column_but_a_predicate_over_one(kind: ColumnKind) -> None:
+def test_is_error_may_be_a_predicate_over_any_other_column(kind: ColumnKind) -> None:
     error = rejection(SCHEMA, columns(is_error=kind))
     assert error.reason_code == "COLUMN_TYPE"
     assert "write a predicate instead, such as is_error = 'ERROR'" in str(error)
@@ -138,9 +138,7 @@ def test_is_error_may_be_no_other_column_but_a_predicate_over_one(kind: ColumnKi
     [(Rate("flagged", "flag"), "where"), (Rate("flagged", "is_error", of="flag"), "of")],
     ids=["where", "of"],
 )
-def test_a_rate_may_be_of_a_boolean_or_an_integer_column_and_of_no_other_but_a_predicate(
-    kind: ColumnKind, rate: Rate, role: str
-) -> None:
+def test_a_rate_may_be_a_boolean_or_integer_column_or_a_predicate(kind: ColumnKind, rate: Rate, role: str) -> None:
     schema = replace(SCHEMA, rates=(rate,))
     require_roles(schema, columns(flag=kind))
     error = rejection(schema, columns(flag=ColumnKind.TEXT))

@@ -1,4 +1,4 @@
-"""Every query as every engine gets it: the text is pinned under ``sql/``, so that a change of it is seen and meant.
+"""Every query as every engine gets it: the text is pinned under ``sql/``, so that changes are visible and deliberate.
 
 What rates add to it is pinned under ``sql_with_rates/``.
 
@@ -37,7 +37,7 @@ FOLDER = Path(__file__).with_name("sql")
 FOLDER_WITH_RATES = Path(__file__).with_name("sql_with_rates")
 
 RATES = (Rate("lost", "status = 'lost'"), Rate("slow", "duration > 1000", of="NOT is_cached AND duration IS NOT NULL"))
-"""Their columns play no other role."""
+"""Their columns have no other role."""
 
 ENGINES = {
     "clickhouse": ("clickhouse_connect.cc_sqlalchemy.dialect", "ClickHouseDialect", "DateTime64(6)"),
@@ -50,7 +50,7 @@ ENGINES = {
 
 
 def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str, Select[object]]]:
-    """Every query, of two days."""
+    """Every query, for two days."""
     texts = ("event_id", "event_name", "service_version", "user_id", "platform", "status")
     kinds = {
         **dict.fromkeys(texts, ColumnKind.TEXT),
@@ -83,12 +83,12 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_query_compiles_for_every_engine_to_the_text_that_was_looked_at(engine: str) -> None:
+def test_every_query_compiles_for_every_engine_to_the_reviewed_text(engine: str) -> None:
     assert_pinned(FOLDER / f"{engine}.sql", compiled(engine))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_with_rates_the_queries_that_count_have_columns_more_and_no_other_query_changes(engine: str) -> None:
+def test_rates_add_columns_to_the_queries_that_count_and_change_no_other(engine: str) -> None:
     without, with_rates = compiled(engine), compiled(engine, RATES)
     assert with_rates.keys() == without.keys()
     changed = {name: text for name, text in with_rates.items() if text != without[name]}

@@ -1,4 +1,4 @@
-"""One contract for every connector: the same events are the same day, wherever they live."""
+"""One contract for every connector: the same events are the same day, wherever they are stored."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ CONTRACT_SCHEMA = replace(
     ),
 )
 LEAN_SCHEMA = replace(CONTRACT_SCHEMA, dimensions=(), rates=())
-"""For what is asked many times and is no matter of slices: a day takes half as long without them."""
+"""For tests that read many times and need no slices: without slices a day takes half as long."""
 COUNTED_FOR_RATES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "diverted": lambda event: event.get("landed") not in {None, "plan"},
     "failed": lambda event: event["is_error"] is True and bool(event.get("session")),
@@ -102,7 +102,7 @@ COLUMN_TYPES = {
     "is_error": "BOOLEAN",
 } | TYPES
 COLUMNS = tuple(COLUMN_TYPES)
-"""Of the columns beyond those of SCHEMA, ``landed`` plays no role but in rates."""
+"""Of the columns beyond those of SCHEMA, ``landed`` has a role in rates only."""
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -189,7 +189,7 @@ def in_sqlite(location: Location, events: Sequence[Event], time_type: str = "TEX
 
 
 SERVERS: dict[str, Callable[[], Any]] = {}
-"""The servers of the places that need one; each is started by the first test that does."""
+"""The servers that some locations need; each is started by the first test that uses it."""
 TABLE_NUMBERS = count(1)
 
 
@@ -246,13 +246,13 @@ WRITERS = (
     in_postgresql,
 )
 FURTHER_WRITERS = (in_parquet_with_text_times, in_postgresql_with_text_times, in_postgresql_with_epoch_times)
-"""Places that differ from another only in how they write a time: they are read once, with every case."""
+"""Locations that differ only in how they write a time: they are read once, with every case."""
 wherever = pytest.mark.usefixtures("write")
-"""Marks what must hold everywhere; a file with connectors of its own runs it with a fixture ``write`` of its own."""
+"""Marks what must hold everywhere; a file with other connectors runs it with its own fixture ``write``."""
 
 
 def places(*writers: Callable[[Location, Sequence[Event]], Source]) -> list[Any]:
-    """Parameters of a test of each; a fast run asks one engine, the whole run all of them."""
+    """Parameters for a test of each; a fast run tests one engine, a full run all of them."""
     quick = {in_one_parquet_file}
     return [
         pytest.param(write, id=write.__name__, marks=() if write in quick else pytest.mark.slow) for write in writers
@@ -484,12 +484,12 @@ ALL_EVENTS = [
     for name, events in CASES.items()
     for event in events
 ]
-"""Each case on a day of its own; what clocks that were wrong say lies days before and after."""
+"""Each case has its own day; timestamps of wrong clocks are days before and after."""
 
 
 @dataclass(frozen=True)
 class AllCases:
-    """Every case, each on a day of its own with an empty one after it, and what reading them at once gave."""
+    """Every case on its own day with an empty day after it, and the result of reading them all at once."""
 
     source: Source
     scans: Mapping[date, DayScan]
@@ -578,7 +578,7 @@ def test_days_may_be_asked_for_in_any_order_and_with_gaps(
 
 
 @wherever
-def test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other(
+def test_a_day_that_the_zone_skipped_is_reported_as_skipped_and_stops_no_other(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     apia = ZoneInfo("Pacific/Apia")
@@ -646,7 +646,7 @@ MANY = 250
 
 @pytest.fixture(scope="module", params=places(*WRITERS))
 def write_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
-    """250 events of one day and 90 of the next, in one place; call it with a salt."""
+    """250 events of one day and 90 of the next, in one location; call it with a salt."""
     location = Location(tmp_path_factory.mktemp("many"), schema=LEAN_SCHEMA)
     events = make_events(MANY) + make_events(90, DAY + ONE_DAY)
     source = request.param(location, events)
@@ -675,8 +675,8 @@ def test_a_sample_is_the_same_whether_its_day_is_read_alone_or_in_a_range(write_
 
 def test_another_salt_draws_another_sample(write_many: Callable[[str], Source]) -> None:
     windows = windows_of(UTC_ZONE, DAY)
-    one, other = (set(ids(read(write_many(salt), windows, 50)[0])) for salt in ("one", "other"))
-    assert one != other
+    first, second = (set(ids(read(write_many(salt), windows, 50)[0])) for salt in ("one", "other"))
+    assert first != second
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, MANY - 1, MANY, MANY + 1])
@@ -694,7 +694,7 @@ def test_a_smaller_sample_is_the_beginning_of_a_larger_one(write_many: Callable[
 
 
 def evenness(drawn: Counter[int], kinds: int, share: float) -> float:
-    """The chi-square probability of counts so uneven; drawing without replacement evens them by ``1 - share``.
+    """The chi-square probability of counts this uneven; drawing without replacement evens them by ``1 - share``.
 
     Source: Wilson and Hilferty, "The distribution of chi-square" (1931): its cube root is nearly normal.
     """
@@ -742,9 +742,9 @@ def test_a_day_whose_ids_are_all_the_same_still_fills_its_sample(
     events = [make_event(event_id="same") for _ in range(400)]
     other = make_events(30, DAY + ONE_DAY)
     windows = windows_of(UTC_ZONE, DAY, DAY + ONE_DAY)
-    same, others = read(write(Location(tmp_path), events + other), windows, 25)
+    same, next_day = read(write(Location(tmp_path), events + other), windows, 25)
     assert ids(same) == ["same"] * 25
-    assert len(set(ids(others))) == 25
+    assert len(set(ids(next_day))) == 25
 
 
 @wherever
@@ -789,7 +789,7 @@ def test_frequent_values_are_counted_within_the_day(
 def test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
-    """102 values: one twice, a null twice, the others once: of those the last two by name are not distinguished."""
+    """102 values: a text and a null twice, the others once; the last two of those by name are not distinguished."""
     values = [*(f"v{n:03}" for n in range(101)), "v050", None, None]
     events = [
         event
@@ -868,7 +868,7 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
 def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
-    """A rate of all events, one of some, and one of which there are none; then a day without any event."""
+    """A rate of all events, a rate of some events, and a rate of no events; then a day without events."""
     rates = (
         Rate("diverted", "landed <> 'plan'"),
         Rate("diverted_of_known", "landed <> 'plan'", of="landed IS NOT NULL"),
@@ -980,7 +980,7 @@ def test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = replace(CONTRACT_SCHEMA, event_id=None)
-    one = make_event(event_id="a", user_id=None, platform="web", build=1, observed_at=NOON)
+    original = make_event(event_id="a", user_id=None, platform="web", build=1, observed_at=NOON)
     changes: list[dict[str, Any]] = [
         {"user_id": ""},
         {"session": 0},
@@ -994,7 +994,7 @@ def test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal(
         {"event_name": None},
         {"service_version": None},
     ]
-    events = [one, one | {"event_id": "b"}, *(one | change for change in changes)]
+    events = [original, original | {"event_id": "b"}, *(original | change for change in changes)]
     source = write(Location(tmp_path, schema=schema), events)
     (scan,) = read(source, windows_of(UTC_ZONE, DAY))
     assert scan.duplicates == Duplicates(13, 1)
@@ -1064,7 +1064,7 @@ FLIGHTS = SHARED_DATA / "flights_events.parquet"
 
 
 def test_a_real_year_has_48_days_over_5_percent_errors_and_64_over_1_percent_without_a_version() -> None:
-    """The figures were counted apart from this code, over the local days of New York in 2013."""
+    """The figures were counted independently of this code, over the local days of New York in 2013."""
     if not FLIGHTS.is_file():
         pytest.skip(f"The real year of flights is absent: {FLIGHTS} does not exist.")
     schema = replace(SCHEMA, occurred_at="ts", service_version="version", critical_fields=("device_id",))

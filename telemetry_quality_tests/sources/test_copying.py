@@ -1,4 +1,4 @@
-"""A SQLite table is read in slices: any cut gives the same day, and between two of them nobody waits for the reader."""
+"""A SQLite table is read in batches: any batches give the same day, and between them nobody waits for the reader."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 def make_file(folder: Path, events: Sequence[Sequence[Any]], table: str = f"CREATE TABLE events ({COLUMNS})") -> Path:
-    """A file in WAL mode with a table of events as tuples, or of as many as make columns by default."""
+    """A file in WAL mode with a table of events given as tuples."""
     path = folder / "events.db"
     with connected(path) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -86,7 +86,7 @@ def read(source: SqliteSource, days: int = 1) -> list[DayScan]:
 
 @pytest.fixture
 def slices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
-    """Cuts tables into slices of so many rows, does something after each, and lists the pauses asked for."""
+    """Reads tables in batches of so many rows, does something after each, and lists the requested pauses."""
 
     def cut(rows: int, then: Callable[[], object] = lambda: None) -> list[float]:
         pauses: list[float] = []
@@ -119,7 +119,7 @@ NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=12, max_size=12, u
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(events=EVENTS, numbers=st.one_of(st.just(list(range(1, 13))), NUMBERS), rows=st.integers(1, 5))
-def test_any_cut_gives_the_same_day_as_one_look_whatever_the_rows_numbers_are(
+def test_any_batches_give_the_same_day_as_a_single_read_whatever_the_row_ids(
     events: list[tuple[Any, ...]], numbers: list[int], rows: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -151,7 +151,7 @@ def test_any_cut_gives_the_same_day_as_one_look_whatever_the_rows_numbers_are(
         f"CREATE TABLE events ({COLUMNS}, number INTEGER PRIMARY KEY)",
     ],
 )
-def test_rows_are_all_read_whatever_their_numbers_are_called_or_where_they_have_none(
+def test_all_rows_are_read_whatever_the_row_id_is_called_or_without_row_ids(
     tmp_path: Path, slices: Callable[..., list[float]], table: str
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(7)], table)
@@ -163,7 +163,7 @@ def test_rows_are_all_read_whatever_their_numbers_are_called_or_where_they_have_
     assert source_of(path).count_days(WINDOWS[:1]) == {DAY: 7}
 
 
-def test_what_is_added_between_slices_belongs_to_no_answer_and_what_is_removed_after_the_last_to_every(
+def test_rows_added_between_batches_are_left_out_and_rows_removed_after_the_last_batch_are_counted(
     tmp_path: Path, slices: Callable[..., list[float]]
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(6)])
@@ -188,7 +188,7 @@ def test_what_is_added_between_slices_belongs_to_no_answer_and_what_is_removed_a
 
 
 @pytest.mark.parametrize("statement", ["VACUUM", "CREATE INDEX IF NOT EXISTS i ON events (platform)"])
-def test_rows_that_are_numbered_anew_meanwhile_are_read_again_rather_than_twice_or_never(
+def test_rows_renumbered_meanwhile_are_read_again_rather_than_twice_or_never(
     tmp_path: Path, slices: Callable[..., list[float]], statement: str
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(6)])
@@ -208,7 +208,7 @@ def change(path: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
 @pytest.mark.parametrize("ask", [read, lambda source: source.count_days(WINDOWS)], ids=["read", "count"])
-def test_between_slices_a_writer_that_waits_for_nothing_commits_and_empties_its_log(
+def test_a_writer_that_never_waits_commits_and_empties_its_log_between_batches(
     tmp_path: Path, slices: Callable[..., list[float]], journal: str, ask: Callable[[SqliteSource], object]
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(20)])
@@ -234,7 +234,7 @@ def test_while_days_are_read_again_and_again_no_insert_ever_finds_the_file_locke
     def write() -> None:
         with connected(path) as writer:
             while not has_ended.is_set():
-                # Without waiting for any lock: the first that is ours raises.
+                # It waits for no lock: the first lock that the reader holds raises.
                 add(writer, [event(n) for n in range(20)])
                 inserts.append(20)
 
@@ -263,7 +263,7 @@ def test_while_days_are_read_again_and_again_no_insert_ever_finds_the_file_locke
         (["(occurred_at)", "(event_id, observed_at)"], 30),
     ],
 )
-def test_where_all_times_are_indexed_other_days_are_not_passed_through(
+def test_other_days_are_not_read_if_all_times_are_indexed(
     tmp_path: Path, slices: Callable[..., list[float]], indexes: list[str], passed: int
 ) -> None:
     path = make_file(tmp_path, [event(n, START + n // 10 * DAY_SECONDS) for n in range(-10, 20)])
@@ -276,7 +276,7 @@ def test_where_all_times_are_indexed_other_days_are_not_passed_through(
 
 
 @pytest.mark.parametrize(("seconds", "batches_of_ten"), [(1e9, [2, 4, 4]), (1e-9, [2, *[1] * 8])])
-def test_the_time_a_slice_takes_decides_how_many_rows_the_next_has(
+def test_the_duration_of_a_batch_decides_the_size_of_the_next(
     tmp_path: Path,
     slices: Callable[..., list[float]],
     monkeypatch: pytest.MonkeyPatch,
@@ -291,7 +291,7 @@ def test_the_time_a_slice_takes_decides_how_many_rows_the_next_has(
     assert len(pauses) == len(batches_of_ten)
 
 
-def test_the_slices_of_a_scan_share_one_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batches_of_a_scan_share_one_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "FIRST_BATCH_ROWS", 1)
     monkeypatch.setattr(copying, "MOST_BATCH_ROWS", 1)
     path = make_file(tmp_path, [event(n) for n in range(50_000)])
@@ -300,12 +300,12 @@ def test_the_slices_of_a_scan_share_one_time_limit(tmp_path: Path, monkeypatch: 
     assert answer.reason_code == "TIME_LIMIT"
 
 
-def test_the_pause_between_slices_is_the_one_in_the_settings(
+def test_the_pause_between_batches_is_the_one_in_the_settings(
     tmp_path: Path, slices: Callable[..., list[float]]
 ) -> None:
     path = make_file(tmp_path, [event(n) for n in range(4)])
     roles = {"event_id": "event_id", "occurred_at": "occurred_at", "event_name": "event_name"}
-    one = SourceSettings.model_validate(
+    settings = SourceSettings.model_validate(
         {
             "connector": "database",
             "url": f"sqlite:///{path}",
@@ -317,13 +317,13 @@ def test_the_pause_between_slices_is_the_one_in_the_settings(
         }
     )
     pauses = slices(2)
-    source: Any = open_source("web", one)
+    source: Any = open_source("web", settings)
     read(source)
     assert pauses == [0.25, 0.25]
 
 
 @pytest.mark.parametrize(("rest_after", "rests"), [(0.0, 3), (1e9, 0)])
-def test_short_slices_share_a_rest(
+def test_short_batches_share_a_pause(
     tmp_path: Path,
     slices: Callable[..., list[float]],
     monkeypatch: pytest.MonkeyPatch,
@@ -337,7 +337,7 @@ def test_short_slices_share_a_rest(
     assert len(pauses) == rests
 
 
-def test_values_compare_in_the_copy_as_in_the_table_and_text_always_distinguish_case(
+def test_values_compare_in_the_copy_as_in_the_table_and_text_is_always_case_sensitive(
     tmp_path: Path, slices: Callable[..., list[float]]
 ) -> None:
     declared = COLUMNS.replace("event_name TEXT", "event_name TEXT COLLATE NOCASE")
@@ -351,7 +351,7 @@ def test_values_compare_in_the_copy_as_in_the_table_and_text_always_distinguish_
     assert [(row.event_name, row.events) for row in scan.aggregates.rows] == [("PAGE.view", 1), ("page.view", 3)]
 
 
-def test_what_makes_writers_wait_is_said_with_its_remedy(tmp_path: Path) -> None:
+def test_what_makes_writers_wait_is_reported_with_its_remedy(tmp_path: Path) -> None:
     path = make_file(tmp_path, [event(1)])
     change(path, "CREATE VIEW shown AS SELECT * FROM events")
     assert source_of(path).holds_up_writers() is None

@@ -1,4 +1,4 @@
-"""The DuckDB connector: database files opened read-only, and faults reported in our own words."""
+"""The DuckDB connector: database files opened read-only, and faults reported in plain words."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def open_for_writing_elsewhere(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_a_file_open_for_writing_elsewhere_is_unavailable_for_the_moment_only(tmp_path: Path) -> None:
+def test_a_file_open_for_writing_elsewhere_is_only_temporarily_unavailable(tmp_path: Path) -> None:
     path = make_file(tmp_path)
     source = DuckDBFileSource(str(path), "events", SCHEMA)
     with open_for_writing_elsewhere(path):
@@ -115,7 +115,7 @@ def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"no database, just words\n" * 400], ids=["empty", "garbage"])
-def test_a_file_that_is_no_database_is_unreadable_and_not_worth_a_retry(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_unreadable_and_not_retried(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "events.duckdb"
     path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
@@ -137,7 +137,7 @@ def test_a_failing_query_never_repeats_a_value_of_an_event(tmp_path: Path) -> No
     assert "ConversionException" in answer.reason
 
 
-def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: Path) -> None:
+def test_an_interrupt_by_the_user_is_not_reported_as_a_time_limit(tmp_path: Path) -> None:
     path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
     source = DuckDBFileSource(str(path), "endless", SCHEMA, time_limit_seconds=60)
     with source._client() as client:
@@ -152,7 +152,7 @@ def test_an_interrupt_from_outside_is_the_users_own_and_no_time_limit(tmp_path: 
 def test_a_read_in_another_thread_ends_when_it_is_interrupted(tmp_path: Path) -> None:
     path = make_file(tmp_path, "CREATE VIEW endless AS SELECT events.* FROM events, range(1000000), range(1000000)")
     source = DuckDBFileSource(str(path), "endless", SCHEMA)
-    source.interrupt()  # where nothing is read, nothing happens
+    source.interrupt()  # without a read, nothing happens
     with ThreadPoolExecutor(1) as pool:
         scan = pool.submit(lambda: list(source.scan_days([WINDOW], 1)))
         while wait([scan], 0.1).not_done:
@@ -162,7 +162,7 @@ def test_a_read_in_another_thread_ends_when_it_is_interrupted(tmp_path: Path) ->
     source.interrupt()
 
 
-def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_zone_of_the_machine_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_file(
         tmp_path, "CREATE TABLE naive AS SELECT * REPLACE (TIMESTAMP '2026-03-10 23:30:00' AS occurred_at) FROM events"
     )
@@ -172,7 +172,7 @@ def test_the_machines_own_time_zone_plays_no_part(tmp_path: Path, monkeypatch: p
     assert list(answer.aggregates.by_hour()) == [23]
 
 
-def test_a_word_in_the_path_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+def test_a_path_that_contains_the_word_lock_is_not_reported_as_locked(tmp_path: Path) -> None:
     path = tmp_path / "clock" / "events.duckdb"
     path.parent.mkdir()
     path.write_bytes(b"garbage" * 1000)
@@ -182,7 +182,7 @@ def test_a_word_in_the_path_is_not_taken_for_a_lock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["s.events", "show"])
-def test_a_table_may_stand_in_a_schema_or_bear_a_keyword(tmp_path: Path, name: str) -> None:
+def test_a_table_may_be_in_a_schema_or_be_named_like_a_keyword(tmp_path: Path, name: str) -> None:
     quoted = ".".join(f'"{part}"' for part in name.split("."))
     path = make_file(tmp_path, "CREATE SCHEMA s", f"CREATE TABLE {quoted} AS FROM events")
     (scan,) = DuckDBFileSource(str(path), name, SCHEMA).scan_days([WINDOW], 10)
@@ -193,7 +193,7 @@ def test_a_table_may_stand_in_a_schema_or_bear_a_keyword(tmp_path: Path, name: s
 
 
 @pytest.mark.slow
-def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_path: Path) -> None:
+def test_samples_under_different_salts_overlap_only_by_chance(tmp_path: Path) -> None:
     path = make_file(
         tmp_path,
         "INSERT INTO events SELECT 'n' || i, e.* EXCLUDE (event_id) FROM events e, range(117) AS t(i) WHERE is_error",
@@ -204,12 +204,12 @@ def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_pa
         assert isinstance(scan, DayScan)
         drawn.append({event.event_id for event in scan.sample})
     shared = [len(first & second) for first, second in combinations(drawn, 2)]
-    # Hypergeometric: 40 of 120 twice: 13 in common, with a variance of 6.
+    # Hypergeometric: two draws of 40 from 120 have 13 in common on average, with a variance of 6.
     assert mean(shared) == pytest.approx(13, abs=1)
     assert variance(shared) == pytest.approx(6, abs=1.5)
 
 
-def test_an_id_that_is_repeated_without_end_brings_no_more_events_than_are_drawn(tmp_path: Path) -> None:
+def test_an_id_that_is_repeated_endlessly_adds_no_more_events_than_are_drawn(tmp_path: Path) -> None:
     path = make_file(
         tmp_path, "INSERT INTO events SELECT 'same', e.* EXCLUDE (event_id) FROM events e, range(20000) AS t(i)"
     )

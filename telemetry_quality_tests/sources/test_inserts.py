@@ -1,4 +1,4 @@
-"""Whoever writes events into PostgreSQL never waits for us: what SQLite promises stands in ``test_copying``."""
+"""Inserting events into PostgreSQL never waits for a read; ``test_copying`` has the promises for SQLite."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def impatient(url: str) -> Iterator[psycopg.Connection]:
 
 
 class Repeated:
-    """Does something again and again in a thread of its own; what it raises is raised at the end."""
+    """Does something repeatedly in its own thread; what it raises is raised at the end."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.times = 0
@@ -105,10 +105,10 @@ def test_no_insert_ever_waits_for_a_lock_of_a_snapshot(url: str, impatient: psyc
     assert isinstance(scan, DayScan)
 
 
-def test_inserts_queue_behind_a_change_of_the_table_that_waits_for_us_unless_it_gives_up_soon(
+def test_inserts_queue_behind_a_table_change_that_waits_for_a_read_unless_it_gives_up_soon(
     url: str, impatient: psycopg.Connection
 ) -> None:
-    """The one way in which a snapshot can hold up inserts is what PostgreSQL does with every reader: docs say so."""
+    """The only way in which a read can hold up inserts, common to all readers of PostgreSQL and documented."""
     source = PostgresSource(url, "events", SCHEMA)
     with psycopg.connect(url, autocommit=True) as migration, source._client() as client, client.transaction():
         client.execute(text("SELECT count(*) FROM events"))  # type: ignore[arg-type]

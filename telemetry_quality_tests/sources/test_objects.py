@@ -1,4 +1,4 @@
-"""Parquet in an object store, read from a real server through a gate that notes every request."""
+"""Parquet in an object store, read from a real server through a proxy that records every request."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_local_day_of_23_or_25_hours_is_read_as_counted(objects: ObjectServer,
     contract.assert_days_are_read_as_counted(source, events, around)
 
 
-# Which objects
+# Which objects are read
 
 
 @pytest.mark.parametrize("path", ["", "events", "events/", "events/**/*.parquet", "e*/day=2026-03-1?/p*.parquet"])
@@ -140,10 +140,10 @@ def test_a_broken_object_spoils_its_own_day_only(objects: ObjectServer, tmp_path
     bucket = put_days(objects, tmp_path, days=3)
     objects.put(bucket, f"day={DAY}/part-0.parquet", b"half")
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(3)]
-    broken, *others = source_of(bucket).scan_days(windows, 10)
+    broken, *readable = source_of(bucket).scan_days(windows, 10)
     assert isinstance(broken, UnreadableDay)
     assert broken.reason_code == "FILE_BROKEN"
-    assert [isinstance(other, DayScan) for other in others] == [True, True]
+    assert [isinstance(scan, DayScan) for scan in readable] == [True, True]
 
 
 def test_the_signal_catalogue_may_be_an_object(objects: ObjectServer, tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_the_signal_catalogue_may_be_an_object(objects: ObjectServer, tmp_path: 
     assert source_of(bucket, f"day={DAY}/", catalogue=catalogue).read_signals() == frozenset({"page.view"})
 
 
-# What is asked of the store
+# What is requested from the store
 
 
 def write_wide(path: Path, rows: int = 100_000) -> Path:
-    """Events in several row groups, with twenty columns that play no role."""
+    """Events in several row groups, with twenty columns that have no role."""
     wide = ", ".join(f"md5(concat(i, {number})) AS extra_{number}" for number in range(20))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -193,7 +193,7 @@ def test_only_the_footers_of_other_days_are_fetched_and_only_once(
     assert len(objects.requests) <= 3
 
 
-def test_an_object_that_was_written_again_is_read_again(objects: ObjectServer, tmp_path: Path) -> None:
+def test_an_object_that_was_rewritten_is_read_again(objects: ObjectServer, tmp_path: Path) -> None:
     bucket = put_days(objects, tmp_path)
     assert total(source_of(bucket)) == 30
     source = source_of(bucket)
@@ -255,7 +255,7 @@ def test_a_bucket_that_does_not_exist_is_reported(objects: ObjectServer) -> None
         (".parquet", (503, "SlowDown"), "STORE_UNAVAILABLE", True),
     ],
 )
-def test_what_the_store_answers_is_reported_in_one_sentence_and_tried_again_if_it_may_pass(
+def test_errors_of_the_store_are_reported_in_one_sentence_and_retried_if_temporary(
     objects: ObjectServer, what: str, fault: tuple[int, str], reason: str, may_pass: bool
 ) -> None:
     bucket = objects.new_bucket()
@@ -273,7 +273,7 @@ def test_a_store_that_was_down_for_a_moment_is_asked_again(objects: ObjectServer
     assert total(source_of(bucket)) == 30
 
 
-def test_nobody_listening_at_the_endpoint_may_pass(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_where_nothing_listens_is_retried(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{nobody.getsockname()[1]}")
@@ -282,7 +282,7 @@ def test_nobody_listening_at_the_endpoint_may_pass(objects: ObjectServer, monkey
     assert isinstance(error, SourceUnavailableError)
 
 
-def test_without_credentials_it_is_said_where_they_are_looked_for(
+def test_missing_credentials_are_reported_with_where_they_are_looked_for(
     objects: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = put_days(objects, tmp_path)
@@ -293,7 +293,7 @@ def test_without_credentials_it_is_said_where_they_are_looked_for(
     assert rejection(source_of(bucket)).reason_code == "CREDENTIALS_MISSING"
 
 
-def test_credentials_and_endpoint_may_stand_in_the_store_s_own_files(
+def test_credentials_and_endpoint_may_be_in_the_store_s_own_files(
     objects: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = put_days(objects, tmp_path)
@@ -308,7 +308,7 @@ def test_credentials_and_endpoint_may_stand_in_the_store_s_own_files(
 
 
 @pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "removed"])
-def test_an_object_that_changes_between_listing_and_reading_may_pass(
+def test_an_object_that_changes_between_listing_and_reading_is_retried(
     objects: ObjectServer, tmp_path: Path, is_replaced: bool
 ) -> None:
     content = write_wide(tmp_path / "events.parquet").read_bytes()
@@ -336,14 +336,14 @@ def test_a_day_that_is_denied_spoils_no_other(objects: ObjectServer, tmp_path: P
     total(source_of(bucket))
     objects.fault = lambda _, path: (403, "AccessDenied") if f"{DAY}/part" in path else None
     windows = [day_window(DAY + number * ONE_DAY, UTC_ZONE) for number in range(3)]
-    denied, *others = source_of(bucket).scan_days(windows, 10)
+    denied, *readable = source_of(bucket).scan_days(windows, 10)
     assert isinstance(denied, UnreadableDay)
     assert denied.reason_code == "ACCESS_DENIED"
-    assert [isinstance(other, DayScan) for other in others] == [True, True]
+    assert [isinstance(scan, DayScan) for scan in readable] == [True, True]
 
 
 @pytest.mark.slow
-def test_a_package_that_is_missing_is_reported_with_what_installs_it() -> None:
+def test_a_missing_package_is_reported_with_the_command_that_installs_it() -> None:
     code = """
 import sys
 for package in ("s3fs", "gcsfs", "adlfs"):
@@ -368,19 +368,19 @@ for protocol in ("s3", "gs", "abfss"):
 
 @pytest.fixture
 def silent_store() -> Iterator[str]:
-    """The address of a store that takes every call and never answers."""
+    """The address of a store that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_store_that_never_answers_is_left_at_the_time_limit(
+def test_a_store_that_never_answers_is_abandoned_at_the_time_limit(
     objects: ObjectServer, silent_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", silent_store)
     assert rejection(source_of("bucket", time_limit_seconds=0.5)).reason_code == "TIME_LIMIT"
 
 
-def test_ranges_that_never_come_are_left_at_the_time_limit_and_the_next_day_is_read(
+def test_ranges_that_never_arrive_are_abandoned_at_the_time_limit_and_the_next_day_is_read(
     objects: ObjectServer, tmp_path: Path
 ) -> None:
     source = source_of(put_days(objects, tmp_path, days=2))

@@ -1,4 +1,4 @@
-"""The shared contract, held by the connector that ``docs/add-a-connector.md`` builds outside of the project."""
+"""The shared contract, met by the connector that ``docs/add-a-connector.md`` builds outside the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from telemetry_quality_tests.sources.test_contract import (
     read,
     test_a_day_reads_the_same_alone_and_together_with_others,
     test_a_day_sent_twice_is_half_duplicates,
-    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
+    test_a_day_that_the_zone_skipped_is_reported_as_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
     test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 CONTRACT = (
     test_a_day_reads_the_same_alone_and_together_with_others,
     test_a_day_sent_twice_is_half_duplicates,
-    test_a_day_the_zone_skipped_is_said_to_be_skipped_and_stops_no_other,
+    test_a_day_that_the_zone_skipped_is_reported_as_skipped_and_stops_no_other,
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
     test_a_day_without_events_is_read_as_empty_and_not_left_out,
     test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_there_are,
@@ -69,7 +69,7 @@ CONTRACT = (
     test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived,
     test_without_a_column_of_arrival_there_are_no_arrivals,
 )
-"""Imported, they run here with the fixtures below."""
+"""The imported tests run here with the fixtures below."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Faults of Parquet files: what is broken puts exactly those days in doubt that it may have held."""
+"""Faults of Parquet files: a broken file puts exactly those days in doubt that it may have held."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_half_written_file_makes_its_day_unreadable_and_no_other(
 
 
 @however_broken
-def test_a_broken_file_makes_its_day_unreadable_though_other_files_of_the_day_are_whole(
+def test_a_broken_file_makes_its_day_unreadable_even_if_other_files_of_the_day_are_intact(
     tmp_path: Path, break_file: Break
 ) -> None:
     write_days(tmp_path, "day={day}/part-0.parquet")
@@ -129,28 +129,28 @@ def test_a_broken_file_makes_its_day_unreadable_though_other_files_of_the_day_ar
 
 
 @however_broken
-def test_a_broken_file_whose_name_bears_no_day_puts_every_day_in_doubt(tmp_path: Path, break_file: Break) -> None:
+def test_a_broken_file_whose_name_contains_no_day_puts_every_day_in_doubt(tmp_path: Path, break_file: Break) -> None:
     write_days(tmp_path, "day={day}/part-0.parquet")
     break_file(write_parquet(tmp_path / "late.parquet", make_events(1)))
     assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
 
 
 @however_broken
-def test_a_broken_file_puts_every_day_in_doubt_where_other_names_bear_no_day(tmp_path: Path, break_file: Break) -> None:
+def test_a_broken_file_puts_every_day_in_doubt_if_other_names_contain_no_day(tmp_path: Path, break_file: Break) -> None:
     files = write_days(tmp_path, "day={day}/part-0.parquet")
     write_parquet(tmp_path / "late.parquet", make_events(1))
     break_file(files[2])
     assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
 
 
-def test_a_broken_file_puts_every_day_in_doubt_where_another_name_bears_a_wrong_day(tmp_path: Path) -> None:
+def test_a_broken_file_puts_every_day_in_doubt_if_another_name_contains_a_wrong_day(tmp_path: Path) -> None:
     files = write_days(tmp_path, "day={day}/part-0.parquet")
     write_parquet(tmp_path / f"day={DAYS[0]}" / "part-1.parquet", make_events(3, DAYS[1]))
     empty(files[2])
     assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
 
 
-def test_a_lone_broken_file_puts_every_day_in_doubt_for_nothing_proves_its_name(tmp_path: Path) -> None:
+def test_a_lone_broken_file_puts_every_day_in_doubt_because_nothing_confirms_its_name(tmp_path: Path) -> None:
     empty(write_days(tmp_path / "one", "{day}.parquet")[0])
     for file in sorted((tmp_path / "one").iterdir())[1:]:
         file.unlink()
@@ -166,7 +166,7 @@ def test_a_broken_file_named_after_a_local_day_puts_that_local_day_in_doubt(tmp_
 def test_a_broken_file_named_after_a_utc_day_puts_both_local_days_it_reaches_into_in_doubt(tmp_path: Path) -> None:
     files = write_days(tmp_path, "day={day}/part-0.parquet", UTC_ZONE)
     truncate(files[2])
-    # A local day begins four hours into its UTC day: one event of the file before, two of its own.
+    # A local day begins four hours into its UTC day: one event is in the previous file, two are in its own.
     assert read_events(tmp_path, zone=NEW_YORK) == [3, "FILE_BROKEN", "FILE_BROKEN", 3, 2]
 
 
@@ -206,7 +206,7 @@ def test_a_file_that_lost_any_column_the_settings_name_makes_its_day_unreadable(
 
 
 def test_the_broken_part_of_a_file_makes_only_days_that_may_lie_in_it_unreadable(tmp_path: Path) -> None:
-    """The footer is whole and says which days the damaged pages hold."""
+    """The footer is intact and says which days the damaged pages hold."""
     files = write_days(tmp_path, "{day}.parquet")
     damaged = bytearray(files[2].read_bytes())
     damaged[4:200] = b"\xff" * 196
@@ -243,7 +243,7 @@ def test_a_pattern_chooses_its_files(tmp_path: Path) -> None:
     assert read_events(tmp_path / "*-1[01].parquet") == [3, 3, 0, 0, 0]
 
 
-def test_files_are_looked_for_anew_at_every_scan(tmp_path: Path) -> None:
+def test_files_are_listed_again_for_every_scan(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", make_events(3))
     source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
     window = day_window(DAY, UTC_ZONE)
@@ -252,9 +252,7 @@ def test_files_are_looked_for_anew_at_every_scan(tmp_path: Path) -> None:
     assert source.count_days([window]) == {DAY: 5}
 
 
-def test_a_footer_is_read_again_when_its_file_changed_and_not_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_footer_is_read_again_only_after_its_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     described: list[str] = []
 
     def describe(connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema) -> list[ParquetFile]:
@@ -275,7 +273,7 @@ def test_a_footer_is_read_again_when_its_file_changed_and_not_before(
     assert described == ["a", "b", "b"]
 
 
-def test_a_file_that_was_broken_is_looked_at_again(tmp_path: Path) -> None:
+def test_a_file_that_was_broken_is_checked_again(tmp_path: Path) -> None:
     (whole,) = write_days(tmp_path, "{day}.parquet")[:1]
     source, window = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE), day_window(DAYS[0], UTC_ZONE)
     status, content = whole.stat(), whole.read_bytes()
@@ -287,7 +285,7 @@ def test_a_file_that_was_broken_is_looked_at_again(tmp_path: Path) -> None:
     assert source.count_days([window]) == {DAYS[0]: 3}
 
 
-def test_columns_may_stand_in_another_order_in_every_file(tmp_path: Path) -> None:
+def test_every_file_may_have_its_own_column_order(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", make_events(3, is_error=True))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -362,7 +360,7 @@ def test_infinite_times_written_as_text_belong_to_no_asked_day(tmp_path: Path) -
     assert read_events(tmp_path) == [1, 0, 0, 0, 0]
 
 
-def test_text_that_is_no_time_belongs_to_no_day(tmp_path: Path) -> None:
+def test_text_that_is_not_a_time_belongs_to_no_day(tmp_path: Path) -> None:
     nonsense = ["", " ", "yesterday", "2026-03-10 25:00:00", "2026-03-99", "20260310", "2026-03-10; DROP TABLE events"]
     events = [make_event(occurred_at=at) for at in [*nonsense, "2026-03-10T12:00:00Z"]]
     write_parquet(tmp_path / "a.parquet", events, {"occurred_at": "VARCHAR"})
@@ -382,7 +380,7 @@ def test_an_integer_time_needs_its_unit_and_is_then_read_exactly(tmp_path: Path)
         assert "set time_unit to s, ms, us or ns" in answer.reason
 
 
-def test_a_date_is_no_instant(tmp_path: Path) -> None:
+def test_a_date_is_not_an_instant(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", [make_event(occurred_at=DAY)], {"occurred_at": "DATE"})
     answer = read(tmp_path, DAY)[DAY]
     assert isinstance(answer, UnreadableDay)
@@ -421,7 +419,7 @@ def test_a_column_of_the_hive_folder_may_play_a_role(tmp_path: Path) -> None:
         ("201302081.parquet", None),
     ],
 )
-def test_the_day_a_file_name_bears(path: str, day: date | None) -> None:
+def test_a_day_is_found_in_a_file_name(path: str, day: date | None) -> None:
     assert ParquetFile(path).day_in_name == day
 
 
@@ -462,7 +460,7 @@ def test_the_columns_of_all_readable_files_are_shown_together(tmp_path: Path) ->
     assert {"event_id", "occurred_at", "event_name", "service_version", "is_error", "extra"} <= found.keys()
 
 
-def test_a_day_is_the_same_alone_and_in_a_range_though_the_type_of_its_id_differs_from_another_day_s(
+def test_a_day_is_the_same_alone_and_in_a_range_even_if_its_id_has_another_type_on_another_day(
     tmp_path: Path,
 ) -> None:
     numbered = [event | {"event_id": number} for number, event in enumerate(make_events(500))]
@@ -471,13 +469,13 @@ def test_a_day_is_the_same_alone_and_in_a_range_though_the_type_of_its_id_differ
     assert read(tmp_path, DAY)[DAY] == read(tmp_path, *DAYS[:2])[DAY]
 
 
-def test_a_version_is_the_same_alone_and_in_a_range_though_another_day_s_has_a_fraction(tmp_path: Path) -> None:
+def test_a_version_is_the_same_alone_and_in_a_range_even_if_another_day_s_has_a_fraction(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", make_events(5, service_version=42), {"service_version": "BIGINT"})
     write_parquet(tmp_path / "b.parquet", make_events(5, DAYS[1], service_version=42.0), {"service_version": "DOUBLE"})
     assert read(tmp_path, DAY)[DAY] == read(tmp_path, *DAYS[:2])[DAY]
 
 
-def test_whole_numbers_beside_text_as_times_of_a_day_are_refused_rather_than_half_counted(tmp_path: Path) -> None:
+def test_a_day_with_both_integers_and_text_as_times_is_refused_rather_than_half_counted(tmp_path: Path) -> None:
     numbers = [event | {"occurred_at": int(event["occurred_at"].timestamp())} for event in make_events(5)]
     texts = [event | {"occurred_at": event["occurred_at"].isoformat()} for event in make_events(5)]
     write_parquet(tmp_path / "a.parquet", numbers, {"occurred_at": "BIGINT"})
@@ -502,7 +500,7 @@ def test_the_last_nanosecond_of_a_day_is_still_in_it(tmp_path: Path) -> None:
     assert read_events(tmp_path, *DAYS[:2]) == [1, 0]
 
 
-def test_a_nested_field_does_not_stand_in_for_a_lost_column(tmp_path: Path) -> None:
+def test_a_nested_field_does_not_replace_a_missing_column(tmp_path: Path) -> None:
     with duckdb.connect() as connection:
         connection.sql(
             f"SELECT 'e' AS event_id, TIMESTAMPTZ '{DAY} 12:00:00+00' AS occurred_at, 'x' AS event_name,"
@@ -512,7 +510,7 @@ def test_a_nested_field_does_not_stand_in_for_a_lost_column(tmp_path: Path) -> N
     assert read_events(tmp_path, *DAYS[:2]) == ["COLUMN_MISSING", 5]
 
 
-def test_a_writer_s_own_files_are_passed_over(tmp_path: Path) -> None:
+def test_a_writer_s_own_files_are_skipped(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", make_events(3))
     for hidden in ("_temporary/0/b.parquet", ".staging/c.parquet", "_d.parquet"):
         write_parquet(tmp_path / hidden, make_events(3))
@@ -524,7 +522,7 @@ def test_a_hidden_folder_that_is_named_is_read(tmp_path: Path) -> None:
     assert read_events(tmp_path / ".lake" / "_x", DAY) == [3]
 
 
-def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path: Path) -> None:
+def test_brackets_in_a_folder_name_are_not_a_pattern(tmp_path: Path) -> None:
     write_parquet(tmp_path / "[prod]" / "a.parquet", make_events(3))
     assert read_events(tmp_path / "[prod]", DAY) == [3]
 
@@ -544,13 +542,13 @@ OBSERVED = replace(SCHEMA, observed_at="observed_at")
 
 
 def write_arrivals(path: Path, day: date, observed: date, kind: str = "TIMESTAMPTZ", **types: str | None) -> Path:
-    """Three events of ``day``, all observed at eight in the evening of another one."""
+    """Three events of ``day``, all observed at eight in the evening of another day."""
     events = make_events(3, day, observed_at=f"{observed} 20:00:00+00")
     return write_parquet(path, events, {"observed_at": kind, **types})
 
 
 def damage_pages(file: Path) -> None:
-    """Leave only the footer whole, whose length stands before the last four bytes."""
+    """Leave only the footer intact; its length is stored before the last four bytes."""
     content = bytearray(file.read_bytes())
     footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
     content[4:footer] = b"\xff" * (footer - 4)
@@ -562,7 +560,7 @@ def arrivals_of(path: Path, *days: date, schema: EventSchema = OBSERVED) -> list
     return [answer.reason_code if isinstance(answer, UnreadableDay) else answer.arrivals for answer in answers]
 
 
-def test_only_files_that_may_hold_arrivals_of_a_day_are_looked_at_for_them(tmp_path: Path) -> None:
+def test_only_files_that_may_hold_arrivals_of_a_day_are_read_for_them(tmp_path: Path) -> None:
     write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])
     write_arrivals(tmp_path / "b.parquet", DAYS[1], DAYS[1])
     damage_pages(write_arrivals(tmp_path / "c.parquet", DAYS[2], DAYS[1]))
@@ -606,7 +604,7 @@ def test_arrivals_of_different_types_are_the_same_alone_and_in_a_range(tmp_path:
     assert arrivals_of(tmp_path, *DAYS[:2]) == [expected, expected]
 
 
-def test_whole_numbers_beside_instants_as_arrivals_of_a_day_are_not_counted_rather_than_half_counted(
+def test_a_day_with_both_integers_and_instants_as_arrivals_has_no_arrivals_rather_than_half_of_them(
     tmp_path: Path,
 ) -> None:
     write_arrivals(tmp_path / "a.parquet", DAYS[0], DAYS[0])

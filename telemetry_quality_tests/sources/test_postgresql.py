@@ -1,4 +1,4 @@
-"""The PostgreSQL connector on a real server: read-only, of one moment, exact in time, faults in our own words."""
+"""The PostgreSQL connector on a real server: read-only, one point in time, exact times, faults in plain words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NUMBERS = count(1)
 
 
 class Table:
-    """A table of one event per time, of its own."""
+    """A new table with one event per time."""
 
     def __init__(
         self, server: PostgreSQL, times: Sequence[object] = (NOON, NOON, NOON), time_type: str = "TIMESTAMPTZ"
@@ -77,7 +77,7 @@ def hours(source: PostgresSource) -> dict[int, int]:
     "statement",
     ["DELETE FROM {}", "DROP TABLE {}", "CREATE TABLE more (a int)", "UPDATE {} SET is_error = true", "VACUUM {}"],
 )
-def test_nothing_can_be_written_even_by_who_may(postgresql: PostgreSQL, statement: str) -> None:
+def test_nothing_can_be_written_even_with_the_privilege_to_write(postgresql: PostgreSQL, statement: str) -> None:
     table = Table(postgresql)
     with pytest.raises(SourceError, match=r"\(25\d\d\d\)"), table.source()._client() as client, client.transaction():
         client.connection.execute(text(statement.format(table.name)))
@@ -136,7 +136,7 @@ def test_no_insert_waits_for_a_scan_nor_a_scan_for_an_insert(postgresql: Postgre
             assert set(writer.execute(ours, [table.name])) == {("AccessShareLock",)}
 
 
-def test_a_table_locked_by_who_changes_it_is_unavailable_for_the_moment_only(
+def test_a_table_locked_by_another_session_is_only_temporarily_unavailable(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connector, "LOCK_SECONDS", 0.1)
@@ -208,14 +208,14 @@ def test_a_scan_that_is_stopped_from_outside_ends_at_once_and_stays_on_no_server
         else:
             with postgresql.connect() as connection:
                 connection.execute(f"SELECT {how}({pid})")
-        _, said = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
     wait_until(lambda: not asleep(postgresql))
     expected = {
         "Ctrl-C": "KeyboardInterrupt",
         "pg_terminate_backend": "SourceUnavailableError SOURCE_UNREACHABLE",
         "pg_cancel_backend": "SourceUnavailableError QUERY_CANCELLED",
     }
-    assert said.strip().splitlines()[-1] == expected[how]
+    assert errors.strip().splitlines()[-1] == expected[how]
 
 
 def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_shown() -> None:
@@ -226,7 +226,7 @@ def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_shown() ->
 
 
 @pytest.mark.parametrize("change", [{"password": "hunter2"}, {"database": "absent"}, {"username": "nobody"}], ids=str)
-def test_a_server_that_lets_us_not_in_is_not_asked_again(postgresql: PostgreSQL, change: dict[str, Any]) -> None:
+def test_a_server_that_refuses_the_login_is_not_retried(postgresql: PostgreSQL, change: dict[str, Any]) -> None:
     url = make_url(postgresql.url()).set(**change).render_as_string(hide_password=False)
     with pytest.raises(SourceError, match="correct the url") as caught:
         PostgresSource(url, "events", SCHEMA).count_days([WINDOW])
@@ -243,7 +243,7 @@ def assert_shows_no_password(error: BaseException) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_with_no_connection_left_is_unavailable_for_the_moment_only(postgresql: PostgreSQL) -> None:
+def test_a_server_without_free_connections_is_only_temporarily_unavailable(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     role, password = f"reader_{next(NUMBERS)}", "secret"
     table.do(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT 1; GRANT SELECT ON {{events}} TO {role}")
@@ -253,7 +253,7 @@ def test_a_server_with_no_connection_left_is_unavailable_for_the_moment_only(pos
     wait_until(lambda: PostgresSource(url, table.name, SCHEMA).count_days([WINDOW]) == {DAY: 3})
 
 
-def test_who_may_not_read_the_table_is_asked_to_be_granted_it(postgresql: PostgreSQL) -> None:
+def test_a_user_who_may_not_read_the_table_is_advised_to_grant_select(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     role, password = f"reader_{next(NUMBERS)}", "secret"
     table.do(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
@@ -272,7 +272,7 @@ def test_a_missing_table_is_named(postgresql: PostgreSQL) -> None:
     assert caught.value.reason_code == "TABLE_MISSING"
 
 
-def test_what_the_server_says_of_a_value_is_not_repeated(postgresql: PostgreSQL) -> None:
+def test_server_messages_about_values_are_not_repeated(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     table.do("UPDATE {events} SET event_name = 'a secret'")
     table.do("CREATE VIEW cast_{events} AS SELECT *, CAST(event_name AS int) AS number FROM {events}")
@@ -331,7 +331,7 @@ def test_every_way_to_write_a_time_as_text_means_the_same_instant(postgresql: Po
     assert hours(Table(postgresql, GOOD_TIMES, "TEXT").source()) == {23: len(GOOD_TIMES)}
 
 
-def test_text_that_is_no_time_belongs_to_no_day_and_is_undated_where_it_arrived(postgresql: PostgreSQL) -> None:
+def test_text_that_is_not_a_time_belongs_to_no_day_and_counts_as_undated_on_arrival(postgresql: PostgreSQL) -> None:
     far = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "2024-02-29", "2000-02-29"]
     table = Table(postgresql, [*NO_TIMES, *far, NOON], "TEXT")
     table.do(f"ALTER TABLE {{events}} ADD COLUMN arrived TEXT DEFAULT '{NOON}'")
@@ -349,13 +349,15 @@ def test_an_integer_time_is_read_exactly_in_its_unit(postgresql: PostgreSQL, uni
 
 
 @pytest.mark.parametrize("time_type", ["DATE", "TIME", "NUMERIC", "DOUBLE PRECISION"])
-def test_what_is_no_instant_is_refused_rather_than_read_as_no_events(postgresql: PostgreSQL, time_type: str) -> None:
+def test_a_column_without_instants_is_refused_rather_than_read_as_no_events(
+    postgresql: PostgreSQL, time_type: str
+) -> None:
     with pytest.raises(SourceError, match="occurred_at requires a timestamp") as caught:
         Table(postgresql, [], time_type).source().count_days([WINDOW])
     assert caught.value.reason_code == "COLUMN_TYPE"
 
 
-def test_every_type_of_column_can_be_a_name_and_domains_are_what_they_are_made_of(postgresql: PostgreSQL) -> None:
+def test_every_column_type_can_be_a_name_and_domains_act_as_base_types(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     mood, domain = f"mood_{table.name}", f"short_{table.name}"
     table.do(f"CREATE TYPE {mood} AS ENUM ('good', 'bad'); CREATE DOMAIN {domain} AS VARCHAR(9)")
@@ -382,7 +384,7 @@ def test_every_type_of_column_can_be_a_name_and_domains_are_what_they_are_made_o
     assert (kinds["a_domain"], kinds["a_small"], kinds["an_enum"]) == ("text", "integer", "other")
 
 
-def test_texts_are_distinguished_and_ordered_by_their_characters_whatever_the_collation(postgresql: PostgreSQL) -> None:
+def test_texts_are_compared_and_ordered_by_code_point_whatever_the_collation(postgresql: PostgreSQL) -> None:
     table = Table(postgresql)
     collation = f"no_case_{table.name}"
     table.do(
@@ -404,7 +406,7 @@ def test_a_table_may_have_any_name_in_any_schema(postgresql: PostgreSQL, name: s
     assert read(table.source(table=f"{schema}.{name}")).aggregates.totals().events == 3
 
 
-def test_like_distinguish_case_as_it_does_elsewhere(postgresql: PostgreSQL) -> None:
+def test_like_is_case_sensitive_as_on_other_engines(postgresql: PostgreSQL) -> None:
     schema = replace(SCHEMA, is_error="event_name LIKE 'PAGE%'")
     assert read(Table(postgresql).source(schema)).aggregates.totals().errors == 0
 
@@ -425,7 +427,7 @@ ANALYZE {events}
 
 
 def large_table(server: PostgreSQL, partitioned: str = "", partitions: str = "", order: str = "numbers.n") -> Table:
-    """Ten days of a minute's event each, 14 MB."""
+    """Ten days with an event per minute, 14 MB."""
     table = Table(server, [])
     table.do("DROP TABLE {events}")
     table.do(MANY % (partitioned, partitions, order))
@@ -454,7 +456,7 @@ def test_a_day_partitioned_table_is_pruned_to_the_days_partition(postgresql: Pos
 
 
 @pytest.mark.parametrize(("order", "method"), [("numbers.n", "brin"), ("md5(n::text)", "btree")])
-def test_a_table_read_whole_for_a_day_is_found_and_the_index_to_create_ends_it(
+def test_a_full_scan_for_a_day_is_found_and_the_proposed_index_ends_it(
     postgresql: PostgreSQL, order: str, method: str
 ) -> None:
     table = large_table(postgresql, order=order)
@@ -468,14 +470,14 @@ def test_a_table_read_whole_for_a_day_is_found_and_the_index_to_create_ends_it(
     assert ("Bitmap Index Scan" if method == "brin" else "Index") in plan_of(table)
 
 
-def test_a_small_table_and_one_that_is_mostly_the_day_are_rightly_read_whole(postgresql: PostgreSQL) -> None:
+def test_full_scans_of_a_small_table_and_of_one_that_is_mostly_the_day_are_fine(postgresql: PostgreSQL) -> None:
     assert Table(postgresql).source().full_scan(WINDOW) is None
     table = large_table(postgresql)
     table.do(f"UPDATE {{events}} SET occurred_at = '{NOON}' WHERE event_id::int > 5000; ANALYZE {{events}}")
     assert table.source().full_scan(WINDOW) is None
 
 
-def test_a_view_that_is_read_whole_is_found_though_its_time_may_be_no_column(postgresql: PostgreSQL) -> None:
+def test_a_full_scan_of_a_view_is_found_even_if_its_time_is_not_a_column(postgresql: PostgreSQL) -> None:
     table = large_table(postgresql)
     table.do("ALTER TABLE {events} RENAME occurred_at TO at")
     table.do("CREATE VIEW seen_{events} AS SELECT *, at + INTERVAL '1 hour' AS occurred_at FROM {events}")
@@ -484,7 +486,7 @@ def test_a_view_that_is_read_whole_is_found_though_its_time_may_be_no_column(pos
     assert (found.relation, found.create_index) == (f"public.{table.name}", None)
 
 
-def test_the_driver_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SourceError, match=r"pip install 'telemetry-quality\[postgresql\]'") as caught:
         PostgresSource("postgresql://admin:hunter2@localhost/db", "events", SCHEMA)
@@ -493,8 +495,8 @@ def test_the_driver_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyP
 
 @pytest.fixture(scope="module")
 def standby(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
-    with running_standby(postgresql) as one:
-        yield one
+    with running_standby(postgresql) as server:
+        yield server
 
 
 def wait_until_replayed(primary: PostgreSQL, standby: PostgreSQL) -> None:
@@ -516,9 +518,7 @@ def test_a_day_on_a_hot_standby_is_that_on_its_primary(postgresql: PostgreSQL, s
     assert source.full_scan(WINDOW) is None
 
 
-def test_a_read_that_is_in_the_way_of_a_standby_is_tried_again_later(
-    postgresql: PostgreSQL, standby: PostgreSQL
-) -> None:
+def test_a_read_cancelled_by_a_standby_is_retried_later(postgresql: PostgreSQL, standby: PostgreSQL) -> None:
     table = Table(postgresql)
     wait_until_replayed(postgresql, standby)
     source = PostgresSource(standby.url(), table.name, SCHEMA)
@@ -529,7 +529,7 @@ def test_a_read_that_is_in_the_way_of_a_standby_is_tried_again_later(
             events = source._tables(client).of(day_range)
             assert events is not None
             assert client.execute(events.count_query(day_range))
-            # Rows that this transaction still sees are removed for good.
+            # Permanently remove rows that this transaction still sees.
             table.do("DELETE FROM {events}")
             table.do("VACUUM {events}")
             deadline = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""Which predicates may stand for ``is_error``, what they mean, and that nothing of them is pasted into SQL."""
+"""Which predicates are allowed for ``is_error``, what they mean, and that none of their text is pasted into SQL."""
 
 from __future__ import annotations
 

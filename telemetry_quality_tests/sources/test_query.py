@@ -1,4 +1,4 @@
-"""How days are gathered into runs, and the one aggregate query as each engine gets it."""
+"""How days are grouped into day ranges, and the one aggregate query as each engine gets it."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def days_of(runs: list[DayRange]) -> list[list[int]]:
     ],
     ids=["23 hours", "25 hours"],
 )
-def test_a_day_on_which_clocks_change_is_a_run_of_its_own(first: date, runs: list[list[int]]) -> None:
+def test_a_day_on_which_clocks_change_is_its_own_day_range(first: date, runs: list[list[int]]) -> None:
     assert days_of(list(day_ranges_of(windows(NEW_YORK, first, first + timedelta(days=4))))) == runs
 
 
-def test_a_year_without_clock_changes_is_one_run() -> None:
+def test_a_year_without_clock_changes_is_one_day_range() -> None:
     (day_range,) = day_ranges_of(windows(UTC_ZONE, date(2013, 1, 1), date(2013, 12, 31)))
     assert len(day_range.windows) == 365
     assert (day_range.start, day_range.end) == (day_range.windows[0].start, day_range.windows[-1].end)
     assert day_range.day_seconds == 86_400
 
 
-def test_days_that_do_not_follow_each_other_share_no_run() -> None:
+def test_days_that_do_not_follow_each_other_share_no_day_range() -> None:
     asked = windows(UTC_ZONE, date(2013, 1, 1), date(2013, 1, 2)) + windows(
         UTC_ZONE, date(2013, 1, 9), date(2013, 1, 9)
     )
@@ -54,12 +54,12 @@ def test_days_that_do_not_follow_each_other_share_no_run() -> None:
     assert days_of(list(day_ranges_of(asked[::-1]))) == [[9], [2], [1]]
 
 
-def test_a_day_the_zone_skipped_is_in_no_run() -> None:
+def test_a_day_that_the_zone_skipped_is_in_no_day_range() -> None:
     asked = windows(ZoneInfo("Pacific/Apia"), date(2011, 12, 29), date(2011, 12, 31))
     assert days_of(list(day_ranges_of(asked))) == [[29], [31]]
 
 
-def test_no_days_are_no_runs() -> None:
+def test_no_days_give_no_day_ranges() -> None:
     assert list(day_ranges_of([])) == []
 
 
@@ -142,7 +142,7 @@ ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
     ],
     ids=["duckdb", "sqlite"],
 )
-def test_the_aggregate_query_is_one_group_by_over_the_events_of_the_run(
+def test_the_aggregate_query_is_one_group_by_over_the_events_of_the_day_range(
     dialect: DuckDBDialect | SQLiteDialect_pysqlite, time_column: tuple[str, ColumnKind], expected: str
 ) -> None:
     day_range = DayRange((day_window(DAY, UTC_ZONE),))

@@ -1,4 +1,4 @@
-"""A day keeps its hash from version to version: an upgrade is no change of a day."""
+"""A day keeps its hash from version to version: an upgrade does not change a day."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ EVENTS = """
     FROM range(2000) AS numbers(n)
 """
 COUNTED = "2ea1e0f9bbd632023431c392fed475897262c2597411f85d779e3740e08d1a1c"
-"""The hash of all that is counted, and of nothing that is drawn."""
+"""The hash of everything that is counted, without the sample."""
 
 COUNTED_AND_DRAWN = "fc1fa116d06591e23263a4224ab7ef2a81ce6c9a59c53b404853a1c85989a083"
-"""With the sample, ids missing and repeated, by DuckDB 2.0; a DuckDB that hashes otherwise draws other samples."""
+"""With the sample, missing and repeated ids, by DuckDB 2.0; a DuckDB with another hash draws other samples."""
 
 
 @pytest.mark.parametrize("more", ["", " UNION ALL SELECT 'undated', NULL, 'page.1', '1.0', false, 'user'"])

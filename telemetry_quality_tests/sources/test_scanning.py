@@ -1,4 +1,4 @@
-"""What is read of a run where not all of it can be had, and how days are gathered to be compared."""
+"""What is read of a day range that is partly unreadable, and how days are grouped to compare their ids."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ CONTRACT = (
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
     test_without_rates_nothing_is_counted_for_any,
 )
-"""Imported, they run here with the fixtures below; the rest is either no question of the engine or in DuckDB's rows."""
+"""The imported tests run here with the fixtures below; the rest do not depend on Spark or compare with DuckDB."""
 
 
 def in_parquet(
@@ -100,7 +100,7 @@ def all_cases(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> AllCase
 
 
 def random_events(count: int, seed: int) -> list[dict[str, Any]]:
-    """Events of three days whose every value is drawn anew, ids repeated and odd texts included."""
+    """Events of three days with randomly drawn values, including repeated ids and odd texts."""
     draw = random.Random(seed)
     texts = [None, "", " ", "a", "b", "unknown", *ODD_NAMES]
     start = day_window(DAY, UTC_ZONE).start
@@ -127,7 +127,7 @@ def random_events(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(spark: Spark, tmp_path: Path) -> None:
-    """As in the contract, but each day read once: a scan takes a second here."""
+    """As in the contract, but each day is read once, because a scan takes a second here."""
     windows = [day_window(day, NEW_YORK) for day in (date(2013, 3, 10), date(2013, 11, 3))]
     events = [event for window in windows for event in local_hours(window)]
     scans = read(in_parquet(spark, Location(tmp_path, NEW_YORK), events), windows)
@@ -141,9 +141,9 @@ THREE_DAYS = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 2 * ONE_DAY)
 
 
 def assert_same_but_for_the_sample(found: Sequence[DayScan], expected: Sequence[DayScan]) -> None:
-    for one, other in zip(found, expected, strict=True):
-        assert replace(one, sample=()) == replace(other, sample=())
-        assert len(one.sample) == len(other.sample)
+    for scan, wanted in zip(found, expected, strict=True):
+        assert replace(scan, sample=()) == replace(wanted, sample=())
+        assert len(scan.sample) == len(wanted.sample)
 
 
 @pytest.mark.parametrize("times", ["TIMESTAMP", "VARCHAR"])
@@ -247,7 +247,7 @@ def assert_one_sentence(error: SourceError) -> None:
         ("", False, "TABLE_MISSING"),
     ],
 )
-def test_what_is_not_there_is_said_in_one_sentence(
+def test_what_is_missing_is_reported_in_one_sentence(
     spark: Spark, relation: str, reads_files: bool, reason_code: str
 ) -> None:
     source = SparkSource(spark.url, relation, SCHEMA, reads_files=reads_files)
@@ -257,7 +257,7 @@ def test_what_is_not_there_is_said_in_one_sentence(
     assert_one_sentence(rejection.value)
 
 
-def test_a_file_that_is_none_is_said_in_one_sentence_without_what_is_in_it(spark: Spark, tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_reported_without_its_content(spark: Spark, tmp_path: Path) -> None:
     (tmp_path / "events.parquet").write_text("secret of a customer " * 20)
     source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
     with pytest.raises(SourceError) as rejection:
@@ -281,7 +281,7 @@ def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> 
             assert client._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
 
 
-def test_nobody_at_the_address_may_pass_by_itself_and_a_token_is_never_shown() -> None:
+def test_an_address_where_nothing_listens_is_retried_and_a_token_is_never_shown() -> None:
     port = free_port()
     source = SparkSource(f"sc://127.0.0.1:{port}/;token=s3cret", "events", SCHEMA)
     with pytest.raises(SourceUnavailableError, match=f"127.0.0.1:{port} must be running") as rejection:
@@ -316,7 +316,7 @@ def translated(predicate: str) -> tuple[str, dict[str, Any]]:
     return spark_sql(table.aggregate_query(run))
 
 
-def test_values_travel_beside_the_text_of_a_query() -> None:
+def test_values_are_passed_as_parameters_of_a_query() -> None:
     text, values = translated("event_name LIKE 'it''s \\%' AND service_version <> '; DROP TABLE x'")
     assert "DROP" not in text
     assert "it's" not in text
@@ -324,7 +324,7 @@ def test_values_travel_beside_the_text_of_a_query() -> None:
     assert "`event_name` LIKE :p" in text
 
 
-def test_whole_numbers_are_of_64_bits_and_divided_without_a_rest() -> None:
+def test_integers_have_64_bits_and_division_drops_the_remainder() -> None:
     text, _ = translated("event_name = 'x'")
     assert "DIV CAST(:p" in text
     assert " / " not in text

@@ -1,4 +1,4 @@
-"""The database connector: SQLite opened read-only, times in every form SQLite keeps them, faults in our own words."""
+"""The database connector: SQLite opened read-only, times in every form that SQLite stores, faults in plain words."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_a_file_in_wal_mode_is_read_while_another_connection_writes(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_file_locked_by_a_writer_is_unavailable_for_the_moment_only(tmp_path: Path) -> None:
-    """Slow because SQLite itself waits five seconds before it gives up."""
+def test_a_file_locked_by_a_writer_is_only_temporarily_unavailable(tmp_path: Path) -> None:
+    """Slow, because SQLite itself waits five seconds before it gives up."""
     path = make_file(tmp_path)
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
@@ -113,7 +113,7 @@ def test_every_way_to_write_a_time_as_text_means_the_same_instant(tmp_path: Path
     assert {hour: totals.events for hour, totals in scan.aggregates.by_hour().items()} == {23: len(times)}
 
 
-def test_text_that_is_no_time_belongs_to_no_day(tmp_path: Path) -> None:
+def test_text_that_is_not_a_time_belongs_to_no_day(tmp_path: Path) -> None:
     nonsense = [None, "", "yesterday", "2026-03-10 25:00:00", "2026-03-10x", "20260310", "infinity", b"2026-03-10"]
     far = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
     scan = read(source_of(make_file(tmp_path, [*nonsense, *far, NOON])))
@@ -136,7 +136,7 @@ def test_an_integer_time_without_its_unit_is_refused_with_a_sentence(tmp_path: P
 
 
 @pytest.mark.parametrize("time_type", ["NUMERIC", "DECIMAL(10, 2)"])
-def test_a_number_with_a_fraction_is_no_time(tmp_path: Path, time_type: str) -> None:
+def test_a_number_with_a_fraction_is_not_a_time(tmp_path: Path, time_type: str) -> None:
     with pytest.raises(SourceError, match="occurred_at requires a timestamp") as caught:
         source_of(make_file(tmp_path, [0.5], time_type=time_type)).count_days([WINDOW])
     assert caught.value.reason_code == "COLUMN_TYPE"
@@ -181,7 +181,7 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_unreadable_and_not_worth_a_retry(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_unreadable_and_not_retried(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     path.write_bytes(b"no database, just words\n" * 400)
     with pytest.raises(SourceError, match="not a database") as caught:
@@ -202,7 +202,7 @@ def test_a_table_without_a_role_column_is_an_error_and_never_zero(tmp_path: Path
     "url",
     ["postgresql://admin:hunter2@host/db", "mysql://admin:hunter2@host/db", "sqlite://", "hunter2", "", "://hunter2"],
 )
-def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
+def test_a_url_that_is_not_a_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     with pytest.raises(SourceError, match="url requires the form sqlite:///FILE") as caught:
         SqliteSource(url, "events", SCHEMA)
     assert caught.value.reason_code == "URL_INVALID"
@@ -261,7 +261,7 @@ def test_invalid_text_is_shown_with_replacement_characters(tmp_path: Path) -> No
     assert [row.event_name for row in read(source_of(path)).aggregates.rows] == ["ab\ufffd"]
 
 
-def test_a_damaged_page_makes_the_day_unreadable_and_is_no_crash(tmp_path: Path) -> None:
+def test_a_damaged_page_makes_the_day_unreadable_without_a_crash(tmp_path: Path) -> None:
     path = make_file(tmp_path, [NOON] * 2000)
     content = bytearray(path.read_bytes())
     content[3 * 4096 : 3 * 4096 + 2000] = b"\xff" * 2000
@@ -277,7 +277,7 @@ def test_a_name_with_a_hash_sign_creates_no_file_beside_it(tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["a#b.db"]
 
 
-def test_like_distinguish_case_as_it_does_elsewhere(tmp_path: Path) -> None:
+def test_like_is_case_sensitive_as_on_other_engines(tmp_path: Path) -> None:
     schema = replace(SCHEMA, is_error="event_name LIKE 'PAGE%'")
     assert read(source_of(make_file(tmp_path), schema=schema)).aggregates.totals().errors == 0
 
@@ -310,14 +310,14 @@ def test_an_event_is_late_strictly_after_the_minutes_allowed(
     assert read(source_of(path, schema=schema)).aggregates.totals().late_events == late
 
 
-def test_an_arrival_that_is_no_time_is_not_counted(tmp_path: Path) -> None:
+def test_an_arrival_that_is_not_a_time_is_not_counted(tmp_path: Path) -> None:
     path = make_file(tmp_path)
     change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
     change(path, "UPDATE events SET arrived = '2026-03-10 yesterday' WHERE event_id <> 'e0'")
     assert read(source_of(path, schema=replace(SCHEMA, observed_at="arrived"))).arrivals == Arrivals((), 0, 0, 0, 0)
 
 
-def test_text_that_is_no_time_is_undated_on_the_day_it_arrived(tmp_path: Path) -> None:
+def test_text_that_is_not_a_time_counts_as_undated_on_the_day_it_arrived(tmp_path: Path) -> None:
     path = make_file(tmp_path, [None, "", "yesterday", "2026-03-10 25:00:00", "2099-01-01", "1970-01-01", NOON])
     change(path, "ALTER TABLE events ADD COLUMN arrived TEXT")
     change(path, f"UPDATE events SET arrived = '{NOON}'")

@@ -1,4 +1,4 @@
-"""Stores in each database that can hold one."""
+"""Empty stores in each supported database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def new_postgresql_store(postgresql: PostgreSQL) -> Callable[[], str]:
-    """Makes migrated stores in PostgreSQL, each a copy of one that the migrations made; returns their URLs."""
+    """Makes migrated stores in PostgreSQL, all copies of one migrated store; returns their URLs."""
     made = make_url(postgresql.new_database())
     migrate(made.render_as_string(hide_password=False))
 
@@ -31,7 +31,7 @@ def new_postgresql_store(postgresql: PostgreSQL) -> Callable[[], str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store; once in each database."""
+    """The URL of an empty store, once in each database."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("new_postgresql_store")()
         return url

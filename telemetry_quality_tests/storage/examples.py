@@ -1,4 +1,4 @@
-"""One of everything that can be kept beside a day's numbers, with every field that may be there in use."""
+"""One example of everything stored besides a day's numbers, with every optional field in use."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def make_sign_in(**overrides: Any) -> SignIn:
 
 
 def run(url: str, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement on a store as somebody would who writes SQL by hand."""
+    """Run a statement on a store, as somebody who writes SQL by hand would."""
     engine = open_engine(url)
     try:
         with transaction(engine, writes=True) as connection:

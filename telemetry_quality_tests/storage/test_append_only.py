@@ -1,4 +1,4 @@
-"""The database itself refuses to change, delete or replace a row, whoever asks."""
+"""The database itself refuses to change, delete or replace a row, whoever tries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ every_table = pytest.mark.parametrize("table", KEYS)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A plain connection to a store with rows in each of its tables; it is checked to be unchanged at the end."""
+    """A plain connection to a store with rows in each table; at the end the store must be unchanged."""
     store = make_store(tmp_path)
     store.append_scan("web", make_full_scan(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
     snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
@@ -67,7 +67,7 @@ def columns(table: str, *, without: str = "") -> str:
     return ", ".join(name for name in metadata.tables[table].columns.keys() if name != without)  # noqa: SIM118
 
 
-def test_every_table_of_the_store_is_guarded_but_those_of_who_may_look_at_it() -> None:
+def test_every_table_of_the_store_is_append_only_except_those_of_staff() -> None:
     assert KEYS.keys() == {table.name for table in APPEND_ONLY}
     free = {"staff_account", "staff_session", "staff_token", "staff_secret"}
     assert metadata.tables.keys() - KEYS.keys() == {table.name for table in MUTABLE} == free
@@ -93,7 +93,7 @@ def test_replacing_a_row_by_its_number_is_refused(database: sqlite3.Connection, 
 
 
 @pytest.mark.parametrize("table", [table for table, (number, key) in KEYS.items() if key != number])
-def test_replacing_a_row_by_what_it_is_about_is_refused(database: sqlite3.Connection, table: str) -> None:
+def test_replacing_a_row_by_its_natural_key_is_refused(database: sqlite3.Connection, table: str) -> None:
     names = columns(table, without=KEYS[table][0])
     refused(database, table, f"INSERT OR REPLACE INTO {table} ({names}) SELECT {names} FROM {table}")
 
@@ -127,7 +127,7 @@ def test_the_view_of_current_snapshots_cannot_be_written(database: sqlite3.Conne
 
 
 @every_table
-def test_a_new_row_is_welcome(database: sqlite3.Connection, table: str) -> None:
+def test_a_new_row_is_accepted(database: sqlite3.Connection, table: str) -> None:
     names = columns(table, without=KEYS[table][0])
     chosen = names.replace("revision", "revision + 100", 1)
     inserted = database.execute(f"INSERT INTO {table} ({names}) SELECT {chosen} FROM {table}")

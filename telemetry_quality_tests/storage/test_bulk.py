@@ -30,5 +30,5 @@ def test_any_number_of_rows_is_kept_in_order(store_url: str, rows: int) -> None:
     assert list(map(tuple, found)) == [(*KEY.values(), *row) for row in zip(*values.values(), strict=True)]
 
 
-def test_a_statement_has_no_more_values_than_an_old_sqlite_takes() -> None:
+def test_a_statement_has_no_more_values_than_an_old_sqlite_accepts() -> None:
     assert MOST * max(len(table.c) for table in (event_aggregate, event_sample, event_slice, guardrail_verdict)) <= 999

@@ -67,7 +67,7 @@ class Appender:
         self.process.stdin.flush()
 
     def finish(self) -> str:
-        """What it said on standard error."""
+        """Its standard error output."""
         _, errors = self.process.communicate(timeout=60)
         return errors
 
@@ -90,7 +90,9 @@ def test_the_same_day_appended_by_four_processes_at_once_has_one_revision(tmp_pa
     append_at_once(url_of(tmp_path), [(0, 10)] * PROCESSES)
     days = [DAY + timedelta(days=n) for n in range(10)]
     assert {scan.revision for scan in store.latest_scans("web", days).values()} == {1}
-    assert [(one.day, one.revision) for one in store.snapshots("web", days[0], days[-1])] == [(day, 1) for day in days]
+    assert [(snapshot.day, snapshot.revision) for snapshot in store.snapshots("web", days[0], days[-1])] == [
+        (day, 1) for day in days
+    ]
     assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
     assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
     verification = store.verify()
@@ -103,16 +105,20 @@ def test_different_days_appended_by_four_processes_at_once_are_all_there(tmp_pat
     append_at_once(url_of(tmp_path), [(10 * n, 10) for n in range(PROCESSES)])
     days = [DAY + timedelta(days=n) for n in range(10 * PROCESSES)]
     scans = store.scans("web", days[0], days[-1])
-    assert [(one.day, one.revision, one.total_events) for one in scans] == [(day, 1, sum(range(50))) for day in days]
+    assert [(scan.day, scan.revision, scan.total_events) for scan in scans] == [
+        (day, 1, sum(range(50))) for day in days
+    ]
     assert store.slices("web", days[0], days[-1]) == dict.fromkeys(days, SLICES)
     assert store.verdicts("web", days[0], days[-1]) == {day: {1: VERDICTS} for day in days}
-    assert [one.day for one in store.snapshots("web", days[0], days[-1])] == days
+    assert [snapshot.day for snapshot in store.snapshots("web", days[0], days[-1])] == days
     assert not tampering(store)
 
 
 def tampering(store: SqlQualityStore) -> list[str]:
-    """Findings, but for the snapshots' made-up reading hash."""
-    return [one.sentence for one in store.verify().findings if not one.sentence.startswith("The scan behind")]
+    """Findings, except those about the snapshots' made-up scan hash."""
+    return [
+        finding.sentence for finding in store.verify().findings if not finding.sentence.startswith("The scan behind")
+    ]
 
 
 def test_a_process_killed_while_appending_leaves_a_whole_store_that_can_go_on(tmp_path: Path) -> None:

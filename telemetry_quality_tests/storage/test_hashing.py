@@ -1,4 +1,4 @@
-"""Content hashes: the same content has the same hash everywhere, other content another one."""
+"""Content hashes: the same content has the same hash everywhere, other content has another hash."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_the_order_of_keys_does_not_matter(row: dict[str, Any]) -> None:
 
 
 @given(VALUES, VALUES)
-def test_other_content_has_another_hash(one: Any, other: Any) -> None:
-    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (content_hash(one) == content_hash(other)) is same
+def test_other_content_has_another_hash(left: Any, right: Any) -> None:
+    same = json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+    assert (content_hash(left) == content_hash(right)) is same
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         (None, ""),
         (None, 0),
@@ -55,8 +55,8 @@ def test_other_content_has_another_hash(one: Any, other: Any) -> None:
         (date(2026, 3, 10), date(2026, 3, 11)),
     ],
 )
-def test_what_looks_alike_has_another_hash(one: Any, other: Any) -> None:
-    assert content_hash(one) != content_hash(other)
+def test_values_that_look_alike_have_different_hashes(left: Any, right: Any) -> None:
+    assert content_hash(left) != content_hash(right)
 
 
 def test_a_hash_is_the_same_on_every_machine() -> None:
@@ -70,7 +70,7 @@ def test_days_and_instants_are_hashed_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1, 2}, object()], ids=["bytes", "set", "object"])
-def test_what_has_no_one_text_is_refused(value: object) -> None:
+def test_a_value_without_a_unique_text_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="Only plain values can be hashed"):
         content_hash({"value": value})
 

@@ -1,4 +1,4 @@
-"""The migrations make exactly what the models say, keep what is there, and can be run by everybody at once."""
+"""The migrations make exactly what the models say, keep what is stored, and can run concurrently."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def content(folder: Path, columns: dict[str, str]) -> dict[str, list[tuple[Any, 
 
 @pytest.fixture(params=REVISIONS)
 def old_store(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A store of each schema there ever was, with rows in every table."""
+    """A store of each schema that ever existed, with rows in every table."""
     engine = open_engine(url_of(tmp_path))
     with transaction(engine, writes=True) as connection:
         command.upgrade(_config(connection), request.param)
@@ -203,6 +203,6 @@ def test_a_store_of_a_newer_version_is_left_alone_with_the_right_remedy(tmp_path
             use()
 
 
-def test_a_store_in_memory_is_refused_for_it_would_keep_nothing() -> None:
+def test_a_store_in_memory_is_refused_because_it_would_keep_nothing() -> None:
     with pytest.raises(StoreError, match="sqlite:///FILE"):
         migrate("sqlite:///:memory:")

@@ -1,4 +1,4 @@
-"""The store in PostgreSQL keeps its promises by PostgreSQL's own means; see ``test_store`` for what both keep."""
+"""The store in PostgreSQL keeps its promises by PostgreSQL's own means; ``test_store`` covers both databases."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PASSWORD = "hunter2"
 
 
 def fill(url: str) -> None:
-    """Rows in every table: two days, one of them unreadable later on, and all that a stranger may type."""
+    """Rows in every table: two days, one of them unreadable later, and everything that a stranger may type."""
     store, staff = SqlQualityStore(url), StaffStore(url)
     berlin = datetime.fromisoformat("2026-06-01T14:00:00.250+02:00")
     for day in (DAY, NEXT_DAY):
@@ -68,7 +68,7 @@ def fill(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def filled_url(new_postgresql_store: Callable[[], str]) -> str:
-    """A store with rows in every table, which nobody changes."""
+    """A store with rows in every table, which no test changes."""
     url = new_postgresql_store()
     fill(url)
     return url
@@ -81,9 +81,9 @@ def url(new_postgresql_store: Callable[[], str]) -> str:
 
 @pytest.fixture
 def reader(url: str) -> Iterator[StoreReader]:
-    one = StoreReader(url)
-    yield one
-    one.close()
+    opened = StoreReader(url)
+    yield opened
+    opened.close()
 
 
 def test_the_migrations_make_exactly_what_the_models_say_even_if_all_migrate_at_once(postgresql: PostgreSQL) -> None:
@@ -160,7 +160,7 @@ def test_what_a_superuser_does_while_the_triggers_are_off_is_found(url: str, edi
         for table in TABLES:
             for name in expected_triggers("postgresql", APPEND_ONLY[TABLES.index(table)]):
                 connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
-    assert {one.table for one in SqlQualityStore(url).verify().findings} == {found}
+    assert {finding.table for finding in SqlQualityStore(url).verify().findings} == {found}
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_what_a_superuser_does_while_the_triggers_are_off_is_found(url: str, edi
         ),
     ],
 )
-def test_a_guard_that_is_gone_off_or_hollow_is_found(url: str, change: str, found: set[str]) -> None:
+def test_a_trigger_that_is_missing_disabled_or_empty_is_found(url: str, change: str, found: set[str]) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(change)
-    assert {one.row for one in SqlQualityStore(url).verify().findings} == found
+    assert {finding.row for finding in SqlQualityStore(url).verify().findings} == found
 
 
 @pytest.mark.slow
@@ -195,8 +195,10 @@ def test_processes_that_append_at_once_make_one_chain_and_one_revision_per_chang
     append_at_once(url, [(0, 5), (0, 5), (5, 5)])
     store = SqlQualityStore(url)
     days = [DAY + timedelta(days=n) for n in range(10)]
-    assert [(one.day, one.revision) for one in store.scans("web", days[0], days[-1])] == [(day, 1) for day in days]
-    assert [(one.day, one.revision) for one in store.snapshots("web", days[0], days[-1])] == [(day, 1) for day in days]
+    assert [(scan.day, scan.revision) for scan in store.scans("web", days[0], days[-1])] == [(day, 1) for day in days]
+    assert [(snapshot.day, snapshot.revision) for snapshot in store.snapshots("web", days[0], days[-1])] == [
+        (day, 1) for day in days
+    ]
     assert not tampering(store)
 
 
@@ -211,7 +213,7 @@ def test_a_row_that_was_rolled_back_leaves_no_gap_in_the_chain(url: str) -> None
     assert store.verify().findings == ()
 
 
-def test_a_writer_waits_for_the_one_before_and_then_sees_what_it_wrote(url: str) -> None:
+def test_a_writer_waits_for_the_previous_one_and_then_sees_what_it_wrote(url: str) -> None:
     store, other = SqlQualityStore(url), SqlQualityStore(url)
     with ThreadPoolExecutor(1) as pool:
         with store._writing() as connection:
@@ -237,7 +239,7 @@ def test_a_writer_waits_for_the_one_before_and_then_sees_what_it_wrote(url: str)
     ],
     ids=["insert", "update", "create", "drop"],
 )
-def test_a_reader_is_refused_every_write_even_if_it_says_that_it_writes(url: str, statement: Any) -> None:
+def test_a_reader_is_refused_every_write_even_if_it_declares_itself_a_writer(url: str, statement: Any) -> None:
     engine = open_read_only_engine(url)
 
     def write() -> None:
@@ -249,7 +251,7 @@ def test_a_reader_is_refused_every_write_even_if_it_says_that_it_writes(url: str
     engine.dispose()
 
 
-def test_all_parts_of_an_answer_are_of_one_moment_and_no_writer_waits_for_it(url: str) -> None:
+def test_all_parts_of_an_answer_see_one_moment_and_no_writer_waits_for_it(url: str) -> None:
     store = SqlQualityStore(url)
     store.append_incident_action(make_action())
     engine = open_read_only_engine(url)
@@ -368,8 +370,8 @@ def test_a_missing_driver_is_reported_with_its_remedy(monkeypatch: pytest.Monkey
 
 def test_the_server_sees_who_is_connected_and_the_url_may_say_otherwise(url: str) -> None:
     named = make_url(url).update_query_dict({"application_name": "mine"}).render_as_string(hide_password=False)
-    for one, expected in ((url, "telemetry-quality"), (named, "mine")):
-        assert run(one, "SELECT current_setting('application_name')") == [(expected,)]
+    for store_url, expected in ((url, "telemetry-quality"), (named, "mine")):
+        assert run(store_url, "SELECT current_setting('application_name')") == [(expected,)]
 
 
 def test_instants_are_the_same_whatever_zone_the_server_keeps(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Whoever only looks at the store cannot change it, does not disturb it, and notices what others do to it."""
+"""A reader cannot change the store, does not disturb it, and notices what others do to it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def executed() -> Iterator[list[str]]:
 
 
 def fill(store: SqlQualityStore, source: str, days: int, signals: int, revisions: int = 1) -> None:
-    """So many days that all fail, each with a scan, and an action on each."""
+    """So many days that all fail, each with a scan and an incident action."""
     for offset in range(days):
         day = DAY + timedelta(days=offset)
         rows = [make_row(event_name=f"signal {n}", service_version=f"{n}") for n in range(signals)]
@@ -100,7 +100,7 @@ def fill(store: SqlQualityStore, source: str, days: int, signals: int, revisions
         store.append_incident_action(make_action(source=source, day=day))
 
 
-# What it cannot do
+# What a reader cannot do
 
 
 @pytest.mark.parametrize(
@@ -155,21 +155,21 @@ def test_asking_leaves_the_store_as_it_was(tmp_path: Path, store: SqlQualityStor
     assert (tmp_path / "quality.db").read_bytes() == before
 
 
-# Beside writers
+# Next to writers
 
 
-def test_a_reader_in_the_midst_of_its_questions_keeps_no_writer_waiting(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_a_reader_between_its_queries_keeps_no_writer_waiting(tmp_path: Path, store: SqlQualityStore) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
     engine = open_read_only_engine(url_of(tmp_path))
     with transaction(engine, writes=False) as connection:
         assert len(connection.execute(integrity_snapshot.select()).all()) == 1
-        # It would wait for a minute, and then fail.
+        # A blocked writer would wait for a minute and then fail.
         store.append_snapshot(make_snapshot(NEXT_DAY), VERDICTS)
         assert len(connection.execute(integrity_snapshot.select()).all()) == 1
     engine.dispose()
 
 
-def test_a_reader_answers_while_a_writer_is_in_the_midst_of_its_work(
+def test_a_reader_answers_during_a_writer_s_transaction(
     tmp_path: Path, store: SqlQualityStore, reader: StoreReader
 ) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
@@ -184,7 +184,7 @@ def test_a_reader_answers_while_a_writer_is_in_the_midst_of_its_work(
     assert reader.version() == version
 
 
-def test_all_parts_of_an_answer_are_of_one_moment(store: SqlQualityStore, reader: StoreReader) -> None:
+def test_all_parts_of_an_answer_see_one_moment(store: SqlQualityStore, reader: StoreReader) -> None:
     fill(store, "web", 1, 1)
     before = reader.day("web", DAY)
     is_late: list[bool] = []
@@ -213,12 +213,12 @@ def test_many_threads_ask_one_reader_while_one_appends(store: SqlQualityStore, r
     with ThreadPoolExecutor(20) as pool:
         answers = [pool.submit(ask, number) for number in range(60)]
         fill(store, "app", 10, 1)
-        found = [one.result() for one in answers]
-    assert {tuple(one) for one in found[::2]} == {(1,)}
-    assert all(one == list(range(1, len(one) + 1)) for one in found[1::2])
+        found = [answer.result() for answer in answers]
+    assert {tuple(answer) for answer in found[::2]} == {(1,)}
+    assert all(answer == list(range(1, len(answer) + 1)) for answer in found[1::2])
 
 
-# What it notices
+# What a reader notices
 
 
 def test_the_version_changes_with_every_commit_and_with_nothing_else(
@@ -247,7 +247,7 @@ def test_a_version_is_never_seen_again_after_closing(store: SqlQualityStore, rea
 
 
 def replace_store(folder: Path, source: str) -> None:
-    """Put another store in the place of the one in ``folder``, as somebody does who restores a backup."""
+    """Replace the store in ``folder`` with another one, as restoring a backup does."""
     (folder / "other").mkdir()
     other = make_store(folder / "other")
     other.append_snapshot(make_snapshot(source=source), VERDICTS)
@@ -257,7 +257,7 @@ def replace_store(folder: Path, source: str) -> None:
     (folder / "other" / "quality.db").replace(folder / "quality.db")
 
 
-def test_another_store_in_its_place_is_noticed_and_answers_from_then_on(
+def test_a_replaced_store_is_noticed_and_read_from_then_on(
     tmp_path: Path, store: SqlQualityStore, reader: StoreReader
 ) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
@@ -270,7 +270,7 @@ def test_another_store_in_its_place_is_noticed_and_answers_from_then_on(
     assert reader.day("web", DAY) == StoredDay("web", DAY)
 
 
-def test_an_older_store_in_its_place_is_noticed_too(
+def test_a_store_replaced_by_an_older_one_is_noticed_too(
     tmp_path: Path, store: SqlQualityStore, reader: StoreReader
 ) -> None:
     assert reader.journal() == []
@@ -329,7 +329,7 @@ def test_a_store_of_another_schema_says_so_until_it_is_migrated(
     assert reader.journal() == []
 
 
-def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "quality.db").write_bytes(b"no database, just words\n" * 400)
     reader = StoreReader(url_of(tmp_path))
     for ask in (*ask_everything(reader), reader.version):
@@ -354,7 +354,7 @@ def test_a_damaged_database_says_so(tmp_path: Path, store: SqlQualityStore) -> N
 @pytest.mark.parametrize(
     ("column", "value"), [("day", "the day before"), ("computed_at", "noon"), ("status", "splendid")]
 )
-def test_a_value_that_nobody_wrote_is_an_error_of_the_store(
+def test_a_value_that_the_program_never_writes_is_a_store_error(
     tmp_path: Path, store: SqlQualityStore, reader: StoreReader, column: str, value: str
 ) -> None:
     store.append_snapshot(make_snapshot(), VERDICTS)
@@ -370,13 +370,13 @@ def test_a_value_that_nobody_wrote_is_an_error_of_the_store(
 
 
 @pytest.mark.parametrize("url", ["mysql://admin:hunter2@host/db", "sqlite://", "hunter2"])
-def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
+def test_a_url_that_is_not_a_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     with pytest.raises(StoreError, match="store requires the form sqlite:///FILE or postgresql:") as caught:
         StoreReader(url)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_store_whose_path_is_full_of_signs_is_found(tmp_path: Path) -> None:
+def test_a_store_whose_path_is_full_of_special_characters_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "it's 100 % #1 🛰️"
     folder.mkdir()
     make_store(folder).append_snapshot(make_snapshot(), VERDICTS)
@@ -386,10 +386,10 @@ def test_a_store_whose_path_is_full_of_signs_is_found(tmp_path: Path) -> None:
     reader.close()
 
 
-# What it costs
+# What a reader costs
 
 
-def test_no_question_takes_more_queries_of_a_large_store_than_of_a_small_one(
+def test_no_call_needs_more_queries_on_a_large_store_than_on_a_small_one(
     store: SqlQualityStore, reader: StoreReader
 ) -> None:
     def queries() -> list[int]:
@@ -398,7 +398,7 @@ def test_no_question_takes_more_queries_of_a_large_store_than_of_a_small_one(
             ask()
             with executed() as statements:
                 ask()
-            counts.append(len([one for one in statements if one != "BEGIN"]))
+            counts.append(len([statement for statement in statements if statement != "BEGIN"]))
         return counts
 
     fill(store, "web", 1, 1)
@@ -408,7 +408,7 @@ def test_no_question_takes_more_queries_of_a_large_store_than_of_a_small_one(
     assert queries() == small == [1, 1, 1, 3, 6, 1]
 
 
-# What it says
+# What a reader returns
 
 
 def test_the_journal_shows_every_revision_in_order_and_only_those_after_a_given_one(
@@ -434,13 +434,13 @@ def test_the_journal_shows_every_revision_in_order_and_only_those_after_a_given_
     assert reader.journal(after=6) == reader.journal(after=7) == []
 
 
-def test_equal_texts_of_the_journal_are_one_object(store: SqlQualityStore, reader: StoreReader) -> None:
+def test_equal_texts_of_the_journal_share_one_object(store: SqlQualityStore, reader: StoreReader) -> None:
     for offset in range(3):
         store.append_snapshot(replace(make_snapshot(DAY + timedelta(days=offset)), run_id="run 1"), VERDICTS)
-    for one, other in pairwise(reader.journal()):
-        assert one.policy is other.policy
-        assert one.source is other.source
-        assert one.run_id is other.run_id
+    for row, next_row in pairwise(reader.journal()):
+        assert row.policy is next_row.policy
+        assert row.source is next_row.source
+        assert row.run_id is next_row.run_id
 
 
 def test_the_content_hash_is_that_of_the_snapshot(store: SqlQualityStore, reader: StoreReader) -> None:
@@ -464,14 +464,14 @@ def test_the_last_actions_change_with_each_action_of_their_source(store: SqlQual
 
 def test_incidents_are_those_of_the_store_with_their_actions(store: SqlQualityStore, reader: StoreReader) -> None:
     verdicts: Sequence[tuple[Verdict, ...]] = [(FAILED,), (), (NOTHING_KNOWN,), (FAILED, *VERDICTS), VERDICTS[1:]]
-    for offset, said in enumerate(verdicts):
-        store.append_snapshot(make_snapshot(DAY + timedelta(days=offset)), said)
-        store.append_snapshot(make_snapshot(DAY + timedelta(days=offset), source="app"), said[::-1])
+    for offset, day_verdicts in enumerate(verdicts):
+        store.append_snapshot(make_snapshot(DAY + timedelta(days=offset)), day_verdicts)
+        store.append_snapshot(make_snapshot(DAY + timedelta(days=offset), source="app"), day_verdicts[::-1])
     store.append_snapshot(make_snapshot(total_events=7), (FAILED,))
     store.append_incident_action(make_action(action=Action.CONFIRM, until=DAY, root_cause="everywhere"))
     found = reader.incidents("web")
     assert found == incidents_of(store, "web")
-    assert [(one.first_day, one.root_cause) for one in found][1] == (DAY + timedelta(days=2), UNREADABLE)
+    assert [(incident.first_day, incident.root_cause) for incident in found][1] == (DAY + timedelta(days=2), UNREADABLE)
     assert found[0].is_confirmed
     assert found[0].failures[0].revision == 2
     assert reader.incidents("nobody") == []
@@ -489,7 +489,9 @@ def test_a_healed_day_is_in_no_incident_although_its_old_verdicts_are_kept(
 def test_a_day_is_reported_whole(store: SqlQualityStore, reader: StoreReader) -> None:
     first = store.append_scan("web", make_scan(), SAMPLE[::-1], NOW)
     second = store.append_scan("web", make_full_scan(), SAMPLE, NOW)
-    revisions = [store.append_snapshot(make_snapshot(total_events=n), said)[0] for n, said in ((1, VERDICTS), (2, ()))]
+    revisions = [
+        store.append_snapshot(make_snapshot(total_events=n), verdicts)[0] for n, verdicts in ((1, VERDICTS), (2, ()))
+    ]
     fill(store, "app", 1, 5)
     store.append_scan("web", make_scan(NEXT_DAY, make_row(event_name="other")), SAMPLE, NOW)
     day = reader.day("web", DAY)
@@ -504,7 +506,7 @@ def test_a_day_is_reported_whole(store: SqlQualityStore, reader: StoreReader) ->
     )
 
 
-def test_the_parts_of_a_day_add_up_as_its_aggregates_do_a_missing_name_apart_from_an_empty_one(
+def test_breakdowns_add_up_to_the_aggregates_and_separate_missing_names_from_empty_ones(
     store: SqlQualityStore, reader: StoreReader
 ) -> None:
     rows = [
@@ -518,8 +520,8 @@ def test_the_parts_of_a_day_add_up_as_its_aggregates_do_a_missing_name_apart_fro
     assert [part.value for part in day.by_signal] == ["(null)", "", None, "a"]
     assert [part.value for part in day.by_version] == ["1", None, "2"]
     by_hour = {
-        hour: (its.events, its.errors, its.missing_version, its.late_events, its.error_unknown_events)
-        for hour, its in scan.aggregates.by_hour().items()
+        hour: (totals.events, totals.errors, totals.missing_version, totals.late_events, totals.error_unknown_events)
+        for hour, totals in scan.aggregates.by_hour().items()
     }
     assert {part.value: part[1:] for part in day.by_hour} == by_hour
     assert [part.value for part in day.by_hour] == [0, 3, 24]
@@ -543,11 +545,11 @@ def test_of_many_signals_and_versions_the_busiest_are_listed_and_the_others_coun
     assert sum(part.events for part in day.by_hour) == sum(range(1, signals + 1))
 
 
-def test_a_day_that_could_not_be_read_has_its_reason_and_no_parts(store: SqlQualityStore, reader: StoreReader) -> None:
+def test_an_unreadable_day_has_a_reason_and_no_breakdowns(store: SqlQualityStore, reader: StoreReader) -> None:
     store.append_scan("web", make_scan(), SAMPLE, NOW)
     store.append_scan("web", UnreadableDay(DAY, "FILE_BROKEN", "It is cut off."), (), NOW)
     day = reader.day("web", DAY)
-    assert [one.unreadable_reason_code for one in day.scans] == [None, "FILE_BROKEN"]
+    assert [scan.unreadable_reason_code for scan in day.scans] == [None, "FILE_BROKEN"]
     assert (day.by_signal, day.by_version, day.by_hour, day.sample) == ((), (), (), ())
 
 
@@ -557,7 +559,7 @@ def test_a_day_nobody_read_is_empty(reader: StoreReader) -> None:
 
 @pytest.fixture
 def keys(store: SqlQualityStore) -> list[tuple[date, str]]:
-    """Days and sources of which a snapshot is kept, in order; one day has two revisions."""
+    """Days and sources with a stored snapshot, in order; one day has two revisions."""
     keys = [(DAY + timedelta(days=offset), source) for offset in range(4) for source in ("app", "web", "é")]
     for day, source in keys[::-1]:
         status = DayStatus.DEGRADED if source == "app" else DayStatus.HEALTHY
@@ -574,9 +576,11 @@ def test_pages_of_snapshots_put_together_are_all_current_ones_by_day_and_source(
         while page := reader.snapshots(limit=limit, after=(found[-1].day, found[-1].source)):
             assert len(page) <= limit
             found += page
-        assert [(one.day, one.source) for one in found] == keys, limit
+        assert [(snapshot.day, snapshot.source) for snapshot in found] == keys, limit
     for source in ("app", "web", "é"):
-        assert [one for one in found if one.source == source] == store.snapshots(source, date.min, date.max)
+        assert [snapshot for snapshot in found if snapshot.source == source] == store.snapshots(
+            source, date.min, date.max
+        )
 
 
 def test_snapshots_can_be_asked_for_by_source_status_and_day(reader: StoreReader, keys: list[tuple[date, str]]) -> None:
@@ -591,5 +595,5 @@ def test_snapshots_can_be_asked_for_by_source_status_and_day(reader: StoreReader
         ({"after": (NEXT_DAY, "b"), "sources": ["app"]}, [6, 9]),
     ]
     for wanted, positions in expected:
-        found = [(one.day, one.source) for one in reader.snapshots(**wanted)]
+        found = [(snapshot.day, snapshot.source) for snapshot in reader.snapshots(**wanted)]
         assert found == [keys[n] for n in positions], wanted

@@ -113,7 +113,13 @@ def test_a_day_that_becomes_unreadable_and_comes_back_adds_one_revision_each_tim
         make_scan(),
     ]
     stored = [store.append_scan("web", scan, (), NOW) for scan in scans]
-    assert [(one.revision, one.is_new) for one in stored] == [(1, True), (2, True), (2, False), (3, True), (3, False)]
+    assert [(scan.revision, scan.is_new) for scan in stored] == [
+        (1, True),
+        (2, True),
+        (2, False),
+        (3, True),
+        (3, False),
+    ]
     assert stored[0].figures_hash == stored[3].figures_hash != stored[1].figures_hash
 
 
@@ -236,7 +242,7 @@ def test_sources_days_and_names_that_look_like_sql_never_mix(store: SqlQualitySt
         store.append_scan(source, make_scan(DAY, make_row(events=number + 1)), (), NOW)
         store.append_incident_action(make_action(source=source, note=str(number)))
     scans = [store.scans(source, DAY, DAY) for source in sources]
-    assert [[one.total_events for one in of_source] for of_source in scans] == [[1], [2], [3], [4]]
+    assert [[scan.total_events for scan in of_source] for of_source in scans] == [[1], [2], [3], [4]]
     assert [[action.note for action in store.incident_actions(source)] for source in sources] == [
         ["0"],
         ["1"],
@@ -254,15 +260,15 @@ def test_scans_are_all_revisions_within_the_range_by_day_and_revision(store: Sql
     store.append_scan("web", replace(UNREADABLE, day=days[2]), (), LATER)
     store.append_scan("app", make_scan(days[2]), (), NOW)
     scans = store.scans("web", days[1], days[3])
-    assert [(one.day, one.revision, one.total_events) for one in scans] == [
+    assert [(scan.day, scan.revision, scan.total_events) for scan in scans] == [
         (days[1], 1, 14),
         *((days[1], 2 + n, 90 + n) for n in range(10)),
         (days[2], 1, 13),
         (days[2], 2, None),
         (days[3], 1, 12),
     ]
-    assert {one.scanned_at for one in scans if one.revision == 1} == {NOW}
-    assert {one.scanned_at for one in scans if one.revision > 1} == {LATER}
+    assert {scan.scanned_at for scan in scans if scan.revision == 1} == {NOW}
+    assert {scan.scanned_at for scan in scans if scan.revision > 1} == {LATER}
     assert store.scans("web", days[3], days[1]) == store.scans("none", DAY, days[5]) == []
 
 
@@ -278,7 +284,7 @@ def test_a_full_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
 
 
 def make_rated_reading(paid: int = 7, paid_of_a_slice: int = 5) -> DayScan:
-    """A scan of two rates, one of them a share of some events only."""
+    """A scan with two rates, one of which is a share of some events only."""
     names = ("paid", "paid.of", "kept")
     rows = (
         spread(
@@ -314,7 +320,7 @@ def test_any_other_count_of_a_rate_adds_one_revision(store: SqlQualityStore, cha
     assert store.append_scan("web", changed, SAMPLE, NOW).revision == 2
 
 
-def test_what_was_not_counted_is_none_and_what_was_counted_as_nothing_is_zero(store: SqlQualityStore) -> None:
+def test_what_was_not_counted_is_null_and_what_was_counted_as_nothing_is_zero(store: SqlQualityStore) -> None:
     plain = store.append_scan("web", make_scan(), (), NOW)
     assert (plain.missing_critical, plain.duplicates, plain.arrivals) == ({}, None, None)
     nothing = make_full_scan(NEXT_DAY, duplicates=Duplicates(0, 0), arrivals=Arrivals((), 0, 0, 0, 0))
@@ -388,14 +394,14 @@ def test_slices_are_those_of_the_latest_scan_of_each_day_in_the_range(store: Sql
 
 
 def read_names(store: SqlQualityStore, source: str, day: date, *names: str | None) -> None:
-    """Keep a scan of a day with an event of each of ``names``, and slices that name no signal."""
+    """Store a scan of a day with an event of each of ``names``, and slices that name no signal."""
     by_name = {Slice("event_name", name): SliceCounts(1, 0, 0) for name in names}
-    others = {
+    by_platform = {
         Slice("service_version", "no signal"): SliceCounts(1, 0, 0),
         Slice("event_name", "no signal", "hour", "3"): SliceCounts(1, 0, 0),
     }
     rows = [make_row(event_name=name) for name in names]
-    store.append_scan(source, make_scan(day, *rows, slices=by_name | others), (), NOW)
+    store.append_scan(source, make_scan(day, *rows, slices=by_name | by_platform), (), NOW)
 
 
 def test_a_signal_was_first_seen_on_its_earliest_day(store: SqlQualityStore) -> None:
@@ -460,7 +466,7 @@ def test_the_run_that_computed_a_snapshot_first_is_kept_and_another_one_that_fin
     for run_id in ("run-1", "run-2", None):
         assert store.append_snapshot(replace(make_snapshot(), run_id=run_id), VERDICTS) == (first, False)
     second, _ = store.append_snapshot(replace(make_snapshot(total_events=1), run_id="run-2"), VERDICTS)
-    assert [one.run_id for one in store.revisions("web", DAY)] == ["run-1", "run-2"]
+    assert [snapshot.run_id for snapshot in store.revisions("web", DAY)] == ["run-1", "run-2"]
     assert store.snapshots("web", DAY, DAY) == [second]
 
 
@@ -524,9 +530,9 @@ def test_failed_verdicts_are_those_that_failed_or_say_that_the_day_could_not_be_
         NEXT_DAY: [(VERDICTS[1], unread)],
     }
     for day, revisions in known.items():
-        for total, said in enumerate(revisions):
-            store.append_snapshot(make_snapshot(day, total_events=total), said)
-            store.append_snapshot(make_snapshot(day, source="app", total_events=total), said)
+        for total, verdicts in enumerate(revisions):
+            store.append_snapshot(make_snapshot(day, total_events=total), verdicts)
+            store.append_snapshot(make_snapshot(day, source="app", total_events=total), verdicts)
     found = {DAY: {1: (JUDGED, VERDICTS[0]), 3: (JUDGED,)}, NEXT_DAY: {1: (unread,)}}
     assert store.failed_verdicts("web", DAY, NEXT_DAY) == found
     assert store.failed_verdicts("web", date.min, DAY) == {DAY: found[DAY]}
@@ -607,7 +613,7 @@ def test_revisions_are_all_snapshots_of_a_day_in_order(store: SqlQualityStore) -
     assert store.revisions("web", DATE_NEVER_READ) == []
 
 
-def test_acts_are_read_back_exactly_oldest_first_even_if_somebody_repeats_one(store: SqlQualityStore) -> None:
+def test_incident_actions_are_read_back_exactly_oldest_first_even_if_repeated(store: SqlQualityStore) -> None:
     actions = [
         make_action(),
         make_action(day=DATE_NEVER_READ, action=Action.CONFIRM, until=None, note="", acted_at=LATER),
@@ -666,7 +672,7 @@ def test_current_snapshots_are_the_latest_revision_of_each_day_oldest_first(stor
         store.append_snapshot(make_snapshot(total_events=total + 1), VERDICTS)
     store.append_snapshot(make_snapshot(source="app"), VERDICTS)
     current = store.snapshots("web", DAY, NEXT_DAY)
-    assert [(one.day, one.revision) for one in current] == [(DAY, 12), (NEXT_DAY, 1)]
+    assert [(snapshot.day, snapshot.revision) for snapshot in current] == [(DAY, 12), (NEXT_DAY, 1)]
     assert store.snapshots("web", NEXT_DAY, NEXT_DAY) == current[1:]
     assert store.snapshots("web", NEXT_DAY, DAY) == []
 
@@ -685,12 +691,12 @@ def make_alert(**overrides: Any) -> Alert:
 
 
 def test_an_alert_is_kept_once(store_url: str, store: SqlQualityStore) -> None:
-    one, other = make_alert(), make_alert(guardrail="volume", level=Level.INFO)
-    assert store.new_alerts([one, other, one]) == [one, other]
-    store.append_alerts([one, one], NOW)
-    assert store.new_alerts([other, one, other]) == [other]
-    store.append_alerts(iter([one, other]), LATER)
-    assert store.new_alerts([one, other]) == []
+    first, second = make_alert(), make_alert(guardrail="volume", level=Level.INFO)
+    assert store.new_alerts([first, second, first]) == [first, second]
+    store.append_alerts([first, first], NOW)
+    assert store.new_alerts([second, first, second]) == [second]
+    store.append_alerts(iter([first, second]), LATER)
+    assert store.new_alerts([first, second]) == []
     assert count(store_url, "alert") == 2
     assert store.verify().findings == ()
 
@@ -791,7 +797,7 @@ def test_a_store_that_was_not_migrated_says_so(tmp_path: Path, found: str, prepa
         )
 
 
-def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "quality.db"
     path.write_bytes(b"no database, just words\n" * 400)
     for ask in ask_everything(SqlQualityStore(f"sqlite:///{path}")):
@@ -811,7 +817,7 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
         "://hunter2",
     ],
 )
-def test_a_url_that_is_no_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
+def test_a_url_that_is_not_a_sqlite_file_is_refused_without_repeating_a_password(url: str) -> None:
     for ask in (SqlQualityStore, migrate):
         with pytest.raises(StoreError, match="store requires the form sqlite:///FILE or postgresql:") as caught:
             ask(url)

@@ -39,7 +39,7 @@ FIGURES: dict[str, Any] = {
     "unreadable_reason_code": "FILE_CORRUPT",
     "unreadable_reason": "The file is cut off.",
 }
-"""What a snapshot does not have by default; no real one has both numbers and a reason why there are none."""
+"""What a snapshot lacks by default; no real snapshot has both numbers and a reason why there are none."""
 FLAGS = dict.fromkeys(("has_volume_anomaly", "has_version_anomaly", "has_error_spike", "is_zero_activity"), False)
 DAYS = [DAY + timedelta(days=n) for n in range(3)]
 CHAINED_NAMES = [table.name for table in CHAINED]
@@ -49,14 +49,14 @@ PARTS = {
     "event_slice": "day_scan",
     "guardrail_verdict": "integrity_snapshot",
 }
-"""Tables whose rows are bound to the chain by a hash in another one."""
+"""Tables whose rows are bound to the chain by a hash in another table."""
 SURROGATE_KEYS = {(table, "id") for table in PARTS}
-"""Row numbers that say nothing and stand in no order: their rows are distinguished by what is in them."""
+"""Row numbers without meaning or order: their rows are distinguished by their content."""
 
 
 @pytest.fixture(scope="module")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days, each with two of every part, a snapshot, an alert, an action and a sign-in; then a day unread."""
+    """Three days, each with two of every detail, a snapshot, an alert, an action and a sign-in; then an unread day."""
     folder = tmp_path_factory.mktemp("written")
     store, staff = make_store(folder), StaffStore(f"sqlite:///{folder / 'quality.db'}")
     for number, day in enumerate(DAYS):
@@ -92,7 +92,7 @@ def store(tmp_path: Path, written_store: Path) -> SqlQualityStore:
 
 @contextmanager
 def behind_the_back_of(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A plain connection with the triggers out of the way; they are back afterwards."""
+    """A plain connection with the triggers dropped; they are restored afterwards."""
     connection = sqlite3.connect(folder / "quality.db")
     triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     for name, _ in triggers:
@@ -120,10 +120,8 @@ def test_an_empty_store_has_no_findings_and_no_head(tmp_path: Path) -> None:
     assert (verification.rows, verification.findings, verification.head_hash) == (0, (), None)
 
 
-def test_dropping_the_triggers_and_putting_them_back_alone_leaves_no_sign(
-    tmp_path: Path, store: SqlQualityStore
-) -> None:
-    """So that the tests below find the edit itself, and not how it was made."""
+def test_dropping_and_restoring_the_triggers_alone_leaves_no_finding(tmp_path: Path, store: SqlQualityStore) -> None:
+    """Ensures that the tests below find the edit itself and not how it was made."""
     with behind_the_back_of(tmp_path):
         pass
     assert store.verify().findings == ()
@@ -172,7 +170,7 @@ OTHER_VALUES: dict[str, str | float] = {
 
 
 def other_value(table: str, column: str, value: str | float | None) -> str | float:
-    """Another value the column may hold."""
+    """Another value that the column may hold."""
     if isinstance(metadata.tables[table].columns[column].type, JSON):
         return '["other"]'
     if column in OTHER_VALUES:
@@ -199,7 +197,7 @@ def test_a_value_edited_away_is_found(tmp_path: Path, store: SqlQualityStore, ta
     assert store.verify().findings
 
 
-def test_verdicts_that_changed_places_or_days_are_found(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_verdicts_that_were_swapped_or_moved_to_another_day_are_found(tmp_path: Path, store: SqlQualityStore) -> None:
     with behind_the_back_of(tmp_path) as connection:
         for old, new in ((0, 9), (1, 0), (9, 1)):
             connection.execute(
@@ -241,7 +239,7 @@ def test_a_name_that_a_stranger_typed_does_not_reach_the_terminal_that_verifies(
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("table", CHAINED_NAMES)
-def test_a_deleted_row_is_found_be_it_the_first_one_in_the_middle_or_the_last(
+def test_a_deleted_row_is_found_whether_first_middle_or_last(
     tmp_path: Path, store: SqlQualityStore, table: str, number: int
 ) -> None:
     if table == "day_scan" and number == 3:
@@ -268,7 +266,7 @@ def test_an_added_copy_of_a_row_is_found(tmp_path: Path, store: SqlQualityStore,
 
 
 @pytest.mark.parametrize("table", CHAINED_NAMES)
-def test_two_rows_that_changed_places_are_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
+def test_two_swapped_rows_are_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
     with behind_the_back_of(tmp_path) as connection:
         for old, new in ((1, 99), (2, 1), (99, 2)):
             connection.execute(f"UPDATE {table} SET sequence = {new} WHERE sequence = {old}")
@@ -308,7 +306,7 @@ def test_an_added_part_of_a_scan_or_snapshot_is_found(
     assert tables_found(store.verify()) == {table if is_orphan else PARTS[table]}
 
 
-def test_a_scan_replaced_by_another_true_one_no_longer_bears_its_snapshot(
+def test_a_scan_replaced_by_another_valid_one_no_longer_supports_its_snapshot(
     tmp_path: Path, store: SqlQualityStore
 ) -> None:
     with behind_the_back_of(tmp_path) as connection:
@@ -370,7 +368,7 @@ def test_a_clock_of_another_zone_and_whole_numbers_verify(tmp_path: Path) -> Non
     store.append_scan("web", DayScan(DAY, DayAggregates()), (), berlin)
     snapshot = replace(make_snapshot(expected_events=1000), computed_at=berlin)
     store.append_snapshot(snapshot, VERDICTS)
-    tampering = [one for one in store.verify().findings if "changed after" in one.sentence]
+    tampering = [finding for finding in store.verify().findings if "changed after" in finding.sentence]
     assert tampering == []
 
 

@@ -1,4 +1,4 @@
-"""What tests of staff ask a store, past its own methods."""
+"""What tests of staff ask a store directly, bypassing its methods."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(folder: Path, statement: str) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def statements_of(store: StaffStore) -> Iterator[list[str]]:
-    """What the store asks the database in the meantime."""
+    """The statements that the store runs in the meantime."""
     asked: list[str] = []
 
     @event.listens_for(store._engine, "before_cursor_execute")

@@ -1,4 +1,4 @@
-"""Accounts: whoever is shut out is out at once, and nobody takes the name or the place of another."""
+"""Accounts: disabling takes effect at once, and nobody can take over another's name or identity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.store import StaffStore
 
 
-def test_a_new_account_is_there_in_whatever_case_its_name_is_typed(store: StaffStore) -> None:
+def test_a_new_account_is_found_in_upper_and_lower_case(store: StaffStore) -> None:
     added = store.add_account(" Ada@Example.ORG ", "hash", NOW)
     assert (added.name, added.password_hash, added.is_active) == ("ada@example.org", "hash", True)
     assert (added.created_at, added.disabled_at, added.oidc_subject, added.oidc_issuer) == (NOW, None, None, None)
@@ -30,7 +30,7 @@ def test_a_new_account_is_there_in_whatever_case_its_name_is_typed(store: StaffS
 def test_accounts_are_listed_by_name_with_those_that_are_disabled(store: StaffStore, ben: Account) -> None:
     store.add_account("Ada", "hash", NOW)
     store.disable("ben", LATER)
-    assert [(one.name, one.is_active, one.disabled_at) for one in store.accounts()] == [
+    assert [(account.name, account.is_active, account.disabled_at) for account in store.accounts()] == [
         ("ada", True, None),
         ("ben", False, LATER),
     ]
@@ -70,7 +70,7 @@ def test_a_name_that_nobody_has_is_refused_wherever_an_account_is_changed(store:
     assert store.accounts() == [ada]
 
 
-def test_a_new_password_takes_the_place_of_the_old_one_and_ends_the_sessions_it_opened(
+def test_a_new_password_replaces_the_old_one_and_ends_the_sessions_opened_with_it(
     store: StaffStore, ada: Account, ben: Account
 ) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
@@ -82,7 +82,7 @@ def test_a_new_password_takes_the_place_of_the_old_one_and_ends_the_sessions_it_
     assert store.require_account("ben").password_hash is None
 
 
-def test_a_password_hashed_anew_ends_no_session_and_never_brings_back_an_old_password(
+def test_rehashing_a_password_ends_no_session_and_never_restores_an_old_password(
     store: StaffStore, ada: Account
 ) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
@@ -159,7 +159,7 @@ def test_one_subject_at_the_provider_has_one_account(store: StaffStore, ada: Acc
     store.bind_oidc(ben.id, "https://other.example.org", "1234")
 
 
-def test_resetting_it_lets_an_account_be_bound_anew_and_takes_password_and_sessions(
+def test_a_reset_lets_an_account_be_bound_again_and_removes_password_and_sessions(
     store: StaffStore, ada: Account
 ) -> None:
     store.bind_oidc(ada.id, "https://id.example.org", "1234")

@@ -1,4 +1,4 @@
-"""Sessions are over when their time is, when they are ended, and with their account."""
+"""Sessions end when they expire, when somebody ends them, and with their account."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_session_says_whose_it_is_and_how_it_was_opened(store: StaffStore, ada
 
 
 @pytest.mark.parametrize(("moment", "is_open"), [(LATER - INSTANT, True), (LATER, False), (LATER + INSTANT, False)])
-def test_a_session_is_over_at_the_very_moment_it_expires(
+def test_a_session_ends_at_the_very_moment_it_expires(
     store: StaffStore, ada: Account, moment: datetime, is_open: bool
 ) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
@@ -45,7 +45,7 @@ def test_sessions_are_listed_newest_first_and_ended_one_by_one_or_all_but_one(
     store.open_session(ben.id, "of ben", "oidc", NOW, LATER)
 
     def listed() -> list[str]:
-        return [one.id_hash for one in store.sessions(ada.id, NOW)]
+        return [session.id_hash for session in store.sessions(ada.id, NOW)]
 
     assert listed() == ["s3", "s2", "s1", "s0"]
     store.end_session("s2", NOW)
@@ -58,9 +58,7 @@ def test_sessions_are_listed_newest_first_and_ended_one_by_one_or_all_but_one(
     assert store.session("of ben", NOW) is not None
 
 
-def test_sessions_whose_time_is_over_are_forgotten_when_one_is_opened(
-    tmp_path: Path, store: StaffStore, ada: Account
-) -> None:
+def test_expired_sessions_are_deleted_when_a_session_is_opened(tmp_path: Path, store: StaffStore, ada: Account) -> None:
     store.open_session(ada.id, "old", "password", NOW, LATER)
     store.open_session(ada.id, "long", "password", NOW, LATER + INSTANT)
     assert len(rows(tmp_path, "SELECT * FROM staff_session")) == 2

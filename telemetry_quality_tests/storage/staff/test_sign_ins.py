@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def test_attempts_are_kept_for_ever_and_shown_newest_first(store: StaffStore, ada: Account) -> None:
-    attempts = [make_sign_in(at=NOW + number * HOUR, outcome=one) for number, one in enumerate(SignInOutcome)]
+    attempts = [make_sign_in(at=NOW + number * HOUR, outcome=outcome) for number, outcome in enumerate(SignInOutcome)]
     for attempt in attempts:
         store.record(attempt)
     assert store.sign_ins() == attempts[::-1]
     assert store.sign_ins(2) == attempts[:-3:-1]
     store.record(make_sign_in(account_name="ben"))
-    assert [one.account_name for one in store.sign_ins(limit=50, account_name="BEN")] == ["ben"]
+    assert [attempt.account_name for attempt in store.sign_ins(limit=50, account_name="BEN")] == ["ben"]
     assert store.last_signed_in() == {ada.name: attempts[0].at}
 
 
@@ -65,7 +65,7 @@ def test_a_failure_counts_until_the_window_has_moved_past_it(store: StaffStore, 
     assert store.failures_since(attempt.account_name, attempt.address, since) == (count, count)
 
 
-def test_what_strangers_send_is_cut_before_it_is_kept_and_counted_all_the_same(store: StaffStore) -> None:
+def test_what_strangers_send_is_cut_before_it_is_stored_and_still_counted(store: StaffStore) -> None:
     name, address = "X" * 100_000, "y" * 100_000
     store.record(make_sign_in(account_name=name, address=address, method="z" * 300))
     store.record(make_sign_in(account_name="ﷺ" * NAME_LENGTH))
@@ -90,6 +90,6 @@ def test_whatever_a_stranger_types_is_kept_and_the_chain_stays_whole(
 def test_attempts_from_many_threads_at_once_make_one_chain(tmp_path: Path, store: StaffStore) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: store.record(make_sign_in(address=f"::{number}")), range(40)))
-    assert {one.address for one in store.sign_ins(100)} == {f"::{number}" for number in range(40)}
+    assert {attempt.address for attempt in store.sign_ins(100)} == {f"::{number}" for number in range(40)}
     verification = SqlQualityStore(url_of(tmp_path)).verify()
     assert (verification.findings, verification.rows) == ((), 40)

@@ -1,4 +1,4 @@
-"""What is recorded of staff would let nobody else in, is asked quickly, and is never out of date."""
+"""What is stored about staff lets nobody else in, is quick to query, and is never out of date."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.lookup import Account
 
 
-def test_a_session_a_token_and_the_failures_are_one_question_each(store: StaffStore, ada: Account) -> None:
+def test_a_session_a_token_and_the_failures_take_one_query_each(store: StaffStore, ada: Account) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
     store.add_token(ada.id, "cron", "t1", NOW, None)
     for question in (
@@ -43,7 +43,7 @@ def test_a_session_a_token_and_the_failures_are_one_question_each(store: StaffSt
         assert len(asked) == 1
 
 
-def test_none_of_these_questions_reads_a_whole_table(tmp_path: Path, store: StaffStore, ada: Account) -> None:
+def test_none_of_these_queries_scans_a_whole_table(tmp_path: Path, store: StaffStore, ada: Account) -> None:
     with statements_of(store) as asked:
         store.session("s1", NOW)
         store.token_account("t1", NOW)
@@ -83,7 +83,7 @@ store.close()
 
 
 @pytest.mark.slow
-def test_processes_that_ask_for_the_key_at_once_are_reported_the_same_one(tmp_path: Path, store: StaffStore) -> None:
+def test_processes_that_ask_for_the_key_at_once_get_the_same_key(tmp_path: Path, store: StaffStore) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", MAKE_KEY, url_of(tmp_path)],
@@ -97,7 +97,7 @@ def test_processes_that_ask_for_the_key_at_once_are_reported_the_same_one(tmp_pa
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    # They wait for this writer, and go on in the same moment.
+    # They wait for this writer and continue at the same moment.
     writer = sqlite3.connect(tmp_path / "quality.db", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
     for process in processes:
@@ -126,7 +126,7 @@ def test_the_version_stays_until_somebody_commits(tmp_path: Path, store: StaffSt
     assert store.version() not in {before, after}
 
 
-def test_every_change_of_who_may_come_in_changes_the_version(store: StaffStore, ada: Account) -> None:
+def test_every_change_of_access_changes_the_version(store: StaffStore, ada: Account) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
     store.add_token(ada.id, "cron", "t1", NOW, None)
     changes: list[Callable[[], Any]] = [
@@ -149,7 +149,7 @@ def test_a_version_from_before_closing_never_comes_back(store: StaffStore) -> No
     assert store.version() != before
 
 
-def test_another_file_in_the_place_of_the_store_is_another_version(tmp_path: Path, store: StaffStore) -> None:
+def test_a_replaced_store_has_another_version(tmp_path: Path, store: StaffStore) -> None:
     before = store.version()
     migrate(url_of(tmp_path / "other"))
     (tmp_path / "other" / "quality.db").replace(tmp_path / "quality.db")
@@ -197,7 +197,7 @@ def test_staff_come_and_go_while_a_backfill_writes(tmp_path: Path, store: StaffS
     assert longest < 10
     assert len(store.sign_ins()) == 20
     findings = SqlQualityStore(url_of(tmp_path)).verify().findings
-    assert {one.sentence.partition(" behind ")[0] for one in findings} <= {"The scan"}, "its hashes are made up"
+    assert {finding.sentence.partition(" behind ")[0] for finding in findings} <= {"The scan"}, "its hashes are made up"
 
 
 def test_only_fingerprints_of_tokens_and_sessions_are_in_the_file(
@@ -214,7 +214,7 @@ def test_only_fingerprints_of_tokens_and_sessions_are_in_the_file(
         assert text.removeprefix("tq_").encode() not in kept
 
 
-def test_what_is_printed_of_an_account_or_a_session_holds_no_hash(store: StaffStore) -> None:
+def test_printed_accounts_and_sessions_contain_no_hash(store: StaffStore) -> None:
     account = store.add_account("ada", "the-password-hash", NOW)
     store.open_session(account.id, "the-session-hash", "password", NOW, LATER)
     shown = f"{account!r} {store.session('the-session-hash', NOW)!r} {store.sessions(account.id, NOW)}"
@@ -222,7 +222,7 @@ def test_what_is_printed_of_an_account_or_a_session_holds_no_hash(store: StaffSt
     assert "-hash" not in shown
 
 
-def test_a_log_of_everything_holds_no_hash_and_no_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_of_everything_contains_no_hash_and_no_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "sqlalchemy")
     migrate(url_of(tmp_path))

@@ -1,4 +1,4 @@
-"""Tokens speak for their account until they are revoked, and cannot be guessed."""
+"""Tokens act for their account until they are revoked, and cannot be guessed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_a_token_speaks_for_its_account_until_it_is_revoked(store: StaffStore, a
 
 
 @pytest.mark.parametrize(("moment", "is_good"), [(LATER - INSTANT, True), (LATER, False), (LATER + INSTANT, False)])
-def test_a_token_is_over_at_the_very_moment_it_expires(
+def test_a_token_ends_at_the_very_moment_it_expires(
     store: StaffStore, ada: Account, moment: datetime, is_good: bool
 ) -> None:
     store.add_token(ada.id, "cron", "t1", NOW, LATER)
     assert (store.token_account("t1", moment) is not None) is is_good
 
 
-def test_a_token_without_an_end_goes_on(store: StaffStore, ada: Account) -> None:
+def test_a_token_without_an_expiry_stays_valid(store: StaffStore, ada: Account) -> None:
     store.add_token(ada.id, "cron", "t1", NOW, None)
     assert store.token_account("t1", datetime(2126, 1, 1, tzinfo=UTC)) == ada
 
@@ -49,12 +49,12 @@ def test_tokens_are_listed_oldest_first_for_one_account_or_all(store: StaffStore
     for number, account in enumerate((ada, ben, ada)):
         store.add_token(account.id, f"label {number}", f"t{number}", NOW, None)
     store.revoke_token(1, None, NOW)
-    assert [(one.id, one.account_name, one.revoked_at) for one in store.tokens()] == [
+    assert [(token.id, token.account_name, token.revoked_at) for token in store.tokens()] == [
         (1, ada.name, NOW),
         (2, "ben", None),
         (3, ada.name, None),
     ]
-    assert [one.label for one in store.tokens(ben.id)] == ["label 1"]
+    assert [token.label for token in store.tokens(ben.id)] == ["label 1"]
 
 
 @pytest.mark.parametrize("label", ["", "  ", "a\x1b[2J"])
