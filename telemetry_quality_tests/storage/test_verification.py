@@ -314,7 +314,7 @@ def test_a_scan_replaced_by_another_true_one_no_longer_bears_its_snapshot(
     with behind_the_back_of(tmp_path) as connection:
         connection.execute("UPDATE integrity_snapshot SET scan_revision = 2 WHERE sequence = 2")
     sentences = [finding.sentence for finding in store.verify().findings]
-    assert "The scan behind web 2026-03-11 revision 1 is another one." in sentences
+    assert "The scan behind web 2026-03-11 revision 1 is missing or differs from the one it was made from." in sentences
 
 
 TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers("sqlite", table))]
