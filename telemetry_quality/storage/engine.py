@@ -62,7 +62,7 @@ class Database(Protocol):
     def require_presence(self) -> None:
         """Raise a StoreError if the database is known to be missing before anything is asked of it."""
 
-    def make_segment(self) -> None:
+    def prepare_location(self) -> None:
         """Create what must exist before the database can be created or migrated."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
