@@ -343,7 +343,7 @@ def test_extensions_of_each_kind_are_found_by_its_own_group_and_loaded_by_name(p
 
 
 WRONG = {
-    "another name": (("NAME = ", "NAME = 'other' # "), "must call itself what its entry point does"),
+    "another name": (("NAME = ", "NAME = 'other' # "), "must have the name of its entry point"),
     "a setting of ours": (
         ('"busiest_signal_percent", 90.0', '"error_rate_percent", 90.0'),
         "error_rate_percent is taken",

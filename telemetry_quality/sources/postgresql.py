@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 WORK_MEMORY = "32MB"
-"""The least memory that the server may use for a sort, and twice that for a hash table, before it spills to disk."""
+"""The least RAM that the server may use for a sort, and twice that for a hash table, before it spills to disk."""
 
 LOCK_SECONDS = 2
 """Only changes to the table's structure make a reader wait, and every insert behind the reader would wait too."""

@@ -202,7 +202,7 @@ class PostgresqlDatabase:
         """As PostgreSQL prints what the migrations created."""
         names = ", ".join(current_snapshot.columns.keys())
         return _plain(
-            f"SELECT {names} FROM integrity_snapshot snapshot WHERE revision = "  # noqa: S608 - names of ours
+            f"SELECT {names} FROM integrity_snapshot snapshot WHERE revision = "  # noqa: S608 - column names of the store
             "(SELECT max(other.revision) AS max FROM integrity_snapshot other "
             "WHERE other.source = snapshot.source AND other.day = snapshot.day)"
         )
