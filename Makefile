@@ -7,10 +7,10 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
-# A file's tests share what is prepared for them; the longest files come first (telemetry_quality_tests/conftest.py).
+# The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# The tests start hundreds of processes, and without files of bytecode each would compile the package again.
+# The tests start hundreds of processes, each of which would compile the package again without bytecode files.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,7 @@ types: $(VENV)/.dev
 rooms: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-# The package imports what it declares and declares what it imports; tests and benchmarks may use any declared package.
+# The package declares exactly what it imports; tests and benchmarks may import any declared package.
 deps: $(VENV)/.dev
 	$(BIN)/deptry telemetry_quality
 	$(BIN)/deptry telemetry_quality_tests benchmarks --ignore DEP002,DEP004

@@ -145,6 +145,7 @@ def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_fiel
         "source": "web",
         "day": "2026-02-01",
         "status": "unknown",
+        "extra_numbers": {},
         "guardrails": [],
     }
 

@@ -171,7 +171,7 @@ def test_an_alert_and_the_comparison_of_revisions_say_what_changed(
     (line,) = [record.getMessage() for record in caplog.records if " busiest_signal " in record.getMessage()]
     assert "100.0 % of the events, more than the 90 % allowed" in line
     assert "100.00 % with the same name instead of 75.00" in line
-    compared = page.split("What differs from the revision before")[1]
+    compared = page.split("Changes from the previous revision")[1]
     assert '<th scope="row">Busiest signal</th><td class="number">75.00' in compared
     assert "≠ 100.00" in compared
 

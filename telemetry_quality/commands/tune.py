@@ -25,9 +25,9 @@ from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, source_option
 from telemetry_quality.console import console, progress
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.tuning.backtest import back_test, stored_evidences
-from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS, propose
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings

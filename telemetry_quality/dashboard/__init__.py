@@ -1,4 +1,4 @@
-"""The health dashboard and its JSON API: what the store says, for staff and their machines, whatever else is down.
+"""The health dashboard and its JSON API: the store's content for staff and their machines, whatever else is down.
 
-It never imports the orchestration and never reads events; it writes accounts, sessions and actions on incidents only.
+It never imports the orchestration and never reads events; it writes only accounts, sessions and incident actions.
 """

@@ -1,7 +1,7 @@
-"""The JSON API: the same answers as the pages, for machines, and ``/healthz`` for whoever restarts processes.
+"""The JSON API: the same content as the pages, for machines, and ``/healthz`` for supervisors that restart processes.
 
-Answers are made once and kept as bytes as long as the store says the same. They are not validated again on their
-way out: the response models are for the OpenAPI document, and a test holds real answers against them.
+Responses are rendered once and cached as bytes until the store's content changes. They are not validated again before
+they are sent: the response models serve the OpenAPI document, and a test checks real responses against them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ staff = APIRouter(prefix="/api/health", dependencies=STAFF, responses=refused_wi
 
 @answers(router, "/healthz", response_class=PlainTextResponse, responses=refused_beside(*ANYWHERE))
 async def healthz() -> PlainTextResponse:
-    """Says that the process answers, and nothing else."""
+    """Show that the process responds, and nothing else."""
     return PlainTextResponse("ok\n")
 
 
@@ -85,7 +85,7 @@ async def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Res
     staff, "/snapshots/", response_model=LogResponse, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
 )
 async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
-    """The log of snapshots, the latest revision of each day: filtered, sorted, page by page."""
+    """The log of snapshots, the latest revision of each day: filtered, sorted and paged."""
     dashboard = dashboard_of(request)
     state = await dashboard.state()
     require_sources(dashboard, state, asked.source)
@@ -104,7 +104,7 @@ async def one_day(
     source: Annotated[SourceName, Path(description="The source.")],
     day: Annotated[Day, Path(description="The day, such as 2026-03-10.")],
 ) -> Response:
-    """One day with everything that is stored of it; of a day without a snapshot the status is unknown."""
+    """Everything that is stored about a day; the status of a day without a snapshot is unknown."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     require_day(dashboard, state, source, day, now)
@@ -119,7 +119,7 @@ async def one_day(
 
 @answers(staff, "/incidents/", response_model=IncidentsResponse, responses=refused_with(404), dependencies=[ONE_EACH])
 async def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
-    """Incidents that touch the days asked for, the newest first."""
+    """The incidents that include any of the requested days, newest first."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     sources = (asked.source,) if asked.source else ()
@@ -143,24 +143,24 @@ async def incidents(request: Request, asked: Annotated[IncidentParameters, Query
 
 @answers(staff, "/version/", response_model=VersionResponse, dependencies=[NO_PARAMETERS])
 async def version(request: Request) -> Response:
-    """Whether anything is new: the same text as long as the store says the same."""
+    """The version of the store's content, which stays the same until the content changes."""
     return conditional(request, as_bytes(VersionResponse(version=(await dashboard_of(request).state()).version)), JSON)
 
 
 def this_minute(dashboard: Dashboard) -> datetime:
-    """Now, to the minute: a response that shows the time is the same for everybody who asks within it."""
+    """The current time, to the minute: responses that show the time can be shared within the minute."""
     return dashboard.clock().replace(second=0, microsecond=0)
 
 
 def require_sources(dashboard: Dashboard, state: DashboardState, names: Collection[str]) -> None:
-    """Refuse names of sources that neither the settings nor the store know."""
+    """Refuse names of sources that are neither in the settings nor in the store."""
     known = {*dashboard.settings.sources, *state.index.sources}
     for name in names:
         _require_among(known, name)
 
 
 def require_watched(dashboard: Dashboard, name: str | None) -> None:
-    """Refuse the name of a source that the settings do not have: nothing shows which days it should have."""
+    """Refuse a source that is not in the settings: without them nobody knows which days it should have."""
     if name is not None:
         _require_among(dashboard.settings.sources, name)
 
@@ -170,13 +170,13 @@ def _require_among(known: Collection[str], name: str) -> None:
         raise ApiError(
             404,
             UNKNOWN_SOURCE,
-            f"One of the sources {', '.join(sorted(known))} is required, but {shown(name)} was asked for; "
+            f"One of the sources {', '.join(sorted(known))} is required, but {shown(name)} was requested; "
             "choose one of them.",
         )
 
 
 def require_day(dashboard: Dashboard, state: DashboardState, source: str, day: date, now: datetime) -> None:
-    """Refuse a day that its source does not have."""
+    """Refuse a day that the source does not have."""
     require_watched(dashboard, source)
     if state.index.current(source, day) is not None:
         return
@@ -187,27 +187,27 @@ def require_day(dashboard: Dashboard, state: DashboardState, source: str, day: d
 
 
 def as_bytes(response: BaseModel) -> bytes:
-    """A response as JSON in UTF-8."""
+    """The response as JSON in UTF-8."""
     return response.model_dump_json().encode()
 
 
 async def kept(
     request: Request, state: DashboardState, moment: date | None, media_type: str, make: Callable[[], bytes]
 ) -> Response:
-    """The response to this address, made once per version of the state and, where it shows one, per ``moment``."""
+    """The response for this address, rendered once per version of the state and per ``moment``, if it shows one."""
     made = await dashboard_of(request).responses.get_or_make(address_key(request, moment), state.version, make)
     return conditional(request, made, media_type)
 
 
 def address_key(request: Request, moment: date | None) -> tuple[Any, ...]:
-    """What a response depends on beside the state: what was asked, and ``moment`` where it shows one."""
+    """What a response depends on in addition to the state: the request, and ``moment`` if it shows one."""
     return request.scope["path"], request.scope["query_string"], moment
 
 
 def conditional(request: Request, body: bytes, media_type: str) -> Response:
-    """``body``, or nothing but 304 where whoever asks has it already (RFC 9110, 13.1.2)."""
+    """``body``, or 304 without a body if the client already has it (RFC 9110, 13.1.2)."""
     tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    known = {tag_text.strip().removeprefix("W/") for tag_text in request.headers.get("if-none-match", "").split(",")}
     if tag in known or "*" in known:
         return Response(status_code=304, headers={"ETag": tag})
     return Response(body, media_type=media_type, headers={"ETag": tag})

@@ -1,6 +1,6 @@
-"""API errors: every response other than what was asked for, in one shape and one sentence, free of internals.
+"""API errors: every failed request gets the same shape of response, with a sentence that reveals no internals.
 
-Machines get ``{"error": {"status", "reason_code", "sentence"}}``, browsers a page that says the same.
+Machines get ``{"error": {"status", "reason_code", "sentence"}}``, browsers get a page that says the same.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ log = logging.getLogger(__name__)
 STORE_UNREADABLE = "STORE_UNREADABLE"
 CANNOT_READ = (
     "The store must be readable to answer this, but it cannot be read now; "
-    "try again in a moment, and if it stays so ask whoever runs this dashboard to read its log."
+    "try again in a moment; if that does not help, ask the operator of this dashboard to read its log."
 )
-WENT_WRONG = "A response was expected here, but the dashboard made a mistake; it is in its log, so report it."
+WENT_WRONG = "The dashboard should have responded, but an internal error occurred; report it: details are in the log."
 
 _TITLES = {
     403: "Not allowed",
     404: "Not found",
-    413: "Too much at once",
-    414: "Too long an address",
-    415: "Not readable",
-    422: "This cannot be asked",
+    413: "Request too large",
+    414: "Address too long",
+    415: "Unsupported content",
+    422: "Invalid request",
     429: "Too many tries",
-    500: "A mistake of the dashboard",
+    500: "Internal error",
     503: "Not available right now",
 }
-"""Headings of API errors for people, where the standard's own words say little."""
+"""Headings of error pages, where the standard's phrases say too little to people."""
 
 _MOST_CHARACTERS = 80
-"""Of what somebody sent, in a response or the log: enough to recognise it."""
+"""How much of what somebody sent is repeated in a response or the log: enough to recognise it."""
 
 
 class ApiError(Exception):
-    """What was asked for is not answered.
+    """A request that is not answered.
 
     Attributes:
-        reason_code: Stable upper-case identifier; machines decide by it.
-        sentence: What was required, what was found and the remedy; anybody may read it.
-        headers: What HTTP wants said beside it, such as ``Retry-After``.
+        reason_code: A stable upper-case identifier, for machines.
+        sentence: What was required, what was found and the remedy; safe for anybody to read.
+        headers: HTTP headers that belong to the error, such as ``Retry-After``.
     """
 
     def __init__(
@@ -69,22 +69,22 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def as_json(self) -> dict[str, Any]:
-        """The one shape of all errors."""
+        """The shape of every error."""
         error = {"status": self.status_code, "reason_code": self.reason_code, "sentence": self.sentence}
         return {"error": error}
 
 
 def shown(text: object) -> str:
-    """What somebody sent, quoted, harmless and short, for a sentence that shows it back."""
+    """What somebody sent, quoted, escaped and shortened, for a sentence that repeats it."""
     whole = str(text)
     return ascii(whole) if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]!a}…"
 
 
 def response_for(request: Request, api_error: ApiError) -> Response:
-    """The API error as whoever asks can read it: a page for browsers outside ``/api/``, else JSON."""
+    """The API error for the client that sent the request: a page for browsers outside ``/api/``, otherwise JSON."""
     if not _is_for_a_browser(request):
         return JSONResponse(api_error.as_json(), api_error.status_code, api_error.headers)
-    # Pages need templates; guard and API must not wait for them.
+    # Pages need templates; the guard and the API must not wait for them.
     from telemetry_quality.dashboard.rendering import page  # noqa: PLC0415
 
     title = _TITLES.get(api_error.status_code, HTTPStatus(api_error.status_code).phrase)
@@ -102,14 +102,14 @@ def _is_for_a_browser(request: Request) -> bool:
 
 
 def install(app: FastAPI) -> None:
-    """Let ``app`` answer every error as an API error."""
+    """Make ``app`` respond to every error with an API error."""
     app.add_exception_handler(ApiError, _respond_to_api_error)
     app.add_exception_handler(RequestValidationError, _respond_to_invalid)
     app.add_exception_handler(HTTPException, _respond_to_http_error)
     app.add_exception_handler(RequestError, _respond_to_request_error)
     app.add_exception_handler(StoreError, _respond_to_store_error)
     app.add_exception_handler(Exception, _respond_to_mistake)
-    # Innermost, so that the response leaves through the guards and gets their headers.
+    # The innermost layer, so that the response passes through the guards and gets their headers.
     app.user_middleware.append(Middleware(_Mistakes))
 
 
@@ -119,8 +119,8 @@ async def _respond_to_api_error(request: Request, error: Exception) -> Response:
 
 async def _respond_to_invalid(request: Request, error: Exception) -> Response:
     mistakes = cast("RequestValidationError", error).errors()
-    # An unknown name is shown first: what seems wrong may only be misspelt.
-    reported = next((one for one in mistakes if one["type"] == "extra_forbidden"), mistakes[0])
+    # Unknown names are reported first: a parameter that seems wrong may only be misspelt.
+    reported = next((mistake for mistake in mistakes if mistake["type"] == "extra_forbidden"), mistakes[0])
     return response_for(request, invalid(reported))
 
 
@@ -133,23 +133,23 @@ async def _respond_to_request_error(request: Request, error: Exception) -> Respo
 
 
 async def _respond_to_store_error(request: Request, error: Exception) -> Response:
-    # Its sentence names files, which are nobody's business but the operator's.
+    # The message names files, which only the operator should see.
     log.error("%s could not be answered: %s", shown(request.url.path), error)
     return response_for(request, ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}))
 
 
 async def _respond_to_mistake(request: Request, error: Exception) -> Response:
-    log.error("%s could not be answered because of a mistake of ours", shown(request.url.path), exc_info=error)
+    log.error("%s could not be answered because of an internal error", shown(request.url.path), exc_info=error)
     return response_for(request, ApiError(500, "INTERNAL_ERROR", WENT_WRONG))
 
 
 def invalid(mistake: Mapping[str, Any]) -> ApiError:
-    """The API error of a parameter that pydantic did not accept."""
-    # The first is where it stood, such as the query; then comes the name, and behind it a place in a list.
+    """The API error for a parameter that pydantic rejected."""
+    # ``loc`` holds the place, such as the query, then the name, then an index into a list.
     name = str(mistake["loc"][1]) if len(mistake["loc"]) > 1 else None
     reason = str(mistake["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if mistake["type"] == "extra_forbidden":
-        return ApiError(422, "UNKNOWN_PARAMETER", f"{shown(name)} is no parameter of this address; leave it out.")
+        return ApiError(422, "UNKNOWN_PARAMETER", f"{shown(name)} is not a parameter of this address; leave it out.")
     if name is None:
         return ApiError(422, "INVALID_PARAMETER", f"{reason}.")
     found = mistake.get("input")
@@ -160,15 +160,15 @@ def invalid(mistake: Mapping[str, Any]) -> ApiError:
 
 
 def _of_http(error: HTTPException, request: Request) -> ApiError:
-    """What the framework refuses by itself, in our words."""
+    """The API error for what the framework refuses by itself."""
     code, sentence = {
         404: (
             "NOT_FOUND",
-            "The address of a page or a response is required, but there is none here; start at /health/.",
+            "An existing address is required, but there is nothing at this one; start at /health/.",
         ),
         405: (
             "METHOD_NOT_ALLOWED",
-            f"This address cannot be asked with {shown(request.method)}; see the header Allow.",
+            f"This address does not support {shown(request.method)}; see the header Allow.",
         ),
         413: ("TOO_LARGE", "A smaller request is required, but this one is too large; send less."),
     }.get(error.status_code, ("REFUSED", f"The request was refused: {HTTPStatus(error.status_code).phrase}."))
@@ -176,7 +176,7 @@ def _of_http(error: HTTPException, request: Request) -> ApiError:
 
 
 class _Mistakes:
-    """Answers what nobody foresaw, unless the response has begun."""
+    """Responds to unexpected errors, unless the response has already begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""create_app: wires the rooms of the dashboard into one ASGI application; nothing is decided here."""
+"""create_app: wires the parts of the dashboard into an ASGI application; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         version=__version__,
         lifespan=_lifespan,
         openapi_url="/api/health/openapi.json",
-        # Their pages load scripts from elsewhere.
+        # Their pages load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
         middleware=[

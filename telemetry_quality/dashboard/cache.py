@@ -1,4 +1,4 @@
-"""The response cache: rendered responses, valid as long as the state they were made of, in a fixed number of bytes."""
+"""The response cache: rendered responses, valid as long as the state they show, within a fixed number of bytes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 Loaded = TypeVar("Loaded")
 
 LOADERS = 2
-"""Threads that load at the same time; more would keep the one that serves from its turn."""
+"""The number of threads that load at the same time; more would slow down the thread that serves."""
 
 ENTRY_BYTES = 500
-"""What an entry takes beside its key and its answer, at most."""
+"""The most that an entry takes in addition to its key and its response."""
 
 
 class ResponseCache:
-    """Answers by key and version, for the one thread that serves.
+    """Responses by key and version, for the single thread that serves.
 
     Args:
-        max_bytes: What keys and answers may take together; the one longest unasked for is forgotten first.
+        max_bytes: The most that keys and responses may take together; the least recently used is evicted first.
     """
 
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:
@@ -37,26 +37,26 @@ class ResponseCache:
         self._bytes = 0
 
     async def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
-        """The response kept for ``key``, or a new one; made once, however many ask for it at the same time.
+        """The cached response for ``key``, or a new one, made once however many requests wait for it.
 
         Args:
-            key: Everything the response depends on beside the state.
-            version: The state's. All responses of another one are forgotten.
-            make: Called in turn, and what it raises is raised; the next who asks tries again.
+            key: Everything the response depends on in addition to the state.
+            version: The version of the state; a new version clears the cache.
+            make: Makes the response; what it raises is raised here, and the next request tries again.
         """
         known = self._known(key, version)
         if known is not None:
             return known
         async with self._turn:
-            # Whoever came in meanwhile is heard before the next answer is made, and those that are kept are given
-            # out: made in one go, all that were asked for together would be late, and the last one twice as late.
+            # Requests that arrived meanwhile are accepted, and cached responses sent, before the next one is made:
+            # otherwise all responses requested together would be late, and the last would be twice as late.
             await sleep(0)
             return self._known(key, version) or self._keep(key, version, make())
 
     async def get_or_load(
         self, key: Hashable, version: str, load: Callable[[], Loaded], make: Callable[[Loaded], bytes]
     ) -> bytes:
-        """The same where something must be loaded first, which is done in a thread."""
+        """The same for a response that needs data, which is loaded in a thread first."""
         known = self._known(key, version)
         if known is not None:
             return known
@@ -65,7 +65,7 @@ class ResponseCache:
 
     @property
     def size_bytes(self) -> int:
-        """What is kept now, keys included."""
+        """The size of the cache, including its keys."""
         return self._bytes
 
     def _known(self, key: Hashable, version: str) -> bytes | None:
@@ -88,5 +88,5 @@ class ResponseCache:
 
 
 def _size(key: Hashable, response: bytes) -> int:
-    # Keys hold what users send, such as a long query.
+    # Keys contain what users send, such as a long query.
     return len(repr(key)) + len(response) + ENTRY_BYTES

@@ -1,4 +1,4 @@
-"""What every route of the dashboard works with, put together once by ``create_app``."""
+"""What every route of the dashboard works with, assembled once by ``create_app``."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Dashboard:
     """The parts of one running dashboard.
 
     Attributes:
-        clock: Shows the time; the only clock there is.
+        clock: Returns the current time; there is no other clock.
         reader: The store, opened read-only.
-        action_store: The store again, used for nothing but actions on incidents.
-        keeper: What the store says, kept in RAM as long as it does.
-        responses: Rendered responses, good as long as the state they were made of.
-        access: Who may see anything.
-        hub: The open pages that want to hear of news.
+        action_store: The store opened for writing, used only for incident actions.
+        keeper: Keeps the state in RAM and up to date.
+        responses: Rendered responses, valid as long as the state they show.
+        access: Decides who may use the dashboard.
+        hub: The open pages that receive update events.
     """
 
     settings: Settings
@@ -49,18 +49,18 @@ class Dashboard:
 
     @cached_property
     def provider(self) -> Provider | None:
-        """The OpenID Connect provider, None where the settings name none."""
+        """The OpenID Connect provider; None if the settings name none."""
         if self.settings.dashboard.oidc is None:
             return None
-        from telemetry_quality.dashboard.access.oidc import Provider  # noqa: PLC0415 - most have no use for it
+        from telemetry_quality.dashboard.access.oidc import Provider  # noqa: PLC0415 - most installations do not use it
 
         return Provider(self.settings.dashboard.oidc, self.access)
 
     async def state(self) -> DashboardState:
-        """The state; looked up in a thread where that may mean to wait for the store, for which others cannot wait.
+        """The state, loaded in a thread if that may mean waiting for the store, so that other requests need not wait.
 
-        What is made of it is made where requests are served, one after the other: threads would take turns at the
-        interpreter, so that all responses would be late instead of some.
+        Responses are rendered on the event loop, one after the other: threads would compete for the interpreter, and
+        all responses would be late instead of some.
         """
         may_wait = not self.reader.is_local or self.keeper.has_update()
         return await run_in_threadpool(self.keeper.state) if may_wait else self.keeper.shown

@@ -1,4 +1,4 @@
-"""One day with everything that is stored of it, and the way to the Dagster run that made it."""
+"""Everything that is stored about a day, and the link to its Dagster run."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ COPIED = (
     "scan_revision",
     "content_hash",
 )
-"""What a revision says under the snapshot's own names, beside what the log lists."""
+"""The fields of a revision that are copied from the snapshot, in addition to those that the log lists."""
 
 
 def day_response(stored: StoredDay, state: DashboardState, settings: Settings, now: datetime) -> DayResponse:
-    """Everything that is stored of a day, and its verdict in words."""
+    """Everything that is stored about a day, and its verdict in words."""
     source, day = stored.source, stored.day
     latest = stored.revisions[-1] if stored.revisions else None
     wrong = wrong_on(day, state.incidents.get(source, ())) if latest else []
-    touching = {one.incident.key: one.incident for one in wrong}.values()
+    touching = {failure.incident.key: failure.incident for failure in wrong}.values()
     previous_day, next_day = state.index.neighbours(source, day)
     revisions = _revisions(stored, settings)
     return DayResponse(
@@ -74,9 +74,9 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
         trouble=state.trouble,
         snapshot=revisions[-1].snapshot if revisions else None,
         revisions=revisions,
-        changes=tuple(one.changes for one in revisions if one.changes is not None),
-        incidents=tuple(incident_line(one, now.astimezone(UTC).date()) for one in worst_first(touching)),
-        scans=tuple(_copy(ScanResponse, one) for one in stored.scans),
+        changes=tuple(revision.changes for revision in revisions if revision.changes is not None),
+        incidents=tuple(incident_line(incident, now.astimezone(UTC).date()) for incident in worst_first(touching)),
+        scans=tuple(_copy(ScanResponse, scan) for scan in stored.scans),
         by_signal=_breakdown(stored.by_signal, stored.more_signals),
         by_version=_breakdown(stored.by_version, stored.more_versions),
         by_hour=_breakdown(stored.by_hour, 0),
@@ -88,7 +88,7 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
 
 
 def dagster_url_of(settings: Settings, source: str, day: date, run_id: str | None) -> str | None:
-    """Where Dagster shows the run of a day, or the day's partition; None without ``dashboard.dagster_url``."""
+    """The page in Dagster of a day's run, or of its partition; None without ``dashboard.dagster_url``."""
     server = settings.dashboard.dagster_url
     if server is None:
         return None
@@ -100,28 +100,30 @@ def dagster_url_of(settings: Settings, source: str, day: date, run_id: str | Non
 def _revisions(stored: StoredDay, settings: Settings) -> tuple[RevisionResponse, ...]:
     comparisons = [None, *(changes(earlier, later) for earlier, later in pairwise(stored.revisions))]
     return tuple(
-        _revision(one, stored.verdicts.get(one.revision or 0, ()), changed, settings)
-        for one, changed in zip(stored.revisions, comparisons, strict=False)
+        _revision(snapshot, stored.verdicts.get(snapshot.revision or 0, ()), changed, settings)
+        for snapshot, changed in zip(stored.revisions, comparisons, strict=False)
     )
 
 
 def _revision(
-    one: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict], changed: str | None, settings: Settings
+    snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict], changed: str | None, settings: Settings
 ) -> RevisionResponse:
     return RevisionResponse.model_validate(
         {
-            **{name: getattr(one, name) for name in COPIED},
-            "snapshot": snapshot_line(one),
-            "policy": json.loads(one.policy),
+            **{name: getattr(snapshot, name) for name in COPIED},
+            "snapshot": snapshot_line(snapshot),
+            "policy": json.loads(snapshot.policy),
             "verdicts": tuple(_verdict(verdict) for verdict in verdicts),
             "changes": changed,
-            "dagster_run_url": dagster_url_of(settings, one.source, one.day, one.run_id),
+            "dagster_run_url": dagster_url_of(settings, snapshot.source, snapshot.day, snapshot.run_id),
         }
     )
 
 
 def _verdict(verdict: Verdict) -> VerdictResponse:
-    return _copy(VerdictResponse, verdict, contributors=tuple(_contributor(one) for one in verdict.contributors))
+    return _copy(
+        VerdictResponse, verdict, contributors=tuple(_contributor(contributor) for contributor in verdict.contributors)
+    )
 
 
 def _contributor(contributor: Contributor) -> ContributorResponse:
@@ -132,13 +134,13 @@ def _breakdown(rows: Sequence[BreakdownRow], rest: int) -> BreakdownResponse:
     return BreakdownResponse(rows=_ROWS.validate_python(rows, from_attributes=True), rest=rest)
 
 
-# Hundreds at once: a copy one by one takes five times as long.
+# There are hundreds: copying them one by one takes five times as long.
 _ROWS: TypeAdapter[tuple[BreakdownRowResponse, ...]] = TypeAdapter(tuple[BreakdownRowResponse, ...])
 _SAMPLE: TypeAdapter[tuple[SampledResponse, ...]] = TypeAdapter(tuple[SampledResponse, ...])
 
 
-def _copy(response: type[Answer], one: object, **other: object) -> Answer:
-    """The response with what ``one`` has under the same names."""
+def _copy(response: type[Answer], original: object, **other: object) -> Answer:
+    """The response with the fields of ``original`` that have the same names, and ``other`` fields."""
     return response.model_validate(
-        {name: getattr(one, name) for name in response.model_fields if name not in other} | other
+        {name: getattr(original, name) for name in response.model_fields if name not in other} | other
     )

@@ -1,7 +1,7 @@
-"""Exports: every column of the snapshots that the log's filters name, as CSV or Parquet, by day and source.
+"""Exports: every column of the snapshots that match the log's filters, as CSV or Parquet, by day and source.
 
-They are read in chunks, each beginning behind the last row of the one before, so that neither RAM nor the number
-of queries per chunk grows with what is stored.
+They are read in chunks, each starting after the last row of the previous one, so that neither RAM nor the number
+of queries per chunk grows with the store.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 
 CHUNK_ROWS = 2_000
-"""Rows that are in RAM at a time."""
+"""The number of rows in RAM at a time."""
 
 ROW_GROUP_ROWS = 20_000
-"""Rows that a reader of the Parquet file must take at a time."""
+"""The number of rows that a reader of the Parquet file must load at a time."""
 
 _values = attrgetter(*COLUMNS)
 
 _SENT_BYTES = 1 << 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet calculate a text instead of showing it (OWASP, CSV injection)."""
+"""The prefixes that make a spreadsheet evaluate a text instead of showing it (OWASP, CSV injection)."""
 
 router = APIRouter(
     tags=["exports"], dependencies=[SESSION, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
@@ -81,9 +81,9 @@ class ParquetResponse(StreamingResponse):
 
 @answers(router, "/health/snapshots.csv", response_class=CsvResponse)
 def as_csv(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
-    """The snapshots that the filters name, all columns, as CSV (RFC 4180, UTF-8).
+    """All columns of the snapshots that match the filters, as CSV (RFC 4180, UTF-8).
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
     """
     chunks, headers = _asked_for(request, asked), _saved_as("snapshots.csv")
     if request.method == "HEAD":
@@ -93,7 +93,7 @@ def as_csv(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
 
 @answers(router, "/health/snapshots.parquet", response_class=ParquetResponse, responses=_BINARY)
 def as_parquet(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
-    """The snapshots that the filters name, all columns, as Parquet with dates, UTC timestamps and doubles."""
+    """All columns of the snapshots that match the filters, as Parquet with dates, UTC timestamps and doubles."""
     chunks, headers = _asked_for(request, asked), _saved_as("snapshots.parquet")
     if request.method == "HEAD":
         return Response(headers=headers, media_type=PARQUET)
@@ -112,9 +112,9 @@ def _asked_for(request: Request, asked: LogFilters) -> Iterator[Chunk]:
 
 
 def chunks_of(reader: StoreReader, asked: LogFilters) -> Iterator[Chunk]:
-    """The current snapshots in the order of days and sources, CHUNK_ROWS at a time, one query each.
+    """The current snapshots, ordered by day and source, in chunks of CHUNK_ROWS with one query each.
 
-    The first chunk is read at once, so that a store that cannot be read is shown before the response begins.
+    The first chunk is read immediately, so that an unreadable store is reported before the response begins.
     """
     first = _chunk(reader, asked, None)
     return _and_the_rest(reader, asked, first)
@@ -140,10 +140,10 @@ def _chunk(reader: StoreReader, asked: LogFilters, after: tuple[Any, ...] | None
 
 
 def csv_of(chunks: Iterator[Chunk]) -> Iterator[bytes]:
-    """CSV, a chunk at a time; what is not known is an empty cell."""
+    """The chunks as CSV; a value that is not known is an empty cell."""
     yield _lines([COLUMNS])
     for chunk in chunks:
-        yield _lines([map(_cell, _values(one)) for one in chunk])
+        yield _lines([map(_cell, _values(snapshot)) for snapshot in chunk])
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -162,7 +162,7 @@ def _cell(value: Any) -> Any:
 
 
 def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
-    """A Parquet file, open for reading and already without a name, and its length in bytes."""
+    """A Parquet file, already unlinked but open for reading, and its length in bytes."""
     with TemporaryDirectory(prefix="telemetry-quality-") as folder:
         file = Path(folder, "snapshots.parquet")
         _write_parquet(chunks, Path(folder), file)
@@ -170,8 +170,8 @@ def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
 
 
 def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
-    """A part per chunk, and then all parts in one file: DuckDB holds a row group in RAM, never the table."""
-    # A third of a second that only exports need to wait for.
+    """Write one file per chunk and merge them: DuckDB holds one row group in RAM, never the whole table."""
+    # The import takes a third of a second, for which only exports should wait.
     import duckdb  # noqa: PLC0415
 
     with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}) as connection:
@@ -194,7 +194,7 @@ _KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
     (Integer, "INTEGER"),
     (Float, "DOUBLE"),
 )
-"""What a column of the store is in DuckDB; everything else is text."""
+"""The DuckDB type for each column type of the store; all other columns are text."""
 
 
 def _kind(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What others show of us: an Atom feed of incidents (RFC 4287) and a badge that says how the last day was."""
+"""What other programs show: an Atom feed of incidents (RFC 4287) and a badge with the status of the last day."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ ATOM = "application/atom+xml"
 SVG = "image/svg+xml"
 
 MOST_ENTRIES = 100
-"""Incidents in the feed, those with the latest news; readers that ask once a day miss none."""
+"""The most recently updated incidents in the feed; readers that poll once a day miss none."""
 
 CLOSING_DAYS = 31
-"""How long after an incident's last day the day that closed it is looked for."""
+"""How many days after an incident's last day to look for the day that closed it."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""
@@ -68,20 +68,20 @@ router = APIRouter(
 
 
 class AtomResponse(Response):
-    """A feed."""
+    """An Atom feed."""
 
     media_type = ATOM
 
 
 class SvgResponse(Response):
-    """A picture."""
+    """An SVG image."""
 
     media_type = SVG
 
 
 @answers(router, "/health/incidents.atom", response_class=AtomResponse)
 async def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
-    """An Atom feed of the incidents with the latest news, of all sources or of one."""
+    """An Atom feed of the most recently updated incidents of all sources or of one source."""
     dashboard = dashboard_of(request)
     state, today = await dashboard.state(), dashboard.clock().astimezone(UTC).date()
     require_sources(dashboard, state, [asked.source] if asked.source else [])
@@ -94,7 +94,7 @@ async def feed(request: Request, asked: Annotated[OneSource, Query()]) -> Respon
 
 @answers(router, "/health/badge.svg", response_class=SvgResponse)
 async def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
-    """A badge with the status of the latest complete day and that day, of one source or the worst of all."""
+    """A badge with the latest complete day and its status, for one source or the source in the worst state."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
@@ -108,19 +108,21 @@ async def badge(request: Request, asked: Annotated[OneSource, Query()]) -> Respo
 
 
 def feed_of(state: DashboardState, url: str, today: date, source: str | None = None) -> bytes:
-    """The feed's XML; ``url`` is where the dashboard is reached from outside.
+    """The feed's XML; ``url`` is the dashboard's external URL.
 
-    An entry's identifier is made of host, source and the incident's key, so it stays the same as long as these do.
+    An entry's id consists of host, source and the incident's key, so it is stable as long as they are.
     """
     here = f"{url}/health/incidents.atom" + (f"?source={quote(source)}" if source else "")
     incidents = _latest_updated(state, source)
     entries = sorted(
-        ((_updated(state, one), one) for one in incidents), key=lambda one: (one[0], one[1].key), reverse=True
+        ((_updated(state, incident), incident) for incident in incidents),
+        key=lambda entry: (entry[0], entry[1].key),
+        reverse=True,
     )
     root = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
     _add(root, "id", _tag(url, f"incidents/{source}" if source else "incidents"))
     _add(root, "title", f"Incidents of {source}" if source else "Incidents")
-    _add(root, "subtitle", "Days of telemetry that cannot be trusted, gathered by cause.")
+    _add(root, "subtitle", "Days of telemetry that cannot be trusted, grouped by root cause.")
     _add(root, "updated", _instant(entries[0][0] if entries else _newest(state)))
     _add(SubElement(root, "author"), "name", "telemetry-quality")
     SubElement(root, "link", {"rel": "self", "type": ATOM, "href": here})
@@ -134,7 +136,10 @@ def _latest_updated(state: DashboardState, source: str | None) -> list[Incident]
     sources = [source] if source else sorted(state.incidents)
     every = [incident for name in sources for incident in state.incidents.get(name, ())]
     every.sort(
-        key=lambda one: (max([one.last_day, *(action.acted_at.date() for action in one.actions)]), one.key),
+        key=lambda incident: (
+            max([incident.last_day, *(action.acted_at.date() for action in incident.actions)]),
+            incident.key,
+        ),
         reverse=True,
     )
     return every[:MOST_ENTRIES]
@@ -160,7 +165,7 @@ def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Elem
 
 
 def _updated(state: DashboardState, incident: Incident) -> datetime:
-    """When something was last said of an incident: by a judged day, the one that closed it, or somebody's act."""
+    """When an incident last changed: by a failed day, by the day that closed it, or by an action."""
     rows = [state.index.current(incident.source, day) for day in incident.days]
     if not incident.is_open:
         after = state.index.window(
@@ -172,25 +177,25 @@ def _updated(state: DashboardState, incident: Incident) -> datetime:
 
 
 def _newest(state: DashboardState) -> datetime:
-    """When the last snapshot was made; the beginning of time without any, so that nothing seems to be news."""
+    """When the last snapshot was made; 1970 if there is none, so that nothing seems new."""
     rows = [state.index.latest(source) for source in state.index.sources]
     return max((row.computed_at for row in rows if row is not None), default=datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def _tag(url: str, specific: str) -> str:
-    """A tag URI (RFC 4151), which names without being an address: it outlives ports, paths and software."""
+    """A tag URI (RFC 4151), a name that is not an address and survives changes of port, path and software."""
     host = (urlsplit(url).hostname or "localhost").replace(":", "-")
     return f"tag:{host},2026:{quote(specific)}"
 
 
 def _instant(value: datetime) -> str:
-    """As RFC 3339 writes an instant."""
+    """An instant as in RFC 3339."""
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def badge_of(summary: Summary, source: str | None) -> bytes:
-    """The badge's SVG: words and a sign that are read without colour, in whatever font there is."""
-    shown = min(summary.sources, key=lambda one: _WORST_FIRST.index(one.status), default=None)
+    """The badge as SVG: words and a sign, readable without colour and in any font."""
+    shown = min(summary.sources, key=lambda source_summary: _WORST_FIRST.index(source_summary.status), default=None)
     status = DayStatus.UNKNOWN if shown is None or summary.trouble else shown.status
     only = summary.sources[0].source if len(summary.sources) == 1 else None
     label, words = _cut(source or only or "telemetry"), _words(shown, status, has_trouble=bool(summary.trouble))

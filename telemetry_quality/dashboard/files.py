@@ -1,4 +1,4 @@
-"""The dashboard's own files: its stylesheet, scripts and icon."""
+"""The dashboard's static files: its stylesheet, scripts and icon."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STATIC = Path(__file__).with_name("static")
 
 
 async def static(request: Request) -> Response:
-    """A file of the package, unless whoever asks has it already."""
+    """A static file, or 304 if the client already has it."""
     found = files().get(request.path_params["path"])
     if found is None:
-        raise ApiError(404, "NO_SUCH_FILE", "A file of the dashboard is required, but it has none of this name.")
+        raise ApiError(404, "NO_SUCH_FILE", "A file of the dashboard is required, but there is no file with this name.")
     headers = {"ETag": found.tag, "Cache-Control": "private, no-cache"}
     if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -35,7 +35,7 @@ async def static(request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it is sent."""
+    """A static file and its headers."""
 
     content: bytes
     media_type: str
@@ -44,11 +44,11 @@ class File:
 
 @cache
 def files() -> dict[str, File]:
-    """All there are, by path; no other path leads anywhere."""
+    """All static files by path; no other path is served."""
     return {
-        one.relative_to(STATIC).as_posix(): _file(one)
-        for one in sorted(STATIC.rglob("*"))
-        if one.is_file() and not one.name.startswith(".")
+        path.relative_to(STATIC).as_posix(): _file(path)
+        for path in sorted(STATIC.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

@@ -1,4 +1,4 @@
-"""The hub: which open pages listen, and what each of them was not sent yet."""
+"""The hub: the open pages that listen, and the update events not yet sent to each."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MOST_SOCKETS = 1000
-"""More pages than this are not listened to; they ask for the version instead."""
+"""The maximum number of open sockets; further pages poll the version instead."""
 
 MOST_CHANGES = 50
-"""More changed days than this are not named one by one."""
+"""The maximum number of changed days that an update event names."""
 
 
 class Farewell(IntEnum):
@@ -29,7 +29,7 @@ class Farewell(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One day that has a new snapshot."""
+    """A day that has a new snapshot."""
 
     source: str
     day: str
@@ -39,31 +39,31 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class UpdateEvent:
-    """What is sent to open pages.
+    """A change of the state, as sent to open pages.
 
     Attributes:
-        version: The state's; a page that shows another one is out of date.
-        changed: The days with new snapshots since the last news, the latest ones where there are many.
+        version: The version of the state; a page that shows another version is out of date.
+        changed: The days with new snapshots since the last update event; only the latest if there are many.
     """
 
     version: str
     changed: tuple[Change, ...] = ()
 
     def after(self, earlier: UpdateEvent | None) -> UpdateEvent:
-        """These news for a page that was not sent ``earlier`` yet."""
+        """This update event for a page to which ``earlier`` has not been sent yet."""
         changed = (*(earlier.changed if earlier else ()), *self.changed)
         return replace(self, changed=changed[-MOST_CHANGES:])
 
     def as_text(self) -> str:
-        """What goes over the wire."""
+        """The update event as JSON text."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
 class Listener:
-    """One open page; holds only what it was not sent yet, so that a slow one costs no RAM.
+    """An open page; holds only what has not been sent yet, so a slow page costs no RAM.
 
     Args:
-        reason_to_end: Why it may not listen any longer; None as long as it may.
+        reason_to_end: Returns why the page may no longer listen; None while it may.
     """
 
     def __init__(self, reason_to_end: Callable[[], Farewell | None]) -> None:
@@ -73,17 +73,17 @@ class Listener:
         self._has_word = asyncio.Event()
 
     def publish(self, update: UpdateEvent) -> None:
-        """Leave ``update`` for the page; never waits for it."""
+        """Queue ``update`` for the page; never waits."""
         self._update = update.after(self._update)
         self._has_word.set()
 
     def dismiss(self, farewell: Farewell) -> None:
-        """Let the page go."""
+        """Queue the end of the connection."""
         self._farewell = farewell
         self._has_word.set()
 
     async def next_word(self) -> UpdateEvent | Farewell:
-        """What the page is to be sent next, as soon as there is something."""
+        """Wait for the next thing to send to the page."""
         while True:
             await self._has_word.wait()
             self._has_word.clear()
@@ -107,12 +107,12 @@ class Hub:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further page can listen."""
+        """Whether the maximum number of pages is listening."""
         return len(self._listeners) >= self._most_sockets
 
     @contextmanager
     def listening(self, reason_to_end: Callable[[], Farewell | None]) -> Iterator[Listener]:
-        """A listener, sent the present version at once: its page may have been made a while ago."""
+        """A listener, which gets the current version at once because its page may be a while old."""
         listener = Listener(reason_to_end)
         if self._latest is not None:
             listener.publish(self._latest)
@@ -123,16 +123,16 @@ class Hub:
             self._listeners.discard(listener)
 
     def publish(self, update: UpdateEvent) -> None:
-        """Show every page."""
+        """Queue ``update`` for every page."""
         self._latest = replace(update, changed=())
         for listener in self._listeners:
             listener.publish(update)
 
     def repeat(self) -> None:
-        """Show every page the present version again."""
+        """Queue the current version for every page again."""
         if self._latest is not None:
             self.publish(self._latest)
 
     def listeners(self) -> tuple[Listener, ...]:
-        """The pages that listen now."""
+        """The pages that are listening now."""
         return tuple(self._listeners)

@@ -1,4 +1,4 @@
-"""Incidents as the pages and the API show them."""
+"""Incidents as pages and API show them."""
 
 from __future__ import annotations
 
@@ -46,35 +46,37 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
 
 
 def incident_response(incident: Incident, today: date) -> IncidentResponse:
-    """All that is known of an incident."""
+    """Everything that is known about an incident."""
     return IncidentResponse(
         incident=incident_line(incident, today),
         peak=_failure(incident.peak),
         failed_days=incident.days,
         confirmed_days=incident.confirmed_days,
-        failures=tuple(_failure(one) for one in incident.failures),
-        actions=tuple(_action(one) for one in incident.actions),
+        failures=tuple(_failure(failure) for failure in incident.failures),
+        actions=tuple(_action(action) for action in incident.actions),
     )
 
 
-def _failure(one: FailedGuardrail) -> FailureResponse:
-    return FailureResponse.model_validate({name: getattr(one, name) for name in FailureResponse.model_fields})
+def _failure(failure: FailedGuardrail) -> FailureResponse:
+    return FailureResponse.model_validate({name: getattr(failure, name) for name in FailureResponse.model_fields})
 
 
-def _action(one: IncidentAction) -> ActionResponse:
-    return ActionResponse.model_validate({name: getattr(one, name) for name in ActionResponse.model_fields})
+def _action(action: IncidentAction) -> ActionResponse:
+    return ActionResponse.model_validate({name: getattr(action, name) for name in ActionResponse.model_fields})
 
 
 def find_incident(state: DashboardState, key: str) -> Incident | None:
-    """The incident called ``key``, source/first-day or source/first-day.2; None where there is none."""
+    """The incident with this key, source/first-day or source/first-day.2; None if there is none."""
     source = key.partition("/")[0]
-    return next((one for one in state.incidents.get(source, ()) if one.key == key), None)
+    return next((incident for incident in state.incidents.get(source, ()) if incident.key == key), None)
 
 
 def worst_first(incidents: Iterable[Incident]) -> list[Incident]:
-    """By level, then the younger one first."""
+    """Sort by level, then the most recent first."""
     levels = list(Level)
-    return sorted(incidents, key=lambda one: (levels.index(one.level), -one.first_day.toordinal(), one.key))
+    return sorted(
+        incidents, key=lambda incident: (levels.index(incident.level), -incident.first_day.toordinal(), incident.key)
+    )
 
 
 def incidents_response(
@@ -88,21 +90,21 @@ def incidents_response(
     page: int = 1,
     size: int = 50,
 ) -> IncidentsResponse:
-    """One page of the incidents that touch the days from ``first`` to ``last``, newest first.
+    """One page of the incidents that include days from ``first`` to ``last``, newest first.
 
-    Of all sources where none is named; open and closed ones where ``is_open`` is None. ``today`` is in UTC.
+    Without ``sources`` it lists all sources; with ``is_open`` None, both open and closed. ``today`` is in UTC.
     """
     found = [
-        one
-        for one in state.newest_incidents
-        if (not sources or one.source in sources)
-        and (is_open is None or one.is_open is is_open)
-        and (first is None or one.last_day >= first)
-        and (last is None or one.first_day <= last)
+        incident
+        for incident in state.newest_incidents
+        if (not sources or incident.source in sources)
+        and (is_open is None or incident.is_open is is_open)
+        and (first is None or incident.last_day >= first)
+        and (last is None or incident.first_day <= last)
     ]
     chosen = found[(page - 1) * size : page * size]
     return IncidentsResponse(
-        incidents=tuple(incident_line(one, today) for one in chosen),
+        incidents=tuple(incident_line(incident, today) for incident in chosen),
         total=len(found),
         page=page,
         pages=max(-(-len(found) // size), 1),

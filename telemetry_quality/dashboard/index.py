@@ -1,6 +1,6 @@
-"""The index: every source's current snapshots in columns, so that ten years of fifty sources page in milliseconds.
+"""The index: the current snapshots of all sources in columns; ten years of fifty sources are paged in milliseconds.
 
-It knows the latest revision of each day and nothing of the ones before; those are read from the store, day by day.
+It holds only the latest revision of each day; earlier revisions are read from the store, day by day.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ SORTABLE: Final = (
     *("day", "computed_at", "source", "status"),
     *(metric.name for metric in MAIN),
 )
-"""What the log may be sorted by; in descending order the worst status comes first."""
+"""The columns by which the log can be sorted; in descending order the worst status comes first."""
 
-STATUSES: Final = tuple(one.value for one in reversed(DayStatus))
-"""The better one first."""
+STATUSES: Final = tuple(status.value for status in reversed(DayStatus))
+"""All statuses, the best first."""
 
 COUNTS: Final = tuple(metric.name for metric in LISTED if metric.kind is int)
-"""Columns of counts. They are never negative, so -1 stands for *not known*."""
+"""Columns of counts. They are never negative, so -1 means *not known*."""
 
 REALS: Final = tuple(metric.name for metric in LISTED if metric.kind is float)
 """Columns of real numbers, NaN for *not known*."""
@@ -46,7 +46,7 @@ FLAGS: Final = tuple(metric.name for metric in LISTED if metric.kind is bool)
 NOT_KNOWN: Final = -1
 DAY_BITS: Final = 22
 DAY_MASK: Final = (1 << DAY_BITS) - 1
-"""So many bits hold the ordinal of any day; with the source above them it makes one number."""
+"""The bits that hold the ordinal of a day; the source's code in the bits above makes the row's key."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,12 +57,12 @@ class LogQuery:
     """Which snapshots to list, in which order, and which page of them.
 
     Attributes:
-        sources: Only of these; of all without any.
-        statuses: Only with these; with all without any.
-        first: The first day, None for no limit.
-        last: The last one.
-        sort: One of SORTABLE. What is not known comes last either way; of equals the younger day, then the source.
-        page: From 1; one beyond the last is empty.
+        sources: Only these sources; all if empty.
+        statuses: Only these statuses; all if empty.
+        first: The first day; None for no limit.
+        last: The last day; None for no limit.
+        sort: One of SORTABLE. Unknown values come last in either order; ties are sorted by latest day, then source.
+        page: From 1; a page beyond the last is empty.
     """
 
     sources: tuple[str, ...] = ()
@@ -77,11 +77,11 @@ class LogQuery:
 
 @dataclass(frozen=True)
 class LogPage:
-    """One page of the log.
+    """A page of the log.
 
     Attributes:
-        total: Rows on all pages.
-        pages: Pages there are, at least 1.
+        total: The number of rows on all pages.
+        pages: The number of pages, at least 1.
     """
 
     rows: tuple[JournalRow, ...]
@@ -91,7 +91,7 @@ class LogPage:
 
 
 def _columns_of(rows: Sequence[JournalRow], sources: Sequence[str]) -> Columns:
-    """Rows as columns; ``key`` is source and day in one number."""
+    """Rows as columns; ``key`` combines source and day in one number."""
     codes = {source: code << DAY_BITS for code, source in enumerate(sources)}
     ranks = {status: rank for rank, status in enumerate(STATUSES)}
     given: dict[str, list[Any]] = {name: [row[place] for row in rows] for place, name in enumerate(JournalRow._fields)}
@@ -100,14 +100,14 @@ def _columns_of(rows: Sequence[JournalRow], sources: Sequence[str]) -> Columns:
         "key": [codes[source] + day.toordinal() for source, day in zip(given["source"], given["day"], strict=True)],
         "revision": given["revision"],
         "computed_at": [(instant - EPOCH) // MICROSECOND for instant in given["computed_at"]],
-        **{name: [NOT_KNOWN if one is None else one for one in given[name]] for name in COUNTS},
+        **{name: [NOT_KNOWN if value is None else value for value in given[name]] for name in COUNTS},
     }
     small = {
         "status": [ranks[status] for status in given["status"]],
-        **{name: [NOT_KNOWN if one is None else one for one in given[name]] for name in FLAGS},
+        **{name: [NOT_KNOWN if value is None else value for value in given[name]] for name in FLAGS},
     }
-    # Thousands of rows share a policy, and those of one run its id: each text is kept once.
-    texts = {name: [one and sys.intern(one) for one in given[name]] for name in ("policy", "run_id")}
+    # Thousands of rows share a policy or a run id: each text is stored once.
+    texts = {name: [text and sys.intern(text) for text in given[name]] for name in ("policy", "run_id")}
     return {
         **{name: np.array(values, np.int64) for name, values in whole.items()},
         **{name: np.array(values, np.int8) for name, values in small.items()},
@@ -117,7 +117,7 @@ def _columns_of(rows: Sequence[JournalRow], sources: Sequence[str]) -> Columns:
 
 
 def _newest(columns: Columns) -> NDArray[Any]:
-    """Where the highest revision of each source and day stands, in the order of these."""
+    """The positions of the highest revision of each source and day, in the order of source and day."""
     order: NDArray[Any] = np.lexsort((columns["revision"], columns["key"]))
     keys = columns["key"][order]
     is_last = np.append(keys[1:] != keys[:-1], True)
@@ -126,7 +126,7 @@ def _newest(columns: Columns) -> NDArray[Any]:
 
 
 def _smallest(ranks: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
-    """Those that would stand from ``start`` to ``stop`` if all were sorted, which takes longer."""
+    """The ranks from ``start`` to ``stop`` in sorted order, without sorting all of them, which takes longer."""
     stop = min(stop, len(ranks))
     if start >= stop:
         return ranks[:0]
@@ -136,11 +136,11 @@ def _smallest(ranks: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class SnapshotIndex:
-    """The current snapshots of all days of all sources; a new value whenever rows arrive.
+    """The current snapshots of all days of all sources; immutable, so new rows make a new index.
 
     Attributes:
-        sources: By name.
-        last_sequence: The journal was read up to here.
+        sources: The names of the sources, sorted.
+        last_sequence: The sequence number of the last row of the journal in the index.
     """
 
     sources: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class SnapshotIndex:
     _ranks: dict[tuple[str, bool], NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def extended(self, rows: Iterable[JournalRow]) -> SnapshotIndex:
-        """This index with more rows of the journal; a higher revision takes the place of a lower one."""
+        """This index with more rows of the journal; a higher revision replaces a lower one."""
         new = list(rows)
         if not new:
             return self
@@ -162,7 +162,7 @@ class SnapshotIndex:
         return SnapshotIndex(sources, last_sequence, {name: column[newest] for name, column in columns.items()})
 
     def _recoded(self, sources: Sequence[str]) -> Columns:
-        """The columns as they are where ``sources`` number the sources."""
+        """The columns with ``key`` renumbered for ``sources``."""
         codes = np.array([sources.index(source) for source in self.sources], np.int64)
         if not len(codes) or codes[-1] == len(codes) - 1:
             return self._columns
@@ -171,20 +171,20 @@ class SnapshotIndex:
         return {**self._columns, "key": (codes[key >> DAY_BITS] << DAY_BITS) + ordinals}
 
     def __len__(self) -> int:
-        """How many days there are, those of each source counted."""
+        """The number of days, over all sources."""
         return len(self._columns["key"])
 
     def current(self, source: str, day: date) -> JournalRow | None:
-        """The latest revision of a day; None where it has no snapshot."""
+        """The latest revision of a day; None if it has no snapshot."""
         return self.window(source, day, day)[0]
 
     def latest(self, source: str) -> JournalRow | None:
-        """The snapshot of the source's latest day."""
+        """The snapshot of the source's latest day; None without snapshots."""
         low, high = self._range(source)
         return self._rows(slice(high - 1, high))[0] if high > low else None
 
     def first_day(self, source: str) -> date | None:
-        """The source's earliest day with a snapshot."""
+        """The source's earliest day with a snapshot; None without snapshots."""
         low, high = self._range(source)
         return self._rows(slice(low, low + 1))[0].day if high > low else None
 
@@ -196,15 +196,15 @@ class SnapshotIndex:
         return days[0], days[1]
 
     def window(self, source: str, first: date, last: date) -> list[JournalRow | None]:
-        """One response per day from ``first`` to ``last``; None where a day has no snapshot."""
+        """One row per day from ``first`` to ``last``; None for a day without a snapshot."""
         found = {row.day: row for row in self._rows(slice(*self._range(source, first, last)))}
         return [found.get(day) for day in days_between(first, last)]
 
     def page(self, query: LogQuery) -> LogPage:
-        """One page of the snapshots that ``query`` asks for.
+        """The page of snapshots that ``query`` describes.
 
         Raises:
-            ValueError: If they cannot be sorted like that.
+            ValueError: If the log cannot be sorted by that column.
         """
         if query.sort not in SORTABLE:
             raise ValueError(f"The log is sorted by one of {', '.join(SORTABLE)}, but {query.sort!r} was asked for.")
@@ -219,13 +219,13 @@ class SnapshotIndex:
         return LogPage(tuple(self._rows(chosen)), total, query.page, max(-(-total // query.size), 1))
 
     def _wanted(self, query: LogQuery) -> NDArray[Any] | None:
-        """Which rows the filters let through; None for all of them."""
+        """A mask of the rows that match the filters; None if all of them do."""
         is_range = bool(query.sources or query.first or query.last)
         if not (is_range or query.statuses):
             return None
         wanted = np.full(len(self), not is_range)
         if is_range:
-            # Rows stand by source and day: what is wanted of each source is one piece.
+            # Rows are sorted by source and day, so the wanted rows of a source are contiguous.
             for source in query.sources or self.sources:
                 wanted[slice(*self._range(source, query.first or date.min, query.last or date.max))] = True
         if query.statuses:
@@ -234,11 +234,11 @@ class SnapshotIndex:
         return wanted
 
     def _order(self, sort: str, descending: bool) -> NDArray[Any]:
-        """Where the rows stand in an order; sorted once, however often it is asked for."""
+        """The positions of the rows in sorted order; sorted once and then cached."""
         known = self._orders.get((sort, descending))
         if known is not None:
             return known
-        # Rows stand by source and day: a stable sort by day alone leaves the sources of a day in order.
+        # Rows are sorted by source and day: a stable sort by day alone leaves the sources of a day in order.
         youngest_first = np.argsort(-self._sort_key("day"), kind="stable").astype(np.int32)
         key = self._sort_key(sort)[youngest_first]
         towards = -key if descending else key
@@ -249,7 +249,7 @@ class SnapshotIndex:
         return order
 
     def _ranks_in(self, sort: str, descending: bool) -> NDArray[Any]:
-        """Which place each row has in an order."""
+        """The rank of each row in an order."""
         known = self._ranks.get((sort, descending))
         if known is None:
             order = self._order(sort, descending)
@@ -265,7 +265,7 @@ class SnapshotIndex:
         return key >> DAY_BITS if sort == "source" else self._columns[sort].copy()
 
     def _range(self, source: str, first: date = date.min, last: date = date.max) -> tuple[int, int]:
-        """Where the source's days from ``first`` to ``last`` stand."""
+        """The positions of the source's days from ``first`` to ``last``, as a half-open range."""
         if source not in self.sources:
             return 0, 0
         key = self.sources.index(source) << DAY_BITS
@@ -274,16 +274,16 @@ class SnapshotIndex:
         return int(low), int(high)
 
     def _rows(self, places: slice | NDArray[Any]) -> list[JournalRow]:
-        """The rows that stand there, as the journal has them."""
+        """The rows at these positions, as in the journal."""
         found = {name: column[places].tolist() for name, column in self._columns.items()}
         parts = {
             **found,
             "source": [self.sources[key >> DAY_BITS] for key in found["key"]],
             "day": [date.fromordinal(key & DAY_MASK) for key in found["key"]],
             "status": [STATUSES[rank] for rank in found["status"]],
-            "computed_at": [EPOCH + one * MICROSECOND for one in found["computed_at"]],
-            **{name: [None if one == NOT_KNOWN else one for one in found[name]] for name in COUNTS},
-            **{name: [None if isnan(one) else one for one in found[name]] for name in REALS},
-            **{name: [None if one == NOT_KNOWN else bool(one) for one in found[name]] for name in FLAGS},
+            "computed_at": [EPOCH + microseconds * MICROSECOND for microseconds in found["computed_at"]],
+            **{name: [None if value == NOT_KNOWN else value for value in found[name]] for name in COUNTS},
+            **{name: [None if isnan(value) else value for value in found[name]] for name in REALS},
+            **{name: [None if value == NOT_KNOWN else bool(value) for value in found[name]] for name in FLAGS},
         }
         return [JournalRow(*values) for values in zip(*(parts[name] for name in JournalRow._fields), strict=True)]

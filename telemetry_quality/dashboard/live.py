@@ -1,7 +1,7 @@
-"""Open pages hear of news: their WebSockets are sent when what the store says has changed.
+"""Live pages: open pages get an update event over a WebSocket when the store's content has changed.
 
-What is sent is that something changed, and which days; the pages fetch what they show themselves. ``static/live.js``
-is the other end.
+The event says that something changed, and on which days; the pages then fetch their content. ``static/live.js`` is the
+other end.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 PAUSE_SECONDS = 1.0
-"""Between two looks at the store and at the sessions of open pages."""
+"""The pause between two checks of the store and of the sessions of open pages."""
 
 BEAT_SECONDS = 20.0
-"""At least this often every page is sent something, so that it notices when it hears nothing any more."""
+"""The longest time without a message, so that a page notices when its connection is lost."""
 
 SEND_SECONDS = 10.0
-"""How long a page may take to receive before it is given up."""
+"""How long a page may take to receive a message before its connection is closed."""
 
 
 @asynccontextmanager
 async def watching(dashboard: Dashboard) -> AsyncIterator[None]:
-    """Look at the store, and at who still may listen, again and again until the block ends."""
+    """Watch the store, and the sessions of open pages, until the block ends."""
     tasks = [asyncio.create_task(watch(dashboard)) for watch in (_watch_store, _watch_sessions)]
     try:
         yield
@@ -66,8 +66,8 @@ async def _watch_store(dashboard: Dashboard) -> None:
                 dashboard.hub.repeat()
                 quiet_seconds = 0.0
         except Exception:
-            # A mistake of ours must not leave every open page on old news for ever.
-            log.exception("UPDATE_NOT_SENT: open pages could not be about news; trying again")
+            # A bug here must not leave open pages outdated for ever.
+            log.exception("UPDATE_NOT_SENT: open pages could not be notified of an update; trying again")
         await asyncio.sleep(PAUSE_SECONDS)
         quiet_seconds += PAUSE_SECONDS
 
@@ -78,31 +78,31 @@ async def _watch_sessions(dashboard: Dashboard) -> None:
             for listener, farewell in await asyncio.to_thread(_to_be_ended, dashboard.hub.listeners()):
                 listener.dismiss(farewell)
         except Exception:
-            log.exception("SESSIONS_NOT_SEEN: sessions of open pages could not be looked at; trying again")
+            log.exception("SESSIONS_NOT_SEEN: the sessions of open pages could not be checked; trying again")
         await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _to_be_ended(listeners: tuple[Listener, ...]) -> list[tuple[Listener, Farewell]]:
-    return [(one, farewell) for one in listeners if (farewell := one.reason_to_end()) is not None]
+    return [(listener, farewell) for listener in listeners if (farewell := listener.reason_to_end()) is not None]
 
 
 def _changes(dashboard: Dashboard, before: DashboardState | None, state: DashboardState) -> tuple[Change, ...]:
-    """The days with new snapshots; none where the first state is all new."""
+    """The days with new snapshots; empty for the first state, in which everything is new."""
     if before is None:
         return ()
     try:
         rows = dashboard.reader.journal(before.index.last_sequence)
     except StoreError:
-        # That something changed is sent nevertheless.
+        # The pages are still notified that something changed.
         return ()
     new = [row for row in rows if row.sequence <= state.index.last_sequence][-MOST_CHANGES:]
     return tuple(Change(row.source, row.day.isoformat(), row.revision, row.status) for row in new)
 
 
 async def _listen(websocket: WebSocket) -> None:
-    """Show one open page of news until it goes away or its session ends.
+    """Send update events to a page until it goes away or its session ends.
 
-    That it is a page of ours, and its user signed in, StaffOnly has seen to.
+    StaffOnly has already checked that it is a page of the dashboard and that its user is signed in.
     """
     dashboard = dashboard_of(websocket)
     if dashboard.hub.is_full:
@@ -117,7 +117,7 @@ async def _listen(websocket: WebSocket) -> None:
                     await websocket.close(farewell)
 
 
-# Not the decorator: it would read the annotation when it runs, for which WebSocket would have to be imported.
+# Not the decorator: it evaluates the annotation, for which WebSocket would have to be imported.
 router.add_websocket_route("/health/live/", _listen)
 
 
@@ -125,19 +125,19 @@ def _reason_to_end(dashboard: Dashboard, websocket: WebSocket) -> Farewell | Non
     try:
         user = dashboard.access.user_of(websocket.headers)
     except StoreError:
-        # Nobody knows whether the session still stands.
+        # Nobody knows whether the session is still valid.
         return Farewell.TRY_LATER
     return Farewell.SIGNED_OUT if user is None else None
 
 
 async def _farewell_of(websocket: WebSocket, listener: Listener) -> Farewell | None:
-    """Pass on news; why to close the socket, or None where it is closed or given up."""
+    """Send update events; returns why to close the socket, or None if it is already closed or unresponsive."""
     hearing, sending = asyncio.create_task(websocket.receive()), asyncio.create_task(_send_updates(websocket, listener))
     try:
         await asyncio.wait({hearing, sending}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():
             return sending.result()
-        # No page of ours ever says anything.
+        # The dashboard's pages never send anything.
         return Farewell.UNASKED if hearing.result()["type"] == "websocket.receive" else None
     finally:
         await _end(hearing, sending)

@@ -1,4 +1,4 @@
-"""What may be asked for in an address, and how the OpenAPI document shows of it and of what is refused."""
+"""The parameters of addresses, and how the OpenAPI document describes them and the possible errors."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LARGEST_PAGE_SIZE = 500
 
 
 def _iso_day(value: object) -> date:
-    """A day as ISO 8601 writes it in full; Python and pydantic would take more, such as weeks and Unix times."""
+    """A day in the full ISO 8601 format; Python and pydantic would accept more, such as weeks and Unix times."""
     if not (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII)):
         raise ValueError("must be a day such as 2026-03-10")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("must be a day that the calendar has, such as 2026-03-10") from None
+        raise ValueError("must be a day that exists, such as 2026-03-10") from None
 
 
 def _plain_number(value: object) -> object:
@@ -83,55 +83,59 @@ class Nothing(_Asked):
 
 
 class OneSource(_Asked):
-    """Of which source."""
+    """An optional source."""
 
-    source: SourceName | None = Field(None, description="The source; without it all sources.")
+    source: SourceName | None = Field(None, description="The source; all sources if omitted.")
 
 
 class DayRange(_Asked):
-    """From which day to which."""
+    """An optional range of days."""
 
     first: Day | None = Field(None, description="The first day, such as 2026-03-01.")
-    last: Day | None = Field(None, description="The last day, included.")
+    last: Day | None = Field(None, description="The last day, inclusive.")
 
     @model_validator(mode="after")
     def _begins_before_it_ends(self) -> Self:
         if self.first and self.last and self.first > self.last:
             raise ValueError(
-                f"first must be a day up to last, but {self.first} is after {self.last}; exchange them or leave one out"
+                f"first must not be after last, but {self.first} is after {self.last}; swap them or leave one out"
             )
         return self
 
 
 class LogFilters(DayRange):
-    """Which snapshots: the current one of each day for which all of this holds."""
+    """Which snapshots: the current snapshot of each day that matches all filters."""
 
-    source: list[SourceName] = Field([], max_length=50, description="Only these sources; repeat it for several.")
-    status: list[DayStatus] = Field([], max_length=10, description="Only these statuses; repeat it for several.")
+    source: list[SourceName] = Field(
+        [], max_length=50, description="Only these sources; repeat the parameter for several."
+    )
+    status: list[DayStatus] = Field(
+        [], max_length=10, description="Only these statuses; repeat the parameter for several."
+    )
 
 
 class Paging(_Asked):
-    """Which page of a long answer."""
+    """Which page of a long list."""
 
     page: Number = Field(1, ge=1, le=LARGEST_PAGE, description="The page, counted from 1.")
-    page_size: Number = Field(50, ge=1, le=LARGEST_PAGE_SIZE, description="Rows on a page.")
+    page_size: Number = Field(50, ge=1, le=LARGEST_PAGE_SIZE, description="The number of rows on a page.")
 
 
 class LogParameters(LogFilters, Paging):
-    """The log of snapshots: which, in which order, and which page of them."""
+    """Which snapshots of the log, in which order, and which page of them."""
 
     sort: Annotated[str, AfterValidator(_sortable)] = Field(
         "day",
-        description="The column to sort by; what is not known comes last.",
+        description="The column to sort by; unknown values come last.",
         json_schema_extra={"enum": [*SORTABLE]},
     )
     descending: Truth = Field(True, description="Whether the largest or latest comes first.")
 
     def query(self) -> LogQuery:
-        """The same for the index."""
+        """The same parameters as a query for the index."""
         return LogQuery(
             sources=tuple(self.source),
-            statuses=tuple(one.value for one in self.status),
+            statuses=tuple(status.value for status in self.status),
             first=self.first,
             last=self.last,
             sort=self.sort,
@@ -145,15 +149,15 @@ class IncidentParameters(DayRange, Paging):
     """Which incidents, newest first, and which page of them."""
 
     source: SourceName | None = Field(None, description="Only this source.")
-    is_open: Truth | None = Field(None, description="Only open ones, or only closed ones.")
+    is_open: Truth | None = Field(None, description="Only open incidents, or only closed incidents.")
 
 
 async def _nothing_asked(_: Annotated[Nothing, Query()]) -> None:
-    """Refuses every parameter."""
+    """Refuse every parameter."""
 
 
 def at_most_once(*, but: frozenset[str] = frozenset()) -> Callable[[Request], Awaitable[None]]:
-    """Refuses parameters given twice, of which only the last would count; those in ``but`` may be."""
+    """Refuse repeated parameters, of which only the last would count; those in ``but`` may be repeated."""
 
     async def check(request: Request) -> None:
         names = [name for name, _ in request.query_params.multi_items() if name not in but]
@@ -162,7 +166,7 @@ def at_most_once(*, but: frozenset[str] = frozenset()) -> Callable[[Request], Aw
             raise ApiError(
                 422,
                 "REPEATED_PARAMETER",
-                f"{shown(twice)} is required once at most, but {names.count(twice)} were found; keep one.",
+                f"{shown(twice)} may be given at most once, but it was given {names.count(twice)} times; keep one.",
             )
 
     return check
@@ -182,38 +186,38 @@ _COOKIE = APIKeyCookie(
     name="__Host-tq_session",
     scheme_name="session",
     auto_error=False,
-    description="What the sign-in page sets; named tq_session where the dashboard is reached by plain HTTP.",
+    description="The cookie that the sign-in page sets; over plain HTTP it is named tq_session.",
 )
 
-# The guard in front of all routes decides; these only document what it accepts.
+# The guard before all routes decides; these only document what it accepts.
 SESSION = Security(_COOKIE)
 STAFF = [Security(_BEARER), SESSION]
 STAFF_AND_FEED_READERS = [*STAFF, Security(_BASIC)]
 
 _REASONS = {
-    400: "The host or the request itself is not one this dashboard answers.",
-    401: "Nobody is signed in and no valid token was sent.",
-    403: "Whoever is signed in, or the token, may not do this.",
+    400: "The request is malformed, or its host is not this dashboard's.",
+    401: "There is no session, and no valid token was sent.",
+    403: "The user or the token may not do this.",
     404: "There is no such source or day.",
-    405: "Only reading is possible here.",
+    405: "The address does not support this method.",
     408: "The request was sent too slowly.",
     413: "The request is too large.",
     414: "The address is too long.",
-    415: "The request has a body, which nothing here reads.",
-    422: "A parameter is unknown, repeated or wrong.",
+    415: "The request has a body, which is not supported here.",
+    422: "A parameter is unknown, repeated or invalid.",
     431: "The request's headers are too large.",
-    500: "The dashboard made a mistake.",
+    500: "An internal error occurred.",
     503: "The store cannot be read now; see Retry-After.",
 }
 
 
 def refused_with(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How the OpenAPI document shows of these API errors; all of them have the one shape of all errors."""
+    """How the OpenAPI document describes these API errors, which all have the same shape."""
     return {status: {"model": ErrorResponse, "description": _REASONS[status]} for status in statuses}
 
 
 def refused_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The same for addresses that answer something else than JSON; to browsers a page says it."""
+    """The same for addresses that respond with something other than JSON; browsers get errors as pages."""
     content = {
         JSON: {"schema": {"$ref": f"#/components/schemas/{ErrorResponse.__name__}"}},
         "text/html": {"schema": {"type": "string"}},
@@ -222,18 +226,20 @@ def refused_beside(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 ANYWHERE = (400, 405, 408, 413, 414, 415, 431, 500)
-"""What may happen at every address."""
+"""Errors that are possible at every address."""
 
 INSIDE = (*ANYWHERE, 401, 403, 422, 503)
-"""What may happen where one must be signed in."""
+"""Errors that are possible where a user must be signed in."""
 
 TO_SIGN_IN: dict[int | str, dict[str, Any]] = {303: {"description": "Browsers are sent to the sign-in page."}}
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It still is what If-None-Match names."}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Not modified: the response still has the ETag in If-None-Match."}
+}
 
 
 def answers(router: APIRouter, path: str, **how: Any) -> Callable[[Endpoint], Endpoint]:
-    """Let a function answer GET, and HEAD beside it, which the OpenAPI document need not show."""
+    """Register a function for GET, and for HEAD, which the OpenAPI document need not show."""
 
     def register(endpoint: Endpoint) -> Endpoint:
         router.add_api_route(path, endpoint, methods=["GET"], **how)

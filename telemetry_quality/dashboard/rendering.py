@@ -1,6 +1,6 @@
-"""How pages are put together: templates, the layout around every page, and how values are written for people.
+"""How pages are rendered: templates, the layout of every page, and the formatting of values for people.
 
-Every value that comes from the store is escaped; None is written as a dash that means "not known", never as zero.
+Every value from the store is escaped; None is shown as a dash that means "not known", never as zero.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NOT_KNOWN = Markup('<abbr class="not-known" title="not known">–</abbr>')
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST_NAME = 120
-"""Characters shown of a stored name; its beginning distinguish it, and a page has to stay readable."""
+"""The characters shown of a stored name: the beginning identifies it, and a page has to stay readable."""
 
 SIGNS = {
     "healthy": ("✓", "healthy"),
@@ -47,24 +47,24 @@ SIGNS = {
     "open": ("✗", "open"),
     "closed": ("✓", "closed"),
 }
-"""What stands beside the colour, which alone shows nothing: a sign and a word."""
+"""The sign and the word for each status, since colour alone must not carry meaning."""
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def number(value: float | None, digits: int = 0) -> Markup:
-    """``1,234`` or ``12.30``; a dash where it is not known."""
+    """``1,234`` or ``12.30``; a dash if not known."""
     return NOT_KNOWN if value is None else Markup(_minus(f"{value:,.{digits}f}"))  # noqa: S704 - digits only
 
 
 def found(value: float | None) -> Markup:
-    """What a guardrail found: a large whole number is a count, anything else has two decimals."""
+    """What a guardrail found: a large whole number as a count, anything else with two decimals."""
     is_count = value is not None and abs(value) >= 100 and value == int(value)
     return number(value, 0 if is_count else 2)
 
 
 def percent(value: float | None, digits: int = 2, threshold: float | None = None) -> Markup:
-    """``5.31 %``, with as many decimals as distinguish it from ``threshold``."""
+    """``5.31 %``, with enough decimals to distinguish it from ``threshold``."""
     if value is None:
         return NOT_KNOWN
     text = f"{value:.{digits}f} %" if threshold is None else verdicts.percent(value, threshold, digits)
@@ -72,7 +72,7 @@ def percent(value: float | None, digits: int = 2, threshold: float | None = None
 
 
 def signed(value: float | None, digits: int = 1) -> Markup:
-    """``+12.3 %`` or ``−12.3 %``: how far from what was expected."""
+    """``+12.3 %`` or ``−12.3 %``: the deviation from what was expected."""
     if value is None:
         return NOT_KNOWN
     text = f"{value:+.{digits}f}" if round(value, digits) else f"{0:.{digits}f}"
@@ -84,7 +84,7 @@ def _minus(text: str) -> str:
 
 
 def day(value: date | None, *, with_weekday: bool = False) -> Markup:
-    """A calendar day of its source, such as ``Fri 2013-02-08``."""
+    """A calendar day, such as ``Fri 2013-02-08``."""
     if value is None:
         return NOT_KNOWN
     weekday = f"{WEEKDAYS[value.weekday()]} " if with_weekday else ""
@@ -93,7 +93,7 @@ def day(value: date | None, *, with_weekday: bool = False) -> Markup:
 
 
 def instant(value: datetime | None, zone: ZoneInfo) -> Markup:
-    """An instant in the source's time zone; UTC shows on hover."""
+    """An instant in the source's time zone, with UTC on hover."""
     if value is None:
         return NOT_KNOWN
     in_utc, local = value.astimezone(UTC), value.astimezone(zone)
@@ -104,7 +104,7 @@ def instant(value: datetime | None, zone: ZoneInfo) -> Markup:
 
 @cache
 def status(value: str) -> Markup:
-    """A status, level or outcome as a sign and a word, coloured."""
+    """A status, level or outcome as a coloured sign and word."""
     sign, word = SIGNS.get(value, ("?", value))
     kind = value.lower() if value in SIGNS else "unknown"
     return Markup('<span class="status is-{}"><span class="sign" aria-hidden="true">{}</span> {}</span>').format(
@@ -113,7 +113,7 @@ def status(value: str) -> Markup:
 
 
 def name(value: object) -> Markup:
-    """A stored name as it is, short enough for a table and without characters that change how others are read."""
+    """A stored name, shortened for a table and without characters that change how other text is displayed."""
     if value is None:
         return Markup('<span class="null">(null)</span>')
     text = str(value)
@@ -125,7 +125,7 @@ def name(value: object) -> Markup:
 
 @cache
 def environment() -> Environment:
-    """Jinja2 as every page uses it: all is escaped, and a name nobody passed is an error."""
+    """The Jinja2 environment of all pages: everything is escaped, and an undefined name is an error."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -134,23 +134,23 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for one in (number, found, percent, signed, day, instant, status, name, visible):
-        made.filters[one.__name__] = one
+    for to_text in (number, found, percent, signed, day, instant, status, name, visible):
+        made.filters[to_text.__name__] = to_text
     return made
 
 
 def render(template: str, **context: Any) -> Markup:
-    """The template with its values, safe to be put into another one."""
+    """The rendered template, safe to embed in another template."""
     return Markup(environment().get_template(template).render(context))  # noqa: S704 - escaped by the template
 
 
 def user_of(connection: HTTPConnection) -> User | None:
-    """Who asks; None on the pages that anybody may see."""
+    """The user of the request; None on pages that are open to everybody."""
     return cast("User | None", connection.scope.get("state", {}).get("user"))
 
 
 def navigation_of(connection: HTTPConnection) -> tuple[tuple[str, str, str], ...]:
-    """The navigation's entries: the section, address and words of each, as the application was made with."""
+    """The section, address and words of each navigation entry of the application."""
     app = connection.scope.get("app")
     return () if app is None else app.state.navigation
 
@@ -165,16 +165,16 @@ def page(
     version: str = "",
     has_charts: bool = False,
 ) -> HTMLResponse:
-    """A whole page: ``main`` within the layout, which knows who is signed in.
+    """A whole page: ``main`` within the layout, which shows who is signed in.
 
     Args:
-        request: Asks for the page; its user may be nobody.
-        title: Names the page in the window's title.
-        main: What stands below the navigation, its own first heading included.
+        request: The request for the page; it may have no user.
+        title: The title of the browser window.
+        main: The content below the navigation, including its main heading.
         status_code: The HTTP status.
-        section: Which part of the navigation is the current one: that of a page, or account.
-        version: The state's version that ``main`` shows; only such a page listens for news.
-        has_charts: Whether ``main`` has tables to draw.
+        section: The current section of the navigation: that of a page, or account.
+        version: The version of the state that ``main`` shows; only pages with a version listen for update events.
+        has_charts: Whether ``main`` contains charts.
     """
     html = render(
         "layout.html",

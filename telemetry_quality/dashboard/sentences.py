@@ -1,6 +1,6 @@
-"""Verdicts in words: what is wrong with a day, how much, since when and where.
+"""Verdicts in words: what is wrong with a day, by how much, since when and where.
 
-A guardrail's own sentence shows everything; here stands what somebody in a hurry has to know.
+A guardrail's own sentence has every detail; these sentences have what somebody in a hurry needs to know.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.reader import JournalRow
 
     Figures = JournalRow | TelemetryIntegritySnapshot
-    """A day's numbers, as the journal or the whole snapshot has them."""
+    """The figures of a day, from the journal or from the whole snapshot."""
 
 MOST_ALSO = 2
-"""Failures shown beside the worst one; the page lists the others."""
+"""The failures named in addition to the worst; the page lists all of them."""
 
 LONGEST_SEGMENT = 120
-"""Characters of a place: values of events may be long, and a sentence has to stay readable."""
+"""The characters shown of a segment: values may be long, and a sentence has to stay readable."""
 
 
 class Wrong(NamedTuple):
-    """One failure of a day, and the incident it belongs to."""
+    """A failure of a day and the incident it belongs to."""
 
     failure: FailedGuardrail
     incident: Incident
 
 
 def wrong_on(day: date, incidents: Iterable[Incident]) -> list[Wrong]:
-    """What failed on a day, the worst first."""
-    touching = [one for one in incidents if one.first_day <= day <= one.last_day]
-    found = [Wrong(failure, one) for one in touching for failure in one.failures if failure.day == day]
+    """The failures of a day, the worst first."""
+    touching = [incident for incident in incidents if incident.first_day <= day <= incident.last_day]
+    found = [Wrong(failure, incident) for incident in touching for failure in incident.failures if failure.day == day]
     levels = list(Level)
-    return sorted(found, key=lambda one: (levels.index(one.failure.level), -one.failure.times_threshold()))
+    return sorted(found, key=lambda failed: (levels.index(failed.failure.level), -failed.failure.times_threshold()))
 
 
 def day_sentence(day: date, figures: Figures, wrong: Sequence[Wrong]) -> str:
-    """Whether a day with a snapshot can be trusted, and what of ``wrong``, the worst first, is wrong otherwise."""
+    """Whether a day with a snapshot can be trusted and, if not, what is ``wrong``, given with the worst first."""
     status = DayStatus(figures.status)
     if status is DayStatus.UNKNOWN:
         return _unreadable_sentence(day, wrong)
@@ -70,7 +70,7 @@ def _unreadable_sentence(day: date, wrong: Sequence[Wrong]) -> str:
 
 
 def _without_failures(status: DayStatus) -> str:
-    """Where an empty day is no fault, or the snapshot is younger than the incidents that are known."""
+    """The words where an empty day is not a failure, or the snapshot is newer than the known incidents."""
     if status is DayStatus.NO_ACTIVITY:
         return "not a single event was seen"
     return "a guardrail failed"
@@ -84,23 +84,23 @@ def _verdict(status: DayStatus, wrong: Sequence[Wrong]) -> str:
 
 
 def _seen(figures: Figures) -> str:
-    """How many events, and how far from what was expected."""
+    """The number of events and its deviation from what was expected."""
     events = f"{figures.total_events:,} event{'' if figures.total_events == 1 else 's'}"
     deviation = figures.volume_deviation_percent
     if deviation is None:
-        return f"{events}; how many to expect is not known"
+        return f"{events}; the expected number is not known"
     if not round(deviation, 1):
         return f"{events}, as many as expected"
     return f"{events}, {abs(deviation):.1f} % {'more' if deviation > 0 else 'fewer'} than expected"
 
 
 def _what(day: date, wrong: Sequence[Wrong]) -> str:
-    """The worst failure with its beginning and place, and shortly what failed beside it."""
+    """The worst failure, its beginning and its segment, and in short what else failed."""
     if not wrong:
         return ""
-    worst, *others = wrong
+    worst, *rest = wrong
     words = [failure_words(worst.failure), *_since(day, worst), *_where(worst.failure)]
-    return ", ".join(words) + _also([failure_words(one.failure) for one in others])
+    return ", ".join(words) + _also([failure_words(other.failure) for other in rest])
 
 
 def _since(day: date, worst: Wrong) -> list[str]:
@@ -108,13 +108,15 @@ def _since(day: date, worst: Wrong) -> list[str]:
     if began == day:
         return []
     failed, its_days = worst.incident.guardrails[worst.failure.guardrail], worst.incident.days
-    # Where another guardrail failed in between, or first, this one must not seem to have failed all the time.
-    is_same = [one for one in failed if one <= day] == [one for one in its_days if one <= day]
+    # If another guardrail failed first or in between, this one must not seem to have failed on all the days.
+    is_same = [failed_day for failed_day in failed if failed_day <= day] == [
+        failed_day for failed_day in its_days if failed_day <= day
+    ]
     return [f"since {began}" if is_same else f"in an incident that began on {began}"]
 
 
 def _where(failure: FailedGuardrail) -> list[str]:
-    """The place that holds most of it, or more than any other; nothing where none is known."""
+    """The segment that holds most of the change, or more than any other; empty if none is known."""
     rule = guardrail_named(failure.guardrail)
     if rule is not None and rule.is_segment_in_words:
         return []
@@ -135,7 +137,7 @@ def _also(words: Sequence[str]) -> str:
 
 
 def failure_words(failure: FailedGuardrail) -> str:
-    """One failure in a few words, such as ``error rate 50.75 % (limit 5 %)``; its own sentence where none are known."""
+    """A failure in a few words, such as ``error rate 50.75 % (limit 5 %)``, or else the guardrail's own sentence."""
     value, threshold, rule = failure.value, failure.threshold, guardrail_named(failure.guardrail)
     if (
         failure.root_cause == UNREADABLE
@@ -160,7 +162,7 @@ def incident_sentence(incident: Incident) -> str:
 
 
 def segment_words(segment: str) -> str:
-    """A place as it is, cut where it is long, without characters that nobody sees."""
+    """A segment, shortened if it is long, without invisible characters."""
     text = segment if len(segment) <= LONGEST_SEGMENT else f"{segment[:LONGEST_SEGMENT]}…"
     return visible(text)
 
@@ -171,7 +173,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _clause(sentence: str) -> str:
-    """A sentence as a part of another one."""
+    """A sentence as a clause of another sentence."""
     text = visible(sentence).rstrip(".")
     starts_a_word = text[:2].istitle() or text.startswith("A ")
     return f"{text[:1].lower()}{text[1:]}" if starts_a_word else text

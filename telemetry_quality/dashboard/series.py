@@ -1,4 +1,4 @@
-"""Days in a row: the lines of the log, windows, what charts show, and the calendar."""
+"""Sequences of days: the lines of the log, windows, the points of charts, and the calendar."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 YEAR_DAYS = 365
 
 FAILED = frozenset({DayStatus.NO_ACTIVITY, DayStatus.UNHEALTHY, DayStatus.DEGRADED})
-"""What a day that was read is called where it is not healthy."""
+"""The statuses of days that could be read but are not healthy."""
 
 LINE_FIELDS = tuple(SnapshotLine.model_fields)
 
@@ -48,7 +48,7 @@ POINT_FIELDS = (
     "sampling_success_rate_percent",
     "is_provisional",
 )
-"""What a chart shows of a day."""
+"""The fields of a day that a chart shows."""
 
 THRESHOLDS = {
     "volume_deviation_threshold_percent": "volume_deviation_percent",
@@ -56,7 +56,7 @@ THRESHOLDS = {
     "missing_version_threshold_percent": "missing_version_percent",
     "sample_success_threshold_percent": "sample_success_percent",
 }
-"""The lines in the charts, and what the policy calls them."""
+"""The thresholds in the charts, with their names in the policy."""
 
 
 def snapshot_line(figures: Figures) -> SnapshotLine:
@@ -78,14 +78,14 @@ def log_response(state: DashboardState, query: LogQuery) -> LogResponse:
 
 
 def window_of(state: DashboardState, source: str, last: date, days: int, first: date | None = None) -> Window:
-    """The ``days`` up to ``last`` taken together, none before ``first``, the source's first day."""
+    """The window of ``days`` up to ``last``, without days before ``first``, the source's first day."""
     return windows_of(state, source, last, (days,), first)[str(days)]
 
 
 def windows_of(
     state: DashboardState, source: str, last: date, sizes: Sequence[int], first: date | None = None
 ) -> dict[str, Window]:
-    """Windows of so many days up to ``last``, by their number of days; the rows are looked up once for all."""
+    """Windows of each size up to ``last``, by their number of days; the rows are looked up once."""
     begin = last - timedelta(days=max(sizes) - 1)
     begin = begin if first is None else min(max(begin, first), last)
     rows = state.index.window(source, begin, last)
@@ -106,8 +106,8 @@ def _window(state: DashboardState, last: date, rows: Sequence[JournalRow | None]
         last=last,
         known_days=len(known),
         healthy_days=statuses[DayStatus.HEALTHY],
-        failed_days=sum(statuses[one] for one in FAILED),
-        # While the store was never read nobody knows whether a snapshot is missing.
+        failed_days=sum(statuses[status] for status in FAILED),
+        # Until the store has been read, nobody knows whether a snapshot is missing.
         unknown_days=statuses[DayStatus.UNKNOWN] + (0 if state.has_been_read else without),
         missing_days=without if state.has_been_read else 0,
         total_events=_sum(known, "total_events"),
@@ -122,12 +122,12 @@ def _window(state: DashboardState, last: date, rows: Sequence[JournalRow | None]
 
 
 def _sum(rows: Sequence[JournalRow], name: str) -> Any:
-    """The sum over the days; None without any, which is not zero."""
+    """The sum over the days; None without days, which is not zero."""
     return sum(getattr(row, name) for row in rows) if rows else None
 
 
 def _pooled(rows: Iterable[JournalRow], part: str, whole: str, percent: str) -> float | None:
-    """The share of all events of those days whose own share is known."""
+    """The pooled share over the days whose own share is known."""
     known = [row for row in rows if getattr(row, percent) is not None]
     all_events = _sum(known, whole)
     return 100 * _sum(known, part) / all_events if all_events else None
@@ -136,7 +136,7 @@ def _pooled(rows: Iterable[JournalRow], part: str, whole: str, percent: str) -> 
 def daily_series(
     state: DashboardState, source: str, last: date, days: int, first: date | None = None
 ) -> list[DailyPoint]:
-    """One point per day up to ``last``, oldest first; days before ``first``, the source's first, are left out."""
+    """One point per day up to ``last``, oldest first, without days before ``first``, the source's first day."""
     begin = last - timedelta(days=days - 1)
     begin = begin if first is None else max(begin, first)
     rows = state.index.window(source, begin, last)
@@ -157,7 +157,7 @@ def _point(state: DashboardState, day: date, row: JournalRow | None) -> DailyPoi
 
 @lru_cache(maxsize=256)
 def _policy(text: str) -> dict[str, Any]:
-    """A stored policy; thousands of days share one."""
+    """A stored policy, cached because thousands of days share it."""
     policy: dict[str, Any] = json.loads(text)
     return policy
 
@@ -169,9 +169,9 @@ def _mark(state: DashboardState, row: JournalRow | None) -> DayMark:
 
 
 def year_of(state: DashboardState, source: str, last: date, first: date | None = None) -> Year:
-    """The weeks, Monday to Sunday, that hold the year up to ``last``.
+    """The weeks, Monday to Sunday, that contain the year up to ``last``.
 
-    ``first`` is the source's first day; where it is not given, its first day with a snapshot is.
+    ``first`` is the source's first day; by default, its first day with a snapshot.
     """
     begin = last - timedelta(days=YEAR_DAYS - 1)
     monday = begin - timedelta(days=begin.weekday())
@@ -187,7 +187,7 @@ def year_of(state: DashboardState, source: str, last: date, first: date | None =
         for day, row in zip(days_between(monday, sunday), rows, strict=True)
     ]
     weeks = [days[start : start + 7] for start in range(0, len(days), 7)]
-    counts = Counter(one.status for one in days if one.status is not DayMark.OUTSIDE)
+    counts = Counter(day.status for day in days if day.status is not DayMark.OUTSIDE)
     return Year(
         source=source,
         first=begin,

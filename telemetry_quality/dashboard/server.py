@@ -1,6 +1,6 @@
-"""Serves the dashboard from this process: one worker on a port that is its own, until a signal ends it.
+"""Serves the dashboard from this process: one worker on its own port, until a signal ends it.
 
-Nothing of the extra ``dashboard`` is imported before it is needed, so that the command line stays light.
+Packages of the extra ``dashboard`` are imported only when needed, so that the command line starts fast.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 3001
 EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn")
-"""The modules that the extra ``dashboard`` brings."""
+"""The modules that the extra ``dashboard`` installs."""
 
 LOOPBACK = ["127.0.0.1", "::1"]
 BACKLOG = 2048
 GRACE_SECONDS = 10
-"""How long answers that are under way may take to end."""
+"""How long responses in progress may take to finish."""
 
 
 def require_installed() -> None:
-    """Raise SettingsError where the extra ``dashboard`` is not installed."""
+    """Raise SettingsError if the extra ``dashboard`` is not installed."""
     missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
         raise SettingsError(
@@ -38,23 +38,23 @@ def require_installed() -> None:
 
 
 def port_of(settings: DashboardSettings) -> int:
-    """Where to listen by default: at the port of ``dashboard.url``, unless a proxy listens there."""
+    """The default port: that of ``dashboard.url``, unless a proxy listens there."""
     return (urlsplit(settings.url).port if settings.is_loopback else None) or DEFAULT_PORT
 
 
 def served_at_port(settings: Settings, port: int) -> Settings:
-    """The same settings, with a ``dashboard.url`` that says the port: without a proxy nothing stands between."""
-    its = settings.dashboard
-    if not its.is_loopback or port == port_of(its):
+    """The settings with ``port`` in ``dashboard.url``, if it is a loopback address, since there is no proxy then."""
+    dashboard = settings.dashboard
+    if not dashboard.is_loopback or port == port_of(dashboard):
         return settings
-    parts = urlsplit(its.url)
+    parts = urlsplit(dashboard.url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     url = f"{parts.scheme}://{host}:{port}"
-    return settings.model_copy(update={"dashboard": its.model_copy(update={"url": url})})
+    return settings.model_copy(update={"dashboard": dashboard.model_copy(update={"url": url})})
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens at ``host``:``port``.
+    """A socket that listens on ``host``:``port``.
 
     Raises:
         RequestError: If the port is taken or the address is not one of this machine.
@@ -65,31 +65,31 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            # From now on nobody else gets the port, and who is early waits instead of being refused.
+            # From now on nobody else can take the port, and early clients wait instead of being refused.
             listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
     except OSError as error:
         raise RequestError(
-            f"A free port is required, but {host}:{port} is not ({error.strerror}); "
-            "stop what serves there or choose another with --port."
+            f"A free port is required, but {host}:{port} cannot be used ({error.strerror}); "
+            "stop the program that uses it or choose another port with --port."
         ) from None
     return listener
 
 
 def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; answers that are under way are finished.
+    """Serve until SIGINT or SIGTERM; responses in progress are finished.
 
     Raises:
         StoreError: If the store's URL is wrong.
     """
     import uvicorn  # noqa: PLC0415 - an extra
 
-    from telemetry_quality.dashboard.app import create_app  # noqa: PLC0415 - all that the extra brings
+    from telemetry_quality.dashboard.app import create_app  # noqa: PLC0415 - needs the extra
 
     server = uvicorn.Server(uvicorn.Config(create_app(settings), **SERVER_OPTIONS))
-    # What is loaded by now stays for good: all readers would wait while the collector looks through it for garbage.
+    # What is loaded by now stays for good; scanning it for garbage would delay every request.
     gc.collect()
     gc.freeze()
     with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
@@ -99,12 +99,12 @@ def serve(settings: Settings, listener: socket.socket) -> None:
 
 
 SERVER_OPTIONS: dict[str, Any] = {
-    # What is behind the address is nobody's business.
+    # Strangers need not know which server this is.
     "server_header": False,
-    # Anybody else could claim to be another address, and be throttled as that one.
+    # Other clients could claim any address and get that address throttled.
     "proxy_headers": True,
     "forwarded_allow_ips": LOOPBACK,
-    # Paths and queries say who looked at what; a proxy's log is made for that.
+    # Paths and queries reveal who looked at what; that belongs in a proxy's log.
     "access_log": False,
     "log_config": None,
     "log_level": "warning",
@@ -114,4 +114,4 @@ SERVER_OPTIONS: dict[str, Any] = {
     "ws_max_queue": 4,
     "timeout_graceful_shutdown": GRACE_SECONDS,
 }
-"""How uvicorn serves; its loop and parser are the fast ones where they are installed."""
+"""The options of uvicorn, which picks its fast event loop and parser where they are installed."""

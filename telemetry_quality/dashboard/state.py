@@ -1,7 +1,7 @@
-"""The state: what the store says, kept in RAM and brought up to date when the store has changed.
+"""The state: the content of the store in RAM, refreshed when the store has changed.
 
-Every page and every response is made from one state, so that its parts belong together. A store that cannot be read is
-never an error here: the last state stands, and says that it is the last.
+Every page and every response is made from a single state, so its parts are consistent. A store that cannot be read is
+not an error here: the last state remains in use and says why it may be out of date.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ log = logging.getLogger(__name__)
 Made = TypeVar("Made")
 
 TROUBLE = (
-    "The store must be readable to show what is new, but it cannot be read now; what is shown is its last content, "
-    "if it ever was read, so ask whoever runs this dashboard to read its log."
+    "The store must be readable to show what is new, but it cannot be read now; its last content is shown, "
+    "if it was ever read; ask the operator of this dashboard to read its log."
 )
-"""What is sent to users; the database's own words, which name files and tables, are for the log."""
+"""The sentence for users; the database's own message, which names files and tables, goes to the log."""
 
 MOST_CACHED = 20
-"""What is made of a source changes with the clock a few times a day; older ones are forgotten."""
+"""The most cached values per source; they change with the clock a few times a day, and old values are dropped."""
 
 RESTS = 5
-"""A refresh is followed by so many times its own length without one: readers come first, even during a backfill."""
+"""The pause after a refresh, in multiples of its duration: requests come first, even during a backfill."""
 
 LONGEST_REST = timedelta(minutes=1)
-"""However long a refresh took: one that waited for a lock says nothing about the next."""
+"""The longest pause: a refresh that waited for a lock says nothing about the next."""
 
 
 @dataclass(frozen=True)
 class DashboardState:
-    """What the store says, all at one moment.
+    """The content of the store at one moment.
 
     Attributes:
-        incidents: Per source, oldest first.
-        version: Changes exactly when the content does, and is the same in every process that reads the same store.
-        read_at: When this became what the store says; with ``trouble``, when it was last known to be so.
-        trouble: Why the store cannot be read now, in one sentence; None where it can.
+        incidents: The incidents of each source, oldest first.
+        version: Changes if and only if the content does; the same in every process that reads the same store.
+        read_at: When the content was read; with ``trouble``, when it was last known to be current.
+        trouble: Why the store cannot be read now, in one sentence; None if it can.
         has_been_read: Whether the store was ever read; until then nothing is known, not even that a day is missing.
-        cache: Per source, what was made of its days; handed on to the next state unless the source has news.
+        cache: Per source, values computed from its days; passed on to the next state unless the source has changed.
     """
 
     index: SnapshotIndex
@@ -67,7 +67,7 @@ class DashboardState:
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def cached(self, source: str, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What ``make`` makes of the source's days; made once for each ``key``, which names all else it depends on."""
+        """What ``make`` computes from the source's days, once for each ``key``, which names all else it depends on."""
         cache = self.cache.get(source, {})
         made: Made
         if key in cache:
@@ -80,19 +80,19 @@ class DashboardState:
 
     @cached_property
     def newest_incidents(self) -> tuple[Incident, ...]:
-        """The incidents of all sources, newest first; sorted once, for there may be ten thousand."""
+        """The incidents of all sources, newest first; sorted once because there may be ten thousand."""
         found = chain.from_iterable(self.incidents.values())
-        return tuple(sorted(found, key=lambda one: (-one.first_day.toordinal(), one.key)))
+        return tuple(sorted(found, key=lambda incident: (-incident.first_day.toordinal(), incident.key)))
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """How far the store was read.
+    """What has been read from the store so far.
 
     Attributes:
-        actions: Per source, the hash of the last action on its incidents.
+        actions: Per source, the hash of its last incident action.
         cache: See DashboardState.
-        last_hash: Of the last row of the journal; another one there means another store.
+        last_hash: The hash of the last row of the journal; if it differs in the store, the store is another one.
     """
 
     index: SnapshotIndex = field(default_factory=SnapshotIndex)
@@ -102,7 +102,7 @@ class _Loaded:
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     def version(self) -> str:
-        """Snapshots and actions are chained: the last of each stands for all before."""
+        """A hash of the last snapshot and the last actions; both are chained, so it covers everything before them."""
         return _short_hash(self.index.last_sequence, self.last_hash, sorted(self.actions.items()))
 
 
@@ -111,7 +111,7 @@ def _short_hash(*content: object) -> str:
 
 
 def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
-    """What the store says now, read from where ``before`` ended; ``before`` itself where nothing is new.
+    """The content of the store, read from where ``before`` ended; ``before`` itself if nothing is new.
 
     Raises:
         StoreError: If it cannot be read.
@@ -119,13 +119,13 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
     if before.last_hash != (reader.content_hash(before.index.last_sequence) if before.last_hash else None):
         before = _Loaded()
     rows = reader.journal(before.index.last_sequence)
-    # Acts before incidents: one that comes in between is found again by its hash next time.
+    # Actions before incidents: the hash of an action that arrives in between differs next time.
     actions = reader.last_actions()
     if not rows and actions == before.actions:
         return before
     index = before.index.extended(rows)
     changed = {row.source for row in rows} | {
-        one for one in index.sources if actions.get(one) != before.actions.get(one)
+        source for source in index.sources if actions.get(source) != before.actions.get(source)
     }
     incidents = {source: tuple(reader.incidents(source)) for source in sorted(changed)}
     last_hash = reader.content_hash(index.last_sequence)
@@ -134,10 +134,10 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
 
 
 class StateKeeper:
-    """Keeps the state; safe from many threads, of which one at a time reads the store while the others go on.
+    """Keeps the state up to date; thread-safe: one thread at a time reads the store while the others go on.
 
     Args:
-        clock: Shows the time; also how long a refresh takes.
+        clock: Returns the current time, also to measure how long a refresh takes.
     """
 
     def __init__(self, reader: StoreReader, clock: Callable[[], datetime]) -> None:
@@ -155,14 +155,14 @@ class StateKeeper:
         self._logged = ""
 
     def state(self) -> DashboardState:
-        """The state as the store has it now, or as it last had; never raises because the store cannot be read.
+        """The current state, or the last known state; never raises because the store cannot be read.
 
-        Who asks first waits until the store was read. Who asks while another one reads it gets the state before.
+        The first caller waits until the store has been read. While a thread reads it, other callers get the old state.
         """
         if self._lock.acquire(blocking=not self._has_looked):
             try:
                 now = self._clock()
-                # A clock that was set back must not make the rest last until it has caught up.
+                # If the clock is set back, the pause must not last until it has caught up.
                 if not timedelta(0) <= now - self._rests_from < self._rest:
                     self._look(now)
             finally:
@@ -171,11 +171,11 @@ class StateKeeper:
 
     @property
     def shown(self) -> DashboardState:
-        """The state as it was looked up last."""
+        """The state of the last check, without a new one."""
         return self._state
 
     def has_update(self) -> bool:
-        """Whether the store may say something else than the state, so that ``state`` would read it."""
+        """Whether the store may have changed since the state, so that ``state`` would read it."""
         if not self._has_looked:
             return True
         if timedelta(0) <= self._clock() - self._rests_from < self._rest:
@@ -186,7 +186,7 @@ class StateKeeper:
             return True
 
     def expect_update(self) -> None:
-        """Let whoever asks next look at the store at once: something was just written to it."""
+        """Make the next call of ``state`` check the store immediately, because something was just written to it."""
         self._rest = timedelta(0)
 
     def _look(self, now: datetime) -> None:
@@ -210,10 +210,10 @@ class StateKeeper:
             self._state = DashboardState(loaded.index, loaded.incidents, loaded.version(), now, cache=loaded.cache)
 
     def _show_trouble(self, sentence: str) -> None:
-        """Another version, since pages that show the state must say so too."""
+        """Show the trouble with a new version, so that open pages update and say so."""
         if self._state.trouble == TROUBLE and sentence == self._logged:
             return
-        log.warning("The dashboard shows what was read last: %s", sentence)
+        log.warning("The dashboard shows the content that was last read: %s", sentence)
         self._logged = sentence
         version = _short_hash(self._loaded.version(), TROUBLE)
         self._state = replace(self._state, version=version, read_at=self._checked_at, trouble=TROUBLE)

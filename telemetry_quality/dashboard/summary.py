@@ -1,7 +1,7 @@
-"""The verdict on yesterday, in words and numbers: what staff see in five seconds and machines act on.
+"""The verdict on yesterday in words and numbers: what staff see within five seconds and machines act on.
 
-Nothing that is not known is shown as healthy: a snapshot that is missing after the grace is over, a day that could not
-be read and a store that cannot be read each have a sentence of their own.
+What is not known is never shown as healthy: an overdue snapshot, a day that could not be read and a store that cannot
+be read each have their own sentence.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.reader import JournalRow
 
 WINDOWS = (7, 30)
-"""Days in the windows that every source is summed up in."""
+"""The sizes of each source's windows, in days."""
 
 MOST_NAMES = 5
-"""Sources named in the verdict on all of them; the page lists the others."""
+"""The number of sources named in the overall verdict; the page lists all of them."""
 
 
 def summarize(state: DashboardState, settings: Settings, now: datetime, source: str | None = None) -> Summary:
@@ -49,14 +49,14 @@ def summarize(state: DashboardState, settings: Settings, now: datetime, source: 
         raise RequestError(f"A source such as {next(iter(settings.sources))} is required, but {source!r} was found.")
     names = tuple(settings.sources) if source is None else (source,)
     sources = tuple(summarize_source(state, settings, now, name) for name in names)
-    # The day's statuses are listed the worst first.
-    worst = min((one.status for one in sources), key=list(DayStatus).index)
+    # DayStatus lists the worst status first.
+    worst = min((source_summary.status for source_summary in sources), key=list(DayStatus).index)
     return Summary(
         as_of=now,
         read_at=state.read_at if state.trouble else now,
         version=state.version,
         status=DayStatus.UNKNOWN if state.trouble else worst,
-        is_trustworthy=state.trouble is None and all(one.is_trustworthy for one in sources),
+        is_trustworthy=state.trouble is None and all(source_summary.is_trustworthy for source_summary in sources),
         sentence=_overall_sentence(state, sources),
         trouble=state.trouble,
         sources=sources,
@@ -65,7 +65,7 @@ def summarize(state: DashboardState, settings: Settings, now: datetime, source: 
 
 @dataclass(frozen=True)
 class _View:
-    """One source as it is looked at."""
+    """What a source's summary is made of."""
 
     state: DashboardState
     settings: Settings
@@ -74,21 +74,21 @@ class _View:
 
     @property
     def calendar(self) -> Calendar:
-        """The source's days."""
+        """The source's calendar."""
         return self.settings.sources[self.source].calendar()
 
     def due_at(self, day: date) -> datetime:
-        """Until when a snapshot of ``day`` may be waited for: its end, the allowed lateness and the grace."""
+        """When a snapshot of ``day`` becomes overdue: the day's end, the allowed lateness and the grace period."""
         lateness = self.settings.sources[self.source].allowed_lateness_minutes
         patience = timedelta(minutes=lateness + self.settings.dashboard.grace_minutes)
         return self.calendar.window(day).end + patience
 
     def instant(self, instant: datetime) -> str:
-        """An instant for a person, in the source's time zone."""
+        """An instant in words, in the source's time zone."""
         return f"{instant.astimezone(self.calendar.zone):%Y-%m-%d %H:%M %Z}"
 
     def shown(self) -> _ShownDay:
-        """The latest complete day, or while its snapshot may still be waited for the latest one before it."""
+        """The latest complete day or, while its snapshot is not overdue, the latest day before it."""
         first, latest = self.calendar.first_day, self.calendar.latest_day(self.now)
         day, index = latest, self.state.index
         while day >= first:
@@ -101,12 +101,12 @@ class _View:
 
 @dataclass(frozen=True)
 class _ShownDay:
-    """Which day of a source is shown.
+    """The day of a source that is shown.
 
     Attributes:
-        day: None where none should have a snapshot yet.
-        row: Its snapshot; None where it is overdue, or where nobody knows whether there is one.
-        awaited: A later complete day without a snapshot that is not overdue.
+        day: None if no day should have a snapshot yet.
+        row: Its snapshot; None if it is overdue, or if nobody knows whether it exists.
+        awaited: A later complete day whose snapshot is not there yet, but not overdue.
     """
 
     day: date | None = None
@@ -118,7 +118,7 @@ def summarize_source(state: DashboardState, settings: Settings, now: datetime, s
     """Whether the latest complete day of ``source`` can be trusted."""
     view = _View(state, settings, now, source)
     shown = view.shown()
-    # All that the clock decides, and what all sources share; the rest follows from the source's own days.
+    # The key holds what depends on the clock or on all sources; the rest follows from the source's own days.
     today, yesterday = now.astimezone(UTC).date(), latest_complete_day(now, view.calendar.zone)
     shared = state.trouble, state.has_been_read, state.read_at if state.trouble else None
     key = ("summary", shown.day, shown.awaited, today, yesterday, *shared)
@@ -154,8 +154,8 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
 
 
 def _open_lines(incidents: Iterable[Incident], now: datetime) -> tuple[IncidentLine, ...]:
-    still_open = worst_first(one for one in incidents if one.is_open)
-    return tuple(incident_line(one, now.astimezone(UTC).date()) for one in still_open)
+    still_open = worst_first(incident for incident in incidents if incident.is_open)
+    return tuple(incident_line(incident, now.astimezone(UTC).date()) for incident in still_open)
 
 
 def _windows(view: _View, day: date | None) -> dict[str, Window]:
@@ -172,12 +172,12 @@ def _sentence(view: _View, shown: _ShownDay, wrong: Sequence[Wrong]) -> str:
         sentences.append(_awaited_sentence(view, shown.awaited))
     if not sentences:
         first = view.calendar.first_day
-        return f"Nothing can be known yet: the first day of {view.source} is {first}, and it is not over."
+        return f"Nothing is known yet: the first day of {view.source} is {first}, which is not over."
     return " ".join(sentences)
 
 
 def sentence_without_snapshot(state: DashboardState, settings: Settings, now: datetime, source: str, day: date) -> str:
-    """What is to be said of a complete day that has no snapshot."""
+    """The sentence for a complete day that has no snapshot."""
     view = _View(state, settings, now, source)
     if state.has_been_read and state.trouble is None and now <= view.due_at(day):
         return _awaited_sentence(view, day)
@@ -189,7 +189,7 @@ def _awaited_sentence(view: _View, day: date) -> str:
 
 
 def _missing_sentence(view: _View, day: date) -> str:
-    """For a day whose snapshot is overdue, or of which nobody can know whether there is one."""
+    """The sentence for a day whose snapshot is overdue, or may exist in a store that cannot be read."""
     state = view.state
     unknown = f"Whether {day} can be trusted is not known"
     if not state.has_been_read:
@@ -202,7 +202,7 @@ def _missing_sentence(view: _View, day: date) -> str:
 
 
 def _last_words(view: _View, day: date) -> str:
-    """How old the last snapshot is."""
+    """How old the last snapshot is, as a clause."""
     last = view.state.index.latest(view.source)
     if last is None:
         return ", nor of any other day"
@@ -220,13 +220,13 @@ def _overall_sentence(state: DashboardState, sources: Sequence[SourceSummary]) -
 
 
 def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
-    """How many sources can be trusted, and which cannot."""
-    days = {one.day for one in sources}
+    """How many sources can be trusted, and which ones cannot."""
+    days = {source_summary.day for source_summary in sources}
     day = next(iter(days)) if len(days) == 1 else None
     on = f" on {day}" if day else ""
     names: dict[str, list[str]] = defaultdict(list)
-    for one in sources:
-        names[_GROUPS[one.status]].append(one.source)
+    for source_summary in sources:
+        names[_GROUPS[source_summary.status]].append(source_summary.source)
     total = len(sources)
     if len(names[_TRUSTED]) == total:
         return f"All {total} sources can be trusted{on}."

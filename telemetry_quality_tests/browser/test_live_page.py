@@ -101,7 +101,7 @@ def test_without_websockets_the_page_asks_and_says_so(
     version = one.page.locator("html").get_attribute("data-version")
     one.page.clock.fast_forward("00:40")
     one.page.wait_for_function("(before) => document.documentElement.dataset.version !== before", arg=version)
-    assert "Asking every half minute" in one.page.locator("#live").inner_text()
+    assert "Polling every 30 seconds" in one.page.locator("#live").inner_text()
     one.shoot("dashboard-polling")
 
 

@@ -44,13 +44,13 @@ def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[...,
     assert "50.75 %" in one.text
     page.goto(f"/health/incidents/flights/{BAD_DAY}/")
     page.get_by_label("Note").fill("seen without a script")
-    page.get_by_role("button", name="It was none").click()
+    page.get_by_role("button", name="Dismiss").click()
     page.wait_for_url(f"**/health/incidents/flights/{BAD_DAY}/")
     assert "seen without a script" in one.text, "at once: nothing brings it later"
 
     page.get_by_role("link", name="noscript").click()
-    page.get_by_label("What it is for").fill("a feed reader")
-    page.get_by_role("button", name="Make a token").click()
+    page.get_by_label("Purpose").fill("a feed reader")
+    page.get_by_role("button", name="Create a token").click()
     assert page.locator("#new-token").inner_text().startswith("tq_")
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/health/sign-in/")

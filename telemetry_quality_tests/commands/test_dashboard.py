@@ -59,7 +59,7 @@ def test_a_port_that_is_taken_is_reported_with_the_remedy(store: str, capsys: py
     migrate(store)
     with server.listen("127.0.0.1", 0) as taken:
         sentence = refused("--port", str(taken.getsockname()[1]), capsys=capsys)
-    assert "choose another with --port." in sentence
+    assert "choose another port with --port." in sentence
 
 
 @pytest.mark.usefixtures("store")

@@ -72,13 +72,13 @@ def error_of(response: httpx.Response, status: int, reason_code: str) -> str:
         ("page=1000001", "INVALID_PARAMETER", "page: should be less than or equal to 1000000"),
         ("page_size=0", "INVALID_PARAMETER", "page_size: should be greater than or equal to 1"),
         ("page_size=501", "INVALID_PARAMETER", "page_size: should be less than or equal to 500"),
-        ("first=2026-02-30", "INVALID_PARAMETER", "first: must be a day that the calendar has"),
+        ("first=2026-02-30", "INVALID_PARAMETER", "first: must be a day that exists"),
         ("first=20260210", "INVALID_PARAMETER", "first: must be a day such as 2026-03-10, but '20260210' was found"),
         ("first=2026-W10-1", "INVALID_PARAMETER", "first: must be a day such as"),
         ("first=1772000000", "INVALID_PARAMETER", "first: must be a day such as"),
         ("last=2026-03-10T00:00:00", "INVALID_PARAMETER", "last: must be a day such as"),
         ("last=", "INVALID_PARAMETER", "last: must be a day such as"),
-        ("first=2026-03-02&last=2026-03-01", "INVALID_PARAMETER", "2026-03-02 is after 2026-03-01; exchange them"),
+        ("first=2026-03-02&last=2026-03-01", "INVALID_PARAMETER", "2026-03-02 is after 2026-03-01; swap them"),
         ("sort=policy", "INVALID_PARAMETER", "sort: must be one of day, computed_at,"),
         ("descending=1", "INVALID_PARAMETER", "descending: must be true or false, but '1' was found"),
         ("status=fine", "INVALID_PARAMETER", "status: should be 'unknown', 'no_activity'"),
@@ -87,9 +87,13 @@ def error_of(response: httpx.Response, status: int, reason_code: str) -> str:
         ("source=Web", "INVALID_PARAMETER", "source: must be a lower-case word"),
         ("source=web%0A", "INVALID_PARAMETER", "source: must be a lower-case word"),
         ("&".join(["source=web"] * 51), "INVALID_PARAMETER", "source: list should have at most 50 items"),
-        ("page=1&page=2", "REPEATED_PARAMETER", "'page' is required once at most, but 2 were found; keep one."),
-        ("pge=1", "UNKNOWN_PARAMETER", "'pge' is no parameter of this address; leave it out."),
-        ("page=0&pge=1", "UNKNOWN_PARAMETER", "'pge' is no parameter"),
+        (
+            "page=1&page=2",
+            "REPEATED_PARAMETER",
+            "'page' may be given at most once, but it was given 2 times; keep one.",
+        ),
+        ("pge=1", "UNKNOWN_PARAMETER", "'pge' is not a parameter of this address; leave it out."),
+        ("page=0&pge=1", "UNKNOWN_PARAMETER", "'pge' is not a parameter"),
     ],
 )
 def test_a_wrong_parameter_is_refused_in_a_sentence_that_names_it(
@@ -201,8 +205,8 @@ def test_a_mistake_of_ours_is_logged_and_not_shown(own_desk: Desk, caplog: pytes
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/nothing/", 404, "there is none here"),
-        ("/health/snapshots.csv?page=1", 422, "is no parameter of this address"),
+        ("/nothing/", 404, "there is nothing at this one"),
+        ("/health/snapshots.csv?page=1", 422, "is not a parameter of this address"),
         ("/health/badge.svg?source=nobody", 404, "is required, but"),
     ],
 )

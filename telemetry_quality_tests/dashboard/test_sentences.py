@@ -40,7 +40,7 @@ def sentence(*failures: Any, **row: Any) -> str:
         (1776, 3.4, "1,776 events, 3.4 % more than expected."),
         (1, 0.04, "1 event, as many as expected."),
         (1000, 0.05, "1,000 events, 0.1 % more than expected."),
-        (1000, None, "1,000 events; how many to expect is not known."),
+        (1000, None, "1,000 events; the expected number is not known."),
     ],
 )
 def test_a_healthy_day_is_shown_with_its_events_and_how_far_they_are_from_what_was_expected(

@@ -89,7 +89,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
 
 
 def test_an_address_of_another_machine_is_one_sentence() -> None:
-    with pytest.raises(RequestError, match=r"A free port is required, but 192\.0\.2\.1:3001 is not"):
+    with pytest.raises(RequestError, match=r"A free port is required, but 192\.0\.2\.1:3001 cannot be used"):
         server.listen("192.0.2.1", 3001)
 
 

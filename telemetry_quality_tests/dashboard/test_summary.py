@@ -158,7 +158,7 @@ def test_a_snapshot_of_a_later_day_than_the_one_shown_is_not_called_the_last_one
 def test_a_source_whose_first_day_is_not_over_has_nothing_to_show_and_is_not_stale() -> None:
     one = summary_of(first_day=date(2026, 3, 11))
     assert (one.day, one.status, one.is_trustworthy, one.is_stale, one.windows) == (None, "unknown", False, False, {})
-    assert one.sentence == "Nothing can be known yet: the first day of web is 2026-03-11, and it is not over."
+    assert one.sentence == "Nothing is known yet: the first day of web is 2026-03-11, which is not over."
 
 
 def test_a_first_day_that_is_still_waited_for_is_not_stale() -> None:

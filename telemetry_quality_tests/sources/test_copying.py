@@ -194,7 +194,7 @@ def test_rows_that_are_numbered_anew_meanwhile_are_read_again_rather_than_twice_
     path = make_file(tmp_path, [event(n) for n in range(6)])
     change(path, "DELETE FROM events WHERE rowid < 4")
     slices(2, lambda: change(path, statement))
-    with pytest.raises(SourceUnavailableError, match="must keep its form while it is read") as caught:
+    with pytest.raises(SourceUnavailableError, match="must keep its structure while it is read") as caught:
         read(source_of(path))
     assert caught.value.reason_code == "SOURCE_CHANGED"
     slices(2)
@@ -358,5 +358,5 @@ def test_what_makes_writers_wait_is_said_with_its_remedy(tmp_path: Path) -> None
     assert "read in one piece" in (source_of(path, table="shown").holds_up_writers() or "")
     change(path, "PRAGMA journal_mode = DELETE")
     assert source_of(path).holds_up_writers() == (
-        "While a slice is read nobody can commit (delete journal); PRAGMA journal_mode = WAL, once."
+        "Nobody can commit during a batch (delete journal); run PRAGMA journal_mode = WAL once."
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -16,7 +17,6 @@ from telemetry_quality.core.guardrails.verdicts import (
 )
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema

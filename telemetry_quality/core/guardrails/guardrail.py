@@ -11,11 +11,11 @@ from telemetry_quality.core.guardrails.verdicts import Verdict, percent
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.faults import Fault
     from telemetry_quality.core.guardrails.verdicts import Level
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Policy, Setting, Threshold
     from telemetry_quality.core.root_cause.tables import Measure, RateMeasure
-    from telemetry_quality.core.tuning.faults import Fault
 
 
 class Failure(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.leak import leak
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -17,7 +18,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     percent,
 )
 from telemetry_quality.core.policies import HOLIDAYS, Setting, percent_threshold
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.detectors.leak import LeakEvidence

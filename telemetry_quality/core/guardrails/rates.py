@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import Rate
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.metrics import Formula, Metric, Unit, percent_of
 from telemetry_quality.core.policies import Direction, Setting, Threshold, percent_threshold
 from telemetry_quality.core.root_cause.tables import RateMeasure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence

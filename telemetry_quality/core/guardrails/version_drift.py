@@ -12,6 +12,7 @@ from telemetry_quality.core.detectors.version_drift import version_shifts
 from telemetry_quality.core.detectors.version_shares import VersionShares
 from telemetry_quality.core.detectors.windows import window_of
 from telemetry_quality.core.events import SERVICE_VERSION
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -24,7 +25,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
 )
 from telemetry_quality.core.policies import MINIMUM_EVENTS, percent_threshold
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence

@@ -10,10 +10,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, with_extra_numbers
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import evidence_of
 from telemetry_quality.core.policies import Direction
-from telemetry_quality.core.tuning.faults import Fault, inject, leaking
+from telemetry_quality.core.tuning.faults import inject, leaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -1,5 +1,5 @@
-"""Who may look: everything is refused unless a session or a token is shown, and every response carries strict headers.
+"""Access control: nothing is shown without a session or a token, and every response carries strict headers.
 
-``headers`` and ``guard`` stand before every route; ``users`` knows who is who, and ``identity`` is what
-it knows; ``routes`` lets people in and out.
+``headers`` and ``guard`` run before every route; ``users`` identifies the user of a request, and ``identity`` holds
+the result; ``routes`` signs people in and out.
 """

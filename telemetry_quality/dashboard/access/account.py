@@ -1,6 +1,6 @@
-"""The page of one's own account: sessions, tokens and the password.
+"""The account page: a user's own sessions, tokens and password.
 
-The guard saw that our own forms of this session sent what comes here.
+The guard has already checked that a form of this session sent each request.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ DEFAULT_TOKEN_DAYS = 365
 MOST_TOKEN_DAYS = 3650
 
 DONE = {
-    "password": "Your password is changed, and all your other sessions are ended.",
-    "revoked": "The token is revoked; whatever used it is refused from now on.",
+    "password": "Your password has been changed, and all your other sessions have ended.",
+    "revoked": "The token has been revoked; requests that use it are refused from now on.",
 }
-"""What a page may say was done, by the word in its address."""
+"""The confirmations a page may show, by the ``done`` parameter of its address."""
 
 
 @router.get(ACCOUNT)
 async def show_account(request: Request) -> Response:
-    """Own sessions, tokens and password."""
+    """Show the user's own sessions, tokens and password form."""
     return await _page(request, done=DONE.get(request.query_params.get("done", ""), ""))
 
 
 @router.post(f"{ACCOUNT}tokens/")
 async def add_token(request: Request) -> Response:
-    """Make a token and show it, once."""
+    """Create a token and show it once."""
     access, session = _who(request)
     fields = await form_fields(request)
     text = new_token()
@@ -65,14 +65,14 @@ async def add_token(request: Request) -> Response:
 
 @router.post(f"{ACCOUNT}tokens/{{token_id}}/revoke/")
 async def revoke_token(request: Request, token_id: int) -> Response:
-    """Shut one of the own tokens out."""
+    """Revoke one of the user's own tokens."""
     access, session = _who(request)
     is_done = await run_in_threadpool(access.staff.revoke_token, token_id, session.account.id, access.clock())
     if not is_done:
         raise ApiError(
             404,
             "NO_SUCH_TOKEN",
-            f"A token of yours that is not revoked is required, but there is none numbered {token_id}; "
+            f"An unrevoked token of your account is required, but there is no such token with number {token_id}; "
             "see your account's page.",
         )
     return RedirectResponse(f"{ACCOUNT}?done=revoked", 303)
@@ -80,7 +80,7 @@ async def revoke_token(request: Request, token_id: int) -> Response:
 
 @router.post(f"{ACCOUNT}password/")
 async def change_password(request: Request) -> Response:
-    """Change the password, for who knows the present one; all sessions end and this browser gets a new one."""
+    """Change the password of a user who knows the current one; all sessions end, and this browser gets a new one."""
     access, session = _who(request)
     name, address = session.account.name, address_of(request)
     fields = await form_fields(request)
@@ -101,7 +101,7 @@ async def change_password(request: Request) -> Response:
 
 @router.post(f"{ACCOUNT}sign-out-everywhere/")
 async def sign_out_everywhere(request: Request) -> Response:
-    """End all own sessions, this one too."""
+    """End all sessions of the user, including this one."""
     access, session = _who(request)
     await run_in_threadpool(access.end_session, session, address_of(request))
     await run_in_threadpool(access.staff.end_sessions, session.account.id, access.clock())
@@ -111,7 +111,7 @@ async def sign_out_everywhere(request: Request) -> Response:
 
 
 def _who(request: Request) -> tuple[Access, Session]:
-    """The session that asks; it may have ended since the guard saw it.
+    """The session of the request, which may have ended since the guard checked it.
 
     Raises:
         ApiError: If it has.
@@ -119,7 +119,7 @@ def _who(request: Request) -> tuple[Access, Session]:
     access = dashboard_of(request).access
     session = access.session_of(request.headers)
     if session is None:
-        raise ApiError(401, "SIGN_IN_REQUIRED", f"A session is required, but yours is over; sign in at {SIGN_IN}.")
+        raise ApiError(401, "SIGN_IN_REQUIRED", f"A session is required, but yours has ended; sign in at {SIGN_IN}.")
     return access, session
 
 
@@ -127,15 +127,15 @@ def _token_days(text: str) -> int:
     days = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
     if not 1 <= days <= MOST_TOKEN_DAYS:
         raise RequestError(
-            f"A number of days from 1 to {MOST_TOKEN_DAYS} is required for a token, but another one was found; "
-            f"write {DEFAULT_TOKEN_DAYS} for a year."
+            f"A token requires a number of days from 1 to {MOST_TOKEN_DAYS}, but something else was found; "
+            f"enter {DEFAULT_TOKEN_DAYS} for a year."
         )
     return days
 
 
 def _require_new_password(fields: dict[str, str], name: str) -> None:
     if fields.get("new", "") != fields.get("again", ""):
-        raise RequestError("The new password is required twice, but the two differ; write it again.")
+        raise RequestError("The new password must be entered twice, but the two entries differ; enter it again.")
     require_good_password(fields.get("new", ""), name)
 
 
@@ -155,7 +155,9 @@ async def _page(
         account=session.account,
         session=session,
         sessions=await run_in_threadpool(access.staff.sessions, session.account.id, now),
-        tokens=[one for one in await run_in_threadpool(access.staff.tokens, session.account.id) if not one.revoked_at],
+        tokens=[
+            token for token in await run_in_threadpool(access.staff.tokens, session.account.id) if not token.revoked_at
+        ],
         csrf_token=request.state.user.csrf_token,
         now=now,
         zone=UTC_ZONE,

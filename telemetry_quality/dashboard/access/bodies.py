@@ -1,4 +1,4 @@
-"""Request bodies: read whole, up to a limit, and handed on as if nobody had read them."""
+"""Request bodies: read whole, up to a limit, and passed on as if they had not been read."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive
 
 MOST_BYTES = 64 * 1024
-"""Our largest form is a note on an incident."""
+"""Enough for the largest form, a note on an incident."""
 
 MOST_SECONDS = 20
-"""Whoever sends slower keeps a connection for nothing."""
+"""A slower client would only hold the connection open."""
 
 
 def too_large() -> ApiError:
-    """The API error of a body that is larger than any form of ours."""
+    """The API error for a body that is larger than any form of the dashboard."""
     return ApiError(
         413,
         "BODY_TOO_LARGE",
-        f"A request of at most {MOST_BYTES} bytes is required, but this one is larger; send less.",
+        f"A request body may have at most {MOST_BYTES} bytes, but this one is larger; send less.",
         {"Connection": "close"},
     )
 
 
 async def read_body(receive: Receive) -> bytes:
-    """All that a request sends.
+    """The whole body of a request.
 
     Raises:
-        ApiError: If that is too much or takes too long.
+        ApiError: If it is too large or takes too long.
     """
     body = bytearray()
     try:
@@ -45,12 +45,12 @@ async def read_body(receive: Receive) -> bytes:
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
-        sentence = f"The whole request is required within {MOST_SECONDS} seconds, but it was not there; try again."
+        sentence = f"The whole request must arrive within {MOST_SECONDS} seconds, but it did not; try again."
         raise ApiError(408, "TOO_SLOW", sentence, {"Connection": "close"}) from None
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A channel that shows ``body`` and then what ``receive`` does."""
+    """A channel that delivers ``body`` first and then what ``receive`` delivers."""
     is_compared = False
 
     async def again() -> Message:

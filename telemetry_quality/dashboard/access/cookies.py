@@ -1,4 +1,4 @@
-"""The cookies: their names, and flags that keep scripts, other sites and unencrypted ways from them."""
+"""The cookies: their names, and flags that protect them from scripts, other sites and unencrypted connections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class _Flags(TypedDict):
 
 @dataclass(frozen=True)
 class Cookie:
-    """One cookie as it is set, read and removed.
+    """A cookie that can be set, read and removed.
 
     Attributes:
-        is_secure: Whether it travels encrypted only. Browsers then let no other host set a ``__Host-`` one.
+        is_secure: Whether it is sent over HTTPS only. Browsers then let no other host set a ``__Host-`` cookie.
         seconds: How long the browser keeps it.
     """
 
@@ -33,20 +33,20 @@ class Cookie:
     seconds: int
 
     def read(self, headers: Headers) -> str | None:
-        """Its value, None where it is missing or stands there twice: one of the two is somebody else's."""
+        """The cookie's value; None if it is missing or appears twice, since somebody else set one of the two."""
         values = [value for header in headers.getlist("cookie") for value in _values(header, self.name)]
         return values[0] if len(values) == 1 else None
 
     def put(self, response: Response, value: str) -> None:
-        """Let the browser keep ``value``."""
+        """Set the cookie to ``value``."""
         response.set_cookie(self.name, value, max_age=self.seconds, **self._flags())
 
     def remove(self, response: Response) -> None:
-        """Let the browser forget it."""
+        """Delete the cookie."""
         response.delete_cookie(self.name, **self._flags())
 
     def _flags(self) -> _Flags:
-        # Lax, not Strict: whoever follows a link in an alert is still signed in.
+        # Lax, not Strict: somebody who follows a link in an alert must still be signed in.
         return {"path": "/", "secure": self.is_secure, "httponly": True, "samesite": "lax"}
 
 
@@ -56,17 +56,17 @@ def _values(header: str, name: str) -> list[str]:
 
 
 def session_cookie(settings: DashboardSettings) -> Cookie:
-    """Who is signed in."""
+    """The cookie that holds the session."""
     return _cookie("tq_session", settings, int(settings.session_hours * 3600))
 
 
 def form_cookie(settings: DashboardSettings) -> Cookie:
-    """Which browser was shown a sign-in form: before there is a session, the form's token belongs to this."""
+    """The cookie of a browser that was shown a sign-in form: without a session, the form's token is bound to it."""
     return _cookie("tq_sign_in", settings, 24 * 3600)
 
 
 def oidc_cookie(settings: DashboardSettings) -> Cookie:
-    """What a sign-in at the provider must come back to."""
+    """The cookie that a sign-in at the provider must bring back."""
     return _cookie("tq_oidc", settings, 600)
 
 

@@ -1,4 +1,4 @@
-"""Keeps other sites from acting in a user's name: where a request comes from, and the token of our own forms."""
+"""Keeps other sites from acting in a user's name: checks a request's origin and the token of the dashboard's forms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_foreign(connection: HTTPConnection, settings: DashboardSettings, *, must_state: bool = False) -> bool:
-    """Whether a page of another site sent this, by what browsers say and scripts cannot change.
+    """Whether a page of another site sent the request, by headers that browsers set and scripts cannot change.
 
     Args:
-        connection: The request; its ``Host`` was found to be ours before.
-        settings: Where the dashboard is.
-        must_state: Whether one that does not say where it comes from is foreign too.
+        connection: The request; its ``Host`` has already been checked.
+        settings: The dashboard's settings, with its URL.
+        must_state: Whether a request that does not state its origin counts as foreign.
     """
     if connection.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         return True
@@ -33,15 +33,15 @@ def is_foreign(connection: HTTPConnection, settings: DashboardSettings, *, must_
 
 
 def require_csrf_token(expected: str, found: str) -> None:
-    """Let only our own forms act.
+    """Require the token of the session's own form.
 
     Raises:
-        ApiError: If the token is missing or another one.
+        ApiError: If the token is missing or wrong.
     """
     if not expected or not is_same(expected, found):
         raise ApiError(
             403,
             "CSRF_TOKEN_WRONG",
-            "The token of this session's own form is required, but it is missing or another one; "
+            "The token of this session's own form is required, but it is missing or wrong; "
             "go back, reload the page and try again.",
         )

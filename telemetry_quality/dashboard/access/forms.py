@@ -1,4 +1,4 @@
-"""What a form sent, as plain text by name."""
+"""Form fields as plain text, by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of a form; of one that stands there twice, the last."""
+    """The fields of a form; the last value of a repeated field."""
     async with request.form() as form:
         return {name: value for name, value in form.multi_items() if isinstance(value, str)}

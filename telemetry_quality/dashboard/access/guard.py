@@ -1,4 +1,4 @@
-"""StaffOnly: stands before every route, so that one that is added tomorrow is guarded too."""
+"""StaffOnly: runs before every route, so that routes added later are guarded too."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLICY_VIOLATION = 1008
-"""With this code a WebSocket is closed (RFC 6455, 7.4.1)."""
+"""The code with which a refused WebSocket is closed (RFC 6455, 7.4.1)."""
 
 
 class StaffOnly:
-    """Lets nobody through but who may look; the user is in ``request.state.user`` then.
+    """Lets only users through; ``request.state.user`` then holds the user.
 
     Args:
-        app: What is guarded.
-        access: Knows who may look.
+        app: The guarded application.
+        access: Identifies the user of a request.
     """
 
     def __init__(self, app: ASGIApp, *, access: Access) -> None:
@@ -41,7 +41,7 @@ class StaffOnly:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer strangers, pass on the others."""
+        """Refuse strangers and pass on users."""
         if scope["type"] == "http":
             await self._guard(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -63,7 +63,7 @@ class StaffOnly:
             await self._app(scope, admitted, send)
 
     async def _guard_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A socket is for people: a foreign page must not open one in their name."""
+        """Refuse tokens, since sockets are for people, and foreign pages, which must not open one in a user's name."""
         connection = HTTPConnection(scope)
         try:
             user = await self._recognise(connection)
@@ -80,23 +80,23 @@ class StaffOnly:
         if connection.scope["path"] in NAMELESS:
             return None
         try:
-            # A database may let us wait; what is cached does not, if it takes but a file to see that it is true.
+            # A database may make us wait; the cache does not, as long as checking it takes only a local file.
             is_quick = self._access.staff.is_local
             user = self._access.recalled(connection.headers) if is_quick else None
             if user is None:
                 user = await run_in_threadpool(self._access.user_of, connection.headers)
         except StoreError as error:
-            # Its sentence names files, which a stranger need not know.
-            log.error("Who asks could not be determined: %s", error)  # noqa: TRY400 - it is one sentence
+            # The message names files, which are none of a stranger's business.
+            log.error("The user of a request could not be determined: %s", error)  # noqa: TRY400 - it is one sentence
             raise ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}) from None
         connection.scope["state"]["user"] = user
         return user
 
     async def _admit(self, request: Request, user: User | None, receive: Receive) -> Receive | Response:
-        """What the application may read of the request, or where the stranger is sent.
+        """The channel from which the application may read the request, or the redirect for a stranger.
 
         Raises:
-            ApiError: If it may not.
+            ApiError: If the request is refused.
         """
         path = request.scope["path"]
         is_safe = request.method in SAFE_METHODS
@@ -104,7 +104,7 @@ class StaffOnly:
             raise ApiError(
                 403,
                 "FOREIGN_ORIGIN",
-                "A page of this dashboard is required to do this, but another site asked for it; open the page itself.",
+                "Only a page of this dashboard may do this, but another site sent the request; open the page itself.",
             )
         if is_open(path):
             return receive
@@ -118,15 +118,15 @@ class StaffOnly:
 
 
 def _refuse_stranger(request: Request) -> Response:
-    """Browsers are sent to the sign-in page, machines get an error."""
+    """Redirect browsers to the sign-in page; machines get an error."""
     path = request.scope["path"]
     if path.startswith(API) or (path in FOR_TOKENS and "text/html" not in request.headers.get("accept", "")):
         scheme = "Bearer" if path.startswith(API) else "Basic"
         raise ApiError(
             401,
             "SIGN_IN_REQUIRED",
-            "A session or an API token is required, but neither was found or it is over; "
-            f"sign in at {sign_in_path()} or send Authorization: Bearer with a token of your account's page.",
+            "A session or an API token is required, but none was found, or it has expired; "
+            f"sign in at {sign_in_path()} or send Authorization: Bearer with a token from your account's page.",
             {"WWW-Authenticate": f'{scheme} realm="telemetry-quality"'},
         )
     is_read_only = request.method in SAFE_METHODS
@@ -146,13 +146,13 @@ def _require_token_scope(request: Request) -> None:
         raise ApiError(
             403,
             "TOKEN_OUT_OF_SCOPE",
-            f"An API token opens what is below {API} and {' and '.join(sorted(FOR_TOKENS))}, but this is a page "
+            f"An API token gives access to {API} and {' and '.join(sorted(FOR_TOKENS))}, but this is a page "
             "for people; sign in.",
         )
 
 
 async def _require_form_token(request: Request, user: User, receive: Receive) -> Receive:
-    """The request again, once its form or header proved that a page of this session sent it."""
+    """The request's channel, once its form or header has proved that a page of this session sent it."""
     found = request.headers.get("x-csrf-token")
     if found is None:
         body = await read_body(receive)

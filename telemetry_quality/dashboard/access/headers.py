@@ -1,4 +1,4 @@
-"""HostAndHeaders: outermost of all; refuses what no browser of ours sends, sets strict headers on every response."""
+"""HostAndHeaders: the outermost layer; refuses malformed requests and sets strict headers on every response."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie"})
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
-    """A server at DEBUG logs the headers of each WebSocket; these are left out."""
+    """Drop log records with the headers of a WebSocket, which a server at DEBUG writes."""
     match record.args:
         case (str(name), _) if name.lower() in _SECRET_HEADERS:
             record.args = (name, "...")
@@ -57,11 +57,11 @@ def _without_secrets(record: logging.LogRecord) -> bool:
 
 
 class HostAndHeaders:
-    """Refuses foreign hosts and anything oversized; every response, API errors included, gets the headers.
+    """Refuses foreign hosts and oversized requests, and sets headers on every response, including API errors.
 
     Args:
-        app: What is behind.
-        settings: Where the dashboard is.
+        app: The application behind it.
+        settings: The dashboard's settings, with its URL.
     """
 
     def __init__(self, app: ASGIApp, *, settings: DashboardSettings) -> None:
@@ -73,7 +73,7 @@ class HostAndHeaders:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what is refused, pass on the rest."""
+        """Refuse what is not acceptable and pass on the rest."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -93,47 +93,47 @@ class HostAndHeaders:
             headers.update(self._headers)
             headers.setdefault("Cache-Control", "no-store, private")
             if scope["path"] == OIDC_CALLBACK:
-                # The server's log would keep the provider's code.
+                # The server's log would store the provider's code.
                 scope["query_string"] = b"..."
         await send(message)
 
     def _require_bearable(self, scope: Scope) -> None:
-        """Refuse an address that is foreign, oversized, unreadable or shows a secret.
+        """Refuse a request whose address is foreign, oversized, unreadable or contains a secret.
 
         Raises:
-            ApiError: If it is.
+            ApiError: If the request is refused.
         """
         path, query = scope["path"], scope["query_string"]
         if len(scope.get("raw_path") or path.encode()) + len(query) > MOST_ADDRESS_BYTES:
             raise ApiError(
                 414,
                 "ADDRESS_TOO_LONG",
-                f"An address of at most {MOST_ADDRESS_BYTES} bytes is required, but this one is longer; filter less.",
+                f"An address may have at most {MOST_ADDRESS_BYTES} bytes, but this one is longer; use fewer filters.",
             )
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
             raise ApiError(
                 431,
                 "HEADERS_TOO_LARGE",
-                f"Headers of at most {MOST_HEADER_BYTES} bytes are required, but these are larger; remove cookies.",
+                f"Headers may have at most {MOST_HEADER_BYTES} bytes, but these are larger; remove cookies.",
             )
         _require_no_token(scope)
-        if any(one < " " or one in "\\\x7f" for one in path) or {".", ".."} & set(path.split("/")):
+        if any(character < " " or character in "\\\x7f" for character in path) or {".", ".."} & set(path.split("/")):
             raise ApiError(
                 400,
                 "ADDRESS_UNREADABLE",
                 "A plain path is required, but this one has dots, backslashes or control characters; correct it.",
             )
-        if path != "/healthz":  # Probes ask by whatever address they know.
+        if path != "/healthz":  # Probes use whatever address they know.
             self._require_our_host(Headers(scope=scope).getlist("host"))
 
     def _require_our_host(self, hosts: list[str]) -> None:
-        """Another name that leads here is a trick to read us from a foreign page (DNS rebinding)."""
+        """Refuse other host names: a foreign page may use them to read the dashboard (DNS rebinding)."""
         found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
         if found is None or not self._is_ours(found[1], found[2]):
             raise ApiError(
                 400,
                 "FOREIGN_HOST",
-                "The host of the setting dashboard.url is required, but another one was asked for; "
+                "The host of the setting dashboard.url is required, but the request names another host; "
                 "use that address, or correct the setting.",
             )
 
@@ -147,25 +147,25 @@ class HostAndHeaders:
 
 
 def _require_no_token(scope: Scope) -> None:
-    """Addresses are logged, kept in histories and passed on: no secret belongs there."""
+    """Refuse a token in the address: addresses are logged, stored in histories and passed on."""
     path, query = scope["path"].encode("utf-8", "replace"), unquote_to_bytes(scope["query_string"])
     if _TOKEN.search(path) or _TOKEN.search(query):
-        # What the server's log shows of the request is read from here.
+        # The server's log takes the request's address from here.
         plain = f"{API if scope['path'].startswith(API) else '/'}..."
         scope.update(path=plain, raw_path=plain.encode(), query_string=b"")
         raise ApiError(
             400,
             "TOKEN_IN_ADDRESS",
-            "An API token is required in the header Authorization, but it was found in the address, where logs keep "
-            "it; revoke it, make a new one and send Authorization: Bearer.",
+            "An API token belongs in the header Authorization, but it was found in the address, which logs store; "
+            "revoke it, create a new one and send Authorization: Bearer.",
         )
 
 
 async def _checked_body(scope: Scope, receive: Receive) -> Receive:
-    """The channel of a request whose body, if it has one, is a small form.
+    """The channel of a request whose body, if any, is a small form.
 
     Raises:
-        ApiError: If it is not.
+        ApiError: If the body is anything else.
     """
     headers = Headers(scope=scope)
     length = headers.get("content-length", "")
@@ -182,13 +182,13 @@ async def _checked_body(scope: Scope, receive: Receive) -> Receive:
 def _require_form(content_type: str, body: bytes) -> None:
     if content_type.partition(";")[0].strip().lower() != _FORM:
         raise ApiError(
-            415, "NOT_A_FORM", f"A body of the type {_FORM} is required, but another one was found; send a plain form."
+            415, "NOT_A_FORM", f"A body of type {_FORM} is required, but another type was found; send a plain form."
         )
     if body.count(b"&") >= MOST_FIELDS:
         raise ApiError(
             413,
             "TOO_MANY_FIELDS",
-            f"A form of at most {MOST_FIELDS} fields is required, but this one has more; send fewer.",
+            f"A form may have at most {MOST_FIELDS} fields, but this one has more; send fewer.",
         )
 
 
@@ -197,7 +197,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, api_error: ApiErro
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    # A response is made of the request; what was refused in it must not get in.
+    # The response is built from the request; the refused parts must not get into it.
     plain = [(name, value) for name, value in scope["headers"] if name == b"accept"]
     request = Request({**scope, "headers": plain, "query_string": b""})
     await response_for(request, api_error)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Identity: what is known of whoever sends a request."""
+"""Identity: what is known about the sender of a request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may look.
+    """A person or a token that may use the dashboard.
 
     Attributes:
-        csrf_token: What forms of this user's pages carry.
+        csrf_token: The token in the forms of this user's pages.
         session_hash: The fingerprint of the session; None for a token.
-        is_token: Whether it is a machine, which may read and do nothing else.
+        is_token: Whether the user is an API token, which may only read.
     """
 
     account_name: str
@@ -27,7 +27,7 @@ class User:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Where a request comes from, as it is counted: of IPv6 the network of 64 bits, which one machine may own."""
+    """The address by which failures are counted; for IPv6 the /64 network, all of which one machine may own."""
     host = connection.client.host if connection.client else "unknown"
     try:
         address = ip_address(host.partition("%")[0])

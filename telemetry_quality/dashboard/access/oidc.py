@@ -1,6 +1,6 @@
-"""Signing in at an OpenID Connect provider: it says who somebody is, the store says whether that one may look.
+"""Signing in at an OpenID Connect provider: it identifies a person, and the store decides whether to let them in.
 
-Authorization code with PKCE, state and nonce (OpenID Connect Core 1.0; RFC 9700, 2.1). No account is ever made here.
+Authorization code with PKCE, state and nonce (OpenID Connect Core 1.0; RFC 9700, 2.1). Accounts are never created here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 
 try:
-    # Authlib speaks through this one where it is installed, with errors of its own.
+    # Authlib uses this client where it is installed; it raises errors of its own.
     from httpx2 import HTTPError, InvalidURL  # type: ignore[import-not-found]
 except ImportError:
     from httpx import HTTPError, InvalidURL
@@ -46,21 +46,21 @@ METHOD = "oidc"
 TIMEOUT_SECONDS = 10
 
 AUTHLIB_DATA = "session"
-"""Where in a request's scope Authlib keeps what it needs again when the browser comes back; its own name for it."""
+"""The key in a request's scope under which Authlib stores what it needs when the browser comes back."""
 
 ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
-"""How a provider may sign: with a key that only it has. Never ``none``, and never with a secret that we share."""
+"""The accepted signatures, made with a key that only the provider has: neither ``none`` nor a shared secret."""
 
 _FAILURES = (AuthlibBaseError, JoseError, HTTPError, InvalidURL, ValueError, LookupError, TypeError, RuntimeError)
-"""All that a provider that is down, wrong or malicious makes the libraries raise."""
+"""The errors that the libraries raise when a provider is down, misconfigured or malicious."""
 
 
 class Provider:
-    """The provider of the settings.
+    """The provider named in the settings.
 
     Args:
-        settings: Which one, and which claim is an account's name.
-        access: Knows the accounts.
+        settings: The provider's settings, and the claim that holds the account name.
+        access: The dashboard's accounts.
     """
 
     def __init__(self, settings: OidcSettings, access: Access) -> None:
@@ -76,13 +76,13 @@ class Provider:
         )
 
     async def start(self, request: Request, wanted: str) -> Response:
-        """Send the browser to the provider, with a cookie it must bring back.
+        """Send the browser to the provider with a cookie that it must bring back.
 
         Raises:
-            ApiError: If the provider cannot be asked.
+            ApiError: If the provider cannot be reached.
         """
         request.scope[AUTHLIB_DATA] = {}
-        # Made here and not by the library, which writes it into the log.
+        # Generated here because the library would log it.
         verifier = secrets.token_urlsafe(48)
         challenge = _unpadded(hashlib.sha256(verifier.encode()).digest())
         try:
@@ -98,10 +98,10 @@ class Provider:
         return response
 
     async def finish(self, request: Request) -> tuple[Account, str]:
-        """Whom the provider vouches for, if that is an account of ours, and where it wanted to go.
+        """The account that the provider vouches for, and the page that the user wanted.
 
         Raises:
-            ApiError: If it does not, or there is none.
+            ApiError: If the provider does not vouch for anybody, or there is no such account.
         """
         kept = self._read_cookie(request)
         request.scope[AUTHLIB_DATA] = kept.get("authorization", {})
@@ -118,20 +118,22 @@ class Provider:
             raise ApiError(
                 403,
                 "NO_ACCOUNT",
-                "An active account that belongs to you is required, but the provider's answer leads to none; "
-                "ask whoever runs this dashboard to add one.",
+                "An active account is required, but no active account matches the provider's answer; "
+                "ask the operator of this dashboard to add one.",
             )
         return account, return_path(kept.get("next", ""))
 
     async def _load_metadata(self) -> dict[str, Any]:
-        """What the provider says of itself, with nothing in it that would weaken how its answers are checked."""
+        """The provider's metadata, without anything that would weaken the checks of its answers."""
         metadata: dict[str, Any] = await self._client.load_server_metadata()
         if str(metadata.get("issuer", "")).rstrip("/") != self._settings.issuer:
-            # Read again next time: the setting is the same, but the provider may be mended.
+            # Load it again next time: the provider may be fixed by then.
             metadata.pop("_loaded_at", None)
-            raise ValueError("the provider calls itself another one")
+            raise ValueError("the provider's metadata names another issuer")
         offered = metadata.get("id_token_signing_alg_values_supported") or ()
-        metadata["id_token_signing_alg_values_supported"] = [one for one in offered if one in ASYMMETRIC] or ["RS256"]
+        metadata["id_token_signing_alg_values_supported"] = [
+            algorithm for algorithm in offered if algorithm in ASYMMETRIC
+        ] or ["RS256"]
         ways = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
         if "client_secret_basic" not in ways and "client_secret_post" in ways:
             self._client.client_kwargs["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105 - a way
@@ -145,7 +147,7 @@ class Provider:
         }
 
     def _name(self, claims: Mapping[str, Any]) -> str:
-        """The name of the account these claims belong to; an address that nobody verified could be anybody's."""
+        """The account name in the claims; an unverified address is refused because it could be anybody's."""
         name = claims.get(self._settings.claim)
         if self._settings.claim == "email" and claims.get("email_verified") is not True:
             raise ValueError("the address is not verified")
@@ -166,7 +168,7 @@ class Provider:
         return account
 
     async def _failed(self, request: Request, error: Exception) -> ApiError:
-        """What is said of a sign-in that did not work; what the provider or a stranger sent is not repeated."""
+        """The API error for a failed sign-in; it does not repeat what the provider or a stranger sent."""
         log.warning("A sign-in at the OpenID Connect provider failed: %s", shown(type(error).__name__))
         arguments = ("", address_of(request), METHOD, SignInOutcome.REFUSED)
         await run_in_threadpool(self._access.record_seldom, *arguments)
@@ -174,13 +176,13 @@ class Provider:
             return ApiError(
                 502,
                 "PROVIDER_UNREACHABLE",
-                "The sign-in provider is required for this, but it does not answer; try again in a moment, "
+                "The sign-in provider is required for this, but it does not respond; try again in a moment, "
                 "or sign in with a password.",
             )
         return ApiError(
             403,
             "PROVIDER_REFUSED",
-            "A completed sign-in at the provider is required, but this one failed or took too long; start it again.",
+            "A completed sign-in at the provider is required, but this one failed or took too long; start again.",
         )
 
     async def _record(self, request: Request, name: str) -> None:
@@ -194,7 +196,7 @@ class Provider:
         access.oidc_cookie.put(response, access.signer("oidc").close(text, until))
 
     def _read_cookie(self, request: Request) -> dict[str, Any]:
-        """What ``start`` kept in this browser, empty where it is missing, changed or too old."""
+        """What ``start`` stored in this browser; empty if it is missing, changed or too old."""
         access = self._access
         signed = access.oidc_cookie.read(request.headers)
         text = None if signed is None else access.signer("oidc").open(signed, access.clock())
@@ -202,5 +204,5 @@ class Provider:
 
 
 def _unpadded(content: bytes) -> str:
-    """``content`` in characters that need no quotes in cookies and addresses."""
+    """``content`` in characters that need no quoting in cookies and addresses."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""What a password must be like, and what is kept of it: argon2id, so that trying many costs whoever stole the store."""
+"""Password rules and hashes: argon2id makes guessing expensive for somebody who stole the store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from telemetry_quality.errors import RequestError
 
 MINIMUM_LENGTH = 12
 MAXIMUM_BYTES = 1024
-"""Hashing more would let a stranger keep the processor busy."""
+"""Hashing longer passwords would let a stranger keep the processor busy."""
 
 MINIMUM_VARIETY = 4
-"""A password of fewer different characters than this is as good as none."""
+"""A password with fewer distinct characters is too easy to guess."""
 
 RUNS = (
     "0123456789" * 4,
@@ -27,7 +27,7 @@ RUNS = (
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
     "qazwsxedcrfvtgbyhnujm",
 )
-"""What fingers do by themselves."""
+"""Sequences that fingers type by themselves."""
 
 COMMON_WORDS = frozenset(
     {
@@ -45,21 +45,21 @@ COMMON_WORDS = frozenset(
         *("telemetry", "telemetryquality", "trustno", "welcome"),
     }
 )
-"""Words that the commonest passwords are made of, and this program's own; digits and signs around them help little."""
+"""The words of the most common passwords and of this program; digits and punctuation around them help little."""
 
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$SriulojIWJpWB9hcj2OGVA$sqZ8OBziTshqHuC3cvFsEcTE0ThN6KKhkl59RyV3qIA"
-"""Of a password that nobody has; made with the same costs as all others."""
+"""The hash of a password that nobody has, made at the same cost as all others."""
 
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
 
 def hash_password(text: str) -> str:
-    """What is kept of a password; another text each time."""
+    """The stored hash of a password, different each time because of its salt."""
     return _hasher.hash(_bytes(text))
 
 
 def matches(password_hash: str | None, text: str) -> bool:
-    """Whether ``text`` is the password; takes as long where there is none: nobody learns which accounts exist."""
+    """Whether ``text`` is the password; equally slow without a hash, so that nobody learns which accounts exist."""
     tried = _bytes(text)
     is_tried = len(tried) <= MAXIMUM_BYTES
     try:
@@ -70,17 +70,17 @@ def matches(password_hash: str | None, text: str) -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether a password should be hashed anew, with the costs of this version, at its next use."""
+    """Whether a password should be rehashed at its next use, with the cost parameters of this version."""
     return _hasher.check_needs_rehash(password_hash)
 
 
 def require_good_password(text: str, name: str) -> None:
-    """Let nobody choose a password that is guessed at once; the sentence never repeats it.
+    """Refuse a password that is easily guessed; the message never repeats it.
 
-    Length is what counts; that letters, digits and signs be mixed is not asked for (NIST SP 800-63B-4, 3.1.1.2).
+    Only length counts; no mix of letters, digits and punctuation is required (NIST SP 800-63B-4, 3.1.1.2).
 
     Raises:
-        RequestError: If ``text`` will not do for the account called ``name``.
+        RequestError: If ``text`` is too weak for the account called ``name``.
     """
     found = _weakness(text, name)
     if found is not None:
@@ -94,15 +94,15 @@ def _weakness(text: str, name: str) -> str | None:
     if len(_bytes(text)) > MAXIMUM_BYTES:
         return f"has more than {MAXIMUM_BYTES} bytes"
     if len(text) < MINIMUM_LENGTH:
-        return f"has {len(text)}"
+        return f"has only {len(text)}"
     repeated = _repeated_part(text.casefold().strip())
     if len(set(repeated)) < MINIMUM_VARIETY:
         return "repeats the same few characters"
     word, names = _letters(repeated), {name.casefold(), name.casefold().partition("@")[0]}
-    if repeated in names or word in {_letters(one) for one in names}:
+    if repeated in names or word in {_letters(account) for account in names}:
         return "is the account's name"
     if word in COMMON_WORDS or any(_is_run(part) for part in (repeated, word)):
-        return "is among those that are tried first"
+        return "is among the first that attackers try"
     return None
 
 
@@ -111,15 +111,15 @@ def _is_run(text: str) -> bool:
 
 
 def _repeated_part(text: str) -> str:
-    """What a text says again and again; the whole of it, where it does not repeat itself."""
+    """The part that a text repeats; the whole text if it does not repeat itself."""
     return text[: (text + text).find(text, 1)] if text else text
 
 
 def _letters(text: str) -> str:
-    """A text without digits and signs, said once."""
-    return _repeated_part("".join(one for one in text if one.isalpha()))
+    """The letters of a text, without repetition."""
+    return _repeated_part("".join(character for character in text if character.isalpha()))
 
 
 def _bytes(text: str) -> bytes:
-    """A password as it is hashed: however its accents are typed, and whatever a form can hold."""
+    """The bytes of a password to hash: accents are normalized, and anything a form can hold is accepted."""
     return unicodedata.normalize("NFC", text).encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The ways in and out: signing in by password or at the provider, and signing out."""
+"""Signing in by password or at the provider, and signing out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STYLESHEET = TEMPLATES.with_name("static") / "dashboard.css"
 
 @router.get(SIGN_IN)
 async def show_sign_in(request: Request) -> Response:
-    """The sign-in form; who is signed in already goes on."""
+    """Show the sign-in form; a user who is already signed in is redirected."""
     wanted = return_path(request.query_params.get("next", ""))
     user = request.state.user
     if user is not None and not user.is_token:
@@ -53,7 +53,7 @@ async def show_sign_in(request: Request) -> Response:
 
 @router.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
-    """Try a name and its password."""
+    """Sign in with a name and a password."""
     access = dashboard_of(request).access
     fields = await form_fields(request)
     name, wanted = fields.get("name", ""), return_path(fields.get("next", ""))
@@ -67,13 +67,13 @@ async def sign_in(request: Request) -> Response:
 
 @router.get(STYLE)
 def show_style() -> Response:
-    """The one stylesheet, where strangers may read it."""
+    """The stylesheet, at a path that is open to strangers."""
     return FileResponse(STYLESHEET, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
 
 @router.get(OIDC_START)
 async def start_oidc(request: Request) -> Response:
-    """Go to the provider."""
+    """Send the browser to the provider."""
     wanted = return_path(request.query_params.get("next", ""))
     try:
         return await _provider(request).start(request, wanted)
@@ -83,7 +83,7 @@ async def start_oidc(request: Request) -> Response:
 
 @router.get(OIDC_CALLBACK)
 async def finish_oidc(request: Request) -> Response:
-    """Come back from the provider."""
+    """Complete a sign-in when the browser comes back from the provider."""
     provider, access = _provider(request), dashboard_of(request).access
     try:
         found, wanted = await provider.finish(request)
@@ -96,7 +96,7 @@ async def finish_oidc(request: Request) -> Response:
 
 @router.post(SIGN_OUT)
 async def sign_out(request: Request) -> Response:
-    """End this session; the guard saw that its own form asked for it."""
+    """End this session; the guard has checked that its own form sent the request."""
     access = dashboard_of(request).access
     response = RedirectResponse(SIGN_IN, 303)
     await _end_session(request)
@@ -105,7 +105,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def enter(request: Request, found: Account, method: str, wanted: str) -> Response:
-    """Begin a session of ``found`` with a new id; one this browser had before ends."""
+    """Start a session for the account ``found`` with a new id, and end the browser's previous session."""
     access = dashboard_of(request).access
     await _end_session(request)
     value = await run_in_threadpool(access.open_session, found, address_of(request), method)
@@ -116,7 +116,7 @@ async def enter(request: Request, found: Account, method: str, wanted: str) -> R
 
 
 async def refused(request: Request, api_error: ApiError, wanted: str, name: str = "") -> Response:
-    """The sign-in form again, with what was wrong; machines get in the one shape of errors."""
+    """The sign-in form with what was wrong; machines get the common error shape."""
     if "text/html" not in request.headers.get("accept", ""):
         raise api_error
     response = await _form(request, wanted, api_error.sentence, name, api_error.status_code)

@@ -1,4 +1,4 @@
-"""Signatures: text that a browser keeps for us and can read, but neither change nor use after its time."""
+"""Signatures: text that a browser stores and can read, but cannot change or use after it expires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itsdangerous import BadSignature, Signer
 
 
 class PurposeSigner:
-    """Signs text for one purpose; what was signed for another one is refused.
+    """Signs text for one purpose; text signed for another purpose is refused.
 
     Args:
         secret: The store's key, shared by all workers.
@@ -23,11 +23,11 @@ class PurposeSigner:
         )
 
     def close(self, text: str, until: datetime) -> str:
-        """``text``, signed and good until then."""
+        """``text``, signed and valid until then."""
         return self._signer.sign(f"{text}.{until.timestamp():.0f}").decode()
 
     def open(self, signed: str, now: datetime) -> str | None:
-        """The text, None where somebody changed it or its time is over."""
+        """The text; None if it was changed or has expired."""
         try:
             text, _, until = self._signer.unsign(signed).decode().rpartition(".")
         except (BadSignature, UnicodeError):
@@ -36,10 +36,10 @@ class PurposeSigner:
 
 
 def csrf_token(secret: bytes, holder: str) -> str:
-    """What only our own pages can know of ``holder``: a session's fingerprint, or the value of the sign-in cookie."""
+    """A token that only the dashboard's pages know, bound to ``holder``: a session or a sign-in cookie."""
     return hmac.digest(secret, f"telemetry-quality.csrf.{holder}".encode(), "sha256").hex()
 
 
 def is_same(expected: str, found: str) -> bool:
-    """Whether two texts are the same, in a time that does not reveal how much of them is."""
+    """Whether two texts are equal, in a time that does not reveal how much of them matches."""
     return hmac.compare_digest(expected.encode(), found.encode("utf-8", "replace"))

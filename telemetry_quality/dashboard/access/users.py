@@ -1,4 +1,4 @@
-"""Access: who a request comes from, and how somebody becomes a user: by a password, a session or a token."""
+"""Access: identifies the user of a request by a password, a session or a token."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ log = logging.getLogger(__name__)
 
 WINDOW = timedelta(minutes=15)
 ACCOUNT_FAILURES = 5
-"""As many wrong passwords for one account within WINDOW, and no further one is tried."""
+"""After this many wrong passwords for an account within WINDOW, no more are tried."""
 
 ADDRESS_FAILURES = 20
-"""The same from one address, which many people may share."""
+"""The same limit for an address, which many people may share."""
 
 MOST_WAITING = 16
-"""Passwords are tried one by one, since each costs 64 MiB; more people than these are asked to come back."""
+"""Passwords are checked one at a time, since each costs 64 MiB; if more are waiting, people must try again later."""
 
 TOKEN = re.compile(r"tq_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 class Access:
-    """Who may look at the dashboard; safe from many threads.
+    """Decides who may use the dashboard; thread-safe.
 
     Args:
         staff: The accounts.
-        settings: How long a session is good, and by which way it travels.
-        clock: Shows the time.
+        settings: How long a session is valid, and whether it is sent over HTTPS only.
+        clock: Returns the current time.
     """
 
     def __init__(self, staff: StaffStore, settings: DashboardSettings, clock: Callable[[], datetime]) -> None:
@@ -73,21 +73,21 @@ class Access:
 
     @cached_property
     def secret(self) -> bytes:
-        """The key of all signatures and tokens of forms."""
+        """The key of all signatures and form tokens."""
         return self.staff.secret(self.clock())
 
     def signer(self, purpose: str) -> PurposeSigner:
-        """A signature of this store."""
+        """A signer for ``purpose`` with this store's key."""
         return PurposeSigner(self.secret, purpose)
 
     def close(self) -> None:
         """Close the store of accounts."""
         self.staff.close()
 
-    # Who is it?
+    # Identifying users
 
     def user_of(self, headers: Headers) -> User | None:
-        """Whoever sends these headers, None for a stranger.
+        """The user who sent these headers; None for a stranger.
 
         Raises:
             StoreError: If the accounts cannot be read.
@@ -100,14 +100,14 @@ class Access:
         return None if account is None else User(account.name, "", None, is_token=True)
 
     def recalled(self, headers: Headers) -> User | None:
-        """The same, but only who was seen before and since when nothing was committed; never waits for a query."""
+        """The user, if known from a request since the last commit; never waits for a query."""
         now = self.clock()
         id_hash = self._id_hash(headers, now)
         session = None if id_hash is None else self._recall(id_hash)[0]
         return self._user(session) if session is not None and now < session.expires_at else None
 
     def session_of(self, headers: Headers) -> Session | None:
-        """The session of the cookie among these headers."""
+        """The session of the cookie in these headers."""
         now = self.clock()
         id_hash = self._id_hash(headers, now)
         session = None if id_hash is None else self._session(id_hash, now)
@@ -123,7 +123,7 @@ class Access:
         return None if session_id is None else fingerprint(session_id)
 
     def _recall(self, id_hash: str) -> tuple[Session | None, Hashable]:
-        """The session, if nothing was committed since it was asked for, and the version that says so."""
+        """The cached session, if nothing was committed since it was loaded, and the store's current version."""
         version = self.staff.version()
         with self._cache_lock:
             if version != self._version:
@@ -137,20 +137,20 @@ class Access:
             return known
         session = self.staff.session(id_hash, now)
         with self._cache_lock:
-            # Asked before a commit and kept after it, a session would outlive its end.
+            # A session loaded before a commit and cached after it could outlive its end.
             if session is not None and self._version == version:
                 self._known[id_hash] = session
         return session
 
-    # Coming in
+    # Signing in
 
     def try_password(self, name: str, password: str, address: str, method: str = "password") -> Account:
         """The account called ``name``, if this is its password.
 
-        The response and the work are the same whether there is such an account or not.
+        The response and the work are the same whether or not the account exists.
 
         Raises:
-            ApiError: If it is wrong, or too many were.
+            ApiError: If the password is wrong, or too many wrong ones were tried.
         """
         with self._one_at_a_time():
             self._refuse_guessing(name, address, method)
@@ -160,25 +160,27 @@ class Access:
             if account is None or outcome is not SignInOutcome.SIGNED_IN:
                 self.record(name, address, method, outcome)
                 raise ApiError(
-                    403, "WRONG_PASSWORD", "A name and its password are required, but these two do not belong together."
+                    403,
+                    "WRONG_PASSWORD",
+                    "A name and its password are required, but this name and password do not match.",
                 )
         if account.password_hash is not None and needs_rehash(account.password_hash):
             self.staff.rehash(account.id, account.password_hash, hash_password(password))
         return account
 
     def hashed(self, password: str) -> str:
-        """What is kept of a new password."""
+        """The hash of a new password."""
         with self._one_at_a_time():
             return hash_password(password)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Nobody gets a try while another one is counted, and RAM for one hash is enough."""
+        """One attempt at a time, so that every failure is counted and RAM for a single hash is enough."""
         if not self._waiting.acquire(blocking=False):
             raise ApiError(
                 503,
                 "TOO_BUSY",
-                "Signing in takes a moment, but too many people do so right now; try again in a few seconds.",
+                "Signing in takes a moment, but too many people are signing in right now; try again in a few seconds.",
                 {"Retry-After": "5"},
             )
         try:
@@ -202,7 +204,7 @@ class Access:
         )
 
     def open_session(self, account: Account, address: str, method: str) -> str:
-        """A new session of ``account``; the value of its cookie, whose id was never seen before.
+        """Start a session for ``account`` with a new id; returns the value of its cookie.
 
         Raises:
             RequestError: If the account was disabled in the meantime.
@@ -214,16 +216,16 @@ class Access:
         return self.signer("session").close(session_id, until)
 
     def end_session(self, session: Session, address: str) -> None:
-        """Let nobody in by this session again."""
+        """End a session for good."""
         self.staff.end_session(session.id_hash, self.clock())
         self.record(session.account.name, address, session.method, SignInOutcome.SIGNED_OUT)
 
     def record(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
-        """Keep what happened in the chain of sign-ins."""
+        """Append an event to the chain of sign-ins."""
         self.staff.record(SignIn(self.clock(), account_key(name), address, method, outcome))
 
     def record_seldom(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
-        """Keep what strangers can do as often as they like: once a minute per address, or they could fill the disk."""
+        """Record what strangers can repeat at will, at most once a minute per address: they must not fill the disk."""
         now, key = self.clock(), (address, outcome)
         with self._cache_lock:
             self._recorded_at = {one: at for one, at in self._recorded_at.items() if now - at < timedelta(minutes=1)}
@@ -242,7 +244,7 @@ def _outcome(account: Account | None, *, is_right: bool) -> SignInOutcome:
 
 
 def _shown_token(headers: Headers) -> str | None:
-    """The token in ``Authorization``: as Bearer, or as the password of Basic, which feed readers can send."""
+    """The token in ``Authorization``: as Bearer, or as a Basic password, which feed readers can send."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -1,4 +1,4 @@
-"""One day of one source with everything that is known of it."""
+"""The page of a day of a source, with everything that is known about it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class OneRevision(BaseModel):
-    """Which revision of a day."""
+    """An optional revision of a day."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class OneRevision(BaseModel):
 
 
 async def one_day(request: Request) -> Response:
-    """One day with everything that is known of it."""
+    """Respond with the page of a day."""
     dashboard, asked = dashboard_of(request), asked_for(request, OneRevision)
     state, now = await dashboard.state(), this_minute(dashboard)
     source, day = _source_and_day(request)
@@ -75,16 +75,16 @@ _DAY: TypeAdapter[date] = TypeAdapter(parameters.Day)
 
 
 def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
-    """The page of one day, as its latest revision says it, or another one.
+    """The page of a day at ``revision``, or at its latest revision.
 
     Raises:
-        ApiError: If it has no such revision.
+        ApiError: If the day has no such revision.
     """
     shown = _revision(response, revision)
     zone = ZoneInfo(response.time_zone)
     verdicts = sorted(shown.verdicts, key=_outcome_order) if shown else []
     total = response.scans[-1].total_events if response.scans else None
-    has_late = any(one.late_events for one in response.by_hour.rows)
+    has_late = any(row.late_events for row in response.by_hour.rows)
     return render(
         PAGE.template,
         response=response,
@@ -95,10 +95,10 @@ def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | 
         zone=zone,
         facts=day_facts(shown, rules) if shown else [],
         verdicts=verdicts,
-        explained=[one for one in verdicts if one.contributors],
-        sample_verdict=next((one for one in verdicts if one.guardrail == SAMPLE), None),
-        failed_events=[one for one in response.sample if not one.passed],
-        passed_events=event_list(one.event_id for one in response.sample if one.passed),
+        explained=[verdict for verdict in verdicts if verdict.contributors],
+        sample_verdict=next((verdict for verdict in verdicts if verdict.guardrail == SAMPLE), None),
+        failed_events=[event for event in response.sample if not event.passed],
+        passed_events=event_list(event.event_id for event in response.sample if event.passed),
         has_late=has_late,
         signals=table_rows(breakdown_rows(response.by_signal.rows, total), has_late=has_late),
         versions=table_rows(breakdown_rows(response.by_version.rows, total), has_late=has_late),
@@ -110,14 +110,14 @@ def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | 
 def _revision(response: DayResponse, revision: int | None) -> RevisionResponse | None:
     if revision is None:
         return response.revisions[-1] if response.revisions else None
-    for one in response.revisions:
-        if one.snapshot.revision == revision:
-            return one
-    known = ", ".join(str(one.snapshot.revision) for one in response.revisions) or "none"
+    for shown in response.revisions:
+        if shown.snapshot.revision == revision:
+            return shown
+    known = ", ".join(str(shown.snapshot.revision) for shown in response.revisions) or "none"
     raise ApiError(
         404,
         "NO_SUCH_REVISION",
-        f"A revision that {response.day} has is required ({known}), but {revision} was asked for; choose one of them.",
+        f"A revision of {response.day} is required ({known}), but {revision} was requested; choose one of them.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a module declares of its page."""
+"""What a module declares about its page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An address and what responds there."""
+    """An address and the function that responds there."""
 
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
@@ -23,15 +23,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the dashboard.
+    """A page of the dashboard, as its module declares it.
 
     Attributes:
         path: Its address.
-        show: Responds to a request for it.
-        template: The file below ``templates/`` that its content is rendered with.
-        section: The entry of the navigation that is marked while it is shown.
-        navigation: The words of its own entry in the navigation; a page without such words has no entry.
-        more: Further routes that belong to it: addresses that redirect to it, and where its forms are sent.
+        show: Responds to a request for the page.
+        template: The file in ``templates/`` with which its content is rendered.
+        section: The navigation entry that is marked while the page is shown.
+        navigation: The words of its navigation entry; a page without words has no entry.
+        more: Further routes of the page: addresses that redirect to it, and the targets of its forms.
     """
 
     path: str
@@ -42,5 +42,5 @@ class Page:
     more: tuple[Route, ...] = ()
 
     def routes(self) -> tuple[Route, ...]:
-        """All its routes."""
+        """All routes of the page."""
         return (Route(self.path, self.show), *self.more)

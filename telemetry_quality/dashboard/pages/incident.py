@@ -1,4 +1,4 @@
-"""One incident, and what somebody decides on it: all that the dashboard ever writes about telemetry."""
+"""The page of an incident and the actions on it, which are all that the dashboard writes about telemetry."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PAST_TENSE = {
 
 
 async def one_incident(request: Request) -> Response:
-    """One incident with its days, what failed on each, and what was decided."""
+    """Respond with the page of an incident: its failed days, its failures and the decisions about it."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), dashboard.clock()
     incident = _incident(dashboard, state, request)
@@ -52,7 +52,7 @@ async def one_incident(request: Request) -> Response:
 def incident_main(
     state: DashboardState, settings: Settings, incident: Incident, today: date, csrf_token: str
 ) -> Markup:
-    """The page of one incident; its forms belong to one user, so it is made for each."""
+    """The page of an incident, rendered for each user because its forms belong to one user."""
     source = settings.sources.get(incident.source)
     return render(
         PAGE.template,
@@ -68,7 +68,7 @@ def incident_main(
 
 
 async def action(request: Request) -> Response:
-    """Keep what somebody decided, and show the incident as it is now."""
+    """Store a decision and redirect to the incident."""
     form = await request.form()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     return await run_in_threadpool(_decide, request, fields)
@@ -78,7 +78,7 @@ def _decide(request: Request, fields: dict[str, str]) -> Response:
     dashboard = dashboard_of(request)
     user = user_of(request)
     if user is None or user.is_token:
-        raise ApiError(403, "SIGN_IN_REQUIRED", "Somebody who is signed in is required to decide this; sign in.")
+        raise ApiError(403, "SIGN_IN_REQUIRED", "Only somebody who is signed in can decide this; sign in.")
     incident = _incident(dashboard, dashboard.keeper.state(), request)
     decided = incident.decide(
         _action_of(fields.get("action", "")),
@@ -100,8 +100,8 @@ def _incident(dashboard: Dashboard, state: DashboardState, request: Request) -> 
         raise ApiError(
             404,
             "NO_SUCH_INCIDENT",
-            f"An incident that {source} has is required, but {shown(name)} names none: a day that was judged again "
-            "may have healed; choose one from the list at /health/incidents/.",
+            f"An incident of {source} is required, but {shown(name)} is not one: a new judgement of its days may have "
+            "removed it; choose one from the list at /health/incidents/.",
         )
     return incident
 

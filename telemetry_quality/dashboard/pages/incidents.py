@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 async def incidents(request: Request) -> Response:
-    """All incidents, the newest first."""
+    """Respond with a page of the list of incidents, newest first."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
     state, now = await dashboard.state(), this_minute(dashboard)
     today = now.astimezone(UTC).date()
@@ -36,7 +36,7 @@ async def incidents(request: Request) -> Response:
 
 
 def list_main(state: DashboardState, settings: Settings, asked: parameters.IncidentParameters, today: date) -> Markup:
-    """One page of the list."""
+    """The content of a page of the list."""
     response = incidents_response(
         state,
         today,

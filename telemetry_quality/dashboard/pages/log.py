@@ -1,4 +1,4 @@
-"""The log of snapshots: the latest revision of each day, filtered, sorted, page by page."""
+"""The log of snapshots: the latest revision of each day, filtered, sorted and paged."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ LOG_COLUMNS = (
     ("day", "Day"),
     ("source", "Source"),
     ("status", "Status"),
-    *((one.name, f"{one.label} %" if one.is_share else one.label) for one in MAIN),
+    *((metric.name, f"{metric.label} %" if metric.is_share else metric.label) for metric in MAIN),
     (None, "Revisions"),
     ("computed_at", "Judged"),
 )
-"""What the log shows, each column with what it is sorted by."""
+"""The columns of the log: the parameter they are sorted by, and their headings."""
 
 SIZES = (50, 100, 250)
 
 
 async def log(request: Request) -> Response:
-    """All current snapshots: filtered, sorted, page by page."""
+    """Respond with a page of the log."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.LogParameters)
     state = await dashboard.state()
     require_sources(dashboard, state, asked.source)
@@ -48,11 +48,11 @@ async def log(request: Request) -> Response:
 
 
 def log_main(state: DashboardState, settings: Settings, asked: parameters.LogParameters) -> Markup:
-    """One page of the log."""
+    """The content of a page of the log."""
     found = state.index.page(asked.query())
     sources = sorted({*settings.sources, *state.index.sources})
     address = Address(asked)
-    zones = {one: _zone(settings, one) for one in sources}
+    zones = {source: _zone(settings, source) for source in sources}
     return render(
         PAGE.template,
         trouble=state.trouble,
@@ -61,7 +61,7 @@ def log_main(state: DashboardState, settings: Settings, asked: parameters.LogPar
         found=found,
         asked=asked,
         sources=sources,
-        statuses=[one.value for one in DayStatus],
+        statuses=[status.value for status in DayStatus],
         signs=SIGNS,
         columns=[_column(asked, address, name, words) for name, words in LOG_COLUMNS],
         address=address,
@@ -74,11 +74,11 @@ def log_main(state: DashboardState, settings: Settings, asked: parameters.LogPar
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading of the log.
+    """A column heading of the log.
 
     Attributes:
-        link: What sorts by it, or turns the order round; None where nothing does.
-        order: How it is sorted now: ascending, descending or not at all.
+        link: The address that sorts by the column or reverses its order; None if it cannot be sorted.
+        order: The column's current order: ascending, descending or none.
     """
 
     words: str

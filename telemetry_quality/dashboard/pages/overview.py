@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 CHART_DAYS = 30
 WINDOWS = ("7", "30")
 MOST_SHOWN = 3
-"""Sources whose trouble is shown in words at the top; the table below has all of them."""
+"""The number of untrusted sources described at the top; the table below lists all of them."""
 
 
 async def front_door(_: Request) -> Response:
-    """The bare address leads to the dashboard."""
+    """Redirect the bare address to the dashboard."""
     return RedirectResponse("/health/", 303)
 
 
 async def overview(request: Request) -> Response:
-    """Whether yesterday can be trusted, what is wrong, and since when."""
+    """Respond with the first page."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.OneSource)
     state, now = await dashboard.state(), this_minute(dashboard)
     if asked.source and asked.source not in dashboard.settings.sources:
@@ -61,14 +61,18 @@ async def overview(request: Request) -> Response:
 
 
 def overview_main(state: DashboardState, settings: Settings, now: datetime, source: str | None) -> Markup:
-    """The first page for one source, the one in the worst state if none is named."""
+    """The first page for ``source``, or for the source in the worst state."""
     summary = summarize(state, settings, now)
-    chosen = next((one for one in summary.sources if one.source == source), None) or _worst(summary.sources)
+    chosen = next(
+        (source_summary for source_summary in summary.sources if source_summary.source == source), None
+    ) or _worst(summary.sources)
     several = len(summary.sources) > 1
-    troubled = sorted((one for one in summary.sources if not one.is_trustworthy), key=_severity)
+    troubled = sorted(
+        (source_summary for source_summary in summary.sources if not source_summary.is_trustworthy), key=_severity
+    )
     headline, details = headline_of(summary.sentence)
-    stale = [one for one in troubled if one.is_stale][:MOST_SHOWN]
-    shown = [one for one in troubled if one not in stale]
+    stale = [source_summary for source_summary in troubled if source_summary.is_stale][:MOST_SHOWN]
+    shown = [source_summary for source_summary in troubled if source_summary not in stale]
     return render(
         PAGE.template,
         summary=summary,
@@ -80,27 +84,40 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
         several=several,
         troubled=shown[:MOST_SHOWN] if several else [],
         not_shown=max(0, len(shown) - MOST_SHOWN) if several else 0,
-        stale_sentences=[f"{one.source}: {one.stale_sentence}" if several else one.stale_sentence for one in stale],
-        rows=[_source_row(state, one, is_chosen=one is chosen) for one in summary.sources] if several else [],
+        stale_sentences=[
+            f"{source_summary.source}: {source_summary.stale_sentence}" if several else source_summary.stale_sentence
+            for source_summary in stale
+        ],
+        rows=[
+            _source_row(state, source_summary, is_chosen=source_summary is chosen) for source_summary in summary.sources
+        ]
+        if several
+        else [],
         source=_source_part(state, settings, now, chosen),
         zone=ZoneInfo(chosen.time_zone),
         signs=SIGNS,
     )
 
 
-def _source_row(state: DashboardState, one: SourceSummary, *, is_chosen: bool) -> Markup:
-    """A source among the others."""
+def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chosen: bool) -> Markup:
+    """The row of a source in the table of sources."""
 
     def make() -> Markup:
-        last = one.day or one.last_snapshot_day
-        drawn = strip([] if last is None else _marks(state, one, last))
-        return render("source_row.html", one=one, its=one.snapshot, is_chosen=is_chosen, strip=drawn)
+        last = source_summary.day or source_summary.last_snapshot_day
+        drawn = strip([] if last is None else _marks(state, source_summary, last))
+        return render(
+            "source_row.html",
+            summary=source_summary,
+            snapshot=source_summary.snapshot,
+            is_chosen=is_chosen,
+            strip=drawn,
+        )
 
-    return state.cached(one.source, ("row", *_moment(one), is_chosen), make)
+    return state.cached(source_summary.source, ("row", *_moment(source_summary), is_chosen), make)
 
 
 def _source_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
-    """All about one source: windows, charts, calendar, open incidents."""
+    """The part about the chosen source: windows, charts, calendar, open incidents."""
 
     def make() -> Markup:
         last = chosen.day or chosen.last_snapshot_day
@@ -111,13 +128,13 @@ def _source_part(state: DashboardState, settings: Settings, now: datetime, chose
     return state.cached(chosen.source, ("part", *_moment(chosen), today, state.has_been_read), make)
 
 
-def _moment(one: SourceSummary) -> tuple[Any, ...]:
-    """What the clock alone can change in how a source is shown."""
-    return one.day, one.awaited_day, one.status
+def _moment(source_summary: SourceSummary) -> tuple[Any, ...]:
+    """What the clock alone can change about how a source is shown."""
+    return source_summary.day, source_summary.awaited_day, source_summary.status
 
 
 def headline_of(sentence: str) -> tuple[str, str]:
-    """A verdict as what is read from afar, and the rest: what stands before its colon, or else its last sentence."""
+    """Split a verdict into headline and details: the headline is what precedes the colon, or else the last sentence."""
     head, colon, rest = sentence.partition(": ")
     if colon:
         return head, rest
@@ -144,7 +161,7 @@ def _parts_of(state: DashboardState, settings: Settings, chosen: SourceSummary, 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What one chart draws and says."""
+    """The kind of a chart and its caption."""
 
     kind: str
     words: str
@@ -165,17 +182,17 @@ def _note(rule: Guardrail, policy: Policy) -> str:
     return f"{rule.level.value.lower()} {threshold.fails} {policy[threshold]:g} %"
 
 
-def _severity(one: SourceSummary) -> int:
-    return list(DayStatus).index(one.status)
+def _severity(source_summary: SourceSummary) -> int:
+    return list(DayStatus).index(source_summary.status)
 
 
 def _worst(sources: tuple[SourceSummary, ...]) -> SourceSummary:
     return min(sources, key=_severity)
 
 
-def _marks(state: DashboardState, one: SourceSummary, last: date) -> list[str]:
-    first = max(one.first_day, last.fromordinal(last.toordinal() - CHART_DAYS + 1))
-    return ["missing" if row is None else row.status for row in state.index.window(one.source, first, last)]
+def _marks(state: DashboardState, source_summary: SourceSummary, last: date) -> list[str]:
+    first = max(source_summary.first_day, last.fromordinal(last.toordinal() - CHART_DAYS + 1))
+    return ["missing" if row is None else row.status for row in state.index.window(source_summary.source, first, last)]
 
 
 PAGE = Page(

@@ -1,4 +1,4 @@
-"""What the address of a page asks for, and what it was answered before."""
+"""The parameters of a page's address, and the cache of its content."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 
 def asked_for(request: Request, model: type[Asked]) -> Asked:
-    """What a page's address asks for; a field that a form sends empty asks for nothing.
+    """The parameters in a page's address; empty form fields count as omitted.
 
     Raises:
-        ApiError: If that is not possible; the sentence says why.
+        ApiError: If a parameter is invalid; the sentence says why.
     """
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
@@ -41,13 +41,13 @@ def asked_for(request: Request, model: type[Asked]) -> Asked:
 
 
 def placed(error: ValidationError, place: str) -> dict[str, Any]:
-    """The first mistake as the framework would word it."""
+    """The first mistake in the framework's format."""
     first = error.errors(include_url=False)[0]
     return {**first, "loc": (place, *(first["loc"] or ("value",)))}
 
 
 async def kept(request: Request, state: DashboardState, now: datetime | None, make: Callable[[], Markup]) -> Markup:
-    """What a page says, made once per version of the state, and once a minute where it shows ``now``."""
+    """The page's content, rendered once per version of the state, and once a minute if it shows ``now``."""
     key = address_key(request, now)
     response = await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
     return Markup(response.decode())  # noqa: S704 - a template made it

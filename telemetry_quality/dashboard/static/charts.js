@@ -1,5 +1,5 @@
-/* Draws each figure.chart from the table of daily numbers that stands on the page: no numbers travel twice, and
-   whoever cannot see the drawing reads the table. Colours come from the stylesheet. */
+/* Draws each figure.chart from the table of daily numbers on the page: no number is sent twice, and people who cannot
+   see the chart read the table. Colours come from the stylesheet. */
 (() => {
   "use strict";
 
@@ -13,7 +13,7 @@
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  /** The table's columns as numbers; null where a cell is not known, which leaves a gap and never a zero. */
+  /** The table's columns as numbers; null where a value is not known, which is drawn as a gap, never as zero. */
   function columnsOf(table) {
     const rows = [...table.tBodies[0].rows];
     const days = rows.map((row) => row.dataset.day);
@@ -34,7 +34,7 @@
     return (value) => (value === null || value === undefined ? "–" : format.format(value) + (kind === "events" ? "" : " %"));
   }
 
-  /** Marks the last week and the days of which nothing is known, behind the lines. */
+  /** Shades the last week and the days that are not known, behind the lines. */
   function background(columns) {
     return (plot) => {
       const { ctx, bbox } = plot;
@@ -55,7 +55,7 @@
     };
   }
 
-  /** A point per day: a dot where the day is within its limit, a cross where it is beyond. */
+  /** Draws a point per day: a dot if the day is within its limit, a cross if it is beyond. */
   function points(columns, isBeyond) {
     return (plot, series) => {
       const { ctx } = plot;
@@ -173,7 +173,7 @@
       bands,
       hooks: { drawClear: [background(columns)] },
     }, data, place);
-    // Under no pointer the legend shows the last day.
+    // Without a pointer the legend shows the last day.
     const showLast = () => plot.setLegend({ idx: columns.x.length - 1 }, false);
     plot.over.addEventListener("mouseleave", () => setTimeout(showLast));
     setTimeout(() => {

@@ -1,14 +1,14 @@
-// Keeps an open page true: hears of news over a WebSocket, else asks every half minute, and fetches the page's
-// <main> again when the store says something else than the page. The line #live always shows which of these it is.
+// Keeps an open page up to date: it receives update events over a WebSocket, or else polls every 30 seconds, and
+// fetches <main> again when the store has changed. The line #live always shows the state of the connection.
 //
-// After <main> was put in place of the old one, "health:replaced" is dispatched on the document.
+// After <main> has been replaced, "health:replaced" is dispatched on the document.
 
-const SILENCE_SECONDS = 60; // The server says something every 20 s; longer silence is a lost connection.
-const GREETING_SECONDS = 10; // A proxy that swallows WebSockets opens them and passes nothing on.
+const SILENCE_SECONDS = 60; // The server sends something every 20 s; a longer silence means a lost connection.
+const GREETING_SECONDS = 10; // Some proxies accept WebSockets and pass nothing on.
 const WAITS_SECONDS = [1, 2, 5, 10, 30];
 const ANSWER_SECONDS = 15;
-const HANDS_OFF_SECONDS = 5; // Nothing is replaced under the hands of somebody who fills in a form.
-const OLD_SECONDS = 300; // What should have come by now is shown by the clock alone, so the page is fetched again.
+const HANDS_OFF_SECONDS = 5; // Nothing is replaced while somebody is filling in a form.
+const OLD_SECONDS = 300; // Overdue snapshots depend on the clock alone, so the page is fetched again.
 const SIGNED_OUT = 4401;
 const SIGNS = { live: "●", polling: "↻", lost: "✗" };
 const KEPT = "[id], [tabindex], a[href], button, details, summary, input:not([type=hidden]), select, textarea";
@@ -29,7 +29,7 @@ let state = "";
 let update = [];
 let handsOnUntil = 0;
 
-// ---- the line that shows how true the page is ----
+// ---- the line with the state of the connection ----
 
 function clock(instant) {
   const time = document.createElement("time");
@@ -51,7 +51,7 @@ function say(...words) {
   const before = line.textContent;
   const shown = document.createElement("span");
   shown.append(sign, " ", ...words);
-  // A screen reader reads what changes: what stays the same is left alone.
+  // Screen readers announce every change, so unchanged text is left alone.
   if (shown.textContent !== before) line.replaceChildren(...shown.childNodes);
   line.dataset.state = state;
 }
@@ -64,13 +64,13 @@ function show(now) {
     return;
   }
   lostAt = null;
-  say(state === "live" ? "Live" : "Asking every half minute", ...update.map((one) => one.cloneNode(true)));
+  say(state === "live" ? "Live" : "Polling every 30 seconds", ...update.map((node) => node.cloneNode(true)));
 }
 
 function sentence(changed) {
   if (changed.length === 0) return "";
   const last = changed.at(-1);
-  const more = new Set(changed.map((one) => `${one.source} ${one.day}`)).size - 1;
+  const more = new Set(changed.map((change) => `${change.source} ${change.day}`)).size - 1;
   const rest = more > 0 ? ` and ${more} more ${more === 1 ? "day" : "days"}` : "";
   return `: ${last.source} ${last.day} is ${last.status.replace("_", " ")}${rest}`;
 }
@@ -80,7 +80,7 @@ function note(changed) {
   show(state);
 }
 
-// ---- news ----
+// ---- update events ----
 
 function hear({ version, changed = [] }) {
   if (version !== shown) refresh(version, changed);
@@ -126,7 +126,7 @@ async function lose() {
   await ask();
   const wait = WAITS_SECONDS[Math.min(tries, WAITS_SECONDS.length - 1)];
   tries += 1;
-  // Not all pages at once after a restart.
+  // After a restart, pages must not all reconnect at once.
   timer = setTimeout(connect, wait * 1000 * (0.75 + Math.random() / 2));
 }
 
@@ -137,7 +137,7 @@ async function ask() {
       location.reload();
       return;
     }
-    if (!response.ok) throw new Error(`The answer was ${response.status}`);
+    if (!response.ok) throw new Error(`The response was ${response.status}`);
     const update = await response.json();
     show("polling");
     hear(update);
@@ -150,12 +150,12 @@ function options(accepted) {
   return { headers: { Accept: accepted }, cache: "no-store", signal: AbortSignal.timeout(ANSWER_SECONDS * 1000) };
 }
 
-// ---- the page again ----
+// ---- fetching the page again ----
 
 function refresh(version, changed = [], isAgain = false) {
   fetching ??= fetchPage(changed).finally(() => {
     fetching = null;
-    // Another worker answered, which did not know yet.
+    // The response came from another worker, which did not know of the change yet.
     if (version && version !== shown && !isAgain) setTimeout(refresh, 2000, version, [], true);
   });
   return fetching;
@@ -170,7 +170,7 @@ async function fetchPage(changed) {
       location.reload();
       return;
     }
-    // What stands there is better than an error; the next news try again.
+    // The present content is better than an error; the next update event tries again.
     if (response.status >= 500) return;
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
@@ -196,61 +196,61 @@ async function handsOff() {
 function replace(fresh) {
   if (!fresh) return;
   const old = keyed();
-  const [focused, field] = [...old].find(([, one]) => one === document.activeElement) ?? [];
-  const places = new Map([...old].map(([key, one]) => [key, [one.scrollLeft, one.scrollTop]]));
+  const [focused, field] = [...old].find(([, element]) => element === document.activeElement) ?? [];
+  const places = new Map([...old].map(([key, element]) => [key, [element.scrollLeft, element.scrollTop]]));
   const [x, y] = [scrollX, scrollY];
   main.replaceChildren(...document.adoptNode(fresh).childNodes);
   document.dispatchEvent(new Event("health:replaced"));
   const now = keyed();
-  for (const [key, one] of now) {
+  for (const [key, element] of now) {
     const before = old.get(key);
-    if (before) carryOver(before, one, places.get(key));
+    if (before) carryOver(before, element, places.get(key));
   }
   now.get(focused)?.focus({ preventScroll: true });
   if (field?.selectionStart != null) now.get(focused)?.setSelectionRange(field.selectionStart, field.selectionEnd);
   scrollTo({ left: x, top: y, behavior: "instant" });
 }
 
-function carryOver(before, one, [left, top]) {
-  if (one.matches("details")) one.open = before.open;
-  if (left || top) one.scrollTo({ left, top, behavior: "instant" });
-  if (!one.matches(FIELDS)) return;
-  if (one.matches("[type=checkbox], [type=radio]")) {
-    if (before.checked !== before.defaultChecked) one.checked = before.checked;
-  } else if (one.matches("select")) {
+function carryOver(before, element, [left, top]) {
+  if (element.matches("details")) element.open = before.open;
+  if (left || top) element.scrollTo({ left, top, behavior: "instant" });
+  if (!element.matches(FIELDS)) return;
+  if (element.matches("[type=checkbox], [type=radio]")) {
+    if (before.checked !== before.defaultChecked) element.checked = before.checked;
+  } else if (element.matches("select")) {
     const chosen = new Set([...before.selectedOptions].map((option) => option.value));
     const isTouched = [...before.options].some((option) => option.selected !== option.defaultSelected);
-    if (isTouched) for (const option of one.options) option.selected = chosen.has(option.value);
+    if (isTouched) for (const option of element.options) option.selected = chosen.has(option.value);
   } else if (before.value !== before.defaultValue) {
-    one.value = before.value;
+    element.value = before.value;
   }
 }
 
-// Elements by what they are to people, so that a row more above them makes no difference.
+// Elements by what they mean to people, so that a new row above them makes no difference.
 function keyed() {
   const seen = new Map();
   const found = new Map();
-  for (const one of main.querySelectorAll(KEPT)) {
-    const key = keyOf(one);
+  for (const element of main.querySelectorAll(KEPT)) {
+    const key = keyOf(element);
     const count = seen.get(key) ?? 0;
     seen.set(key, count + 1);
-    found.set(`${key} ${count}`, one);
+    found.set(`${key} ${count}`, element);
   }
   return found;
 }
 
-function keyOf(one) {
-  if (one.id) return `#${one.id}`;
-  if (one.matches("a")) return `a ${one.getAttribute("href")}`;
-  if (one.matches("input, select, textarea, button") && one.name) {
-    const value = one.matches("[type=checkbox], [type=radio], button") ? one.value : "";
-    return `field ${one.form?.getAttribute("action")} ${one.name} ${value}`;
+function keyOf(element) {
+  if (element.id) return `#${element.id}`;
+  if (element.matches("a")) return `a ${element.getAttribute("href")}`;
+  if (element.matches("input, select, textarea, button") && element.name) {
+    const value = element.matches("[type=checkbox], [type=radio], button") ? element.value : "";
+    return `field ${element.form?.getAttribute("action")} ${element.name} ${value}`;
   }
-  const details = one.matches("details, summary") ? one.closest("details").querySelector("summary") : null;
-  return `${one.localName} ${one.ariaLabel ?? ""} ${details?.textContent.trim() ?? ""}`;
+  const details = element.matches("details, summary") ? element.closest("details").querySelector("summary") : null;
+  return `${element.localName} ${element.ariaLabel ?? ""} ${details?.textContent.trim() ?? ""}`;
 }
 
-// ---- what the person at the page does ----
+// ---- what the user does ----
 
 for (const kind of ["keydown", "input", "pointerdown"]) {
   main.addEventListener(kind, (event) => {
@@ -266,7 +266,7 @@ function lookUp() {
 
 document.addEventListener("visibilitychange", lookUp);
 addEventListener("online", lookUp);
-// A page from the browser's cache may belong to somebody who has signed out since.
+// A page from the browser's cache may belong to somebody who has since signed out.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 setInterval(() => Date.now() - fetchedAt >= OLD_SECONDS * 1000 && lookUp(), 30_000);
 

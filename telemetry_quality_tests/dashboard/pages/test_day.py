@@ -64,7 +64,7 @@ def test_a_day_without_events_is_not_a_day_that_could_not_be_read(desk: Desk) ->
 def test_a_day_without_a_snapshot_is_neither_healthy_nor_empty(desk: Desk) -> None:
     main = page_of(desk, web_day(MISSING_DAY)).one("main")
     assert main.one("h1").text.endswith(": no snapshot")
-    assert "Nobody has judged it" in main.text
+    assert "It has not been judged" in main.text
     assert f"telemetry-quality snapshot {MISSING_DAY} --source web" in main.text
     assert not main.all("table")
     assert main.one(
@@ -98,7 +98,7 @@ def test_a_day_is_cut_by_hour_signal_and_version(desk: Desk) -> None:
 def test_the_sample_shows_what_failed_and_why(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", aria_labelledby="sample")
     assert section.one("table").rows()[1] == ["0", EVIL, "✗ failed", "SIGNAL_UNKNOWN"]
-    assert section.one("details").text == "The 3 that passed e0, e1, e2"
+    assert section.one("details").text == "The 3 events that passed e0, e1, e2"
 
 
 def test_revisions_stand_side_by_side_and_what_changed_is_marked(desk: Desk) -> None:
@@ -123,7 +123,7 @@ def test_an_earlier_revision_is_shown_as_what_it_is(desk: Desk) -> None:
 @pytest.mark.parametrize("revision", ["4", "999999999"])
 def test_a_revision_that_a_day_does_not_have_is_not_found(desk: Desk, revision: str) -> None:
     text = api_error_of(desk, f"{web_day(YESTERDAY)}?revision={revision}", 404)
-    assert f"A revision that {YESTERDAY} has is required (1, 2, 3), but {revision} was asked for" in text
+    assert f"A revision of {YESTERDAY} is required (1, 2, 3), but {revision} was requested" in text
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,9 @@ def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (f"{LIST}web/2026-03-01/", "An incident that web has is required, but '2026-03-01' names none"),
-        (f"{LIST}web/{FIRST}.2/", "names none"),
-        (f"{LIST}app/{FIRST}/", "An incident that app has is required"),
+        (f"{LIST}web/2026-03-01/", "An incident of web is required, but '2026-03-01' is not one"),
+        (f"{LIST}web/{FIRST}.2/", "is not one"),
+        (f"{LIST}app/{FIRST}/", "An incident of app is required"),
         (f"{LIST}nobody/{FIRST}/", "One of the sources app, web is required"),
     ],
 )

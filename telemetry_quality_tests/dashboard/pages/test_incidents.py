@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_the_list_shows_the_newest_first_by_level_state_and_sentence(incidents_desk: Desk) -> None:
     rows = main_of(incidents_desk, LIST).one("table").rows()[1:]
     assert [row[:6] for row in rows] == [
-        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "goes on", "2"],
+        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "ongoing", "2"],
         [f"web/{OLD}", "✓ closed", "✗ critical", str(OLD), str(OLD), "1"],
     ]
     assert "error rate 12.00 % (limit 5 %)" in rows[0][6]
@@ -45,5 +45,5 @@ def test_the_pages_of_the_list_keep_the_filters(incidents_desk: Desk) -> None:
 
 def test_filters_that_match_nothing_say_so(incidents_desk: Desk) -> None:
     main = main_of(incidents_desk, f"{LIST}?source=app")
-    assert "No incident matches." in main.text
+    assert "No incidents match." in main.text
     assert not main.all("table")

@@ -80,19 +80,19 @@ def test_pages_of_the_log_and_its_exports_keep_the_filters(desk: Desk) -> None:
 
 def test_filters_that_match_nothing_say_so(desk: Desk) -> None:
     text = page_of(desk, "/health/snapshots/?source=app&status=degraded").one("main").text
-    assert "No snapshot matches these filters." in text
-    assert "Page 9 is beyond the last one." in page_of(desk, "/health/snapshots/?page=9").text
+    assert "No snapshots match these filters." in text
+    assert "Page 9 is beyond the last page." in page_of(desk, "/health/snapshots/?page=9").text
 
 
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("first=2026-02-30", "first: must be a day that the calendar has"),
+        ("first=2026-02-30", "first: must be a day that exists"),
         ("sort=nothing", "sort: must be one of day"),
         ("status=fine", "status"),
         ("page=0", "page"),
-        ("nonsense=1", "'nonsense' is no parameter of this address"),
-        ("first=2026-03-02&last=2026-03-01", "first must be a day up to last"),
+        ("nonsense=1", "'nonsense' is not a parameter of this address"),
+        ("first=2026-03-02&last=2026-03-01", "first must not be after last"),
     ],
 )
 def test_a_wrong_question_is_refused_with_a_sentence(desk: Desk, query: str, words: str) -> None:

@@ -61,7 +61,7 @@ def test_all_sources_are_listed_with_their_last_days(desk: Desk) -> None:
 def test_another_source_can_be_chosen(desk: Desk) -> None:
     page = page_of(desk, "/health/?source=app")
     assert page.one(id="chosen").text == "app"
-    assert "No incident is open." in page.text
+    assert "No incidents are open." in page.text
 
 
 def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Desk) -> None:
@@ -155,7 +155,7 @@ def test_a_store_without_a_snapshot_says_what_to_do(tmp_path: Path) -> None:
         assert "No day of web has been judged yet." in main.text
         assert "telemetry-quality backfill" in main.text
         assert "No day has been judged yet." in page_of(desk, "/health/snapshots/").text
-        assert "There has been no incident." in page_of(desk, "/health/incidents/").text
+        assert "There have been no incidents." in page_of(desk, "/health/incidents/").text
         assert not main.all("figure")
     finally:
         desk.close()
@@ -178,7 +178,7 @@ def test_a_store_that_cannot_be_read_any_more_is_shown_loudly_above_what_it_said
     ]
     for main in after:
         assert main.children[0].attributes["role"] == "alert"
-        assert "The store cannot be read now: this page shows what it said last." in main.children[0].text
+        assert "The store cannot be read now: this page shows its last known content." in main.children[0].text
     assert after[0].one("table", id="daily").rows() == before.one("table", id="daily").rows()
     assert "is-unknown" in after[0].one("section", class_="verdict").classes
 
@@ -187,7 +187,7 @@ def test_a_store_that_could_never_be_read_is_not_one_without_snapshots(tmp_path:
     reader = StoreReader(f"sqlite:///{tmp_path / 'none.db'}")
     main = read(overview.overview_main(StateKeeper(reader, lambda: NOW).state(), make_settings(tmp_path), NOW, None))
     assert main.children[0].attributes["role"] == "alert"
-    assert "what it said last" not in main.text
+    assert "last known content" not in main.text
     assert "What the store holds is not known." in main.text
     assert "has been judged" not in main.text
     assert "is-unknown" in main.one("section", class_="verdict").classes
