@@ -40,7 +40,9 @@ FIGURES: dict[str, Any] = {
     "unreadable_reason": "The file is cut off.",
 }
 """What a snapshot does not have by default; no real one has both numbers and a reason why there are none."""
-FLAGS: dict[str, Any] = dict.fromkeys(("has_volume_anomaly", "has_version_anomaly", "has_error_spike", "is_zero_activity"), False)
+FLAGS: dict[str, Any] = dict.fromkeys(
+    ("has_volume_anomaly", "has_version_anomaly", "has_error_spike", "is_zero_activity"), False
+)
 DAYS = [DAY + timedelta(days=n) for n in range(3)]
 CHAINED_NAMES = [table.name for table in CHAINED]
 PARTS = {

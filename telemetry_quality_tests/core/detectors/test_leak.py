@@ -256,8 +256,8 @@ def test_the_latest_day_may_be_a_week_old_and_the_oldest_of_the_eight_four_weeks
     assert known(*range(7, 29))
     assert not known(*range(8, 29))
     assert known(0, 1, 2, 3, 4, 5, 6, 28)
-    known = {day: n for day, n in stepping().items() if (DAY - day).days not in {*range(7, 29)}}
-    assert leak(DAY, known, None) is None  # the eighth is 29 days old
+    history = {day: n for day, n in stepping().items() if (DAY - day).days not in {*range(7, 29)}}
+    assert leak(DAY, history, None) is None  # the eighth is 29 days old
 
 
 def weeks(*ages: int, days: int = 7) -> dict[date, int]:
