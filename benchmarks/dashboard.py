@@ -1,9 +1,9 @@
-"""The health dashboard with ten years of fifty sources: how long 20 readers wait at one worker, and its memory.
+"""The health dashboard with ten years of fifty sources: how long 20 readers wait for one worker, and its RAM.
 
 Run ``make bench`` or ``python benchmarks/dashboard.py [FOLDER [ROUTE]]``; FOLDER keeps the store of ``large_store``
-for the next time, ROUTE is the beginning of a name below. The server is a process of its own; the readers share one
-loop that does nothing but write prepared bytes and find the end of each response. The floor is ``/healthz``, which asks
-nobody. Another answer than 200 stops the run.
+for the next time, ROUTE is the beginning of a name below. The server runs in its own process; the readers share one
+loop that only writes prepared bytes and finds the end of each response. The floor is ``/healthz``, which needs no
+data. Any status other than 200 stops the run.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _routes() -> dict[str, Path_]:
-    """What is asked, by its name; a path may be another one each time."""
+    """The requests by name; a path may differ each time."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     days = [yesterday - timedelta(days=back) for back in range(DETAILED_DAYS)]
     pages = SOURCES * DAYS // 50
@@ -119,7 +119,7 @@ def _make_account(store: str) -> None:
 
 @contextmanager
 def _server(file: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The real command in a process of its own, once it answers."""
+    """The real command in its own process, once it responds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -140,7 +140,7 @@ def _server(file: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def _cpu_seconds(process: int) -> float:
-    """What the server's process has computed so far; unlike its answers, hardly moved by what else the machine does."""
+    """CPU seconds of the server's process so far, which other work on the machine hardly changes."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
@@ -159,7 +159,7 @@ def _resident_mib(process: int) -> float:
 
 
 def _signed_in(port: int) -> str:
-    """The cookie of a session, made as a browser makes it."""
+    """The session cookie, obtained by signing in as a browser does."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
         form = browser.get("/health/sign-in/").text
         (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', form))
@@ -201,7 +201,7 @@ async def _measure(routes: dict[str, Path_], process: int, port: int, cookie: st
 
 
 async def _read(port: int, cookie: str, paths: list[str]) -> tuple[list[float], float, float]:
-    """Ask for all paths with READERS connections; sorted seconds of each, seconds of all, mean bytes of a response."""
+    """Request all paths over READERS connections; sorted seconds of each, seconds of all, mean bytes of a response."""
     seconds: list[float] = []
     sizes: list[int] = []
     turns = count()

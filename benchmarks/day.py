@@ -1,9 +1,9 @@
-"""One day of events in Parquet: what reading and judging it costs beside the bare scan of the same columns.
+"""One day of events in Parquet: what reading and judging it costs compared with a bare scan of the same columns.
 
-Run ``make bench`` or ``python benchmarks/day.py [EVENTS …]``; by default 1 and 10 million, 100 million by asking.
+Run ``make bench`` or ``python benchmarks/day.py [EVENTS …]``; by default 1 and 10 million, 100 million on request.
 Prints medians of warm rounds, interleaved, and of whole fresh processes with their peak memory, as seconds, as
-processor seconds of all threads and as ratios of the floor within this one run. On a busy machine seconds swell by
-whoever else computes; the ratios of processor seconds hardly do.
+processor seconds of all threads and as ratios to the floor within this run. On a busy machine, other work increases
+seconds; the ratios of processor seconds hardly change.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WINDOW = day_window(DAY, ZoneInfo("UTC"))
 SCHEMA = EventSchema("event_id", "occurred_at", "event_name", "app_version", "severity >= 17")
 EXPLAINED = replace(SCHEMA, observed_at="received_at", dimensions=("platform", "country"))
 FLOOR = "floor: decode the five columns, keep nothing"
-# Counting values would be answered by the footers.
+# Counts of values alone would be read from the footers.
 FLOOR_SQL = "SELECT last(event_id), last(occurred_at), last(event_name), last(app_version), last(severity) FROM '{}'"
 FOUR_COUNTS = "plain DuckDB, four counts"
 FOUR_COUNTS_SQL = """
@@ -65,7 +65,7 @@ is_error = "severity >= 17"
 
 
 class Cost(NamedTuple):
-    """What one run took; the peak is that of a process of its own."""
+    """What one run took; the peak is measured in a fresh process."""
 
     seconds: float
     processor_seconds: float
@@ -170,17 +170,17 @@ def _process(command: list[str], folder: Path) -> Cost:
     report = folder / "report.json"
     launched = [sys.executable, "-S", "-E", str(LAUNCH), str(report), *command]
     done = subprocess.run(launched, cwd=folder, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command
-    # 1: a first day has nothing to be compared with, which is no failure of the command.
+    # Exit code 1: a first day has nothing to be compared with, which is not a failure of the command.
     assert done.returncode in {0, 1}, done.returncode
     took = json.loads(report.read_text(encoding="utf-8"))
     return Cost(took["seconds"], took["cpu_seconds"], took["peak_mib"])
 
 
 def _measured(work: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:
-    """Medians; the first round only warms up."""
+    """Medians without the first round, which only warms up."""
     costs = [{name: run() for name, run in work.items()} for _ in range(rounds + 1)][1:]
     return {
-        name: Cost(*(median(values) for values in zip(*(one[name] for one in costs), strict=True))) for name in work
+        name: Cost(*(median(values) for values in zip(*(cost[name] for cost in costs), strict=True))) for name in work
     }
 
 

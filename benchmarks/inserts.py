@@ -1,9 +1,9 @@
-"""What a snapshot does to those who insert: nothing, a process that burns one core, and a snapshot of the same day.
+"""How a snapshot affects writers, compared with nothing and with a process that burns one core.
 
 Run ``make bench`` or ``python benchmarks/inserts.py [EVENTS] [SECONDS] [ROUNDS]``. One process inserts transactions of
 80 events, at 4,000 events a second and as fast as it can, into SQLite (WAL, synchronous=NORMAL, no index) and into
-PostgreSQL (an index on the time; a server of its own that does not wait for the disk). Prints medians over interleaved
-rounds, and as ratios what the snapshot costs beside nothing and beside the burner: two cores are shared by all.
+PostgreSQL (an index on the time; a separate server that does not wait for the disk). Prints medians over interleaved
+rounds, and the cost of the snapshot as ratios to nothing and to the burner: all share two cores.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BATCH, FIXED_RATE = 80, 4000
 
 
 class Inserting(NamedTuple):
-    """What one writer saw: events a second, milliseconds a transaction took, the largest log of SQLite in MiB."""
+    """What one writer measured: events a second, milliseconds per transaction, the largest log of SQLite in MiB."""
 
     rate: float
     p50: float
@@ -83,7 +83,7 @@ def fill_postgresql(url: str, events: int) -> None:
 
 
 def opened(url: str) -> tuple[Insert, Callable[[], float]]:
-    """What inserts a transaction into the database, and the size of its log in MiB."""
+    """Functions that insert a transaction into the database and return the size of its log in MiB."""
     if url.startswith("sqlite"):
         path = url.removeprefix("sqlite:///")
         file = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -105,7 +105,7 @@ def opened(url: str) -> tuple[Insert, Callable[[], float]]:
 
 
 def insert(url: str, rate: int | None, seconds: float, answer: Any) -> None:
-    """Insert for some seconds, at ``rate`` events a second or as fast as it goes."""
+    """Insert for some seconds, at ``rate`` events a second or as fast as possible."""
     into, log_size = opened(url)
     taken: list[float] = []
     largest = 0.0
@@ -136,7 +136,7 @@ def burn(_: str, is_over: Event, ready: Event) -> None:
 
 
 def snapshot(url: str, is_over: Event, ready: Event) -> None:
-    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last scan is given up."""
+    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last scan is abandoned."""
     source = open_source(
         "web",
         SourceSettings.model_validate(
@@ -165,7 +165,7 @@ BESIDE = {"nothing": rest, "a CPU burner": burn, "a snapshot": snapshot}
 
 
 def beside(load: str, url: str, rate: int | None, seconds: float) -> Inserting:
-    """What a writer sees while something else goes on."""
+    """What a writer measures while something else runs."""
     context = multiprocessing.get_context("spawn")
     is_over, ready, answer = context.Event(), context.Event(), context.Queue()
     other = context.Process(target=BESIDE[load], args=(url, is_over, ready))
@@ -188,10 +188,10 @@ def measure(engine: str, url: str, rate: int | None, seconds: float, rounds: int
         for load, found in seen.items():
             found.append(beside(load, url, rate, seconds))
     medians = {load: Inserting(*map(median, zip(*found, strict=True))) for load, found in seen.items()}
-    for load, one in medians.items():
+    for load, result in medians.items():
         print(
-            f"  beside {load:14}{one.rate:9,.0f} events/s  p50 {one.p50:6.2f} ms  p99 {one.p99:7.2f} ms"
-            f"  worst {one.worst:6.0f} ms" + (f"  log {one.wal:6.1f} MiB" if one.wal else "")
+            f"  beside {load:14}{result.rate:9,.0f} events/s  p50 {result.p50:6.2f} ms  p99 {result.p99:7.2f} ms"
+            f"  worst {result.worst:6.0f} ms" + (f"  log {result.wal:6.1f} MiB" if result.wal else "")
         )
     ours = medians["a snapshot"]
     for load in ("nothing", "a CPU burner"):

@@ -1,8 +1,8 @@
 """A store of ten years of fifty sources, 182,500 days, as the daily work would have left it; some minutes to write.
 
-Numbers are made up but plausible: weekdays, growth, noise, and failures that last some days. Every day was judged by
+Numbers are made up but plausible: weekdays, growth, noise, and failures that last a few days. Every day was judged by
 the five guardrails that need no history, and every row carries the hash that ``telemetry-quality verify`` computes.
-Only the last days have aggregates, samples and slices: nobody opens more.
+Only the last days have aggregates, samples and slices, because no more are ever opened.
 Run ``python benchmarks/large_store.py FOLDER``.
 """
 
@@ -75,7 +75,7 @@ WEEK = (1.0, 1.05, 1.05, 1.02, 0.95, 0.7, 0.65)
 FAULTS = ("errors", "volume", "versions", "sample", "silence", "unreadable")
 FAULT_WEIGHTS = (30, 30, 25, 10, 3, 2)
 BEGIN_PERCENT = 2.6
-"""Of the days on which nothing is wrong, so many are followed by a fault of one to four days: about 5 % fail."""
+"""This share of healthy days is followed by a fault of one to four days: about 5 % of days fail."""
 
 JUDGES = BUILT_IN[:5]
 SCHEMA = EventSchema(None, "at", "name", "version", "failed")
@@ -133,20 +133,20 @@ def write_large_store(folder: Path, sources: int = SOURCES, days: int = DAYS) ->
 
 
 class KnownPolicy(Policy):
-    """The default policy, which every day says again."""
+    """The default policy, which every day repeats."""
 
     __slots__ = ()
 
     @staticmethod
     @cache
     def text() -> str:
-        """As Policy says it, put into words once."""
+        """The text of the policy, computed once."""
         return policy_of().text()
 
 
 @dataclass
 class Stream:
-    """One source, whose days come in order."""
+    """One source, whose days are generated in order."""
 
     name: str
     number: int
@@ -159,7 +159,7 @@ class Stream:
         self.random.seed(self.name)
 
     def next_fault(self) -> str | None:
-        """What is wrong with the next day, if anything is."""
+        """What is wrong with the next day, if anything."""
         if self.fault_days:
             self.fault_days -= 1
         elif self.random.random() * 100 < BEGIN_PERCENT:
@@ -182,13 +182,13 @@ class Stream:
 
 @dataclass
 class Writer:
-    """Rows that wait to be written, and the hashes they go on from."""
+    """Rows waiting to be written, and the hashes that they continue."""
 
     rows: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
     last: dict[Table, str | None] = field(default_factory=dict)
 
     def add(self, stream: Stream, day: date, offset: int, *, is_detailed: bool) -> None:
-        """Add one day of a stream: its reading, its snapshot and its verdicts."""
+        """Add a day of a stream: scan, snapshot and verdicts."""
         now = datetime.combine(day + timedelta(days=1), time(2), UTC) + timedelta(minutes=stream.number)
         fault = stream.next_fault()
         expected, total, errors, missing, passed = stream.counts(day, offset, fault)
@@ -244,7 +244,7 @@ class Writer:
         self._details(guardrail_verdict, key, rows)
 
     def _chain(self, chained: Table, values: dict[str, Any]) -> None:
-        """As ``storage.chains`` appends one row, without asking the database for the one before."""
+        """Append a row as ``storage.chains`` does, without reading the row before from the database."""
         row: dict[str, Any] = {column.name: None for column in chained.columns if column.name != "sequence"}
         row |= values
         row["previous_hash"] = self.last.get(chained)
@@ -255,7 +255,7 @@ class Writer:
         self.rows.setdefault(part, []).extend({**key, **row} for row in rows)
 
     def flush(self, connection: Connection) -> None:
-        """Write everything that waits."""
+        """Write all waiting rows."""
         for stored, rows in self.rows.items():
             if rows:
                 connection.execute(insert(stored), rows)
@@ -292,7 +292,7 @@ def _figures(expected: float | None, total: int, errors: int, missing: int, pass
 
 
 def _scan(day: date, total: int, errors: int, missing: int, *, is_detailed: bool) -> DayScan:
-    """A day whose counts are shared out evenly over hours, names and versions; a lump where nobody looks."""
+    """A day with counts spread evenly over hours, names and versions, or in a single row where nobody looks."""
     cells = [
         (hour, name, version)
         for hour in (range(24) if is_detailed else range(1))

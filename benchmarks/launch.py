@@ -1,7 +1,7 @@
-"""Run a command and write down what it took: ``launch.py REPORT COMMAND...``.
+"""Run a command and record what it took: ``launch.py REPORT COMMAND...``.
 
-A process counts its parent's memory as its own until it has become another program: so it is started from here, a
-process that imports next to nothing (some 10 MiB), and never from one that has read a day.
+Until it executes another program, a forked child's RSS includes its parent's. So commands are started from here, a
+process that imports next to nothing (some 10 MiB), and never from a process that has read a day.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One day of events in PostgreSQL: what its aggregates cost beside the same GROUP BY typed into psql.
+"""One day of events in PostgreSQL: what its aggregates cost compared with the same GROUP BY typed into psql.
 
-Run ``make bench`` or ``python benchmarks/postgresql.py [EVENTS]``; starts a server of its own. Prints medians of
-seven warm rounds, interleaved, and their ratios within this one run; other processes on the machine shift all alike.
+Run ``make bench`` or ``python benchmarks/postgresql.py [EVENTS]``; starts its own server. Prints medians of
+seven warm rounds, interleaved, and their ratios within this run; other processes on the machine affect all alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One page and one picture of all that the benchmarks have kept: ``artifacts/bench.md`` and ``artifacts/bench.svg``."""
+"""One page and one picture of all stored benchmark results: ``artifacts/bench.md`` and ``artifacts/bench.svg``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from results import Table
 
 INK, FIRST, OTHERS = "#7d858f", "#d9730d", "#3b82d6"
-"""Colours that can be read on white and on black alike."""
+"""Colours that are readable on both white and black."""
 
 
 def main() -> None:

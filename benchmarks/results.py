@@ -1,4 +1,4 @@
-"""What a benchmark found, kept as JSON in ``artifacts/bench/``; ``report.py`` makes one page and one picture of all."""
+"""Benchmark results, stored as JSON in ``artifacts/bench/``; ``report.py`` makes one page and one picture of all."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Cell = str | float | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of a benchmark.
+    """A table of a benchmark.
 
     Attributes:
-        name: The name of its file; a benchmark that runs again replaces it.
+        name: The name of the file; a benchmark that runs again replaces it.
         title: What was measured, on what, in a sentence.
-        columns: The first is what a row is about; names carry units.
-        rows: A number, a text, or None where there is nothing to measure.
-        drawn: The columns of numbers that the picture shows.
+        columns: The first column names the subject of a row; column names include units.
+        rows: Each cell is a number, a text, or None if there is nothing to measure.
+        drawn: The numeric columns that the picture shows.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Table:
 
 
 def _text(cell: Cell) -> str:
-    """Three digits say all that a noisy machine can."""
+    """Three significant digits, which is all that a noisy machine can measure."""
     if cell is None:
         return "–"
     if isinstance(cell, str):
@@ -56,12 +56,12 @@ def _text(cell: Cell) -> str:
 
 
 def keep(table: Table, folder: Path = KEPT) -> None:
-    """Write a table where the report finds it."""
+    """Store a table where the report finds it."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(table), ensure_ascii=False, indent=1)
     (folder / f"{table.name}.json").write_text(text, encoding="utf-8")
 
 
 def kept(folder: Path = KEPT) -> list[Table]:
-    """All tables that were kept, by name."""
+    """All stored tables, by name."""
     return [Table(**json.loads(file.read_text(encoding="utf-8"))) for file in sorted(folder.glob("*.json"))]

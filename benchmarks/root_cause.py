@@ -1,11 +1,11 @@
-"""Root causes: how often the true place of an injected fault is named first, or among the first three.
+"""Root causes: how often the true segment of an injected fault is named first, or among the first three.
 
-Run ``python benchmarks/root_cause.py [CASES] [STREAM ...] [FAULT ...] [-v]``; CASES are per fault and kind of place.
+Run ``python benchmarks/root_cause.py [CASES] [STREAM ...] [FAULT ...] [-v]``; CASES are per fault and kind of segment.
 Streams: four synthetic ones of different shapes, and the flights (without days on which more than 5 % of the planes
-are unknown: there something else is wrong already). Each case takes one clean day, breaks one place of it and explains
-it beside its reference days. Places are drawn at random; left out are those where the fault moves fewer than 20 events
-or less than 5 standard deviations of the clean days' noise at that place, and places that hold more than four fifths
-of the day. A place with other words for the same events counts; ranges of hours count within one hour at each end.
+are unknown: something else is already wrong there). Each case takes a clean day, breaks a segment of it and searches
+its root cause with its reference days. Segments are drawn at random, without those where the fault moves fewer than 20
+events or less than 5 standard deviations of the clean days' noise in the segment, and without segments of more than
+four fifths of the day. Another name for the same events counts; ranges of hours count within an hour at each end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NAME, VERSION, HOURS = "event_name", "service_version", "hours"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to the events of a place: ``share`` of them, a share above 1 for copies."""
+    """What happens to the events of a segment: to ``share`` of them, above 1 for copies."""
 
     title: str
     measure: Measure
@@ -72,7 +72,7 @@ class Stream:
     parts: dict[tuple[date, Measure], DayBreakdown] = field(default_factory=dict)
 
     def mask(self, segment: Segment) -> Array:
-        """Which cells a place holds."""
+        """The cells inside a segment."""
         inside = np.ones(len(self.codes["hour"]), dtype=bool)
         for name, value in segment.parts:
             inside &= np.isin(self.codes[name], [i for i, label in enumerate(self.labels[name]) if label == value])
@@ -81,7 +81,7 @@ class Stream:
         return inside
 
     def clean(self, day: date, measure: Measure) -> DayBreakdown:
-        """A day as it was."""
+        """A day without a fault."""
         key = (day, measure)
         if key not in self.parts:
             rng = np.random.default_rng(day.toordinal())
@@ -89,7 +89,7 @@ class Stream:
         return self.parts[key]
 
     def counted(self, measure: Measure, events: Array, rng: np.random.Generator) -> Array:
-        """How many of each cell's events the measure counts on an ordinary day."""
+        """How many events of each cell the measure counts on an ordinary day."""
         if measure is Measure.EVENTS:
             return np.zeros_like(events)
         rate = self.rates[measure] * rng.lognormal(0, 0.1)
@@ -98,7 +98,7 @@ class Stream:
     def break_down(
         self, day: date, events: Array, counted: Array, measure: Measure, codes: dict[str, Array] | None = None
     ) -> DayBreakdown:
-        """The day's counts as the store would hold them."""
+        """The breakdown of the day as the store would hold it."""
         codes = codes or self.codes
         rows = []
         names, versions = self.labels[NAME], self.labels[VERSION]
@@ -273,7 +273,7 @@ def flights() -> Stream:
     days = {}
     day_of = events["day"].to_numpy()
     unknown = events["model"].isna().groupby(day_of).mean()
-    for text in sorted(set(unknown.index[unknown < 0.05])):  # on the others something else is wrong already
+    for text in sorted(set(unknown.index[unknown < 0.05])):  # on other days something else is already wrong
         days[date.fromisoformat(text)] = np.bincount(position_of[day_of == text], minlength=len(cells))
     rates = {measure: np.full(len(cells), rate) for measure, rate in BASE_RATES.items()}
     rates[Measure.ERRORS] = np.minimum(cancelled / totals, 0.03)
@@ -285,7 +285,7 @@ def flights() -> Stream:
 
 
 def kinds(stream: Stream, measure: Measure) -> list[tuple[str, ...]]:
-    """The kinds of place that the stored pairs can express for the measure."""
+    """The kinds of segment that the stored pairs can express for the measure."""
     dimensions = () if measure in {Measure.MISSING_CRITICAL, Measure.LATE} else stream.dimensions
     singles = (NAME, VERSION, *dimensions)
     found: list[tuple[str, ...]] = [(), (HOURS,)]
@@ -298,7 +298,7 @@ def kinds(stream: Stream, measure: Measure) -> list[tuple[str, ...]]:
 
 
 def draw_segment(stream: Stream, kind: tuple[str, ...], events: Array, rng: np.random.Generator) -> Segment:
-    """A place of this kind around a random event, or around a random cell: both busy and quiet places."""
+    """A segment of this kind around a random event or a random cell, so that both busy and quiet segments occur."""
     weights = events ** rng.choice([0.3, 1.0])
     cell = rng.choice(len(events), p=weights / weights.sum())
     parts = tuple((name, stream.labels[name][stream.codes[name][cell]]) for name in kind if name != HOURS)
@@ -311,7 +311,7 @@ def draw_segment(stream: Stream, kind: tuple[str, ...], events: Array, rng: np.r
 
 
 def is_large_enough(stream: Stream, day: date, segment: Segment, fault: Fault) -> bool:
-    """Whether the fault moves the place by at least 20 events and 5 standard deviations of clean days' noise."""
+    """Whether the fault moves the segment by at least 20 events and 5 standard deviations of clean days' noise."""
     inside, now = stream.mask(segment), stream.days[day]
     size, whole = float(now[inside].sum()), float(now.sum())
     change = abs(fault.share) * size
@@ -327,12 +327,12 @@ def is_large_enough(stream: Stream, day: date, segment: Segment, fault: Fault) -
 
 
 def noise(stream: Stream, segment: Segment, inside: Array) -> float:
-    """Relative standard deviation, over the clean days, of a place beside the mean of its reference days."""
+    """Relative standard deviation over the clean days of a segment, compared with the mean of its reference days."""
     sums = {day: float(events[inside].sum()) for day, events in stream.days.items()}
     if segment != Segment():
         sums = {day: count / float(stream.days[day].sum()) for day, count in sums.items()}
     judged = sorted(sums)[28:]
-    means = [np.mean([sums[other] for other in reference_days(day, sums)]) for day in judged[-28:]]
+    means = [np.mean([sums[past] for past in reference_days(day, sums)]) for day in judged[-28:]]
     return float(np.std([sums[day] / mean - 1 for day, mean in zip(judged[-28:], means, strict=True) if mean > 0]))
 
 
@@ -352,7 +352,7 @@ def broken(stream: Stream, day: date, segment: Segment, fault: Fault, rng: np.ra
 
 
 def is_same(stream: Stream, true: Segment, named: Segment, days: tuple[date, ...]) -> bool:
-    """Whether both places hold the same events, ranges of hours within one hour at each end."""
+    """Whether both segments hold the same events, with ranges of hours within an hour at each end."""
     events = sum(stream.days[day] for day in days) > 0
     if true.hours is not None and named.hours is None:
         return False
@@ -367,7 +367,7 @@ def is_same(stream: Stream, true: Segment, named: Segment, days: tuple[date, ...
 
 @dataclass(slots=True)
 class Score:
-    """How often the true place was named."""
+    """How often the true segment was named."""
 
     cases: int = 0
     first: int = 0
@@ -375,7 +375,7 @@ class Score:
     milliseconds: list[float] = field(default_factory=list)
 
     def add(self, other: Score) -> None:
-        """Count the other's cases too."""
+        """Add the cases of another score."""
         self.cases += other.cases
         self.first += other.first
         self.third += other.third
@@ -393,11 +393,11 @@ def run_case(
         return False
     if not is_large_enough(stream, day, segment, fault):
         return False
-    parts = broken(stream, day, segment, fault, rng)
-    reference = [stream.clean(other, fault.measure) for other in past]
+    breakdown = broken(stream, day, segment, fault, rng)
+    reference = [stream.clean(reference_day, fault.measure) for reference_day in past]
     expected = float(stream.days[day].sum()) * float(rng.lognormal(0, 0.04)) if rng.random() < 0.7 else None
     started = perf_counter()
-    contributors = find_root_cause(fault.measure, parts, reference, expected)
+    contributors = find_root_cause(fault.measure, breakdown, reference, expected)
     score.milliseconds.append(1000 * (perf_counter() - started))
     hits = [is_same(stream, segment, contributor.segment, (*past, day)) for contributor in contributors]
     score.cases += 1
@@ -415,7 +415,7 @@ def run_case(
 def judge(
     stream: Stream, faults: tuple[Fault, ...], cases: int, *, verbose: bool
 ) -> tuple[dict[str, Score], dict[str, Score]]:
-    """Scores by fault and by kind of place."""
+    """Scores by fault and by kind of segment."""
     by_fault: defaultdict[str, Score] = defaultdict(Score)
     by_kind: defaultdict[str, Score] = defaultdict(Score)
     for fault in faults:

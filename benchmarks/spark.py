@@ -1,7 +1,7 @@
-"""What a day costs on Spark as its events grow, beside DuckDB on the same Parquet file.
+"""What a day costs on Spark as its events grow, compared with DuckDB on the same Parquet file.
 
-Run ``make bench`` or ``python benchmarks/spark.py [URL] [EVENTS …]``; without a URL Spark runs in this process on two
-cores. Prints medians of three warm rounds, interleaved, as seconds and as ratios within this one run.
+Run ``make bench`` or ``python benchmarks/spark.py [URL] [EVENTS …]``; without a URL, Spark runs in this process on two
+cores. Prints medians of three warm rounds, interleaved, as seconds and as ratios within this run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A synthetic day of events in Parquet, the same for every benchmark: ours and its peers'.
+"""A synthetic day of events in Parquet, the same for every benchmark of this project and its peers.
 
-The values follow from the event's number alone, so that every run and every tool sees the same day.
+The values depend only on the number of the event, so every run and every tool sees the same day.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def write_day(folder: Path, events: int, day: date = DAY) -> Path:
     file.parent.mkdir(parents=True)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        # Each thread writes the row groups of its own share, in which time goes on.
+        # Each thread writes the row groups of its own share, in the order of time.
         connection.execute("SET preserve_insertion_order = false")
         connection.execute(
             """

@@ -1,8 +1,8 @@
-"""A year of 100,000 events a day in one Dagster run, the same without Dagster, and plain DuckDB; and memory by days.
+"""A year of 100,000 events a day in one Dagster run, without Dagster, and in plain DuckDB; and RAM by days.
 
 Run ``make bench`` or ``python benchmarks/year.py``; ``--days`` and ``--events`` make it smaller, ``--flights`` takes
-the demo's year of flights (extra ``demo``) instead. Everything is in a temporary folder and removed. Each measurement
-is a process of its own, so that its peak of memory is its own too.
+the demo's year of flights (extra ``demo``) instead. Everything is in a temporary folder that is removed. Each
+measurement runs in its own process, so that its peak RAM is its own too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LAUNCH = Path(__file__).with_name("launch.py")
 FIRST_DAY = date(2025, 1, 1)
 MEMORY_DAYS = (30, 90, 365)
 
-# The demo's name for its source: its backfill in one Dagster run is what is measured.
+# The demo's name for its source, because the demo's backfill in one Dagster run is measured.
 SETTINGS = """
 store = "sqlite:///quality.db"
 
@@ -63,7 +63,7 @@ FROM read_parquet($files, hive_partitioning = true) GROUP BY ALL
 
 
 def write_year(folder: Path, days: int, events: int) -> None:
-    """``folder/day=…/…``: 50 names and 30 versions, a few of which are most; 0.5 % without version, 2 % errors."""
+    """Write ``folder/day=…/…``: 50 names and 30 versions, mostly a few of them; 0.5 % without version, 2 % errors."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
@@ -115,7 +115,7 @@ def without_dagster(settings: Settings, days: Sequence[date]) -> None:
 
 
 def one_scan(settings: Settings, days: Sequence[date]) -> None:
-    """The counts alone, none of them kept."""
+    """The counts alone, without storing them."""
     _scan([f"{settings.sources[demo.SOURCE].location}/day={day}/*.parquet" for day in days])
 
 
@@ -142,7 +142,7 @@ WAYS: dict[str, Callable[[Settings, Sequence[date]], None]] = {
 
 
 def measure(file: Path, way: str, days: int) -> None:
-    """In a process of its own: do it once and print seconds and CPU seconds."""
+    """Run once in its own process, and print seconds and CPU seconds."""
     settings = load_settings(file)
     migrate(settings.store)
     calendar = settings.sources[demo.SOURCE].calendar()
@@ -153,7 +153,7 @@ def measure(file: Path, way: str, days: int) -> None:
 
 
 def _measured(template: Path, way: str, days: int) -> tuple[float, float, float]:
-    """One way in a fresh process, with a store and a Dagster home of its own: seconds, CPU seconds and peak in MiB."""
+    """One variant in a fresh process, with its own store and Dagster home: seconds, CPU seconds and peak RAM in MiB."""
     with TemporaryDirectory(dir=template.parent) as folder:
         file = Path(folder) / "telemetry.toml"
         shutil.copyfile(template, file)

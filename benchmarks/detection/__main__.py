@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-# One thread per process: the arrays are small, and the machine is not ours alone.
+# One thread per process: the arrays are small, and the machine is shared.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 
 def deviation(days: Days, index: int) -> Limits | None:
-    """Alarm where the count is more than 30 % away from what is expected."""
+    """Alarm if the count is more than 30 % away from what is expected."""
     return _limits(days, index, lambda expected, _low, _high: around(expected))
 
 
 def unusual(days: Days, index: int) -> Limits | None:
-    """Alarm where the count lies outside the interval that is usual for this stream, once it is known."""
+    """Alarm if the count lies outside the interval that is usual for this stream, once that is known."""
     if _expect(days, index).low is None:
         return None
     return _limits(days, index, lambda _expected, low, high: Limits(low, high, (low, high)))
 
 
 def deviation_and_unusual(days: Days, index: int) -> Limits | None:
-    """Alarm where both say so, or where a day is far off within the interval; the deviation alone without one."""
+    """Alarm if both do, or if a day is far off within the interval; without an interval, by the deviation alone."""
     return _limits(days, index, _both_or_far)
 
 
 def _both_or_far(expected: float, low: float, high: float) -> Limits:
     """The rule ``both`` of the volume guardrail as limits: see ``expected_volume.is_far``."""
-    kept = 1 - policy_of()[FAR_PERCENT] / 100
+    left = 1 - policy_of()[FAR_PERCENT] / 100
     everyday_low, everyday_high = (expected * (end / expected) ** EVERYDAY for end in (low, high))
-    far = Limits(min(kept * expected, everyday_low), max(expected / kept, everyday_high))
+    far = Limits(min(left * expected, everyday_low), max(expected / left, everyday_high))
     limits = both(expected, low, high)
     return Limits(
         max(limits.low, min(far.low, around(expected).low)),
@@ -55,25 +55,25 @@ def _both_or_far(expected: float, low: float, high: float) -> Limits:
 
 
 def deviation_or_unusual(days: Days, index: int) -> Limits | None:
-    """Alarm where one of them says so; the deviation alone until the interval is known."""
+    """Alarm if either does; by the deviation alone until the interval is known."""
     return _limits(days, index, either)
 
 
 def leak(days: Days, index: int) -> bool:
-    """Whether the leak guardrail would fail: the loss is above its percentage and above its spreads."""
+    """Whether the leak guardrail would fail: the loss is above its percentage and above its sigmas."""
     policy = _policy(days.region)
     found = leak_evidence(days.dates[index], _history(days, index + 1), policy[HOLIDAYS])
     return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SIGMAS])
 
 
 def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits]) -> Limits | None:
-    """What ``rule`` accepts, as the volume guardrail applies it; None while nothing can be expected."""
+    """The limits by ``rule``, as the volume guardrail applies it; None while there is no expectation."""
     events, low, high = _expect(days, index)
     if events is None:
         return None
     limits = around(events) if low is None or high is None else rule(events, low, high)
     smallest = _policy(days.region)[MINIMUM_EVENTS]
-    # Few events expected and few seen: the guardrail does not judge them.
+    # Few events expected and few seen: the guardrail does not judge such days.
     return limits if events >= smallest else Limits(-inf, max(limits.high, smallest - 1), limits.interval)
 
 
@@ -90,7 +90,7 @@ def _expect(days: Days, index: int) -> _Expected:
 
 
 def _history(days: Days, stop: int) -> dict[date, int]:
-    """Counts of the days before the index ``stop``; a day that is absent is not in it."""
+    """Counts of the days before the index ``stop``, without absent days."""
     pairs = zip(days.dates[:stop], days.counts[:stop].tolist(), strict=True)
     return {day: int(count) for day, count in pairs if isfinite(count)}
 

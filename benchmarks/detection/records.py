@@ -1,7 +1,7 @@
-"""What was measured before and cannot have changed: the slow formulas of others need not run for each change of ours.
+"""Recorded figures that cannot have changed, so that slow methods of other projects need not run for every change.
 
-Figures are recorded beside the report, under a fingerprint of the data, the code and the libraries they depend on.
-The methods of ``ours.py`` are never recorded: what they call lives outside this folder.
+Figures are recorded next to the report, under a fingerprint of the data, the code and the libraries they depend on.
+The methods of ``ours.py`` are never recorded, because the code they call is outside this folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIBRARIES = ("numpy", "scipy", "holidays", "statsmodels", "prophet")
 
 
 def fingerprint(folder: Sequence[Series]) -> str:
-    """Changes with any count, label, library or line of code the figures depend on."""
+    """A hash that changes with any count, label, library or line of code that the figures depend on."""
     digest = sha256(repr(library_versions()).encode())
     for name in CODE:
         digest.update((Path(__file__).parent / name).read_bytes())
@@ -37,7 +37,7 @@ def fingerprint(folder: Sequence[Series]) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what the benchmark computes with, as far as it is installed."""
+    """Versions of the libraries that the benchmark computes with, as far as they are installed."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -48,19 +48,22 @@ def library_versions() -> dict[str, str]:
 
 
 def recall(out: Path, folder: Sequence[Series]) -> dict[str, Figures]:
-    """Figures by method that still hold; none of them where anything has changed."""
+    """Recorded figures by method; empty if anything has changed."""
     file = out / FILE
     if not file.exists():
         return {}
-    kept = json.loads(file.read_text(encoding="utf-8"))
-    if kept["fingerprint"] != fingerprint(folder):
+    recorded = json.loads(file.read_text(encoding="utf-8"))
+    if recorded["fingerprint"] != fingerprint(folder):
         return {}
-    return {figures["name"]: Figures(**figures) for figures in kept["figures"]}
+    return {figures["name"]: Figures(**figures) for figures in recorded["figures"]}
 
 
 def record(out: Path, folder: Sequence[Series], figures: Iterable[Figures]) -> None:
-    """Keep ``figures`` beside those recorded already; ours only lives as long as the run."""
-    known = recall(out, folder) | {one.name: one for one in figures if not one.name.startswith("ours_")}
+    """Add ``figures`` to those already recorded, except for this project's own methods."""
+    known = recall(out, folder) | {row.name: row for row in figures if not row.name.startswith("ours_")}
     out.mkdir(parents=True, exist_ok=True)
-    kept = {"fingerprint": fingerprint(folder), "figures": [asdict(one) for one in known.values()]}
-    (out / FILE).write_text(json.dumps(kept), encoding="utf-8")
+    recorded = {
+        "fingerprint": fingerprint(folder),
+        "figures": [asdict(row) for row in known.values()],
+    }
+    (out / FILE).write_text(json.dumps(recorded), encoding="utf-8")

@@ -31,7 +31,7 @@ BEGIN, END = "<!-- begin: written by benchmarks/detection --update-docs -->", "<
 
 PICTURED_FAULT = "−50 %"
 INK, OURS, PEERS, PLAIN = "#7d858f", "#d9730d", "#3b82d6", "#7d858f"
-"""Colours that can be read on white and on black alike."""
+"""Colours that are readable on both white and black."""
 
 HEADINGS = (
     "method",
@@ -53,10 +53,10 @@ def main(arguments: Sequence[str]) -> None:
     folder = load_folder(options.data)
     methods = [method for name in options.methods if not _say_what_is_missing(method := METHODS[name])]
     known = {} if options.fresh else recall(options.out, folder)
-    for one in _judge_all([method for method in methods if method.name not in known], folder, options.jobs):
-        known[one.name] = one
-        record(options.out, folder, [one])
-        print(_line(_cells(one)), flush=True)
+    for row in _judge_all([method for method in methods if method.name not in known], folder, options.jobs):
+        known[row.name] = row
+        record(options.out, folder, [row])
+        print(_line(_cells(row)), flush=True)
     figures = [known[method.name] for method in methods]
     write(figures, folder, options.out)
     print(f"Written to {options.out}: table.md, table.csv, detection.svg.")
@@ -84,7 +84,7 @@ def _say_what_is_missing(method: Method) -> bool:
 
 
 def missing_libraries(method: Method) -> list[str]:
-    """Which of the libraries a method needs are not installed."""
+    """The libraries that a method needs and that are not installed."""
     return [name for name in method.needs if find_spec(name) is None]
 
 
@@ -107,12 +107,12 @@ def write(figures: Sequence[Figures], folder: Sequence[Series], out: Path) -> No
     with (out / "table.csv").open("w", newline="", encoding="utf-8") as lines:
         rows = csv.writer(lines)
         rows.writerow(("name", *HEADINGS))
-        rows.writerows((one.name, *_cells(one)) for one in figures)
+        rows.writerows((row.name, *_cells(row)) for row in figures)
     draw_picture(figures, out / "detection.svg")
 
 
 def update_docs(figures: Sequence[Figures], folder: Sequence[Series]) -> None:
-    """Replace the table between the markers of docs/detection.md, and the picture beside it."""
+    """Replace the table between the markers of docs/detection.md, and the picture next to it."""
     before, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCS.write_text(f"{before}{BEGIN}\n\n{markdown(figures, folder)}\n{END}{after}", encoding="utf-8")
@@ -121,13 +121,17 @@ def update_docs(figures: Sequence[Figures], folder: Sequence[Series]) -> None:
 
 
 def markdown(figures: Iterable[Figures], folder: Sequence[Series]) -> str:
-    """The provenance of the figures in a sentence, and their table."""
-    table = [_line(HEADINGS), _line("---" for _ in HEADINGS), *(_line(_cells(one)) for one in figures)]
+    """A sentence on where the figures come from, and their table."""
+    table = [
+        _line(HEADINGS),
+        _line("---" for _ in HEADINGS),
+        *(_line(_cells(row)) for row in figures),
+    ]
     return f"{provenance(folder)}\n\n{chr(10).join(table)}\n"
 
 
 def provenance(folder: Sequence[Series]) -> str:
-    """When, on what, and with which versions."""
+    """When, on which machine, and with which versions."""
     days = {label: sum(len(series.judged(label)) for series in folder) for label in (NORMAL, HOLIDAY, INCIDENT)}
     versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
     return (
@@ -142,17 +146,17 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cells(one: Figures) -> tuple[str, ...]:
+def _cells(row: Figures) -> tuple[str, ...]:
     return (
-        one.title,
-        f"{_number(one.false_alarms_mean, 1)} / {_number(one.false_alarms_median, 1)}",
-        _number(one.holidays_alarmed_percent),
-        f"{one.incident_days_hit} of {one.incident_days}",
-        *(_number(one.recall_percent[fault]) for fault in FAULTS),
-        _number(one.coverage_percent, 1),
-        f"{_number(one.leaks_found_percent)} / {_number(one.leaks_imagined_percent)}",
-        f"{one.normal_days:,}",
-        _number(one.milliseconds_per_day, 2 if one.milliseconds_per_day < 1 else 0),
+        row.title,
+        f"{_number(row.false_alarms_mean, 1)} / {_number(row.false_alarms_median, 1)}",
+        _number(row.holidays_alarmed_percent),
+        f"{row.incident_days_hit} of {row.incident_days}",
+        *(_number(row.recall_percent[fault]) for fault in FAULTS),
+        _number(row.coverage_percent, 1),
+        f"{_number(row.leaks_found_percent)} / {_number(row.leaks_imagined_percent)}",
+        f"{row.normal_days:,}",
+        _number(row.milliseconds_per_day, 2 if row.milliseconds_per_day < 1 else 0),
     )
 
 
@@ -161,11 +165,11 @@ def _number(value: float, digits: int = 0) -> str:
 
 
 def draw_picture(figures: Iterable[Figures], file: Path) -> None:
-    """False alarms against the share of halved days that are caught, both axes stretched towards the good corner."""
+    """False alarms against the share of halved days caught, both axes stretched towards the good corner."""
     if find_spec("matplotlib") is None:
         print("The picture is left out: it requires matplotlib, not installed; pip install '.[bench]' has it.")
         return
-    shown = [one for one in figures if not isnan(one.recall_percent[PICTURED_FAULT])]
+    shown = [row for row in figures if not isnan(row.recall_percent[PICTURED_FAULT])]
     library("matplotlib").use("svg")
     plot = library("matplotlib.pyplot")
     with plot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "detection", "font.family": "sans-serif"}):
@@ -194,14 +198,17 @@ def _axes(axes: Any) -> None:
 
 
 def _points(axes: Any, figures: Sequence[Figures]) -> None:
-    """One point each, labelled in a column on the right in the order of the catch rate."""
-    ranked = sorted(figures, key=lambda one: (-one.recall_percent[PICTURED_FAULT], one.false_alarms_mean))
-    for rank, one in enumerate(ranked):
-        color = _color(one.name)
-        point = (min(one.false_alarms_mean, 20), one.recall_percent[PICTURED_FAULT])
+    """A point per method, labelled in a column on the right in the order of the catch rate."""
+    ranked = sorted(
+        figures,
+        key=lambda row: (-row.recall_percent[PICTURED_FAULT], row.false_alarms_mean),
+    )
+    for rank, row in enumerate(ranked):
+        color = _color(row.name)
+        point = (min(row.false_alarms_mean, 20), row.recall_percent[PICTURED_FAULT])
         axes.plot(*point, "o", color=color, markersize=6, clip_on=False)
         axes.annotate(
-            one.title if "…" not in one.title else f"profile{one.title[1:]}",
+            row.title if "…" not in row.title else f"profile{row.title[1:]}",
             point,
             xytext=(1.06, 0.985 - 0.97 * rank / max(len(ranked) - 1, 1)),
             textcoords="axes fraction",

@@ -1,1 +1,1 @@
-"""A day judged by telemetry-quality beside what a user would pick instead, each tool in an environment of its own."""
+"""A day judged by telemetry-quality and by the alternatives of a user, each tool in its own environment."""

@@ -1,4 +1,4 @@
-"""Runs the tools: each in fresh processes, then all of them side by side in processes that stay."""
+"""Run the tools: each in fresh processes, then all side by side in processes that keep running."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Measured:
 
     @property
     def warm(self) -> float:
-        """Reading and checking in a process that has done it before."""
+        """Reading and checking in a process that has done so before."""
         return median(load + check for load, check in zip(self.load, self.check, strict=True))
 
 
 class Bench:
-    """Asks tools about days; ``folder`` is for what they write."""
+    """Runs tools on days; ``folder`` is for what they write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # Neither tool may spend its time on calling home.
+        # No tool may spend time on sending usage statistics.
         self._environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(BENCHMARKS.parent)]),
             "SODA_CORE_TELEMETRY_ENABLED": "false",
@@ -60,7 +60,7 @@ class Bench:
         }
 
     def prepare_store(self, file: Path) -> None:
-        """Make the migrated store that each snapshot of ours starts from."""
+        """Make the migrated store that each of our snapshots starts from."""
         settings = write_settings(self._folder, file)
         command = [sys.executable, "-m", "telemetry_quality", "migrate", "--config", str(settings)]
         subprocess.run(command, check=True, env=self._environment, stdout=subprocess.DEVNULL)  # noqa: S603
@@ -98,7 +98,7 @@ class Bench:
 
     @contextmanager
     def warm(self, tool: Tool, file: Path) -> Iterator[subprocess.Popen[str]]:
-        """A process that answers each line it is sent."""
+        """A process that replies to each line it is sent."""
         with subprocess.Popen(  # noqa: S603
             self._command(tool, file),
             stdin=subprocess.PIPE,
@@ -133,15 +133,15 @@ def judge_the_tools(bench: Bench, tools: Sequence[Tool], good: Path, bad: Path) 
 def measure(
     bench: Bench, tools: Sequence[Tool], is_sampling: dict[str, bool], file: Path, rounds: int
 ) -> dict[str, Measured]:
-    """Interleaved rounds: fresh processes first, then warm ones that all stay."""
+    """Interleaved rounds: fresh processes first, then warm processes that all keep running."""
     found = {tool.name: Measured(tool.title, is_sampling[tool.name]) for tool in tools}
     for number in range(rounds):
         for tool in tools:
             _, took = bench.ask_fresh(tool, file)
-            one = found[tool.name]
-            one.process.append(took["seconds"])
-            one.cpu.append(took["cpu_seconds"])
-            one.peak.append(took["peak_mib"])
+            measured = found[tool.name]
+            measured.process.append(took["seconds"])
+            measured.cpu.append(took["cpu_seconds"])
+            measured.peak.append(took["peak_mib"])
             print(
                 f"  {number + 1}/{rounds} {tool.name:16}{took['seconds']:8.2f} s {took['peak_mib']:7.0f} MiB",
                 flush=True,
@@ -170,6 +170,6 @@ def _ask(process: subprocess.Popen[str], name: str) -> tuple[float, float]:
 
 
 def _first_answer(lines: Iterable[str]) -> dict[str, Any]:
-    """The first line that is an answer: some tools also print what they do."""
+    """The first line that is a reply, since some tools also print what they do."""
     answer: dict[str, Any] = json.loads(next(line for line in lines if line.startswith('{"verdicts"')))
     return answer

@@ -1,4 +1,4 @@
-"""telemetry-quality in one process: what its command ``snapshot`` does, and what ``count`` does."""
+"""telemetry-quality in one process: what its commands ``snapshot`` and ``count`` do."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ critical_fields = ["event_name"]
 
 
 def write_settings(folder: Path, file: Path) -> Path:
-    """Settings of a source that is this one file, with a store in ``folder``."""
+    """Settings of a source that consists of this one file, with a store in ``folder``."""
     settings = folder / "telemetry.toml"
     settings.write_text(SETTINGS.format(store=folder / "quality.db", folder=file.parent), encoding="utf-8")
     return settings
 
 
 def new_store(folder: Path) -> None:
-    """Put a migrated store without days in place of whatever the last snapshot left."""
+    """Replace the store of the last snapshot with a migrated store without days."""
     for rest in folder.glob("quality.db*"):
         rest.unlink()
     shutil.copy(folder / "migrated.db", folder / "quality.db")
 
 
 def verdicts_of(day: Mapping[str, Any], guardrails: Iterable[Mapping[str, Any]]) -> dict[str, object]:
-    """The verdicts every tool gives, out of all that a snapshot says."""
-    has_passed = {one["guardrail"]: one["outcome"] == "passed" for one in guardrails}
+    """The verdicts that every tool gives, taken from a snapshot."""
+    has_passed = {verdict["guardrail"]: verdict["outcome"] == "passed" for verdict in guardrails}
     return {
         "rows": day["total_events"] > 0,
         "error_rate": has_passed["error_rate"],

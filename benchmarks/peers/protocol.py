@@ -1,6 +1,6 @@
-"""How a tool is asked: for each line on its standard input it checks the day once more and answers with a line.
+"""How a tool is run: for each line on its standard input, it checks the day again and replies with a line.
 
-The modules that import this run in the tools' own environments: only the standard library may be imported here.
+The modules that import this file run in the tools' own environments, so it may import only the standard library.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 
 def answer(load: Callable[[Path], T], check: Callable[[T], Mapping[str, object]]) -> None:
-    """Check the file named by the first argument as often as asked.
+    """Check the file named by the first argument once per line of input.
 
     Args:
-        load: Opens or reads the file, whatever the tool does before its checks; asked anew each time.
-        check: The verdicts ``rows``, ``error_rate``, ``missing_version`` and ``missing_name`` (true: in order), and
-            ``sample``, how many of 100 sampled events have what they must have, where the tool draws a sample.
+        load: Opens or reads the file, whichever the tool does before its checks; called each time.
+        check: Returns the verdicts ``rows``, ``error_rate``, ``missing_version`` and ``missing_name`` (true: in order),
+            and ``sample``, how many of 100 sampled events have what they must have, if the tool draws a sample.
     """
     file = Path(sys.argv[1])
     for _ in sys.stdin:

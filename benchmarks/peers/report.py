@@ -1,4 +1,4 @@
-"""Measure a day of each size with each tool, say it in a table and keep it for the report."""
+"""Measure a day of each size with each tool, print a table and store it for the report."""
 
 from __future__ import annotations
 
@@ -85,22 +85,22 @@ def write_violated(folder: Path, good: Path) -> Path:
 
 
 def tabulate(found: Mapping[str, Measured], title: str) -> Table:
-    """Medians in the order given, with ratios to our process and to plain DuckDB's warm counts."""
+    """Medians in the given order, with ratios to our process and to plain DuckDB's warm counts."""
     ours, plain = found.get(OURS), found.get(PLAIN)
     rows: list[list[Cell]] = [
         [
-            one.title,
-            median(one.process),
-            _ratio(median(one.process), median(ours.process) if ours else None),
-            median(one.cpu),
-            median(one.peak),
-            _ratio(median(one.peak), median(ours.peak) if ours else None),
-            1000 * one.warm,
-            _ratio(one.warm, plain.warm if plain else None),
-            1000 * median(one.check),
-            "yes" if one.is_sampling else "no",
+            measured.title,
+            median(measured.process),
+            _ratio(median(measured.process), median(ours.process) if ours else None),
+            median(measured.cpu),
+            median(measured.peak),
+            _ratio(median(measured.peak), median(ours.peak) if ours else None),
+            1000 * measured.warm,
+            _ratio(measured.warm, plain.warm if plain else None),
+            1000 * median(measured.check),
+            "yes" if measured.is_sampling else "no",
         ]
-        for one in found.values()
+        for measured in found.values()
     ]
     return Table("peers", title, COLUMNS, rows)
 

@@ -1,4 +1,4 @@
-"""The tools, and where each of them runs."""
+"""The tools, and the environment of each."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ENVIRONMENTS = Path(__file__).parents[2] / ".bench"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One row of the table.
+    """A row of the table.
 
     Attributes:
-        module: What runs it, in this folder.
-        option: What shows the module's ways apart.
-        environment: The file in ``requirements/`` it is installed from; None: our own environment.
-        needs_memory: Whether it holds every event in memory, which a day of 100 million does not permit.
+        module: The module in this folder that runs the tool.
+        option: The option that selects a variant of the module.
+        environment: The file in ``requirements/`` that the tool is installed from; None for our own environment.
+        needs_memory: Whether the tool holds all events in memory, which 100 million events a day do not permit.
     """
 
     name: str
@@ -66,7 +66,7 @@ TOOLS = {
 
 
 def python_of(environment: str | None) -> str:
-    """The interpreter of an environment, which is made on its first use and again when its pins have changed."""
+    """The interpreter of an environment, which is created on first use and again when its pins have changed."""
     if environment is None:
         return sys.executable
     folder = ENVIRONMENTS / environment

@@ -1,4 +1,4 @@
-"""Alerts: what somebody must hear, once, and nothing else."""
+"""Alerts: what must be dispatched, once, and nothing else."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_what_a_revision_changed_is_one_sentence(before: dict[str, Any], after: 
     assert changes(earlier, later) == f"Since revision 4: {words}."
 
 
-def test_the_line_of_an_alert_is_one_line_that_commands_no_terminal() -> None:
+def test_the_line_of_an_alert_is_one_line_without_control_characters() -> None:
     sentence = "event_name=\x1b[2J\nCRITICAL web is silent."
     line = Alert("web", DAY, "silence", 1, Level.WARNING, "SEGMENT_SILENT", sentence).line()
     assert line.isprintable()

@@ -1,4 +1,4 @@
-"""The daily work: read, keep and judge days, whatever the source does, and never twice."""
+"""The daily work: read, store and judge days, whatever the source does, and never twice."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ FIRST_DAY = date(2026, 1, 1)
 TRAILING = policy_of(baseline="trailing_mean")
 STEADY = {"ios": 60, "web": 440}
 ARRIVING = replace(SCHEMA, observed_at="seen_at")
-FIGURES = [one.name for one in fields(DayFigures)]
+FIGURES = [declared.name for declared in fields(DayFigures)]
 
 
 def gone() -> SourceUnavailableError:
@@ -90,22 +90,22 @@ def read(work: DailyWork, *days: date, now: datetime = NOW) -> list[StoredScan]:
 
 
 def judge(work: DailyWork, *days: date, now: datetime = NOW) -> list[TelemetryIntegritySnapshot]:
-    return [one.snapshot for one in work.judge(days, now)]
+    return [judgement.snapshot for judgement in work.judge(days, now)]
 
 
 def revisions_added(work: DailyWork, *days: date, now: datetime = NOW) -> int:
     """How many snapshots judging ``days`` adds to the store."""
-    return sum(one.is_new for one in work.judge(days, now))
+    return sum(judgement.is_new for judgement in work.judge(days, now))
 
 
-def said(judgement: Judgement, guardrail: str) -> Verdict:
-    """What ``guardrail`` says in it."""
-    (verdict,) = (one for one in judgement.verdicts if one.guardrail == guardrail)
+def verdict_on(judgement: Judgement, guardrail: str) -> Verdict:
+    """The verdict of ``guardrail``."""
+    (verdict,) = (verdict for verdict in judgement.verdicts if verdict.guardrail == guardrail)
     return verdict
 
 
 class RecordingStore(SqlQualityStore):
-    """Records for which days scans were asked for by range; the first of them is the history's end."""
+    """Records the ranges of judged days: those whose scans are loaded, without the history before them."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -118,7 +118,7 @@ class RecordingStore(SqlQualityStore):
 
 @dataclass
 class SourceLostMidway(FakeSource):
-    """Loses its connection after two days, once."""
+    """Loses its connection once, after two days."""
 
     losses: int = 1
 
@@ -140,7 +140,7 @@ class SourceWithoutCatalogue(FakeSource):
 
 @dataclass
 class RecordingSource(FakeSource):
-    """Records what it was asked for."""
+    """Records what it is asked for."""
 
     windows: list[DayWindow] = field(default_factory=list)
     sample_sizes: list[int] = field(default_factory=list)
@@ -154,7 +154,7 @@ class RecordingSource(FakeSource):
 # Reading
 
 
-def test_a_day_is_read_and_kept_with_its_figures(tmp_path: Path) -> None:
+def test_a_day_is_read_and_stored_with_its_figures(tmp_path: Path) -> None:
     row = make_row(events=50, errors=3, error_unknown_events=2, missing_version=4, late_events=5)
     sample = [SampledEvent("a", "page.view", "1.0"), SampledEvent("b", "page.view", None)]
     work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, row, sample=sample)}))
@@ -169,14 +169,14 @@ def test_a_day_is_read_and_kept_with_its_figures(tmp_path: Path) -> None:
     assert work.store.aggregates("web", DAY).rows == (row,)
 
 
-def test_days_are_answered_one_by_one_in_the_order_asked(tmp_path: Path) -> None:
+def test_scans_are_yielded_one_by_one_in_the_order_requested(tmp_path: Path) -> None:
     days = [DAY, DAY - timedelta(days=2), DAY + timedelta(days=3)]
     work = make_work(tmp_path, FakeSource(make_days(days)))
 
     assert [scan.day for scan in read(work, *days)] == days
 
 
-def test_the_source_is_asked_for_days_of_its_zone_and_a_sample_of_the_policys_size(tmp_path: Path) -> None:
+def test_the_source_is_asked_for_days_in_its_zone_and_for_a_sample_of_the_policys_size(tmp_path: Path) -> None:
     source = RecordingSource()
     work = make_work(tmp_path, source, calendar=Calendar(NEW_YORK, date(2013, 1, 1)), policy=policy_of(sample_size=7))
 
@@ -207,8 +207,10 @@ def test_late_events_add_exactly_one_revision(tmp_path: Path) -> None:
     scans = [read(work, DAY)[0] for _ in range(3)]
     snapshots = [judge(work, DAY)[0] for _ in range(3)]
 
-    assert [(one.revision, one.is_new) for one in scans] == [(2, True), (2, False), (2, False)]
-    assert {(one.revision, one.total_events, one.scan_revision) for one in snapshots} == {(2, 101, 2)}
+    assert [(scan.revision, scan.is_new) for scan in scans] == [(2, True), (2, False), (2, False)]
+    assert {(snapshot.revision, snapshot.total_events, snapshot.scan_revision) for snapshot in snapshots} == {
+        (2, 101, 2)
+    }
 
 
 def test_a_change_within_the_day_is_a_revision_even_when_the_totals_stay(tmp_path: Path) -> None:
@@ -218,7 +220,7 @@ def test_a_change_within_the_day_is_a_revision_even_when_the_totals_stay(tmp_pat
 
     source.days = {DAY: make_scan(DAY, make_row(hour=2))}
 
-    assert [(one.revision, one.is_new) for one in read(work, DAY)] == [(2, True)]
+    assert [(scan.revision, scan.is_new) for scan in read(work, DAY)] == [(2, True)]
 
 
 def test_an_empty_day_is_not_the_same_as_a_day_that_could_not_be_read(tmp_path: Path) -> None:
@@ -239,16 +241,16 @@ def test_an_unreadable_day_does_not_stop_the_others(tmp_path: Path) -> None:
 
     scans = read(make_work(tmp_path, source), *days)
 
-    assert [one.total_events for one in scans] == [100, None, 100]
+    assert [scan.total_events for scan in scans] == [100, None, 100]
 
 
-def test_a_day_still_unreadable_adds_no_revision_and_a_day_mended_adds_one(tmp_path: Path) -> None:
+def test_a_day_still_unreadable_adds_no_revision_and_a_repaired_day_adds_one(tmp_path: Path) -> None:
     source = FakeSource({DAY: unreadable(DAY)})
     work = make_work(tmp_path, source)
 
-    assert [(one.revision, one.is_new) for one in read(work, DAY) + read(work, DAY)] == [(1, True), (1, False)]
+    assert [(scan.revision, scan.is_new) for scan in read(work, DAY) + read(work, DAY)] == [(1, True), (1, False)]
     source.days = make_days([DAY])
-    assert [(one.revision, one.is_new) for one in read(work, DAY)] == [(2, True)]
+    assert [(scan.revision, scan.is_new) for scan in read(work, DAY)] == [(2, True)]
     assert judge(work, DAY)[0].status is DayStatus.HEALTHY
 
 
@@ -315,14 +317,14 @@ def test_a_failure_that_turns_out_permanent_is_not_retried_further(tmp_path: Pat
     assert scan.unreadable_reason_code == "COLUMN_MISSING"
 
 
-def test_a_retry_does_not_duplicate_days_already_answered(tmp_path: Path) -> None:
+def test_a_retry_does_not_repeat_days_that_were_already_yielded(tmp_path: Path) -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
     source = SourceLostMidway(make_days(days))
 
     scans = read(make_work(tmp_path, source), *days)
 
     assert source.calls == 2
-    assert [(one.day, one.revision, one.is_new) for one in scans] == [(day, 1, True) for day in days]
+    assert [(scan.day, scan.revision, scan.is_new) for scan in scans] == [(day, 1, True) for day in days]
 
 
 def test_a_catalogue_that_cannot_be_read_makes_the_day_unreadable_rather_than_its_signals_unknown(
@@ -333,7 +335,7 @@ def test_a_catalogue_that_cannot_be_read_makes_the_day_unreadable_rather_than_it
     assert scan.unreadable_reason_code == "COLUMN_MISSING"
 
 
-def test_a_mistake_of_our_own_is_not_reported_as_bad_data(tmp_path: Path) -> None:
+def test_a_bug_of_this_package_is_not_reported_as_bad_data(tmp_path: Path) -> None:
     work = make_work(tmp_path, FakeSource(failures=[RuntimeError("a bug")]))
 
     with pytest.raises(RuntimeError, match="a bug"):
@@ -355,7 +357,7 @@ def test_many_days_are_asked_for_a_week_and_then_a_month_at_a_time(tmp_path: Pat
     days = days_before(DAY, count)
     source = FakeSource(make_days(days))
 
-    assert [one.total_events for one in read(make_work(tmp_path, source), *days)] == [100] * count
+    assert [scan.total_events for scan in read(make_work(tmp_path, source), *days)] == [100] * count
     assert source.calls == calls
 
 
@@ -379,10 +381,10 @@ def test_a_source_lost_during_one_chunk_is_asked_again_for_the_next(tmp_path: Pa
 
     scans = read(make_work(tmp_path, source), *days)
 
-    assert [one.total_events for one in scans] == [None] * FIRST_CHUNK_DAYS + [100, 100]
+    assert [scan.total_events for scan in scans] == [None] * FIRST_CHUNK_DAYS + [100, 100]
 
 
-def test_scans_come_with_the_aggregates_that_were_kept_even_in_an_outage(tmp_path: Path) -> None:
+def test_scans_come_with_the_stored_aggregates_even_in_an_outage(tmp_path: Path) -> None:
     source = FakeSource(make_days(days := days_before(DAY, 2)))
     work = make_work(tmp_path, source)
     ((first, aggregates),) = work.read_with_aggregates(days[:1], NOW)
@@ -390,7 +392,7 @@ def test_scans_come_with_the_aggregates_that_were_kept_even_in_an_outage(tmp_pat
 
     assert aggregates == work.store.aggregates("web", days[0])
     assert aggregates.totals().events == 100
-    assert [(one.is_new, found) for one, found in work.read_with_aggregates(days, NOW)] == [
+    assert [(scan.is_new, found) for scan, found in work.read_with_aggregates(days, NOW)] == [
         (False, aggregates),
         (True, DayAggregates()),
     ]
@@ -427,7 +429,7 @@ def test_judging_a_day_that_was_never_read_is_refused_with_the_remedy(tmp_path: 
         judge(make_work(tmp_path), DAY)
 
 
-def test_asking_for_no_day_at_all_does_nothing(tmp_path: Path) -> None:
+def test_an_empty_list_of_days_does_nothing(tmp_path: Path) -> None:
     work = make_work(tmp_path)
 
     assert read(work) == []
@@ -439,7 +441,7 @@ def test_asking_for_no_day_at_all_does_nothing(tmp_path: Path) -> None:
 
 
 def signal_days(days: Sequence[date], name: str) -> dict[date, DayScan | UnreadableDay]:
-    """Days of one signal, and a sample of one event of it."""
+    """Days of one signal, each with a sample of one event."""
     sample, slices = [SampledEvent("e", name, "1.0")], {Slice("event_name", name): SliceCounts(100, 0, 0)}
     return {day: make_scan(day, make_row(event_name=name), sample=sample, slices=slices) for day in days}
 
@@ -470,14 +472,14 @@ def test_a_signal_is_known_from_the_day_after_it_was_first_seen(tmp_path: Path) 
     source = FakeSource(signal_days(earlier, "page.view") | signal_days([DAY, tomorrow], "checkout"))
     work = make_work(tmp_path, source)
 
-    scans = {one.day: one.sample_passed for one in read(work, *earlier, DAY, tomorrow)}
+    scans = {scan.day: scan.sample_passed for scan in read(work, *earlier, DAY, tomorrow)}
 
     assert scans == {**dict.fromkeys(earlier, 1), DAY: 0, tomorrow: 1}
-    # Read again, the day is judged as before: its own names, by now in the store, teach it nothing.
-    assert [one.is_new for one in read(work, DAY)] == [False]
+    # Read again, the day is judged as before: it does not learn from its own names, which are in the store by now.
+    assert [scan.is_new for scan in read(work, DAY)] == [False]
 
 
-def test_a_catalogue_is_obeyed_from_the_first_day(tmp_path: Path) -> None:
+def test_a_catalogue_applies_from_the_first_day(tmp_path: Path) -> None:
     source = FakeSource(signal_days([DAY], "page.veiw"), signals=frozenset({"page.view"}))
 
     (scan,) = read(make_work(tmp_path, source), DAY)
@@ -490,7 +492,7 @@ def test_a_catalogue_replaces_what_was_learnt(tmp_path: Path) -> None:
     source = FakeSource(signal_days(earlier, "page.view") | signal_days([DAY], "checkout"))
     source.signals = frozenset({"page.view", "checkout"})
 
-    assert [one.sample_passed for one in read(make_work(tmp_path, source), *earlier, DAY)] == [1] * 9
+    assert [scan.sample_passed for scan in read(make_work(tmp_path, source), *earlier, DAY)] == [1] * 9
 
 
 # Judging
@@ -558,7 +560,7 @@ def test_an_unreadable_day_still_says_what_was_expected(tmp_path: Path) -> None:
     assert snapshot.unreadable_reason_code == "FILE_CORRUPT"
 
 
-def test_a_day_judged_before_earlier_days_were_backfilled_is_judged_anew(tmp_path: Path) -> None:
+def test_a_day_judged_before_earlier_days_were_backfilled_is_judged_again(tmp_path: Path) -> None:
     earlier = days_before(DAY, 7)
     work = make_work(tmp_path, FakeSource(make_days([*earlier, DAY])), policy=TRAILING)
     read(work, DAY)
@@ -624,15 +626,15 @@ def test_sources_in_one_store_do_not_see_each_other(tmp_path: Path) -> None:
 # Verdicts
 
 
-def test_verdicts_are_kept_with_their_snapshot(tmp_path: Path) -> None:
+def test_verdicts_are_stored_with_their_snapshot(tmp_path: Path) -> None:
     work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, make_row(errors=6))}))
     read(work, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
 
-    assert [one.guardrail for one in judgement.verdicts] == [rule.name for rule in guardrails_of(SCHEMA)]
+    assert [verdict.guardrail for verdict in judgement.verdicts] == [rule.name for rule in guardrails_of(SCHEMA)]
     assert work.store.verdicts("web", DAY, DAY) == {DAY: {1: judgement.verdicts}}
-    assert said(judgement, "error_rate").outcome is Outcome.FAILED
+    assert verdict_on(judgement, "error_rate").outcome is Outcome.FAILED
 
 
 def test_a_source_is_judged_by_the_guardrails_that_fit_its_schema(tmp_path: Path) -> None:
@@ -648,20 +650,20 @@ def test_a_source_is_judged_by_the_guardrails_that_fit_its_schema(tmp_path: Path
     (judgement,) = work.judge([DAY], NOW)
 
     assert {"critical_fields", "timestamps"} == {
-        one.guardrail for one in judgement.verdicts if one.outcome is Outcome.FAILED
+        verdict.guardrail for verdict in judgement.verdicts if verdict.outcome is Outcome.FAILED
     }
-    assert said(judgement, "critical_fields").value == said(judgement, "timestamps").value == 2.0
+    assert verdict_on(judgement, "critical_fields").value == verdict_on(judgement, "timestamps").value == 2.0
     assert (judgement.snapshot.critical_missing_percent, judgement.snapshot.invalid_timestamp_percent) == (2.0, 2.0)
 
 
-def test_a_day_that_says_nothing_new_is_answered_with_what_the_store_says_of_it(tmp_path: Path) -> None:
-    """With two more days of history a guardrail would show in other words from when on it can judge."""
+def test_a_day_with_nothing_new_is_returned_as_it_was_stored(tmp_path: Path) -> None:
+    """With two more days of history, a guardrail would name another day from which it can judge."""
     earlier = days_before(DAY, 10)
     source = FakeSource({day: make_sliced_scan(day, STEADY) for day in [*earlier, DAY]})
     work = make_work(tmp_path, source, policy=TRAILING)
     read(work, *earlier[-8:], DAY)
     (first,) = work.judge([DAY], NOW)
-    assert said(first, "silence").sentence.endswith(f"it can be judged from {DAY + timedelta(days=14 - 8)}.")
+    assert verdict_on(first, "silence").sentence.endswith(f"it can be judged from {DAY + timedelta(days=14 - 8)}.")
     read(work, *earlier[:-8])
 
     (again,) = work.judge([DAY], NOW + timedelta(hours=1))
@@ -670,22 +672,24 @@ def test_a_day_that_says_nothing_new_is_answered_with_what_the_store_says_of_it(
     assert again.verdicts == work.store.verdicts("web", DAY, DAY)[DAY][1]
 
 
-def test_a_snapshot_names_the_run_that_computed_it_whoever_computes_the_same_afterwards(tmp_path: Path) -> None:
+def test_a_snapshot_names_the_run_that_computed_it_first(tmp_path: Path) -> None:
     source = FakeSource(make_days([DAY], 100))
     work = make_work(tmp_path, source)
     read(work, DAY)
-    shown = [one.snapshot.run_id for run_id in ("run-1", "run-2", None) for one in work.judge([DAY], NOW, run_id)]
+    shown = [
+        judgement.snapshot.run_id for run_id in ("run-1", "run-2", None) for judgement in work.judge([DAY], NOW, run_id)
+    ]
     assert shown == ["run-1"] * 3
     source.days |= make_days([DAY], 90)
     read(work, DAY)
-    assert [one.snapshot.run_id for one in work.judge([DAY], NOW)] == [None]
+    assert [judgement.snapshot.run_id for judgement in work.judge([DAY], NOW)] == [None]
     lenient = replace(work, policy=policy_of(error_rate_percent=10.0))
     assert lenient.standing([DAY], NOW, "run-3")[DAY][0].run_id == "run-3"
-    assert [one.run_id for one in work.store.revisions("web", DAY)] == ["run-1", None, "run-3"]
+    assert [snapshot.run_id for snapshot in work.store.revisions("web", DAY)] == ["run-1", None, "run-3"]
 
 
 def test_another_verdict_on_the_same_numbers_is_a_new_revision(tmp_path: Path) -> None:
-    """Whether a part is missing no number of the snapshot shows; once earlier days' parts are known it is judged."""
+    """No number of the snapshot shows that a segment is missing; it is judged once earlier days' segments are known."""
     earlier = days_before(DAY, 20)
     source = FakeSource(make_days(earlier, 500) | {DAY: make_sliced_scan(DAY, STEADY)})
     work = make_work(tmp_path, source)
@@ -696,8 +700,8 @@ def test_another_verdict_on_the_same_numbers_is_a_new_revision(tmp_path: Path) -
     read(work, *earlier)
     (second,) = work.judge([DAY], NOW)
 
-    assert said(first, "silence").outcome is Outcome.UNKNOWN
-    assert said(second, "silence").outcome is Outcome.PASSED
+    assert verdict_on(first, "silence").outcome is Outcome.UNKNOWN
+    assert verdict_on(second, "silence").outcome is Outcome.PASSED
     for name in (*FIGURES, "status", "scan_revision"):
         assert getattr(first.snapshot, name) == getattr(second.snapshot, name), name
     assert (second.snapshot.revision, second.is_new) == (2, True)
@@ -714,10 +718,12 @@ def test_many_days_are_judged_a_month_at_a_time_and_as_if_they_were_judged_alone
 
     together = list(work.judge(days, NOW))
 
-    assert [one.snapshot.day for one in together] == days
+    assert [judgement.snapshot.day for judgement in together] == days
     assert store.questions == [(days[0], days[CHUNK_DAYS - 1]), (days[CHUNK_DAYS], days[-1])]
-    assert all(one.is_new for one in together)
-    assert [one.verdicts for day in days for one in work.judge([day], NOW)] == [one.verdicts for one in together]
+    assert all(judgement.is_new for judgement in together)
+    assert [judgement.verdicts for day in days for judgement in work.judge([day], NOW)] == [
+        judgement.verdicts for judgement in together
+    ]
     assert revisions_added(work, *days) == 0
 
 
@@ -726,20 +732,20 @@ def test_days_are_judged_whatever_their_order(tmp_path: Path) -> None:
     work = make_work(tmp_path, FakeSource(make_days(days)))
     read(work, *days)
 
-    backwards = {one.snapshot.day: one for one in work.judge(days[::-1], NOW)}
+    backwards = {judgement.snapshot.day: judgement for judgement in work.judge(days[::-1], NOW)}
 
     assert list(backwards) == days[::-1]
     assert revisions_added(work, *days) == 0
 
 
-def test_a_day_delivered_twice_is_degraded_although_nobody_knows_its_history(tmp_path: Path) -> None:
+def test_a_day_delivered_twice_is_degraded_even_without_a_history(tmp_path: Path) -> None:
     doubled = make_scan(DAY, make_row(events=200), duplicates=Duplicates(200, 100))
     work = make_work(tmp_path, FakeSource({DAY: doubled}))
     read(work, DAY)
 
     (judgement,) = work.judge([DAY], NOW)
 
-    failed = said(judgement, "duplicates")
+    failed = verdict_on(judgement, "duplicates")
     assert (failed.outcome, failed.reason_code, failed.value) == (Outcome.FAILED, "DUPLICATES_HIGH", 50.0)
     assert judgement.snapshot.status is DayStatus.DEGRADED
     assert (judgement.snapshot.duplicate_percent, judgement.snapshot.duplicate_events) == (50.0, 100)
@@ -751,21 +757,21 @@ def test_a_platform_that_fell_silent_is_found_inside_a_healthy_total(tmp_path: P
     source.days |= {day: make_sliced_scan(day, {"web": 1000}) for day in (DAY, tomorrow)}
     work = make_work(tmp_path, source)
     read(work, *earlier, DAY, tomorrow)
-    assert {one.status for one in judge(work, *earlier)} == {DayStatus.HEALTHY}
+    assert {snapshot.status for snapshot in judge(work, *earlier)} == {DayStatus.HEALTHY}
 
     first, second = work.judge([DAY, tomorrow], NOW)
 
-    assert [one.guardrail for one in first.verdicts if one.outcome is Outcome.FAILED] == ["silence"]
-    (contributor,) = said(first, "silence").contributors
+    assert [verdict.guardrail for verdict in first.verdicts if verdict.outcome is Outcome.FAILED] == ["silence"]
+    (contributor,) = verdict_on(first, "silence").contributors
     assert (str(contributor.segment), contributor.found, contributor.since) == ("platform=ios", 0, None)
     assert contributor.expected == pytest.approx(50)
     assert first.snapshot.status is DayStatus.DEGRADED
-    assert said(second, "silence").contributors[0].since == DAY
+    assert verdict_on(second, "silence").contributors[0].since == DAY
     (incident,) = incidents_of(work.store, "web")
     assert (incident.root_cause, incident.days, incident.is_open) == ("platform=ios", (DAY, tomorrow), True)
 
 
-def test_a_failure_says_where_and_the_store_records_it(tmp_path: Path) -> None:
+def test_a_failure_names_its_root_cause_and_the_store_records_it(tmp_path: Path) -> None:
     earlier = days_before(DAY, 20)
     source = FakeSource({day: make_scan(day, *two_signals()) for day in earlier})
     source.days[DAY] = make_scan(DAY, *two_signals(errors=30))
@@ -774,12 +780,12 @@ def test_a_failure_says_where_and_the_store_records_it(tmp_path: Path) -> None:
 
     (judgement,) = work.judge([DAY], NOW)
 
-    failed = said(judgement, "error_rate")
+    failed = verdict_on(judgement, "error_rate")
     assert str(failed.contributors[0].segment) == "event_name=checkout"
     assert failed.sentence.startswith("15.00 % of 200 events are errors (30), more than the 5 % allowed. ")
     assert "event_name=checkout" in failed.sentence.split("allowed. ")[1]
-    kept = {one.guardrail: one for one in work.store.verdicts("web", DAY, DAY)[DAY][1]}
-    assert kept["error_rate"] == failed
+    stored = {verdict.guardrail: verdict for verdict in work.store.verdicts("web", DAY, DAY)[DAY][1]}
+    assert stored["error_rate"] == failed
 
 
 def two_signals(errors: int = 0) -> tuple[AggregateRow, AggregateRow]:
@@ -794,7 +800,7 @@ def decide(work: DailyWork, day: date, action: Action) -> None:
     work.store.append_incident_action(incident.decide(action, "ada", NOW))
 
 
-def test_confirming_an_incident_changes_what_later_days_are_compared_with_and_dismissing_takes_it_back(
+def test_confirming_an_incident_changes_what_later_days_are_compared_with_and_dismissing_revokes_that(
     tmp_path: Path,
 ) -> None:
     earlier = days_before(DAY, 7)
@@ -809,10 +815,10 @@ def test_confirming_an_incident_changes_what_later_days_are_compared_with_and_di
         decide(work, flood, action)
         seen += judge(work, DAY)
 
-    assert [one.revision for one in seen] == [1, 2, 3]
-    assert [one.expected_events for one in seen] == pytest.approx([200, 100, 200])
-    assert [one.has_volume_anomaly for one in seen] == [True, False, True]
-    assert {one.scan_revision for one in seen} == {1}
+    assert [snapshot.revision for snapshot in seen] == [1, 2, 3]
+    assert [snapshot.expected_events for snapshot in seen] == pytest.approx([200, 100, 200])
+    assert [snapshot.has_volume_anomaly for snapshot in seen] == [True, False, True]
+    assert {snapshot.scan_revision for snapshot in seen} == {1}
 
 
 def test_a_confirmed_incident_of_one_source_changes_no_other(tmp_path: Path) -> None:
@@ -827,12 +833,12 @@ def test_a_confirmed_incident_of_one_source_changes_no_other(tmp_path: Path) -> 
     assert [judge(work, DAY)[0].expected_events for work in (web, app)] == pytest.approx([100, 200])
 
 
-# Nothing of later days
+# Independence of later days
 
 
 @pytest.fixture(scope="module")
 def steady_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of thirty days before DAY, their arrivals all different, one of them bad and confirmed."""
+    """A store of thirty days before DAY, all with different arrivals, one of them bad and confirmed."""
     folder = tmp_path_factory.mktemp("steady")
     earlier = days_before(DAY, 30)
     source = FakeSource(schema=ARRIVING)
@@ -864,7 +870,7 @@ def any_day(day: date, draw: st.DataObject) -> DayScan | UnreadableDay:
     )
 
 
-# Each example fills two stores: a failure is shown as it was found, for shrinking it would take minutes.
+# Each example fills two stores, so a failure is shown as it was found: shrinking would take minutes.
 @settings(deadline=None, max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(draw=st.data())
 def test_no_verdict_and_no_number_of_a_day_depends_on_what_happens_later(
@@ -882,11 +888,11 @@ def test_no_verdict_and_no_number_of_a_day_depends_on_what_happens_later(
         work = make_work(folder, FakeSource(scans, schema=ARRIVING), store=store)
         read(work, *known)
         for together in (known, known[judged : judged + 1]):
-            (answer,) = (one for one in work.judge(together, now) if one.snapshot.day == days[judged])
+            (answer,) = (judgement for judgement in work.judge(together, now) if judgement.snapshot.day == days[judged])
             answers.append((answer.verdicts, {name: getattr(answer.snapshot, name) for name in FIGURES}))
         store.close()
 
-    assert all(one == answers[0] for one in answers)
+    assert all(judged_alike == answers[0] for judged_alike in answers)
 
 
 # Provisional days
@@ -897,7 +903,7 @@ END = datetime(2026, 3, 11, tzinfo=UTC)
 
 @pytest.fixture
 def arriving(tmp_path: Path) -> DailyWork:
-    """A stream a tenth of whose events arrives within five hours after the day; of DAY nine tenths are there."""
+    """A stream with a tenth of its events arriving within five hours after the day; nine tenths of DAY have arrived."""
     earlier = days_before(DAY, 30)
     known = Arrivals((900, 0, 50, 0, 0, 50), 1000, 0, 0, 0)
     source = FakeSource({day: make_scan(day, make_row(events=1000), arrivals=known) for day in earlier})
@@ -918,7 +924,7 @@ def test_a_provisional_day_is_compared_with_what_has_usually_arrived(arriving: D
     assert snapshot.completeness_percent == pytest.approx(90)
     assert snapshot.expected_events == pytest.approx(900)
     assert snapshot.volume_deviation_percent == pytest.approx(0)
-    assert "provisional" in said(judgement, "volume").sentence
+    assert "provisional" in verdict_on(judgement, "volume").sentence
 
 
 def test_a_provisional_day_is_looked_at_again_once_it_is_complete_and_then_no_more(arriving: DailyWork) -> None:
@@ -954,14 +960,14 @@ def test_a_day_that_was_complete_when_it_was_judged_is_left_alone(arriving: Dail
 
 def test_time_alone_adds_no_revision_to_a_complete_day(tmp_path: Path, arriving: DailyWork) -> None:
     work = make_work(tmp_path, FakeSource(make_days([DAY])), name="app", store=arriving.store)
-    for one, hours in ((work, (1, 200)), (arriving, (4.96, 6, 200))):
+    for daily_work, hours in ((work, (1, 200)), (arriving, (4.96, 6, 200))):
         now = END + timedelta(hours=hours[0])
-        read(one, DAY, now=now)
-        judge(one, DAY, now=now)
-        assert sum(revisions_added(one, DAY, now=END + timedelta(hours=later)) for later in hours[1:]) == 0
+        read(daily_work, DAY, now=now)
+        judge(daily_work, DAY, now=now)
+        assert sum(revisions_added(daily_work, DAY, now=END + timedelta(hours=later)) for later in hours[1:]) == 0
 
 
-# What stands
+# Current snapshots
 
 
 def test_a_day_judged_before_a_guardrail_came_to_apply_is_judged_again(tmp_path: Path) -> None:
@@ -974,16 +980,18 @@ def test_a_day_judged_before_a_guardrail_came_to_apply_is_judged_again(tmp_path:
     snapshot, verdicts = later.standing([DAY], NOW)[DAY]
 
     assert snapshot.revision == 2
-    assert "critical_fields" in {one.guardrail for one in verdicts}
+    assert "critical_fields" in {verdict.guardrail for verdict in verdicts}
     assert later.standing([DAY], NOW)[DAY][0].revision == 2
 
 
-def test_what_stands_is_the_current_snapshot_with_the_verdicts_kept_beside_it(tmp_path: Path) -> None:
+def test_the_current_snapshot_comes_with_the_verdicts_stored_with_it(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
     source = FakeSource(make_days([before, DAY]))
     work = make_work(tmp_path, source)
     read(work, before, DAY)
-    judged = {one.snapshot.day: (one.snapshot, one.verdicts) for one in work.judge([before, DAY], NOW)}
+    judged = {
+        judgement.snapshot.day: (judgement.snapshot, judgement.verdicts) for judgement in work.judge([before, DAY], NOW)
+    }
     calls = source.calls
 
     assert work.standing([before, DAY], NOW + timedelta(days=1)) == judged
@@ -991,7 +999,7 @@ def test_what_stands_is_the_current_snapshot_with_the_verdicts_kept_beside_it(tm
     assert len(work.store.revisions("web", DAY)) == 1
 
 
-def test_what_stands_is_judged_again_only_where_the_policy_has_changed(tmp_path: Path) -> None:
+def test_the_current_snapshot_is_judged_again_only_if_the_policy_has_changed(tmp_path: Path) -> None:
     first, second, third = (DAY + timedelta(days=n) for n in range(3))
     source = FakeSource({day: make_scan(day, make_row(errors=6)) for day in (first, second, third)})
     work = make_work(tmp_path, source)
@@ -1003,11 +1011,11 @@ def test_what_stands_is_judged_again_only_where_the_policy_has_changed(tmp_path:
 
     standing = lenient.standing([first, second, third], NOW)
 
-    assert {day: (one.revision, one.status) for day, (one, _) in standing.items()} == {
+    assert {day: (snapshot.revision, snapshot.status) for day, (snapshot, _) in standing.items()} == {
         first: (2, DayStatus.HEALTHY),
         second: (1, DayStatus.HEALTHY),
     }
-    assert all(one.policy == lenient.policy.text() for one, _ in standing.values())
+    assert all(snapshot.policy == lenient.policy.text() for snapshot, _ in standing.values())
     assert {day: len(work.store.revisions("web", day)) for day in (first, second, third)} == {
         first: 2,
         second: 1,
@@ -1018,7 +1026,7 @@ def test_what_stands_is_judged_again_only_where_the_policy_has_changed(tmp_path:
         assert work.store.verdicts("web", day, day)[day][snapshot.revision or 0] == verdicts
 
 
-def test_what_stands_is_not_judged_again_because_of_another_history(tmp_path: Path) -> None:
+def test_the_current_snapshot_is_not_judged_again_because_of_another_history(tmp_path: Path) -> None:
     earlier = days_before(DAY, 7)
     work = make_work(tmp_path, FakeSource(make_days([*earlier, DAY])), policy=TRAILING)
     read(work, DAY)
@@ -1085,7 +1093,7 @@ def test_a_day_read_as_empty_has_changed_when_events_arrive(tmp_path: Path) -> N
     assert work.changed_days([DAY], NOW) == [DAY]
 
 
-def test_a_day_is_complete_only_when_its_zone_says_so(tmp_path: Path) -> None:
+def test_a_day_is_complete_only_once_it_has_ended_in_its_zone(tmp_path: Path) -> None:
     work = make_work(tmp_path, calendar=Calendar(NEW_YORK, FIRST_DAY))
     midnight_in_new_york = datetime(2026, 3, 11, 4, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Dispatch: each alert is logged once, and those that somebody muted never."""
+"""Dispatch: each alert is logged once, and muted alerts never."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TODAY = NOW.date()
 
 
 class Town:
-    """Days of one stream in a store, and what was heard of them."""
+    """Days of one stream in a store, and the alerts that were dispatched."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "quality.db"
@@ -44,21 +44,21 @@ class Town:
         self.heard: list[Alert] = []
 
     def judge(self, row: AggregateRow | None = None, day: date = DAY) -> list[Alert]:
-        """The alerts of ``day`` after it was read, as ``row`` if there is one, and judged."""
+        """The alerts of ``day`` after it was judged, and before that read as ``row`` if there is one."""
         if row is not None:
             self.source.days[day] = make_scan(day, row)
             list(self.work.read([day], NOW))
-        (one,) = self.work.judge([day], NOW)
-        return list(alerts_of(one.snapshot, one.verdicts))
+        (judgement,) = self.work.judge([day], NOW)
+        return list(alerts_of(judgement.snapshot, judgement.verdicts))
 
     def dispatch(self, alerts: Sequence[Alert], now: datetime = NOW) -> list[str]:
-        """Which guardrails are heard of when ``alerts`` are dispatched."""
+        """The guardrails whose ``alerts`` are dispatched."""
         before = len(self.heard)
         assert dispatch(self.work.store, alerts, self.heard.append, now) == len(self.heard) - before
-        return [one.guardrail for one in self.heard[before:]]
+        return [alert.guardrail for alert in self.heard[before:]]
 
     def kept(self) -> list[tuple[str, int, str]]:
-        """Guardrail, revision and sentence of every alert the store keeps."""
+        """Guardrail, revision and sentence of every stored alert."""
         with closing(sqlite3.connect(self.file)) as connection:
             query = "SELECT guardrail, revision, sentence FROM alert ORDER BY sequence"
             return connection.execute(query).fetchall()
@@ -78,7 +78,7 @@ WORSE = make_row(errors=8)
 NO_TAGS = make_row(missing_version=9)
 
 
-def test_each_alert_is_dispatched_once_and_kept(town: Town) -> None:
+def test_each_alert_is_dispatched_once_and_stored(town: Town) -> None:
     alerts = town.judge(make_row(errors=6, missing_version=9))
 
     assert town.dispatch(alerts) == ["error_rate", "missing_version"]
@@ -90,12 +90,12 @@ def test_each_alert_is_dispatched_once_and_kept(town: Town) -> None:
     ]
 
 
-def test_no_alert_is_nothing_to_dispatch(town: Town) -> None:
+def test_without_alerts_nothing_is_dispatched(town: Town) -> None:
     assert town.dispatch(town.judge(make_row())) == []
     assert town.kept() == []
 
 
-def test_a_crash_between_logging_and_keeping_repeats_every_alert_rather_than_losing_one(town: Town) -> None:
+def test_a_crash_between_logging_and_storing_repeats_every_alert_rather_than_losing_any(town: Town) -> None:
     alerts = town.judge(make_row(errors=6, missing_version=9))
 
     def log_one_and_die(alert: Alert) -> None:
@@ -105,7 +105,7 @@ def test_a_crash_between_logging_and_keeping_repeats_every_alert_rather_than_los
     with pytest.raises(KeyboardInterrupt):
         dispatch(town.work.store, alerts, log_one_and_die, NOW)
 
-    assert [one.guardrail for one in town.heard] == ["error_rate"]
+    assert [alert.guardrail for alert in town.heard] == ["error_rate"]
     assert town.kept() == []
     assert town.dispatch(alerts) == ["error_rate", "missing_version"]
 
@@ -122,14 +122,14 @@ def test_the_alert_of_a_new_revision_says_what_changed(town: Town) -> None:
     assert "Since revision" not in town.heard[0].line()
 
 
-def test_a_day_read_anew_is_dispatched_again_even_if_it_fails_as_before(town: Town) -> None:
+def test_a_day_scanned_again_is_dispatched_again_even_if_it_fails_as_before(town: Town) -> None:
     town.dispatch(town.judge(BAD))
 
     assert town.dispatch(town.judge(BAD._replace(hour=3))) == ["error_rate"]
     assert "Since revision 1: none of the main figures changed." in town.heard[-1].line()
 
 
-def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -> None:
+def test_other_thresholds_that_change_nothing_are_stored_but_not_dispatched(town: Town) -> None:
     town.dispatch(town.judge(BAD))
 
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
@@ -144,7 +144,7 @@ def test_other_thresholds_that_change_nothing_are_kept_but_no_news(town: Town) -
     ]
 
 
-def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_alone(town: Town) -> None:
+def test_other_thresholds_that_make_another_guardrail_fail_dispatch_only_that_guardrail(town: Town) -> None:
     town.dispatch(town.judge(make_row(errors=6, missing_version=1)))
 
     town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
@@ -153,28 +153,28 @@ def test_other_thresholds_that_make_another_guardrail_fail_are_news_of_that_one_
     assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
 
 
-def test_another_history_that_changes_only_the_level_is_news(town: Town) -> None:
-    """Without an interval a deviation is INFO; once it is known to be unusual it is WARNING."""
+def test_another_history_that_changes_only_the_level_is_dispatched(town: Town) -> None:
+    """Without an interval a deviation is INFO; once it is known to be unusual, it is a WARNING."""
     earlier = [DAY - timedelta(days=n) for n in range(40, 0, -1)]
     town.source.days = {day: make_scan(day, make_row(events=100)) for day in earlier}
     list(town.work.read(earlier[-15:], NOW))
     town.dispatch(town.judge(make_row(events=20)))
-    assert [(one.guardrail, one.level) for one in town.heard] == [("volume", Level.INFO)]
+    assert [(alert.guardrail, alert.level) for alert in town.heard] == [("volume", Level.INFO)]
 
     list(town.work.read(earlier, NOW))
 
     assert "volume" in town.dispatch(town.judge())
-    assert next(one.level for one in reversed(town.heard) if one.guardrail == "volume") is Level.WARNING
+    assert next(alert.level for alert in reversed(town.heard) if alert.guardrail == "volume") is Level.WARNING
 
 
-def test_what_no_one_was_ever_dispatched_is_news_whatever_the_revision(town: Town) -> None:
+def test_a_failure_never_dispatched_is_dispatched_whatever_the_revision(town: Town) -> None:
     town.judge(BAD)
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
 
     assert town.dispatch(town.judge()) == ["error_rate"]
 
 
-def test_a_muted_incident_is_kept_but_not_heard_of_until_its_date_has_passed(town: Town) -> None:
+def test_a_muted_incident_is_stored_but_not_dispatched_until_its_date_has_passed(town: Town) -> None:
     town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY + timedelta(days=2))
 
@@ -185,14 +185,14 @@ def test_a_muted_incident_is_kept_but_not_heard_of_until_its_date_has_passed(tow
     assert [revision for _, revision, _ in town.kept()] == [1, 2, 3]
 
 
-def test_the_next_day_of_a_muted_incident_is_not_heard_of_either(town: Town) -> None:
+def test_the_next_day_of_a_muted_incident_is_not_dispatched_either(town: Town) -> None:
     town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY)
 
     assert town.dispatch(town.judge(BAD, DAY + timedelta(days=1))) == []
 
 
-def test_what_another_incident_says_is_heard_beside_a_muted_one(town: Town) -> None:
+def test_another_incident_is_dispatched_next_to_a_muted_one(town: Town) -> None:
     town.dispatch(town.judge(BAD))
     town.mute(DAY, until=TODAY)
     town.judge(make_row(), DAY + timedelta(days=1))

@@ -29,7 +29,7 @@ def test_the_reach_of_a_t_distribution_is_that_of_printed_tables(percent: float,
     ],
 )
 def test_the_reach_of_a_t_distribution_is_exact(percent: float, known: float) -> None:
-    """Beside values computed with thirty digits."""
+    """Compared with values computed to thirty digits."""
     assert student_t5_reach(percent / 100) == pytest.approx(known, rel=1e-10, abs=1e-12)
 
 

@@ -39,7 +39,7 @@ def test_a_version_that_merely_looks_odd_is_present(version: str) -> None:
     assert not SCHEMA.is_missing_version(version)
 
 
-def test_a_list_of_ones_own_replaces_the_usual_texts() -> None:
+def test_a_configured_list_replaces_the_default_texts() -> None:
     schema = replace(SCHEMA, missing_versions=("DEV", "snapshot-*"))
 
     assert schema.is_missing_version("dev")
@@ -81,10 +81,10 @@ def test_a_day_is_the_sum_of_its_rows() -> None:
     assert DAY_OF_THREE.totals().missing_version_percent == 52.0
 
 
-def test_a_roll_up_by_signal_puts_the_busiest_first_and_keeps_events_without_a_name() -> None:
+def test_a_roll_up_by_signal_puts_the_busiest_first_and_includes_events_without_a_name() -> None:
     rolled_up = DAY_OF_THREE.by_signal()
 
-    assert [(name, part.events) for name, part in rolled_up.items()] == [
+    assert [(name, totals.events) for name, totals in rolled_up.items()] == [
         ("(null)", 50),
         ("checkout", 40),
         ("page.view", 10),
@@ -92,8 +92,8 @@ def test_a_roll_up_by_signal_puts_the_busiest_first_and_keeps_events_without_a_n
     assert rolled_up["checkout"] == Totals(events=40, errors=4, error_unknown_events=5)
 
 
-def test_a_roll_up_by_version_puts_the_busiest_first_and_keeps_events_without_one() -> None:
-    assert {name: part.events for name, part in DAY_OF_THREE.by_version().items()} == {
+def test_a_roll_up_by_version_puts_the_busiest_first_and_includes_events_without_a_version() -> None:
+    assert {name: totals.events for name, totals in DAY_OF_THREE.by_version().items()} == {
         "(null)": 50,
         "2.0": 40,
         "1.0": 10,
@@ -108,14 +108,14 @@ def test_equally_busy_signals_are_ordered_by_name() -> None:
 
 
 def test_a_roll_up_by_hour_is_in_order_and_leaves_out_silent_hours() -> None:
-    assert {hour: part.events for hour, part in DAY_OF_THREE.by_hour().items()} == {0: 40, 9: 60}
+    assert {hour: totals.events for hour, totals in DAY_OF_THREE.by_hour().items()} == {0: 40, 9: 60}
     assert list(DAY_OF_THREE.by_hour()) == [0, 9]
 
 
 def test_no_roll_up_loses_or_doubles_an_event() -> None:
     for rolled_up in (DAY_OF_THREE.by_signal(), DAY_OF_THREE.by_version()):
-        assert sum(part.events for part in rolled_up.values()) == 100
-        assert sum(part.errors for part in rolled_up.values()) == 5
+        assert sum(totals.events for totals in rolled_up.values()) == 100
+        assert sum(totals.errors for totals in rolled_up.values()) == 5
 
 
 def test_the_signals_of_a_day_are_its_names_without_null() -> None:
@@ -165,7 +165,7 @@ def test_an_empty_day_has_zero_events_and_no_rates() -> None:
         (Totals(events=10, errors=10), 100.0),
     ],
 )
-def test_the_error_rate_is_unknown_only_when_no_event_says_whether_it_is_one(
+def test_the_error_rate_is_unknown_only_if_no_event_says_whether_it_is_an_error(
     totals: Totals, rate: float | None
 ) -> None:
     assert totals.error_rate_percent == rate
@@ -186,7 +186,7 @@ def test_slices_have_one_order_in_which_null_comes_before_empty() -> None:
         Slice("platform", "ios"),
     ]
 
-    assert sorted(ordered[3:] + ordered[2::-1], key=lambda part: part.order) == ordered
+    assert sorted(ordered[3:] + ordered[2::-1], key=lambda ordered_slice: ordered_slice.order) == ordered
 
 
 hours = st.lists(st.integers(0, 24), min_size=1, max_size=25, unique=True)
@@ -195,7 +195,7 @@ counts = st.integers(0, 3)
 
 @st.composite
 def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
-    """All of a day, of a few names and versions, with two critical fields and two rate counts."""
+    """The rows of a day with a few names and versions, two critical fields and two rate counts."""
     rows = []
     for name in draw(st.lists(st.sampled_from([None, "", "a", "b"]), unique=True)):
         for version in draw(st.lists(st.sampled_from([None, "1", "2"]), unique=True)):
@@ -219,7 +219,7 @@ def rows_of_single_hours(draw: st.DrawFn) -> list[AggregateRow]:
 
 
 @given(rows_of_single_hours())
-def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[AggregateRow]) -> None:
+def test_a_row_of_many_hours_equals_a_row_for_each_hour(rows: list[AggregateRow]) -> None:
     fields, rates = ("user_id", "session"), ("diverted", "diverted.of")
     groups: dict[tuple[str | None, str | None], list[AggregateRow]] = {}
     for row in rows:
@@ -239,7 +239,7 @@ def test_a_row_of_many_hours_says_what_a_row_for_each_of_them_says(rows: list[Ag
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "7", '{"hours":[1]}', '{"events":[1]}', '{"hours":[1],"events":[1]},'])
-def test_hours_that_are_not_what_was_stored_are_reported_in_a_sentence(text: str) -> None:
+def test_damaged_hours_are_reported_in_a_sentence(text: str) -> None:
     whole = spread(make_row(hour=1), make_row(hour=2))
     aggregates = DayAggregates((whole, whole._replace(by_hour=text)))
     with pytest.raises(StoreError, match="run telemetry-quality verify"):

@@ -1,4 +1,4 @@
-"""Every guardrail below, at and above its threshold, and where it cannot be judged."""
+"""Every guardrail below, at and above its threshold, and on days that it cannot judge."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_error_rate_fails_strictly_above_five_percent(rate: float, outcome: 
 
 
 @pytest.mark.parametrize(("rate", "outcome"), [(0.0, PASSED), (0.5, PASSED), (0.51, FAILED)])
-def test_the_error_rate_obeys_a_threshold_of_ones_own(rate: float, outcome: Outcome) -> None:
+def test_the_error_rate_obeys_another_threshold(rate: float, outcome: Outcome) -> None:
     assert judge("error_rate", policy_of(error_rate_percent=0.5), error_rate_percent=rate).outcome is outcome
 
 
@@ -128,7 +128,7 @@ def test_a_threshold_of_zero_fails_at_the_first_error_but_not_without_any() -> N
     assert judge("error_rate", strict, error_rate_percent=0.01).outcome is FAILED
 
 
-def test_the_error_rate_is_unknown_where_no_event_says_whether_it_is_an_error() -> None:
+def test_the_error_rate_is_unknown_if_no_event_says_whether_it_is_an_error() -> None:
     verdict = judge("error_rate", error_rate_percent=None)
 
     assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "ERROR_STATE_ABSENT", None)
@@ -160,7 +160,7 @@ def test_missing_versions_fail_strictly_above_one_percent(share: float, outcome:
 
 
 @pytest.mark.parametrize(("share", "outcome"), [(19.9, PASSED), (20.0, PASSED), (20.1, FAILED)])
-def test_missing_versions_obey_a_threshold_of_ones_own(share: float, outcome: Outcome) -> None:
+def test_missing_versions_obey_another_threshold(share: float, outcome: Outcome) -> None:
     policy = policy_of(missing_version_percent=20.0)
 
     assert judge("missing_version", policy, missing_version_percent=share).outcome is outcome
@@ -199,7 +199,7 @@ def test_the_volume_fails_strictly_beyond_thirty_percent_either_way(
 @pytest.mark.parametrize(
     ("deviation", "outcome"), [(149.9, PASSED), (150.0, PASSED), (150.1, FAILED), (-100.0, PASSED)]
 )
-def test_the_volume_obeys_a_threshold_of_ones_own(deviation: float, outcome: Outcome) -> None:
+def test_the_volume_obeys_another_threshold(deviation: float, outcome: Outcome) -> None:
     policy = policy_of(volume_deviation_percent=150.0, volume_rule="deviation")
 
     assert judge("volume", policy, volume_deviation_percent=deviation).outcome is outcome
@@ -211,7 +211,7 @@ def test_the_volume_is_unknown_while_the_history_is_too_short() -> None:
     assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "HISTORY_TOO_SHORT", None)
 
 
-def test_the_volume_is_unknown_where_no_event_was_expected() -> None:
+def test_the_volume_is_unknown_if_no_event_was_expected() -> None:
     verdict = judge("volume", expected_events=0.0, volume_deviation_percent=None)
 
     assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NOTHING_EXPECTED", None)
@@ -242,7 +242,7 @@ def test_the_sample_fails_strictly_below_ninety_nine_percent(
 
 
 @pytest.mark.parametrize(("passed", "outcome"), [(79, FAILED), (80, PASSED), (81, PASSED)])
-def test_the_sample_obeys_a_threshold_of_ones_own(passed: int, outcome: Outcome) -> None:
+def test_the_sample_obeys_another_threshold(passed: int, outcome: Outcome) -> None:
     policy = policy_of(sample_success_percent=80.0)
 
     verdict = judge("sample", policy, sample_passed=passed, sampling_success_rate_percent=float(passed))
@@ -250,7 +250,7 @@ def test_the_sample_obeys_a_threshold_of_ones_own(passed: int, outcome: Outcome)
     assert verdict.outcome is outcome
 
 
-def test_the_sample_is_unknown_where_no_event_could_be_drawn() -> None:
+def test_the_sample_is_unknown_if_no_event_could_be_drawn() -> None:
     verdict = judge("sample", sample_size=0, sample_passed=0, sampling_success_rate_percent=None)
 
     assert (verdict.outcome, verdict.reason_code, verdict.value) == (UNKNOWN, "NO_EVENTS", None)
@@ -266,7 +266,7 @@ def test_a_clean_sample_says_how_many_bad_events_it_still_permits() -> None:
     ("total", "outcome", "reason_code"),
     [(0, FAILED, "ZERO_ACTIVITY"), (1, PASSED, "ACTIVE"), (2, PASSED, "ACTIVE")],
 )
-def test_a_single_event_is_activity_and_none_is_not(total: int, outcome: Outcome, reason_code: str) -> None:
+def test_a_single_event_is_activity(total: int, outcome: Outcome, reason_code: str) -> None:
     verdict = judge("activity", total_events=total)
 
     assert (verdict.outcome, verdict.reason_code) == (outcome, reason_code)

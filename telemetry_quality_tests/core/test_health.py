@@ -1,4 +1,4 @@
-"""TelemetryHealthService answers rightly, and whatever happens it answers."""
+"""TelemetryHealthService gives the right answer, and gives an answer whatever happens."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ RESULTS: Mapping[str, type[Result]] = {
 
 @dataclass
 class CrashingSource(FakeSource):
-    """Raises ``crash`` whatever it is asked."""
+    """Raises ``crash`` from every method."""
 
     crash: BaseException | None = None
 
@@ -76,7 +76,7 @@ def make_service(folder: Path, source: FakeSource, now: datetime = NOW, **overri
 
 
 def make_source(*rows: AggregateRow, history_days: int = 0) -> FakeSource:
-    """DAY as ``rows``, after days of 100 healthy events."""
+    """A source with DAY as ``rows``, after days of 100 healthy events."""
     earlier = [DAY - timedelta(days=n) for n in range(history_days, 0, -1)]
     return FakeSource({**{day: make_scan(day) for day in earlier}, DAY: make_scan(DAY, *rows)})
 
@@ -109,7 +109,7 @@ def is_unknown(result: Result) -> bool:
 # Right answers
 
 
-def test_a_good_day_is_healthy_and_its_snapshot_is_kept(tmp_path: Path) -> None:
+def test_a_good_day_is_healthy_and_its_snapshot_is_stored(tmp_path: Path) -> None:
     service = make_service(tmp_path, make_source())
 
     integrity = service.calculate_daily_integrity(DAY)
@@ -143,7 +143,7 @@ def test_a_bad_day_is_not_healthy(tmp_path: Path, row: AggregateRow, status: Day
 
 
 @pytest.mark.parametrize("status", list(DayStatus))
-def test_an_integrity_is_healthy_exactly_when_its_status_says_so(status: DayStatus) -> None:
+def test_an_integrity_is_healthy_if_and_only_if_its_status_is(status: DayStatus) -> None:
     assert DailyIntegrity(status).is_healthy() is (status.value == "healthy")
 
 
@@ -217,7 +217,7 @@ def test_a_stream_is_silent_when_its_last_complete_day_holds_no_event(
     assert activity == ZeroActivity(is_silent, DAY, events, reason_code, f"{events} events were seen on 2026-03-10.")
 
 
-def test_the_last_complete_day_is_one_of_the_sources_zone(tmp_path: Path) -> None:
+def test_the_last_complete_day_is_a_day_in_the_zone_of_the_source(tmp_path: Path) -> None:
     calendar = Calendar(NEW_YORK, date(2026, 1, 1))
     service = make_service(tmp_path, make_source(), calendar=calendar)
     midnight_in_new_york = datetime(2026, 3, 11, 4, tzinfo=UTC)
@@ -294,7 +294,7 @@ def test_a_source_that_cannot_count_is_logged_and_unknown(
 
 
 @pytest.mark.parametrize("method", DAY_METHODS)
-def test_a_mistake_of_our_own_is_logged_with_its_traceback_and_unknown(
+def test_a_bug_of_this_package_is_logged_with_its_traceback_and_unknown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     result = ask(make_service(tmp_path, CrashingSource(crash=RuntimeError("a bug"))), method, DAY)
@@ -307,7 +307,7 @@ def test_a_mistake_of_our_own_is_logged_with_its_traceback_and_unknown(
 
 
 @pytest.mark.parametrize("method", DAY_METHODS)
-def test_a_store_that_refuses_is_logged_without_a_traceback_and_unknown(
+def test_a_store_that_fails_is_logged_without_a_traceback_and_unknown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     store = SqlQualityStore(f"sqlite:///{tmp_path / 'absent.db'}")
@@ -381,7 +381,7 @@ def test_a_failing_clock_is_unknown(tmp_path: Path) -> None:
     assert service.calculate_daily_integrity(DAY) == DailyIntegrity(reason_code="INTERNAL_ERROR", reason="no clock")
 
 
-def test_an_interrupt_from_the_keyboard_is_no_failure_of_ours(tmp_path: Path) -> None:
+def test_an_interrupt_from_the_keyboard_is_not_caught(tmp_path: Path) -> None:
     service = make_service(tmp_path, CrashingSource(crash=KeyboardInterrupt()))
 
     with pytest.raises(KeyboardInterrupt):
@@ -429,7 +429,7 @@ def test_a_result_claims_nothing_by_default_and_cannot_be_changed(result: Result
 
 def assert_logged(caplog: pytest.LogCaptureFixture, method: str, reason_code: str) -> logging.LogRecord:
     """Exactly one error was logged, naming the method and the reason code."""
-    (record,) = (one for one in caplog.records if one.levelno >= logging.ERROR)
+    (record,) = (logged for logged in caplog.records if logged.levelno >= logging.ERROR)
     assert record.name.startswith("telemetry_quality.")
     assert method in record.getMessage()
     assert reason_code in record.getMessage()
@@ -437,13 +437,13 @@ def assert_logged(caplog: pytest.LogCaptureFixture, method: str, reason_code: st
 
 
 class UnspeakableError(RuntimeError):
-    """An error that cannot be put into words."""
+    """An error that cannot be converted to text."""
 
     def __str__(self) -> str:
         raise RuntimeError("not even that")
 
 
-def test_an_error_that_cannot_be_put_into_words_is_not_raised_either(tmp_path: Path) -> None:
+def test_an_error_without_a_readable_message_is_not_raised_either(tmp_path: Path) -> None:
     service = make_service(tmp_path, CrashingSource(crash=UnspeakableError()))
     assert service.calculate_daily_integrity(DAY).reason == "UnspeakableError"
 
@@ -465,13 +465,15 @@ def test_silence_before_the_first_day_is_not_known_rather_than_zero(tmp_path: Pa
 
 @pytest.mark.parametrize("method", DAY_METHODS)
 @pytest.mark.parametrize("when", [None, "2026-03-10", datetime(2026, 3, 10, tzinfo=UTC)])
-def test_what_is_no_day_is_reported_in_a_sentence_and_not_as_a_crash(tmp_path: Path, method: str, when: object) -> None:
+def test_a_value_that_is_not_a_day_is_reported_in_a_sentence_and_not_as_a_crash(
+    tmp_path: Path, method: str, when: object
+) -> None:
     result = getattr(make_service(tmp_path, FakeSource()), method)(when)
     assert result.reason_code == "DAY_NOT_AVAILABLE"
     assert result.reason.startswith("A date is required")
 
 
-def test_detectors_judge_what_was_read_already_without_reading_again(tmp_path: Path) -> None:
+def test_days_that_were_read_are_judged_without_reading_them_again(tmp_path: Path) -> None:
     source = make_source(make_row(errors=10))
     service = make_service(tmp_path, source)
     service.calculate_daily_integrity(DAY)

@@ -1,4 +1,4 @@
-"""Judging: from what the store records to a day's evidence, its figures and verdicts that say where it broke."""
+"""Judging: from the records in the store to a day's evidence, its figures, and verdicts with root causes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ def make_figures_of(
 
 
 def outcomes(figures: DayFigures, policy: Policy | None = None) -> dict[str, Outcome]:
-    return {one.guardrail: one.outcome for one in judge_day(make_evidence(figures), policy or policy_of(), SCHEMA)}
+    return {
+        verdict.guardrail: verdict.outcome
+        for verdict in judge_day(make_evidence(figures), policy or policy_of(), SCHEMA)
+    }
 
 
 # Figures
@@ -108,12 +111,12 @@ def test_shares_are_judged_exactly_however_many_events_there_are(data: st.DataOb
         sample_passed=passed,
         duplicates=Duplicates(compared, duplicated),
     )
-    said = outcomes(figures)
+    found = outcomes(figures)
 
-    assert (said["error_rate"] is Outcome.FAILED) is (20 * errors > total)
-    assert (said["missing_version"] is Outcome.FAILED) is (100 * untagged > total)
-    assert (said["sample"] is Outcome.FAILED) is (100 * passed < 99 * size)
-    assert (said["duplicates"] is Outcome.FAILED) is (10 * duplicated > compared)
+    assert (found["error_rate"] is Outcome.FAILED) is (20 * errors > total)
+    assert (found["missing_version"] is Outcome.FAILED) is (100 * untagged > total)
+    assert (found["sample"] is Outcome.FAILED) is (100 * passed < 99 * size)
+    assert (found["duplicates"] is Outcome.FAILED) is (10 * duplicated > compared)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +155,7 @@ def test_a_volume_is_unusual_strictly_outside_its_interval(total: int, is_unusua
 
 
 @pytest.mark.parametrize("expectation", [Expectation(), Expectation(1000.0)])
-def test_without_an_interval_nobody_knows_what_is_unusual(expectation: Expectation) -> None:
+def test_without_an_interval_it_is_unknown_what_is_unusual(expectation: Expectation) -> None:
     assert make_figures_of(expectation).is_volume_unusual is None
 
 
@@ -165,7 +168,7 @@ def test_without_an_interval_nobody_knows_what_is_unusual(expectation: Expectati
         (Duplicates(250, 100), 250, 100, 40.0),
     ],
 )
-def test_the_share_of_duplicate_events_is_one_of_those_compared(
+def test_the_share_of_duplicate_events_is_a_share_of_the_compared_events(
     duplicates: Duplicates | None, compared: int | None, duplicated: int | None, share: float | None
 ) -> None:
     figures = make_figures_of(duplicates=duplicates)
@@ -193,13 +196,13 @@ def test_the_critical_field_that_is_missing_most_often_is_the_day_s_figure(
     assert make_figures_of(missing_critical=missing, total_events=total).critical_missing_percent == share
 
 
-def test_arrivals_say_how_many_events_were_late_and_how_many_bear_an_impossible_time() -> None:
+def test_arrivals_say_how_many_events_were_late_and_how_many_have_an_invalid_timestamp() -> None:
     figures = make_figures_of(late_events=50, arrivals=Arrivals((950, 50), 400, 1, 2, 3))
 
     assert (figures.late_percent, figures.invalid_timestamp_percent) == (5.0, 1.5)
 
 
-def test_without_arrivals_nothing_is_known_of_lateness() -> None:
+def test_without_arrivals_nothing_is_known_about_lateness() -> None:
     figures = make_figures_of(late_events=50, arrivals=None)
 
     assert (figures.late_percent, figures.invalid_timestamp_percent) == (None, None)
@@ -220,7 +223,7 @@ def test_a_day_is_provisional_strictly_below_the_completeness_wanted(
     assert (figures.completeness_percent, figures.is_provisional) == (completeness, is_provisional)
 
 
-def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> None:
+def test_a_day_that_could_not_be_read_only_has_an_expectation() -> None:
     figures = make_figures_of(
         Expectation(1000.0, 900.0, 1100.0),
         100.0,
@@ -229,7 +232,7 @@ def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> No
         unreadable_reason="The file is broken.",
     )
 
-    known = {one.name: getattr(figures, one.name) for one in fields(DayFigures)}
+    known = {declared.name: getattr(figures, declared.name) for declared in fields(DayFigures)}
     assert {name: value for name, value in known.items() if value is not None} == {
         "expected_events": 1000.0,
         "expected_low_events": 900.0,
@@ -244,9 +247,9 @@ def test_of_a_day_that_could_not_be_read_only_what_was_expected_is_known() -> No
 # Evidence
 
 
-def kept_work(folder: Path, scans: Iterable[DayScan | UnreadableDay], now: datetime = NOW) -> DailyWork:
-    """The work of a stream whose days are read and kept, but not judged."""
-    days = {one.day: one for one in scans}
+def stored_work(folder: Path, scans: Iterable[DayScan | UnreadableDay], now: datetime = NOW) -> DailyWork:
+    """The work of a stream whose days are read and stored, but not judged."""
+    days = {scan.day: scan for scan in scans}
     work = make_work(folder, FakeSource(dict(days)), calendar=LONG)
     list(work.read(sorted(days), now))
     return work
@@ -255,7 +258,7 @@ def kept_work(folder: Path, scans: Iterable[DayScan | UnreadableDay], now: datet
 def evidence(
     work: DailyWork, day: date = DAY, *others: date, now: datetime = NOW, policy: Policy | None = None
 ) -> Evidence:
-    """The evidence of ``day``, recorded together with that of ``others``."""
+    """The evidence of ``day``, loaded together with that of ``others``."""
     context = load_history(work.store, work.name, [day, *others])
     return evidence_of(day, context, policy or work.policy, work.calendar, work.source.schema, now=now)
 
@@ -271,95 +274,96 @@ def full_scan_of_day(day: date, events: int = 100) -> DayScan:
 def test_evidence_holds_nothing_younger_than_the_day(tmp_path: Path, is_one_call: bool) -> None:
     later = [DAY + timedelta(days=n) for n in range(1, 4)]
     earlier = days_before(DAY, 3)
-    work = kept_work(tmp_path, [full_scan_of_day(day) for day in [*earlier, DAY, *later]])
+    work = stored_work(tmp_path, [full_scan_of_day(day) for day in [*earlier, DAY, *later]])
 
-    its = evidence(work, DAY, *(later if is_one_call else ()))
+    evidence_of_day = evidence(work, DAY, *(later if is_one_call else ()))
 
-    assert its.day == DAY
-    assert list(its.totals) == [*earlier, DAY]
-    assert list(its.slices) == [*earlier, DAY]
-    assert list(its.late_percents) == earlier
+    assert evidence_of_day.day == DAY
+    assert list(evidence_of_day.totals) == [*earlier, DAY]
+    assert list(evidence_of_day.slices) == [*earlier, DAY]
+    assert list(evidence_of_day.late_percents) == earlier
 
 
 def test_each_kind_of_evidence_reaches_as_far_back_as_it_is_needed(tmp_path: Path) -> None:
     reaches = (ARRIVAL_DAYS, WINDOW_DAYS, HISTORY_DAYS)
     assert reaches == (35, 42, 400)
     ages = [age for reach in reaches for age in (reach, reach + 1)]
-    work = kept_work(tmp_path, [full_scan_of_day(DAY - timedelta(days=age)) for age in [*ages, 0]])
+    work = stored_work(tmp_path, [full_scan_of_day(DAY - timedelta(days=age)) for age in [*ages, 0]])
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    found = [max((DAY - day).days for day in part) for part in (its.late_percents, its.slices, its.totals)]
+    found = [
+        max((DAY - day).days for day in segment)
+        for segment in (evidence_of_day.late_percents, evidence_of_day.slices, evidence_of_day.totals)
+    ]
     assert found == list(reaches)
 
 
 def test_totals_distinguish_an_empty_day_from_one_that_could_not_be_read(tmp_path: Path) -> None:
     empty, lost = days_before(DAY, 2)
     broken = UnreadableDay(lost, "FILE_CORRUPT", "The file is broken.")
-    work = kept_work(tmp_path, [DayScan(empty, DayAggregates()), broken, full_scan_of_day(DAY)])
+    work = stored_work(tmp_path, [DayScan(empty, DayAggregates()), broken, full_scan_of_day(DAY)])
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    assert its.totals == {empty: 0, DAY: 100}
-    assert lost not in its.slices
-    assert its.late_percents == {}
+    assert evidence_of_day.totals == {empty: 0, DAY: 100}
+    assert lost not in evidence_of_day.slices
+    assert evidence_of_day.late_percents == {}
 
 
 def test_the_totals_of_a_day_that_could_not_be_read_leave_it_out(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [full_scan_of_day(before), UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken.")])
+    work = stored_work(tmp_path, [full_scan_of_day(before), UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken.")])
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    assert its.totals == {before: 100}
-    assert DAY not in its.slices
-    assert its.figures.unreadable_reason_code == "FILE_CORRUPT"
+    assert evidence_of_day.totals == {before: 100}
+    assert DAY not in evidence_of_day.slices
+    assert evidence_of_day.figures.unreadable_reason_code == "FILE_CORRUPT"
 
 
-def test_slices_and_missing_values_are_handed_on_as_they_were_read(tmp_path: Path) -> None:
+def test_slices_and_missing_values_are_passed_on_as_they_were_read(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
     row = make_row(missing_critical=(7,))
     scan = replace(full_scan_of_day(DAY), aggregates=DayAggregates((row,), ("user_id",)))
-    work = kept_work(tmp_path, [full_scan_of_day(before), scan])
+    work = stored_work(tmp_path, [full_scan_of_day(before), scan])
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    whole = {part: counts for part, counts in scan.slices.items() if part.by != HOUR}
-    assert its.slices == {before: whole, DAY: whole}
-    assert its.slices[DAY][Slice("platform", "ios")] == SliceCounts(30, 0, 0)
-    assert its.missing_critical == {"user_id": 7}
-    assert its.late_percents == {before: 1.0}
+    whole = {segment: counts for segment, counts in scan.slices.items() if segment.by != HOUR}
+    assert evidence_of_day.slices == {before: whole, DAY: whole}
+    assert evidence_of_day.slices[DAY][Slice("platform", "ios")] == SliceCounts(30, 0, 0)
+    assert evidence_of_day.missing_critical == {"user_id": 7}
+    assert evidence_of_day.late_percents == {before: 1.0}
 
 
 @pytest.mark.parametrize(("events", "is_known"), [(4, False), (5, True), (6, True)])
 def test_slices_of_few_events_are_left_out_of_earlier_days(tmp_path: Path, events: int, is_known: bool) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [make_sliced_scan(before, {"ios": events, "web": 100}), full_scan_of_day(DAY)])
+    work = stored_work(tmp_path, [make_sliced_scan(before, {"ios": events, "web": 100}), full_scan_of_day(DAY)])
 
     assert (Slice("platform", "ios") in evidence(work).slices[before]) is is_known
 
 
-def test_the_day_itself_is_known_down_to_its_smallest_part(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_sliced_scan(DAY, {"ios": 1, "web": 100})])
+def test_the_day_itself_is_known_down_to_its_smallest_segment(tmp_path: Path) -> None:
+    work = stored_work(tmp_path, [make_sliced_scan(DAY, {"ios": 1, "web": 100})])
 
     assert evidence(work).slices[DAY][Slice("platform", "ios")] == SliceCounts(1, 0, 0)
 
 
 @pytest.mark.parametrize("is_one_call", [True, False])
-def test_what_is_known_of_a_day_is_the_same_whichever_days_are_judged_with_it(
-    tmp_path: Path, is_one_call: bool
-) -> None:
+def test_the_evidence_of_a_day_is_the_same_whichever_days_are_judged_with_it(tmp_path: Path, is_one_call: bool) -> None:
     days = [*days_before(DAY, 2), DAY]
-    work = kept_work(tmp_path, [make_sliced_scan(day, {"ios": 3, "web": 100}) for day in days])
+    work = stored_work(tmp_path, [make_sliced_scan(day, {"ios": 3, "web": 100}) for day in days])
 
-    its = evidence(work, DAY, *(days[:-1] if is_one_call else ()))
+    evidence_of_day = evidence(work, DAY, *(days[:-1] if is_one_call else ()))
 
-    assert [Slice("platform", "ios") in its.slices[day] for day in days[:-1]] == [False, False]
+    assert [Slice("platform", "ios") in evidence_of_day.slices[day] for day in days[:-1]] == [False, False]
 
 
 def test_lateness_is_known_only_of_days_whose_arrivals_were_counted(tmp_path: Path) -> None:
     first, second = days_before(DAY, 2)
-    work = kept_work(
+    work = stored_work(
         tmp_path, [full_scan_of_day(first), replace(full_scan_of_day(second), arrivals=None), full_scan_of_day(DAY)]
     )
 
@@ -368,15 +372,15 @@ def test_lateness_is_known_only_of_days_whose_arrivals_were_counted(tmp_path: Pa
 
 def test_the_latest_revision_of_each_day_counts(tmp_path: Path) -> None:
     before = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [full_scan_of_day(before), full_scan_of_day(DAY)])
+    work = stored_work(tmp_path, [full_scan_of_day(before), full_scan_of_day(DAY)])
     kept_source = FakeSource({before: full_scan_of_day(before, 150), DAY: full_scan_of_day(DAY, 160)})
     list(replace(work, source=kept_source).read([before, DAY], NOW))
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    assert its.totals == {before: 150, DAY: 160}
-    assert its.slices[before][Slice("platform", "web")].events == 120
-    assert its.figures.total_events == 160
+    assert evidence_of_day.totals == {before: 150, DAY: 160}
+    assert evidence_of_day.slices[before][Slice("platform", "web")].events == 120
+    assert evidence_of_day.figures.total_events == 160
 
 
 # Days of confirmed incidents
@@ -392,7 +396,7 @@ def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compare
     bad = earlier[-3]
     scan = full_scan_of_day(bad, 800)
     broken = replace(scan, aggregates=DayAggregates(tuple(row._replace(errors=400) for row in scan.aggregates.rows)))
-    work = kept_work(
+    work = stored_work(
         tmp_path, [full_scan_of_day(day) for day in earlier if day != bad] + [broken, full_scan_of_day(DAY)]
     )
     list(work.judge(earlier, NOW))
@@ -405,14 +409,14 @@ def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compare
 
     assert before.expectation.events == pytest.approx(200)
     assert bad not in {*confirmed.totals, *confirmed.slices, *confirmed.late_percents}
-    assert [len(one) for one in (confirmed.totals, confirmed.slices, confirmed.late_percents)] == [10, 10, 9]
+    assert [len(by_day) for by_day in (confirmed.totals, confirmed.slices, confirmed.late_percents)] == [10, 10, 9]
     assert confirmed.expectation.events == pytest.approx(100)
     assert dismissed == before
 
 
-def test_what_the_detector_alarmed_on_by_itself_is_never_left_out(tmp_path: Path) -> None:
+def test_days_that_only_the_detector_alarmed_on_are_never_left_out(tmp_path: Path) -> None:
     bad = DAY - timedelta(days=1)
-    work = kept_work(tmp_path, [make_scan(bad, make_row(errors=50)), full_scan_of_day(DAY)])
+    work = stored_work(tmp_path, [make_scan(bad, make_row(errors=50)), full_scan_of_day(DAY)])
     list(work.judge([bad], NOW))
     decide(work, bad, Action.ACKNOWLEDGE)
 
@@ -420,21 +424,21 @@ def test_what_the_detector_alarmed_on_by_itself_is_never_left_out(tmp_path: Path
 
 
 def test_a_confirmed_day_is_still_judged_itself(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_scan(DAY, make_row(errors=50))])
+    work = stored_work(tmp_path, [make_scan(DAY, make_row(errors=50))])
     list(work.judge([DAY], NOW))
     decide(work, DAY, Action.CONFIRM)
 
-    its = evidence(work)
+    evidence_of_day = evidence(work)
 
-    assert its.totals == {DAY: 100}
-    assert its.figures.error_rate_percent == 50
+    assert evidence_of_day.totals == {DAY: 100}
+    assert evidence_of_day.figures.error_rate_percent == 50
 
 
 # Provisional days
 
 
 def arriving(day: date, events: int = 1000) -> DayScan:
-    """Nine of ten events arrive before the day ends, the others within two and five hours after it."""
+    """Nine of ten events arrive before the day ends, the rest within two and five hours after it."""
     early, tail = events * 9 // 10, events // 20
     arrivals = Arrivals((early, 0, tail, 0, 0, events - early - tail), events, 0, 0, 0)
     return make_scan(day, make_row(events=events), arrivals=arrivals)
@@ -443,7 +447,7 @@ def arriving(day: date, events: int = 1000) -> DayScan:
 @pytest.fixture
 def arriving_work(tmp_path: Path) -> DailyWork:
     """Thirty days of known arrivals, and DAY as it stands an hour after its end."""
-    return kept_work(tmp_path, [*map(arriving, days_before(DAY, 30)), make_scan(DAY, make_row(events=900))])
+    return stored_work(tmp_path, [*map(arriving, days_before(DAY, 30)), make_scan(DAY, make_row(events=900))])
 
 
 @pytest.mark.parametrize(
@@ -459,15 +463,15 @@ def test_completeness_is_what_has_usually_arrived_by_then(
     assert usual_completeness(DAY, context, arriving_work.calendar, now) == pytest.approx(percent)
 
 
-def test_completeness_is_not_known_where_no_earlier_day_shows(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [*map(make_scan, days_before(DAY, 30)), make_scan(DAY)])
+def test_completeness_is_not_known_if_no_earlier_day_shows_it(tmp_path: Path) -> None:
+    work = stored_work(tmp_path, [*map(make_scan, days_before(DAY, 30)), make_scan(DAY)])
     context = load_history(work.store, "web", [DAY])
 
     assert usual_completeness(DAY, context, work.calendar, END + timedelta(hours=1)) is None
 
 
-def test_after_a_week_a_day_is_complete_whoever_shows(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_scan(DAY)])
+def test_after_a_week_a_day_is_complete_whatever_earlier_days_show(tmp_path: Path) -> None:
+    work = stored_work(tmp_path, [make_scan(DAY)])
     context = load_history(work.store, "web", [DAY])
     week = END + timedelta(hours=MAXIMUM_ARRIVAL_HOURS)
 
@@ -475,23 +479,23 @@ def test_after_a_week_a_day_is_complete_whoever_shows(tmp_path: Path) -> None:
     assert usual_completeness(DAY, context, work.calendar, week - timedelta(seconds=1)) is None
 
 
-def test_later_days_say_nothing_of_how_complete_a_day_is(tmp_path: Path) -> None:
+def test_later_days_say_nothing_about_how_complete_a_day_is(tmp_path: Path) -> None:
     later = [DAY + timedelta(days=n) for n in range(1, 31)]
-    work = kept_work(tmp_path, [make_scan(DAY), *map(arriving, later)])
+    work = stored_work(tmp_path, [make_scan(DAY), *map(arriving, later)])
     context = load_history(work.store, "web", [DAY, *later])
 
     assert usual_completeness(DAY, context, work.calendar, END + timedelta(hours=1)) is None
 
 
-def test_of_a_provisional_day_as_much_is_expected_as_has_usually_arrived(arriving_work: DailyWork) -> None:
+def test_the_expectation_of_a_provisional_day_is_what_has_usually_arrived(arriving_work: DailyWork) -> None:
     complete = evidence(arriving_work)
     provisional = evidence(arriving_work, now=END + timedelta(hours=1))
 
     scaled, whole = provisional.expectation, complete.expectation
     assert whole.events == pytest.approx(1000)
-    for part, all_of_it in ((scaled.events, whole.events), (scaled.low, whole.low), (scaled.high, whole.high)):
+    for segment, all_of_it in ((scaled.events, whole.events), (scaled.low, whole.low), (scaled.high, whole.high)):
         assert all_of_it is not None
-        assert part == pytest.approx(0.9 * all_of_it)
+        assert segment == pytest.approx(0.9 * all_of_it)
     assert (provisional.figures.expected_events, provisional.figures.expected_low_events) == (scaled.events, scaled.low)
     assert provisional.figures.volume_deviation_percent == pytest.approx(0)
     assert (provisional.figures.is_provisional, complete.figures.is_provisional) == (True, False)
@@ -506,47 +510,47 @@ def test_a_day_is_scaled_strictly_below_the_completeness_wanted(
 ) -> None:
     policy = policy_of(complete_percent=wanted)
 
-    its = evidence(arriving_work, now=END + timedelta(hours=2), policy=policy)
+    evidence_of_day = evidence(arriving_work, now=END + timedelta(hours=2), policy=policy)
 
-    assert its.figures.is_provisional is is_provisional
-    assert its.expectation.events == pytest.approx(expected)
+    assert evidence_of_day.figures.is_provisional is is_provisional
+    assert evidence_of_day.expectation.events == pytest.approx(expected)
 
 
 def test_a_day_whose_completeness_is_not_known_is_neither_scaled_nor_called_provisional(tmp_path: Path) -> None:
     earlier = days_before(DAY, 20)
-    work = kept_work(tmp_path, [*map(make_scan, earlier), make_scan(DAY)])
+    work = stored_work(tmp_path, [*map(make_scan, earlier), make_scan(DAY)])
 
-    its = evidence(work, now=END + timedelta(hours=1))
+    evidence_of_day = evidence(work, now=END + timedelta(hours=1))
 
-    assert its.expectation.events == pytest.approx(100)
-    assert (its.figures.completeness_percent, its.figures.is_provisional) == (None, False)
+    assert evidence_of_day.expectation.events == pytest.approx(100)
+    assert (evidence_of_day.figures.completeness_percent, evidence_of_day.figures.is_provisional) == (None, False)
 
 
 def test_a_provisional_day_without_a_history_expects_nothing(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [*map(arriving, days_before(DAY, 8)), arriving(DAY, 900)])
+    work = stored_work(tmp_path, [*map(arriving, days_before(DAY, 8)), arriving(DAY, 900)])
 
-    its = evidence(work, now=END + timedelta(hours=1))
+    evidence_of_day = evidence(work, now=END + timedelta(hours=1))
 
-    assert its.figures.is_provisional is True
-    assert its.expectation.events is None
+    assert evidence_of_day.figures.is_provisional is True
+    assert evidence_of_day.expectation.events is None
 
 
-# Where it broke
+# Root causes
 
 
 def verdicts(work: DailyWork, day: date = DAY) -> dict[str, Verdict]:
     context = load_history(work.store, work.name, [day])
-    its = evidence_of(day, context, work.policy, work.calendar, work.source.schema, now=NOW)
-    return {one.guardrail: one for one in judge(its, context, work.policy, SCHEMA)}
+    evidence_of_day = evidence_of(day, context, work.policy, work.calendar, work.source.schema, now=NOW)
+    return {verdict.guardrail: verdict for verdict in judge(evidence_of_day, context, work.policy, SCHEMA)}
 
 
 def with_errors(scan: DayScan, platform: str, errors: int) -> DayScan:
     """The same day with ``errors`` events of ``platform`` failed."""
     slices = {
-        part: counts._replace(errors=errors)
-        if ("platform", platform) in part.parts or part.dimension != "platform"
+        segment: counts._replace(errors=errors)
+        if ("platform", platform) in segment.parts or segment.dimension != "platform"
         else counts
-        for part, counts in scan.slices.items()
+        for segment, counts in scan.slices.items()
     }
     rows = tuple(row._replace(errors=errors) for row in scan.aggregates.rows)
     return replace(scan, aggregates=DayAggregates(rows), slices=slices)
@@ -555,25 +559,25 @@ def with_errors(scan: DayScan, platform: str, errors: int) -> DayScan:
 SPLIT = {"ios": 300, "android": 300, "web": 400}
 
 
-def test_a_guardrail_that_failed_says_where_and_one_that_passed_does_not(tmp_path: Path) -> None:
+def test_a_guardrail_names_a_root_cause_if_and_only_if_it_failed(tmp_path: Path) -> None:
     bad = with_errors(make_sliced_scan(DAY, SPLIT), "ios", 200)
-    work = kept_work(tmp_path, [*(make_sliced_scan(day, SPLIT) for day in days_before(DAY, 20)), bad])
+    work = stored_work(tmp_path, [*(make_sliced_scan(day, SPLIT) for day in days_before(DAY, 20)), bad])
 
-    said = verdicts(work)
+    by_guardrail = verdicts(work)
 
-    first = said["error_rate"].contributors[0]
+    first = by_guardrail["error_rate"].contributors[0]
     assert first.segment.parts == (("platform", "ios"),)
     assert first.found == 200
     assert first.share_percent == pytest.approx(100, abs=1)
-    facts, explanation = said["error_rate"].sentence.split(" more than the 5 % allowed. ")
+    facts, root_cause = by_guardrail["error_rate"].sentence.split(" more than the 5 % allowed. ")
     assert facts.startswith("20.00 % of 1,000 events are errors (200),")
-    assert "platform=ios" in explanation
-    assert {name for name, one in said.items() if one.contributors} == {"error_rate"}
+    assert "platform=ios" in root_cause
+    assert {name for name, verdict in by_guardrail.items() if verdict.contributors} == {"error_rate"}
 
 
 def test_a_drop_of_volume_says_which_platform_lost_it(tmp_path: Path) -> None:
     earlier = [make_sliced_scan(day, SPLIT) for day in days_before(DAY, 40)]
-    work = kept_work(tmp_path, [*earlier, make_sliced_scan(DAY, SPLIT | {"web": 20})])
+    work = stored_work(tmp_path, [*earlier, make_sliced_scan(DAY, SPLIT | {"web": 20})])
 
     low = verdicts(work)["volume"]
 
@@ -581,8 +585,8 @@ def test_a_drop_of_volume_says_which_platform_lost_it(tmp_path: Path) -> None:
     assert "platform=web" in low.sentence
 
 
-def test_without_a_day_to_compare_with_a_failure_says_no_more_than_its_number(tmp_path: Path) -> None:
-    work = kept_work(tmp_path, [make_scan(DAY, make_row(errors=6))])
+def test_without_a_day_to_compare_with_a_failure_names_no_root_cause(tmp_path: Path) -> None:
+    work = stored_work(tmp_path, [make_scan(DAY, make_row(errors=6))])
 
     failed = verdicts(work)["error_rate"]
 
@@ -590,11 +594,11 @@ def test_without_a_day_to_compare_with_a_failure_says_no_more_than_its_number(tm
     assert failed.sentence == "6.00 % of 100 events are errors (6), more than the 5 % allowed."
 
 
-def test_a_root_cause_compares_with_no_confirmed_day(tmp_path: Path) -> None:
-    """The only earlier day is the first day of the same incident: once confirmed, nothing is left to compare with."""
+def test_the_search_for_a_root_cause_leaves_out_confirmed_days(tmp_path: Path) -> None:
+    """The only earlier day is the first of the same incident; once confirmed, nothing is left to compare with."""
     before = DAY - timedelta(days=1)
     bad: Sequence[DayScan] = [with_errors(make_sliced_scan(day, SPLIT), "ios", 200) for day in (before, DAY)]
-    work = kept_work(tmp_path, bad)
+    work = stored_work(tmp_path, bad)
     list(work.judge([before], NOW))
     assert verdicts(work)["error_rate"].contributors != ()
 

@@ -1,4 +1,4 @@
-"""The policy: the mission's numbers unless set, in one comparable value."""
+"""The policy: the mission's thresholds as defaults, in one comparable value."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_text_is_canonical_json_of_every_threshold() -> None:
 
     assert text.startswith('{"baseline":"weekday","complete_percent":99.0,"critical_missing_percent":1.0,')
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    assert json.loads(text).keys() == {one.name for one in settings_of(BUILT_IN)}
+    assert json.loads(text).keys() == {setting.name for setting in settings_of(BUILT_IN)}
     assert policy_of(**json.loads(text)) == policy
 
 
@@ -84,6 +84,6 @@ def test_a_policy_cannot_be_changed() -> None:
         policy_of().values = {}  # type: ignore[misc]
 
 
-def test_a_name_that_is_no_setting_is_refused() -> None:
+def test_a_name_that_is_not_a_setting_is_refused() -> None:
     with pytest.raises(TypeError, match="error_rate_precent"):
         policy_of(error_rate_precent=5.0)

@@ -1,4 +1,4 @@
-"""Days are read while those before them are kept, and no read outlives whoever asked for it."""
+"""Days are read while earlier days are stored, and no read outlives its caller."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayScan, UnreadableDay
 
 SECONDS = 30
-"""What nothing here takes unless it is broken."""
+"""A time that nothing here takes unless it is broken."""
 
 DAYS = [DAY + timedelta(days=n) for n in range(FIRST_CHUNK_DAYS + 3)]
 
 
 @dataclass
 class SlowSource(FakeSource):
-    """A source whose reads wait until they may go on or are interrupted.
+    """A source whose reads wait until they are released or interrupted.
 
     Attributes:
         asked: Set when a read begins.
@@ -62,18 +62,18 @@ def make_slow(**overrides: object) -> SlowSource:
     return SlowSource(days, **overrides)  # type: ignore[arg-type]
 
 
-def test_the_next_days_are_asked_for_while_those_before_them_are_kept(tmp_path: Path) -> None:
+def test_the_next_days_are_read_while_the_current_ones_are_stored(tmp_path: Path) -> None:
     source = make_slow()
     scan = make_work(tmp_path, source).read(DAYS, NOW)
     found = [next(scan)]
     assert source.asked.wait(SECONDS), "the second read waits for the days of the first to be kept"
     source.may_go_on.set()
     found += scan
-    assert [one.total_events for one in found] == [100 + n for n in range(len(DAYS))]
+    assert [scan.total_events for scan in found] == [100 + n for n in range(len(DAYS))]
     assert main_thread() not in source.readers
 
 
-def test_a_source_that_cannot_be_interrupted_is_asked_when_its_days_are_due(tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_interrupted_is_read_when_its_days_are_due(tmp_path: Path) -> None:
     source = make_slow(can_prefetch=False)
     source.may_go_on.set()
     scan = make_work(tmp_path, source).read(DAYS, NOW)
@@ -135,11 +135,11 @@ class LaterLost(SlowSource):
         ([SourceError("COLUMN_MISSING", "There is no column event_id.")], "COLUMN_MISSING"),
     ],
 )
-def test_what_goes_wrong_with_days_prefetched_is_said_of_them_and_of_no_others(
+def test_errors_of_prefetched_days_are_reported_for_these_days_only(
     tmp_path: Path, errors: list[SourceError], reason: str | None
 ) -> None:
     source = LaterLost(make_slow().days, errors=list(errors))
     source.may_go_on.set()
     found = list(make_work(tmp_path, source).read(DAYS, NOW))
-    assert [one.day for one in found] == DAYS
-    assert [one.unreadable_reason_code for one in found] == [None] * FIRST_CHUNK_DAYS + [reason] * 3
+    assert [scan.day for scan in found] == DAYS
+    assert [scan.unreadable_reason_code for scan in found] == [None] * FIRST_CHUNK_DAYS + [reason] * 3

@@ -27,7 +27,7 @@ def test_before_the_first_day_neither_rate_nor_time_left_are_known() -> None:
     assert pace.sentence() == "0 of 365 days"
 
 
-def test_what_reads_no_events_shows_the_rate_of_what_it_counts() -> None:
+def test_work_that_reads_no_events_shows_the_rate_of_what_it_counts() -> None:
     clock = Clock()
     pace = Pace(4_000, clock, "evaluations")
     pace.advance(1_000)

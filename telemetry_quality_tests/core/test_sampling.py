@@ -1,4 +1,4 @@
-"""The sampling verifier: what is wrong with an event, and what a sample proves of its day."""
+"""The sampling verifier: what is wrong with an event, and what a sample proves about its day."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_mistake_of_an_event_has_a_reason_code(event: SampledEvent, reason
     assert verdict.passed is (not reason_codes)
 
 
-def test_where_events_have_no_ids_none_is_missed() -> None:
+def test_missing_ids_are_no_mistake_in_a_stream_without_ids() -> None:
     (verdict,) = verify_sample([SampledEvent(None, "page.view", None)], replace(SCHEMA, event_id=None), None)
 
     assert verdict == SampleVerdict(None, ("MISSING_VERSION",))
@@ -133,7 +133,7 @@ def test_what_is_known_of_a_day_never_depends_on_that_day_or_later_ones(
 
 
 def share_of_samples(passed: int, size: int, share: Decimal) -> float:
-    """How many of all samples of ``size`` have at most ``passed`` good events where ``share`` of the day is good."""
+    """The share of samples of ``size`` that have at most ``passed`` good events if ``share`` of the day is good."""
     likelihood = total = (1 - share) ** size
     for k in range(passed):
         likelihood *= Decimal(size - k) / (k + 1) * share / (1 - share)
@@ -142,7 +142,7 @@ def share_of_samples(passed: int, size: int, share: Decimal) -> float:
 
 
 def assert_exact(passed: int, size: int, confidence: float) -> None:
-    """Beyond either limit, so good or so bad a sample is as improbable as half of what the confidence leaves."""
+    """At either limit, a sample as good or as bad has half of the probability outside the confidence level."""
     lower, upper = clopper_pearson_percent(passed, size, confidence)
     tail = (1 - confidence) / 2
     with localcontext(prec=50):
@@ -185,7 +185,7 @@ def test_one_more_good_event_raises_both_limits(size: int, passed: int) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100, 100_000])
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 def test_the_limit_of_a_clean_sample_is_a_root(size: int, confidence: float) -> None:
-    """Where all of n passed, the lower limit is the n-th root of half of what the confidence leaves."""
+    """If all of n passed, the lower limit is the n-th root of half of the probability outside the confidence level."""
     root = ((1 - confidence) / 2) ** (1 / size)
     assert clopper_pearson_percent(size, size, confidence) == pytest.approx((100 * root, 100.0), abs=1e-9)
 

@@ -1,4 +1,4 @@
-"""A snapshot says of a day what is known, and never more."""
+"""A snapshot says what is known about a day, and nothing more."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_day_that_could_not_be_read_is_never_healthy_nor_silent(figures: dict[
 
 
 @pytest.mark.parametrize("status", list(DayStatus))
-def test_a_day_is_healthy_exactly_when_its_status_says_so(status: DayStatus) -> None:
+def test_a_day_is_healthy_if_and_only_if_its_status_is(status: DayStatus) -> None:
     assert replace(make_snapshot(), status=status).is_healthy() is (status.value == "healthy")
 
 
@@ -123,7 +123,7 @@ def test_a_volume_without_a_history_is_no_anomaly_and_no_all_clear() -> None:
     assert make_snapshot(**NO_HISTORY).has_volume_anomaly is None
 
 
-def test_a_snapshot_keeps_the_figures_and_the_policy_it_was_judged_by() -> None:
+def test_a_snapshot_holds_the_figures_and_the_policy_it_was_judged_by() -> None:
     policy = policy_of(error_rate_percent=50.0)
     snapshot = make_snapshot(policy=policy, scan_revision=3, **ERROR_SPIKE)
 
@@ -138,12 +138,14 @@ def test_a_snapshot_keeps_the_figures_and_the_policy_it_was_judged_by() -> None:
     assert snapshot.verdicts_hash is None
 
 
-def test_a_snapshot_says_what_its_verdicts_say_and_judges_nothing_itself() -> None:
-    """Its flags and its status come from the verdicts that are kept beside it, whatever its figures look like."""
-    said = {"error_rate": (Outcome.FAILED, Level.CRITICAL), "missing_version": (Outcome.UNKNOWN, Level.WARNING)}
+def test_a_snapshot_takes_its_flags_and_status_from_its_verdicts() -> None:
+    """Flags and status come from the verdicts, whatever the figures look like."""
+    outcomes = {"error_rate": (Outcome.FAILED, Level.CRITICAL), "missing_version": (Outcome.UNKNOWN, Level.WARNING)}
     verdicts = [
-        replace(one, outcome=said[one.guardrail][0], level=said[one.guardrail][1]) if one.guardrail in said else one
-        for one in make_verdicts()
+        replace(verdict, outcome=outcomes[verdict.guardrail][0], level=outcomes[verdict.guardrail][1])
+        if verdict.guardrail in outcomes
+        else verdict
+        for verdict in make_verdicts()
     ]
 
     snapshot = take_snapshot(
@@ -202,7 +204,7 @@ def test_the_json_of_a_snapshot_can_be_written_and_read_back_unchanged(figures: 
     assert json.loads(json.dumps(answer, allow_nan=False)) == answer
 
 
-def test_a_day_nobody_has_looked_at_has_the_same_keys_and_is_unknown() -> None:
+def test_a_day_that_was_never_judged_has_the_same_keys_and_is_unknown() -> None:
     unknown, known = unknown_day_as_json("web", DAY), make_snapshot().as_json()
 
     assert list(unknown) == list(known)

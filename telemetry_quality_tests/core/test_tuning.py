@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 PLATFORMS = replace(SCHEMA, dimensions=("platform",))
 
-PARTS = {
+SLICES = {
     Slice("event_name", "page.view"): SliceCounts(700, 30, 20),
     Slice("event_name", "page.leave"): SliceCounts(300, 20, 0),
     Slice("service_version", "1.0"): SliceCounts(780, 40, 0),
@@ -65,8 +65,8 @@ RATED = replace(PLATFORMS, rates=(Rate("paid", "is_paid", "is_basket"), Rate("lo
 
 
 def make_day(**figures: Any) -> Evidence:
-    """1,000 events, 50 of them errors, 20 without a version, 100 repeating another."""
-    its = make_figures(
+    """A day of 1,000 events: 50 errors, 20 events without a version, 100 duplicates."""
+    usual = make_figures(
         error_events=50,
         error_rate_percent=5.0,
         missing_version_events=20,
@@ -74,7 +74,7 @@ def make_day(**figures: Any) -> Evidence:
         duplicate_events=100,
         duplicate_percent=10.0,
     )
-    return make_evidence(replace(its, **figures), slices={DAY: PARTS}, missing_critical={"country": 7})
+    return make_evidence(replace(usual, **figures), slices={DAY: SLICES}, missing_critical={"country": 7})
 
 
 def broken(fault: Fault, evidence: Evidence | None = None) -> Evidence:
@@ -113,15 +113,15 @@ def make_stream(
 
 def _platforms(total: int) -> dict[Slice, SliceCounts]:
     ios = round(0.3 * total)
-    parts = {}
+    day_slices = {}
     for platform, events in (("android", total - ios), ("ios", ios)):
-        parts[Slice("platform", platform)] = SliceCounts(events, 0, 0)
-        parts[Slice("platform", platform, "service_version", "1.0")] = SliceCounts(events, 0, 0)
-        parts[Slice("platform", platform, "event_name", "page.view")] = SliceCounts(events, 0, 0)
+        day_slices[Slice("platform", platform)] = SliceCounts(events, 0, 0)
+        day_slices[Slice("platform", platform, "service_version", "1.0")] = SliceCounts(events, 0, 0)
+        day_slices[Slice("platform", platform, "event_name", "page.view")] = SliceCounts(events, 0, 0)
     return {
         Slice("event_name", "page.view"): SliceCounts(total, 0, 0),
         Slice("service_version", "1.0"): SliceCounts(total, 0, 0),
-        **parts,
+        **day_slices,
     }
 
 
@@ -130,18 +130,18 @@ def threshold_of(rule: Guardrail) -> Threshold | None:
 
 
 def threshold_named(setting: str) -> Threshold:
-    return next(one for rule in BUILT_IN for one in rule.thresholds if one.name == setting)
+    return next(threshold for rule in BUILT_IN for threshold in rule.thresholds if threshold.name == setting)
 
 
 def make_trial_of(name: str, stream: Sequence[Evidence], policy: Policy | None = None) -> Trial:
-    rule = next(one for one in BUILT_IN if one.name == name)
+    rule = next(rule for rule in BUILT_IN if rule.name == name)
     return trial_of(rule, threshold_of(rule), stream, policy or policy_of(), PLATFORMS)
 
 
 @pytest.fixture(scope="module")
 def steady() -> dict[str, Trial]:
-    """Every guardrail on a stream that never changes."""
-    return {one.guardrail: one for one in back_test(make_stream(120), policy_of(), PLATFORMS)}
+    """The trial of every guardrail on a stream that never changes."""
+    return {trial.guardrail: trial for trial in back_test(make_stream(120), policy_of(), PLATFORMS)}
 
 
 def make_trial(failing: Sequence[int], tries: dict[Fault, tuple[Try, ...]] | None = None, today: float = 30.0) -> Trial:
@@ -167,7 +167,7 @@ class TestFaults:
             (Fault.DOUBLED, 2000, 100, 100.0, SliceCounts(800, 60, 20)),
         ],
     )
-    def test_a_volume_fault_changes_every_count_alike_and_no_share(
+    def test_a_volume_fault_changes_every_count_by_the_same_factor_and_no_share(
         self, fault: Fault, total: int, errors: int, deviation: float, ios: SliceCounts
     ) -> None:
         changed = broken(fault)
@@ -188,11 +188,11 @@ class TestFaults:
         assert (figures.compared_events, figures.duplicate_events) == (2000, 1100)
         assert figures.duplicate_percent == 55.0
 
-    def test_a_clean_doubled_day_repeats_half_of_its_events(self) -> None:
+    def test_half_of_the_events_of_a_clean_doubled_day_are_duplicates(self) -> None:
         clean = make_day(duplicate_events=0, duplicate_percent=0.0)
         assert broken(Fault.DOUBLED, clean).figures.duplicate_percent == 50.0
 
-    def test_where_duplicates_are_not_counted_a_doubled_day_has_none(self) -> None:
+    def test_a_doubled_day_has_no_duplicates_if_they_are_not_counted(self) -> None:
         uncounted = make_day(compared_events=None, duplicate_events=None, duplicate_percent=None)
         assert broken(Fault.DOUBLED, uncounted).figures.duplicate_percent is None
 
@@ -242,7 +242,7 @@ class TestFaults:
         assert changed is not None
         assert changed.rate_counts == counts
 
-    def test_a_rate_that_was_not_counted_stays_so(self) -> None:
+    def test_a_rate_that_was_not_counted_stays_uncounted(self) -> None:
         changed = inject(Fault.SPOILED, make_day(), RATED)
         assert changed is not None
         assert changed.rate_counts == {}
@@ -250,7 +250,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("fault", "counts"), [(Fault.DROP_50, {"paid": 30, "paid.of": 50}), (Fault.ZERO, {"paid": 0, "paid.of": 0})]
     )
-    def test_a_volume_fault_takes_as_much_of_what_rates_count(self, fault: Fault, counts: dict[str, int]) -> None:
+    def test_a_volume_fault_takes_the_same_share_of_rate_counts(self, fault: Fault, counts: dict[str, int]) -> None:
         assert broken(fault, replace(make_day(), rate_counts={"paid": 60, "paid.of": 100})).rate_counts == counts
 
     def test_nothing_can_break_on_a_day_without_events(self) -> None:
@@ -265,47 +265,47 @@ class TestFaults:
 
     def test_the_busiest_platform_below_half_of_the_stream_loses_its_versions(self) -> None:
         changed = broken(Fault.TAGS)
-        parts = changed.slices[DAY]
+        day_slices = changed.slices[DAY]
         assert changed.figures.missing_version_events == 20 + 390
         assert changed.figures.missing_version_percent == 41.0
-        assert parts[Slice("platform", "ios")] == SliceCounts(400, 30, 400)
-        assert parts[Slice("platform", "ios", "hour", "7")].missing_version == 400
-        assert parts[Slice("platform", "ios", "event_name", "page.view")].missing_version == 250
-        assert parts[Slice("platform", "ios", "service_version", None)] == SliceCounts(400, 30, 400)
-        assert Slice("platform", "ios", "service_version", "1.0") not in parts
-        assert parts[Slice("platform", "android")] == PARTS[Slice("platform", "android")]
+        assert day_slices[Slice("platform", "ios")] == SliceCounts(400, 30, 400)
+        assert day_slices[Slice("platform", "ios", "hour", "7")].missing_version == 400
+        assert day_slices[Slice("platform", "ios", "event_name", "page.view")].missing_version == 250
+        assert day_slices[Slice("platform", "ios", "service_version", None)] == SliceCounts(400, 30, 400)
+        assert Slice("platform", "ios", "service_version", "1.0") not in day_slices
+        assert day_slices[Slice("platform", "android")] == SLICES[Slice("platform", "android")]
 
     def test_versions_and_signals_of_all_platforms_lose_what_the_platform_lost(self) -> None:
-        parts = broken(Fault.TAGS).slices[DAY]
-        assert parts[Slice("service_version", "1.0")] == SliceCounts(490, 15, 0)
-        assert parts[Slice("service_version", "2.0")] == SliceCounts(100, 5, 0)
-        assert parts[Slice("service_version", None)] == SliceCounts(410, 30, 410)
-        assert parts[Slice("event_name", "page.view")].missing_version == 20 + 240
-        assert parts[Slice("event_name", "page.leave")].missing_version == 150
+        day_slices = broken(Fault.TAGS).slices[DAY]
+        assert day_slices[Slice("service_version", "1.0")] == SliceCounts(490, 15, 0)
+        assert day_slices[Slice("service_version", "2.0")] == SliceCounts(100, 5, 0)
+        assert day_slices[Slice("service_version", None)] == SliceCounts(410, 30, 410)
+        assert day_slices[Slice("event_name", "page.view")].missing_version == 20 + 240
+        assert day_slices[Slice("event_name", "page.leave")].missing_version == 150
 
     def test_without_dimensions_one_signal_loses_its_versions_in_proportion(self) -> None:
         changed = inject(Fault.TAGS, make_day(), SCHEMA)
         assert changed is not None
-        parts = changed.slices[DAY]
+        day_slices = changed.slices[DAY]
         assert changed.figures.missing_version_percent == 32.0
-        assert parts[Slice("event_name", "page.leave")].missing_version == 300
-        assert parts[Slice("service_version", "1.0")].events == 780 - 234
-        assert parts[Slice("service_version", None)].events == 20 + 234 + 60
+        assert day_slices[Slice("event_name", "page.leave")].missing_version == 300
+        assert day_slices[Slice("service_version", "1.0")].events == 780 - 234
+        assert day_slices[Slice("service_version", None)].events == 20 + 234 + 60
 
-    def test_of_two_equal_platforms_one_is_chosen_and_of_one_none(self) -> None:
+    def test_of_two_equal_platforms_one_is_chosen_and_a_single_platform_never(self) -> None:
         def with_events(**platforms: int) -> Evidence:
-            parts = {Slice("platform", one): SliceCounts(events, 0, 0) for one, events in platforms.items()}
-            return replace(make_day(), slices={DAY: parts})
+            day_slices = {Slice("platform", value): SliceCounts(events, 0, 0) for value, events in platforms.items()}
+            return replace(make_day(), slices={DAY: day_slices})
 
         changed = broken(Fault.TAGS, with_events(ios=500, android=500))
         assert changed.slices[DAY][Slice("platform", "ios")].missing_version == 500
         assert inject(Fault.TAGS, with_events(ios=1000), PLATFORMS) is None
 
     def test_a_platform_without_versions_has_none_to_lose(self) -> None:
-        parts = {**PARTS, Slice("platform", "ios"): SliceCounts(400, 0, 400)}
-        assert inject(Fault.TAGS, replace(make_day(), slices={DAY: parts}), PLATFORMS) is None
+        day_slices = {**SLICES, Slice("platform", "ios"): SliceCounts(400, 0, 400)}
+        assert inject(Fault.TAGS, replace(make_day(), slices={DAY: day_slices}), PLATFORMS) is None
 
-    def test_on_a_spoiled_day_one_in_ten_good_events_is_bad(self) -> None:
+    def test_on_a_spoiled_day_one_in_ten_good_events_turns_bad(self) -> None:
         changed = broken(
             Fault.SPOILED, make_day(sample_passed=90, sampling_success_rate_percent=90.0, late_percent=20.0)
         )
@@ -315,18 +315,18 @@ class TestFaults:
         assert changed.figures.late_percent == 28.0
         assert changed.missing_critical == {"country": 7 + 99}
 
-    def test_what_is_not_known_of_a_day_is_not_known_of_it_when_spoiled(self) -> None:
+    def test_what_is_unknown_about_a_day_stays_unknown_when_it_is_spoiled(self) -> None:
         figures = broken(Fault.SPOILED, make_day(error_events=None, error_rate_percent=None, sample_size=0)).figures
         assert (figures.error_events, figures.error_rate_percent, figures.late_percent) == (None, None, None)
         assert figures.sampling_success_rate_percent is None
 
     def test_the_earlier_days_are_left_as_they_were(self) -> None:
         earlier = DAY - timedelta(days=1)
-        evidence = replace(make_day(), slices={earlier: PARTS, DAY: PARTS}, totals={earlier: 900, DAY: 1000})
+        evidence = replace(make_day(), slices={earlier: SLICES, DAY: SLICES}, totals={earlier: 900, DAY: 1000})
         for fault in Fault:
             if fault is not Fault.LEAK:
                 changed = broken(fault, evidence)
-                assert changed.slices[earlier] == PARTS
+                assert changed.slices[earlier] == SLICES
                 assert changed.totals[earlier] == 900
 
 
@@ -344,31 +344,35 @@ class TestBackTest:
         for name, trial in steady.items():
             assert set(trial.tries) == next(rule.faults for rule in BUILT_IN if rule.name == name)
 
-    def test_a_day_that_alarms_without_the_fault_says_nothing_of_the_fault(self) -> None:
+    def test_a_day_that_alarms_without_the_fault_says_nothing_about_the_fault(self) -> None:
         trial = make_trial_of("volume", make_stream(40, volume=lambda n: 1000 if n % 2 else 1500))
         assert trial.at(trial.today).alarms == 20
         assert trial.at(trial.today).catches[Fault.DROP_50].tried == 20
 
-    def test_days_that_cannot_be_judged_are_counted_apart(self) -> None:
+    def test_days_that_cannot_be_judged_are_counted_separately(self) -> None:
         stream = make_stream(40)
-        unknown = [replace(one, figures=replace(one.figures, expected_events=None)) for one in stream[:10]]
+        unknown = [
+            replace(evidence, figures=replace(evidence.figures, expected_events=None)) for evidence in stream[:10]
+        ]
         score = make_trial_of("volume", [*unknown, *stream[10:]]).at(0)
         assert (score.judged_days, score.unknown_days) == (30, 10)
 
-    def test_no_day_judged_is_no_rate_at_all(self) -> None:
-        stream = [replace(one, figures=replace(one.figures, duplicate_percent=None)) for one in make_stream(20)]
+    def test_without_a_judged_day_there_is_no_rate(self) -> None:
+        stream = [
+            replace(evidence, figures=replace(evidence.figures, duplicate_percent=None)) for evidence in make_stream(20)
+        ]
         trial = make_trial_of("duplicates", stream)
         assert trial.at(trial.today).alarms_per_100_days is None
         assert trial.at(trial.today).catch_percent is None
 
-    def test_every_threshold_says_what_its_guardrail_would(self) -> None:
+    def test_every_threshold_raises_the_alarms_that_its_guardrail_would(self) -> None:
         random = Random(1)
         stream = make_stream(50, volume=lambda _: random.randint(500, 1500))
         trial = make_trial_of("volume", stream, policy_of(volume_rule="deviation"))
         for position, threshold in enumerate(trial.thresholds):
             assert threshold is not None
-            deviations = (abs(one.figures.volume_deviation_percent or 0) for one in stream)
-            assert trial.at(position).alarms == sum(one > threshold for one in deviations)
+            deviations = (abs(evidence.figures.volume_deviation_percent or 0) for evidence in stream)
+            assert trial.at(position).alarms == sum(deviation > threshold for deviation in deviations)
 
     def test_progress_is_reported_for_every_guardrail(self) -> None:
         shown: list[int] = []
@@ -382,7 +386,7 @@ class TestBackTest:
     @pytest.mark.parametrize("days", [120, 365, 840, 843])
     def test_the_days_of_slow_guardrails_are_spread_and_favour_no_weekday(self, days: int) -> None:
         stream = [make_evidence(day=date(2024, 1, 1) + timedelta(days=n)) for n in range(days)]
-        chosen = [one.day for one in whole_weeks(stream, 119)]
+        chosen = [evidence.day for evidence in whole_weeks(stream, 119)]
         assert len(set(chosen)) == len(chosen) == 119
         assert [sum(day.weekday() == weekday for day in chosen) for weekday in range(7)] == [17] * 7
         assert (chosen[-1] - chosen[0]).days > 0.9 * days - 7
@@ -394,7 +398,7 @@ class TestBackTest:
 
 class TestThresholds:
     def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
-        thresholds = [one for rule in BUILT_IN for one in rule.thresholds]
+        thresholds = [threshold for rule in BUILT_IN for threshold in rule.thresholds]
         assert len(thresholds) == 10
         for threshold in thresholds:
             low, high = threshold.proposed
@@ -406,7 +410,7 @@ class TestThresholds:
         )
         assert candidates(threshold_named("sample_success_percent"), 99.0)[:4] == (99.6, 99.5, 99.4, 99.2)
 
-    def test_todays_is_among_them_whatever_it_is(self) -> None:
+    def test_todays_value_is_always_among_the_candidates(self) -> None:
         assert 33.0 in candidates(threshold_named("volume_deviation_percent"), 33.0)
         assert candidates(threshold_named("volume_deviation_percent"), 1.0)[0] == 1.0
 
@@ -420,7 +424,7 @@ class TestProposals:
         assert proposal.proposed.catches[Fault.DROP_20].percent == 100.0
         assert proposal.proposed.alarms == 0
 
-    def test_todays_stays_where_nothing_catches_clearly_more(self, steady: dict[str, Trial]) -> None:
+    def test_todays_threshold_stays_if_no_other_catches_clearly_more(self, steady: dict[str, Trial]) -> None:
         for name in ("duplicates", "missing_version", "version_drift", "leak", "error_rate", "sample"):
             proposal = propose(steady[name])
             assert (proposal.advice, proposal.proposed) == (Advice.KEEP, None), name
@@ -443,7 +447,7 @@ class TestProposals:
         assert proposal.proposed.threshold == 50.0
 
     def test_a_threshold_must_fit_both_halves_of_the_history(self) -> None:
-        # 3 alarms in 365 days are within 1 in 100, 3 in the last 182 are not.
+        # 3 alarms in 365 days are within 1 in 100; 3 in the last 182 days are not.
         trial = make_trial([0] * 362 + [10] * 3, {Fault.DROP_20: caught_below(4)})
         assert 100 * trial.at(0).alarms / 365 <= 1
         assert propose(trial).advice is Advice.KEEP
@@ -456,7 +460,7 @@ class TestProposals:
         assert proposal.proposed is None
         assert "confirm" in proposal.sentence
 
-    def test_where_none_fits_the_quietest_is_proposed_if_it_halves_the_alarms(self) -> None:
+    def test_if_no_threshold_fits_the_quietest_is_proposed_if_it_halves_the_alarms(self) -> None:
         at_40 = candidates(threshold_named("volume_deviation_percent"), 30.0).index(40.0)
         days = [at_40] * 10 + [12] * 5 + [0] * 85
         proposal = propose(make_trial(days, {Fault.DROP_50: caught_below(at_40 + 1)}))
@@ -473,7 +477,7 @@ class TestProposals:
         assert proposal.advice is Advice.TOO_LITTLE_HISTORY
         assert proposal.sentence == "It could not judge any of the 365 days."
 
-    def test_a_guardrail_without_a_threshold_keeps_none(self, steady: dict[str, Trial]) -> None:
+    def test_a_guardrail_without_a_threshold_gets_no_proposal(self, steady: dict[str, Trial]) -> None:
         for name in ("activity", "silence"):
             assert propose(steady[name]).advice is Advice.NO_THRESHOLD
 
@@ -512,12 +516,12 @@ def test_only_readable_days_of_the_store_are_tried(tmp_path: Path) -> None:
     context = replace(load_history(work.store, "web", days), left_out=frozenset(days[10:12]))
     wanted = [*days, days[-1] + timedelta(days=1)]
     found = list(stored_evidences(wanted, context, work.policy, work.calendar, work.source.schema, now=NOW))
-    assert [one.day for one in found] == [*days[:10], *days[12:]]
+    assert [evidence.day for evidence in found] == [*days[:10], *days[12:]]
     assert not set(found[-1].totals) & set(days[10:12])
 
 
 class TestRates:
-    """Days on which a rate sways from 4 to 6 %, or from 94 to 96 %."""
+    """Days on which a rate varies between 4 and 6 %, or between 94 and 96 %."""
 
     @pytest.mark.parametrize(
         ("rate", "counts", "advice", "proposed"),
@@ -533,22 +537,22 @@ class TestRates:
         self, rate: Rate, counts: tuple[int, int], advice: Advice, proposed: float | None
     ) -> None:
         random = Random(5)
-        stream = [replace(one, rate_counts={"lost": random.randint(*counts)}) for one in make_stream(120)]
+        stream = [replace(evidence, rate_counts={"lost": random.randint(*counts)}) for evidence in make_stream(120)]
         schema = replace(PLATFORMS, rates=(rate,))
         trials = back_test(stream, policy_of(schema.rates), schema)
-        (trial,) = (one for one in trials if one.guardrail == "rate_lost")
+        (trial,) = (trial for trial in trials if trial.guardrail == "rate_lost")
         proposal = propose(trial)
         assert (proposal.advice, proposal.proposed and proposal.proposed.threshold) == (advice, proposed)
         assert trial.at(trial.today).catches.keys() == {Fault.SPOILED}
 
     def test_each_side_is_tried_with_the_fault_that_concerns_it(self) -> None:
         rate = Rate("lost", "", above_percent=55.0, below_percent=48.0)
-        stream = [replace(one, rate_counts={"lost": 515}) for one in make_stream(70)]
+        stream = [replace(evidence, rate_counts={"lost": 515}) for evidence in make_stream(70)]
         schema = replace(PLATFORMS, rates=(rate,))
         trials = [
             trial_of(rule, threshold, stream, policy_of(schema.rates), schema)
             for rule in rate_guardrails(schema.rates)
             for threshold in rule.thresholds
         ]
-        assert [one.setting for one in trials] == ["rates.lost.above_percent", "rates.lost.below_percent"]
-        assert [one.at(one.today).catches[Fault.SPOILED].percent for one in trials] == [100.0, 100.0]
+        assert [trial.setting for trial in trials] == ["rates.lost.above_percent", "rates.lost.below_percent"]
+        assert [trial.at(trial.today).catches[Fault.SPOILED].percent for trial in trials] == [100.0, 100.0]

@@ -1,4 +1,4 @@
-"""Tuning: where exactly each of its limits lies."""
+"""Tuning: the exact position of each of its limits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def tries(*caught: Container[int]) -> tuple[Try, ...]:
         ("invalid_timestamp_percent", 0.1, 50),
     ],
 )
-def test_nothing_is_proposed_that_alarms_on_noise_or_on_nothing_short_of_ruin(
+def test_nothing_is_proposed_that_alarms_on_noise_or_only_on_disasters(
     setting: str, strictest: float, loosest: float
 ) -> None:
     _, first, *_, last = candidates(threshold_named(setting), first_of(setting))
@@ -54,7 +54,7 @@ def test_nothing_is_proposed_that_alarms_on_noise_or_on_nothing_short_of_ruin(
 
 
 def first_of(setting: str) -> float:
-    """A threshold of today that is among the others anyway."""
+    """A threshold of today that is among the candidates anyway."""
     return 90.0 if setting == "sample_success_percent" else 10.0
 
 
@@ -66,13 +66,13 @@ def test_one_false_alarm_in_a_hundred_days_is_what_a_threshold_may_raise(alarms:
 
 
 @pytest.mark.parametrize(("better", "advice"), [(4, Advice.KEEP), (5, Advice.TIGHTEN), (6, Advice.TIGHTEN)])
-def test_todays_is_called_into_question_by_five_points_more(better: int, advice: Advice) -> None:
+def test_todays_threshold_is_replaced_by_one_that_catches_five_points_more(better: int, advice: Advice) -> None:
     catches = tries(*[range(100)] * 50, *[range(at(20.0) + 1)] * better, *[()] * (50 - better))
 
     assert propose(make_trial([0] * 100, {Fault.DROP_20: catches})).advice is advice
 
 
-def test_of_those_that_catch_most_within_a_point_the_nearest_to_todays_is_taken() -> None:
+def test_of_the_thresholds_within_a_point_of_the_best_the_nearest_to_todays_is_proposed() -> None:
     def proposed(at_15: int, at_20: int) -> float | None:
         catches = tries(*[range(at(20.0) + 1)] * at_20, *[range(at(15.0) + 1)] * (at_15 - at_20), *[()] * (100 - at_15))
         found = propose(make_trial([0] * 100, {Fault.DROP_20: catches})).proposed
@@ -82,25 +82,25 @@ def test_of_those_that_catch_most_within_a_point_the_nearest_to_todays_is_taken(
     assert proposed(at_15=52, at_20=50) == 15.0
 
 
-@pytest.mark.parametrize(("kept", "advice"), [(94, Advice.NOTHING_FITS), (95, Advice.LOOSEN)])
+@pytest.mark.parametrize(("caught", "advice"), [(94, Advice.NOTHING_FITS), (95, Advice.LOOSEN)])
 @pytest.mark.parametrize("fault", [Fault.DROP_50, Fault.DOUBLED, Fault.ZERO, Fault.TAGS, Fault.SPOILED])
 def test_a_looser_threshold_must_catch_nearly_all_gross_faults_that_todays_does(
-    fault: Fault, kept: int, advice: Advice
+    fault: Fault, caught: int, advice: Advice
 ) -> None:
-    catches = tries(*[range(100)] * kept, *[range(at(30.0) + 1)] * (100 - kept))
+    catches = tries(*[range(100)] * caught, *[range(at(30.0) + 1)] * (100 - caught))
 
     assert propose(make_trial([at(30.0) + 1] * 50 + [0] * 50, {fault: catches})).advice is advice
 
 
-@pytest.mark.parametrize(("kept", "advice"), [(49, Advice.NOTHING_FITS), (50, Advice.LOOSEN)])
-def test_a_looser_threshold_must_catch_half_of_the_leaks_that_todays_does(kept: int, advice: Advice) -> None:
-    catches = tries(*[range(100)] * kept, *[range(at(30.0) + 1)] * (100 - kept))
+@pytest.mark.parametrize(("caught", "advice"), [(49, Advice.NOTHING_FITS), (50, Advice.LOOSEN)])
+def test_a_looser_threshold_must_catch_half_of_the_leaks_that_todays_does(caught: int, advice: Advice) -> None:
+    catches = tries(*[range(100)] * caught, *[range(at(30.0) + 1)] * (100 - caught))
 
     assert propose(make_trial([at(30.0) + 1] * 50 + [0] * 50, {Fault.LEAK: catches})).advice is advice
 
 
 @pytest.mark.parametrize(("tried", "advice"), [(9, Advice.LOOSEN), (10, Advice.NOTHING_FITS)])
-def test_a_catch_rate_from_fewer_than_ten_tries_is_not_held_against_another(tried: int, advice: Advice) -> None:
+def test_a_catch_rate_from_fewer_than_ten_tries_is_not_compared_with_another(tried: int, advice: Advice) -> None:
     few = caught_below(at(30.0) + 1, tried)
     known = {Fault.DROP_50: few, Fault.ZERO: caught_below(100)}
 
@@ -108,7 +108,7 @@ def test_a_catch_rate_from_fewer_than_ten_tries_is_not_held_against_another(trie
 
 
 @pytest.mark.parametrize(("left", "advice"), [(10, Advice.LOOSEN), (11, Advice.NOTHING_FITS)])
-def test_where_none_fits_half_of_the_false_alarms_must_go(left: int, advice: Advice) -> None:
+def test_if_no_threshold_fits_half_of_the_false_alarms_must_go(left: int, advice: Advice) -> None:
     noisy = [100] * left + [at(30.0) + 1] * (20 - left) + [0] * 80
 
     assert propose(make_trial(noisy)).advice is advice
@@ -116,7 +116,7 @@ def test_where_none_fits_half_of_the_false_alarms_must_go(left: int, advice: Adv
 
 @pytest.mark.parametrize(("today", "advice"), [(33.0, Advice.LOOSEN), (34.0, Advice.LOOSEN), (35.0, Advice.KEEP)])
 def test_a_threshold_at_85_percent_of_the_next_is_a_step_stricter(today: float, advice: Advice) -> None:
-    # The days fail at 30 but not at today's, so that 40 has a margin only if today's is the step before it.
+    # The days fail at 30 but not at today's, so 40 has a margin only if today's is the step before it.
     noisy = [at(30.0, today) + 1] * 50 + [0] * 50
     catches = tries(*[(at(40.0, today),)] * 100)
 
@@ -125,7 +125,7 @@ def test_a_threshold_at_85_percent_of_the_next_is_a_step_stricter(today: float, 
 
 def trial_of_days(name: str, days: int) -> Trial:
     """The trial of a guardrail that passes whatever it sees."""
-    rule = next(one for one in BUILT_IN if one.name == name)
+    rule = next(rule for rule in BUILT_IN if rule.name == name)
     passed = Verdict(name, rule.level, Outcome.PASSED, "OK", None, None, "")
     stream = [make_evidence(day=DAY + timedelta(days=n)) for n in range(days)]
     return trial_of(replace(rule, judge=lambda *_: passed), threshold_of(rule), stream, policy_of(), SCHEMA)
@@ -137,5 +137,5 @@ def test_leaks_of_a_month_are_tried_from_24_days_on_at_most(days: int, leaks: in
 
 
 @pytest.mark.parametrize(("name", "judged"), [("volume", 125), ("silence", 17 * 7), ("version_drift", 17 * 7)])
-def test_slow_guardrails_are_asked_about_seventeen_weeks_only(name: str, judged: int) -> None:
+def test_slow_guardrails_are_tried_on_seventeen_weeks_only(name: str, judged: int) -> None:
     assert len(trial_of_days(name, 125).failing) == judged

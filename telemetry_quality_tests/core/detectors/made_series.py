@@ -1,4 +1,4 @@
-"""Made series of daily counts, each with something that real streams do; the same on every run."""
+"""Made-up series of daily counts, each with something that real streams do; the same on every run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _holiday(n: int) -> float:
 
 
 def office() -> Counts:
-    """Weekdays, holidays, and surprises of which a part remains the day after."""
+    """Weekdays, holidays, and surprises of which a share remains the day after."""
     state = [0.0]
 
     def level(n: int, random: Random) -> float:
@@ -53,7 +53,7 @@ def office() -> Counts:
 
 
 def wandering() -> Counts:
-    """A level that goes where it likes and comes back to nothing."""
+    """A level that drifts freely and never reverts."""
     state = [0.0]
 
     def level(_: int, random: Random) -> float:
@@ -64,7 +64,7 @@ def wandering() -> Counts:
 
 
 def restless_saturdays() -> Counts:
-    """Saturdays vary far more than other days, and holidays agree on nothing."""
+    """Saturdays vary far more than other days, and no two holidays agree."""
 
     def level(n: int, random: Random) -> float:
         spread = 0.4 if n % 7 == 5 else 0.05
@@ -75,7 +75,7 @@ def restless_saturdays() -> Counts:
 
 
 def stepping() -> Counts:
-    """New levels now and then, and now and then a day on which everything is lost or doubled."""
+    """An occasional new level, and an occasional day on which everything is lost or doubled."""
 
     def level(n: int, random: Random) -> float:
         step = (1.0, 2.2, 1.3, 0.6)[n // 90 % 4]
@@ -102,7 +102,7 @@ def few() -> Counts:
 
 
 def steady() -> Counts:
-    """Hardly ever anything else, but for a few days."""
+    """Nearly constant counts, except for a few days."""
     return _series(
         7, lambda n, random: 1_000_000 * (1 + random.gauss(0, 0.004) + (0.3 if n % 50 == 49 else 0.0)), days=300
     )

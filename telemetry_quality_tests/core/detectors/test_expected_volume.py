@@ -1,4 +1,4 @@
-"""Baselines expect a day, within an honest interval, from earlier days only: Mondays, Sundays and holidays too."""
+"""Baselines expect a day within an honest interval from earlier days alone, on weekdays, Sundays and holidays."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ HOLIDAYS = settings_with(holidays="US")
 
 counts = st.one_of(st.integers(0, 10**12), st.sampled_from([0, 1, 2, 10**12]))
 histories = st.lists(st.one_of(counts, counts, counts, st.none()), min_size=20, max_size=70)
-"""Counts of the days before a day, the last one first; None is a day that could not be read."""
+"""Counts of the days before a day, the latest first; None for a day that could not be read."""
 policies = st.sampled_from([WEEKDAY, TRAILING, HOLIDAYS])
 
 
@@ -85,7 +85,7 @@ def office_week(day: date) -> int:
     later=st.lists(counts, min_size=1, max_size=10),
     choices=policies,
 )
-def test_no_baseline_looks_at_the_day_itself_or_at_later_ones(
+def test_no_baseline_looks_at_the_day_itself_or_at_later_days(
     day: date, earlier: list[int | None], later: list[int], choices: ExpectationSettings
 ) -> None:
     history = known(day, earlier)
@@ -107,7 +107,7 @@ def test_an_expectation_is_always_a_finite_number_of_events(
 
     if found.events is not None:
         assert isfinite(found.events)
-        # Only a mean of nothing but zeros is zero; the guardrail then says that nothing was expected.
+        # Only a mean of zeros alone is zero; the guardrail then says that nothing was expected.
         assert found.events > 0 or (choices is TRAILING and found.events == 0)
     if found.low is not None:
         assert found.events is not None
@@ -282,8 +282,8 @@ def count_with_quiet_holidays(day: date) -> int:
     return 300 if day in holiday_calendar("US", day.year) else 1000
 
 
-def test_an_ordinary_day_is_expected_as_if_holidays_had_never_been() -> None:
-    # Sixteen days with one holiday on the same weekday: half of what is known of that weekday.
+def test_an_ordinary_day_is_expected_as_if_there_had_been_no_holidays() -> None:
+    # Sixteen days with one holiday on the same weekday: half of what is known about that weekday.
     presidents_day = date(2026, 2, 16)
     day = presidents_day + timedelta(days=7)
     history = make_history(day, 16, count_with_quiet_holidays)
@@ -315,10 +315,10 @@ def test_two_earlier_holidays_are_enough_to_learn_from_and_one_is_not() -> None:
         return 3000 if day in holiday_calendar("US", day.year) else 1000
 
     # Before Memorial Day: Presidents' Day (98 days) and Martin Luther King's (126 days).
-    one = make_history(MEMORIAL_DAY, 110, count_with_busy_holidays)
+    one_holiday = make_history(MEMORIAL_DAY, 110, count_with_busy_holidays)
     two = make_history(MEMORIAL_DAY, 140, count_with_busy_holidays)
 
-    assert expected_events(MEMORIAL_DAY, one, HOLIDAYS) == pytest.approx(1000)
+    assert expected_events(MEMORIAL_DAY, one_holiday, HOLIDAYS) == pytest.approx(1000)
     assert expected_events(MEMORIAL_DAY, two, HOLIDAYS) == pytest.approx(3000)
 
 
@@ -335,7 +335,7 @@ def test_the_first_holiday_is_unusual_neither_when_ordinary_nor_when_as_quiet_as
     assert expected_events(MEMORIAL_DAY, make_history(MEMORIAL_DAY, 56, calm_week), WEEKDAY) == pytest.approx(1000)
 
 
-def test_the_days_around_christmas_are_special_and_teach_nothing_of_ordinary_days() -> None:
+def test_the_days_around_christmas_are_calendar_effects_and_teach_nothing_about_ordinary_days() -> None:
     effects = calendar_effects("US", 2025)
 
     assert {effects[date(2025, 12, n)].kind for n in (24, 26, 31)} == {"near a holiday"}
@@ -353,7 +353,7 @@ def test_the_days_around_christmas_are_special_and_teach_nothing_of_ordinary_day
     assert expected_events(date(2026, 1, 6), history, HOLIDAYS) == pytest.approx(1000)
 
 
-def test_holidays_of_more_than_four_hundred_days_ago_are_forgotten() -> None:
+def test_holidays_more_than_four_hundred_days_ago_do_not_count() -> None:
     history = make_history(MEMORIAL_DAY, 56, office_week)
     long_ago = make_history(MEMORIAL_DAY - timedelta(days=400), 100, count_with_quiet_holidays)
 
@@ -410,8 +410,8 @@ def test_on_real_series_the_weekday_baseline_raises_at_most_a_third_of_the_false
         pytest.skip(f"no real daily series at {SHARED_DATA / 'daily'}")
     series = [read_series(file) for file in files]
 
-    weekday = fmean(false_alarms_percent(one, WEEKDAY) for one in series)
-    trailing = fmean(false_alarms_percent(one, TRAILING) for one in series)
+    weekday = fmean(false_alarms_percent(history, WEEKDAY) for history in series)
+    trailing = fmean(false_alarms_percent(history, TRAILING) for history in series)
 
     assert weekday <= trailing / 3
 
@@ -434,7 +434,7 @@ def test_a_steady_stream_is_expected_to_the_event(count: int, baseline: str) -> 
 
 
 @pytest.mark.parametrize(("known_days", "waits"), [(0, 14), (1, 13), (12, 2), (13, 1)])
-def test_a_new_stream_says_from_which_day_on_it_will_know(known_days: int, waits: int) -> None:
+def test_a_new_stream_says_from_which_day_an_expectation_will_be_known(known_days: int, waits: int) -> None:
     history = make_history(MONDAY, known_days, steady)
 
     found = expect(MONDAY, history, WEEKDAY)
@@ -448,12 +448,12 @@ def test_a_new_stream_says_from_which_day_on_it_will_know(known_days: int, waits
     assert day == found.known_from
 
 
-def test_a_trailing_mean_says_so_as_well() -> None:
+def test_a_trailing_mean_says_so_too() -> None:
     assert expect(MONDAY, make_history(MONDAY, 2, steady), TRAILING).known_from == MONDAY + timedelta(days=2)
     assert expect(MONDAY, {}, TRAILING).known_from == MONDAY + timedelta(days=4)
 
 
-def test_days_too_long_ago_to_count_do_not_hasten_the_day_a_stream_will_know() -> None:
+def test_days_too_long_ago_to_count_do_not_bring_that_day_forward() -> None:
     leaving = make_history(MONDAY - timedelta(days=PROFILE_DAYS - 5), 8, steady)
 
     found = expect(MONDAY, leaving, WEEKDAY)
@@ -527,7 +527,7 @@ def test_a_day_without_events_is_always_unusual_where_events_are_expected() -> N
 
 
 @pytest.mark.parametrize(("count", "low"), [(5, 0.0), (6, 1.0)])
-def test_where_five_events_are_expected_none_is_no_surprise_and_where_six_are_it_is(count: int, low: float) -> None:
+def test_no_events_are_a_surprise_if_six_are_expected_but_not_if_five_are(count: int, low: float) -> None:
     found = expect(MONDAY, make_history(MONDAY, 56, lambda _: count), WEEKDAY)
 
     assert found.low is not None
@@ -535,16 +535,16 @@ def test_where_five_events_are_expected_none_is_no_surprise_and_where_six_are_it
 
 
 @pytest.mark.parametrize(("count", "expected"), [(590, True), (610, False), (1660, False), (1670, True)])
-def test_a_day_is_far_off_where_more_is_lost_than_allowed_or_as_much_gained(count: int, expected: bool) -> None:
+def test_a_day_is_far_off_if_more_is_lost_than_allowed_or_as_much_gained(count: int, expected: bool) -> None:
     assert is_far(count, Expectation(1000, 500, 2000), 40) is expected
 
 
 @pytest.mark.parametrize(("count", "expected"), [(310, True), (320, False), (3130, False), (3200, True)])
-def test_a_restless_stream_must_be_more_than_half_way_out_of_its_interval(count: int, expected: bool) -> None:
+def test_a_noisy_stream_must_be_more_than_half_way_to_the_end_of_its_interval(count: int, expected: bool) -> None:
     assert is_far(count, Expectation(1000, 100, 10_000), 40) is expected
 
 
-def test_a_day_is_not_far_off_while_nothing_is_known_of_the_interval() -> None:
+def test_a_day_is_not_far_off_while_the_interval_is_unknown() -> None:
     assert not is_far(1, Expectation(1000), 40)
     assert not is_far(1, Expectation(), 40)
 
@@ -582,10 +582,10 @@ def test_however_wild_a_stream_and_however_wide_the_interval_its_ends_are_finite
         ("office", 840, settings_with(interval_percent=99.9), (9976.9271, 3761.2585, 26464.301)),
     ],
 )
-def test_made_series_are_expected_within_the_intervals_that_they_were(
+def test_made_series_are_expected_within_the_same_intervals_as_before(
     name: str, known_days: int, choices: ExpectationSettings, expected: tuple[float, float, float]
 ) -> None:
-    """Events, low and high; each number that an interval is made of shows in some of these."""
+    """Events, low and high; each constant behind an interval changes some of these."""
     counts = SERIES[name]()
     found = expect(sorted(counts)[known_days], counts, choices)
 
@@ -613,7 +613,7 @@ def test_a_new_level_is_expected_within_a_week(factor: float) -> None:
     assert expected_events(MONDAY, history, WEEKDAY) == pytest.approx(1000 * factor, rel=0.15)
 
 
-def test_a_level_is_not_new_before_four_days_say_so() -> None:
+def test_a_level_is_not_new_before_four_days_show_it() -> None:
     change = MONDAY - timedelta(days=SHIFT_DAYS - 1)
     history = make_history(MONDAY, 100, lambda past: 500 if past >= change else 1000)
 
@@ -655,11 +655,11 @@ def test_a_noisier_weekday_has_a_wider_interval() -> None:
     assert saturday.low / saturday.events < 0.8 * sunday.low / sunday.events  # type: ignore[operator]
 
 
-def test_holidays_ahead_are_reckoned_with_when_a_stream_says_from_when_on_it_will_know() -> None:
+def test_holidays_ahead_count_when_a_stream_says_from_which_day_an_expectation_will_be_known() -> None:
     christmas = date(2025, 12, 20)
     history = make_history(christmas, 10, steady)
 
-    # 20 to 23 December are ordinary, so the fourteenth day is the 23rd; with two days less it is 4 January,
+    # 20 to 23 December are ordinary, so the fourteenth day is the 23rd; with two days fewer it is 4 January,
     # since the 2nd is a Friday after a holiday.
     assert expect(christmas, history, HOLIDAYS).known_from == date(2025, 12, 24)
     del history[date(2025, 12, 11)], history[date(2025, 12, 12)]

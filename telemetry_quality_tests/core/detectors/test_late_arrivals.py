@@ -1,4 +1,4 @@
-"""Late arrivals: what is usual for a stream, and up to where a day is still normal."""
+"""Late arrivals: what is usual for a stream, and up to which share a day is still normal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DAY = date(2026, 3, 10)
 
 
 def earlier(*shares: float) -> dict[date, float]:
-    """Shares of the days before DAY, the last one first."""
+    """Shares of the days before DAY, the latest first."""
     return {DAY - timedelta(days=back): share for back, share in enumerate(shares, start=1)}
 
 
@@ -37,7 +37,7 @@ def test_a_steady_stream_may_be_a_little_later_than_usual(usual: float, limit: f
     assert tuple(found) == pytest.approx((usual, limit))
 
 
-def test_a_restless_stream_may_be_four_of_its_standard_deviations_later_than_usual() -> None:
+def test_a_noisy_stream_may_be_four_of_its_standard_deviations_later_than_usual() -> None:
     found = usual_late_shares(DAY, earlier(*[10.0, 20.0] * 7))
 
     assert tuple(found) == pytest.approx((15, 15 + 4 * 1.4826 * 5))

@@ -1,4 +1,4 @@
-"""Completeness curves: what earlier days say about how much of a day is still to come."""
+"""Completeness curves: what earlier days show about how much of a day is still to come."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_stored(
 
 
 def curve_of(scans: Sequence[StoredScan]) -> tuple[float, ...] | None:
-    return completeness_curve(scans, {one.day: end_of(one.day) for one in scans})
+    return completeness_curve(scans, {scan.day: end_of(scan.day) for scan in scans})
 
 
 def days(count: int) -> list[date]:
@@ -116,7 +116,7 @@ def test_revisions_count_if_the_first_was_made_within_a_day_of_the_end(first_hou
     assert (curve_of(scans) is not None) is counts
 
 
-def test_days_read_before_their_tail_was_in_do_not_count() -> None:
+def test_days_read_before_their_tail_arrived_do_not_count() -> None:
     early = [make_stored(day, 2, 80, (80,)) for day in days(20)]
 
     assert curve_of(early) is None
@@ -126,7 +126,7 @@ def test_days_read_before_their_tail_was_in_do_not_count() -> None:
     assert curve[2] == 80.0
 
 
-def test_the_curve_is_as_long_as_enough_days_were_watched() -> None:
+def test_the_curve_is_as_long_as_enough_days_reach() -> None:
     curve = curve_of([make_stored(day, 30 if n < 5 else 48.5, 100, (90, 10)) for n, day in enumerate(days(12))])
 
     assert curve is not None
@@ -146,7 +146,7 @@ def test_without_counted_arrivals_the_revisions_count() -> None:
     assert (curve[0], curve[1], curve[24], curve[25], curve[72]) == (90.0, 90.0, 90.0, 99.0, 100.0)
 
 
-def test_days_that_nobody_looked_at_again_count_nothing() -> None:
+def test_days_that_were_never_scanned_again_do_not_count() -> None:
     assert curve_of([make_stored(day, 1, 900) for day in days(20)]) is None
 
 
@@ -167,8 +167,8 @@ def test_a_curve_never_falls_and_ends_at_a_hundred(hours: list[list[int]], data:
     ages = data.draw(st.lists(st.integers(0, 300), min_size=len(hours), max_size=len(hours)))
     curve = curve_of(
         [
-            make_stored(FIRST + timedelta(days=n), age, sum(each), each)
-            for n, (each, age) in enumerate(zip(hours, ages, strict=True))
+            make_stored(FIRST + timedelta(days=n), age, sum(arrived), arrived)
+            for n, (arrived, age) in enumerate(zip(hours, ages, strict=True))
         ]
     )
 

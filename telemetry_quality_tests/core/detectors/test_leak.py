@@ -1,4 +1,4 @@
-"""A slow leak is seen against an older reference, and weekdays, holidays, growth and noise are none."""
+"""A slow leak shows against an older reference; weekdays, holidays, growth and noise are not leaks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOLIDAYS = "US"
 
 
 def make_days(last: date, days: int, count: Callable[[date], float]) -> dict[date, int]:
-    """``days`` days up to and with ``last``."""
+    """``days`` days up to and including ``last``."""
     return {past: round(count(past)) for n in range(days) if (past := last - timedelta(days=n))}
 
 
@@ -54,7 +54,7 @@ def is_leak(found: LeakEvidence | None) -> bool:
     counts=st.lists(st.one_of(st.integers(0, 10**9), st.none()), min_size=20, max_size=120),
     later=st.lists(st.integers(0, 10**9), min_size=1, max_size=5),
 )
-def test_no_later_day_is_looked_at(counts: list[int | None], later: list[int]) -> None:
+def test_later_days_are_ignored(counts: list[int | None], later: list[int]) -> None:
     history = {DAY - timedelta(days=n): count for n, count in enumerate(counts) if count is not None}
     future = {DAY + timedelta(days=n): count for n, count in enumerate(later, start=1)}
 
@@ -93,7 +93,7 @@ def test_a_steady_stream_loses_nothing() -> None:
     assert found.scale == pytest.approx(0)
 
 
-def test_growth_is_no_leak() -> None:
+def test_growth_is_not_a_leak() -> None:
     found = leak(DAY, make_days(DAY, 120, lambda day: 10_000 * 1.01 ** (day - DAY).days), None)
 
     assert found is not None
@@ -103,7 +103,7 @@ def test_growth_is_no_leak() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
-def test_noise_is_no_leak(spread: float) -> None:
+def test_noise_is_not_a_leak(spread: float) -> None:
     days = make_days(DAY, 400, noisy_week(spread))
 
     alarms = [is_leak(leak(DAY - timedelta(days=n), days, None)) for n in range(300)]
@@ -115,8 +115,8 @@ def test_noise_is_no_leak(spread: float) -> None:
     ("lost", "is_found"),
     [(POLICY[LEAK_PERCENT] - 1, False), (POLICY[LEAK_PERCENT], False), (POLICY[LEAK_PERCENT] + 1, True)],
 )
-def test_a_leak_is_strictly_more_than_the_smallest_that_counts(lost: float, is_found: bool) -> None:
-    # Ten steady years and then one step, so that any loss is many spreads.
+def test_a_leak_must_be_strictly_above_the_threshold(lost: float, is_found: bool) -> None:
+    # Ten steady years and then one step, so that any loss is many sigmas.
     step = DAY - timedelta(days=9)
     days = make_days(DAY, 400, lambda day: 1_000_000 * (1 - lost / 100 if day >= step else 1))
 
@@ -134,7 +134,7 @@ def test_a_few_quiet_days_are_not_a_leak() -> None:
     assert not is_leak(leak(DAY, make_days(DAY, 120, office_week) | quiet, None))
 
 
-def test_the_quiet_days_around_christmas_are_no_leak() -> None:
+def test_the_quiet_days_around_christmas_are_not_a_leak() -> None:
     effects = calendar_effects("US", 2026)
 
     def quiet_season(day: date) -> float:
@@ -147,7 +147,7 @@ def test_the_quiet_days_around_christmas_are_no_leak() -> None:
     assert not any(is_leak(leak(last - timedelta(days=n), days, HOLIDAYS)) for n in range(20))
 
 
-def test_a_season_that_also_fell_last_year_is_no_leak() -> None:
+def test_a_season_that_also_fell_last_year_is_not_a_leak() -> None:
     def season(day: date) -> float:
         return 10_000 * exp(0.5 * sin(2 * pi * day.timetuple().tm_yday / 365))
 
@@ -191,7 +191,7 @@ def test_a_silent_stream_has_nothing_to_lose() -> None:
 
 
 MANY = 10**9
-"""So many events a day that chance plays no part."""
+"""So many events a day that chance does not matter."""
 
 
 def fall_of(found: LeakEvidence | None) -> float:
@@ -206,7 +206,7 @@ def spread_of(found: LeakEvidence | None) -> float:
 
 
 def stepping(*steps: tuple[int, float], days: int = 90, level: float = MANY) -> dict[date, int]:
-    """A steady level that each step, so many days before DAY, multiplies from that day on."""
+    """A steady level, multiplied by each step from so many days before DAY on."""
 
     def count(day: date) -> float:
         factor = 1.0
@@ -222,7 +222,7 @@ def test_the_fall_is_the_median_of_the_last_eight_days(low_days: int, part: floa
     assert fall_of(leak(DAY, stepping((low_days - 1, 0.7)), None)) == pytest.approx(-log(0.7) * part, abs=1e-6)
 
 
-def test_a_young_steady_stream_is_taken_to_vary_by_eight_percent_and_the_more_is_known_the_less() -> None:
+def test_a_young_steady_stream_is_assumed_to_vary_by_eight_percent_and_by_less_as_more_is_known() -> None:
     # Of 90 days the first 32 have no fall yet and the last 28 are not settled: 30 show that nothing ever fell.
     assert spread_of(leak(DAY, stepping((9, 0.7)), None)) == pytest.approx(0.08 * sqrt(30 / 60), rel=1e-6)
     assert spread_of(leak(DAY, stepping((9, 0.7), days=100), None)) == pytest.approx(0.08 * sqrt(30 / 70), rel=1e-6)
@@ -256,12 +256,12 @@ def test_the_latest_day_may_be_a_week_old_and_the_oldest_of_the_eight_four_weeks
     assert known(*range(7, 29))
     assert not known(*range(8, 29))
     assert known(0, 1, 2, 3, 4, 5, 6, 28)
-    kept = {day: n for day, n in stepping().items() if (DAY - day).days not in {*range(7, 29)}}
-    assert leak(DAY, kept, None) is None  # the eighth is 29 days old
+    history = {day: n for day, n in stepping().items() if (DAY - day).days not in {*range(7, 29)}}
+    assert leak(DAY, history, None) is None  # the eighth is 29 days old
 
 
 def weeks(*ages: int, days: int = 7) -> dict[date, int]:
-    """The last ``days`` days, and those so many weeks before each of them."""
+    """The last ``days`` days, and the days so many weeks before each of them."""
     return {DAY - timedelta(days=n, weeks=age): 1000 for age in (0, *ages) for n in range(days)}
 
 
@@ -301,7 +301,7 @@ def test_a_leak_began_where_the_falls_first_exceeded_the_spread() -> None:
     # Four days of eight move the median half-way, and it lags four days behind.
     assert found.since == DAY - timedelta(days=9 - 3 + 4)
 
-    # A fall below the spread of 3 % before it does not count, one above does, though it is less than twice as much.
+    # A fall below the spread of 3 % before it does not count; a fall above does, though it is less than twice as large.
     below, above = (leak(DAY, stepping((19, exp(-fall)), (9, 0.7), days=400), None) for fall in (0.028, 0.045))
     assert below is not None
     assert above is not None

@@ -1,4 +1,4 @@
-"""Silence: how regular a part must have been, and how surely it must be gone."""
+"""Silence: how regular a segment must have been, and how surely it must be gone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def silent(
     minimum_events: int = 1,
     unreadable: Collection[date] = (),
 ) -> list[Silent]:
-    """What is silent of a platform that has ``part`` on earlier days and ``found`` on the day, beside the rest."""
+    """The silence of a platform with ``part`` events on earlier days and ``found`` on the day, next to the ``rest``."""
     days = [FIRST + timedelta(days=n) for n in range(43) if FIRST + timedelta(days=n) not in unreadable]
     cells: dict[date, dict[Cell, int]] = {
         day: {
@@ -65,21 +65,21 @@ def test_after_three_weeks_silence_is_the_new_normal(days: int, is_silent: bool)
 def test_so_few_events_must_be_less_likely_than_one_in_a_hundred_thousand(
     events: int, rest: int, is_silent: bool
 ) -> None:
-    # Of a Poisson count, e^-11.51 is that; a steady stream is taken to vary a little more.
+    # For a Poisson count, that is e^-11.51; a steady stream is assumed to vary a little more.
     found = silent(steady(events), lambda day: rest if day == DAY else 10_000)
 
     assert bool(found) is is_silent
 
 
 @pytest.mark.parametrize(("days", "is_silent"), [(4, False), (5, True)])
-def test_a_part_of_one_weekday_must_have_been_there_five_times(days: int, is_silent: bool) -> None:
+def test_a_segment_of_one_weekday_must_have_been_there_five_times(days: int, is_silent: bool) -> None:
     found = silent(lambda day: 1000 if day.weekday() == DAY.weekday() and age(day) <= 7 * days else 0)
 
     assert bool(found) is is_silent
 
 
 @pytest.mark.parametrize(("weeks", "is_silent"), [(3, False), (4, True), (5, True)])
-def test_one_exception_in_four_weeks_may_have_been_a_silence_and_in_three_is_none(weeks: int, is_silent: bool) -> None:
+def test_one_exception_in_four_weeks_may_have_been_a_silence_but_not_in_three(weeks: int, is_silent: bool) -> None:
     found = silent(lambda day: 1000 if age(day) <= 7 * weeks and age(day) != 14 else 0)
 
     assert bool(found) is is_silent
@@ -96,7 +96,7 @@ def test_a_weekday_that_is_known_once_is_not_regular() -> None:
     ("low_ages", "ratio", "has_faded"),
     [((3, 4), 0.49, True), ((3, 4), 0.51, False), ((1, 5), 0.49, False), ((1, 4), 0.49, True), ((1,), 0.1, False)],
 )
-def test_a_part_that_was_below_half_on_two_of_its_last_four_days_has_faded(
+def test_a_segment_below_half_on_two_of_its_last_four_days_has_faded(
     low_ages: tuple[int, ...], ratio: float, has_faded: bool
 ) -> None:
     (found,) = silent(lambda day: 1000 * ratio if age(day) in low_ages else 1000)
@@ -105,14 +105,14 @@ def test_a_part_that_was_below_half_on_two_of_its_last_four_days_has_faded(
 
 
 @pytest.mark.parametrize(("rest", "expected"), [(210, 9_790), (190, 190 / 10_000 * 9_810)])
-def test_a_rest_of_less_than_two_in_a_hundred_cannot_say_what_kind_of_day_it_is(rest: int, expected: float) -> None:
+def test_a_rest_of_less_than_two_in_a_hundred_cannot_show_what_kind_of_day_it_is(rest: int, expected: float) -> None:
     (found,) = silent(steady(10_000 - rest), steady(rest))
 
     assert found.expected == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("rest", "is_silent"), [(7_100, True), (6_900, False)])
-def test_on_a_day_as_quiet_as_a_sunday_a_part_may_rest_as_on_sundays(rest: int, is_silent: bool) -> None:
+def test_on_a_day_as_quiet_as_a_sunday_a_segment_may_rest_as_on_sundays(rest: int, is_silent: bool) -> None:
     found = silent(lambda day: 0 if day.weekday() == SUNDAY else 1000, lambda day: rest if day == DAY else 10_000)
 
     assert bool(found) is is_silent
@@ -124,13 +124,13 @@ def test_two_bursts_say_nothing_about_silence_and_three_do(ages: set[int], is_si
 
 
 @pytest.mark.parametrize(("swing", "is_silent"), [(49, True), (50, False)])
-def test_what_a_restless_part_varies_is_widened_since_few_days_show_little(swing: int, is_silent: bool) -> None:
-    # Days far above and far below in turn: by its variance alone, or widened half as much, either would be silent.
+def test_the_variation_of_a_noisy_segment_is_widened_since_few_days_show_little(swing: int, is_silent: bool) -> None:
+    # Days alternately far above and far below: by variance alone, or widened half as much, either would be silent.
     found = silent(lambda day: 100 + swing * (1 if day.toordinal() % 2 else -1))
 
     assert bool(found) is is_silent
 
 
 @pytest.mark.parametrize(("events", "is_silent"), [(19, False), (20, True)])
-def test_parts_of_fewer_events_than_the_minimum_are_not_watched(events: int, is_silent: bool) -> None:
+def test_segments_with_fewer_events_than_the_minimum_are_not_watched(events: int, is_silent: bool) -> None:
     assert bool(silent(steady(events), minimum_events=20)) is is_silent

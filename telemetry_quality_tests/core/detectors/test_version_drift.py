@@ -46,14 +46,14 @@ def lost(share: float) -> Versions:
 
 @pytest.mark.parametrize(("lost_events", "has_moved"), [(5, False), (6, True)])
 def test_of_a_few_events_more_must_lose_their_version_than_five_times_chance(lost_events: int, has_moved: bool) -> None:
-    # A share of a twenty-fifth has a standard deviation of four points here.
+    # A share of 1 in 25 has a standard deviation of four points here.
     found = shifts_of(web(lambda back: lost(lost_events / 25) if back == 0 else lost(0), events=25))
 
     assert bool(found) is has_moved
 
 
 @pytest.mark.parametrize(("share", "has_moved"), [(0.29, False), (0.305, True)])
-def test_a_restless_share_must_move_by_six_of_its_standard_deviations(share: float, has_moved: bool) -> None:
+def test_a_noisy_share_must_move_by_six_of_its_standard_deviations(share: float, has_moved: bool) -> None:
     usual = (0.10, 0.14)
     found = shifts_of(web(lambda back: lost(share if back == 0 else usual[back % 2])))
 
@@ -114,7 +114,7 @@ def test_a_share_is_compared_with_the_last_week_and_with_the_same_day_a_fortnigh
         pytest.param((0.1, 0.95, 1.0), False, id="what it had the day before yesterday"),
     ],
 )
-def test_where_a_release_is_taken_back_the_last_two_days_say_what_the_old_version_had(
+def test_after_a_rollback_the_last_two_days_show_the_share_of_the_old_version(
     old: tuple[float, ...], has_moved: bool
 ) -> None:
     def mix(back: int) -> Versions:
@@ -134,7 +134,7 @@ def test_a_share_must_jump_more_than_twice_as_far_as_it_does_now_and_then(jump: 
 
 
 @pytest.mark.parametrize(("left", "has_moved"), [(0.21, False), (0.19, True)])
-def test_a_version_that_kept_half_of_its_share_was_not_replaced(left: float, has_moved: bool) -> None:
+def test_a_version_with_half_of_its_share_left_was_not_replaced(left: float, has_moved: bool) -> None:
     found = shifts_of(web(lambda back: {"a": left if back == 0 else 0.4, "b": 0.1 + (0.4 - left if back == 0 else 0)}))
 
     assert bool(found) is has_moved
@@ -150,7 +150,7 @@ def test_half_of_a_larger_share_must_be_more_events_rather_than_fewer_others(mor
 
 
 def two_platforms(size: float, first: float, second: float) -> list[Shift]:
-    """The first platform has ``size`` of all events; these shares of both lose their version on DAY."""
+    """The first platform has ``size`` of all events; these shares of the two platforms lose their version on DAY."""
 
     def cells(day: date) -> Mapping[Cell, int]:
         events = {"ios": round(10_000 * size), "web": round(10_000 * (1 - size))}
@@ -172,7 +172,7 @@ def test_a_value_that_has_nearly_all_events_is_the_whole_stream(
 
 
 @pytest.mark.parametrize(("second", "parts"), [(0.04, (("platform", "ios"),)), (0.06, ())])
-def test_a_value_is_named_where_it_explains_four_fifths_of_the_move(
+def test_a_value_is_named_if_it_explains_four_fifths_of_the_move(
     second: float, parts: tuple[tuple[str, str], ...]
 ) -> None:
     assert [shift.scope.parts for shift in two_platforms(0.5, 0.2, second)] == [parts]
@@ -192,5 +192,5 @@ def test_a_value_is_named_where_it_explains_four_fifths_of_the_move(
         ("A320-232", "737-824", False),
     ],
 )
-def test_versions_are_ordered_where_they_say_so(version: str, other: str, expected: bool) -> None:
+def test_versions_are_ordered_by_their_numbers(version: str, other: str, expected: bool) -> None:
     assert is_newer(version, other) is expected

@@ -1,4 +1,4 @@
-"""How well a stream is foreseen one day ahead, on made series: each number of the method shows in these figures."""
+"""How well made-up series are forecast one day ahead: each constant of the method shows in these figures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Figures(NamedTuple):
-    """Means of the logs of counts, in percent: how far off the middle was, and how far off it was taken to be."""
+    """Mean errors of the log counts, in percent: how far off the middle was, and how far off it was expected to be."""
 
     error: float
     spread: float
 
 
 def one_step(counts: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> list[tuple[bool, float, float]]:
-    """Per day whether it is special, how far it lay from its forecast, and the spread of that."""
+    """Per day, whether it has a calendar effect, its distance from its forecast, and the spread of the forecast."""
     logs = [(day, log(max(count, 1))) for day, count in counts.items()]
     first = [point for point in logs if point[0] not in effects][:PROFILE_MINIMUM]
     stream = Stream(first)
@@ -55,7 +55,7 @@ def figures_of(steps: list[tuple[bool, float, float]], *, of_special_days: bool)
         ("growing", (5.64383, 7.82205)),
     ],
 )
-def test_ordinary_days_are_foreseen_as_well_as_they_were(name: str, expected: tuple[float, float]) -> None:
+def test_ordinary_days_are_forecast_as_well_as_before(name: str, expected: tuple[float, float]) -> None:
     found = figures_of(one_step(SERIES[name](), {}), of_special_days=False)
 
     assert found == pytest.approx(expected, rel=1e-5)
@@ -68,7 +68,7 @@ def test_ordinary_days_are_foreseen_as_well_as_they_were(name: str, expected: tu
         ("restless_saturdays", (8.97518, 9.85342), (38.59746, 45.58840)),
     ],
 )
-def test_calendar_effects_are_foreseen_as_well_as_they_were_and_disturb_no_others(
+def test_calendar_effects_are_forecast_as_well_as_before_and_disturb_no_other_days(
     name: str, ordinary: tuple[float, float], effect_of_day: tuple[float, float]
 ) -> None:
     steps = one_step(SERIES[name](), EFFECTS)

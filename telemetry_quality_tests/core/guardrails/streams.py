@@ -1,4 +1,4 @@
-"""Streams to be judged: a few steady parts whose days a test then breaks, and seeded noise."""
+"""Streams to be judged: a few steady segments whose days a test then breaks, and seeded noise."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ Cell = tuple[str, str, str | None]
 
 
 def weekly(level: float, weekend: float = 1.0) -> Callable[[date], float]:
-    """``level`` a day, and that part of it on Saturdays and Sundays."""
+    """``level`` events a day, and that share of them on Saturdays and Sundays."""
     return lambda day: level * (weekend if day.weekday() >= 5 else 1.0)
 
 
 def cut(cells: Mapping[Cell, int]) -> dict[Slice, SliceCounts]:
-    """A day's cells as the slices a scan has."""
+    """A day's cells as the slices of a scan."""
     slices: dict[Slice, SliceCounts] = {}
     for (platform, signal, version), events in cells.items():
         missing = events if version is None else 0
-        for part in (
+        for segment in (
             Slice("event_name", signal),
             Slice("service_version", version),
             Slice("platform", platform),
             Slice("platform", platform, "event_name", signal),
             Slice("platform", platform, "service_version", version),
         ):
-            known = slices.get(part, SliceCounts(0, 0, 0))
-            slices[part] = SliceCounts(known.events + events, 0, known.missing_version + missing)
-    return {part: counts for part, counts in slices.items() if counts.events}
+            known = slices.get(segment, SliceCounts(0, 0, 0))
+            slices[segment] = SliceCounts(known.events + events, 0, known.missing_version + missing)
+    return {segment: counts for segment, counts in slices.items() if counts.events}
 
 
 def evidence_of(days: Mapping[date, Mapping[Cell, int]], day: date = DAY, **figures: Any) -> Evidence:
-    """``day`` and whatever else is in ``days``, later days too."""
+    """The evidence of ``day`` and of whatever else is in ``days``, including later days."""
     totals = {past: sum(cells.values()) for past, cells in days.items()}
     return make_evidence(
         make_figures(total_events=totals[day], **figures),
@@ -57,7 +57,7 @@ def evidence_of(days: Mapping[date, Mapping[Cell, int]], day: date = DAY, **figu
 
 
 def poisson(random: Random, mean: float) -> int:
-    """Near enough for means of any size: exact by counting below 30, normal above."""
+    """An approximate Poisson count for means of any size: exact below 30, normal above."""
     if mean > 30:
         return max(round(random.gauss(mean, mean**0.5)), 0)
     events, waited = -1, 0.0

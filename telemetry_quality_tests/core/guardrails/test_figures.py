@@ -1,4 +1,4 @@
-"""The guardrails that judge a day's own numbers: volume, duplicates, fields, arrivals, times, and the slow leak."""
+"""The guardrails that judge a day's own numbers: volume, duplicates, fields, arrivals, timestamps, and slow leaks."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_volume_is_not_judged_where_both_numbers_are_small(
     assert verdict.outcome is (PASSED if is_small else FAILED)
 
 
-def test_an_unknown_volume_says_from_which_day_on_it_will_be_known() -> None:
+def test_an_unknown_volume_says_from_which_day_it_can_be_judged() -> None:
     figures = make_figures(expected_events=None, volume_deviation_percent=None)
     evidence = make_evidence(figures, expectation=Expectation(known_from=date(2026, 3, 14)))
 
@@ -128,14 +128,14 @@ def test_duplicates_fail_strictly_above_ten_percent(share: float, outcome: Outco
     assert (verdict.value, verdict.threshold) == (share, 10.0)
 
 
-def test_duplicates_say_when_only_a_slice_was_compared() -> None:
+def test_duplicates_say_when_only_a_subset_was_compared() -> None:
     whole = judge_duplicates(duplicate_percent=50.0, compared_events=1000, duplicate_events=500)
-    part = judge_duplicates(
+    verdict = judge_duplicates(
         total_events=1_000_000, duplicate_percent=50.0, compared_events=62_000, duplicate_events=31_000
     )
 
     assert whole.sentence == "50.00 % of 1,000 events repeat another one (500), more than the 10 % allowed."
-    assert "a subset of 62,000 of the day's 1,000,000 events" in part.sentence
+    assert "a subset of 62,000 of the day's 1,000,000 events" in verdict.sentence
 
 
 def test_duplicates_are_unknown_where_nothing_was_compared() -> None:
@@ -224,21 +224,21 @@ def test_a_provisional_day_says_how_much_of_it_has_usually_arrived() -> None:
 @pytest.mark.parametrize(
     ("share", "outcome"), [(0.0, PASSED), (1.0, PASSED), (nextafter(1.0, inf), FAILED), (7.0, FAILED), (None, UNKNOWN)]
 )
-def test_impossible_times_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
+def test_invalid_timestamps_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
     verdict = timestamps.judge(make_evidence(make_figures(invalid_timestamp_percent=share)), policy_of())
 
     assert (verdict.outcome, verdict.value, verdict.threshold) == (outcome, share, 1.0)
 
 
 def leaking(percent_a_day: float, days: int = 30) -> dict[date, int]:
-    """A hundred days; the last ones lose a little each."""
+    """A hundred days, of which each of the last ones loses a little."""
     return {
         DAY - timedelta(days=back): round(1000 * (1 - percent_a_day / 100) ** max(days - back, 0))
         for back in range(100)
     }
 
 
-def test_a_slow_loss_fails_and_says_how_much_against_what_and_since_when() -> None:
+def test_a_slow_loss_fails_and_says_how_much_compared_with_what_and_since_when() -> None:
     history = leaking(2.0)
     verdict = leak.judge(make_evidence(make_figures(total_events=history[DAY]), totals=history), policy_of())
 
@@ -248,7 +248,7 @@ def test_a_slow_loss_fails_and_says_how_much_against_what_and_since_when() -> No
     assert str(verdict.contributors[0].since) in verdict.sentence
 
 
-def test_a_steady_stream_leaks_nothing_and_a_day_later_than_the_day_is_not_looked_at() -> None:
+def test_a_steady_stream_leaks_nothing_and_later_days_are_ignored() -> None:
     steady = leaking(0.0)
     evidence = make_evidence(totals=steady)
     later = {DAY + timedelta(days=ahead): 1 for ahead in range(1, 40)}
@@ -265,7 +265,7 @@ def test_a_steady_stream_leaks_nothing_and_a_day_later_than_the_day_is_not_looke
         (policy_of(leak_sigmas=99.0), PASSED),
     ],
 )
-def test_a_loss_must_be_large_and_larger_than_what_the_stream_varies(policy: Policy, outcome: Outcome) -> None:
+def test_a_loss_must_be_large_and_larger_than_the_spread_of_the_stream(policy: Policy, outcome: Outcome) -> None:
     assert leak.judge(make_evidence(totals=leaking(2.0)), policy).outcome is outcome
 
 

@@ -121,7 +121,7 @@ def test_a_sentence_says_how_many_of_how_many_and_what_is_allowed(
         (BELOW, {"paid": 0, "paid.of": 0}, 1000, "RATE_WITHOUT_BASE"),
     ],
 )
-def test_what_was_not_counted_or_has_nothing_to_be_a_share_of_is_unknown(
+def test_a_rate_that_was_not_counted_or_has_no_base_is_unknown(
     rate: Rate, counts: dict[str, int], events: int, reason_code: str
 ) -> None:
     verdict = judge(rate, counts, events)
@@ -150,7 +150,10 @@ def test_rates_are_judged_after_all_other_guardrails() -> None:
     schema = schema_of(ABOVE, BELOW)
     assert [rule.name for rule in guardrails_of(schema)][-2:] == ["rate_lost", "rate_paid"]
     evidence = make_evidence(rate_counts={"lost": 1, "paid": 9, "paid.of": 10})
-    assert [one.outcome for one in judge_day(evidence, policy_of(schema.rates), schema)][-2:] == [PASSED, PASSED]
+    assert [verdict.outcome for verdict in judge_day(evidence, policy_of(schema.rates), schema)][-2:] == [
+        PASSED,
+        PASSED,
+    ]
 
 
 def test_each_rate_is_a_number_of_the_day() -> None:
@@ -189,12 +192,12 @@ def test_short_words_need_nothing_but_the_name_of_the_rate(value: float, thresho
     assert named.short_words(Failure(value, threshold, None)) == words
 
 
-def test_only_names_of_rates_stand_for_a_rate() -> None:
+def test_only_names_of_rates_give_the_guardrail_of_a_rate() -> None:
     assert guardrail_named("error_rate") in BUILT_IN
     assert guardrail_named("lost") is None
 
 
-def test_too_many_are_explained_by_what_matches_and_too_few_by_what_does_not() -> None:
+def test_the_root_cause_of_too_many_is_what_matches_and_of_too_few_what_does_not() -> None:
     (rule,) = rate_guardrails((replace(BOTH, of="is_app"),))
     high = judge(BOTH, {"mobile": 900})
     low = judge(BOTH, {"mobile": 100})
@@ -213,7 +216,7 @@ def test_tuning_may_propose_limits_around_the_one_that_is_set(limit: float) -> N
         assert threshold.fails in {Direction.ABOVE, Direction.BELOW}
 
 
-def test_a_failure_of_too_few_is_measured_by_what_is_lacking() -> None:
+def test_a_failure_by_too_few_is_measured_by_the_distance_from_100_percent() -> None:
     low = judge(BELOW, {"paid": 80, "paid.of": 100})
     failure = FailedGuardrail(
         day=DAY,

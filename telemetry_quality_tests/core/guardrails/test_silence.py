@@ -1,4 +1,4 @@
-"""Silence: what stopped alarms on its first day, and what never was regular does not."""
+"""Silence: what has stopped alarms on its first day, and what was never regular does not alarm."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ Days = dict[date, dict["Cell", int]]
 
 def steady(levels: Levels | None = None, first: date = FIRST, last: date = DAY) -> Days:
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    parts = (levels or LEVELS).items()
-    return {day: {(*part, "1.0"): round(level(day)) for part, level in parts} for day in days}
+    cells = (levels or LEVELS).items()
+    return {day: {(*cell, "1.0"): round(level(day)) for cell, level in cells} for day in days}
 
 
 def without(days: Days, gone: Callable[[date, Cell], bool]) -> Days:
@@ -59,7 +59,7 @@ def segments(verdict: Verdict) -> list[str]:
 
 
 @pytest.mark.parametrize("back", range(14))
-def test_a_stream_with_all_its_parts_passes_on_every_weekday(back: int) -> None:
+def test_a_stream_with_all_its_segments_passes_on_every_weekday(back: int) -> None:
     verdict = judge(steady(), DAY - timedelta(days=back))
 
     assert (verdict.outcome, verdict.reason_code, verdict.value) == (PASSED, "NOTHING_SILENT", 0)
@@ -86,7 +86,7 @@ def test_a_signal_may_be_silent_on_one_platform_only() -> None:
     assert segments(verdict) == ["platform=ios × event_name=cart.add"]
 
 
-def test_stragglers_of_a_stopped_part_do_not_hide_its_silence() -> None:
+def test_stragglers_of_a_stopped_segment_do_not_hide_its_silence() -> None:
     days = steady()
     days[DAY]["android", "page.view", "1.0"] = 24
 
@@ -108,7 +108,7 @@ def test_a_silence_lasts_until_it_is_three_weeks_old(age: int, outcome: Outcome)
         assert f"since {since}" in verdict.sentence
 
 
-def test_a_part_that_rests_at_weekends_is_missed_on_monday_only() -> None:
+def test_a_segment_that_rests_at_weekends_is_missed_on_monday_only() -> None:
     friday = DAY - timedelta(days=4)
     days = without(steady(), lambda day, cell: day > friday and cell[0] == "batch")
 
@@ -134,7 +134,7 @@ def test_a_holiday_of_the_calendar_may_silence_what_rests_on_sundays() -> None:
     assert judge(days, labor_day, policy_of(holidays="US")).outcome is PASSED
 
 
-def test_when_the_whole_stream_is_down_its_parts_are_not_listed() -> None:
+def test_when_the_whole_stream_is_down_its_segments_are_not_listed() -> None:
     tiny = {day: {c: n // (200 if day == DAY else 1) for c, n in cells.items()} for day, cells in steady().items()}
 
     assert judge(tiny).outcome is PASSED
@@ -142,7 +142,7 @@ def test_when_the_whole_stream_is_down_its_parts_are_not_listed() -> None:
     assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, "NO_EVENTS")
 
 
-def test_a_part_that_fades_away_is_mentioned_and_does_not_fail() -> None:
+def test_a_segment_that_fades_away_is_mentioned_and_does_not_fail() -> None:
     def fading(day: date) -> float:
         return max(0.0, 500 * min(1.0, (DAY - day).days / 15))
 
@@ -152,7 +152,7 @@ def test_a_part_that_fades_away_is_mentioned_and_does_not_fail() -> None:
     assert "platform=tv shrank over the last days and is gone" in verdict.sentence
 
 
-def test_a_stop_in_the_course_of_the_day_before_is_no_fading() -> None:
+def test_a_stop_during_the_day_before_is_not_fading() -> None:
     days = without(steady(), lambda day, cell: day == DAY and cell[0] == "android")
     days[DAY - timedelta(days=1)]["android", "page.view", "1.0"] = 120
 
@@ -170,14 +170,14 @@ def test_two_weeks_must_be_known(known: int, outcome: Outcome) -> None:
         assert str(DAY + timedelta(days=1)) in verdict.sentence
 
 
-def test_a_young_part_is_not_missed_before_it_has_been_there_for_two_weeks() -> None:
+def test_a_young_segment_is_not_missed_before_it_has_been_there_for_two_weeks() -> None:
     for age, outcome in ((10, PASSED), (14, FAILED)):
         born = DAY - timedelta(days=age)
         days = steady(LEVELS | {("tv", "page.view"): lambda day, born=born: 500.0 if born <= day < DAY else 0.0})
         assert judge(days).outcome is outcome
 
 
-def test_days_that_are_not_known_are_no_silence() -> None:
+def test_unknown_days_are_not_silent() -> None:
     days = steady()
     for back in (3, 4, 5, 14, 21):
         del days[DAY - timedelta(days=back)]
@@ -193,13 +193,13 @@ def test_silence_is_judged_from_the_least_number_of_events_on(usual: int, outcom
     assert judge(steady(levels)).outcome is outcome
 
 
-def test_a_part_that_comes_and_goes_is_not_missed() -> None:
+def test_a_segment_that_comes_and_goes_is_not_missed() -> None:
     bursts = LEVELS | {("tv", "page.view"): lambda day: 900.0 if day.toordinal() % 3 and day != DAY else 0.0}
 
     assert judge(steady(bursts)).outcome is PASSED
 
 
-def test_versions_are_not_watched_since_each_of_them_ends() -> None:
+def test_versions_are_not_watched_since_every_version_ends() -> None:
     days: Days = {
         day: {(p, s, "2.0" if day == DAY else "1.0"): n for (p, s, _), n in cells.items()}
         for day, cells in steady().items()
@@ -225,7 +225,7 @@ def test_what_may_still_arrive_on_a_provisional_day_is_not_silent() -> None:
         assert silence.judge(evidence, policy_of()).outcome is outcome
 
 
-def test_a_day_whose_parts_were_not_counted_is_unknown() -> None:
+def test_a_day_whose_segments_were_not_counted_is_unknown() -> None:
     evidence = evidence_of(steady())
     evidence = replace(evidence, slices={**evidence.slices, DAY: {}})
 
@@ -242,7 +242,7 @@ def test_later_days_change_nothing(silent: bool) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0.6, 1.5))
-def test_a_part_with_about_its_usual_events_never_alarms(seed: int, scale: float) -> None:
+def test_a_segment_with_about_its_usual_events_never_alarms(seed: int, scale: float) -> None:
     random = Random(seed)
     days = {day: {c: poisson(random, n * scale) for c, n in cells.items()} for day, cells in steady().items()}
 
@@ -250,8 +250,8 @@ def test_a_part_with_about_its_usual_events_never_alarms(seed: int, scale: float
 
 
 @pytest.mark.slow
-def test_noisy_parts_raise_no_false_alarm_in_two_hundred_days() -> None:
-    """Eighty parts with weekday profiles, bursts (negative binomial, φ = 0.3) and rare ones, seeded."""
+def test_noisy_segments_raise_no_false_alarm_in_two_hundred_days() -> None:
+    """Eighty segments with weekday profiles, bursts (negative binomial, φ = 0.3) and rare events, seeded."""
     random = Random(7)
     means = {("p" + str(p), f"s{s}"): 4000 / (s + 1) ** 1.6 / (p + 1) for p in range(4) for s in range(20)}
     first = DAY - timedelta(days=242)

@@ -1,4 +1,4 @@
-"""Version drift: lost tags and fallbacks alarm on their first day, releases of any shape do not."""
+"""Version drift: lost tags and fallbacks alarm on their first day; releases of any shape do not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stream(
     random: Random | None = None,
     events: Mapping[str, int] | None = None,
 ) -> Days:
-    """Days whose platforms have the shares of versions that ``mix`` says."""
+    """Days whose platforms have the version shares that ``mix`` returns."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return {
         day: {
@@ -50,7 +50,7 @@ def stream(
 
 
 def usual_but(changed: Shares, platform: str = "ios", since: date = DAY, until: date = DAY) -> Days:
-    """The usual shares, and others on one platform for some days."""
+    """The usual shares, and other shares on one platform for some days."""
     return stream(lambda segment, day: changed if segment == platform and since <= day <= until else USUAL)
 
 
@@ -118,8 +118,8 @@ def test_nothing_alarms_when_the_tags_are_back() -> None:
 def test_untagged_errors_are_for_the_error_rate_to_judge() -> None:
     evidence = evidence_of(usual_but({"2.0": 0.5, None: 0.5}))
     today = {
-        part: SliceCounts(counts.events, counts.missing_version, counts.missing_version)
-        for part, counts in evidence.slices[DAY].items()
+        segment: SliceCounts(counts.events, counts.missing_version, counts.missing_version)
+        for segment, counts in evidence.slices[DAY].items()
     }
 
     assert version_drift.judge(evidence, policy_of()).outcome is FAILED
@@ -134,7 +134,7 @@ def test_a_platform_usually_without_tags_stays_quiet() -> None:
 
 
 def rollout(shares: Sequence[float], start: date, new: str = "2.1", old: str = "2.0") -> Callable[[str, date], Shares]:
-    """``new`` takes these shares of everything, day after day, and keeps the last one."""
+    """``new`` takes these shares of everything, day after day, and stays at the last share."""
 
     def mix(_: str, day: date) -> Shares:
         at = (day - start).days
@@ -202,7 +202,7 @@ def test_a_release_taken_back_after_three_days_alarms() -> None:
     assert judge(days, DAY - timedelta(days=1)).outcome is PASSED
 
 
-def test_versions_that_alternate_every_few_days_are_used_to_it() -> None:
+def test_versions_that_alternate_every_few_days_raise_nothing() -> None:
     days = stream(lambda _, day: {"a": 0.9, "b": 0.1} if day.toordinal() // 4 % 2 else {"a": 0.1, "b": 0.9})
 
     assert {judge(days, DAY - timedelta(days=n)).outcome for n in range(8)} == {PASSED}
@@ -224,7 +224,7 @@ def test_when_a_platform_vanishes_the_shares_of_the_others_grow_and_nothing_drif
     assert judge(stream(mix)).outcome is PASSED
 
 
-def test_a_few_events_prove_nothing() -> None:
+def test_a_few_events_show_nothing() -> None:
     days = stream(lambda p, day: {None: 1.0} if (p, day) == ("ios", DAY) else USUAL, events={"web": 900, "ios": 19})
 
     assert judge(days).outcome is PASSED
@@ -256,7 +256,7 @@ def test_later_days_change_nothing(today: Shares) -> None:
 
 
 def test_releases_every_fortnight_raise_no_false_alarm() -> None:
-    """Three platforms with releases of their own, weekend users, Poisson noise, seeded."""
+    """Three platforms, each with its own releases, weekend users and Poisson noise, seeded."""
     random = Random(11)
 
     def mix(platform: str, day: date) -> Shares:

@@ -1,4 +1,4 @@
-"""Failures and incidents of one March, for the tests of incidents."""
+"""Failures and incidents in one March, for the tests of incidents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def day(number: int) -> date:
 
 def fail(number: int, guardrail: str = "error_rate", root_cause: str = EVERYWHERE, **overrides: Any) -> FailedGuardrail:
     """``guardrail`` failed on that day of March, ten times over its threshold."""
-    one = FailedGuardrail(
+    failure = FailedGuardrail(
         day=day(number),
         guardrail=guardrail,
         level=Level.CRITICAL,
@@ -48,7 +48,7 @@ def fail(number: int, guardrail: str = "error_rate", root_cause: str = EVERYWHER
         is_confined=root_cause not in {EVERYWHERE, UNREADABLE},
         revision=2,
     )
-    return replace(one, **overrides)
+    return replace(failure, **overrides)
 
 
 def unreadable(number: int) -> FailedGuardrail:
@@ -62,30 +62,30 @@ def group(
 
 
 def shape(incidents: Iterable[Incident]) -> list[tuple[list[int], list[str]]]:
-    """Of each incident its days of March and its guardrails."""
-    return [([one.day for one in incident.days], sorted(incident.guardrails)) for incident in incidents]
+    """The days in March and the guardrails of each incident."""
+    return [([failed_day.day for failed_day in incident.days], sorted(incident.guardrails)) for incident in incidents]
 
 
 def make_verdict(guardrail: str = "error_rate", *root_causes: Contributor, **overrides: Any) -> Verdict:
-    one = Verdict(
+    verdict = Verdict(
         guardrail, Level.CRITICAL, Outcome.FAILED, "ERROR_RATE_HIGH", 50.0, 5.0, "Half are errors.", root_causes
     )
-    return replace(one, **overrides)
+    return replace(verdict, **overrides)
 
 
 def segment(text: str, share: float | None, hours: tuple[int, int] | None = None) -> Contributor:
     named = text.split(" × ") if text else []
-    parts = tuple((name, value) for name, _, value in (one.partition("=") for one in named))
+    parts = tuple((name, value) for name, _, value in (condition.partition("=") for condition in named))
     return Contributor(Segment(parts, hours), 1.0, 2.0, share)
 
 
 def loose(number: int, guardrail: str, foremost: str) -> FailedGuardrail:
-    """A failure that names a place first, though it happened elsewhere too."""
+    """A failure that names a segment first, though it happened elsewhere too."""
     return fail(number, guardrail, EVERYWHERE, foremost=foremost)
 
 
 def decided(incident: Incident, *actions: Action, by: str = "ada", until: date = TODAY) -> list[IncidentAction]:
-    """One act after the other, a minute apart."""
+    """Actions one after the other, a minute apart."""
     return [
         incident.decide(action, by, NOW + timedelta(minutes=minute), muted_until=until)
         for minute, action in enumerate(actions)

@@ -35,7 +35,7 @@ from telemetry_quality_tests.core.incidents.march import (
 )
 
 
-def test_a_key_that_names_nothing_is_answered_with_the_one_that_was_meant() -> None:
+def test_an_unknown_key_is_refused_with_the_key_that_may_have_been_meant() -> None:
     found = group([fail(7), fail(8)])
     assert require_incident(found, "web/2026-03-07") is found[0]
     for key in ("web/2026-03-08", "web/2026-03-07.3"):
@@ -51,39 +51,43 @@ GUARDRAILS = ("activity", "error_rate", "missing_version", "volume")
 
 @dataclass(frozen=True)
 class Past:
-    """What was judged: days with their failures; a store as far as incidents need one."""
+    """Judged days with their failures; implements as much of a store as incidents need."""
 
     judged: dict[date, tuple[FailedGuardrail, ...]]
-    kept: tuple[IncidentAction, ...] = ()
+    actions: tuple[IncidentAction, ...] = ()
 
     @property
     def failures(self) -> list[FailedGuardrail]:
-        return [one for failed in self.judged.values() for one in failed]
+        return [failure for failed in self.judged.values() for failure in failed]
 
     @property
     def unreadable(self) -> set[date]:
-        return {one.day for one in self.failures if one.root_cause == UNREADABLE}
+        return {failure.day for failure in self.failures if failure.root_cause == UNREADABLE}
 
     def judged_days(self, source: str) -> list[JudgedDay]:
-        return [JudgedDay(one, 2, not self.judged[one]) for one in sorted(self.judged)]
+        return [JudgedDay(judged_day, 2, not self.judged[judged_day]) for judged_day in sorted(self.judged)]
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         return {
-            one: {1: (make_verdict(outcome=Outcome.FAILED),), 2: tuple(map(verdict_of, failed))}
-            for one, failed in self.judged.items()
-            if first <= one <= last
+            failed_day: {1: (make_verdict(outcome=Outcome.FAILED),), 2: tuple(map(verdict_of, failed))}
+            for failed_day, failed in self.judged.items()
+            if first <= failed_day <= last
         }
 
     def incident_actions(self, source: str) -> list[IncidentAction]:
-        return list(self.kept)
+        return list(self.actions)
 
 
-def verdict_of(one: FailedGuardrail) -> Verdict:
-    share = 100.0 if one.is_confined else 60.0 if one.root_cause == one.foremost else 10.0
-    root_causes = (segment("" if one.foremost == EVERYWHERE else one.foremost, share),) if one.foremost else ()
-    outcome = Outcome.UNKNOWN if one.root_cause == UNREADABLE else Outcome.FAILED
-    code = DAY_UNREADABLE if one.root_cause == UNREADABLE else one.reason_code
-    return Verdict(one.guardrail, one.level, outcome, code, one.value, one.threshold, one.sentence, root_causes)
+def verdict_of(failure: FailedGuardrail) -> Verdict:
+    share = 100.0 if failure.is_confined else 60.0 if failure.root_cause == failure.foremost else 10.0
+    root_causes = (
+        (segment("" if failure.foremost == EVERYWHERE else failure.foremost, share),) if failure.foremost else ()
+    )
+    outcome = Outcome.UNKNOWN if failure.root_cause == UNREADABLE else Outcome.FAILED
+    code = DAY_UNREADABLE if failure.root_cause == UNREADABLE else failure.reason_code
+    return Verdict(
+        failure.guardrail, failure.level, outcome, code, failure.value, failure.threshold, failure.sentence, root_causes
+    )
 
 
 @st.composite
@@ -110,20 +114,24 @@ def pasts(draw: st.DrawFn) -> Past:
         for action in (draw(st.lists(st.sampled_from(Action), max_size=3)) if incidents else [])
     ]
     healed = draw(st.sets(st.sampled_from(sorted(past.judged)), max_size=2)) if actions else set()
-    return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(actions))
+    return Past(
+        {past_day: () if past_day in healed else failed for past_day, failed in past.judged.items()}, tuple(actions)
+    )
 
 
 @pytest.mark.slow
 @given(pasts(), st.randoms(use_true_random=False))
 def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: Past, random: Any) -> None:
-    found = group(past.failures, past.judged, past.kept)
-    assert sorted(map(repr, past.failures)) == sorted(repr(one) for incident in found for one in incident.failures)
-    assert len({one.key for one in found}) == len(found)
-    assert [one.first_day for one in found] == sorted(one.first_day for one in found)
+    found = group(past.failures, past.judged, past.actions)
+    assert sorted(map(repr, past.failures)) == sorted(
+        repr(failure) for incident in found for failure in incident.failures
+    )
+    assert len({incident.key for incident in found}) == len(found)
+    assert [incident.first_day for incident in found] == sorted(incident.first_day for incident in found)
     shuffled, judged = past.failures, list(past.judged)
     random.shuffle(shuffled)
     random.shuffle(judged)
-    assert group(shuffled, judged, past.kept) == found
+    assert group(shuffled, judged, past.actions) == found
 
 
 @pytest.mark.slow
@@ -140,8 +148,8 @@ def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_whil
 def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past: Past, first: int, days: int) -> None:
     begin, end = day(first), day(first) + timedelta(days=days)
     everything = incidents_of(past, "web")
-    assert everything == group(past.failures, past.judged, past.kept)
-    touching = [one for one in everything if one.first_day <= end and begin <= one.last_day]
+    assert everything == group(past.failures, past.judged, past.actions)
+    touching = [incident for incident in everything if incident.first_day <= end and begin <= incident.last_day]
     assert incidents_of(past, "web", begin, end) == touching
 
 

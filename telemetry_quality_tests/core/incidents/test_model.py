@@ -39,12 +39,12 @@ from telemetry_quality_tests.core.incidents.march import (
         ([WEB, IOS], IOS),
     ],
 )
-def test_the_cause_of_an_incident_is_the_one_blamed_on_most_days(blamed: list[str], root_cause: str) -> None:
+def test_the_root_cause_of_an_incident_is_the_one_blamed_on_most_days(blamed: list[str], root_cause: str) -> None:
     (incident,) = group(fail(8 + offset, root_cause=name) for offset, name in enumerate(blamed))
     assert incident.root_cause == root_cause
 
 
-def test_failures_of_a_lower_level_do_not_change_the_cause() -> None:
+def test_failures_of_a_lower_level_do_not_change_the_root_cause() -> None:
     (incident,) = group([fail(8, root_cause=EVERYWHERE), fail(8, "missing_version", IOS, level=Level.WARNING)])
     assert (incident.root_cause, incident.level) == (EVERYWHERE, Level.CRITICAL)
 
@@ -72,7 +72,7 @@ def test_the_peak_is_the_farthest_failure_of_the_highest_level_the_first_of_equa
     assert (incident.peak.day, incident.peak.guardrail) == (day(9), "error_rate")
 
 
-def test_acts_make_the_state_and_are_kept_with_who_when_and_why() -> None:
+def test_actions_make_the_state_and_are_stored_with_who_when_and_why() -> None:
     failures, judged = [fail(8), fail(9)], list(days_between(FIRST, day(9)))
     (incident,) = group(failures, judged)
     assert incident.state_words(TODAY) == ("open",)
@@ -107,20 +107,20 @@ def test_an_incident_is_muted_up_to_its_date_included(today: int, muted: bool) -
 
 
 @pytest.mark.parametrize("until", [TODAY - timedelta(days=1), None])
-def test_muting_until_a_day_that_is_over_is_refused(until: date | None) -> None:
+def test_muting_until_a_day_in_the_past_is_refused(until: date | None) -> None:
     (incident,) = group([fail(8)])
     with pytest.raises(RequestError, match=r"A day from 2026-03-20 .* is required to mute until"):
         incident.decide(Action.MUTE, "ada", NOW, muted_until=until)
     assert incident.decide(Action.MUTE, "ada", NOW, muted_until=TODAY).until == TODAY
 
 
-def test_nobody_cannot_decide() -> None:
+def test_a_decision_requires_a_name() -> None:
     (incident,) = group([fail(8)])
     with pytest.raises(RequestError, match="The name of the person who decides is required"):
         incident.decide(Action.CONFIRM, "  ", NOW)
 
 
-def test_json_holds_days_peak_state_and_acts_in_json_s_own_types() -> None:
+def test_json_holds_days_peak_state_and_actions_in_json_types() -> None:
     (incident,) = group([fail(8), fail(9)])
     (known,) = group([fail(8), fail(9)], actions=decided(incident, Action.CONFIRM))
     shown = known.as_json(TODAY)

@@ -1,4 +1,4 @@
-"""Days of events that a change can be put into, for the tests of root causes."""
+"""Days of events that a change can be injected into, for the tests of root causes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAST = tuple(DAY - timedelta(days=7 * week) for week in (4, 3, 2, 1))
 
 @dataclass(frozen=True)
 class Events:
-    """Some events that are alike."""
+    """A number of events with the same attributes."""
 
     hour: int
     name: str | None
@@ -57,7 +57,7 @@ COUNTRIES: dict[str | None, float] = {"DE": 0.5, "FR": 0.3, None: 0.2}
 
 
 def make_events(volume: float = 60_000, noise: Random | None = None) -> list[Events]:
-    """A day; without noise exactly as expected, else every value of every attribute has its own."""
+    """A day; without noise exactly as expected, otherwise every value of every attribute has its own noise."""
 
     def sway(spread: float) -> float:
         return noise.lognormvariate(0, spread) if noise else 1.0
@@ -80,42 +80,42 @@ def make_events(volume: float = 60_000, noise: Random | None = None) -> list[Eve
 
 
 def at(segment: Segment, change: Callable[[Events], Events], events: Iterable[Events]) -> list[Events]:
-    return [change(each) if each.holds(segment) else each for each in events]
+    return [change(group) if group.holds(segment) else group for group in events]
 
 
 def lose(share: float) -> Callable[[Events], Events]:
-    return lambda each: replace(each, count=round(each.count * (1 - share)))
+    return lambda group: replace(group, count=round(group.count * (1 - share)))
 
 
-def double(each: Events) -> Events:
-    return replace(each, count=2 * each.count)
+def double(group: Events) -> Events:
+    return replace(group, count=2 * group.count)
 
 
 def fail(share: float) -> Callable[[Events], Events]:
-    return lambda each: replace(each, errors=round(each.count * share))
+    return lambda group: replace(group, errors=round(group.count * share))
 
 
 def sell(share: float) -> Callable[[Events], Events]:
     """Half of the events are baskets, of which ``share`` are paid."""
-    return lambda each: replace(each, baskets=each.count // 2, paid=round(each.count // 2 * share))
+    return lambda group: replace(group, baskets=group.count // 2, paid=round(group.count // 2 * share))
 
 
-def untag(each: Events) -> Events:
-    return replace(each, version=None, untagged=each.count)
+def untag(group: Events) -> Events:
+    return replace(group, version=None, untagged=group.count)
 
 
 def break_down(events: Sequence[Events], day: date = DAY) -> DayBreakdown:
     rows: defaultdict[tuple[int, str | None, str | None], list[int]] = defaultdict(lambda: [0] * 7)
     slices: defaultdict[Slice, list[int]] = defaultdict(lambda: [0] * 5)
-    for each in events:
-        figures = (each.count, each.errors, each.untagged, each.paid, each.baskets, each.missing, each.late)
-        row = rows[each.hour, each.name, each.version]
+    for group in events:
+        figures = (group.count, group.errors, group.untagged, group.paid, group.baskets, group.missing, group.late)
+        row = rows[group.hour, group.name, group.version]
         row[:] = [a + b for a, b in zip(row, figures, strict=True)]
-        for dimension, value in (("platform", each.platform), ("country", each.country)):
-            for by, by_value in ((None, None), ("event_name", each.name), ("service_version", each.version)):
+        for dimension, value in (("platform", group.platform), ("country", group.country)):
+            for by, by_value in ((None, None), ("event_name", group.name), ("service_version", group.version)):
                 cut = slices[Slice(dimension, value, by, by_value)]
                 cut[:] = [a + b for a, b in zip(cut, figures[:5], strict=True)]
-            cut = slices[Slice(dimension, value, "hour", str(each.hour))]
+            cut = slices[Slice(dimension, value, "hour", str(group.hour))]
             cut[:] = [a + b for a, b in zip(cut, figures[:5], strict=True)]
     aggregates = DayAggregates(
         tuple(
@@ -126,12 +126,12 @@ def break_down(events: Sequence[Events], day: date = DAY) -> DayBreakdown:
         ("user_id",),
         ("paid", "paid.of"),
     )
-    kept = {
+    counted = {
         cut: SliceCounts(events, errors, untagged, tuple(rates))
         for cut, (events, errors, untagged, *rates) in slices.items()
         if events
     }
-    return DayBreakdown(day, aggregates, kept)
+    return DayBreakdown(day, aggregates, counted)
 
 
 REFERENCE = tuple(break_down(make_events(noise=Random(number)), day) for number, day in enumerate(PAST))

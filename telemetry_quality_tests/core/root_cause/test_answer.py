@@ -34,14 +34,14 @@ def first(measure: Measure, events: Sequence[Events], expected_events: float | N
 
 
 def is_near(named: Segment, true: Segment) -> bool:
-    """The same words, hours within one at each end."""
+    """Whether the parts are equal, and the hours within one at each end."""
     if (named.hours is None) != (true.hours is None) or set(named.parts) != set(true.parts):
         return False
     return all(abs(a - b) <= 1 for a, b in zip(named.hours or (), true.hours or (), strict=True))
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
-def test_a_place_that_lost_its_events_is_the_first_cause(segment: Segment) -> None:
+def test_a_segment_that_lost_its_events_is_the_first_contributor(segment: Segment) -> None:
     contributor = first(Measure.EVENTS, at(segment, lose(1.0), make_events()))
 
     assert is_near(contributor.segment, segment)
@@ -50,12 +50,12 @@ def test_a_place_that_lost_its_events_is_the_first_cause(segment: Segment) -> No
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
-def test_a_place_whose_events_came_twice_is_the_first_cause(segment: Segment) -> None:
+def test_a_segment_whose_events_came_twice_is_the_first_contributor(segment: Segment) -> None:
     assert is_near(first(Measure.EVENTS, at(segment, double, make_events())).segment, segment)
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
-def test_a_place_that_fails_is_the_first_cause_though_no_earlier_day_had_an_error(segment: Segment) -> None:
+def test_a_segment_that_fails_is_the_first_contributor_although_no_earlier_day_had_an_error(segment: Segment) -> None:
     contributor = first(Measure.ERRORS, at(segment, fail(0.3), make_events()))
 
     assert is_near(contributor.segment, segment)
@@ -68,9 +68,10 @@ def test_events_that_lost_their_version_are_named_by_what_they_were(segment: Seg
 
 
 SELLING = tuple(
-    break_down([sell(0.6)(each) for each in make_events(noise=Random(number))], day) for number, day in enumerate(PAST)
+    break_down([sell(0.6)(group) for group in make_events(noise=Random(number))], day)
+    for number, day in enumerate(PAST)
 )
-"""Days on which 60 % of the baskets were paid, which are 30 % of all events."""
+"""Days on which 60 % of the baskets were paid, which is 30 % of all events."""
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
@@ -83,31 +84,33 @@ SELLING = tuple(
         (0.2, RateMeasure("paid", is_of_the_rest=True)),
     ],
 )
-def test_a_place_where_a_rate_moved_is_the_first_cause(segment: Segment, paid: float, measure: RateMeasure) -> None:
-    usual = [sell(0.6)(each) for each in make_events()]
+def test_a_segment_where_a_rate_moved_is_the_first_contributor(
+    segment: Segment, paid: float, measure: RateMeasure
+) -> None:
+    usual = [sell(0.6)(group) for group in make_events()]
     contributor = find_root_cause(measure, break_down(at(segment, sell(paid), usual)), SELLING, None)[0]
-    inside = [sell(paid)(each) for each in usual if each.holds(segment)]
-    whole = sum(each.baskets if measure.base else each.count for each in inside)
-    matching = sum(each.paid for each in inside)
+    inside = [sell(paid)(group) for group in usual if group.holds(segment)]
+    whole = sum(group.baskets if measure.base else group.count for group in inside)
+    matching = sum(group.paid for group in inside)
 
     assert is_near(contributor.segment, segment)
     if segment.hours is None:
         assert contributor.found == (whole - matching if measure.is_of_the_rest else matching)
 
 
-def test_a_rate_that_moved_the_good_way_has_no_cause() -> None:
-    usual = [sell(0.6)(each) for each in make_events()]
-    better = break_down([sell(0.9)(each) for each in usual])
+def test_a_rate_that_improved_has_no_contributors() -> None:
+    usual = [sell(0.6)(group) for group in make_events()]
+    better = break_down([sell(0.9)(group) for group in usual])
     assert find_root_cause(RateMeasure("paid", "paid.of", is_of_the_rest=True), better, SELLING, None) == ()
 
 
 @pytest.mark.parametrize(
-    "segment", [each for each in SEGMENTS if not {"platform", "country"} & dict(each.parts).keys()], ids=str
+    "segment", [segment for segment in SEGMENTS if not {"platform", "country"} & dict(segment.parts).keys()], ids=str
 )
 @pytest.mark.parametrize("measure", [Measure.MISSING_CRITICAL, Measure.LATE])
 def test_missing_fields_and_late_events_are_found_within_the_aggregates(segment: Segment, measure: Measure) -> None:
-    def spoil(each: Events) -> Events:
-        return replace(each, missing=each.count // 2, late=each.count // 2)
+    def spoil(group: Events) -> Events:
+        return replace(group, missing=group.count // 2, late=group.count // 2)
 
     assert is_near(first(measure, at(segment, spoil, make_events())).segment, segment)
 
@@ -121,7 +124,7 @@ def test_missing_fields_and_late_events_are_found_within_the_aggregates(segment:
         (Measure.MISSING_VERSION, untag),
     ],
 )
-def test_a_change_that_is_the_same_everywhere_is_not_pinned_on_a_place(
+def test_a_change_that_is_the_same_everywhere_is_not_blamed_on_a_segment(
     measure: Measure, change: Callable[[Events], Events]
 ) -> None:
     contributor = first(measure, at(Segment(), change, make_events()), expected_events=60_000)
@@ -130,8 +133,8 @@ def test_a_change_that_is_the_same_everywhere_is_not_pinned_on_a_place(
     assert contributor.share_percent == 100
 
 
-def test_a_new_signal_is_what_was_added() -> None:
-    new = [replace(each, name="surprise") for each in make_events() if each.name == "search"]
+def test_a_new_signal_is_the_segment_that_was_added() -> None:
+    new = [replace(group, name="surprise") for group in make_events() if group.name == "search"]
 
     contributor = first(Measure.EVENTS, [*make_events(), *new])
 
@@ -139,7 +142,7 @@ def test_a_new_signal_is_what_was_added() -> None:
     assert contributor.expected == 0
 
 
-def test_a_day_like_all_others_is_not_pinned_on_a_place() -> None:
+def test_a_day_like_all_others_is_not_blamed_on_a_segment() -> None:
     usual = [break_down(make_events(), day) for day in PAST]
 
     assert find_root_cause(Measure.EVENTS, break_down(make_events()), usual, None)[0].segment == Segment()
@@ -152,25 +155,25 @@ def test_a_day_without_any_event_lost_everything_everywhere() -> None:
     assert contributor.found == 0
 
 
-def test_fewer_errors_than_usual_in_one_place_are_no_cause_of_more() -> None:
-    everywhere = [replace(each, errors=each.count // 10) for each in make_events()]
+def test_fewer_errors_than_usual_in_a_segment_do_not_contribute_to_more_errors() -> None:
+    everywhere = [replace(group, errors=group.count // 10) for group in make_events()]
     past = [break_down(everywhere, day) for day in PAST]
     platform = Segment((("platform", "ios"),))
-    better = break_down(at(platform, lambda each: replace(each, errors=0), everywhere))
+    better = break_down(at(platform, lambda group: replace(group, errors=0), everywhere))
 
     assert find_root_cause(Measure.ERRORS, better, past, None) == ()
 
 
 @pytest.mark.parametrize("measure", Measure)
-def test_without_reference_days_there_are_no_causes(measure: Measure) -> None:
+def test_without_reference_days_there_are_no_contributors(measure: Measure) -> None:
     assert find_root_cause(measure, break_down(make_events()), (), 60_000) == ()
     assert find_root_cause(measure, break_down(make_events()), (break_down([], PAST[0]),), 60_000) == ()
 
 
-def test_a_stream_without_dimensions_is_explained_by_its_aggregates() -> None:
+def test_the_aggregates_show_the_root_cause_of_a_stream_without_dimensions() -> None:
     segment = Segment((("service_version", "a3"),))
     day = break_down(at(segment, lose(1.0), make_events()))
-    reference = [replace(parts, slices={}) for parts in REFERENCE]
+    reference = [replace(breakdown, slices={}) for breakdown in REFERENCE]
 
     assert find_root_cause(Measure.EVENTS, replace(day, slices={}), reference, None)[0].segment == segment
 
@@ -212,7 +215,7 @@ some_events = st.builds(
     measure=st.sampled_from([*Measure, RateMeasure("paid"), RateMeasure("paid", "paid.of", is_of_the_rest=True)]),
     expected=st.none() | st.floats(0, 1e9),
 )
-def test_whatever_the_counts_there_are_at_most_five_causes_with_finite_numbers(
+def test_whatever_the_counts_there_are_at_most_five_contributors_with_finite_numbers(
     day: list[Events], reference: list[list[Events]], measure: Measure | RateMeasure, expected: float | None
 ) -> None:
     earlier = [break_down(events, past) for events, past in zip(reference, PAST, strict=False)]

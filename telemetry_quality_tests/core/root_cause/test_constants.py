@@ -1,6 +1,6 @@
-"""The search for the place, in a reduced form of its benchmark: faults that are hard to find, and all that is named.
+"""The search for the segment, as a reduced form of its benchmark: which of the faults that are hard to find are named.
 
-Most changes are small, or few events are left, so that the numbers which weigh one place against another decide.
+Most changes are small, or few events are left, so the constants that weigh segments against each other decide.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import pytest
 from telemetry_quality.core.guardrails.verdicts import Segment
 from telemetry_quality.core.root_cause import DayBreakdown, Measure, find_root_cause
 from telemetry_quality_tests.core.root_cause.streams import PAST, SEGMENTS, at, double, fail, lose, make_events, untag
-from telemetry_quality_tests.core.root_cause.streams import break_down as parts_of
+from telemetry_quality_tests.core.root_cause.streams import break_down as breakdown_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from telemetry_quality_tests.core.root_cause.streams import Events
 
-PLACE_OF = {str(segment): segment for segment in SEGMENTS}
+SEGMENT_OF = {str(segment): segment for segment in SEGMENTS}
 
 
-def untag_half(each: Events) -> Events:
-    """Every second hour."""
-    return replace(each, version=None, untagged=each.count) if each.hour % 2 else each
+def untag_half(group: Events) -> Events:
+    """Remove the version of the events of every second hour."""
+    return replace(group, version=None, untagged=group.count) if group.hour % 2 else group
 
 
 CHANGES: dict[str, tuple[Measure, Callable[[Events], Events]]] = {
@@ -45,7 +45,7 @@ CHANGES: dict[str, tuple[Measure, Callable[[Events], Events]]] = {
 @cache
 def reference(volumes: tuple[int, ...]) -> Sequence[DayBreakdown]:
     days = zip(PAST[-len(volumes) :], volumes, strict=True)
-    return [parts_of(make_events(n, noise=Random(300 + number)), day) for number, (day, n) in enumerate(days)]
+    return [breakdown_of(make_events(n, noise=Random(300 + number)), day) for number, (day, n) in enumerate(days)]
 
 
 @pytest.mark.parametrize(
@@ -221,14 +221,14 @@ def reference(volumes: tuple[int, ...]) -> Sequence[DayBreakdown]:
         ),
     ],
 )
-def test_what_is_named_of_faults_that_are_hard_to_find(
+def test_which_faults_that_are_hard_to_find_are_named(
     segment: str, change: str, volumes: tuple[int, ...], expected: float, named: tuple[str, ...]
 ) -> None:
-    """``volumes`` are those of the reference days, the last one that of the day too; ``expected`` is the first's."""
+    """``volumes`` belong to the reference days, the last also to the day; ``expected`` to the first contributor."""
     measure, broken = CHANGES[change]
-    events = at(PLACE_OF[segment], broken, make_events(volumes[-1], noise=Random(100)))
+    events = at(SEGMENT_OF[segment], broken, make_events(volumes[-1], noise=Random(100)))
 
-    contributors = find_root_cause(measure, parts_of(events), reference(volumes), None)
+    contributors = find_root_cause(measure, breakdown_of(events), reference(volumes), None)
 
     assert tuple(str(contributor.segment) for contributor in contributors) == named
     assert contributors[0].expected == pytest.approx(expected, rel=1e-4, abs=1e-4)
@@ -246,13 +246,13 @@ def test_what_is_named_of_faults_that_are_hard_to_find(
 def test_a_version_is_named_once_it_is_far_likelier_than_another_to_have_lost_its_tags(
     segment: str, hours: int, is_named: bool
 ) -> None:
-    # By 5.9 and 7.5, 6.0 and 7.5 in logarithms: 6 is asked for.
+    # Likelier by 5.9 and 7.5, 6.0 and 7.5 in logarithms, where 6 is required.
     where = Segment(tuple(tuple(part.split("=")) for part in segment.split(" × ")))  # type: ignore[misc]
     events = [
-        untag(each) if each.holds(where) and each.hour < hours else each
-        for each in make_events(3000, noise=Random(100))
+        untag(group) if group.holds(where) and group.hour < hours else group
+        for group in make_events(3000, noise=Random(100))
     ]
 
-    contributor = find_root_cause(Measure.MISSING_VERSION, parts_of(events), reference((3000,) * 4), None)[0]
+    contributor = find_root_cause(Measure.MISSING_VERSION, breakdown_of(events), reference((3000,) * 4), None)[0]
 
     assert (contributor.segment.parts == where.parts) is is_named

@@ -14,7 +14,7 @@ def test_a_sentence_says_how_much_of_what_lies_where() -> None:
     )
 
 
-def test_a_sentence_about_hours_alone_reads_as_one() -> None:
+def test_a_sentence_about_hours_alone_is_grammatical() -> None:
     assert sentence([Contributor(Segment(hours=(14, 23)), 100, 400, 75)], Measure.ERRORS) == (
         "75 % of the additional errors fall into hours 14 to 23 (400 instead of 100)."
     )
