@@ -376,7 +376,7 @@ def test_a_mistake_of_our_own_is_a_sentence_too_and_debug_shows_the_traceback(
     monkeypatch.setattr(days, "open_store", broken)
     code, _, err = terminal.type("health")
     assert code == 2
-    assert "a mistake of its own (RuntimeError: boom)" in err
+    assert "an internal error (RuntimeError: boom)" in err
     with pytest.raises(RuntimeError, match="boom"):
         cli.main(["--debug", "health"])
 

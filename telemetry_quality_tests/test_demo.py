@@ -117,7 +117,7 @@ def test_a_free_port_is_free() -> None:
 
 
 def test_both_at_one_port_is_refused() -> None:
-    with pytest.raises(RequestError, match="two ports, but both are 3000"):
+    with pytest.raises(RequestError, match="must differ, but both are 3000"):
         demo.require_free_ports("127.0.0.1", 3000, 3000)
 
 

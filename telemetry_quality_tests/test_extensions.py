@@ -236,7 +236,7 @@ def test_a_connector_that_does_not_load_is_one_sentence_that_names_its_package(
     sentence = complaint(write_settings(tmp_path, settings_of("odd")))
 
     assert sentence.startswith(
-        f"The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must load, but it says {reason}"
+        f"The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must load, but failed with {reason}"
     )
     assert sentence.endswith("; repair or uninstall telemetry-odd.")
 
@@ -245,8 +245,8 @@ def test_an_entry_point_that_names_something_else_is_no_connector(tmp_path: Path
     write_connector(packages, "CONNECTOR = {}")
 
     assert complaint(write_settings(tmp_path, settings_of("odd"))) == (
-        "The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must be of the type "
-        "telemetry_quality.connectors.Connector, but is of the type dict; repair or uninstall telemetry-odd."
+        "The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must be of type "
+        "telemetry_quality.connectors.Connector, but is of type dict; repair or uninstall telemetry-odd."
     )
 
 
@@ -294,8 +294,8 @@ def test_a_connector_whose_driver_is_missing_says_so_when_it_is_opened(tmp_path:
     with pytest.raises(SettingsError) as refused:
         open_source("web", settings.sources["web"])
     assert str(refused.value) == (
-        "The connector 'odd' must find what it imports, but opening it says No module named 'no_such_driver'; "
-        "install what its documentation names."
+        "The connector 'odd' must find its imports, but opening it failed with No module named 'no_such_driver'; "
+        "install the packages that its documentation names."
     )
 
 
@@ -333,7 +333,7 @@ def test_extensions_of_each_kind_are_found_by_its_own_group_and_loaded_by_name(p
 
     assert load_extensions("guardrail", int) == {"a": 1, "b": 2}
     assert find_extensions("connector") == {}
-    with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* must be of the type builtins\.str, but .* int;"):
+    with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* must be of type builtins\.str, but .* int;"):
         load_extensions("guardrail", str)
     with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* the one built in has the same"):
         find_extensions("guardrail", ["a"])
@@ -352,7 +352,7 @@ WRONG = {
         ('extra_metric(\n    "busiest_signal_percent"', 'extra_metric("late_percent"'),
         "late_percent is taken",
     ),
-    "no guardrail": (("GUARDRAIL = Guardrail(", "GUARDRAIL = dict("), "is of the type dict"),
+    "no guardrail": (("GUARDRAIL = Guardrail(", "GUARDRAIL = dict("), "is of type dict"),
     "a crash": (("NAME = ", "NAME = 1 / 0 # "), "ZeroDivisionError: division by zero"),
 }
 

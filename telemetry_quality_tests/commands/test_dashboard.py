@@ -59,7 +59,7 @@ def test_a_port_that_is_taken_is_reported_with_the_remedy(store: str, capsys: py
     migrate(store)
     with server.listen("127.0.0.1", 0) as taken:
         sentence = refused("--port", str(taken.getsockname()[1]), capsys=capsys)
-    assert "choose another with --port." in sentence
+    assert "choose another port with --port." in sentence
 
 
 @pytest.mark.usefixtures("store")
@@ -90,8 +90,8 @@ def test_only_accounts_that_may_sign_in_are_counted(store: str) -> None:
     ("accounts", "words"),
     [
         (0, "nobody has an account yet: run telemetry-quality staff add NAME"),
-        (1, "1 account may sign in"),
-        (2, "2 accounts may sign in"),
+        (1, "1 account can sign in"),
+        (2, "2 accounts can sign in"),
     ],
 )
 def test_the_greeting_says_how_to_get_in(accounts: int, words: str) -> None:

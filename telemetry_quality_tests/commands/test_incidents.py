@@ -149,14 +149,14 @@ def test_the_list_holds_open_incidents_and_exit_code_1_says_that_there_are_some(
 
 def test_without_an_open_incident_the_exit_code_is_0_and_a_sentence_says_so(terminal: Terminal) -> None:
     terminal.judge(7)
-    assert terminal.type() == (0, "No open incident; --all lists the closed ones.\n", "")
+    assert terminal.type() == (0, "No open incidents; --all lists closed ones too.\n", "")
     assert terminal.keys() == (0, [])
     assert terminal.keys("--all") == (0, ["web/2026-03-06", "web/2026-03-03"])
 
 
 def test_a_store_without_snapshots_has_no_incident(terminal: Terminal) -> None:
     add_source(terminal, "app")
-    assert terminal.type("--source", "app", "--all") == (0, "No incident.\n", "")
+    assert terminal.type("--source", "app", "--all") == (0, "No incidents.\n", "")
 
 
 @pytest.mark.parametrize(
@@ -289,9 +289,12 @@ def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypat
         (["show", "web/2026-03-04"], "'web/2026-03-04' names none; did you mean web/2026-03-03?"),
         (["show", "web/2026-03-05"], "'web/2026-03-05' names none; telemetry-quality incidents --all lists them."),
         (["show", "web/yesterday"], "'web/yesterday' names none"),
-        (["show", "2026-03-03"], "An incident's key such as web/2026-03-10 is required, of the source web"),
-        (["show", "app/2026-03-03"], "of the source web, but 'app/2026-03-03' was found"),
-        (["show", "web/2026-03-03", "--source", "app"], "of the source app, but 'web/2026-03-03' was found"),
+        (["show", "2026-03-03"], "An incident's key such as web/2026-03-10, of the source web, is required"),
+        (["show", "app/2026-03-03"], "of the source web, is required, but 'app/2026-03-03' was found"),
+        (
+            ["show", "web/2026-03-03", "--source", "app"],
+            "of the source app, is required, but 'web/2026-03-03' was found",
+        ),
         (["confirm", "web/2026-03-05"], "names none"),
         (["confirm", "web/2026-03-03", "--by", " "], "The name of who decides is required, but an empty one was found"),
         (["mute", "web/2026-03-03", "--until", "2020-01-01"], "is required to mute until, but 2020-01-01 was found"),
@@ -300,11 +303,11 @@ def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypat
         (["mute", "web/2026-03-03"], "--until"),
         (["show"], "KEY"),
         (["forget", "web/2026-03-03"], "forget"),
-        (["--days", "3", "--first", "2026-03-01"], "--days or --first and --last are required"),
+        (["--days", "3", "--first", "2026-03-01"], "Either --days or --first and --last may be given"),
         (["--first", "2026-03-05", "--last", "2026-03-01"], "FIRST must not be after LAST"),
         (["--first", "2026-03-11"], "FIRST must not be after LAST"),
         (["--source", "app"], "--source requires one of web"),
-        (["--all", "show", "web/2026-03-03"], "require the list, but a command was given"),
+        (["--all", "show", "web/2026-03-03"], "apply only to the list, but a command was given"),
     ],
 )
 def test_a_mistake_is_one_sentence_exit_code_2_and_keeps_nothing(

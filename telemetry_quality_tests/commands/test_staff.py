@@ -139,8 +139,8 @@ def test_the_answer_for_machines_holds_every_field_of_an_account_and_no_hash(ter
     [
         (["--password-stdin"], "short\n", "A password of at least 12 characters"),
         (["--password-stdin"], "", "A password of at least 12 characters"),
-        ([], "", "A terminal to type the password is required, but there is none; pass --password-stdin."),
-        (["--oidc", "--password-stdin"], "", "--oidc or --password-stdin is required, but both were given."),
+        ([], "", "A terminal is required to type the password, but there is none; pass --password-stdin."),
+        (["--oidc", "--password-stdin"], "", "Either --oidc or --password-stdin may be given, but not both."),
     ],
 )
 def test_a_password_that_will_not_do_changes_nothing(
@@ -173,7 +173,7 @@ def test_a_name_that_nobody_has_is_refused_with_a_remedy(terminal: Terminal, arg
 
 
 def test_the_list_shows_who_may_sign_in_how_and_when_they_last_did(terminal: Terminal) -> None:
-    assert terminal.type("list")[1] == "No account; telemetry-quality staff add NAME makes one.\n"
+    assert terminal.type("list")[1] == "There are no accounts; create one with telemetry-quality staff add NAME.\n"
     terminal.staff.add_account("ada", "hash", NOW)
     ben = terminal.staff.add_account("ben", "hash", NOW)
     terminal.staff.bind_oidc(ben.id, "https://id.example.org", "1234")
@@ -200,11 +200,11 @@ def test_who_is_disabled_is_out_at_once_and_comes_back_by_a_reset_with_a_new_pas
     until = NOW + timedelta(days=10_000)
     terminal.staff.open_session(ada.id, "s1", "password", NOW, until)
     code, out, _ = terminal.type("disable", "ada")
-    assert (code, out) == (0, "ada is disabled; its sessions and tokens ended.\n")
+    assert (code, out) == (0, "ada is disabled; its sessions and tokens have ended.\n")
     assert terminal.staff.session("s1", NOW) is None
     assert not terminal.json("disable", "ada")[1]["account"]["is_active"]
     code, out, _ = terminal.type("reset", "ADA", hidden=[OTHER, OTHER])
-    assert (code, out) == (0, "ada can sign in with a password; its sessions ended.\n")
+    assert (code, out) == (0, "ada can sign in with a password; its sessions have ended.\n")
     assert terminal.staff.require_account("ada").is_active
     assert terminal.is_password("ada", OTHER)
     assert terminal.staff.session("s1", NOW) is None
@@ -238,7 +238,7 @@ def test_a_token_is_shown_once_alone_on_standard_output_and_opens_the_door(termi
     code, out, err = terminal.type("token", "add", "ada", "--label", "cron", "--days", "7")
     token = out.removesuffix("\n")
     assert (code, len(token), token[:3]) == (0, 46, "tq_")
-    assert err == "This is token 1 of ada, good for 7 days; keep it, it is not shown again.\n"
+    assert err == "This is token 1 of ada, valid for 7 days; copy it now, it is not shown again.\n"
     account = terminal.staff.token_account(fingerprint(token), datetime.now(UTC))
     assert account is not None
     assert account.name == "ada"
@@ -267,12 +267,15 @@ def test_a_token_without_a_label_or_for_no_time_is_refused(terminal: Terminal, o
 
 
 def test_tokens_are_listed_with_their_state_for_all_or_one_account(terminal: Terminal) -> None:
-    assert terminal.type("token", "list")[1] == "No token; telemetry-quality staff token add NAME makes one.\n"
+    assert (
+        terminal.type("token", "list")[1]
+        == "There are no tokens; create one with telemetry-quality staff token add NAME.\n"
+    )
     ada, ben = (terminal.staff.add_account(name, "hash", NOW) for name in ("ada", "ben"))
     terminal.staff.add_token(ada.id, "[red]wall", "t1", NOW, None)
     terminal.staff.add_token(ada.id, "old", "t2", NOW, NOW + timedelta(days=1))
     terminal.staff.add_token(ben.id, "cron", "t3", NOW, None)
-    assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 is revoked.\n")
+    assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 has been revoked.\n")
     assert terminal.staff.token_account("t3", NOW) is None
     _, out, _ = terminal.type("token", "list")
     for state, line in zip(("✓ active", "! expired", "✗ revoked"), out.splitlines()[1:], strict=True):
@@ -290,7 +293,7 @@ def test_a_token_that_is_not_there_or_was_revoked_cannot_be_revoked(terminal: Te
     code, _, err = terminal.type("token", "revoke", number)
     assert code == 2
     assert err == (
-        f"Error: A token that was not revoked is required, but {number} is none; "
+        f"Error: The number of an unrevoked token is required, but {number} is not one; "
         "telemetry-quality staff token list shows them.\n"
     )
 
@@ -302,7 +305,7 @@ def test_the_answer_for_machines_says_that_a_token_is_revoked(terminal: Terminal
 
 
 def test_attempts_are_shown_newest_first_whatever_strangers_typed(terminal: Terminal) -> None:
-    assert terminal.type("sign-ins")[:2] == (0, "Nobody tried to sign in.\n")
+    assert terminal.type("sign-ins")[:2] == (0, "Nobody has tried to sign in.\n")
     for number, name in enumerate(("ada", "[red]\x1b[2Jeve", "ada")):
         terminal.staff.record(make_sign_in(at=NOW + timedelta(seconds=number), account_name=name))
     code, out, _ = terminal.type("sign-ins", "--limit", "2")

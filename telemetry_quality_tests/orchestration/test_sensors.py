@@ -183,7 +183,7 @@ def test_a_cancelled_run_is_looked_at_too(tmp_path: Path, instance: dg.DagsterIn
     station = make_station(tmp_path)
     instance.report_run_canceled(instance.create_run_for_job(station.definitions.resolve_job_def("web_recheck_day")))
     _, cursor, summary = tick(station, instance, None)
-    assert "1 finished run looked at" in summary
+    assert "1 finished run checked" in summary
     assert set(json.loads(cursor or "{}")) == {"PIPELINE_CANCELED"}
 
 
