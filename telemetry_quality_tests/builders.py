@@ -1,4 +1,4 @@
-"""Builders with defaults, and hand-written fakes of what stands at the edge."""
+"""Builders with defaults, and hand-written fakes for the edges of the system."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def make_event(**overrides: Any) -> dict[str, Any]:
 
 
 def make_events(count: int, day: date = DAY, **overrides: Any) -> list[dict[str, Any]]:
-    """``count`` events with ids of their own, spread evenly over ``day`` in UTC."""
+    """``count`` events with unique ids, spread evenly over ``day`` in UTC."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     step = timedelta(days=1) / max(count, 1)
     return [
@@ -121,7 +121,7 @@ def make_row(**overrides: Any) -> AggregateRow:
 
 
 def row_order(row: AggregateRow) -> tuple[int, bool, str, bool, str]:
-    """A total order of rows of single hours: hour, name and version, null before empty."""
+    """A sort key for rows of single hours: hour, name and version, null before empty."""
     name, version = row.event_name, row.service_version
     return row.hour, name is not None, name or "", version is not None, version or ""
 
@@ -129,7 +129,7 @@ def row_order(row: AggregateRow) -> tuple[int, bool, str, bool, str]:
 def each_hour(aggregates: DayAggregates) -> tuple[AggregateRow, ...]:
     """A day's counts in one row per hour, event name and version, in this order; undoes ``spread``."""
     rows = zip(aggregates.rows, hourly_counts(aggregates.rows), strict=True)
-    unfolded = (one for row, counts in rows for one in _hours_of(row, counts, aggregates))
+    unfolded = (hour_row for row, counts in rows for hour_row in _hours_of(row, counts, aggregates))
     return tuple(sorted(unfolded, key=row_order))
 
 
@@ -158,7 +158,7 @@ def _hours_of(row: AggregateRow, counts: HourlyCounts | None, aggregates: DayAgg
 def spread(
     *rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",), rate_names: Sequence[str] = ()
 ) -> AggregateRow:
-    """Rows of single hours of one event name and version as the one row that a source makes of them."""
+    """Rows of single hours of an event name and version, combined into one row as a source does."""
     if len(rows) == 1:
         return rows[0]
     rows = tuple(sorted(rows, key=lambda row: row.hour))
@@ -190,13 +190,13 @@ def spread(
 def make_scan(
     day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None, **parts: Any
 ) -> DayScan:
-    """A scan of ``rows``, one healthy row without any; ten healthy sampled events; ``parts`` such as slices."""
+    """A scan of ``rows``, by default a healthy row, with ten healthy sampled events and ``parts`` such as slices."""
     drawn = [SampledEvent(f"s{n}", "page.view", "1.0") for n in range(10)] if sample is None else sample
     return replace(DayScan(day, DayAggregates(rows or (make_row(),)), tuple(drawn)), **parts)
 
 
 def make_sliced_scan(day: date, platforms: Mapping[str, int], **parts: Any) -> DayScan:
-    """A healthy day of one signal, version and hour, cut by ``platform``, whose events these are."""
+    """A healthy day of one signal, version and hour, with these events per ``platform``."""
     total = sum(platforms.values())
     slices = {Slice("event_name", "page.view"): total, Slice("service_version", "1.0"): total}
     for platform, events in platforms.items():
@@ -209,7 +209,7 @@ def make_sliced_scan(day: date, platforms: Mapping[str, int], **parts: Any) -> D
 
 
 def make_stored_scan(total_events: int = 1000, **overrides: Any) -> StoredScan:
-    """What the store keeps of a healthy DAY whose duplicates, arrivals and critical fields were not counted."""
+    """The stored scan of a healthy DAY whose duplicates, arrivals and critical fields were not counted."""
     scan = StoredScan(
         source="web",
         day=DAY,
@@ -260,14 +260,14 @@ def make_figures(**overrides: Any) -> DayFigures:
 
 
 def make_evidence(figures: DayFigures | None = None, day: date = DAY, **overrides: Any) -> Evidence:
-    """The evidence of a healthy day whose earlier days are not known."""
-    its = figures or make_figures()
-    expectation = Expectation(its.expected_events, its.expected_low_events, its.expected_high_events)
-    return replace(Evidence(day, its, expectation, totals={day: its.total_events or 0}), **overrides)
+    """The evidence of a healthy day without known earlier days."""
+    found = figures or make_figures()
+    expectation = Expectation(found.expected_events, found.expected_low_events, found.expected_high_events)
+    return replace(Evidence(day, found, expectation, totals={day: found.total_events or 0}), **overrides)
 
 
 def make_verdicts(policy: Policy | None = None, schema: EventSchema = SCHEMA, **figures: Any) -> tuple[Verdict, ...]:
-    """What the guardrails say of ``make_figures(**figures)``."""
+    """The verdicts on ``make_figures(**figures)``."""
     return judge_day(make_evidence(make_figures(**figures)), policy or policy_of(), schema)
 
 
@@ -303,7 +303,7 @@ class FakeSource:
     can_prefetch: bool = False
 
     def interrupt(self) -> None:
-        """Nothing takes time here."""
+        """Do nothing: the fake takes no time."""
 
     def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self.calls += 1
@@ -333,7 +333,7 @@ def make_store(folder: Path) -> SqlQualityStore:
 
 
 def make_work(folder: Path, source: FakeSource | None = None, **overrides: Any) -> DailyWork:
-    """The daily work of the source ``web`` on a new store; it never really waits."""
+    """The daily work of the source ``web`` on a new store, without real waiting."""
     parts: dict[str, Any] = {
         "name": "web",
         "source": source or FakeSource(),

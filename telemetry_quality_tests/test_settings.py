@@ -1,4 +1,4 @@
-"""telemetry.toml and the environment become one frozen value, or one sentence that says what to mend."""
+"""telemetry.toml and the environment become one frozen value, or one sentence that says what to fix."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def write_settings(
     signals: dict[str, Any] | None = None,
     **source: Any,
 ) -> Path:
-    """A settings file of one Parquet source; what is None is left out."""
+    """A settings file with a Parquet source; values that are None are left out."""
     values = {"connector": "parquet", "path": "events", "first_day": date(2026, 1, 1)} | source
     parts = [top, toml_table(f"sources.{name}", values)]
     parts.append(toml_table(f"sources.{name}.roles", ROLES if roles is None else roles))
@@ -89,7 +89,7 @@ def own(settings: Settings) -> dict[str, Any]:
 
 
 def complaint(file: Path) -> str:
-    """The one sentence that loading ``file`` fails with."""
+    """The sentence with which loading ``file`` fails."""
     with pytest.raises(SettingsError) as refused:
         load_settings(file)
     sentence = str(refused.value)
@@ -116,7 +116,7 @@ def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> Non
     assert (source.signals, source.owners) == (None, ())
 
 
-def test_every_setting_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+def test_every_setting_sets_its_own_value(tmp_path: Path) -> None:
     roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
     guardrails: dict[str, Any] = {
         **{setting.name: 60 for setting in settings_of(BUILT_IN)},
@@ -178,7 +178,7 @@ def write_rates(folder: Path, **rates: dict[str, Any]) -> Path:
     return write_text(folder, "\n".join([write_settings(folder).read_text(encoding="utf-8"), *tables]))
 
 
-def test_every_setting_of_a_rate_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+def test_every_setting_of_a_rate_sets_its_own_value(tmp_path: Path) -> None:
     paid = {"where": "is_paid", "of": "is_basket", "below_percent": 90, "level": "CRITICAL", "description": "Paid."}
     lost = {"where": "is_lost", "above_percent": 1.5, "below_percent": 1.5}
     source = load_settings(write_rates(tmp_path, paid=paid, lost=lost)).sources["web"]
@@ -254,7 +254,7 @@ def test_a_rate_has_a_name_that_a_check_can_have(tmp_path: Path, name: str) -> N
     )
 
 
-def test_several_sources_stand_in_one_file(tmp_path: Path) -> None:
+def test_one_file_may_define_several_sources(tmp_path: Path) -> None:
     web = write_settings(tmp_path).read_text(encoding="utf-8")
     app = write_settings(tmp_path, name="app", path="app").read_text(encoding="utf-8")
     settings = load_settings(write_text(tmp_path, web + app))
@@ -372,7 +372,7 @@ def test_a_preset_needs_no_table_of_roles(tmp_path: Path) -> None:
     assert load_settings(file).sources["web"].roles.occurred_at == "derived_tstamp"
 
 
-def test_a_role_that_is_given_wins_over_its_preset(tmp_path: Path) -> None:
+def test_an_explicit_role_wins_over_the_preset(tmp_path: Path) -> None:
     roles = {"event_name": "my_name", "critical_fields": ["user_id"]}
     filled = load_settings(write_settings(tmp_path, preset="opentelemetry", roles=roles)).sources["web"].roles
 
@@ -414,7 +414,7 @@ def test_absolute_paths_stay_as_they_are(tmp_path: Path) -> None:
     assert source.signals.table == "/srv/signals"
 
 
-def test_a_database_source_anchors_a_sqlite_file_but_no_server_and_no_table(tmp_path: Path) -> None:
+def test_a_database_source_anchors_a_sqlite_file_but_not_a_server_or_a_table(tmp_path: Path) -> None:
     signals = {"table": "known_signals"}
     on_disk = load_settings(write_settings(tmp_path, **DATABASE | {"url": "sqlite:///events.db"}, signals=signals))
     remote = load_settings(write_settings(tmp_path, **DATABASE))
@@ -446,9 +446,7 @@ def test_the_file_of_this_folder_is_used_when_none_is_named(tmp_path: Path, monk
     assert load_settings().sources["web"].late_days == 4
 
 
-def test_a_file_that_is_passed_wins_over_the_one_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_passed_wins_over_the_environments_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMETRY_QUALITY_CONFIG", str(tmp_path / "absent.toml"))
 
     assert load_settings(str(write_settings(tmp_path))).sources
@@ -565,7 +563,7 @@ def test_an_unknown_key_is_refused_with_what_is_allowed_and_a_suggestion(
     assert sentence.endswith(suggestion)
 
 
-def test_an_unknown_key_is_reported_every_key_of_its_own_table(tmp_path: Path) -> None:
+def test_an_unknown_key_is_reported_with_every_key_of_its_table(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, signals={"colour": "x"}))
 
     assert "allowed here are names, table, column;" in sentence
@@ -588,7 +586,7 @@ def test_events_need_no_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["event_name", "service_version", "hour"])
-def test_a_dimension_must_not_be_called_like_what_every_day_is_cut_by(tmp_path: Path, name: str) -> None:
+def test_a_dimension_must_not_have_the_name_of_a_built_in_breakdown(tmp_path: Path, name: str) -> None:
     sentence = complaint(write_settings(tmp_path, roles=ROLES | {"dimensions": ["country", name]}))
 
     assert sentence.startswith("telemetry.toml: sources.web.roles.dimensions: ")
@@ -731,7 +729,7 @@ PLACES: dict[str, Any] = {"path": "events", "url": SECRET_URL, "table": "events"
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_a_connector_takes_the_places_it_reads_from(tmp_path: Path, connector: str) -> None:
+def test_a_connector_accepts_the_location_it_reads_from(tmp_path: Path, connector: str) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
 
     assert (
@@ -740,7 +738,7 @@ def test_a_connector_takes_the_places_it_reads_from(tmp_path: Path, connector: s
 
 
 @pytest.mark.parametrize("relation", [{"table": "lake.web.events", "path": None}, {"path": "/events"}], ids=str)
-def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any]) -> None:
+def test_spark_accepts_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any]) -> None:
     settings = load_settings(write_settings(tmp_path, connector="spark", url="sc://spark", **relation))
     assert settings.sources["web"].connector == "spark"
 
@@ -754,7 +752,7 @@ def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any])
     ],
     ids=str,
 )
-def test_spark_takes_no_less_and_no_more(tmp_path: Path, locations: dict[str, Any], what: str) -> None:
+def test_spark_requires_exactly_one_location(tmp_path: Path, locations: dict[str, Any], what: str) -> None:
     file = write_settings(tmp_path, connector="spark", **locations)
     assert complaint(file) == f"telemetry.toml: sources.web: connector 'spark' {what}."
 
@@ -763,7 +761,7 @@ def test_spark_takes_no_less_and_no_more(tmp_path: Path, locations: dict[str, An
     ("connector", "location"),
     [(connector, location) for connector, needed in CONNECTORS.items() for location in needed],
 )
-def test_a_connector_without_a_place_it_reads_from_is_refused(tmp_path: Path, connector: str, location: str) -> None:
+def test_a_connector_without_a_location_is_refused(tmp_path: Path, connector: str, location: str) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: None}
 
     assert complaint(write_settings(tmp_path, connector=connector, **locations)) == (
@@ -780,7 +778,7 @@ def test_a_connector_without_a_place_it_reads_from_is_refused(tmp_path: Path, co
         if location not in needed
     ],
 )
-def test_a_connector_with_a_place_that_does_not_belong_is_refused(
+def test_a_connector_with_a_location_of_another_connector_is_refused(
     tmp_path: Path, connector: str, location: str
 ) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: PLACES[location]}
@@ -801,7 +799,7 @@ def test_a_connector_with_a_place_that_does_not_belong_is_refused(
         ),
     ],
 )
-def test_a_value_where_a_table_belongs_is_refused(tmp_path: Path, text: str, key: str) -> None:
+def test_a_value_in_place_of_a_table_is_refused(tmp_path: Path, text: str, key: str) -> None:
     assert complaint(write_text(tmp_path, text)).startswith(f"telemetry.toml: {key}: ")
 
 
@@ -822,7 +820,7 @@ def test_a_missing_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
     )
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     file = tmp_path / DEFAULT_FILE
     file.write_bytes(b"\xff\xfe\x00store")
 
@@ -893,16 +891,16 @@ def test_credentials_in_a_path_are_refused_and_not_repeated(tmp_path: Path, path
 
 
 @pytest.mark.parametrize("path", ["https://host/events.parquet", "S3://bucket/", "s3a://bucket/", "file:///events"])
-def test_a_store_that_cannot_be_read_is_refused_with_those_that_can(tmp_path: Path, path: str) -> None:
+def test_an_unsupported_object_store_is_refused_with_the_supported_ones(tmp_path: Path, path: str) -> None:
     assert "begins with s3://, gs://, abfss://" in complaint(write_settings(tmp_path, path=path))
 
 
-def test_a_duckdb_file_is_a_file_of_this_machine(tmp_path: Path) -> None:
+def test_a_duckdb_file_must_be_local(tmp_path: Path) -> None:
     file = write_settings(tmp_path, connector="duckdb", path="s3://bucket/events.duckdb", table="events")
     assert "requires path to be a file of this machine" in complaint(file)
 
 
-def test_a_catalogue_in_an_object_store_requires_events_in_the_same(tmp_path: Path) -> None:
+def test_a_catalogue_in_an_object_store_requires_events_in_the_same_store(tmp_path: Path) -> None:
     signals = {"table": "s3://bucket/signals.parquet"}
     assert "only where path is in the same kind of store" in complaint(write_settings(tmp_path, signals=signals))
     settings = load_settings(write_settings(tmp_path, path="s3://other/events/", signals=signals))
@@ -917,10 +915,10 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
     assert settings.sources["web"].policy() == policy_of()
 
 
-# What is a connector's own
+# A connector's own keys
 
 
-def test_an_unknown_key_of_a_source_is_reported_those_of_its_connector_and_of_no_other(tmp_path: Path) -> None:
+def test_an_unknown_key_of_a_source_is_reported_with_only_its_own_connectors_keys(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, pth="x"))
 
     assert "allowed here are connector, path, time_zone, first_day, " in sentence
@@ -928,20 +926,20 @@ def test_an_unknown_key_of_a_source_is_reported_those_of_its_connector_and_of_no
     assert sentence.endswith("did you mean path?")
 
 
-def test_what_only_another_connector_takes_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_key_of_another_connector_is_refused_as_such(tmp_path: Path) -> None:
     assert complaint(write_settings(tmp_path, pause_seconds=1)) == (
         "telemetry.toml: sources.web: connector 'parquet' does not take pause_seconds."
     )
 
 
-def test_a_misspelt_connector_is_found_though_nobody_knows_whose_keys_the_others_are(tmp_path: Path) -> None:
+def test_a_misspelt_connector_is_reported_although_its_keys_are_unknown(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, connector=None, conector="duckdb", table="events"))
 
     assert sentence.startswith("telemetry.toml: sources.web.conector is not a setting; ")
     assert sentence.endswith("did you mean connector?")
 
 
-def test_how_a_source_holds_its_connector_s_keys_is_no_key_itself(tmp_path: Path) -> None:
+def test_the_field_that_holds_the_connectors_keys_is_not_a_setting(tmp_path: Path) -> None:
     sentence = complaint(write_text(tmp_path, MINIMAL.replace("first_day", "connector_settings = {}\nfirst_day")))
 
     assert "sources.web.connector_settings is not a setting" in sentence
@@ -967,14 +965,14 @@ OIDC = {"issuer": "https://id.example.org", "client_id": "quality", "client_secr
 
 
 def write_dashboard(folder: Path, oidc: dict[str, Any] | None = None, **dashboard: Any) -> Path:
-    """A settings file of one source and a dashboard."""
+    """A settings file with a source and a dashboard."""
     parts = [toml_table("dashboard", dashboard)] if dashboard else []
     parts += [toml_table("dashboard.oidc", oidc)] if oidc else []
     file = write_settings(folder)
     return write_text(folder, "\n".join([file.read_text(encoding="utf-8"), *parts]))
 
 
-def test_a_file_without_a_dashboard_means_one_for_this_machine(tmp_path: Path) -> None:
+def test_a_file_without_a_dashboard_gets_a_local_one(tmp_path: Path) -> None:
     dashboard = load_settings(write_settings(tmp_path)).dashboard
 
     assert (dashboard.url, dashboard.is_loopback) == ("http://127.0.0.1:3001", True)
@@ -982,7 +980,7 @@ def test_a_file_without_a_dashboard_means_one_for_this_machine(tmp_path: Path) -
     assert (dashboard.session_hours, dashboard.grace_minutes) == (12.0, 120)
 
 
-def test_every_setting_of_the_dashboard_reaches_the_value_it_stands_for(tmp_path: Path) -> None:
+def test_every_setting_of_the_dashboard_sets_its_own_value(tmp_path: Path) -> None:
     oidc = OIDC | {"claim": "preferred_username", "button": "Sign in with Example"}
     file = write_dashboard(
         tmp_path,
@@ -1040,7 +1038,7 @@ def test_an_address_of_a_dashboard_is_a_host_and_perhaps_a_port(tmp_path: Path, 
         ("http://localhost.example.org", "must begin with https://"),
     ],
 )
-def test_an_address_that_no_cookie_could_be_kept_for_is_refused(tmp_path: Path, url: str, words: str) -> None:
+def test_an_address_for_which_cookies_cannot_work_is_refused(tmp_path: Path, url: str, words: str) -> None:
     sentence = complaint(write_dashboard(tmp_path, url=url))
     assert sentence.startswith("telemetry.toml: dashboard.url: ")
     assert words in sentence
@@ -1048,7 +1046,7 @@ def test_an_address_that_no_cookie_could_be_kept_for_is_refused(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("url", ["dagster:3000", "javascript:alert(1)", "https://a b", 'https://a"onclick="b', ""])
-def test_what_cannot_be_linked_to_is_no_address_of_dagster(tmp_path: Path, url: str) -> None:
+def test_an_address_that_cannot_be_linked_to_is_refused_for_dagster(tmp_path: Path, url: str) -> None:
     assert "dashboard.dagster_url" in complaint(write_dashboard(tmp_path, dagster_url=url))
 
 
@@ -1165,7 +1163,7 @@ is_error = "failed"
         ("[sources.web]", "_env_file = 'x'\n[sources.web]", "_env_file is not a setting"),
     ],
 )
-def test_what_pydantic_alone_would_let_pass_or_explain_badly(
+def test_values_that_pydantic_alone_would_accept_or_explain_badly_are_refused(
     tmp_path: Path, find: str, replace: str, words: str
 ) -> None:
     file = tmp_path / "telemetry.toml"
