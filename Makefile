@@ -3,16 +3,21 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 3000
 DASHBOARD_PORT ?= 3001
-TEST_PROCESSES ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of processes, each of which would compile the package again without bytecode files.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format lint types rooms deps migrations bench architecture constraints clean
+.PHONY: help up demo test test-fast check format lint types rooms deps migrations bench architecture constraints clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.up ## Install, unpack a year of real telemetry, backfill 60 days, serve Dagster's UI and the dashboard
 	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT) --dashboard-port $(DASHBOARD_PORT)
@@ -21,9 +26,13 @@ demo: $(VENV)/.up ## Do the same without serving
 	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
 test: $(VENV)/.dev ## Run the tests, in three processes per two cores because many wait for servers
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -n $(TEST_PROCESSES)
 
-check: $(VENV)/.dev format lint types rooms deps migrations test ## Run the gate: everything that must pass
+test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no Dagster run: about a minute
+	$(PYTEST) -n $(CORES) -m 'not slow'
+
+check: $(VENV)/.dev ## Run the gate, everything that must pass: static checks beside the tests
+	$(MAKE) --jobs 2 --keep-going test format lint types rooms deps migrations
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -37,7 +46,7 @@ types: $(VENV)/.dev
 rooms: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-# The package imports what it declares and declares what it imports; tests and benchmarks may use any declared package.
+# The package declares exactly what it imports; tests and benchmarks may import any declared package.
 deps: $(VENV)/.dev
 	$(BIN)/deptry telemetry_quality
 	$(BIN)/deptry telemetry_quality_tests benchmarks --ignore DEP002,DEP004

@@ -1,12 +1,12 @@
--- Who may do what. Run once by the server's administrator, with the three passwords in the environment:
+-- Creates databases and roles. The server's administrator runs it once, with the three passwords in the environment:
 --   psql --username postgres --set ON_ERROR_STOP=1 --file databases.sql
 \getenv owner_password QUALITY_OWNER_PASSWORD
 \getenv app_password QUALITY_APP_PASSWORD
 \getenv dagster_password DAGSTER_PASSWORD
 
--- The owner migrates the store and does nothing else; it alone could take the triggers away.
+-- The owner only migrates the store; no other role can remove the triggers.
 CREATE ROLE quality_owner LOGIN PASSWORD :'owner_password';
--- Runs and the dashboard: they append, and change nothing but who may look at the dashboard.
+-- Runs and the dashboard append rows, and change only accounts, sessions and tokens of the dashboard.
 CREATE ROLE quality_app LOGIN PASSWORD :'app_password';
 CREATE ROLE dagster LOGIN PASSWORD :'dagster_password';
 
@@ -19,7 +19,7 @@ GRANT CONNECT ON DATABASE quality TO quality_app;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO quality_owner;
 GRANT USAGE ON SCHEMA public TO quality_app;
--- For all that migrations will make. UPDATE and DELETE are what the triggers refuse, but for the tables of staff and
+-- Applies to all tables that migrations create. Triggers refuse UPDATE and DELETE, except on the tables of staff and on
 -- the lengths of the chains.
 ALTER DEFAULT PRIVILEGES FOR ROLE quality_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO quality_app;

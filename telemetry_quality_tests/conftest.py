@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,40 @@ if TYPE_CHECKING:
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 # A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+HERE = Path(__file__).parent
+
+SERVERS = frozenset({"browser", "postgresql", "running_objects", "spark"})
+"""The fixtures that start a server or a browser."""
+
+SLOW_FIXTURES = SERVERS | {"instance"}
+"""A test that asks for one of these is slow, and needs no mark to say so; a run of Dagster's takes a second."""
+
+LONGEST_FIRST = (
+    "sources/test_contract.py",
+    "faults/test_daemon.py",
+    "test_demo.py",
+    "sources/test_spark.py",
+    "sources/test_objects.py",
+    "orchestration/test_asset_checks.py",
+)
+"""The files that take longest, so that no process is still at one of them when the others have nothing left to do."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    order = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def _require_slow(request: pytest.FixtureRequest) -> None:
+    """Fail where slow tests are left out: a test that gets a server by the fixture's name has to carry the mark."""
+    if request.config.getoption("markexpr") == "not slow":
+        pytest.fail(f"A test without the mark `slow` asked for {request.fixturename}.")
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +74,17 @@ def instance() -> Iterator[DagsterInstance]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
+def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQL]:
     """A PostgreSQL server of this test process."""
+    _require_slow(request)
     with running_postgresql() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def running_objects() -> Iterator[ObjectServer]:
+def running_objects(request: pytest.FixtureRequest) -> Iterator[ObjectServer]:
     """An object store of this test process."""
+    _require_slow(request)
     with running_object_server() as server:
         yield server
 
@@ -68,7 +105,8 @@ def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Spark]:
+def spark(request: pytest.FixtureRequest) -> Iterator[Spark]:
     """A Spark cluster of this test process; its tests are in one file, so that only one process starts it."""
+    _require_slow(request)
     with running_spark() as cluster:
         yield cluster

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -32,6 +33,7 @@ from telemetry_quality_tests.builders import (
     make_scan,
     make_snapshot,
     make_work,
+    migrated_store,
     write_parquet,
 )
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS
@@ -62,23 +64,34 @@ class Terminal:
         return code, json.loads(out)
 
     def write_day(self, day: date, events: int = 40, errors: int = 0, **overrides: Any) -> Path:
-        rows = make_events(events, day, **overrides)
-        for row in rows[:errors]:
-            row["is_error"] = True
-        return write_parquet(self.folder / "events" / f"day={day}" / "events.parquet", rows)
+        return write_day(self.folder, day, events, errors, **overrides)
+
+
+def write_day(folder: Path, day: date, events: int = 40, errors: int = 0, **overrides: Any) -> Path:
+    rows = make_events(events, day, **overrides)
+    for row in rows[:errors]:
+        row["is_error"] = True
+    return write_parquet(folder / "events" / f"day={day}" / "events.parquet", rows)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings, a migrated store and three days of events, made once: healthy, too many errors, healthy."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "telemetry.toml").write_text(SETTINGS.format(extra="last_day = 2026-02-03"))
+    for offset, errors in enumerate([0, 10, 0]):
+        write_day(folder, FIRST_DAY + timedelta(days=offset), errors=errors)
+    migrated_store(folder / "quality.db")
+    return folder
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """Three days of events: healthy, too many errors, healthy; settings and a migrated store."""
+def terminal(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Terminal:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    terminal = Terminal(tmp_path, capsys)
-    (tmp_path / "telemetry.toml").write_text(SETTINGS.format(extra="last_day = 2026-02-03"))
-    terminal.write_day(FIRST_DAY)
-    terminal.write_day(FIRST_DAY + timedelta(days=1), errors=10)
-    terminal.write_day(FIRST_DAY + timedelta(days=2))
-    assert terminal.type("migrate")[0] == 0
-    return terminal
+    return Terminal(tmp_path, capsys)
 
 
 def test_exit_codes_say_healthy_not_healthy_and_unknown(terminal: Terminal) -> None:
@@ -132,6 +145,7 @@ def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_fiel
         "source": "web",
         "day": "2026-02-01",
         "status": "unknown",
+        "extra_numbers": {},
         "guardrails": [],
     }
 

@@ -27,10 +27,19 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality_tests.builders import NOW
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A folder in which ``telemetry-quality demo --no-serve --days 3 --json`` was typed, and how it ended."""
+
+    folder: Path
+    code: int
+    answer: Any
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which ``telemetry-quality demo --no-serve --days 3 --json`` was typed."""
-    return tmp_path_factory.mktemp("demo")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    folder = tmp_path_factory.mktemp("demo")
+    return Stage(folder, *_demo(folder, "--days", "3"))
 
 
 def _demo(folder: Path, *arguments: str) -> tuple[int, Any]:
@@ -41,27 +50,25 @@ def _demo(folder: Path, *arguments: str) -> tuple[int, Any]:
 
 
 @pytest.mark.slow
-def test_the_demo_fills_an_empty_folder_and_typing_it_again_changes_nothing(stage: Path) -> None:
-    code, first = _demo(stage, "--days", "3")
-    assert code == 1
-    assert [(day["day"], day["status"]) for day in first["days"]] == [
+def test_the_demo_fills_an_empty_folder_and_typing_it_again_changes_nothing(stage: Stage) -> None:
+    assert stage.code == 1
+    assert [(day["day"], day["status"]) for day in stage.answer["days"]] == [
         ("2013-12-29", "healthy"),
         ("2013-12-30", "healthy"),
         ("2013-12-31", "degraded"),
     ]
-    assert _demo(stage, "--days", "3") == (code, first)
-    assert (stage / ".dagster" / "dagster.yaml").exists()
-    days = sorted(folder.name for folder in (stage / "data" / "flights").iterdir())
+    assert _demo(stage.folder, "--days", "3") == (stage.code, stage.answer)
+    assert (stage.folder / ".dagster" / "dagster.yaml").exists()
+    days = sorted(folder.name for folder in (stage.folder / "data" / "flights").iterdir())
     assert (len(days), days[0], days[-1]) == (365, "day=2013-01-01", "day=2013-12-31")
 
 
 @pytest.mark.slow
-def test_the_year_of_the_demo_is_the_real_one(stage: Path) -> None:
+def test_the_year_of_the_demo_is_the_real_one(stage: Stage) -> None:
     """The counts are those in the documentation of the packages and the registry: nothing was lost."""
-    _demo(stage, "--days", "3")
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'America/New_York'")
-        events = str(stage / "data" / "flights" / "*" / "*.parquet")
+        events = str(stage.folder / "data" / "flights" / "*" / "*.parquet")
         row = connection.execute(
             "SELECT count(*), count(DISTINCT event_id), sum(is_cancelled::INT), count(*) FILTER (model IS NULL),"
             " bool_and(strftime(scheduled_at, '%Y-%m-%d') = day::VARCHAR), count(DISTINCT event_name)"
@@ -72,10 +79,9 @@ def test_the_year_of_the_demo_is_the_real_one(stage: Path) -> None:
 
 
 @pytest.mark.slow
-def test_both_february_days_of_the_blizzard_are_unhealthy(stage: Path) -> None:
-    _demo(stage, "--days", "3")
+def test_both_february_days_of_the_blizzard_are_unhealthy(stage: Stage) -> None:
     command = [sys.executable, "-m", "telemetry_quality", "backfill", "2013-02-08", "2013-02-09", "--json"]
-    result = subprocess.run(command, cwd=stage, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=stage.folder, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     days = {day["day"]: day for day in json.loads(result.stdout)["days"]}
     assert [days[day]["status"] for day in ("2013-02-08", "2013-02-09")] == ["unhealthy", "unhealthy"]
@@ -83,6 +89,7 @@ def test_both_february_days_of_the_blizzard_are_unhealthy(stage: Path) -> None:
     assert result.stderr.count("CRITICAL flights 2013-02-08 error_rate") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_half_written_data_behind(tmp_path: Path) -> None:
     unfinished = tmp_path / "flights.unfinished" / "day=2013-01-01"
     unfinished.mkdir(parents=True)
@@ -147,6 +154,7 @@ def _password(greeting: str) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_every_start_gives_the_account_another_password_and_ends_its_sessions(tmp_path: Path) -> None:
     file = tmp_path / "telemetry.toml"
     file.write_text((demo.STARTER / "demo.toml").read_text())
@@ -274,16 +282,16 @@ def test_when_a_server_cannot_start_the_other_is_stopped_too(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(stage: Path) -> None:
+def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(stage: Stage) -> None:
     ports = [_free_port(), _free_port()]
     command = [sys.executable, "-m", "telemetry_quality", "demo", "--days", "3", "--json"]
     command += ["--port", str(ports[0]), "--dashboard-port", str(ports[1])]
-    mark = {"TQ_TEST_MARK": str(stage)}
-    output = stage / "said"
+    mark = {"TQ_TEST_MARK": str(stage.folder)}
+    output = stage.folder / "said"
     with (
         output.open("w") as errors,
         subprocess.Popen(
-            command, cwd=stage, env=os.environ | mark, stdout=subprocess.DEVNULL, stderr=errors
+            command, cwd=stage.folder, env=os.environ | mark, stdout=subprocess.DEVNULL, stderr=errors
         ) as process,
     ):
         try:
@@ -295,7 +303,7 @@ def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(
             process.send_signal(signal.SIGINT)
             process.wait(60)
     assert process.returncode == 0, output.read_text()
-    assert [process_id for process_id in _marked(stage) if process_id != os.getpid()] == []
+    assert [process_id for process_id in _marked(stage.folder) if process_id != os.getpid()] == []
 
 
 def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> None:
@@ -319,12 +327,12 @@ def _page_after_signing_in(port: int, password: str) -> str:
         return browser.get("/health/snapshots/flights/2013-12-31/").text
 
 
-def _marked(stage: Path) -> list[int]:
+def _marked(folder: Path) -> list[int]:
     """The processes started by the demo of this folder, which have its variable."""
     found = []
     for file in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if f"TQ_TEST_MARK={stage}".encode() in file.read_bytes():
+            if f"TQ_TEST_MARK={folder}".encode() in file.read_bytes():
                 found.append(int(file.parent.name))
     return found
 

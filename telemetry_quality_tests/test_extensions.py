@@ -273,7 +273,7 @@ def test_a_connector_with_a_key_of_every_source_is_refused(tmp_path: Path, packa
     write_connector(packages, SWITCH.replace("is_strict: bool", "owners: bool"))
 
     assert complaint(write_settings(tmp_path, settings_of("odd"))) == (
-        "The connector 'odd' must have keys of its own, but every source has owners; "
+        "The connector 'odd' must not reuse keys that every source has, but declares owners; "
         "rename it in the connector's settings model."
     )
 
@@ -343,7 +343,7 @@ def test_extensions_of_each_kind_are_found_by_their_own_group_and_loaded_by_name
 
 
 WRONG = {
-    "another name": (("NAME = ", "NAME = 'other' # "), "must call itself what its entry point does"),
+    "another name": (("NAME = ", "NAME = 'other' # "), "must have the name of its entry point"),
     "a setting of ours": (
         ('"busiest_signal_percent", 90.0', '"error_rate_percent", 90.0'),
         "error_rate_percent is taken",

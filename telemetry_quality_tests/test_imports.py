@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -68,38 +69,78 @@ def test_importing_the_command_line_imports_nothing_of_the_dashboard() -> None:
     assert _python(f"import sys, telemetry_quality.cli; {LOADED}") == "[]"
 
 
+@pytest.mark.slow
 def test_loading_the_code_location_imports_no_engine(tmp_path: Path) -> None:
     text = (ROOT / "telemetry_quality" / "starter" / "telemetry.toml").read_text()
     (tmp_path / "telemetry.toml").write_text(text)
     assert _python(f"import sys, telemetry_quality.definitions; {LOADED}", tmp_path) == "[]"
 
 
-def test_a_code_location_with_a_holiday_calendar_looks_its_country_up_and_loads_none(tmp_path: Path) -> None:
-    (tmp_path / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
-    assert 'holidays = "US"' in (tmp_path / "telemetry.toml").read_text()
+@pytest.fixture(scope="module")
+def code_location(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a process does that loads the code location with the root's settings, next to an ``.env`` file.
+
+    ``files`` are opened in the user's folder and ``variables`` read by the package; ``loaded`` are the imported engines
+    and ``countries`` the imported holidays.
+    """
+    folder = tmp_path_factory.mktemp("location")
+    (folder / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
+    (folder / ".env").write_text("TELEMETRY_QUALITY_STORE=sqlite:///other.db\n")
     code = f"""
-import sys, telemetry_quality.definitions
-print([m for m in sys.modules if m.startswith("holidays.countries.")])
-{LOADED}
+import json, os, sys, dagster
+files, variables = set(), set()
+def listen(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith({str(folder)!r}):
+        files.add(os.path.basename(arguments[0]))
+sys.addaudithook(listen)
+class Watched(type(os.environ)):
+    def __getitem__(self, key):
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename in ("<frozen os>", "<frozen _collections_abc>", os.__file__):
+            frame = frame.f_back
+        if "telemetry_quality" in frame.f_code.co_filename:
+            variables.add(key)
+        return super().__getitem__(key)
+os.environ.__class__ = Watched
+import telemetry_quality.definitions
+found = {{
+    "files": sorted(files),
+    "variables": sorted(variables),
+    "loaded": [m for m in {(*HEAVY, *DASHBOARD)!r} if m in sys.modules],
+    "countries": [m for m in sys.modules if m.startswith("holidays.countries.")],
+}}
+print(json.dumps(found))
 """
-    assert _python(code, tmp_path).splitlines() == ["[]", "['holidays']"]
+    found: dict[str, list[str]] = json.loads(_python(code, folder))
+    return found
 
 
-@pytest.mark.parametrize("command", sorted(cli.MODULES))
-def test_asking_a_command_for_help_imports_no_engine(command: str) -> None:
+@pytest.mark.slow
+def test_a_code_location_with_a_holiday_calendar_looks_its_country_up_and_loads_none(
+    code_location: dict[str, list[str]],
+) -> None:
+    assert 'holidays = "US"' in (ROOT / "telemetry.toml").read_text()
+    assert code_location["countries"] == []
+    assert code_location["loaded"] == ["holidays"]
+
+
+def test_asking_a_command_for_help_imports_no_engine() -> None:
     """Shells complete and explain commands often, so that must stay cheap."""
     code = f"""
 import sys
 from telemetry_quality import cli
-try:
-    cli.main([{command!r}, "--help"])
-except SystemExit as stop:
-    assert not stop.code
-print("loaded:", [m for m in {(*HEAVY, *DASHBOARD, "dagster")!r} if m in sys.modules])
+for command in {sorted(cli.MODULES)!r}:
+    try:
+        cli.main([command, "--help"])
+    except SystemExit as stop:
+        assert not stop.code
+    print("loaded:", command, [m for m in {(*HEAVY, *DASHBOARD, "dagster")!r} if m in sys.modules])
 """
-    assert _python(code).splitlines()[-1] == "loaded: []"
+    lines = [line for line in _python(code).splitlines() if line.startswith("loaded: ")]
+    assert lines == [f"loaded: {command} []" for command in sorted(cli.MODULES)]
 
 
+@pytest.mark.slow
 def test_a_snapshot_loads_nothing_of_other_commands(tmp_path: Path) -> None:
     """The command starts every day, or once for every day: needless imports would cost time."""
     others = [f"telemetry_quality.commands.{name}" for name in {*cli.MODULES.values()} - {"days"}]
@@ -136,35 +177,14 @@ def test_the_package_lists_its_public_names() -> None:
         telemetry_quality.nothing  # noqa: B018
 
 
-def test_importing_reads_no_file_and_no_variable_outside_the_settings(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_importing_reads_no_file_and_no_variable_outside_the_settings(code_location: dict[str, list[str]]) -> None:
     """Only ``telemetry.toml`` is opened in the user's folder, and the package reads only its own variables.
 
     pydantic-settings looks at the names of all variables to find those with the package's prefix.
     """
-    (tmp_path / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
-    (tmp_path / ".env").write_text("TELEMETRY_QUALITY_STORE=sqlite:///other.db\n")
-    code = f"""
-import os, sys, dagster
-files, variables = set(), set()
-def listen(event, arguments):
-    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith({str(tmp_path)!r}):
-        files.add(os.path.basename(arguments[0]))
-sys.addaudithook(listen)
-class Watched(type(os.environ)):
-    def __getitem__(self, key):
-        frame = sys._getframe(1)
-        while frame.f_code.co_filename in ("<frozen os>", "<frozen _collections_abc>", os.__file__):
-            frame = frame.f_back
-        if "telemetry_quality" in frame.f_code.co_filename:
-            variables.add(key)
-        return super().__getitem__(key)
-os.environ.__class__ = Watched
-import telemetry_quality.definitions as location
-print(sorted(files), [name for name in sorted(variables) if not name.startswith("TELEMETRY_QUALITY_")])
-"""
-    files, _, variables = _python(code, tmp_path).partition("] ")
-    assert files == "['telemetry.toml'"
-    assert variables == "[]"
+    assert code_location["files"] == ["telemetry.toml"]
+    assert [name for name in code_location["variables"] if not name.startswith("TELEMETRY_QUALITY_")] == []
 
 
 def _imported(module: str, path: Path, modules: Collection[str]) -> set[str]:

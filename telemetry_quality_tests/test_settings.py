@@ -66,7 +66,7 @@ def write_settings(
     signals: dict[str, Any] | None = None,
     **source: Any,
 ) -> Path:
-    """A settings file with a Parquet source; values that are None are left out."""
+    """A settings file of one Parquet source; None leaves a key out."""
     values = {"connector": "parquet", "path": "events", "first_day": date(2026, 1, 1)} | source
     parts = [top, toml_table(f"sources.{name}", values)]
     parts.append(toml_table(f"sources.{name}.roles", ROLES if roles is None else roles))
@@ -103,7 +103,7 @@ def complaint(file: Path) -> str:
 # What a file means
 
 
-def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> None:
+def test_a_file_needs_only_a_source_and_its_roles(tmp_path: Path) -> None:
     settings = load_settings(write_settings(tmp_path))
     source = settings.sources["web"]
 
@@ -116,7 +116,7 @@ def test_a_file_needs_no_more_than_a_source_and_its_roles(tmp_path: Path) -> Non
     assert (source.signals, source.owners) == (None, ())
 
 
-def test_every_setting_sets_its_own_value(tmp_path: Path) -> None:
+def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
     roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
     guardrails: dict[str, Any] = {
         **{setting.name: 60 for setting in settings_of(BUILT_IN)},
@@ -178,7 +178,7 @@ def write_rates(folder: Path, **rates: dict[str, Any]) -> Path:
     return write_text(folder, "\n".join([write_settings(folder).read_text(encoding="utf-8"), *tables]))
 
 
-def test_every_setting_of_a_rate_sets_its_own_value(tmp_path: Path) -> None:
+def test_every_setting_of_a_rate_reaches_its_value(tmp_path: Path) -> None:
     paid = {"where": "is_paid", "of": "is_basket", "below_percent": 90, "level": "CRITICAL", "description": "Paid."}
     lost = {"where": "is_lost", "above_percent": 1.5, "below_percent": 1.5}
     source = load_settings(write_rates(tmp_path, paid=paid, lost=lost)).sources["web"]
@@ -343,7 +343,7 @@ def test_a_source_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, valu
 
 
 @pytest.mark.parametrize("seconds", [0.0, 60.0])
-def test_the_rest_between_slices_may_be_set_up_to_its_limits(tmp_path: Path, seconds: float) -> None:
+def test_the_pause_between_batches_may_be_set_up_to_its_limits(tmp_path: Path, seconds: float) -> None:
     settings = load_settings(write_settings(tmp_path, **DATABASE, pause_seconds=seconds))
 
     assert own(settings)["pause_seconds"] == seconds
@@ -563,7 +563,7 @@ def test_an_unknown_key_is_refused_with_what_is_allowed_and_a_suggestion(
     assert sentence.endswith(suggestion)
 
 
-def test_an_unknown_key_is_reported_with_every_key_of_its_table(tmp_path: Path) -> None:
+def test_an_unknown_key_is_reported_with_all_keys_of_its_table(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, signals={"colour": "x"}))
 
     assert "allowed here are names, table, column;" in sentence
@@ -690,7 +690,7 @@ def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_al
 @pytest.mark.parametrize(
     ("seconds", "allowed"), [(-0.1, "greater than or equal to 0"), (60.1, "less than or equal to 60")]
 )
-def test_a_bad_rest_between_slices_is_refused_like_any_other_setting(
+def test_a_bad_pause_between_batches_is_refused_like_any_other_setting(
     tmp_path: Path, seconds: float, allowed: str
 ) -> None:
     assert complaint(write_settings(tmp_path, **DATABASE, pause_seconds=seconds)) == (
@@ -729,7 +729,7 @@ PLACES: dict[str, Any] = {"path": "events", "url": SECRET_URL, "table": "events"
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_a_connector_accepts_the_location_it_reads_from(tmp_path: Path, connector: str) -> None:
+def test_a_connector_takes_the_locations_it_reads_from(tmp_path: Path, connector: str) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector]
 
     assert (
@@ -752,7 +752,7 @@ def test_spark_accepts_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any
     ],
     ids=str,
 )
-def test_spark_requires_exactly_one_location(tmp_path: Path, locations: dict[str, Any], what: str) -> None:
+def test_spark_takes_exactly_one_of_table_and_path(tmp_path: Path, locations: dict[str, Any], what: str) -> None:
     file = write_settings(tmp_path, connector="spark", **locations)
     assert complaint(file) == f"telemetry.toml: sources.web: connector 'spark' {what}."
 
@@ -761,7 +761,7 @@ def test_spark_requires_exactly_one_location(tmp_path: Path, locations: dict[str
     ("connector", "location"),
     [(connector, location) for connector, needed in CONNECTORS.items() for location in needed],
 )
-def test_a_connector_without_a_location_is_refused(tmp_path: Path, connector: str, location: str) -> None:
+def test_a_connector_without_a_location_to_read_from_is_refused(tmp_path: Path, connector: str, location: str) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: None}
 
     assert complaint(write_settings(tmp_path, connector=connector, **locations)) == (
@@ -778,7 +778,7 @@ def test_a_connector_without_a_location_is_refused(tmp_path: Path, connector: st
         if location not in needed
     ],
 )
-def test_a_connector_with_a_location_of_another_connector_is_refused(
+def test_a_connector_with_a_location_that_belongs_to_another_is_refused(
     tmp_path: Path, connector: str, location: str
 ) -> None:
     locations: dict[str, Any] = dict.fromkeys(PLACES) | CONNECTORS[connector] | {location: PLACES[location]}
@@ -824,11 +824,11 @@ def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     file = tmp_path / DEFAULT_FILE
     file.write_bytes(b"\xff\xfe\x00store")
 
-    assert complaint(file).startswith(f"{file} must be readable text, but reading it says: ")
+    assert complaint(file).startswith(f"{file} must be readable text, but reading it failed: ")
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    assert complaint(tmp_path).startswith(f"{tmp_path} must be readable text, but reading it says: ")
+    assert complaint(tmp_path).startswith(f"{tmp_path} must be readable text, but reading it failed: ")
 
 
 # Secrets
@@ -897,7 +897,7 @@ def test_an_unsupported_object_store_is_refused_with_the_supported_ones(tmp_path
 
 def test_a_duckdb_file_must_be_local(tmp_path: Path) -> None:
     file = write_settings(tmp_path, connector="duckdb", path="s3://bucket/events.duckdb", table="events")
-    assert "requires path to be a file of this machine" in complaint(file)
+    assert "requires path to be a file on this machine" in complaint(file)
 
 
 def test_a_catalogue_in_an_object_store_requires_events_in_the_same_store(tmp_path: Path) -> None:
@@ -918,7 +918,7 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
 # A connector's own keys
 
 
-def test_an_unknown_key_of_a_source_is_reported_with_only_its_own_connectors_keys(tmp_path: Path) -> None:
+def test_an_unknown_key_of_a_source_is_reported_with_the_keys_of_its_connector_only(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, pth="x"))
 
     assert "allowed here are connector, path, time_zone, first_day, " in sentence
@@ -932,14 +932,14 @@ def test_a_key_of_another_connector_is_refused_as_such(tmp_path: Path) -> None:
     )
 
 
-def test_a_misspelt_connector_is_reported_although_its_keys_are_unknown(tmp_path: Path) -> None:
+def test_a_misspelt_connector_key_is_reported_before_the_keys_that_follow_from_it(tmp_path: Path) -> None:
     sentence = complaint(write_settings(tmp_path, connector=None, conector="duckdb", table="events"))
 
     assert sentence.startswith("telemetry.toml: sources.web.conector is not a setting; ")
     assert sentence.endswith("did you mean connector?")
 
 
-def test_the_field_that_holds_the_connectors_keys_is_not_a_setting(tmp_path: Path) -> None:
+def test_the_field_that_holds_a_connector_s_keys_is_not_a_setting(tmp_path: Path) -> None:
     sentence = complaint(write_text(tmp_path, MINIMAL.replace("first_day", "connector_settings = {}\nfirst_day")))
 
     assert "sources.web.connector_settings is not a setting" in sentence
@@ -980,7 +980,7 @@ def test_a_file_without_a_dashboard_gets_a_local_one(tmp_path: Path) -> None:
     assert (dashboard.session_hours, dashboard.grace_minutes) == (12.0, 120)
 
 
-def test_every_setting_of_the_dashboard_sets_its_own_value(tmp_path: Path) -> None:
+def test_every_setting_of_the_dashboard_reaches_its_value(tmp_path: Path) -> None:
     oidc = OIDC | {"claim": "preferred_username", "button": "Sign in with Example"}
     file = write_dashboard(
         tmp_path,
@@ -1046,12 +1046,12 @@ def test_an_address_for_which_cookies_cannot_work_is_refused(tmp_path: Path, url
 
 
 @pytest.mark.parametrize("url", ["dagster:3000", "javascript:alert(1)", "https://a b", 'https://a"onclick="b', ""])
-def test_an_address_that_cannot_be_linked_to_is_refused_for_dagster(tmp_path: Path, url: str) -> None:
+def test_a_dagster_address_that_cannot_be_linked_to_is_refused(tmp_path: Path, url: str) -> None:
     assert "dashboard.dagster_url" in complaint(write_dashboard(tmp_path, dagster_url=url))
 
 
 @pytest.mark.parametrize("issuer", ["id.example.org", "http://id.example.org", "https://", "ftp://id.example.org"])
-def test_a_provider_that_could_be_overheard_is_refused(tmp_path: Path, issuer: str) -> None:
+def test_a_provider_without_https_is_refused(tmp_path: Path, issuer: str) -> None:
     sentence = complaint(write_dashboard(tmp_path, OIDC | {"issuer": issuer}))
     assert "dashboard.oidc.issuer: must be the provider's address and begin with https://" in sentence
 

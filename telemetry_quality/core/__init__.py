@@ -1,1 +1,1 @@
-"""The domain in plain Python: no framework, database, environment or clock is seen from here."""
+"""The domain in plain Python, without any framework, database, environment or clock."""

@@ -1,4 +1,4 @@
-"""Alerts: which verdicts somebody must hear about, and in which words."""
+"""Alerts: which verdicts must be dispatched, and in which words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing to dispatch once: unique by source, day, guardrail and revision."""
+    """An alert, which is dispatched once; unique by source, day, guardrail and revision."""
 
     source: str
     day: date
@@ -32,7 +32,7 @@ class Alert:
     sentence: str
 
     def line(self) -> str:
-        """The text that is logged, one line whatever the names of events hold."""
+        """The text that is logged, on one line whatever event names contain."""
         return visible(
             f"{self.level} {self.source} {self.day} {self.guardrail} [{self.reason_code}] {self.sentence} "
             f"(revision {self.revision})"
@@ -40,7 +40,7 @@ class Alert:
 
 
 def is_alert(verdict: Verdict) -> bool:
-    """Whether a verdict must be dispatched: failures, and once for a day that could not be read."""
+    """Whether a verdict must be dispatched: every failure, and one verdict of a day that could not be read."""
     unreadable = verdict.guardrail == ACTIVITY and verdict.reason_code == DAY_UNREADABLE
     return verdict.outcome is Outcome.FAILED or unreadable
 
@@ -69,11 +69,11 @@ def alerts_of(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict])
 
 
 def changes(earlier: TelemetryIntegritySnapshot, later: TelemetryIntegritySnapshot) -> str:
-    """What a revision changed, in one sentence."""
+    """What changed between two revisions, in one sentence."""
     extra = dict.fromkeys((*earlier.extra_numbers, *later.extra_numbers))
     changed = []
-    for metric in (*(one for one in METRICS if one.phrase), *map(metric_named, extra)):
-        before, after = (_number(metric, one.number(metric.name)) for one in (earlier, later))
+    for metric in (*(metric for metric in METRICS if metric.phrase), *map(metric_named, extra)):
+        before, after = (_number(metric, snapshot.number(metric.name)) for snapshot in (earlier, later))
         if before != after:
             changed.append(f"{after} {_words(metric)} instead of {before}")
     if earlier.policy != later.policy:
@@ -86,6 +86,6 @@ def _number(metric: Metric, value: float | None) -> str:
 
 
 def _words(metric: Metric) -> str:
-    """``events``, or ``% errors``."""
+    """The unit and name of a number, such as ``events`` or ``% errors``."""
     phrase = metric.phrase or metric.label
     return phrase if metric.unit is Unit.EVENTS else f"% {phrase}"

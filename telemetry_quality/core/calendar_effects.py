@@ -1,4 +1,4 @@
-"""Calendar effects: public holidays and the days they bend, by country. What a stream does on them it says itself."""
+"""Calendar effects: public holidays and the days near them, by country; each stream shows what it does on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOLIDAY, NEAR, BETWEEN = "holiday", "near a holiday", "between the years"
 
 
 class CalendarEffect(NamedTuple):
-    """Why a day is not an ordinary one, and the name that returns next year."""
+    """Why a day is not ordinary, and a name that comes back every year."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ def is_holiday_country(region: str) -> bool:
 
 @lru_cache(maxsize=16)
 def holiday_calendar(region: str | None, year: int) -> frozenset[date]:
-    """Public holidays of ``region`` (``US`` or ``US-NY``) in ``year`` and the one before.
+    """Public holidays of ``region`` (``US`` or ``US-NY``) in ``year`` and the year before.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
@@ -43,7 +43,7 @@ def holiday_calendar(region: str | None, year: int) -> frozenset[date]:
 def _named_holidays(region: str | None, first_year: int, last_year: int) -> dict[date, str]:
     if region is None:
         return {}
-    import holidays  # noqa: PLC0415 - late: only policies with a calendar need it
+    import holidays  # noqa: PLC0415 - imported late, since only policies with a calendar need it
 
     country, _, subdivision = region.partition("-")
     years = range(first_year, last_year + 1)
@@ -59,10 +59,10 @@ def _named_holidays(region: str | None, first_year: int, last_year: int) -> dict
 
 @lru_cache(maxsize=16)
 def calendar_effects(region: str | None, year: int) -> Mapping[date, CalendarEffect]:
-    """Holidays of ``region`` and the days they bend, from two years before ``year`` to the one after.
+    """Holidays of ``region`` and the days they affect, from two years before ``year`` to the year after.
 
-    Near a holiday are the Friday after a Thursday, the Monday before a Tuesday, and, where Christmas Day is a
-    holiday, 24, 26 and 31 December; between the years 27 to 30 December.
+    Near a holiday are the Friday after a Thursday holiday, the Monday before a Tuesday holiday, and, if Christmas is a
+    holiday, 24, 26 and 31 December; between the years are 27 to 30 December.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.

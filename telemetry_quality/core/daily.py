@@ -1,6 +1,6 @@
-"""The daily work: read days, verify their samples, keep both, and judge what was kept.
+"""The daily work: read days, verify their samples, store both, and judge what was stored.
 
-Dagster's assets, the command line and TelemetryHealthService all go through DailyWork; there is no second way.
+Dagster's assets, the command line and TelemetryHealthService all use DailyWork; there is no other way.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK_DAYS = 31
-"""Days asked of a source at once: enough to share a scan, few enough to bound RAM and show progress."""
+"""Days read from a source at once: enough to share a scan, few enough to bound RAM and show progress."""
 
 CHUNK_HOURS = 1_000_000
-"""Hours of all event names and versions asked for at once: a busy stream has tens of thousands a day.
+"""Hours of all event names and versions read at once: a busy stream has tens of thousands a day.
 
-Where days are prefetched, twice as many are held.
+If days are prefetched, twice as many are in RAM.
 """
 
 FIRST_CHUNK_DAYS = 7
-"""Days asked for before it is known how many hours of how many names a day has."""
+"""Days read before it is known how many hours of how many names a day has."""
 
 RETRY_WAITS_SECONDS = (1.0, 5.0)
-"""Pauses before a source that was unavailable is asked again; after the last the days are unreadable."""
+"""Pauses before each retry of an unavailable source; after the last retry the days are unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A judged day as the store has it now.
+    """A judged day as it is in the store now.
 
     Attributes:
-        is_new: Whether this call appended the snapshot; False where it says what the latest one said.
+        is_new: Whether this call appended the snapshot; False if the latest snapshot already said the same.
     """
 
     snapshot: TelemetryIntegritySnapshot
@@ -68,10 +68,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class DailyWork:
-    """Everything one source needs to have its days read and judged.
+    """Everything needed to read and judge the days of one source.
 
     Attributes:
-        name: The source's name in the settings; the key of all it leaves in the store.
+        name: The source's name in the settings; the key of all its rows in the store.
         wait: Sleeps between retries; replaced in tests.
     """
 
@@ -83,21 +83,21 @@ class DailyWork:
     wait: Callable[[float], None] = field(default=sleep, repr=False)
 
     def read(self, days: Sequence[date], now: datetime) -> Iterator[StoredScan]:
-        """Read ``days`` at the source and keep what changed, one answer per day, in order.
+        """Read ``days`` from the source and store what changed; yields one scan per day, in order.
 
-        An outage says nothing about days that were read before: while the source is unavailable their scans
-        stand. Days that never were become unreadable.
+        An outage says nothing about days that were read before: while the source is unavailable, their scans
+        stay current. Days that were never read become unreadable.
 
         Raises:
             RequestError: If a day is not complete at ``now`` or lies outside the calendar.
             SourceUnavailableError: If the source stays unavailable and all days asked for were read before.
-            StoreError: If the store refuses.
+            StoreError: If the store fails.
         """
         for stored, _ in self.read_with_aggregates(days, now):
             yield stored
 
     def read_with_aggregates(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredScan, DayAggregates]]:
-        """Each answer of ``read`` with its aggregates, for whoever shows them: the store need not be asked for them."""
+        """Each scan of ``read`` with its aggregates, so that callers that show them need not load them."""
         for day in days:
             self.calendar.require(day, now)
         with self.store.kept_open():
@@ -120,11 +120,11 @@ class DailyWork:
                     first_seen[name] = min(first_seen.get(name, scan.day), scan.day)
 
     def judge(self, days: Sequence[date], now: datetime, run_id: str | None = None) -> Iterator[Judgement]:
-        """Judge days already read and keep each snapshot with its verdicts, and with the Dagster run that did it.
+        """Judge days that were read and store each snapshot with its verdicts and the Dagster run that computed it.
 
         Raises:
             RequestError: If a day has never been read.
-            StoreError: If the store refuses.
+            StoreError: If the store fails.
         """
         with self.store.kept_open():
             for start in range(0, len(days), CHUNK_DAYS):
@@ -156,38 +156,45 @@ class DailyWork:
             yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), scan, is_new)
 
     def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
-        """What was said of a stored snapshot."""
+        """The verdicts of a stored snapshot."""
         revisions = self.store.verdicts(self.name, snapshot.day, snapshot.day).get(snapshot.day, {})
         return revisions.get(snapshot.revision or 0, ())
 
     def standing(self, days: Sequence[date], now: datetime, run_id: str | None = None) -> dict[date, Judged]:
         """The current snapshot and verdicts of each of ``days`` that has one, by today's policy and guardrails.
 
-        Where a snapshot was judged by another policy, or before a guardrail came to apply, it is judged again,
+        A snapshot that was judged by another policy, or before a guardrail came to apply, is judged again
         without reading events.
         """
-        stored = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
-        said = self.store.verdicts(self.name, min(days), max(days))
-        kept = {day: (one, said.get(day, {}).get(one.revision or 0, ())) for day, one in stored.items() if day in days}
-        outdated = [day for day in days if day in kept and self._is_outdated(*kept[day])]
-        return kept | {one.snapshot.day: (one.snapshot, one.verdicts) for one in self.judge(outdated, now, run_id)}
+        stored = {snapshot.day: snapshot for snapshot in self.store.snapshots(self.name, min(days), max(days))}
+        verdicts = self.store.verdicts(self.name, min(days), max(days))
+        current = {
+            day: (snapshot, verdicts.get(day, {}).get(snapshot.revision or 0, ()))
+            for day, snapshot in stored.items()
+            if day in days
+        }
+        outdated = [day for day in days if day in current and self._is_outdated(*current[day])]
+        return current | {
+            judgement.snapshot.day: (judgement.snapshot, judgement.verdicts)
+            for judgement in self.judge(outdated, now, run_id)
+        }
 
     def _is_outdated(self, snapshot: TelemetryIntegritySnapshot, verdicts: Sequence[Verdict]) -> bool:
         names = {rule.name for rule in guardrails_of(self.source.schema)}
-        return snapshot.policy != self.policy.text() or {one.guardrail for one in verdicts} != names
+        return snapshot.policy != self.policy.text() or {verdict.guardrail for verdict in verdicts} != names
 
     def changed_days(self, days: Sequence[date], now: datetime) -> list[date]:
         """Which of ``days`` need another look.
 
-        Those never read, unreadable before, holding another count now, read by a process that ended before it
-        judged them, or provisional when they were judged and complete by ``now``. A day that cannot be counted now
-        but could be read before is left alone: its snapshot stands.
+        These are days that were never read, were unreadable, have another count now, were read by a process that ended
+        before it judged them, or were provisional when judged and are complete by ``now``. A day that cannot be counted
+        now but could be read before is left alone: its snapshot stays current.
         """
         if not days:
             return []
         counts = self.source.count_days([self.calendar.window(day) for day in days])
         scans = self.store.latest_scans(self.name, days)
-        judged = {one.day: one for one in self.store.snapshots(self.name, min(days), max(days))}
+        judged = {snapshot.day: snapshot for snapshot in self.store.snapshots(self.name, min(days), max(days))}
         return [
             day
             for day in days
@@ -200,7 +207,7 @@ class DailyWork:
         return completeness is None or completeness >= self.policy[COMPLETE_PERCENT]
 
     def _chunks(self, days: Sequence[date]) -> Iterator[Chunk]:
-        """The answers of all ``days``, of as many at once as fit into RAM; the next are read meanwhile."""
+        """The scans of all ``days``, in chunks that fit into RAM; the next chunk is read meanwhile."""
         done, chunk = 0, days[:FIRST_CHUNK_DAYS]
         with prefetching(self.source) as begin:
             pending = begin(partial(self._ask, chunk))
@@ -215,11 +222,11 @@ class DailyWork:
     def _ask(self, days: Sequence[date]) -> Chunk:
         windows = [self.calendar.window(day) for day in days]
         catalogue = self.source.read_signals()
-        # Collected before it is passed on: a retry must not repeat days already kept.
+        # Collected before it is passed on: a retry must not repeat days that were already stored.
         return catalogue, list(self.source.scan_days(windows, self.policy[SAMPLE_SIZE]))
 
     def _answers(self, days: Sequence[date], ask: Callable[[], Chunk]) -> Chunk:
-        """The signal catalogue, and one answer per day."""
+        """The signal catalogue, and one scan per day."""
         for pause in (*RETRY_WAITS_SECONDS, None):
             try:
                 return ask()
@@ -237,15 +244,15 @@ class DailyWork:
         self, days: Sequence[date], error: SourceUnavailableError
     ) -> list[UnreadableDay | StoredScan]:
         scans = self.store.latest_scans(self.name, days)
-        known = {day: one for day, one in scans.items() if one.unreadable_reason_code is None}
+        known = {day: scan for day, scan in scans.items() if scan.unreadable_reason_code is None}
         if len(known) == len(days):
             raise error
         return [known.get(day) or _unreadable(day, error) for day in days]
 
 
 def _days_at_once(scans: Sequence[DayScan | UnreadableDay | StoredScan]) -> int:
-    """How many days like these fit into RAM together."""
-    hours = max((one.aggregates.hours for one in scans if isinstance(one, DayScan)), default=0)
+    """How many days like these fit into RAM at once."""
+    hours = max((scan.aggregates.hours for scan in scans if isinstance(scan, DayScan)), default=0)
     return max(1, min(CHUNK_DAYS, CHUNK_HOURS // max(hours, 1)))
 
 

@@ -17,9 +17,9 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class DayWindow:
-    """One local day as the instants ``start <= t < end``, both aware and in UTC.
+    """A local day as the instants ``start <= t < end``, both aware and in UTC.
 
-    A day has 23, 24 or 25 hours; the day a zone skipped altogether (Samoa, 2011-12-30) has none.
+    A day has 23, 24 or 25 hours; a day that a zone skipped altogether (Samoa, 2011-12-30) has 0.
     """
 
     day: date
@@ -38,12 +38,12 @@ def day_window(day: date, zone: ZoneInfo) -> DayWindow:
 
 
 def _first_instant(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which ``day`` begins; where clocks jump over midnight, the instant of the jump."""
+    """The instant at which ``day`` begins; if clocks jump over midnight, the instant of the jump."""
     midnight = datetime.combine(day, time.min)
     before = midnight.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if before.astimezone(zone).replace(tzinfo=None) == midnight:
         return before
-    # Midnight does not exist: the jump lies between its readings with the later and the earlier offset.
+    # Midnight does not exist: the jump lies between the two instants it has by the later and the earlier offset.
     low = midnight.replace(tzinfo=zone, fold=1).astimezone(UTC)
     high = before
     while high - low > timedelta(seconds=1):
@@ -53,13 +53,13 @@ def _first_instant(day: date, zone: ZoneInfo) -> datetime:
 
 
 def days_between(first: date, last: date) -> Iterator[date]:
-    """Every day from ``first`` to ``last``, both included."""
+    """Every day from ``first`` to ``last``, inclusive."""
     for offset in range((last - first).days + 1):
         yield first + timedelta(days=offset)
 
 
 def latest_complete_day(now: datetime, zone: ZoneInfo) -> date:
-    """The last day that was wholly over in ``zone`` at the aware instant ``now``."""
+    """The last day that had ended in ``zone`` at the aware instant ``now``."""
     if now.tzinfo is None:
         raise RequestError(f"An aware instant is required, but {now.isoformat()} has no zone; pass one in UTC.")
     return now.astimezone(zone).date() - ONE_DAY
@@ -67,7 +67,7 @@ def latest_complete_day(now: datetime, zone: ZoneInfo) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Which days a source has: a zone, a first day, and a last one if the data set is finished."""
+    """Which days a source has: a zone, a first day, and a last day if the data set is finished."""
 
     zone: ZoneInfo
     first_day: date

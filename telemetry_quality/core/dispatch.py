@@ -1,4 +1,4 @@
-"""Dispatch: which of the alerts are news, and which of those somebody has muted."""
+"""Dispatch: which alerts are new, and which of them somebody has muted."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ if TYPE_CHECKING:
 
 
 def dispatch(store: QualityStore, alerts: Sequence[Alert], log: Callable[[Alert], None], now: datetime) -> int:
-    """Log those of ``alerts`` that are news, then keep all; return how many were logged.
+    """Log the new ones of ``alerts``, then store all; returns how many were logged.
 
-    Logged first and kept after: a crash in between repeats an alert rather than losing it. Not logged, but kept,
-    are alerts of incidents that somebody muted, and those of a revision that says what the one before it said
-    already without the day having been read anew: other thresholds or another history that change nothing.
+    Alerts are logged first and stored afterwards: a crash in between repeats an alert rather than losing it. Two kinds
+    are stored but not logged: alerts of muted incidents, and alerts of a revision that repeats a dispatched verdict of
+    the revision before without a new scan, because other thresholds or another history changed nothing.
     """
     fresh = store.new_alerts(alerts)
-    complete = [_since_the_revision_before(store, one) for one in fresh]
-    new = [one for one, is_new in complete if is_new]
+    complete = [_since_the_revision_before(store, alert) for alert in fresh]
+    new = [alert for alert, is_new in complete if is_new]
     unmuted = unmuted_alerts(store, new, now.date()) if new else []
-    for one in unmuted:
-        log(one)
+    for alert in unmuted:
+        log(alert)
     if fresh:
-        store.append_alerts([one for one, _ in complete], now)
+        store.append_alerts([alert for alert, _ in complete], now)
     return len(unmuted)
 
 
 def _since_the_revision_before(store: QualityStore, alert: Alert) -> tuple[Alert, bool]:
-    """The alert with what changed since the revision before it, and whether it is news at all."""
+    """The alert with what changed since the revision before, and whether it is new at all."""
     if alert.revision == 1:
         return alert, True
-    revisions = {one.revision: one for one in store.revisions(alert.source, alert.day)}
-    earlier, its = revisions.get(alert.revision - 1), revisions.get(alert.revision)
-    if earlier is None or its is None:
+    revisions = {snapshot.revision: snapshot for snapshot in store.revisions(alert.source, alert.day)}
+    earlier, later = revisions.get(alert.revision - 1), revisions.get(alert.revision)
+    if earlier is None or later is None:
         return alert, True
     is_dispatched = not store.new_alerts([replace(alert, revision=alert.revision - 1)])
     verdicts = store.verdicts(alert.source, alert.day, alert.day).get(alert.day, {}).get(alert.revision - 1, ())
     says_the_same = any(
-        (one.guardrail, one.level, one.reason_code) == (alert.guardrail, alert.level, alert.reason_code)
-        for one in verdicts
+        (verdict.guardrail, verdict.level, verdict.reason_code) == (alert.guardrail, alert.level, alert.reason_code)
+        for verdict in verdicts
     )
-    is_new = not (is_dispatched and says_the_same and earlier.scan_hash == its.scan_hash)
-    return replace(alert, sentence=f"{alert.sentence} {changes(earlier, its)}"), is_new
+    is_new = not (is_dispatched and says_the_same and earlier.scan_hash == later.scan_hash)
+    return replace(alert, sentence=f"{alert.sentence} {changes(earlier, later)}"), is_new
 
 
 def unmuted_alerts(store: QualityStore, alerts: Sequence[Alert], today: date) -> list[Alert]:
-    """Those of ``alerts`` whose incident nobody has muted up to ``today``."""
+    """The ``alerts`` whose incident is not muted on ``today``."""
     muted: set[tuple[str, date, str]] = set()
-    for source in {one.source for one in alerts}:
+    for source in {alert.source for alert in alerts}:
         if any(
             action.action is Action.MUTE and action.until and action.until >= today
             for action in store.incident_actions(source)
         ):
-            days = [one.day for one in alerts if one.source == source]
+            days = [alert.day for alert in alerts if alert.source == source]
             muted |= {
                 (source, failure.day, failure.guardrail)
                 for incident in incidents_of(store, source, min(days), max(days))
                 if is_muted(incident, today)
                 for failure in incident.failures
             }
-    return [one for one in alerts if (one.source, one.day, one.guardrail) not in muted]
+    return [alert for alert in alerts if (alert.source, alert.day, alert.guardrail) not in muted]

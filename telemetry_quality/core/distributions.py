@@ -1,4 +1,4 @@
-"""Quantiles of distributions that the standard library does not know."""
+"""Quantiles of distributions that are not in the standard library."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from math import cos, pi, sin, sqrt, tan
 
 
 def student_t5_reach(share: float) -> float:
-    """How far from zero, at either side, ``share`` of a t distribution of five degrees of freedom lies.
+    """The distance from zero, on either side, that holds ``share`` of a t distribution of five degrees of freedom.
 
     Source: Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 26.7.3: with ``t = √5 tan θ`` the share
-    is elementary. It grows with θ, so that halving the interval finds it to the last digits.
+    is elementary. It grows with θ, so bisection finds it to the last digits.
 
     Raises:
         ValueError: If not ``0 <= share < 1``.

@@ -1,4 +1,4 @@
-"""Events: which column plays which role, and what one day of them adds up to."""
+"""Events: which column plays which role, and the counts of a day."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 MAXIMUM_HOURS = 48
-"""No day has as many: clocks were set back by an hour mostly, and here and there by a few."""
+"""More hours than any day has: clocks are mostly set back by an hour, and rarely by a few."""
 
 DEFAULT_MISSING_VERSIONS = ("unknown", "unknown_service*", "(not set)")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share that users define: of the events that match ``of``, the percentage for which ``where`` holds too.
+    """A share that users define: the percentage of the events that match ``of`` for which ``where`` holds too.
 
     Both are boolean columns or SQL predicates over the source's columns. A predicate that is null does not hold.
 
     Attributes:
-        of: None where the share is of all events.
-        above_percent: A day fails strictly above it; None where the share may be as high as it likes.
-        below_percent: A day fails strictly below it; None where the share may be as low as it likes.
+        of: None for a share of all events.
+        above_percent: A day fails strictly above it; None without an upper limit.
+        below_percent: A day fails strictly below it; None without a lower limit.
         level: The level of a failure, a value of ``guardrails.verdicts.Level``.
         description: What the share means, for people.
     """
@@ -47,26 +47,26 @@ class Rate:
 
     @property
     def base_name(self) -> str | None:
-        """The name of the count of the events that match ``of``; None where the share is of all events."""
+        """The name of the count of events that match ``of``; None for a share of all events."""
         return None if self.of is None else f"{self.name}.of"
 
     def is_counted(self, names: Container[str]) -> bool:
-        """Whether counts of these names were made for this rate: with ``of`` if it has it, else without."""
+        """Whether counts with these names belong to this rate: with ``of`` if it has one, or else without."""
         return self.name in names and (f"{self.name}.of" in names) == (self.of is not None)
 
     def found(self, counts: Mapping[str, int], events: int) -> tuple[int, int] | None:
-        """Events that match, and events that they are a share of; None where these were not counted.
+        """The events that match, and the events that they are a share of; None if they were not counted.
 
         Args:
-            counts: Those of a day or of a part of it, by name.
-            events: All its events.
+            counts: The counts of a day or of a segment, by name.
+            events: All events of the same day or segment.
         """
         if not self.is_counted(counts):
             return None
         return counts[self.name], events if self.base_name is None else counts[self.base_name]
 
     def as_json(self, counts: Mapping[str, int], events: int) -> dict[str, Any]:
-        """What ``found`` says, with the share, under names."""
+        """The numbers of ``found`` and the share, by name."""
         matching, base = self.found(counts, events) or (None, None)
         percent = 100 * matching / base if base and matching is not None else None
         return {"matching_events": matching, "base_events": base, "percent": percent}
@@ -77,15 +77,15 @@ class EventSchema:
     """Which column of a source plays which role.
 
     Attributes:
-        event_id: None where events have no id: then wholly equal role columns count as a duplicate.
+        event_id: None if events have no id: then events whose role columns are all equal count as duplicates.
         is_error: A boolean column, or a SQL predicate over the source's columns.
         missing_versions: Texts that stand for "no version"; a trailing ``*`` matches any continuation.
             Null, empty and blank are always missing.
         time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
         allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
-        future_tolerance_minutes: An event observed earlier than this before it occurred comes from the future.
-        stale_after_days: An event observed later than this after it occurred comes from the far past.
-        rates: Shares of the day's events that are counted beside those that every source has.
+        future_tolerance_minutes: An event observed more than this before it occurred is in the future.
+        stale_after_days: An event observed later than this after it occurred is in the far past.
+        rates: Shares of the day's events that are counted in addition to those that every source has.
     """
 
     event_id: str | None
@@ -105,12 +105,12 @@ class EventSchema:
 
     @property
     def rate_counts(self) -> tuple[str, ...]:
-        """What is counted for the rates: ``NAME``, then ``NAME.of`` where the rate is not a share of all events."""
+        """What is counted for the rates: ``NAME``, then ``NAME.of`` unless the rate is a share of all events."""
         names = ((rate.name, rate.base_name) for rate in self.rates)
         return tuple(name for name in chain.from_iterable(names) if name is not None)
 
     def is_missing_version(self, version: str | None) -> bool:
-        """Whether ``version`` says nothing about which release sent the event."""
+        """Whether ``version`` does not say which release sent the event."""
         text = (version or "").strip().casefold()
         if not text:
             return True
@@ -125,10 +125,10 @@ class HourlyCounts(TypedDict):
     """How the counts of an AggregateRow are spread over the hours of its day.
 
     Attributes:
-        hours: Those that have events, in order, counted from the beginning of the day.
-        events: Per hour, as all that follow; what counts nothing all day is left out.
-        missing_critical: One such list per critical field that an event lacks.
-        rate_counts: One such list per name in the schema's ``rate_counts``.
+        hours: The hours with events, in order, counted from the beginning of the day.
+        events: Per hour, like all lists that follow; lists of zeros are left out.
+        missing_critical: A list per critical field that any event lacks.
+        rate_counts: A list per name in the schema's ``rate_counts``.
     """
 
     hours: list[int]
@@ -141,15 +141,15 @@ class HourlyCounts(TypedDict):
 
 
 class AggregateRow(NamedTuple):
-    """Counts of one event name and version on a day; a tuple, since a day may have thousands.
+    """Counts of one event name and version on a day; a tuple, because a day may have thousands.
 
     Attributes:
-        hour: The first that has events: whole hours since the day began, 0 to 24, a day may have 23 or 25.
+        hour: The first hour with events, in whole hours since the day began, 0 to 24: a day may have 23 or 25 hours.
         error_unknown_events: Events that do not say whether they are an error (absent severity).
         missing_critical: Events without a value, per critical field, in the schema's order.
         rate_counts: Events per name in the schema's ``rate_counts``, in that order.
-        by_hour: Their HourlyCounts where they are spread over more than one hour; None where all fall into ``hour``.
-            They stay the JSON that the store keeps (see ``by_hour_text``), since few ever look into it.
+        by_hour: The HourlyCounts if events are spread over several hours; None if all fall into ``hour``.
+            They stay JSON, as in the store (see ``by_hour_text``), because they are rarely needed.
     """
 
     hour: int
@@ -166,12 +166,12 @@ class AggregateRow(NamedTuple):
 
 
 def by_hour_text(columns: Sequence[str], critical_fields: Sequence[str], rate_names: Sequence[str] = ()) -> str:
-    """HourlyCounts as JSON, of columns whose numbers are texts already; those that are empty are left out.
+    """HourlyCounts as JSON, made from columns of numbers in text form; empty columns are left out.
 
     Args:
-        columns: Hours, events, errors, events of unknown error state, late events, then one for each critical field
-            and for each rate count; each has whole numbers with commas between them.
-        critical_fields: Their names.
+        columns: Hours, events, errors, events of unknown error state, late events, then a column per critical field
+            and per rate count; each holds whole numbers separated by commas.
+        critical_fields: The names of the critical fields.
         rate_names: The names of the rate counts.
     """
     *names, critical, rates = HourlyCounts.__annotations__
@@ -191,18 +191,20 @@ def _named_lists(names: Sequence[str], columns: Sequence[str]) -> str:
 
 
 def hourly_counts(rows: Iterable[AggregateRow]) -> list[HourlyCounts | None]:
-    """Where each row's counts are spread over several hours, how.
+    """The hourly counts of each row; None for a row whose events all fall into one hour.
 
     Raises:
-        StoreError: If what was stored is not what ``by_hour_text`` wrote.
+        StoreError: If a stored text was not written by ``by_hour_text``.
     """
     try:
         with garbage_collection_paused():
-            # All as one text: in a third of the time that each alone would take.
+            # Parsed as one text, which takes a third of the time.
             found: list[Any] = json.loads(f"[{','.join(row.by_hour or 'null' for row in rows)}]")
     except ValueError:
         found = [""]
-    if not all(one is None or (isinstance(one, dict) and "hours" in one and "events" in one) for one in found):
+    if not all(
+        spread is None or (isinstance(spread, dict) and "hours" in spread and "events" in spread) for spread in found
+    ):
         raise StoreError(
             "The hours of aggregates must be lists of whole numbers as they were stored, but some are not; "
             "run telemetry-quality verify to see which, and restore the store from a backup."
@@ -212,7 +214,7 @@ def hourly_counts(rows: Iterable[AggregateRow]) -> list[HourlyCounts | None]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many events there are of a day or of a part of it, and what is wrong with them."""
+    """The events of a day or of a segment, and what is wrong with them."""
 
     events: int = 0
     errors: int = 0
@@ -221,14 +223,14 @@ class Counts:
 
     @property
     def error_rate_percent(self) -> float | None:
-        """Share of errors, or None where no event says whether it is one."""
+        """Share of errors; None if no event says whether it is an error."""
         if self.events == self.error_unknown_events:
             return None
         return 100 * self.errors / self.events
 
     @property
     def missing_version_percent(self) -> float | None:
-        """Share of events without a version, or None where there are no events."""
+        """Share of events without a version; None if there are no events."""
         return 100 * self.missing_version / self.events if self.events else None
 
 
@@ -241,7 +243,7 @@ class Totals(Counts):
 
 @dataclass(frozen=True, slots=True)
 class DayCounts(Counts):
-    """The counts of a day alone: no more columns are read for them than they need.
+    """The counts of a day alone, which need only a few columns.
 
     Attributes:
         missing_critical: Events without a value, per critical field.
@@ -254,10 +256,10 @@ class DayCounts(Counts):
 
 @dataclass(frozen=True, slots=True)
 class DayAggregates:
-    """One day's counts at the finest grain; everything coarser is rolled up from here.
+    """A day's counts at the finest grain; all coarser counts are rolled up from here.
 
     Attributes:
-        rows: One per event name and version.
+        rows: A row per event name and version.
         critical_fields: Names for the positions of each row's ``missing_critical``.
         rate_names: Names for the positions of each row's ``rate_counts``.
     """
@@ -268,8 +270,8 @@ class DayAggregates:
 
     @property
     def hours(self) -> int:
-        """How many hours of how many event names and versions were counted: what the day takes in RAM."""
-        # The list of hours comes first, and has one comma less than numbers.
+        """Hours summed over event names and versions: a measure of what the day takes in RAM."""
+        # The list of hours comes first, and has one comma fewer than numbers.
         return sum(1 + (row.by_hour or "").partition("]")[0].count(",") for row in self.rows)
 
     def totals(self) -> Totals:
@@ -277,7 +279,7 @@ class DayAggregates:
         return _sum(self.rows)
 
     def signals(self) -> frozenset[str]:
-        """The event names of the day; a null name is none."""
+        """The event names of the day, without the null name."""
         return frozenset(row.event_name for row in self.rows if row.event_name is not None)
 
     def by_signal(self) -> dict[str, Totals]:
@@ -291,7 +293,7 @@ class DayAggregates:
     def by_hour(self) -> dict[int, Totals]:
         """Per hour since the day began, in order; hours without events are left out."""
         counted = [[0] * MAXIMUM_HOURS for _ in fields(Totals)]
-        # Thousands of lists, all gone at its end: nothing for the garbage collector to look through.
+        # Thousands of short-lived lists, which the garbage collector need not look through.
         with garbage_collection_paused():
             for row, spread in zip(self.rows, hourly_counts(self.rows), strict=True):
                 if spread is None:
@@ -347,14 +349,14 @@ def _sum(rows: Iterable[AggregateRow]) -> Totals:
 
 
 EVENT_NAME, SERVICE_VERSION, HOUR = "event_name", "service_version", "hour"
-"""The ways of cutting a day that every source has; its own dimensions are named after their columns."""
+"""The attributes that every source has; a source's own dimensions are named after their columns."""
 
 
 class Slice(NamedTuple):
-    """One part of a day: the events whose ``dimension`` is ``value``, and whose ``by``, if any, is ``by_value``.
+    """A slice of a day: the events whose ``dimension`` is ``value``, and whose ``by``, if any, is ``by_value``.
 
-    A scan has, for event names and versions, the slices of each alone; for each dimension of the schema the
-    slices of it alone and of it by event name, by version and by hour (``"7"``).
+    For event names and versions, a scan has the slices of each alone; for each dimension of the schema, it has the
+    slices of the dimension alone and by event name, by version and by hour (``"7"``).
     """
 
     dimension: str
@@ -364,18 +366,18 @@ class Slice(NamedTuple):
 
     @property
     def parts(self) -> tuple[tuple[str, str | None], ...]:
-        """Its conditions: ``(("platform", "ios"), ("event_name", "page.view"))``."""
+        """The conditions, such as ``(("platform", "ios"), ("event_name", "page.view"))``."""
         first = (self.dimension, self.value)
         return (first,) if self.by is None else (first, (self.by, self.by_value))
 
     @property
     def order(self) -> tuple[str, ...]:
-        """A total order, null before empty."""
+        """A sort key that orders all slices, null before empty."""
         return tuple(text for name, value in self.parts for text in (name, "" if value is None else f"={value}"))
 
 
 class SliceCounts(NamedTuple):
-    """What one slice of a day holds.
+    """The counts of a slice of a day.
 
     Attributes:
         rate_counts: Events per name in the schema's ``rate_counts``, in that order.
@@ -387,12 +389,12 @@ class SliceCounts(NamedTuple):
     rate_counts: tuple[int, ...] = ()
 
     def plus(self, other: SliceCounts) -> SliceCounts:
-        """The counts of both together."""
+        """The sum of both counts."""
         return SliceCounts(
             self.events + other.events,
             self.errors + other.errors,
             self.missing_version + other.missing_version,
-            tuple(one + another for one, another in zip(self.rate_counts, other.rate_counts, strict=True)),
+            tuple(count + other_count for count, other_count in zip(self.rate_counts, other.rate_counts, strict=True)),
         )
 
     def scaled(self, factor: float) -> SliceCounts:
@@ -403,18 +405,18 @@ class SliceCounts(NamedTuple):
 
 
 OTHER_VALUES = "(other)"
-"""The value that stands for all but the MAXIMUM_VALUES busiest of a dimension on a day."""
+"""The value that collects all but the MAXIMUM_VALUES busiest values of a dimension on a day."""
 
 MAXIMUM_VALUES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """How many of a day's events repeat another one.
+    """How many of a day's events repeat another event.
 
     Attributes:
-        compared_events: Events looked at: all that have an id, or, on a large day, those of a hash slice of ids.
-        duplicate_events: Those among them beyond the first of their id.
+        compared_events: Events compared: all with an id, or on a large day those in a subset of ids chosen by hash.
+        duplicate_events: Compared events beyond the first of their id.
     """
 
     compared_events: int
@@ -423,16 +425,16 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """When a day's events arrived, and what arrived on that day bearing an impossible time.
+    """When a day's events arrived, and which events arrived on that day with an invalid timestamp.
 
     Attributes:
-        by_hour: Events of the day by when they arrived: first those before its end, then those within each whole
-            hour after it; the last of at most MAXIMUM_ARRIVAL_HOURS + 1 also holds all later ones. Trailing zeros
+        by_hour: Events of the day by arrival: first those before the day's end, then those within each whole
+            hour after it; the last of at most MAXIMUM_ARRIVAL_HOURS + 1 also counts all later events. Trailing zeros
             are left out.
-        observed_events: Events of any time that arrived on the day.
-        future_events: Those of them that had not happened yet, beyond the schema's tolerance.
-        stale_events: Those that had happened longer ago than the schema's ``stale_after_days``.
-        undated_events: Those without a time that can be read: no day holds them.
+        observed_events: Events that arrived on the day, whatever their timestamp.
+        future_events: Observed events in the future, beyond the schema's tolerance.
+        stale_events: Observed events older than the schema's ``stale_after_days``.
+        undated_events: Observed events without a readable timestamp, which belong to no day.
     """
 
     by_hour: tuple[int, ...]
@@ -447,7 +449,7 @@ MAXIMUM_ARRIVAL_HOURS = 168
 
 @dataclass(frozen=True, slots=True)
 class SampledEvent:
-    """What the verifier looks at in one event; read, judged and forgotten, never stored."""
+    """What the verifier looks at in an event; it is read and judged, but never stored."""
 
     event_id: str | None
     event_name: str | None
@@ -460,9 +462,9 @@ class DayScan:
     """A day that could be read.
 
     Attributes:
-        slices: The day's parts, as Slice says.
-        duplicates: None where they could not be counted.
-        arrivals: None where the schema has no ``observed_at`` or they could not be counted.
+        slices: The slices that ``Slice`` describes.
+        duplicates: None if they could not be counted.
+        arrivals: None if the schema has no ``observed_at`` or they could not be counted.
     """
 
     day: date
@@ -475,7 +477,7 @@ class DayScan:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableDay:
-    """A day that could not be read: neither empty nor zero, and never healthy."""
+    """A day that could not be read, which is neither empty nor zero, and never healthy."""
 
     day: date
     reason_code: str

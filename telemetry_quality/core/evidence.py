@@ -1,6 +1,6 @@
 """Evidence: all that guardrails may look at when they judge a day.
 
-Nothing in it is younger than the day, so that no verdict can depend on a later one.
+Nothing in it is younger than the day, so no verdict can depend on a later day.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One day and what is known of the days before it; days of confirmed incidents are not among these.
+    """A day and what is known about the days before it, without days of confirmed incidents.
 
     Attributes:
         figures: The day's own numbers.
         expectation: The volume to expect, with its interval.
-        totals: Events of each readable day among the last HISTORY_DAYS, the day itself included.
-        slices: The parts of the day and of the days of a window before it, per day; slices of few events may be left
+        totals: Events of each readable day among the last HISTORY_DAYS days, including the day itself.
+        slices: The slices of the day and of a window of days before it, per day; slices with few events may be left
             out of earlier days.
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.

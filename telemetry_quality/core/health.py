@@ -1,4 +1,4 @@
-"""TelemetryHealthService: the four questions a production process may ask, and never an exception."""
+"""TelemetryHealthService: four questions that a production process may ask, answered without exceptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 
 @dataclass(frozen=True, slots=True)
 class DailyIntegrity:
-    """The answer to "can this day be trusted?"; without a snapshot, ``reason_code`` says why there is none."""
+    """The answer to "can this day be trusted?"; without a snapshot, ``reason_code`` says why."""
 
     status: DayStatus = DayStatus.UNKNOWN
     snapshot: TelemetryIntegritySnapshot | None = None
@@ -34,7 +34,7 @@ class DailyIntegrity:
     reason: str | None = None
 
     def is_healthy(self) -> bool:
-        """True exactly when the day was read, judged and found healthy."""
+        """True if and only if the day was read, judged and found healthy."""
         return self.status is DayStatus.HEALTHY
 
 
@@ -78,7 +78,7 @@ Result = TypeVar("Result", DailyIntegrity, AnomalySpikes, ZeroActivity, VersionM
 def _never_raises(
     unknown: type[Result],
 ) -> Callable[[Callable[[TelemetryHealthService, Any], Result]], Callable[[TelemetryHealthService, Any], Result]]:
-    """Turn every failure into a logged ``unknown``: the caller serves users and must not fall over."""
+    """Turn every exception into a logged ``unknown``: the caller serves users and must not crash."""
 
     def decorate(
         method: Callable[[TelemetryHealthService, Any], Result],
@@ -89,7 +89,7 @@ def _never_raises(
                 return method(self, when)
             except Exception as error:
                 code, words = _reason_code(error), _words(error)
-                # A traceback only for a mistake of our own.
+                # A traceback is logged only for a bug in this package.
                 log.error("%s: %s %s", method.__name__, code, words, exc_info=code == INTERNAL_ERROR)  # noqa: TRY400
                 return unknown(reason_code=code, reason=words)
 
@@ -119,11 +119,11 @@ class TelemetryHealthService:
     """Whether a source's days can be trusted, for use inside a production process.
 
     Each method returns a small frozen result and never raises: a failure is logged with its reason code and
-    comes back as unknown. Nothing here writes to, locks or slows the source.
+    returned as unknown. Nothing here writes to, locks or slows the source.
 
     Args:
         work: The source, store, calendar and policy to ask; ``telemetry_quality.health_service`` builds one.
-        clock: Returns the aware instant of now.
+        clock: Returns the current instant, aware.
     """
 
     def __init__(self, work: DailyWork, clock: Callable[[], datetime]) -> None:
@@ -132,13 +132,13 @@ class TelemetryHealthService:
 
     @_never_raises(DailyIntegrity)
     def calculate_daily_integrity(self, day: date) -> DailyIntegrity:
-        """Read, judge and keep ``day``; the same numbers add nothing to the store."""
+        """Read, judge and store ``day``; the same numbers add nothing to the store."""
         snapshot = self._read_and_judge(day).snapshot
         return DailyIntegrity(snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:
-        """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if nobody has."""
+        """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if needed."""
         judgement = self._known(day)
         snapshot = judgement.snapshot
         code, reason = _reason(judgement, ("error_rate", "volume"))
@@ -153,7 +153,7 @@ class TelemetryHealthService:
 
     @_never_raises(ZeroActivity)
     def detect_zero_activity(self, now: datetime) -> ZeroActivity:
-        """Whether the last day that was complete at the aware instant ``now`` holds no event at all."""
+        """Whether the last day that was complete at the aware instant ``now`` has no events at all."""
         _require_kind(now, datetime)
         day = self._work.calendar.latest_day(now)
         self._work.calendar.require(day, now)
@@ -166,7 +166,7 @@ class TelemetryHealthService:
 
     @_never_raises(VersionMismatch)
     def detect_version_mismatch(self, day: date) -> VersionMismatch:
-        """Whether too many events of ``day`` carry no version; reads it only if nobody has."""
+        """Whether too many events of ``day`` carry no version; reads the day only if it was not read before."""
         judgement = self._known(day)
         snapshot = judgement.snapshot
         code, reason = _reason(judgement, ("missing_version",))
@@ -185,7 +185,7 @@ class TelemetryHealthService:
         return self._judged(day)
 
     def _known(self, day: date) -> Judgement:
-        """Judge what was read of ``day``; read it first if nothing was, or if it could not be."""
+        """Judge ``day``; read it first if it was never read or could not be read."""
         _require_kind(day, date)
         self._work.calendar.require(day, self._clock())
         scan = self._work.store.latest_scans(self._work.name, [day]).get(day)
@@ -201,7 +201,7 @@ class TelemetryHealthService:
 
 
 def _reason(judgement: Judgement, names: tuple[str, ...]) -> tuple[str | None, str | None]:
-    """Why the day could not be read, or the most telling verdict among ``names``: failed, unknown, passed."""
+    """Why the day could not be read, or the worst verdict among ``names``: failed, then unknown, then passed."""
     snapshot = judgement.snapshot
     if snapshot.unreadable_reason_code is not None:
         return snapshot.unreadable_reason_code, snapshot.unreadable_reason
@@ -212,6 +212,6 @@ def _reason(judgement: Judgement, names: tuple[str, ...]) -> tuple[str | None, s
 
 
 def _require_kind(when: object, kind: type[date]) -> None:
-    """Raise RequestError unless ``when`` is exactly a date or a datetime: a datetime is also a date in Python."""
+    """Raise RequestError unless ``when`` is exactly of this kind, since a datetime is also a date in Python."""
     if type(when) is not kind:
         raise RequestError(f"A {kind.__name__} is required, but a {type(when).__name__} was passed.")

@@ -1,4 +1,4 @@
-"""Judging: from what the store records to the evidence of a day, its verdicts, and where it broke."""
+"""Judging: from the records in the store to the evidence of a day, its verdicts and their root causes."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
     from telemetry_quality.core.scans import StoredScan
 
 SMALL_SLICE = 5
-"""Slices of earlier days with fewer events prove nothing and are not loaded."""
+"""Slices of earlier days with fewer events show nothing and are not loaded."""
 
 
 @dataclass(frozen=True)
 class HistoricalContext:
-    """What the store knows around the days to be judged, loaded once for all of them.
+    """What the store knows about the days around those to be judged, loaded once for all of them.
 
     Attributes:
-        scans: All revisions of each day's reading, the latest last.
-        slices: The parts of all days but the small ones, by which a day is compared with earlier ones.
-        own_slices: All parts of the days to be judged: 4 events instead of 400 are not the same as none.
-        left_out: Days of confirmed incidents: nothing is compared with them.
+        scans: All revisions of each day's scan, the latest last.
+        slices: The slices of all days, without small ones, by which a day is compared with earlier days.
+        own_slices: All slices of the days to be judged: 4 events instead of 400 are not the same as none.
+        left_out: Days of confirmed incidents, which no day is compared with.
     """
 
     store: QualityStore
@@ -64,16 +64,16 @@ class HistoricalContext:
 
     @cached_property
     def late_percents(self) -> dict[date, float]:
-        """Share of late events of each readable day that has any event."""
+        """Share of late events of each readable day with events."""
         latest = ((day, revisions[-1]) for day, revisions in self.scans.items())
         return {
-            day: 100 * one.late_events / one.total_events
-            for day, one in latest
-            if one.total_events and one.late_events is not None and one.arrivals is not None
+            day: 100 * scan.late_events / scan.total_events
+            for day, scan in latest
+            if scan.total_events and scan.late_events is not None and scan.arrivals is not None
         }
 
     def before(self, day: date, days: int) -> list[date]:
-        """The days among the last ``days`` that ``day`` may be compared with, oldest first."""
+        """The days among the last ``days`` days that ``day`` may be compared with, oldest first."""
         earlier = (day - timedelta(days=n) for n in range(days, 0, -1))
         return [past for past in earlier if past in self.totals and past not in self.left_out]
 
@@ -82,7 +82,7 @@ class HistoricalContext:
         return {}
 
     def breakdown(self, day: date) -> DayBreakdown:
-        """A day as it can be taken apart; consecutive bad days share what they are compared with."""
+        """The breakdown of a day, loaded once, since consecutive bad days are compared with the same days."""
         if day not in self._breakdowns:
             slices = self.store.slices(self.source, day, day).get(day, {})
             self._breakdowns[day] = DayBreakdown(day, self.store.aggregates(self.source, day), slices)
@@ -100,8 +100,8 @@ def load_history(store: QualityStore, source: str, days: Sequence[date]) -> Hist
         source, first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
     )
     large = {
-        day: {part: counts for part, counts in parts.items() if counts.events >= SMALL_SLICE}
-        for day, parts in own.items()
+        day: {segment: counts for segment, counts in slices.items() if counts.events >= SMALL_SLICE}
+        for day, slices in own.items()
     }
     return HistoricalContext(store, source, scans, before | large, own, _left_out(store, source))
 
@@ -115,34 +115,34 @@ def _left_out(store: QualityStore, source: str) -> frozenset[date]:
 
 
 def usual_completeness(day: date, context: HistoricalContext, calendar: Calendar, now: datetime) -> float | None:
-    """Which share of ``day`` has usually arrived by ``now``, in percent; None where it is not known."""
+    """The share of ``day`` that has usually arrived by ``now``, in percent; None if it is not known."""
     hours = (now - calendar.window(day).end).total_seconds() / 3600
     if hours >= MAXIMUM_ARRIVAL_HOURS:
         return 100.0
     earlier = context.before(day, ARRIVAL_DAYS)
     ends = {past: calendar.window(past).end for past in earlier}
-    curve = completeness_curve([one for past in earlier for one in context.scans[past]], ends)
+    curve = completeness_curve([scan for past in earlier for scan in context.scans[past]], ends)
     return None if curve is None else usual_completeness_percent(curve, hours)
 
 
 def expectation_settings(policy: Policy) -> ExpectationSettings:
-    """What of the policy an expectation depends on."""
+    """The settings of the policy that an expectation depends on."""
     return ExpectationSettings(policy[BASELINE], policy[INTERVAL_PERCENT], policy[HOLIDAYS])
 
 
 def evidence_of(
     day: date, context: HistoricalContext, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
 ) -> Evidence:
-    """All that guardrails may look at; nothing of it is younger than the day."""
+    """All that guardrails may look at, none of it younger than the day."""
     scan = context.scans[day][-1]
     history = {past: context.totals[past] for past in context.before(day, HISTORY_DAYS)}
     expectation = expect(day, history, expectation_settings(policy))
     completeness = usual_completeness(day, context, calendar, now)
     if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
-        # Whole percents: else every look at a provisional day would be a new revision.
+        # Whole percents: otherwise every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
     slices = {past: context.slices[past] for past in context.before(day, WINDOW_DAYS) if past in context.slices}
-    # A day without slices could not be read or has no events, which must not look like silence of all its parts.
+    # A day without slices could not be read or has no events, which must not look like silence of all segments.
     own = {day: context.own_slices[day]} if day in context.own_slices else {}
     evidence = Evidence(
         day,
@@ -162,7 +162,7 @@ def evidence_of(
 
 
 def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
-    """One verdict per guardrail; those that failed say where."""
+    """One verdict per guardrail; failed verdicts name their root cause."""
     verdicts = judge_day(evidence, policy, schema)
     rules = {rule.name: rule for rule in guardrails_of(schema)}
     return tuple(

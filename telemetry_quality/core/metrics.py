@@ -1,8 +1,8 @@
-"""The numbers of a day: each is declared once, in the field of DayFigures that holds it.
+"""The numbers of a day: each is declared once, in its field of DayFigures.
 
 Columns of the store, fields of the API, Dagster's column schema and metadata, the day page, the comparison of
 revisions, the columns that the log is sorted by, exports and the table in ``docs/numbers.md`` are derived from here.
-Numbers that guardrails of other packages or a source's own rates add are described by the same Metric and held in
+Numbers that guardrails of other packages or a source's own rates add are declared by the same Metric and held in
 ``extra_numbers``.
 """
 
@@ -28,7 +28,7 @@ class Unit(StrEnum):
     PERCENT = "percent"
     """A share, 0 to 100."""
     SIGNED_PERCENT = "signed percent"
-    """A distance from something, in percent of it."""
+    """A signed distance from a number, in percent of that number."""
     YES_NO = "yes or no"
 
 
@@ -37,7 +37,7 @@ class Basis:
     """What the numbers of a day are computed from.
 
     Attributes:
-        completeness_percent: Share of a day's events that has usually arrived by now, None where it is not known.
+        completeness_percent: Share of a day's events that has usually arrived by now; None if it is not known.
     """
 
     scan: StoredScan
@@ -55,7 +55,7 @@ class Formula:
     """How a number is computed, for people and for the program.
 
     Attributes:
-        needs_events: Whether it is unknown of a day that could not be read.
+        needs_events: Whether the number is unknown for a day that could not be read.
     """
 
     text: str
@@ -64,12 +64,12 @@ class Formula:
 
 
 def counted(name: str) -> Formula:
-    """A count of the scan, zero where a readable day has none."""
+    """A count of the scan; zero if a readable day has none."""
     return Formula("counted", lambda basis, _: getattr(basis.scan, name) or 0)
 
 
 def share(part: str, whole: str) -> Formula:
-    """One number in percent of another; unknown where that is zero or unknown."""
+    """A number in percent of another; unknown if the other is zero or unknown."""
     return Formula(
         f"100 × `{part}` / `{whole}`",
         lambda _, numbers: percent_of(numbers[part], numbers[whole]) if numbers[part] is not None else None,
@@ -77,29 +77,29 @@ def share(part: str, whole: str) -> Formula:
 
 
 def percent_of(part: float, whole: float | None) -> float | None:
-    """``part`` in percent of ``whole``; None where there is no whole."""
+    """``part`` in percent of ``whole``; None if ``whole`` is zero or not known."""
     return 100 * part / whole if whole else None
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number of the day.
+    """The declaration of a number of the day.
 
     Attributes:
-        name: Its name everywhere: field, column, JSON key, metadata label; ends in its unit.
-        label: What pages call it.
+        name: The name everywhere: field, column, JSON key, metadata label; ends in the unit.
+        label: The name on pages.
         description: One sentence for the API, Dagster and the docs.
         kind: ``int``, ``float``, ``bool`` or ``str``.
-        how: How it is computed.
+        how: How the number is computed.
         digits: Decimals that pages show.
-        phrase: What it is called where revisions are compared in a sentence: ``5 -> 7 % errors``; none leaves it out.
+        phrase: The name in sentences that compare revisions: ``5 -> 7 % errors``; empty leaves the number out.
         count: The name of the number that counts the events of this share.
-        whole: The name of the number that they are a part of, where that is not the day's events.
-        schema_revision: The migration that its column came with.
-        is_listed: Whether the index of days holds it.
-        is_main: Whether the log and the first pages show it, and the log can be sorted by it; it has to be listed.
-        is_plotted: Whether Dagster draws it over days.
-        is_fact: Whether the day page shows it among its facts, in a row of its own.
+        whole: The name of the number that this is a share of, unless that is the day's events.
+        schema_revision: The migration that added the column.
+        is_listed: Whether the index of days holds the number.
+        is_main: Whether the log and the first pages show it, and the log can be sorted by it; requires ``is_listed``.
+        is_plotted: Whether Dagster plots it over days.
+        is_fact: Whether the day page shows it among its facts, in its own row.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether it is a part of the day's events, so that a day without events has none."""
+        """Whether the number is a share of the day's events, which a day without events does not have."""
         return self.unit is Unit.PERCENT and self.how.needs_events
 
 
@@ -142,12 +142,12 @@ def _error_rate_percent(basis: Basis, numbers: Numbers) -> float | None:
 
 
 def deviation_percent(total: int, expected: float | None) -> float | None:
-    """Signed distance from what was expected, in percent of it; None where nothing was."""
+    """Signed distance from the expected number, in percent of it; None if nothing was expected."""
     return 100 * (total - expected) / expected if expected else None
 
 
 def is_outside(total: int, low: float | None, high: float | None) -> bool | None:
-    """Whether a number of events lies outside an interval; None where that is not known."""
+    """Whether a number of events lies outside an interval; None if the interval is not known."""
     return None if low is None or high is None else not low <= total <= high
 
 
@@ -193,11 +193,11 @@ def _is_provisional(basis: Basis, _: Numbers) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class DayFigures:
-    """The numbers of one day; all None where it could not be read, and ``extra_numbers`` empty.
+    """The numbers of a day; if it could not be read, all are None and ``extra_numbers`` is empty.
 
     Attributes:
-        extra_numbers: What guardrails of other packages and the source's own rates add, by name.
-        unreadable_reason_code: Why the day could not be read, None where it could.
+        extra_numbers: The numbers that guardrails of other packages and the source's own rates add, by name.
+        unreadable_reason_code: Why the day could not be read; None if it could.
     """
 
     total_events: int | None = _number(
@@ -382,44 +382,44 @@ class DayFigures:
     unreadable_reason: str | None = None
 
     def number(self, name: str) -> Any:
-        """The number called ``name``, whether declared here or by an extension; None where it is not known."""
+        """The number called ``name``, whether declared here or by an extension; None if it is not known."""
         return self.extra_numbers.get(name) if name not in NAMES else getattr(self, name)
 
 
 _KINDS = {"int": int, "float": float, "bool": bool}
 
 METRICS: tuple[Metric, ...] = tuple(
-    Metric(name=one.name, kind=_KINDS[str(one.type).partition(" ")[0]], **one.metadata)
-    for one in fields(DayFigures)
-    if one.metadata
+    Metric(name=declared.name, kind=_KINDS[str(declared.type).partition(" ")[0]], **declared.metadata)
+    for declared in fields(DayFigures)
+    if declared.metadata
 )
 """Every number of the day, in the order in which they are computed and shown."""
 
-LISTED = tuple(one for one in METRICS if one.is_listed)
-"""What the index of all days holds in RAM."""
+LISTED = tuple(metric for metric in METRICS if metric.is_listed)
+"""The numbers that the index of all days holds in RAM."""
 
-MAIN = tuple(sorted((one for one in METRICS if one.is_main), key=lambda one: one.is_share))
-"""What the log and the first pages show: the volume, then shares."""
+MAIN = tuple(sorted((metric for metric in METRICS if metric.is_main), key=lambda metric: metric.is_share))
+"""The numbers that the log and the first pages show: the volume, then shares."""
 
-NOT_LISTED = tuple(one for one in METRICS if not one.is_listed)
+NOT_LISTED = tuple(metric for metric in METRICS if not metric.is_listed)
 
-NAMES = frozenset(one.name for one in METRICS)
+NAMES = frozenset(metric.name for metric in METRICS)
 
 
 def extra_metric(name: str, label: str, description: str, unit: Unit = Unit.PERCENT, **more: Any) -> Metric:
-    """The declaration of a number that a guardrail adds: one that pages show and Dagster draws."""
+    """The declaration of a number that a guardrail adds; pages show it and Dagster plots it."""
     more = {"digits": 2 if unit is Unit.PERCENT else 0, "is_fact": True, **more}
     how = Formula("by its guardrail", lambda _, numbers: numbers[name])
     return Metric(name, label, description, unit, float, how, **more)
 
 
 def figures_of(basis: Basis) -> DayFigures:
-    """The numbers of a stored scan beside what earlier days lead to expect."""
+    """The numbers of a stored scan, and how it compares with what earlier days suggest."""
     is_readable = basis.scan.unreadable_reason_code is None
     numbers: dict[str, Any] = {}
-    for one in METRICS:
-        if is_readable or not one.how.needs_events:
-            numbers[one.name] = one.how.compute(basis, numbers)
+    for metric in METRICS:
+        if is_readable or not metric.how.needs_events:
+            numbers[metric.name] = metric.how.compute(basis, numbers)
     return DayFigures(
         **numbers,
         unreadable_reason_code=basis.scan.unreadable_reason_code,

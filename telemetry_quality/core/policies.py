@@ -1,6 +1,6 @@
-"""Settings of the judgement, each declared once, and the policy: the values in force when a day is judged.
+"""The settings of the judgement, each declared once, and the policy: their values when a day is judged.
 
-A guardrail declares its own threshold and settings in its own file; here are those that several share.
+A guardrail declares its threshold and settings in its own file; this file declares shared settings.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
-    """Something that users decide about the judgement, under ``[sources.NAME.guardrails]``.
+    """A setting of the judgement, under ``[sources.NAME.guardrails]``.
 
     Attributes:
-        name: The key; ends in its unit.
-        default: What holds where nothing is set; its type is the setting's.
-        description: What it means, for the docs.
-        minimum: The lowest value allowed, None for any.
-        maximum: The highest one.
+        name: The key; ends in the unit.
+        default: The value if nothing is set; its type is the type of the setting.
+        description: What the setting means, for the docs.
+        minimum: The lowest value allowed; None for no limit.
+        maximum: The highest value allowed; None for no limit.
         is_below_maximum: Whether ``maximum`` itself is not allowed.
-        complaint: What is wrong with a value, as in "must be one of a, b"; None where nothing is.
+        complaint: Returns what is wrong with a value, as in "must be one of a, b"; None if nothing is.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Setting(Generic[T]):
 
 
 class Direction(StrEnum):
-    """Which side of its threshold fails."""
+    """Which side of a threshold fails."""
 
     ABOVE = "above"
     BELOW = "below"
@@ -53,12 +53,12 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold(Setting[float]):
-    """The setting that a guardrail compares the number it judges with; strictly beyond it fails.
+    """A setting that a guardrail compares its number with; strictly beyond it, the day fails.
 
     Attributes:
         fails: Which side fails.
-        proposed: The lowest and the highest value that tuning may propose: stricter ones alarm on noise, looser ones
-            on nothing short of ruin.
+        proposed: The lowest and the highest value that tuning may propose: stricter values alarm on noise, looser
+            values only on disasters.
     """
 
     fails: Direction = Direction.ABOVE
@@ -73,13 +73,13 @@ def percent_threshold(
 
 
 def one_of(*choices: str) -> Callable[[str], str | None]:
-    """The complaint about a value that is none of ``choices``."""
+    """The complaint about a value that is not among ``choices``."""
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
 
 
 def _holidays_complaint(value: str | None) -> str | None:
     # Only the country: the library loads every calendar to know subdivisions, and this runs at each import of the
-    # code location. ``telemetry-quality check`` and the first use look at the rest.
+    # code location. ``telemetry-quality check`` and the first use check the rest.
     if value is None or (re.fullmatch(r"[A-Z]+(-\w+)?", value) and is_holiday_country(value)):
         return None
     return "must be a country or country-subdivision code such as US or US-NY"
@@ -116,14 +116,14 @@ SHARED: tuple[Setting[Any], ...] = (
     COMPLETE_PERCENT,
     SAMPLE_SIZE,
 )
-"""Settings that belong to no single guardrail."""
+"""Settings that several guardrails share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The values in force when a day is judged, by the names of their settings; immutable and comparable.
+    """The values in force when a day is judged, by the name of their setting; immutable and comparable.
 
-    ``core.guardrails.catalogue`` makes one that holds every setting there is.
+    ``core.guardrails.catalogue`` makes policies that hold every setting.
     """
 
     values: Mapping[str, Any]
@@ -138,7 +138,7 @@ class Policy:
         return value
 
     def changed(self, setting: Setting[T], value: T) -> Policy:
-        """The same policy with another value of one setting."""
+        """The same policy with another value for one setting."""
         return Policy({**self.values, setting.name: value})
 
     def text(self) -> str:

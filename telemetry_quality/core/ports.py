@@ -1,6 +1,6 @@
-"""What the core needs from the outside: somewhere to read events, somewhere to keep what it found.
+"""What the core needs from outside: a source to read events from, and a store for the results.
 
-The implementations live in ``sources`` and ``storage``; the core knows only these shapes.
+The implementations are in ``sources`` and ``storage``; the core knows only these protocols.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class EventSource(Protocol):
-    """Where events live. Reads only; every method may raise SourceError or SourceUnavailableError."""
+    """A read-only source of events. Every method may raise SourceError or SourceUnavailableError."""
 
     @property
     def schema(self) -> EventSchema:
@@ -39,15 +39,15 @@ class EventSource(Protocol):
 
     @property
     def can_prefetch(self) -> bool:
-        """Whether days are worth reading in another thread while those before them are kept: ``interrupt`` works."""
+        """Whether another thread may read days while earlier ones are stored, which requires ``interrupt`` to work."""
         ...
 
     def interrupt(self) -> None:
-        """End what another thread is reading, which raises there; nothing happens where none is."""
+        """Interrupt a read in another thread, which raises there; does nothing if there is none."""
         ...
 
     def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
-        """One answer per window, in their order; a day that cannot be read says so and stops no other."""
+        """One scan per window, in the same order; a day that cannot be read does not stop the others."""
         ...
 
     def count_days(self, windows: Sequence[DayWindow]) -> Mapping[date, int | UnreadableDay]:
@@ -55,12 +55,12 @@ class EventSource(Protocol):
         ...
 
     def read_signals(self) -> frozenset[str] | None:
-        """The signal catalogue the settings name, or None where it is learnt from earlier days."""
+        """The signal catalogue in the settings; None if it is learnt from earlier days."""
         ...
 
 
 class JudgedDay(NamedTuple):
-    """As much of a day's current snapshot as incidents need."""
+    """The fields of a day's current snapshot that incidents need."""
 
     day: date
     revision: int
@@ -68,14 +68,14 @@ class JudgedDay(NamedTuple):
 
 
 class IncidentStore(Protocol):
-    """What incidents are made of. Every method may raise StoreError."""
+    """The records that incidents are derived from. Every method may raise StoreError."""
 
     def judged_days(self, source: str) -> list[JudgedDay]:
         """Every day that has a snapshot, oldest first."""
         ...
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-        """Per day and revision the verdicts that failed, or say that the day could not be read, in their order."""
+        """Per day and revision, the verdicts that failed or say that the day could not be read, in order."""
         ...
 
     def incident_actions(self, source: str) -> list[IncidentAction]:
@@ -87,7 +87,7 @@ class QualityStore(IncidentStore, Protocol):
     """The append-only record of what was read, judged and dispatched. Every method may raise StoreError."""
 
     def kept_open(self) -> AbstractContextManager[None]:
-        """Within, what opening the store costs is paid once, for one thread; what is appended is kept at once."""
+        """Keep the store open for one thread, so that opening costs once; what is appended is stored at once."""
         ...
 
     def append_scan(
@@ -101,7 +101,7 @@ class QualityStore(IncidentStore, Protocol):
         ...
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
-        """The aggregates of the day's latest scan, empty where there is none."""
+        """The aggregates of the day's latest scan; empty if there is none."""
         ...
 
     def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
@@ -111,7 +111,7 @@ class QualityStore(IncidentStore, Protocol):
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
     ) -> dict[date, dict[Slice, SliceCounts]]:
-        """The slices of each day's latest scan, those of fewer events left out, and those by hour if unwanted."""
+        """The slices of each day's latest scan with at least ``minimum_events``, those by hour only ``with_hours``."""
         ...
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
@@ -125,7 +125,7 @@ class QualityStore(IncidentStore, Protocol):
         ...
 
     def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-        """The verdicts of each day's snapshots, per revision, in their order."""
+        """The verdicts of each day's snapshots, per revision, in order."""
         ...
 
     def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
@@ -137,13 +137,13 @@ class QualityStore(IncidentStore, Protocol):
         ...
 
     def append_incident_action(self, action: IncidentAction) -> None:
-        """Keep what somebody decided about an incident."""
+        """Store what somebody decided about an incident."""
         ...
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:
-        """Keep each alert that is not kept yet."""
+        """Store each alert that is not stored yet."""
         ...
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """Those of ``alerts`` that are not kept yet, each once, in order."""
+        """The ``alerts`` that are not stored yet, each once, in order."""
         ...

@@ -1,4 +1,4 @@
-"""Reads the next days of a source in another thread, while those before them are kept."""
+"""Prefetch: read the next days of a source in another thread while the current ones are stored."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPT_SECONDS = 0.1
-"""How often a read is asked to end until it does: between two queries there is nothing to interrupt."""
+"""How often a read is interrupted until it ends: between two queries there is nothing to interrupt."""
 
 
 class Begin(Protocol):
     """Begins a read."""
 
     def __call__(self, read: Callable[[], T], /) -> Callable[[], T]:
-        """What waits for the answer of ``read``, or raises its error."""
+        """Begin ``read``; the function returned waits for its result, or raises its error."""
         ...
 
 
 @contextmanager
 def prefetching(source: EventSource) -> Iterator[Begin]:
-    """Let reads of ``source`` be begun before their answers are needed, one at a time; none outlives the block.
+    """Begin reads of ``source`` before their results are needed, one at a time; none outlives the block.
 
-    Where the source cannot be interrupted from another thread, a read is done when its answer is asked for.
+    If the source cannot be interrupted from another thread, a read runs when its result is needed.
     """
     if not source.can_prefetch:
         yield lambda read: read

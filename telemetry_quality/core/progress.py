@@ -1,4 +1,4 @@
-"""How far a long piece of work is, and when it will be over: for a bar, a line in a file, and Dagster's log."""
+"""Progress of long work, and the time it has left: for a bar, a line in a file, and Dagster's log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pace:
 
     Attributes:
         total: How many there are to do.
-        seconds: A clock that only goes on; asked when this is made, and whenever it is asked how fast it goes.
+        seconds: A monotonic clock; read at creation and whenever the speed is computed.
         what: What is counted: days, or evaluations.
     """
 
@@ -29,12 +29,12 @@ class Pace:
         self._start = self.seconds()
 
     def advance(self, done: int = 1, events: int = 0) -> None:
-        """So many more are done, and so many events were read for them."""
+        """Count ``done`` more, and the ``events`` that were read for them."""
         self.done += done
         self.events += events
 
     def sentence(self) -> str:
-        """``31 of 365 days, 3,100,000 events, 81,578 events/s, 6:40 left``; what is not known yet is left out."""
+        """``31 of 365 days, 3,100,000 events, 81,578 events/s, 6:40 left``, without what is not known yet."""
         parts = [f"{self.done:,} of {self.total:,} {self.what}"]
         if self.events:
             parts.append(f"{self.events:,} events")
@@ -42,7 +42,7 @@ class Pace:
         return ", ".join(parts)
 
     def rate(self) -> str:
-        """Events a second where events are read, else what is counted; nothing before there is any."""
+        """Events per second if events are read, or else what is counted per second; empty at the start."""
         elapsed = self.seconds() - self._start
         if not self.done or elapsed <= 0:
             return ""
@@ -51,7 +51,7 @@ class Pace:
         return f"{self.done / elapsed:,.1f} {self.what}/s"
 
     def time_left(self) -> str:
-        """As long as the rest takes at the speed so far; nothing at the start and at the end."""
+        """The time that the rest takes at the speed so far; empty at the start and at the end."""
         elapsed = self.seconds() - self._start
         if not self.done or elapsed <= 0 or self.done >= self.total:
             return ""

@@ -1,4 +1,4 @@
-"""The sampling verifier: is each drawn event known, tagged and complete, and what does that prove?"""
+"""The sampling verifier: whether each drawn event is known, tagged and complete, and what that proves."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ LEARNING_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class SampleVerdict:
-    """What the verifier says of one event; holds no value of the event but its id.
+    """What the verifier says about an event; its id is the only value of the event that is stored.
 
     Attributes:
-        reason_codes: Why it failed, empty when it passed; a missing critical field is named after a colon.
+        reason_codes: Why the event failed, empty if it passed; a missing critical field is named after a colon.
     """
 
     event_id: str | None
@@ -34,14 +34,14 @@ class SampleVerdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was wrong with the event."""
+        """Whether nothing is wrong with the event."""
         return not self.reason_codes
 
 
 def verify_sample(
     sample: Iterable[SampledEvent], schema: EventSchema, known_signals: Collection[str] | None
 ) -> tuple[SampleVerdict, ...]:
-    """Judge every sampled event; ``known_signals`` None means the catalogue is still being learnt."""
+    """Judge every sampled event; ``known_signals`` is None while the catalogue is still being learnt."""
     return tuple(SampleVerdict(event.event_id, _reasons(event, schema, known_signals)) for event in sample)
 
 
@@ -60,7 +60,7 @@ def _reasons(event: SampledEvent, schema: EventSchema, known_signals: Collection
 
 
 def signals_seen_before(day: date, first_seen: Mapping[str, date]) -> frozenset[str] | None:
-    """Names seen on earlier days, or None while fewer than LEARNING_DAYS days lie between the first and ``day``."""
+    """Names seen on earlier days; None while fewer than LEARNING_DAYS days lie between the first and ``day``."""
     if not first_seen or (day - min(first_seen.values())).days < LEARNING_DAYS:
         return None
     return frozenset(name for name, seen in first_seen.items() if seen < day)
@@ -88,7 +88,7 @@ def clopper_pearson_percent(passed: int, size: int, confidence: float = 0.95) ->
 
 
 def _share_of_failures(failed: int, size: int, probability: float) -> float:
-    """The share of all events at which at most ``failed`` of ``size`` fail with this probability; by bisection."""
+    """The share of bad events at which at most ``failed`` of ``size`` fail with this probability, by bisection."""
     ways = [lgamma(size + 1) - lgamma(k + 1) - lgamma(size - k + 1) for k in range(failed + 1)]
     low, high = 0.0, 1.0
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""What the store keeps of one scan of one day."""
+"""Stored scans: what the store holds of a scan."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredScan:
-    """What the store keeps of one scan of one day; figures are None where it could not be read.
+    """What the store holds of a scan of a day; figures are None if the day could not be read.
 
     Attributes:
-        figures_hash: Hash of all that was read; two scans of equal hash said the same.
+        figures_hash: Hash of all that was read; scans with equal hashes have equal content.
         missing_critical: Events without a value, per critical field.
-        rate_counts: Events per rate count of the schema; None where no rate was counted.
-        duplicates: None where they were not counted.
-        arrivals: None where they were not counted.
-        is_new: Whether this call appended it; False where the same content was already the latest.
+        rate_counts: Events per rate count of the schema; None if no rate was counted.
+        duplicates: None if they were not counted.
+        arrivals: None if they were not counted.
+        is_new: Whether this call appended the scan; False if the latest scan already had the same content.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The integrity snapshot: one day's numbers and what they mean, frozen as they were known."""
+"""The integrity snapshot: a day's numbers and what they mean, frozen as known at one moment."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class DayStatus(StrEnum):
-    """A day's status, worst first for a reader in a hurry."""
+    """The status of a day, worst first."""
 
     UNKNOWN = "unknown"
-    """The day could not be read, or nobody has looked: neither healthy nor zero."""
+    """The day could not be read or was never judged: neither healthy nor zero."""
     NO_ACTIVITY = "no_activity"
     UNHEALTHY = "unhealthy"
     """A CRITICAL guardrail failed."""
@@ -38,11 +38,11 @@ class TelemetryIntegritySnapshot(DayFigures):
     Attributes:
         revision: 1 for the first, one more whenever the day's numbers or the policy changed; None until stored.
         policy: Canonical JSON of the thresholds in force.
-        scan_revision: Revision of the aggregates and sample it was made from.
-        scan_hash: Hash of what these said.
-        run_id: The Dagster run that computed it, None where none did or it is not known.
+        scan_revision: Revision of the scan that was judged.
+        scan_hash: Hash of that scan's content.
+        run_id: The Dagster run that computed the snapshot; None if no run did or it is not known.
         verdicts_hash: Hash of all its verdicts; None until stored.
-        previous_hash: Content hash of the snapshot stored before it, None for a source's first.
+        previous_hash: Content hash of the snapshot stored before; None for a source's first.
         content_hash: SHA-256 over everything above; None until stored.
     """
 
@@ -64,11 +64,11 @@ class TelemetryIntegritySnapshot(DayFigures):
     content_hash: str | None = None
 
     def is_healthy(self) -> bool:
-        """True exactly for the status ``healthy``."""
+        """True if and only if the status is ``healthy``."""
         return self.status is DayStatus.HEALTHY
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name, JSON's types only, key fields first."""
+        """Every field under its own name, key fields first; JSON types only."""
         return {
             **dict.fromkeys(("source", "day", "revision")),
             **{f.name: self._plain(f.name) for f in fields(self)},
@@ -82,7 +82,7 @@ class TelemetryIntegritySnapshot(DayFigures):
 
 
 def unknown_day_as_json(source: str, day: date) -> dict[str, Any]:
-    """The answer for a day without a snapshot: the same keys, status ``unknown``, everything else null."""
+    """The JSON of a day without a snapshot: the same keys, status ``unknown``, everything else null."""
     empty: dict[str, Any] = dict.fromkeys(f.name for f in fields(TelemetryIntegritySnapshot))
     return {
         "source": source,
@@ -106,7 +106,7 @@ def take_snapshot(
     now: datetime,
     run_id: str | None = None,
 ) -> TelemetryIntegritySnapshot:
-    """Freeze a day's figures and what its verdicts make of them; the store adds revision and hashes."""
+    """Freeze a day's figures and the status that its verdicts give it; the store adds revision and hashes."""
     failed = {verdict.guardrail: _failed(verdict) for verdict in verdicts}
     return TelemetryIntegritySnapshot(
         **{f.name: getattr(figures, f.name) for f in fields(DayFigures)},
@@ -126,7 +126,7 @@ def take_snapshot(
 
 
 def day_status(figures: DayFigures, verdicts: Sequence[Verdict]) -> DayStatus:
-    """The one word for a day."""
+    """The status of a day by its figures and verdicts."""
     if figures.unreadable_reason_code is not None:
         return DayStatus.UNKNOWN
     if not figures.total_events:

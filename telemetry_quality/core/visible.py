@@ -1,8 +1,8 @@
-"""Text for people's eyes: values of events, and what strangers typed, may hold what a terminal obeys."""
+"""Visible text: values of events and what users typed may contain characters that control a terminal."""
 
 from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """``text`` with a replacement for every character that would not be seen itself, line breaks included."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "�" for one in text)
+    """``text`` with every character that is not printable replaced, line breaks included."""
+    return text if text.isprintable() else "".join(character if character.isprintable() else "�" for character in text)

@@ -1,8 +1,8 @@
-"""Settings: ``telemetry.toml`` and ``TELEMETRY_QUALITY_…`` become one frozen value, or one clear sentence.
+"""Settings: ``telemetry.toml`` and ``TELEMETRY_QUALITY_…`` become one frozen value or one clear error sentence.
 
-Nothing outside this room reads the environment, and nothing is read when it is imported. An environment
-variable wins over the file: ``TELEMETRY_QUALITY_STORE`` for ``store``, and with double underscores for deeper
-keys, ``TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT``.
+Nothing outside this package reads the environment, and importing it reads nothing. An environment variable
+overrides the file: ``TELEMETRY_QUALITY_STORE`` sets ``store``, and double underscores separate nested keys, as in
+``TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT``.
 """
 
 from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings

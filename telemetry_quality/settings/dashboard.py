@@ -13,7 +13,7 @@ from telemetry_quality.connectors import Name, Secret, SettingsTable
 
 
 class OidcSettings(SettingsTable):
-    """Sign-in at an OpenID Connect provider, for accounts that the store has."""
+    """Sign-in through an OpenID Connect provider, for accounts that exist in the store."""
 
     issuer: str
     client_id: Name
@@ -33,7 +33,7 @@ class OidcSettings(SettingsTable):
 
 
 class DashboardSettings(SettingsTable):
-    """How the health dashboard is reached, and when it calls itself stale."""
+    """How the health dashboard is reached, and when it reports that its data is stale."""
 
     url: str = "http://127.0.0.1:3001"
     dagster_url: Name | None = None
@@ -55,7 +55,7 @@ class DashboardSettings(SettingsTable):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it, by plain HTTP."""
+        """Whether the dashboard is reachable from this machine only, over plain HTTP."""
         return _is_loopback(urlsplit(self.url).hostname)
 
 
@@ -67,7 +67,7 @@ def _is_loopback(host: str | None) -> bool:
 
 
 def _web_address(value: str) -> str:
-    """An ``http(s)://host[:port]`` without anything behind it; plain HTTP only on this machine."""
+    """An ``http(s)://host[:port]`` with nothing after the port; plain HTTP is allowed on this machine only."""
     try:
         parts = urlsplit(value)
         is_plain = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
@@ -77,5 +77,5 @@ def _web_address(value: str) -> str:
     if not (is_plain and is_bare):
         raise ValueError("must be an address such as https://telemetry.example.org, without a path")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError("must begin with https:// unless it is this machine: passwords would travel readable")
+        raise ValueError("must begin with https:// unless it is this machine: passwords would travel unencrypted")
     return value.rstrip("/")

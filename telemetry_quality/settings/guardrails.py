@@ -1,4 +1,4 @@
-"""The settings of guardrails, ``[sources.NAME.guardrails]``: those that the guardrails themselves declare."""
+"""The settings of guardrails, ``[sources.NAME.guardrails]``, as the guardrails themselves declare them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class GuardrailSettings(SettingsTable):
-    """When a day fails; ``guardrail_settings`` gives the model with a field for every setting."""
+    """When a day fails; ``guardrail_settings`` returns the model that has a field for every setting."""
 
 
 def guardrail_settings() -> type[GuardrailSettings]:
-    """The model of all settings of the judgement, those of guardrails from other packages included.
+    """The model of all guardrail settings, including those of guardrails from other packages.
 
     Raises:
         SettingsError: If a guardrail of another package fails to load.
@@ -29,7 +29,7 @@ def guardrail_settings() -> type[GuardrailSettings]:
 
 
 def default_guardrails() -> GuardrailSettings:
-    """The settings where the file names none."""
+    """The settings that apply where the file sets nothing."""
     return guardrail_settings()()
 
 

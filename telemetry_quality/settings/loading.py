@@ -22,10 +22,10 @@ def load_settings(path: str | Path | None = None) -> Settings:
     """Read and check the settings.
 
     Args:
-        path: The file; without it ``TELEMETRY_QUALITY_CONFIG``, else ``telemetry.toml`` in this folder.
+        path: The file; defaults to ``TELEMETRY_QUALITY_CONFIG``, then to ``telemetry.toml`` in the current folder.
 
     Raises:
-        SettingsError: One sentence: the key, what was found, what is allowed.
+        SettingsError: With one sentence that names the key, what was found and what is allowed.
     """
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
     values = _read_toml(file)
@@ -45,18 +45,18 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"A settings file is required, but {file} does not exist; run telemetry-quality init or pass --config."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} must be readable text, but reading it says: {error}.") from None
+        raise SettingsError(f"{file} must be readable text, but reading it failed: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} must be valid TOML, but it is not: {error}.") from None
     for name in values:
         if name.startswith("_"):
-            # pydantic-settings would take such a keyword for an order to itself.
+            # pydantic-settings would interpret a keyword that begins with an underscore as an option of its own.
             raise SettingsError(f"{file.name}: {name} is not a setting; remove it.")
     return values
 
 
 def _refuse_unknown_variables() -> None:
-    """A misspelt variable would be ignored in silence otherwise."""
+    """Refuse misspelt variables, which would otherwise be ignored silently."""
     for name in sorted(os.environ):
         if name.upper().startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
             key, deeper, _ = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")
@@ -66,6 +66,6 @@ def _refuse_unknown_variables() -> None:
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    """The same settings with relative files under ``folder``, wherever the process runs."""
+    """The same settings with relative paths resolved against ``folder``, wherever the process runs."""
     sources = {name: source.anchored(folder) for name, source in settings.sources.items()}
     return settings.model_copy(update={"store": anchored_url(settings.store, folder), "sources": sources})

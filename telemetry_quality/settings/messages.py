@@ -1,6 +1,6 @@
-"""Makes one sentence of what pydantic finds wrong with settings.
+"""Turns what pydantic finds wrong with the settings into one sentence.
 
-Values that may hold a password are left out: those of fields that a ``repr`` does not show, and URLs.
+Values that may contain a password are not repeated: fields that are hidden from ``repr``, and URLs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Mistake:
-    """One error of pydantic's, where the user made it.
+    """One pydantic error, located where the user made the mistake.
 
     Attributes:
-        keys: The path to it in the file.
-        connector: Whose own key it is, None where every source or nothing of a source has it.
+        keys: The path to the mistake in the file.
+        connector: The connector that declares the key; None if every source has the key or it is not in a source.
     """
 
     keys: tuple[str, ...]
@@ -57,17 +57,17 @@ class _Mistake:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is about a key that its connector has, or has not, at the top of ``[sources.NAME]``."""
+        """Whether the key is one of a connector's own, or is missing from them, at the top of ``[sources.NAME]``."""
         return self.connector is not None and len(self.keys) == 3
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no connector of ours takes the key either."""
+        """Whether no built-in connector takes the key either."""
         return self.kind == "extra_forbidden" and not (self.is_own and self.keys[-1] in built_in_keys())
 
 
 def sentence(error: ValidationError) -> str:
-    """The most telling mistake. An unknown key comes first: a required one may only be misspelt."""
+    """Describe the most useful mistake. Unknown keys come first, because a missing key may only be misspelt."""
     mistakes = [_Mistake.of(found) for found in error.errors(include_url=False)]
     mistake = next((found for found in mistakes if found.is_unknown), mistakes[0])
     if mistake.is_unknown:
@@ -110,12 +110,12 @@ def _may_be_repeated(mistake: _Mistake) -> bool:
 
 
 def _table_of(mistake: _Mistake) -> type[BaseModel] | None:
-    """The model of the table in which the last key stands, None where the settings have no such table."""
+    """The model of the table that contains the last key; None if the settings have no such table."""
     return ([None, *(table for table, _ in _path(mistake.keys, mistake.connector))])[-1]
 
 
 def _path(keys: Sequence[str], owner: str | None) -> Iterator[tuple[type[BaseModel], FieldInfo | None]]:
-    """Every table on the way to the last key, and the field that leads on; names of the user's choice left out."""
+    """Every table on the way to the last key, with the field that leads on; names chosen by the user are skipped."""
     table: type[BaseModel] | None = Settings
     is_name = False
     for key in keys:
@@ -131,7 +131,7 @@ def _path(keys: Sequence[str], owner: str | None) -> Iterator[tuple[type[BaseMod
 
 
 def _fields(table: type[BaseModel], owner: str | None) -> Mapping[str, FieldInfo]:
-    """The keys of a table, those of a source's connector after ``connector``."""
+    """The keys of a table; in a source, the connector's own keys come right after ``connector``."""
     if table is GuardrailSettings:
         return guardrail_settings().model_fields
     if table is not SourceSettings:

@@ -17,7 +17,7 @@ ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
 
 
 class Settings(BaseSettings):
-    """Everything a user decides, frozen; relative paths start at the settings file's folder."""
+    """Everything a user configures, frozen; relative paths are resolved against the settings file's folder."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -48,20 +48,20 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, whose values ``load_settings`` passes; nothing else is read."""
+        """The environment overrides the file, whose values ``load_settings`` passes; nothing else is read."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
 
     @property
     def store_engine(self) -> str:
-        """The database that the store is in: ``sqlite`` or ``postgresql``."""
+        """The kind of database that holds the store: ``sqlite`` or ``postgresql``."""
         return engine_of_url(self.store)
 
     def source(self, name: str | None) -> tuple[str, SourceSettings]:
-        """The source called ``name``, or the only one.
+        """The source called ``name``; without a name, the only source.
 
         Raises:
-            SettingsError: If there is no such source, or several and no name.
+            SettingsError: If no source has that name, or if no name is given and there are several sources.
         """
         if name is None and len(self.sources) == 1:
             return next(iter(self.sources.items()))

@@ -6,7 +6,7 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     # OpenTelemetry log data model: EventName, Timestamp, ObservedTimestamp, SeverityNumber (17 and up are errors)
-    # and the resource attribute service.version. The model has no id; log.record.uid is its conventional attribute.
+    # and the resource attribute service.version. The model has no id; log.record.uid is the conventional attribute.
     "opentelemetry": {
         "event_id": "log.record.uid",
         "occurred_at": "Timestamp",
@@ -33,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "service_version": "app_version",
         "is_error": "event_name = 'application_error'",
     },
-    # CloudEvents 1.0 context attributes; errors and versions are extensions there.
+    # CloudEvents 1.0 context attributes; errors and versions are extension attributes.
     "cloudevents": {
         "event_id": "id",
         "occurred_at": "time",
@@ -42,4 +42,4 @@ PRESETS: dict[str, dict[str, Any]] = {
         "is_error": "severitynumber >= 17",
     },
 }
-"""Column names that well-known formats use; a role in the settings wins over its preset."""
+"""Column names that well-known formats use; a role in the settings overrides the preset."""

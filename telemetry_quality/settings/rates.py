@@ -12,7 +12,7 @@ from telemetry_quality.core.guardrails.verdicts import Level
 
 
 class RateSettings(SettingsTable):
-    """A share of the events, and when a day fails by it; see Rate."""
+    """A share of the events and the limits beyond which a day fails; see Rate."""
 
     where: Name
     of: Name | None = None
@@ -31,5 +31,5 @@ class RateSettings(SettingsTable):
         return self
 
     def rate(self, name: str) -> Rate:
-        """The rate of this name."""
+        """The rate with this name."""
         return Rate(name, **{**self.model_dump(), "level": self.level.value})

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
 
 CONNECTOR_SETTINGS = "connector_settings"
-"""The field that holds what is the connector's own in ``[sources.NAME]``; in files its keys stand beside the others."""
+"""The field that holds the connector's own keys of ``[sources.NAME]``; the file lists them with the common keys."""
 
 
 class RoleSettings(SettingsTable):
@@ -59,12 +59,12 @@ class RoleSettings(SettingsTable):
     def _leave_the_roles_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if name in {EVENT_NAME, SERVICE_VERSION, HOUR}:
-                raise ValueError(f"must not be named {name}, by which every day is cut already; rename the column")
+                raise ValueError(f"must not be named {name}: every day is already cut by it; rename the column")
         return value
 
 
 class SignalSettings(SettingsTable):
-    """Where the catalogue of known signals stands: a list of names, or a column of a table or Parquet file."""
+    """Where the catalogue of known signals is: a list of names, or a column of a table or Parquet file."""
 
     names: Names | None = None
     table: Name | None = None
@@ -83,7 +83,7 @@ class SignalSettings(SettingsTable):
 
 
 class SourceSettings(SettingsTable):
-    """One source of events: what every source has, and what is its connector's own."""
+    """One source of events: the settings that every source has, and those of its connector."""
 
     connector: str
     time_zone: str = "UTC"
@@ -157,7 +157,7 @@ class SourceSettings(SettingsTable):
         common = {name: value for name, value in values.items() if name not in own}
         if "connector" in values:
             return {**common, CONNECTOR_SETTINGS: own}
-        # Perhaps it is only misspelt: what no connector of ours takes is reported before what is missing.
+        # The connector key may only be misspelt: report keys that no built-in connector takes before missing keys.
         unknown = {name: value for name, value in own.items() if name not in built_in_keys()}
         return {**common, **unknown, CONNECTOR_SETTINGS: ConnectorSettings()}
 
@@ -165,8 +165,8 @@ class SourceSettings(SettingsTable):
     @classmethod
     def _is_a_connector(cls, value: str) -> str:
         if value not in (names := connector_names()):
-            *others, last = map(repr, names)
-            raise ValueError(f"should be {', '.join(others)} or {last}")
+            *first_names, last = map(repr, names)
+            raise ValueError(f"should be {', '.join(first_names)} or {last}")
         return value
 
     @field_validator(CONNECTOR_SETTINGS, mode="plain")
@@ -178,7 +178,7 @@ class SourceSettings(SettingsTable):
         model: type[ConnectorSettings] = connector(name).settings
         if taken := model.model_fields.keys() & cls.model_fields.keys():
             raise SettingsError(
-                f"The connector {name!r} must have keys of its own, but every source has {min(taken)}; "
+                f"The connector {name!r} must not reuse keys that every source has, but declares {min(taken)}; "
                 "rename it in the connector's settings model."
             )
         return _tagged(model).validate_python({name: value})[name]
@@ -194,29 +194,29 @@ class SourceSettings(SettingsTable):
 
     @classmethod
     def common_fields(cls) -> dict[str, Any]:
-        """The keys that a source has whatever its connector, and their fields."""
+        """The keys that every source has whatever its connector, with their fields."""
         return {name: field for name, field in cls.model_fields.items() if name != CONNECTOR_SETTINGS}
 
     @property
     def location(self) -> str:
-        """Where its events are, as far as that may be shown."""
+        """Where the events are, without anything secret."""
         return self.connector_settings.location
 
     @property
     def engine(self) -> str:
-        """What answers questions about the events: ``duckdb``, ``spark``, or a database by its URL."""
+        """The engine that queries the events: ``duckdb``, ``spark``, or the database named by the URL."""
         return self._declared().engine_of(self.connector_settings)
 
     @property
     def kind(self) -> str:
-        """What the events are kept in."""
+        """What kind of storage holds the events."""
         return self._declared().kind or self.engine
 
     def _declared(self) -> Connector[Any]:
         return connector(self.connector)
 
     def anchored(self, folder: Path) -> Self:
-        """The same source with relative files under ``folder``."""
+        """The same source with relative paths resolved against ``folder``."""
         signals = self.signals
         if signals and signals.table and self._declared().has_signal_files:
             signals = signals.model_copy(update={"table": anchored_path(signals.table, folder)})
@@ -228,7 +228,7 @@ class SourceSettings(SettingsTable):
         return Calendar(ZoneInfo(self.time_zone), self.first_day, self.last_day)
 
     def policy(self) -> Policy:
-        """When its days fail."""
+        """When a day of this source fails."""
         return policy_of(self._rates(), **self.guardrails.model_dump())
 
     def event_schema(self) -> EventSchema:
@@ -249,10 +249,10 @@ class SourceSettings(SettingsTable):
 
 @lru_cache(maxsize=32)
 def _tagged(model: type[ConnectorSettings]) -> TypeAdapter[dict[str, ConnectorSettings]]:
-    """What validates ``{connector: keys}``: like a tagged union's, its mistakes say whose key is wrong."""
+    """Validates ``{connector: keys}``, so that errors name the connector, as those of a tagged union do."""
     return TypeAdapter(dict[str, model])  # type: ignore[valid-type]
 
 
 def built_in_keys() -> set[str]:
-    """What some connector that comes with the project takes."""
+    """All keys that the built-in connectors take."""
     return {key for name in BUILT_IN for key in connector(name).settings.model_fields}

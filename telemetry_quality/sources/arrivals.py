@@ -1,4 +1,4 @@
-"""When a day's events arrived, and what arrived on that day bearing a time that cannot be true."""
+"""When the events of a day arrived, and which events arrived on that day with an invalid timestamp."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def read_arrivals(
     """The arrivals of every day of ``day_range``, by day index.
 
     Args:
-        execute: What answers a query.
-        events: Where the events of the run are, None where it has none.
-        observed: Where the events are that arrived in the run, whenever they happened; None where there are none.
+        execute: Runs a query.
+        events: The table of the events of the day range; None if there are none.
+        observed: The table of the events that arrived in the day range, whenever they happened; None if there are none.
         day_range: The days.
-        column: The column of the arrival.
+        column: The column that holds the arrival time.
     """
     by_hour: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for index, hour, count in [] if events is None else execute(arrival_query(events, day_range, column)):
@@ -52,7 +52,8 @@ def _series(by_hour: Mapping[int, int]) -> tuple[int, ...]:
 def arrival_query(events: EventTable, day_range: DayRange, column: str) -> Select[Any]:
     """One row per day and hour of arrival: day index, hours from the day's end rounded up, events.
 
-    What arrived before the end has hour 0; at the end begins the first hour. Events without an arrival are left out.
+    Events that arrived before the day's end are in hour 0; hour 1 begins at the end. Events without an arrival time
+    are left out.
     """
     arrived, per_second = events.ticks(column)
     each = events.events_of(
@@ -62,7 +63,7 @@ def arrival_query(events: EventTable, day_range: DayRange, column: str) -> Selec
     day_end = (each.c.day_index + 1) * (day_range.day_seconds * per_second) + int(
         day_range.start.timestamp()
     ) * per_second
-    # The bounds are compared before anything is subtracted: no instant is too far away for a whole number.
+    # The bounds are compared before the subtraction, so that no instant is too distant for an integer.
     hours = case(
         (each.c.arrived < day_end, 0),
         (each.c.arrived < day_end + hour_ticks, 1),
@@ -74,7 +75,7 @@ def arrival_query(events: EventTable, day_range: DayRange, column: str) -> Selec
 
 
 def invalid_timestamp_query(events: EventTable, day_range: DayRange, column: str) -> Select[Any]:
-    """One row per day on which events arrived: day index, events, those from the future, the far past and no time."""
+    """One row per day of arrival: day index, events, and those from the future, the far past and without a time."""
     schema = events.schema
     arrived, arrived_per_second = events.ticks(column)
     occurred, per_second = _ticks_of_any_time(events, schema.occurred_at)
@@ -84,7 +85,7 @@ def invalid_timestamp_query(events: EventTable, day_range: DayRange, column: str
         since_start=arrived - int(day_range.start.timestamp()) * arrived_per_second,
         occurred=occurred,
     ).subquery("arrivals")
-    # Both in the unit in which events occurred, rounded so that exactly the tolerance is tolerated.
+    # Both are in the unit of occurred_at, rounded so that exactly the tolerance is tolerated.
     earlier, later = _converted(each.c.since_start, arrived_per_second, per_second)
     start = int(day_range.start.timestamp()) * per_second
     latest = earlier + (start + schema.future_tolerance_minutes * 60 * per_second)
@@ -99,14 +100,14 @@ def invalid_timestamp_query(events: EventTable, day_range: DayRange, column: str
 
 
 def _ticks_of_any_time(events: EventTable, column: str) -> tuple[ColumnElement[int], int]:
-    """As ``EventTable.ticks``, but a whole number stays as it is: a wrong one may be too large for 64 bits."""
+    """Like ``EventTable.ticks``, but an integer stays unconverted: a wrong one may not fit into 64 bits."""
     ticks, per_second = events.ticks(column)
     is_number = events.columns[column].kind is ColumnKind.INTEGER
     return (events.column(column) if is_number else ticks), per_second
 
 
 def _converted(ticks: ColumnElement[int], unit: int, wanted: int) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Ticks that are not negative in another unit, rounded down and rounded up."""
+    """Nonnegative ticks converted to another unit, rounded down and rounded up."""
     if wanted >= unit:
         return ticks * (wanted // unit), ticks * (wanted // unit)
     return ticks // (unit // wanted), (ticks + (unit // wanted - 1)) // (unit // wanted)

@@ -1,4 +1,4 @@
-"""What a source's columns are, as far as the queries care, and whether they can play their roles."""
+"""The columns of a source as the queries see them, and whether they can play their roles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ColumnKind(StrEnum):
-    """The kinds of column the queries distinguish."""
+    """The kinds of column that the queries distinguish."""
 
     INSTANT = "instant"
     TEXT = "text"
@@ -30,10 +30,10 @@ _TRUTH = {ColumnKind.BOOLEAN, ColumnKind.INTEGER}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, the engine's own name of its type, and the kind that makes it.
+    """One column: its name, the engine's name of its type, and the kind of that type.
 
     Attributes:
-        is_exact: Whether its texts are equal only where all their characters are.
+        is_exact: Whether two texts in it are equal only if all their characters are.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Column:
 
 
 def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:
-    """Role and column name of every column the schema names, those inside a predicate included."""
+    """Role and column name of every column that the schema names, including those inside predicates."""
     for role in ("event_id", "occurred_at", "event_name", "service_version", "observed_at"):
         name = getattr(schema, role)
         if name is not None:
@@ -56,7 +56,7 @@ def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:
 
 
 def _rate_predicates(schema: EventSchema) -> Iterator[tuple[str, str]]:
-    """The predicates of the rates, each with its role, which is the setting it comes from."""
+    """The predicates of the rates, each with its role, which is the setting that it comes from."""
     for rate in schema.rates:
         yield f"rates.{rate.name}.where", rate.where
         if rate.of is not None:

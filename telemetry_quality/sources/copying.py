@@ -1,8 +1,8 @@
-"""Reads a SQLite table slice by slice, so that nobody who writes to it meets a long read.
+"""Reads a SQLite table in batches, so that no writer has to wait for a long read.
 
-As long as a read lasts, SQLite cannot begin its write-ahead log anew, and without such a log nobody can commit. So
-the table is passed through once, in slices of rows with a short transaction each; what is needed of a run's events
-goes into a temporary table, and all questions are asked of that.
+While a read lasts, SQLite cannot restart its write-ahead log, and without such a log nobody can commit. The table is
+therefore read once, in batches of rows with a short transaction each. The columns needed of a day range's events are
+copied to a temporary table, and all queries run on that copy.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import DayRange, EventTable
 
 BATCH_SECONDS = 0.1
-"""What a slice should take: as long as it lasts, the log grows, or where there is none writers wait."""
+"""Target duration of a batch: meanwhile the log grows, or writers wait if there is no log."""
 
 REST_SECONDS = 0.05
-"""How much is read before a rest is due: other days' rows pass in shorter slices, which share one."""
+"""Reading time after which a pause is due; batches of other days' rows are shorter and share one pause."""
 
 FIRST_BATCH_ROWS, MOST_BATCH_ROWS = 5_000, 50_000
-"""Rows of the first slice, whose time shows those of the next; and of any, for other days' rows pass much faster."""
+"""Rows of the first batch, which is timed to size the next, and of any batch, as other days' rows read much faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What must be known of a table to slice it.
+    """What must be known about a table to read it in batches.
 
     Attributes:
-        relation: The table with its columns, and with the rows' own numbers.
-        rowid: What the numbers are called; None where there are none, as in a view, which is read in one piece.
-        indexed: The columns by which rows are found without passing through all of them.
+        relation: The table with its columns and its row ids.
+        rowid: The name of the row id; None if there is none, as in a view, which is read in one piece.
+        indexed: The columns by which rows are found without a full scan.
     """
 
     relation: TableClause
@@ -53,19 +53,19 @@ class Shape:
 
 
 class EngineClient(Protocol):
-    """An open file that commits after every statement and can write to nothing but temporary tables."""
+    """An open file that commits after every statement and can write only to temporary tables."""
 
     def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
-        """All rows of a query, within what is left of the time limit."""
+        """All rows of a query, within the remaining time limit."""
         ...
 
     def schema_version(self) -> int:
-        """A number that changes whenever tables do, or rows are numbered anew."""
+        """A number that changes whenever a table is altered or rows are renumbered."""
         ...
 
 
 class BatchedTable:
-    """A table of events that is read in slices; the run that was copied last is kept until another is asked for."""
+    """A table of events that is read in batches; the last copied day range is kept until another is requested."""
 
     def __init__(self, client: EngineClient, events: EventTable, shape: Shape, pause_seconds: float) -> None:
         self._client = client
@@ -82,21 +82,21 @@ class BatchedTable:
 
     @property
     def is_batched(self) -> bool:
-        """Whether its rows have numbers to slice it by."""
+        """Whether the table has row ids to batch by."""
         return self._shape.rowid is not None
 
     def of(self, day_range: DayRange) -> EventTable:
         """A copy of the events that happened or arrived in ``day_range``.
 
         Raises:
-            SourceError: If they cannot be read, or not in time.
+            SourceError: If they cannot be read, or not within the time limit.
         """
         if self._copy is None or day_range != self._day_range:
             self._day_range = None
             self._copy = self._empty_copy()
             self._fill(self._copy, day_range)
             self._day_range = day_range
-        # Where arrivals are not copied too, what is in it needs not be asked again whether it belongs to the run.
+        # Without arrivals the copy holds only events of the day range, so queries need not check that again.
         is_of_range = self.schema.observed_at is None
         extent = (day_range.start, day_range.end - timedelta(microseconds=1)) if is_of_range else None
         return replace(self._events, relation=self._copy, extent=extent)
@@ -115,8 +115,8 @@ class BatchedTable:
     def _empty_copy(self) -> Table:
         if self._copy is not None:
             self._client.execute(DropTable(self._copy))
-        # Made of the columns themselves, so that values compare in the copy as they do in the table. The name differs
-        # from the table's, for SQLite would look there first.
+        # Selected from the columns themselves, so that values compare as they do in the table. The copy must
+        # have another name, because SQLite looks in the temporary schema first.
         nothing = select(*(self._shape.relation.c[name] for name in self._roles())).limit(0)
         creation = CreateTableAs(nothing, f"copy of {self._shape.relation.name}", schema="temp")
         self._client.execute(creation)
@@ -134,10 +134,10 @@ class BatchedTable:
         return list(dict.fromkeys(name for _, name in column_roles(self.schema)))
 
     def _batches(self, day_range: DayRange, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
-        """Parts that together hold each event with one of ``times`` in ``day_range`` once, and what those before took.
+        """Batches that together hold each event with one of ``times`` in ``day_range`` once, and the seconds spent.
 
-        Rows that are added meanwhile are in none of them: together the slices are the table as it was, but for rows
-        that were changed or removed.
+        Rows added meanwhile are in no batch: together the batches are the table as it was at the start, except for rows
+        that were changed or deleted.
         """
         if self._shape.rowid is None:
             yield self._events, 0
@@ -159,13 +159,13 @@ class BatchedTable:
             rows = max(1, min(MOST_BATCH_ROWS, int(rows * BATCH_SECONDS / seconds)))
             first = end + 1
             if unrested_seconds >= REST_SECONDS:
-                # A commit that finds nobody reading begins the log anew; else each after it checkpoints a little more.
+                # A commit that finds no reader restarts the log; otherwise each later commit checkpoints a little more.
                 sleep(self._pause_seconds)
                 unrested_seconds = 0.0
         self._require_schema(version)
 
     def _slice_end(self, first: int, last: int, rows: int, spent_seconds: float) -> int | None:
-        """The number of the last of at most ``rows`` rows from ``first`` to ``last``; None where there are none."""
+        """The row id of the last of at most ``rows`` rows from ``first`` to ``last``; None if there are none."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         some = select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
         end: int | None = self._client.execute(select(func.max(some.c.number)), spent_seconds)[0][0]
@@ -175,12 +175,12 @@ class BatchedTable:
         if self._client.schema_version() != version:
             raise SourceUnavailableError(
                 "SOURCE_CHANGED",
-                f"{self._shape.relation.name} must keep its form while it is read, but the file was vacuumed or a "
-                "table altered; try again.",
+                f"{self._shape.relation.name} must keep its structure while it is read, but the file was vacuumed "
+                "or a table altered; try again.",
             )
 
     def _bounds(self, day_range: DayRange, times: Iterable[str]) -> tuple[int | None, int]:
-        """The lowest and the highest number that a row with one of ``times`` in ``day_range`` may have."""
+        """The lowest and the highest row id that a row with one of ``times`` in ``day_range`` may have."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         query = select(func.min(rowid), func.max(rowid))
         if self._shape.indexed.issuperset(times):

@@ -1,4 +1,4 @@
-"""Which connector reads the database that a URL names."""
+"""Which connector reads the database that a URL points to."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def open_database(
     """The connector for ``url``; nothing is read yet.
 
     Raises:
-        SourceError: If it names a database that events are not read from, or none at all.
+        SourceError: If the URL is invalid or points to a database that events cannot be read from.
     """
-    # Each engine's driver is imported only where it is used.
+    # Each engine's driver is imported only if it is used.
     if _backend(url) == "postgresql":
         from telemetry_quality.sources.postgresql import PostgresSource  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def _backend(url: str) -> str:
     except ArgumentError:
         backend = None
     if backend not in {"postgresql", "sqlite"}:
-        # The URL itself may hold a password: it is not repeated.
+        # The URL itself is not repeated, because it may contain a password.
         found = "something else" if backend is None else f"{backend}://…"
         raise SourceError(
             "URL_INVALID",

@@ -43,7 +43,7 @@ class _DuckDBCompiler(PGCompiler):
 
 
 class DuckDBDialect(PGDialect):
-    """DuckDB speaks PostgreSQL's SQL but for integer division; used to compile, never to connect."""
+    """DuckDB uses PostgreSQL's SQL except for integer division; only compiles queries, never connects."""
 
     name = "duckdb"
     statement_compiler = _DuckDBCompiler
@@ -75,7 +75,7 @@ def _kind(type_name: str) -> ColumnKind:
 
 
 class DuckDBClient:
-    """One DuckDB in this process; its errors become errors of ours, and each query has a time limit."""
+    """One DuckDB in this process; its errors become SourceErrors, and each query has a time limit."""
 
     def __init__(
         self, what: str, seconds: float, database: str | None = None, objects: ObjectFileSystem | None = None
@@ -85,11 +85,11 @@ class DuckDBClient:
         self._objects = objects
         with self._translated():
             self.connection = duckdb.connect(database, read_only=True) if database else duckdb.connect()
-            # Text and timestamps without a zone are UTC, whatever the machine's own zone.
+            # Text and timestamps without a zone are UTC, whatever the machine's time zone.
             self.connection.execute("SET TimeZone = 'UTC'")
             if objects is not None:
                 self.connection.register_filesystem(objects)
-                # What was read once of an object needs no second request: it stays the same, or is refused.
+                # Parts of an object that were read need no second request: a replaced object is refused anyway.
                 self.connection.execute("SET validate_external_file_cache = 'NO_VALIDATION'")
                 self.connection.execute("SET parquet_metadata_cache = true")
 
@@ -122,21 +122,21 @@ class DuckDBClient:
             }
 
     def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
-        """Make Parquet files one view, columns matched by name, and return its name."""
+        """Create one view of several Parquet files, with columns matched by name, and return its name."""
         with self.limited():
             files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
             files.create_view(view, replace=True)
         return view
 
     def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
-        """Which of the Parquet files that match may hold which events."""
+        """Which of the matching Parquet files may hold which events."""
         with self.limited():
             if self._objects is not None:
                 return self._objects.index(self.connection, schema, zone)
             return index_files(self.connection, pattern, schema, zone, footers)
 
     def list_objects(self, pattern: str) -> None:
-        """Let a query see the objects that match, where files are objects."""
+        """Let queries see the matching objects, if the files are in an object store."""
         if self._objects is not None:
             with self.limited():
                 self._objects.add_matching(pattern)
@@ -160,7 +160,7 @@ class DuckDBClient:
                 raise
 
     def interrupt(self) -> None:
-        """End the query that another thread is in."""
+        """Stop the query that another thread is running."""
         if self._objects is not None:
             self._objects.stop()
         self.connection.interrupt()
@@ -173,7 +173,7 @@ class DuckDBClient:
             raise
         except Exception as error:
             if self._objects is not None and (rejection := self._objects.error()) is not None:
-                # Without the store's own error: it may quote a key.
+                # Drop the store's own error, because it may quote a key.
                 raise rejection from None
             if not isinstance(error, duckdb.Error):
                 raise
@@ -185,24 +185,24 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
     if isinstance(error, duckdb.IOException) and "Could not set lock on file" in first_line:
         return SourceUnavailableError(
             "SOURCE_LOCKED",
-            f"{what} must not be open for writing elsewhere, but it is; close it or use a copy.",
+            f"{what} must not be open for writing elsewhere, but it is; close it or read a copy.",
         )
     if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
         return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {first_line}; restore or remove the file.")
     if isinstance(error, duckdb.CatalogException):
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {first_line}; correct the table.")
-    # Other messages may quote values of events, and nothing of an event may reach the store.
+    # Other messages may quote values of events, and no event data may reach the store.
     return SourceError(
         "QUERY_FAILED",
-        f"{what} cannot answer: its files or columns do not fit together or their roles ({type(error).__name__}); "
-        "run telemetry-quality check.",
+        f"{what} cannot be queried: its files do not fit together, or its columns do not fit their roles "
+        f"({type(error).__name__}); run telemetry-quality check.",
     )
 
 
 def _pattern(path: str) -> str:
-    """``path``, or the pattern of all Parquet files below it where it is a folder."""
+    """``path``, or a pattern for all Parquet files below it if it is a folder."""
     if "://" in path:
-        # An object store has no folders to ask for: what is no file and no pattern is meant as one.
+        # Object stores have no folders to ask for: a path that is neither a file nor a pattern is taken as a folder.
         is_folder, folder = not (path.endswith(".parquet") or any(letter in path for letter in "*?[")), path
     else:
         is_folder, folder = Path(path).is_dir(), glob.escape(path)
@@ -219,20 +219,20 @@ def _open_store(url: str) -> ObjectStore:
         package = {"s3": "telemetry-quality[s3]", "gs": "gcsfs", "abfss": "adlfs"}[protocol]
         raise SourceError(
             "PACKAGE_MISSING",
-            f"{protocol}:// requires a package that speaks to this store, but none is installed; "
+            f"{protocol}:// requires a package that supports this store, but none is installed; "
             f"run pip install '{package}'.",
         ) from None
 
 
 class DuckDBSource(SqlSource[DuckDBClient]):
-    """Its queries take cores of this process, not its interpreter, and end when another thread says so."""
+    """Queries that use this process's cores but not its interpreter, and that another thread can interrupt."""
 
     can_prefetch = True
     _open: DuckDBClient | None = None
 
     @abstractmethod
     def new_client(self) -> DuckDBClient:
-        """A DuckDB of its own."""
+        """A new DuckDB for one session."""
 
     @contextmanager
     def _client(self) -> Iterator[DuckDBClient]:
@@ -244,10 +244,10 @@ class DuckDBSource(SqlSource[DuckDBClient]):
                 self._open = None
 
     def interrupt(self) -> None:
-        """End what another thread is reading; see EventSource."""
+        """Stop what another thread is reading; see EventSource."""
         client = self._open
         if client is not None:
-            with suppress(duckdb.ConnectionException):  # closed by now
+            with suppress(duckdb.ConnectionException):  # already closed
                 client.interrupt()
 
 
@@ -255,11 +255,11 @@ class ParquetSource(DuckDBSource):
     """Events in Parquet files: a file, a folder (hive-partitioned or not) or a glob.
 
     Args:
-        path: A file, a folder, or a pattern such as ``events/**/*.parquet``; or the URL of one in an object store.
+        path: A file, a folder or a pattern such as ``events/**/*.parquet``, or the URL of one in an object store.
         schema: Which column plays which role.
-        zone: The zone of the source's days.
+        zone: The time zone of the source's days.
         catalogue: The known signals.
-        time_limit_seconds: What one query may take.
+        time_limit_seconds: The time limit of one query.
         salt: Mixed into the sample's hash.
     """
 
@@ -315,7 +315,7 @@ class _FileTables:
     salt: str
 
     def of(self, day_range: DayRange) -> EventTable | None:
-        """The run's events, None where no file holds any.
+        """The events of the day range; None if no file holds any.
 
         Raises:
             SourceError: If a file that may hold some is broken or lacks a column.
@@ -326,7 +326,7 @@ class _FileTables:
             if broken:
                 raise SourceError(
                     "FILE_BROKEN",
-                    f"Every file that may hold {window.day} must be readable, but {broken[0].path} is not "
+                    f"Every file that may hold events of {window.day} must be readable, but {broken[0].path} is not "
                     f"({broken[0].broken}); restore it or move it away.",
                 )
             readable |= {file.path: file for file in files}
@@ -337,9 +337,9 @@ class _FileTables:
         return self._table(list(readable.values()), day_range, times, needed, _VIEW)
 
     def observed_in(self, day_range: DayRange) -> EventTable | None:
-        """The events that arrived in the run, None where no file that can be read holds any.
+        """The events that arrived in the day range; None if no readable file holds any.
 
-        A file that cannot be read does not count: it makes the day of its own events unreadable.
+        Unreadable files do not count here: they make the days of their own events unreadable.
         """
         needed = self._roles()
         may_hold = self.index.observed_between(day_range.start, day_range.end)
@@ -358,22 +358,22 @@ class _FileTables:
         columns: Iterable[str],
         view: str,
     ) -> EventTable | None:
-        """Files as one table in which ``times`` and ``columns`` mean what they mean in each of them."""
+        """Files as one table in which ``times`` and ``columns`` mean what they mean in each file."""
         if not files:
             return None
         for role, name in times:
             kinds = time_kinds(files, name)
             if len(kinds) > 1 and "integer" in kinds:
-                # As text, whole numbers would be no time and their events would silently belong to no day.
+                # Read as text, integers would not be times, and their events would silently belong to no day.
                 raise SourceError(
                     "COLUMN_TYPE",
                     f"{role} requires {name!r} to be of one kind in all files of a day, "
-                    "but some hold whole numbers and others do not; write the files again.",
+                    "but some hold integers and others do not; rewrite the files.",
                 )
         if len(day_range.windows) > 1 and (drifting := drifting_column(files, columns)):
-            # Read together, all days would get the common type: 42 in one file would read 42.0 for another's sake.
+            # Read together, all days would get the common type: 42 in one file would become 42.0 because of another.
             raise SourceError(
-                "COLUMN_DRIFT", f"{drifting!r} changes its type between the files; each day is read alone."
+                "COLUMN_DRIFT", f"{drifting!r} has different types in different files; each day is read alone."
             )
         shown = self.client.show_files([file.path for file in files], view)
         return replace(self.client.event_table(shown, self.schema, self.salt), extent=extent(files))
@@ -399,5 +399,7 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
     def new_client(self) -> DuckDBClient:
         """The file, opened read-only."""
         if not Path(self.path).is_file():
-            raise SourceError("FILE_MISSING", f"A DuckDB file is required, but {self.path} is none; check the path.")
+            raise SourceError(
+                "FILE_MISSING", f"A DuckDB file is required, but {self.path} is not a file; check the path."
+            )
         return DuckDBClient(self.path, self._seconds, self.path)

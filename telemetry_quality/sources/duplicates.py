@@ -1,4 +1,4 @@
-"""How many events of a day repeat another one: all of them compared, or on a large day a slice of all ids."""
+"""How many events of a day repeat another one: all ids are compared, or only a fraction of them on a large day."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import EventTable, Execute
 
 MAXIMUM_COMPARED_EVENTS = 1_000_000
-"""A day of more events is compared in a slice of its ids, which is all of them, half, a quarter, …
+"""A day with more events is compared in a hash slice of its ids: all of them, half, a quarter, …
 
-Duplicates of an id share its slice, so that their percentage is that of the day but for chance.
+Duplicates of an id share its slice, so the slice's percentage of duplicates is the day's, apart from chance.
 """
 
 EVENTS_AT_ONCE = 2_000_000
 """How many events the days compared in one query may have together.
 
-It keeps a number for each: twice as many take a fifth longer, since they are beyond a processor's cache; half as many
-take as long, and where a scan cannot leave out other days, more scans.
+A query keeps one number per event: twice as many take a fifth longer, because they no longer fit into a processor's
+cache; half as many take as long, and need more scans where a scan cannot skip other days.
 """
 
 
 def read_duplicates(
     execute: Execute, events: EventTable, day_range: DayRange, counts: Mapping[int, int]
 ) -> dict[int, Duplicates]:
-    """The duplicates of every day of ``day_range``, by day index; ``counts`` are the days' events."""
+    """The duplicates of every day of ``day_range``, by day index; ``counts`` are the events of each day."""
     found = {index: Duplicates(0, 0) for index in range(len(day_range.windows))}
     for first, last, halvings in _batches(len(day_range.windows), counts):
         part = DayRange(day_range.windows[first : last + 1])
@@ -44,7 +44,7 @@ def read_duplicates(
 
 
 def _batches(days: int, counts: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
-    """First and last of the days compared in one query, and how often all ids are halved; empty days apart."""
+    """First and last day compared in one query, and how often all ids are halved; days without events are skipped."""
     first, total = 0, 0
     for index in range(days):
         events = counts.get(index, 0)
@@ -62,15 +62,15 @@ def _batches(days: int, counts: Mapping[int, int]) -> Iterator[tuple[int, int, i
 
 
 def _halvings(events: int) -> int:
-    """How often the ids of a day must be halved for at most MAXIMUM_COMPARED_EVENTS to be expected."""
+    """How often a day's ids must be halved so that at most MAXIMUM_COMPARED_EVENTS are expected."""
     return max(0, (events - 1) // MAXIMUM_COMPARED_EVENTS).bit_length()
 
 
 def duplicate_query(events: EventTable, day_range: DayRange, halvings: int) -> Select[Any]:
-    """One row per day: day index, compared events, different ones among them."""
+    """One row per day: day index, events compared, and how many distinct ones they are."""
     text, conditions = _identity(events)
     if halvings:
-        # Without the salt: this slice has nothing to do with which events are drawn for the sample.
+        # Hashed without the salt: this slice is independent of which events are drawn for the sample.
         conditions.append(sample_hash(text) < HASH_SPACE >> halvings)
     each = events.events_of(day_range, *conditions, day_index=events.day_index(day_range), compared=compared_text(text))
     different = func.count(each.c.compared.distinct())
@@ -78,7 +78,7 @@ def duplicate_query(events: EventTable, day_range: DayRange, halvings: int) -> S
 
 
 def _identity(events: EventTable) -> tuple[ColumnElement[str], list[ColumnElement[bool]]]:
-    """The text that is the same for an event and its duplicates, and which events have one."""
+    """The text that is the same for an event and its duplicates, and the conditions under which an event has one."""
     schema = events.schema
     if schema.event_id is not None:
         return events.text(schema.event_id), [events.column(schema.event_id).is_not(None)]

@@ -23,37 +23,37 @@ HASH_SPACE = 2**63
 
 
 class epoch_microseconds(FunctionElement[int]):  # noqa: N801 - SQL functions are lower case
-    """Microseconds since 1970 of an instant; each engine's connector says how."""
+    """Microseconds since 1970 of an instant; compiled differently for each engine."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class epoch_nanoseconds(FunctionElement[int]):  # noqa: N801
-    """Nanoseconds since 1970 of an instant: rounding one to microseconds could move it into the next day."""
+    """Nanoseconds since 1970 of an instant; rounding to microseconds could move the instant into the next day."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class epoch_microseconds_of_text(FunctionElement[int]):  # noqa: N801
-    """Microseconds since 1970 of ISO 8601 text, null where it is none; without an offset it is UTC."""
+    """Microseconds since 1970 of ISO 8601 text, or null for other text; without an offset it is UTC."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class sample_hash(FunctionElement[int]):  # noqa: N801
-    """A uniform hash of one text in ``0 <= hash < HASH_SPACE``."""
+    """A uniform hash of a text in ``0 <= hash < HASH_SPACE``."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class salted_hash(FunctionElement[int]):  # noqa: N801
-    """A ``sample_hash`` of one text that is independent from that under another salt.
+    """A ``sample_hash`` of a text that is independent of the hash under any other salt.
 
-    As a text, then the salt twice: as a text to go behind it and as a number, for an engine that is faster with one.
+    Arguments: the text, then the salt as a text to append and as a number, for engines that hash numbers faster.
     """
 
     type = BigInteger()
@@ -61,55 +61,55 @@ class salted_hash(FunctionElement[int]):  # noqa: N801
 
 
 class compared_text(FunctionElement[Any]):  # noqa: N801
-    """Whatever an engine counts the different ones of most cheaply: two are equal where their texts are."""
+    """What an engine counts distinct values of most cheaply; two are equal if their texts are equal."""
 
     inherit_cache = True
 
 
 class whole_hours(FunctionElement[int]):  # noqa: N801
-    """Whole hours from a start: as an expression, then the instant and the start, for an engine with a faster way."""
+    """Whole hours since a start; the instant and the start follow the expression, for engines with a faster way."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class count_where(FunctionElement[int]):  # noqa: N801
-    """How many rows meet a condition; counting is cheaper than summing, and never null."""
+    """How many rows meet a condition; a count is cheaper than a sum and never null."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 class exact_text(FunctionElement[str]):  # noqa: N801
-    """A value as text that is compared and ordered by its characters alone, whatever the column's collation."""
+    """A value as text that is compared and ordered by code point, whatever the column's collation."""
 
     type = String()
     inherit_cache = True
 
 
 class listed(FunctionElement[str]):  # noqa: N801
-    """The texts of a group as one, with commas between them, in any order."""
+    """The texts of a group joined with commas, in any order."""
 
     type = String()
     inherit_cache = True
 
 
 class EngineType(UserDefinedType[Any]):
-    """A column type under the engine's own name, for casting bounds to exactly the column's type."""
+    """A column type by the engine's own name, for casting bounds to exactly the column's type."""
 
     cache_ok = True
     render_bind_cast = True
-    """A bound that is bound as text and cast would be no constant to PostgreSQL's planner."""
+    """A parameter sent as text and cast in the query would not be a constant to PostgreSQL's planner."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        """The name as the engine itself reported it."""
+        """The type name as the engine reported it."""
         return self.name
 
     def literal_processor(self, dialect: Dialect) -> Any:
-        """Bounds are written as text."""
+        """Bounds are rendered as text."""
         return String().literal_processor(dialect)  # type: ignore[no-untyped-call]
 
 
@@ -142,8 +142,8 @@ def _salted(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> 
 @compiles(salted_hash, "duckdb")
 def _salted_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     text, _, number = (compiler.process(part, **kw) for part in element.clauses)
-    # To make another text of each id took a third of the sample's time. Hashed once more, since samples under two
-    # numbers that are only mixed in have more in common than chance.
+    # Building a salted text per id took a third of the sample's time. The result is hashed again, because samples whose
+    # salts are only XORed in overlap more than chance allows.
     return f"CAST(hash(xor(hash({text}), CAST({number} AS UBIGINT))) >> 1 AS BIGINT)"
 
 
@@ -159,13 +159,13 @@ def _hash_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any
 
 @compiles(compared_text, "duckdb")
 def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Numbers take a quarter of the RAM of ids; that two ids of a million share one happens once in 20 million days.
+    # Hashes take a quarter of the RAM of ids; two of a million ids share a hash once in 20 million days.
     return compiler.process(sample_hash(*element.clauses), **kw)
 
 
 @compiles(compared_text, "sqlite")
 def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # A hash would be a call of Python for each event; SQLite sorts the texts on disk.
+    # A hash would call Python for each event; SQLite sorts the texts on disk.
     return compiler.process(element.clauses, **kw)
 
 
@@ -178,8 +178,8 @@ def _hours(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> s
 @compiles(whole_hours, "postgresql")
 def _hours_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     _, instant, start = (compiler.process(part, **kw) for part in element.clauses)
-    # A float has room for microseconds until the year 2255, so that its whole seconds are exact; an exact decimal
-    # would double what a day's aggregates take.
+    # A float holds microseconds exactly until the year 2255, so its whole seconds are exact; an exact decimal
+    # would double the time of a day's aggregates.
     return f"((CAST(floor(date_part('epoch', {instant})) AS BIGINT) - {start}) / 3600)"
 
 
@@ -190,7 +190,7 @@ def _count(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> s
 
 @compiles(count_where, "duckdb")
 def _count_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    # A tenth of a day's aggregates faster; not every engine has it.
+    # Saves a tenth of the time of a day's aggregates; not every engine supports it.
     return f"count(*) FILTER (WHERE {compiler.process(element.clauses, **kw)})"
 
 
@@ -211,15 +211,15 @@ def _exact_text(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any)
 
 @compiles(exact_text, "postgresql")
 def _exact_text_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
-    # The cast is nothing for text, cuts the blanks that pad CHAR(n), and makes citext distinguish case.
+    # The cast does nothing to text, strips the blanks that pad CHAR(n), and makes citext case-sensitive.
     return f'(CAST({compiler.process(element.clauses, **kw)} AS TEXT) COLLATE "C")'
 
 
 @compiles(epoch_microseconds, "postgresql")
 def _microseconds_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     value = compiler.process(element.clauses, **kw)
-    # EXTRACT is exact since PostgreSQL 14: a decimal number. Instants beyond 64 bits, infinite ones among them,
-    # become the outermost numbers; a null becomes null.
+    # EXTRACT returns an exact decimal since PostgreSQL 14. Instants beyond 64 bits, including infinite ones,
+    # become the outermost numbers; null stays null.
     return (
         f"(CASE WHEN {value} >= '200000-01-01' THEN 9223372036854775807"
         f" WHEN {value} = '-infinity' THEN -9223372036854775807"
@@ -235,13 +235,13 @@ _ISO_8601 = (
     r"|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
     r")([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?)?$"
 )
-"""Exactly the dates that exist, so that a cast of what matches cannot fail: before version 16 it has no TRY_CAST."""
+"""Matches only dates that exist, so that a cast cannot fail: before version 16 PostgreSQL cannot try one."""
 
 
 @compiles(epoch_microseconds_of_text, "postgresql")
 def _microseconds_of_text_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     value = compiler.process(element.clauses, **kw)
-    # What is finer than a microsecond is cut, not rounded: it could round into the next day.
+    # Digits beyond microseconds are cut, not rounded: rounding could move the instant into the next day.
     cut = rf"regexp_replace({value}, '[.,](\d{{1,6}})\d*', '.\1')"
     return (
         f"(CASE WHEN {value} ~ '{_ISO_8601}'"
@@ -256,11 +256,11 @@ def _hash_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw:
 
 @compiles(compared_text, "postgresql")
 def _compared_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # To find the different ones it sorts: numbers in a third of the time and space of ids.
+    # PostgreSQL sorts to find distinct values: hashes take a third of the time and space of ids.
     return compiler.process(sample_hash(*element.clauses), **kw)
 
 
-# Spark's are written into DuckDB's SQL, from which the query is translated.
+# Spark's functions are inserted into DuckDB's SQL, from which the query is translated.
 
 
 @compiles(epoch_microseconds, "spark")
@@ -271,7 +271,7 @@ def _microseconds_spark(element: FunctionElement[int], compiler: SQLCompiler, **
 @compiles(epoch_microseconds_of_text, "spark")
 def _microseconds_of_text_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
-    # Spark alone takes a year or a time of day for an instant.
+    # Only Spark accepts a year or a time of day as an instant.
     return rf"unix_micros(CASE WHEN {text} LIKE '____-__-__%' THEN TRY_CAST({text} AS TIMESTAMPTZ) END)"
 
 
@@ -282,7 +282,7 @@ def _hash_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any)
 
 @compiles(compared_text, "spark")
 def _compared_spark(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # As on DuckDB: numbers are what is sent between the workers and kept, not texts.
+    # As on DuckDB: workers exchange and keep hashes, not texts.
     return compiler.process(sample_hash(*element.clauses), **kw)
 
 
@@ -309,15 +309,15 @@ _TEMPLATES: dict[str, dict[type[FunctionElement[Any]], str]] = {
         listed: "array_join(array_agg({}), ',')",
     },
 }
-"""Engines whose queries are compiled and looked at, but have never been run; see docs/sources.md."""
+"""Engines whose queries are compiled and reviewed, but have never been run; see docs/sources.md."""
 
 
 def _compile_templates() -> None:
     def compiled(template: str) -> Callable[..., str]:
-        def compile_one(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+        def compile_function(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
             return template.format(compiler.process(element.clauses, **kw))
 
-        return compile_one
+        return compile_function
 
     for engine, functions in _TEMPLATES.items():
         for function, template in functions.items():

@@ -1,4 +1,4 @@
-"""The time limit of a read: a query that takes too long is interrupted, never the database it reads from."""
+"""The time limit of a read: a query that takes too long is interrupted, without disturbing the database it reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 TIME_LIMIT = "TIME_LIMIT"
-"""The reason code of a read that was interrupted."""
+"""The reason code of an interrupted read."""
 
 
 class Deadline:

@@ -1,7 +1,7 @@
-"""Object stores: lends DuckDB the ranges of objects that it asks for, through fsspec, and reads nothing else.
+"""Object stores: gives DuckDB the byte ranges of objects that it asks for, through fsspec, and reads nothing else.
 
-What lies below a URL is listed once per session. The credentials are those the store's own package finds: in the
-environment, in ``~/.aws``, in an instance's role.
+The objects below a URL are listed once per session. Credentials are those that the store's own package finds: in the
+environment, in ``~/.aws``, or from an instance's role.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.parquet import ParquetFile
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    # botocore tries again by itself; s3fs on top of it would multiply the attempts.
+    # botocore retries by itself; retries in s3fs would multiply the attempts.
     "s3": {
         "config_kwargs": {
             "connect_timeout": 10,
@@ -42,12 +42,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _POLL_SECONDS = 0.1
 _END_BYTES, _BLOCK_BYTES = 256 * 1024, 4096
-"""DuckDB begins a file by reading this much of its end, aligned downwards."""
+"""DuckDB begins each file by reading this much of its end, aligned downwards."""
 _ENDS_AT_ONCE = 64
 _MAXIMUM_FOOTERS = 200_000
 
 _footers: dict[tuple[str, str, str, str | None], ParquetFile] = {}
-"""What the footers of objects said; an object that was written again has another tag and is another object."""
+"""Cached footers; an object that was rewritten has another tag and counts as another object."""
 _footers_lock = threading.Lock()
 
 
@@ -62,7 +62,7 @@ class ObjectStore:
     """The objects that match a URL such as ``s3://bucket/events/**/*.parquet``.
 
     Raises:
-        ImportError: Where what speaks to this store is not installed.
+        ImportError: If the package for this store is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -71,21 +71,21 @@ class ObjectStore:
         self._files = _open(self.protocol)
 
     def file_system(self) -> ObjectFileSystem:
-        """What one DuckDB session reads through; list first."""
+        """A file system for one DuckDB session; list the objects before reading."""
         return ObjectFileSystem(self.url, self.protocol, self._files)
 
 
 def _open(protocol: str) -> AsyncFileSystem:
-    # Below INFO, botocore writes whole requests to the log, with a session's token in them.
+    # Below INFO, botocore logs whole requests, including session tokens.
     for name in ("botocore", "aiobotocore"):
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.INFO)
     try:
         fsspec.get_filesystem_class(protocol)
     except ValueError as error:
-        # Known to fsspec only through its package.
+        # fsspec knows this protocol only through a package that is not installed.
         raise ImportError(str(error)) from None
-    # Of its own, for credentials may change while a process runs; nor may a listing be an old one.
+    # A new instance, because credentials may change while a process runs, and listings must not be stale.
     files: AsyncFileSystem = fsspec.filesystem(
         protocol, skip_instance_cache=True, use_listings_cache=False, **_OPTIONS.get(protocol, {})
     )
@@ -101,8 +101,8 @@ class _StoppedError(Exception):
 class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
     """What one DuckDB session sees of a store: the objects as they were listed.
 
-    DuckDB calls it from all of its threads and turns what it raises into errors of its own: ``failure`` keeps the
-    first.
+    DuckDB calls it from all of its threads and replaces its exceptions with its own: ``error`` returns the first
+    failure.
     """
 
     cachable = False
@@ -118,24 +118,24 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
         self._failure: BaseException | None = None
 
     def stop(self) -> None:
-        """Wait for the store no longer; may be called from any thread."""
+        """Stop waiting for the store; may be called from any thread."""
         self._stopped.set()
 
     def resume(self) -> None:
-        """Forget what went wrong, and wait for the store again."""
+        """Forget the failure and wait for the store again."""
         self._stopped.clear()
         self._failure = None
 
     def error(self) -> BaseException | None:
-        """What went wrong first, as an error of ours; None if nothing did."""
+        """The first failure, as a SourceError where it is an Exception; None if nothing failed."""
         failure = self._failure
         return _source_error(self._url, failure) if isinstance(failure, Exception) else failure
 
     def index(self, connection: duckdb.DuckDBPyConnection, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
-        """List the objects and read those footers that this process has not read before.
+        """List the objects and read the footers that this process has not read before.
 
         Raises:
-            SourceError: ``NO_FILES`` where nothing matches.
+            SourceError: ``NO_FILES`` if nothing matches.
         """
         self.add_matching(self._url)
         paths = files_required([path for path in self._objects if not is_hidden(path, self._url)], self._url)
@@ -145,7 +145,7 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
             self._fetch_ends(batch)
             described = describe_files(connection, batch, schema)
             if self._failure is not None:
-                # Not a broken file: the store did not give it.
+                # The file is not broken: the store did not deliver it.
                 raise self._failure
             known |= {file.path: file for file in described}
             _cache({keys[file.path]: file for file in described})
@@ -154,7 +154,7 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
 
     def add_matching(self, pattern: str) -> None:
         """Find the objects that match; DuckDB sees no others."""
-        found = self._wait(self._files._glob(pattern, detail=True))  # noqa: SLF001 - what fsspec names so is awaited
+        found = self._wait(self._files._glob(pattern, detail=True))  # noqa: SLF001 - fsspec's name for the coroutine
         self._objects |= {
             self._files.unstrip_protocol(name): _Object(about["size"], _tag(about))
             for name, about in sorted(found.items())
@@ -162,7 +162,7 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
         }
 
     def _fetch_ends(self, paths: Sequence[str]) -> None:
-        """Read the ends of objects side by side, so that DuckDB need not wait for one after the other."""
+        """Read the ends of objects concurrently, so that DuckDB does not wait for them one after another."""
 
         async def fetch() -> Sequence[bytes]:
             return await asyncio.gather(*(self._fetch(path, *self._end(path)) for path in paths))
@@ -187,7 +187,7 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
             found: bytes = await self._files._cat_file(path, start=start, end=end)  # noqa: SLF001 - likewise
             return found
         bucket, key, _ = self._files.split_path(path)
-        # An object that was written again after it was listed is refused: half of it would be of another day.
+        # An object that was rewritten after it was listed is refused, so that two versions are never mixed.
         answer = await self._files._call_s3(  # noqa: SLF001 - likewise
             "get_object", Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}", IfMatch=self._objects[path].tag
         )
@@ -205,16 +205,16 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
                     # The store's own timeouts are TimeoutErrors as well.
                     if future.done():
                         return future.result()
-            raise _StoppedError  # noqa: TRY301 - it is noted like all others
+            raise _StoppedError  # noqa: TRY301 - recorded like every other failure
         except BaseException as error:
             future.cancel()
             self._failure = self._failure or error
             raise
 
-    # What DuckDB calls.
+    # The methods that DuckDB calls.
 
     def glob(self, path: str) -> list[str]:
-        """The object of this name: patterns were resolved when the store was listed."""
+        """The object of this name; patterns were resolved when the store was listed."""
         return [path] if path in self._objects else []
 
     def open(self, path: str, mode: str = "rb") -> _ObjectFile:
@@ -227,17 +227,17 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
         return self._objects[path].size
 
     def isfile(self, path: str) -> bool:
-        """Whether it was listed."""
+        """Whether the object was listed."""
         return path in self._objects
 
     def modified(self, path: str) -> datetime:
-        """Always the same: for this session an object does not change."""
+        """Always the same instant: an object does not change during a session."""
         del path
         return datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _ObjectFile(RawIOBase):
-    """One object, opened by DuckDB; its threads share it, so that each has a position of its own."""
+    """One object, opened by DuckDB, whose threads share it; each thread has its own position."""
 
     def __init__(self, file_system: ObjectFileSystem, path: str, size: int) -> None:
         super().__init__()
@@ -271,7 +271,7 @@ class _ObjectFile(RawIOBase):
 
 
 def _tag(about: dict[str, Any]) -> str:
-    """What distinguish an object from the one that will be written in its place."""
+    """What distinguishes an object from a later one under the same name."""
     return str(next((about[name] for name in ("ETag", "etag", "LastModified", "updated") if about.get(name)), ""))
 
 
@@ -290,7 +290,7 @@ def _cache(files: dict[tuple[str, str, str, str | None], ParquetFile]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a store may say, by the kinds of its errors or their codes, and what we say then."""
+    """A failure of a store, recognized by exception classes or error codes, and how it is reported."""
 
     reason_code: str
     sentence: str
@@ -328,7 +328,7 @@ _ANSWERS = (
     ),
     _Answer(
         "OBJECT_CHANGED",
-        "an object was replaced or removed while it was read; the next attempt lists the objects anew.",
+        "an object was replaced or removed while it was read; the next attempt lists the objects again.",
         kinds=frozenset({"FileNotFoundError"}),
         codes=frozenset({"NoSuchKey", "404", "PreconditionFailed", "412"}),
         error=SourceUnavailableError,
@@ -341,16 +341,16 @@ _ANSWERS = (
     _Answer(
         "STORE_UNAVAILABLE",
         "the store must answer, but did not ({found}); check the endpoint and the network.",
-        # OSError is the parent of what the network raises, ClientError of botocore's 5xx.
+        # OSError is the base class of network errors, ClientError that of botocore's 5xx errors.
         kinds=frozenset({"ConnectionError", "HTTPClientError", "ClientError", "OSError"}),
         error=SourceUnavailableError,
     ),
 )
-"""The first that fits counts."""
+"""The first match counts."""
 
 
 def _source_error(url: str, error: Exception) -> SourceError:
-    """The sentence for what a store answered; none of its own words, which may quote a key."""
+    """The sentence for a store's error, without the store's own words, which may quote a key."""
     causes = list(_chain(error))
     codes = {code for cause in causes for code in _codes(cause)} - {""}
     kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
@@ -369,7 +369,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _codes(error: BaseException) -> Iterator[str]:
-    """The codes by which stores show what is wrong: S3's name, or the status of HTTP."""
+    """The codes by which stores report errors: S3's error name, or the HTTP status."""
     answer = getattr(error, "response", None)
     if isinstance(answer, dict):
         yield str(answer.get("Error", {}).get("Code", ""))

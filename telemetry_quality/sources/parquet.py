@@ -1,8 +1,8 @@
-"""Parquet files: which of them hold which days, and which days a broken one puts in doubt.
+"""Parquet files: which files hold which days, and which days a broken file puts in doubt.
 
-The footers say from when to when a file's events reach. A file without a readable footer, or without the
-time column, could hold any day. Only where every other file's name bears the day its events were found to
-lie in is the broken one taken at its name; otherwise it puts every day in doubt.
+Footers state the time span of a file's events. A file without a readable footer, or without the time column, could
+hold any day. Its name is trusted only if the name of every other file contains the day of that file's events;
+otherwise a broken file puts every day in doubt.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class ParquetFile:
     """One file as its footer describes it.
 
     Attributes:
-        first: Its earliest event, None where the footer keeps no statistics: it may hold any day.
-        last: Its latest event.
-        is_dated: Whether the footer says that all its events have a time.
-        first_observed: Its earliest arrival, None where the footer keeps no statistics of arrivals.
-        last_observed: Its latest arrival.
-        columns: Types of its top-level columns by name; those of its hive folders have the type ``hive``.
-        broken: Why it cannot be read, None where it can.
+        first: The earliest event; None if the footer has no statistics, so that the file may hold any day.
+        last: The latest event.
+        is_dated: Whether the footer says that all events have a time.
+        first_observed: The earliest arrival; None if the footer has no statistics of arrivals.
+        last_observed: The latest arrival.
+        columns: Types of the top-level columns by name; columns from hive folders have the type ``hive``.
+        broken: Why the file cannot be read; None if it can.
     """
 
     path: str
@@ -59,18 +59,18 @@ class ParquetFile:
     broken: str | None = None
 
     def may_hold(self, window: DayWindow) -> bool:
-        """Whether an event of ``window`` may be in here."""
+        """Whether the file may hold an event of ``window``."""
         return self.rows > 0 and _may_overlap(self.first, self.last, window.start, window.end)
 
     def may_hold_arrivals(self, start: datetime, end: datetime) -> bool:
-        """Whether an event that arrived at ``start <= t < end`` may be in here."""
+        """Whether the file may hold an event that arrived at ``start <= t < end``."""
         return self.rows > 0 and _may_overlap(self.first_observed, self.last_observed, start, end)
 
     @property
     def day_in_name(self) -> date | None:
-        """The day its path names, as in ``day=2013-02-08/`` or ``events-20130208.parquet``.
+        """The day that the path names, as in ``day=2013-02-08/`` or ``events-20130208.parquet``.
 
-        A hive folder counts more than other words. None where it names several: which is meant cannot be known.
+        Hive folders take precedence. None if the path names several days, since either could be meant.
         """
         in_hive_folders = set(_dates_in("/".join(part for part in self.path.split("/") if "=" in part)))
         found = in_hive_folders or set(_dates_in(self.path))
@@ -79,7 +79,7 @@ class ParquetFile:
 
 @dataclass(frozen=True)
 class ParquetIndex:
-    """The files of a source, read anew for every scan: files come and go."""
+    """The files of a source, listed again for every scan, because files come and go."""
 
     files: tuple[ParquetFile, ...]
     zone: ZoneInfo
@@ -88,7 +88,7 @@ class ParquetIndex:
         """The readable files that may hold events of ``window``, and the broken ones that may."""
         readable = [file for file in self.files if file.broken is None and file.may_hold(window)]
         unreadable = [file for file in self.files if file.broken is not None]
-        # Every file's name is looked at to judge a broken one, so only where there is one.
+        # Judging a broken file requires looking at every file's name, so only do that if there is one.
         return readable, [file for file in unreadable if _in_doubt(file, window, self._naming_zones)]
 
     def observed_between(self, start: datetime, end: datetime) -> list[ParquetFile]:
@@ -97,13 +97,13 @@ class ParquetIndex:
 
     @cached_property
     def _naming_zones(self) -> tuple[ZoneInfo, ...]:
-        """The zones in which every readable file's events lie within the day its name bears."""
+        """The time zones in which every readable file's events lie within the day that its name contains."""
         dated = [file for file in self.files if file.broken is None and file.rows]
         return tuple(zone for zone in (self.zone, _UTC) if dated and all(_lives_up(file, zone) for file in dated))
 
 
 def _may_overlap(first: datetime | None, last: datetime | None, start: datetime, end: datetime) -> bool:
-    """Whether ``first <= t <= last`` and ``start <= t < end`` have an instant in common; None is not known."""
+    """Whether ``first <= t <= last`` and ``start <= t < end`` share an instant; None means unknown."""
     return first is None or last is None or (first < end and last >= start)
 
 
@@ -133,7 +133,7 @@ def index_files(
     """The footers of all files that match ``pattern``.
 
     Raises:
-        SourceError: ``NO_FILES`` where none matches.
+        SourceError: ``NO_FILES`` if no file matches.
     """
     found = connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()
     paths = files_required([path for (path,) in found if not is_hidden(path, pattern)], pattern)
@@ -141,9 +141,9 @@ def index_files(
 
 
 class Footers:
-    """Footers of local files of one schema, none read twice while its file stays as it is.
+    """Footers of local files of one schema; an unchanged file's footer is read only once.
 
-    Days are read a few at a time, and every time it may be any file that holds them.
+    Days are read a few at a time, and any file may hold them.
     """
 
     def __init__(self) -> None:
@@ -153,12 +153,12 @@ class Footers:
         self, connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
     ) -> list[ParquetFile]:
         """The files as their footers describe them now."""
-        # Looked at before a footer is read: a file that changes in between is read again next time.
+        # Stamped before the footer is read: a file that changes in between is read again next time.
         stamps = {path: _stamp(path) for path in paths}
         known = {
             path: file
             for path, (stamp, file) in self._known.items()
-            if stamp == stamps.get(path) and file.broken is None  # it may have been a lack of permission
+            if stamp == stamps.get(path) and file.broken is None  # a broken file may only have lacked permissions
         }
         unknown = [path for path in paths if path not in known]
         if unknown:
@@ -168,7 +168,7 @@ class Footers:
 
 
 def _stamp(path: str) -> _Stamp | None:
-    """What changes with a file; None where there is none."""
+    """What changes whenever the file does; None if there is no file."""
     try:
         status = Path(path).stat()
     except OSError:
@@ -177,7 +177,7 @@ def _stamp(path: str) -> _Stamp | None:
 
 
 def files_required(paths: Sequence[str], pattern: str) -> Sequence[str]:
-    """``paths`` themselves, or the error that none was found."""
+    """``paths``, or an error if there are none."""
     if not paths:
         raise SourceError(
             "NO_FILES", f"At least one Parquet file is required, but none matches {pattern}; check the path."
@@ -192,12 +192,12 @@ def describe_files(
     try:
         return _read_footers(connection, paths, schema)
     except duckdb.Error:
-        # One bad footer fails the query for all: ask one by one, to know which.
+        # One bad footer fails the query for all files: ask for each to find out which.
         return [_read_footer(connection, path, schema) for path in paths]
 
 
 def is_hidden(path: str, pattern: str) -> bool:
-    """Whether a writer's own file, as Spark's ``_temporary/`` and ``.crc`` are, was met by a wildcard."""
+    """Whether a wildcard matched a writer's own file, such as Spark's ``_temporary/`` and ``.crc`` files."""
     fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
     return any(part.startswith(("_", ".")) for part in path.removeprefix(fixed).split("/"))
 
@@ -235,8 +235,8 @@ class _Span:
 def _spans(
     connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[str]
 ) -> dict[tuple[str, str | None], _Span]:
-    """From when to when the instants of each file and column reach, where the footers know it for all rows."""
-    # Text and integers sort as their instants do only sometimes: statistics are used for true instants alone.
+    """The time span of each file and column, where the footer knows it for all rows."""
+    # Text and integers do not always sort as their instants do, so only true instants use statistics.
     found = connection.execute(
         "SELECT file_name, path_in_schema, min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))),"
         " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))),"
@@ -288,7 +288,7 @@ def _hive_columns(path: str) -> dict[str, str]:
 
 
 def _top_level(elements: Sequence[tuple[str, int | None, str]]) -> Iterator[tuple[str, str]]:
-    """Name and type of the top-level columns of a schema, which Parquet lists depth first behind its root."""
+    """Name and type of the top-level columns of a schema, which Parquet lists depth-first after the root."""
     position = 1
     while position < len(elements):
         name, _, type_ = elements[position]
@@ -300,9 +300,9 @@ def _top_level(elements: Sequence[tuple[str, int | None, str]]) -> Iterator[tupl
 
 
 def missing_column(files: Iterable[ParquetFile], needed: Mapping[str, str]) -> SourceError | None:
-    """The error for the first file that lacks a column which plays a role, None where all have all.
+    """The error for the first file that lacks a column with a role; None if no file lacks any.
 
-    Without this, a file that lost its ``is_error`` column would read as a day without errors.
+    Without this check, a file that lost its ``is_error`` column would read as a day without errors.
     """
     for file in files:
         for column, role in needed.items():
@@ -310,19 +310,19 @@ def missing_column(files: Iterable[ParquetFile], needed: Mapping[str, str]) -> S
                 return SourceError(
                     "COLUMN_MISSING",
                     f"{role} requires the column {column!r}, but {file.path} does not have it; "
-                    "write the file again or change the role.",
+                    "rewrite the file or change the role.",
                 )
     return None
 
 
 def drifting_column(files: Iterable[ParquetFile], columns: Iterable[str]) -> str | None:
-    """The first of ``columns`` that has not the same type in all files, None where all have."""
+    """The first of ``columns`` whose type differs between the files; None if there is none."""
     listed = list(files)
     return next((name for name in columns if len({file.columns[name] for file in listed}) > 1), None)
 
 
 def extent(files: Iterable[ParquetFile]) -> tuple[datetime, datetime] | None:
-    """From when to when the events of all files reach, None where one of the footers does not say it of each event."""
+    """The time span of the events of all files; None if a footer does not state it for every event."""
     spans = [(file.first, file.last) if file.is_dated else (None, None) for file in files]
     known = [(first, last) for first, last in spans if first is not None and last is not None]
     if not known or len(known) < len(spans):
@@ -331,7 +331,7 @@ def extent(files: Iterable[ParquetFile]) -> tuple[datetime, datetime] | None:
 
 
 def time_kinds(files: Iterable[ParquetFile], time_column: str) -> frozenset[str]:
-    """What the files hold as time: ``instant``, ``text``, ``integer`` or more than one of them."""
+    """The kinds of time that the files hold: ``instant``, ``text``, ``integer``, or several of them."""
     return frozenset(_time_kind(file.columns[time_column]) for file in files)
 
 

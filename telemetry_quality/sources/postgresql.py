@@ -1,7 +1,8 @@
-"""The database connector for PostgreSQL: read-only, of one moment per day, and never in the way of those who write.
+"""The PostgreSQL connector: read-only, one point in time per day, and never in the way of writers.
 
-All queries of a day see the events of one moment and take no lock that an insert could wait for. They use one core:
-what inserts lose to a reader are cores. Settings are made within the transaction: a pooler or a replica will do.
+All queries of a day see the data of one point in time and take no lock that an insert could wait for. They use one
+core, because cores are what a reader takes from inserts. Settings are made per transaction, so poolers and
+replicas work.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 WORK_MEMORY = "32MB"
-"""The least that the server may use for a sort, and twice that for a table of groups, before it writes to disk."""
+"""The least RAM that the server may use for a sort, and twice that for a hash table, before it spills to disk."""
 
 LOCK_SECONDS = 2
-"""Only who changes the table's shape makes a reader wait, and every insert behind the reader would wait too."""
+"""Only changes to the table's structure make a reader wait, and every insert behind the reader would wait too."""
 
 LARGE_PAGES, LARGE_FACTOR = 1024, 4
-"""A table read whole is worth a warning from 8 MiB, where the day is less than a quarter of it."""
+"""A full table scan is worth a warning from 8 MiB, if the day is less than a quarter of the table."""
 APPENDED_CORRELATION = 0.9
-"""From here rows lie in the order of their times, and BRIN, which hardly costs an insert, finds a day as well."""
+"""From this correlation on, rows lie in time order, and BRIN, which hardly slows inserts, finds a day as well."""
 
 _KINDS = {
     "timestamp with time zone": ColumnKind.INSTANT,
@@ -74,7 +75,7 @@ _KINDS = {
 }
 
 _EXACT_TYPES = {"text", "character varying"}
-"""Not ``character``, which ignores blanks at its end, nor ``citext``, which ignores case."""
+"""Excludes ``character``, which ignores trailing blanks, and ``citext``, which ignores case."""
 
 _PERMANENT_REFUSALS = (
     "password authentication failed",
@@ -87,19 +88,19 @@ _PERMANENT_REFUSALS = (
     "invalid connection option",
     "certificate",
 )
-"""What a server says that refuses a connection for good; libpq gives no code for it."""
+"""Server messages that refuse a connection permanently; libpq reports no code for them."""
 
 _UNAVAILABLE_STATES = ("08", "25P", "40", "53", "55P03", "57", "58")
 """SQLSTATEs that may pass: connection lost, conflict with recovery, too many connections, locked, shutdown, …"""
 
 _UNAVAILABLE = {
-    "55P03": ("SOURCE_LOCKED", "its table is locked by who changes it"),
+    "55P03": ("SOURCE_LOCKED", "its table is locked by another session"),
     "57014": ("QUERY_CANCELLED", "the query was cancelled"),
 }
 
 
 class _Client:
-    """A connection whose transactions are read-only; its errors become errors of ours."""
+    """A connection with read-only transactions; its errors become SourceErrors."""
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
         self.connection = connection
@@ -108,7 +109,7 @@ class _Client:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """See the events of one moment."""
+        """Let all queries see the data of one point in time."""
         if self.connection.in_transaction():
             yield
             return
@@ -116,11 +117,11 @@ class _Client:
             "statement_timeout": f"{max(1, round(self._seconds * 1000))}ms",
             "lock_timeout": f"{LOCK_SECONDS}s",
             "max_parallel_workers_per_gather": "0",
-            # Compiling a query takes longer than it saves on a day of a million events.
+            # JIT compilation takes longer than it saves on a day of a million events.
             "jit": "off",
             "timezone": "UTC",
         }
-        # With its default of 4 MB a day's groups are written to disk and read back, over half of their time.
+        # With the default of 4 MB, writing a day's groups to disk and reading them back takes over half of the time.
         given = func.current_setting("work_mem")
         enough = case((func.pg_size_bytes(given) < func.pg_size_bytes(WORK_MEMORY), WORK_MEMORY), else_=given)
         with _translated(self._what), self.connection.begin():
@@ -134,7 +135,7 @@ class _Client:
             try:
                 return self.connection.execute(query).all()
             except DBAPIError as error:
-                # Only the server's text, which may be in any language, shows its time limit from a person's cancelling.
+                # Only the server's message, in whatever language, tells its time limit from a cancellation by a person.
                 if _state(error) == "57014" and monotonic() - start >= self._seconds:
                     raise SourceError(
                         TIME_LIMIT,
@@ -147,7 +148,7 @@ class _Client:
         attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped", "attcollation")
         collation = _table("pg_collation", "oid", "collisdeterministic")
         of_type = _table("pg_type", "oid", "typtype", "typbasetype")
-        # A domain is what it is made of.
+        # A domain has the kind of its base type.
         type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
         found = self.execute(
             select(attribute.c.attname, func.format_type(type_id, null()), collation.c.collisdeterministic)
@@ -160,7 +161,7 @@ class _Client:
         if not found:
             raise SourceError(
                 "TABLE_MISSING",
-                f"{self._what} requires the table {name!r}, but has none of that name that may be seen; correct it.",
+                f"{self._what} requires the table {name!r}, but has no visible table of that name; correct the name.",
             )
         return {
             name: Column(name, type_name, _kind(type_name), is_exact=bool(is_exact) and type_name in _EXACT_TYPES)
@@ -172,7 +173,7 @@ class _Client:
         return EventTable(named_table(name, *columns), columns, schema, salt)
 
     def largest_full_scan(self, query: Select[Any]) -> tuple[str, str] | None:
-        """Schema and name of the largest table that ``query`` would read whole for a small part of its rows."""
+        """Schema and name of the largest table that ``query`` would scan in full for a small part of its rows."""
         plan = self.execute(_Explain(query))[0][0][0]["Plan"]
         scans = {
             (node["Schema"], node["Relation Name"]): node["Plan Rows"]
@@ -193,8 +194,8 @@ class _Client:
         return None
 
     def index_on(self, schema_name: str, name: str, time_column: str) -> str | None:
-        """The statement that creates an index on the time; None where the table has no such column."""
-        its = named_table(f"{schema_name}.{name}", time_column)
+        """The statement that creates an index on the time column; None if the table has no such column."""
+        table = named_table(f"{schema_name}.{name}", time_column)
         if time_column not in self.columns_of(f"{schema_name}.{name}"):
             return None
         stats = _table("pg_stats", "schemaname", "tablename", "attname", "correlation")
@@ -206,7 +207,7 @@ class _Client:
         method = "brin" if (order or 0) >= APPENDED_CORRELATION else "btree"
         prepare = self.connection.dialect.identifier_preparer
         return (
-            f"CREATE INDEX CONCURRENTLY ON {prepare.format_table(its)}"
+            f"CREATE INDEX CONCURRENTLY ON {prepare.format_table(table)}"
             f" USING {method} ({prepare.quote_identifier(time_column)});"
         )
 
@@ -216,7 +217,7 @@ class _Client:
 
 
 class _Explain(Executable, ClauseElement):
-    """What the server would do for a query, without doing it."""
+    """The server's plan for a query, which is not run."""
 
     inherit_cache = False
 
@@ -255,7 +256,7 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        # Without its cause: what a driver says may quote values of events.
+        # Raised without its cause, because a driver's message may quote values of events.
         raise _source_error(what, error) from None
 
 
@@ -265,21 +266,23 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     if not state and isinstance(error, DBAPIError):
         return _connection_error(what, reason)
     if state.startswith(_UNAVAILABLE_STATES):
-        code, said = _UNAVAILABLE.get(state, ("SOURCE_UNREACHABLE", f"it said: {reason}"))
-        return SourceUnavailableError(code, f"{what} must stay free to be read, but {said}; try again.")
+        code, cause = _UNAVAILABLE.get(state, ("SOURCE_UNREACHABLE", f"the server says: {reason}"))
+        return SourceUnavailableError(code, f"{what} must stay readable, but {cause}; try again.")
     if state in {"42501", "42P01", "3F000"}:
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {reason}; grant SELECT or correct the table.")
-    # Other messages may quote values of events, and nothing of an event may reach the store.
+    # Other messages may quote values of events, and no event data may reach the store.
     return SourceError(
         "QUERY_FAILED",
-        f"{what} cannot answer: its columns do not fit their roles ({state or type(error).__name__}); "
+        f"{what} cannot be queried: its columns do not fit their roles ({state or type(error).__name__}); "
         "run telemetry-quality check.",
     )
 
 
 def _connection_error(what: str, reason: str) -> SourceError:
     if any(rejection in reason for rejection in _PERMANENT_REFUSALS):
-        return SourceError("CONNECTION_REFUSED", f"{what} must let us in, but said: {reason}; correct the url.")
+        return SourceError(
+            "CONNECTION_REFUSED", f"{what} must accept the connection, but said: {reason}; correct the url."
+        )
     return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must be reachable, but is not: {reason}.")
 
 
@@ -291,7 +294,7 @@ class PostgresSource(TableSource[_Client]):
         table: Table or view of events.
         schema: Which column plays which role.
         catalogue: The known signals.
-        time_limit_seconds: What one query may take.
+        time_limit_seconds: The time limit of one query.
         salt: Mixed into the sample's hash.
 
     Raises:
@@ -311,9 +314,9 @@ class PostgresSource(TableSource[_Client]):
         salt: str = "",
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
-        its = make_url(url)
-        self._engine = _engine(its)
-        self._what = f"The database {its.database or its.username!r} on {its.host or 'this machine'}"
+        parsed = make_url(url)
+        self._engine = _engine(parsed)
+        self._what = f"The database {parsed.database or parsed.username!r} on {parsed.host or 'this machine'}"
         self._seconds = time_limit_seconds
 
     @contextmanager
@@ -327,7 +330,7 @@ class PostgresSource(TableSource[_Client]):
                 connection.close()
 
     def full_scan(self, window: DayWindow) -> FullScan | None:
-        """The largest table or partition that would be read whole though the day is a small part of it."""
+        """The largest table or partition that would be scanned in full although the day is a small part of it."""
         (day_range,) = day_ranges_of([window])
         with self._client() as client, client.transaction():
             events = client.event_table(self._table, self.schema, self._salt)
@@ -345,14 +348,14 @@ def _engine(url: URL) -> Engine:
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
             poolclass=NullPool,
-            # On a replica a serializable transaction is refused.
+            # Replicas refuse serializable transactions.
             isolation_level="REPEATABLE READ",
             execution_options={"postgresql_readonly": True},
             hide_parameters=True,
             connect_args={
                 "application_name": "telemetry-quality",
                 "connect_timeout": CONNECT_SECONDS,
-                # A prepared statement belongs to one server connection, which a pooler gives to others.
+                # A prepared statement belongs to one server connection, which a pooler may give to other clients.
                 "prepare_threshold": None,
             },
         )

@@ -1,7 +1,7 @@
-"""Turns the predicates users write, for ``is_error`` and for rates, into SQLAlchemy expressions.
+"""Turns the predicates that users write, for ``is_error`` and for rates, into SQLAlchemy expressions.
 
-The text is parsed, checked against the columns and rebuilt with quoted names and bound values: nothing a
-settings file says is ever pasted into SQL. What is not listed here is refused.
+The text is parsed, checked against the columns and rebuilt with quoted names and bound values: nothing from a
+settings file is ever pasted into SQL. Whatever is not listed here is refused.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _COMPARISONS: dict[type[exp.Expr], Callable[[Any, Any], Any]] = {
 
 
 def is_column(text: str) -> bool:
-    """Whether ``text`` names a column rather than being a predicate over columns."""
+    """Whether ``text`` is a column name rather than a predicate over columns."""
     return re.fullmatch(r"[\w.$]+", text) is not None
 
 
 def columns_named(text: str, role: str = "is_error") -> list[str]:
-    """The columns that a column name or predicate names, each once; ``role`` is what errors call it.
+    """The columns that a column name or predicate refers to, without repetition; errors call the text ``role``.
 
     Raises:
-        SourceError: ``PREDICATE_INVALID`` for what is neither.
+        SourceError: ``PREDICATE_INVALID`` if the text is neither.
     """
     if is_column(text):
         return [text]
@@ -52,10 +52,10 @@ def parse_predicate(text: str, role: str = "is_error") -> ColumnElement[bool]:
 
     Args:
         text: The predicate.
-        role: What errors call it.
+        role: What errors call the predicate.
 
     Raises:
-        SourceError: ``PREDICATE_INVALID`` for what is not a predicate.
+        SourceError: ``PREDICATE_INVALID`` if the text is not a predicate.
     """
     predicate: ColumnElement[bool] = _build(_parse(text, role), text, role)
     return predicate
@@ -69,7 +69,7 @@ def _parse(text: str, role: str) -> exp.Expr:
 
 
 _KNOWN_ARGUMENTS = {"this", "expression", "expressions", "low", "high", "is_string", "quoted"}
-"""What is read of a node; sqlglot says things such as NOT LIKE or BETWEEN SYMMETRIC in further arguments."""
+"""The arguments of a node that are read; sqlglot puts NOT LIKE or BETWEEN SYMMETRIC into further arguments."""
 
 
 def _require_known_arguments(node: exp.Expr, text: str, role: str) -> None:
@@ -118,7 +118,7 @@ def _leaf(node: exp.Expr, text: str, role: str) -> Any:
         case exp.Neg() if isinstance(node.this, exp.Literal) and not node.this.is_string:
             return literal(-_number(node.this))
         case exp.Literal():
-            # A text is bound without a type: to compare it with, say, an enum's value is the engine's business.
+            # Text is bound without a type: comparing it with, say, an enum value is up to the engine.
             return literal(node.name, NULLTYPE) if node.is_string else literal(_number(node))
         case exp.Boolean():
             return literal(bool(node.this))

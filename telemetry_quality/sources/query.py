@@ -1,8 +1,8 @@
 """The one aggregate query and the one sample query, as SQLAlchemy Core over the role columns.
 
-All queries read a *run*: consecutive days of equal length (every day of 24 hours, or a single one of any length),
-so that day and hour follow from the hours since the run began, on every engine alike. Those for slices,
-duplicates and arrivals stand in modules of their own and are made of the same expressions.
+All queries read a *day range*: consecutive days of equal length (each of 24 hours, or a single day of any length),
+so that every engine computes day and hour from the hours since the range began. The queries for slices, duplicates
+and arrivals are in their own modules and use the same expressions.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
 
     Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
-    """What answers a query."""
+    """Runs a query."""
 
 _SEPARATOR = "\x1f"
-"""Keeps the parts of a hashed text apart."""
+"""Separates the parts of a hashed text."""
 
 DAY_HOURS = 24
-"""Hours of each of several days that share one scan."""
+"""Length in hours of each day, where several days share one scan."""
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -81,24 +81,24 @@ class DayRange:
 
     @property
     def end(self) -> datetime:
-        """The instant after the last."""
+        """The first instant after the last day."""
         return self.windows[-1].end
 
     @property
     def day_seconds(self) -> int:
-        """Length of each of its days."""
+        """The length of each day."""
         return int((self.windows[0].end - self.windows[0].start).total_seconds())
 
 
 def named_table(name: str, *columns: str) -> TableClause:
-    """A table by its name in the settings, ``events`` or ``schema.events``; quoted by SQLAlchemy, whatever it is."""
+    """A table by its name in the settings, ``events`` or ``schema.events``; SQLAlchemy quotes every part of it."""
     schema, _, last = name.rpartition(".")
     quoted = quoted_name(last, quote=True)
     return table(quoted, *map(column, columns), schema=quoted_name(schema, quote=True) if schema else None)
 
 
 def day_ranges_of(windows: Sequence[DayWindow], maximum_days: int | None = None) -> Iterator[DayRange]:
-    """Split ``windows`` into runs; a day of 23 or 25 hours stands alone, a day of none is left out."""
+    """Split ``windows`` into day ranges; a day of 23 or 25 hours gets its own, a day of zero length is left out."""
     gathered: list[DayWindow] = []
     for window in windows:
         continues = (
@@ -118,13 +118,13 @@ def day_ranges_of(windows: Sequence[DayWindow], maximum_days: int | None = None)
 
 @dataclass(frozen=True)
 class EventTable:
-    """A table of events whose columns have been found able to play their roles.
+    """A table of events whose columns can play their roles.
 
     Attributes:
-        salt: Mixed into the sample's hash, so that sources sharing ids are sampled independently.
-        is_typed: Whether a column holds only values of its type; in SQLite it may hold anything.
-        extent: From when to when its events are known to lie, each of them dated; None where that is not known.
-        finds_nulls: Whether the engine keeps statistics by which events without an id are found without a scan.
+        salt: Mixed into the sample's hash, so that sources that share ids are sampled independently.
+        is_typed: Whether each column holds only values of its type; in SQLite it may hold anything.
+        extent: The time span of the events, all of which have a time; None if it is unknown.
+        finds_nulls: Whether the engine has statistics that find events without an id without a scan.
     """
 
     relation: FromClause
@@ -141,12 +141,12 @@ class EventTable:
     def aggregate_query(self, day_range: DayRange) -> Select[Any]:
         """One row per day, event name and version, in this order.
 
-        Columns: day index, name, version, these counts: events, errors, events of unknown error state, late events,
-        one of missing values per critical field, one per rate count; and per hour that has events the hour and the
-        same counts as one text, with commas between the numbers. A text takes an engine, a driver and Python less time
-        than 24 rows.
+        Columns: day index, name, version and these counts: events, errors, events of unknown error state, late events,
+        missing values per critical field, and one per rate count. Then, per hour that has events, the hour and the
+        same counts as one text with commas between the numbers, which takes engine, driver and Python less time than
+        24 rows.
         """
-        # Of one day there is nothing to distinguish: a key less takes a twentieth less.
+        # A single day needs no day index: one key less saves a twentieth of the time.
         days = () if len(day_range.windows) == 1 else ("day_index",)
         counts = ("events", "errors", "error_unknown_events", "late_events", *self._named_conditions())
         groups = self._event_groups(day_range, (*days, "hour", "name", "version"))
@@ -165,7 +165,7 @@ class EventTable:
         )
 
     def _event_groups(self, day_range: DayRange, keys: Sequence[str]) -> CTE:
-        """The counts of each hour, event name and version; ``keys`` name what is grouped by."""
+        """The counts of each hour, event name and version; ``keys`` are the names of the grouping columns."""
         events = self.events_of(
             day_range,
             day_index=self.day_index(day_range),
@@ -185,11 +185,11 @@ class EventTable:
             *(count_where(events.c[name]).label(name) for name in self._named_conditions()),
         )
         groups = select(*grouped, *counts).group_by(*grouped).cte("event_groups")
-        # PostgreSQL knows not how few groups there are, and would sort the events to have the groups in order.
+        # PostgreSQL cannot know how few groups there are, and would sort the events to get the groups in order.
         return groups.prefix_with("MATERIALIZED", dialect="postgresql")
 
     def _named_conditions(self) -> dict[str, ColumnElement[bool]]:
-        """What is counted by name: missing critical fields, then rates."""
+        """The conditions that are counted by name: missing critical fields, then rates."""
         return self._missing_critical() | self.rate_conditions()
 
     def count_query(self, day_range: DayRange) -> Select[Any]:
@@ -200,7 +200,7 @@ class EventTable:
     def version_query(self, day_range: DayRange) -> Select[Any]:
         """One row per version: version, events, errors, events of unknown error state, missing critical fields, rates.
 
-        By version, since the core alone says which of them are none.
+        Grouped by version, because only the core knows which versions count as missing.
         """
         named = self._missing_critical() | self.rate_conditions()
         events = self.events_of(
@@ -210,10 +210,10 @@ class EventTable:
         return select(events.c.version, func.count(), *map(count_where, counted)).group_by(events.c.version)
 
     def sample_query(self, day_range: DayRange, thresholds: Mapping[int, int], size: int) -> Select[Any]:
-        """Per day the ``size`` events of lowest hash among those whose hash is not above the day's threshold.
+        """Per day, the ``size`` events with the lowest hashes among those not above the day's threshold.
 
         Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
-        ``size``: of an id that is repeated a million times, a million events share one hash.
+        ``size``, because a million events that repeat one id share one hash.
         """
         events = self._to_draw_from(day_range)
         limits = union_all(
@@ -228,7 +228,7 @@ class EventTable:
         below = and_(
             limits.c.day_index == events.c.day_index,
             events.c.drawn <= limits.c.threshold,
-            # Said again as a number, engines leave the others out while they scan, not when they join.
+            # Repeated as a literal, so that engines drop other events while scanning instead of when joining.
             events.c.drawn <= literal(max(thresholds.values()), BigInteger),
         )
         order = (events.c.drawn, events.c.id, events.c.name, events.c.version)
@@ -247,13 +247,15 @@ class EventTable:
         }
         if self.schema.event_id is None or not self.finds_nulls:
             return self.events_of(day_range, drawn=self._hash(self._drawn_text()), **fields)
-        # Apart, events that have an id are drawn without a look at the columns that stand in for one.
+        # Queried separately, events that have an id are drawn without reading the columns that replace an id.
         within, event_id = self.within(day_range, self.schema.occurred_at), self.column(self.schema.event_id)
         identified = self.events_where(
             within, event_id.is_not(None), drawn=self._hash(self.text(self.schema.event_id)), **fields
         )
-        others = self.events_where(within, event_id.is_(None), drawn=self._hash(self._text_without_id()), **fields)
-        return union_all(identified, others).subquery("events_in_range")
+        unidentified = self.events_where(
+            within, event_id.is_(None), drawn=self._hash(self._text_without_id()), **fields
+        )
+        return union_all(identified, unidentified).subquery("events_in_range")
 
     def values_query(self, name: str, day_range: DayRange, limit: int) -> Select[Any]:
         """The most frequent values of a column and how often each occurs."""
@@ -266,16 +268,16 @@ class EventTable:
     def events_of(
         self, day_range: DayRange, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]
     ) -> Subquery:
-        """The run's events, as a subquery: grouping by its columns works where grouping by expressions does not."""
+        """The events of the range as a subquery: all engines can group by its columns, but not by expressions."""
         within = self.within(day_range, self.schema.occurred_at)
         return self.events_where(within, *conditions, **expressions).subquery("events_in_range")
 
     def events_where(self, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Select[Any]:
-        """Some events, each as the given expressions."""
+        """The events that meet the conditions, each as the given expressions."""
         columns = (expression.label(name) for name, expression in expressions.items())
         query = select(*columns).select_from(self.relation).where(*conditions)
-        # SQLite would put an expression wherever the outer query names its column, and call a Python function
-        # for each; it lets a query with an offset stand.
+        # SQLite would substitute the expression wherever the outer query names its column, and call a Python function
+        # for each; it does not flatten a subquery with an offset.
         return query if self.is_typed else query.offset(0)
 
     def _missing_critical(self) -> dict[str, ColumnElement[bool]]:
@@ -283,27 +285,26 @@ class EventTable:
         return {f"missing_{position}": self._is_missing(name) for position, name in enumerate(fields)}
 
     def column(self, name: str) -> ColumnElement[Any]:
-        """A column as it is."""
+        """The column, unchanged."""
         return self.relation.c[name]
 
     def text(self, name: str) -> ColumnElement[str]:
         """A column as text, whatever its type."""
         value = self.column(name)
-        its = self.columns[name]
-        # PostgreSQL knows how many different values a bare column has, and groups by it in half the time.
-        return (
-            value if self.is_typed and its.kind is ColumnKind.TEXT and its.is_exact else exact_text(cast(value, String))
-        )
+        column = self.columns[name]
+        is_exact_text = self.is_typed and column.kind is ColumnKind.TEXT and column.is_exact
+        # PostgreSQL knows how many distinct values a bare column has, and groups by it in half the time.
+        return value if is_exact_text else exact_text(cast(value, String))
 
     def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
-        """An instant as a whole number since 1970, and how many of its units make a second."""
-        value, its = self.column(name), self.columns[name]
-        match its.kind:
+        """An instant as an integer since 1970, and how many of its units make a second."""
+        value, column = self.column(name), self.columns[name]
+        match column.kind:
             case ColumnKind.INTEGER:
                 return cast(value, BigInteger), self.units_per_second
             case ColumnKind.TEXT:
                 return epoch_microseconds_of_text(value), UNITS_PER_SECOND["us"]
-            case _ if its.type_name.endswith("_NS"):
+            case _ if column.type_name.endswith("_NS"):
                 return epoch_nanoseconds(value), UNITS_PER_SECOND["ns"]
             case _:
                 return epoch_microseconds(value), UNITS_PER_SECOND["us"]
@@ -314,8 +315,8 @@ class EventTable:
         return UNITS_PER_SECOND[self.schema.time_unit or "s"]
 
     def _hours_since(self, day_range: DayRange, name: str) -> ColumnElement[int]:
-        """Whole hours from the run's beginning to the instant in column ``name``, which lies within the run."""
-        # The difference is taken first: it is never negative, so that division rounds down on every engine.
+        """Whole hours from the start of the range to the instant in column ``name``, which lies within the range."""
+        # The difference comes first: it is never negative, so division rounds down on every engine.
         ticks, per_second = self.ticks(name)
         start = int(day_range.start.timestamp())
         hours = (ticks - start * per_second) // (3600 * per_second)
@@ -324,9 +325,9 @@ class EventTable:
         return whole_hours(hours, self.column(name), literal(start, BigInteger))
 
     def day_index(self, day_range: DayRange, name: str | None = None) -> ColumnElement[int]:
-        """Which day of the run an event belongs to by the instant in column ``name``, by default ``occurred_at``."""
+        """The day of the range to which an event's instant in column ``name`` belongs; by default ``occurred_at``."""
         if len(day_range.windows) == 1:
-            # Nothing to compute: a tenth of a day's aggregates on DuckDB, a Python call per event on SQLite.
+            # Nothing to compute: saves a tenth of a day's aggregates on DuckDB, and a Python call per event on SQLite.
             return literal(0, BigInteger)
         return self._hours_since(day_range, name or self.schema.occurred_at) // DAY_HOURS
 
@@ -336,13 +337,13 @@ class EventTable:
         return hours if len(day_range.windows) == 1 else hours % DAY_HOURS
 
     def within(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
-        """Whether the instant in column ``name`` lies in the run, so that indexes and Parquet statistics can help."""
+        """Whether the instant in column ``name`` lies in the range, so that indexes and Parquet statistics can help."""
         if (
             self.extent
             and name == self.schema.occurred_at
             and day_range.start <= self.extent[0] <= self.extent[1] < day_range.end
         ):
-            # Known of all: a column less to read for the sample and for duplicates.
+            # Known for all events: the sample and the duplicates read one column less.
             return true()
         if self.columns[name].kind is not ColumnKind.TEXT:
             return self.near(day_range, name)
@@ -354,31 +355,31 @@ class EventTable:
         )
 
     def near(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
-        """Bounds on column ``name`` itself that no instant in the run is beyond; only for text are they rough."""
-        value, its = self.column(name), self.columns[name]
-        match its.kind:
+        """Bounds on column ``name`` itself that hold for every instant in the range; exact except for text."""
+        value, column = self.column(name), self.columns[name]
+        match column.kind:
             case ColumnKind.INTEGER:
                 first, last = (int(at.timestamp()) * self.units_per_second for at in (day_range.start, day_range.end))
                 return and_(value >= first, value < last)
             case ColumnKind.TEXT:
-                # Dates as text bound the search roughly, whatever the offset; the seconds decide.
+                # Dates as text only narrow the search, whatever the offset; the comparison of ticks decides.
                 near, far = day_range.start - timedelta(days=1), day_range.end + timedelta(days=2)
                 return and_(value >= near.date().isoformat(), value < far.date().isoformat())
             case _:
-                own_type = EngineType(its.type_name)
+                own_type = EngineType(column.type_name)
                 start, end = (
                     cast(literal(_iso_utc(at), own_type), own_type) for at in (day_range.start, day_range.end)
                 )
                 return and_(value >= start, value < end)
 
     def is_error(self) -> ColumnElement[Any]:
-        """Whether an event is an error; null where it does not say."""
+        """Whether an event is an error; null if unknown."""
         return self._holds("is_error", self.schema.is_error)
 
     def rate_conditions(self) -> dict[str, ColumnElement[bool]]:
-        """Whether an event belongs to each of the schema's ``rate_counts``, in that order; null where it does not say.
+        """Whether an event belongs to each of the schema's ``rate_counts``, in that order; null if unknown.
 
-        They are named by their position, since a rate may be called as another column of a query.
+        They are named by position, because a rate may have the name of another column of a query.
         """
         conditions: list[ColumnElement[bool]] = []
         for rate in self.schema.rates:
@@ -391,7 +392,7 @@ class EventTable:
         return {f"rate_{position}": condition for position, condition in enumerate(conditions)}
 
     def _holds(self, role: str, text: str) -> ColumnElement[Any]:
-        """Whether a boolean or integer column, or a predicate, holds of an event."""
+        """Whether a boolean or integer column, or a predicate, is true of an event."""
         if not is_column(text):
             return parse_predicate(text, role)
         value = self.column(text)
@@ -420,9 +421,9 @@ class EventTable:
         return salted_hash(drawn, literal(f"{_SEPARATOR}{self.salt}", String), literal(number, BigInteger))
 
     def _drawn_text(self) -> ColumnElement[str]:
-        """What is hashed of an event: its id; of one without an id what else distinguish it.
+        """The text that is hashed for an event: its id or, without an id, what else distinguishes the event.
 
-        Always one text, so that the hash depends neither on the id's type nor on how an engine combines hashes.
+        Always a single text, so that the hash depends neither on the id's type nor on how an engine combines hashes.
         """
         drawn = self._text_without_id()
         if self.schema.event_id is None:
@@ -436,7 +437,7 @@ class EventTable:
 
 
 def joined(*parts: ColumnElement[str], by: str = _SEPARATOR) -> ColumnElement[str]:
-    """Texts as one, kept apart."""
+    """Texts joined with a separator."""
     return functools.reduce(lambda text, part: text + by + part, parts)
 
 

@@ -1,4 +1,4 @@
-"""Turns query results into days: shared by every connector, so that a day means the same everywhere."""
+"""Turns query results into days; shared by every connector, so that a day means the same everywhere."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class EventTables(Protocol):
-    """Which table holds which events of a source; None where there is none, a SourceError where it cannot be read."""
+    """Which table holds which events of a source; None if there are none, a SourceError if it cannot be read."""
 
     @property
     def schema(self) -> EventSchema:
@@ -59,10 +59,10 @@ class EventTables(Protocol):
 def answer_days(
     windows: Sequence[DayWindow], ask: Callable[[DayRange], Mapping[date, T]], maximum_days: int | None = None
 ) -> Iterator[tuple[date, T | UnreadableDay]]:
-    """Ask run by run and answer day by day; where a run fails, each of its days alone: one bad day spoils no other.
+    """Ask per day range and answer per day; where a range fails, ask for each of its days, to isolate a bad one.
 
     Raises:
-        SourceUnavailableError: At once: the whole source may be back in a moment.
+        SourceUnavailableError: Immediately, because the whole source may be back in a moment.
     """
     answers: dict[date, T | UnreadableDay] = {}
     for day_range in day_ranges_of(windows, maximum_days):
@@ -91,9 +91,9 @@ def _answer_day_range(
 
 
 def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, sample_size: int) -> dict[date, DayScan]:
-    """All that is read of every day of ``day_range``, in a few scans however many days it has."""
+    """Everything that is read of every day of ``day_range``, in a few scans however many days it has."""
     events = tables.of(day_range)
-    # First, for where they cannot be had of all days together, each day is read alone.
+    # Read first: if the table cannot serve all days together, each day is read by itself.
     arrivals = _arrivals_if_possible(execute, tables, events, day_range)
     days = {} if events is None else _aggregates(execute(events.aggregate_query(day_range)), tables.schema)
     counts = {index: day.totals().events for index, day in days.items()}
@@ -116,7 +116,7 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
 def _arrivals_if_possible(
     execute: Execute, tables: EventTables, events: EventTable | None, day_range: DayRange
 ) -> dict[int, Arrivals]:
-    """The arrivals of each day; empty where they are not known, which makes no day unreadable."""
+    """The arrivals of each day; empty if they are unknown, which makes no day unreadable."""
     column = tables.schema.observed_at
     if column is None:
         return {}
@@ -131,13 +131,13 @@ def _arrivals_if_possible(
 
 
 def count_day_range(execute: Execute, table: EventTable, day_range: DayRange) -> dict[date, int]:
-    """Events of every day of ``day_range``."""
+    """The number of events of every day of ``day_range``."""
     counts = dict(map(tuple, execute(table.count_query(day_range))))
     return {window.day: counts.get(index, 0) for index, window in enumerate(day_range.windows)}
 
 
 def count_versions(execute: Execute, table: EventTable | None, day_range: DayRange, schema: EventSchema) -> DayCounts:
-    """The counts of a run, in one scan of the columns that they need; ``table`` is None where nothing holds any."""
+    """The counts of a day range, in one scan of the columns they need; ``table`` is None if no table holds events."""
     fields, rate_names = schema.critical_fields, schema.rate_counts
     sums, untagged = [0] * (3 + len(fields) + len(rate_names)), 0
     for version, *counts in () if table is None else execute(table.version_query(day_range)):
@@ -156,8 +156,8 @@ def count_versions(execute: Execute, table: EventTable | None, day_range: DayRan
 
 
 def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
-    """Rows of the aggregate query per day index, in the order they come in."""
-    # A version is part of the grouping key, so its judgement needs no SQL: one rule, in the core, once per version.
+    """Rows of the aggregate query by day index, in the order in which they arrive."""
+    # Version is a grouping key, so SQL need not judge it: the core applies its one rule once per version.
     is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
     days: dict[int, DayAggregates] = {}
     fields, rate_names = schema.critical_fields, schema.rate_counts
@@ -189,12 +189,12 @@ def _aggregate_row(
     rate_names: Sequence[str],
     is_missing: bool,
 ) -> AggregateRow:
-    """One row of the aggregate query; ``numbers`` are those of one hour, then those of another, and so on."""
+    """One row of the aggregate query; ``numbers`` holds the numbers of each hour, one hour after another."""
     width = 1 + len(counts)
     hours = list(map(int, numbers[::width]))
     by_hour = None
     if len(hours) > 1:
-        # They stay texts: as such they are stored, and few ever look into them.
+        # They stay text, because they are stored as text and rarely looked into.
         in_order = itemgetter(*sorted(range(len(hours)), key=hours.__getitem__))
         columns = [
             ",".join(in_order(numbers[place::width])) if place == 0 or counts[place - 1] else ""
@@ -210,10 +210,10 @@ def _aggregate_row(
 def read_sample(
     execute: Execute, table: EventTable, day_range: DayRange, events: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
-    """The ``size`` events of lowest hash of each day.
+    """The ``size`` events with the lowest hashes of each day.
 
-    Hashes are uniform, so a threshold lets through little more than is needed and little has to be sorted. A
-    day whose threshold let through too few (duplicate ids share a hash) is asked again without one.
+    Hashes are uniform, so a threshold lets through little more than is needed, and little has to be sorted. A day whose
+    threshold let through too few events (duplicate ids share a hash) is queried again without a threshold.
     """
     if not events:
         return {}
@@ -227,7 +227,7 @@ def read_sample(
 
 
 def _threshold(events: int, size: int) -> int:
-    """A hash that about ``size`` plus ten standard deviations of a day's ``events`` lie below."""
+    """A hash below which about ``size`` plus ten standard deviations of a day's ``events`` lie."""
     wanted = ceil(size + 10 * sqrt(size) + 10)
     return HASH_SPACE - 1 if events <= wanted else HASH_SPACE * wanted // events
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def listed_signals(catalogue: SignalCatalogue | None) -> frozenset[str] | None:
-    """The names of a catalogue that is a list; None where there is no catalogue."""
+    """The names of a catalogue given as a list; None if there is no catalogue."""
     return None if catalogue is None or catalogue.names is None else frozenset(catalogue.names)
 
 
 def read_catalogue(
     execute: Callable[[Select[Any]], Sequence[Sequence[Any]]], relation: str, catalogue: SignalCatalogue
 ) -> frozenset[str]:
-    """The names of a catalogue that is a column of ``relation``."""
+    """The names of a catalogue given as a column of ``relation``."""
     names: ColumnClause[Any] = column(catalogue.column or "event_name")
     rows = execute(select(names).select_from(named_table(relation)).distinct())
     return frozenset(str(name) for (name,) in rows if name is not None)

@@ -1,4 +1,4 @@
-"""The slices of a day: event names and versions from its aggregates, its dimensions by a query for each."""
+"""The slices of a day: event names and versions from its aggregates, and each dimension from its own query."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_slices(
 
 
 def _counted(counts: Iterable[int]) -> SliceCounts:
-    """Events, errors, events without a version, and what is counted for the rates."""
+    """Events, errors, events without a version, and the counts of the rates."""
     events, errors, missing_version, *rate_counts = counts
     return SliceCounts(events, errors, missing_version, tuple(rate_counts))
 
@@ -72,15 +72,15 @@ def slice_query(
 ) -> Select[Any]:
     """One row per day, value of ``dimension`` and event name, version or hour.
 
-    Columns: day index, by what, value, value of that, events, errors, events without a version, and one per rate
-    count. Of the values of a day only the busiest are distinguished, so that an ill-chosen dimension, such as a user's
-    id, brings no more rows than another.
+    Columns: day index, kind of the second key, value, second key, events, errors, events without a version, and one per
+    rate count. Only the day's most frequent values are distinguished, so that an ill-chosen dimension, such as a user
+    id, adds no more rows than any other.
 
     Args:
-        events: Where the events are.
+        events: The table of the events.
         dimension: A column.
         day_range: The days.
-        versions: All versions the days' events have: the core says of each whether it is missing.
+        versions: All versions in the days' events; the core decides which of them count as missing.
     """
     rates = events.rate_conditions()
     each = (
@@ -96,22 +96,22 @@ def slice_query(
             **rates,
         )
         .cte("events_in_range")
-        # DuckDB scans narrow columns again faster than it could keep the events of a whole run.
+        # DuckDB rescans narrow columns faster than it could materialize the events of a whole day range.
         .prefix_with("NOT MATERIALIZED", dialect="duckdb")
     )
-    # One GROUP BY of all five keys takes eight times as long: it has hardly fewer groups than there are events.
+    # One GROUP BY over all five keys takes eight times as long: it has hardly fewer groups than there are events.
     parts = {by: _grouped(each, by, rates).cte(f"by_{by}") for by in (EVENT_NAME, SERVICE_VERSION, HOUR)}
     kept = _busiest(parts[HOUR])
     return select(*union_all(*(_folded(by, part, kept, rates) for by, part in parts.items())).subquery("slices").c)
 
 
 def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
-    """Whether an event's version is one of those the core calls missing: its rule, reported by its answers."""
+    """Whether the core counts an event's version as missing: its rule, expressed as a list of versions."""
     named = {version for version in versions if version is not None}
     missing = {version for version in named if events.schema.is_missing_version(version)}
     present = named - missing
     version = events.text(events.schema.service_version)
-    # The shorter list is reported: of build numbers or of unknown services there may be thousands, hardly of both.
+    # Lists whichever is shorter: there may be thousands of build numbers or of unknown services, but hardly of both.
     if len(missing) <= len(present):
         return or_(version.is_(None), *([version.in_(map(literal, sorted(missing)))] if missing else []))
     return or_(version.is_(None), version.not_in(map(literal, sorted(present))) if present else true())
@@ -134,7 +134,7 @@ def _busiest(by_hour: CTE) -> Subquery:
     """Day index and value of the values that are distinguished."""
     keys = (by_hour.c.day_index, by_hour.c.value)
     sums = select(*keys, func.sum(by_hour.c.events).label("events")).group_by(*keys).subquery("value_sums")
-    # A null comes before all texts on every engine.
+    # Nulls sort before all texts on every engine.
     order = (sums.c.events.desc(), sums.c.value.is_not(None), exact_text(sums.c.value))
     position = func.row_number().over(partition_by=sums.c.day_index, order_by=order).label("position")
     ranked = select(sums.c.day_index, sums.c.value, position).subquery("ranked_values")
@@ -142,7 +142,7 @@ def _busiest(by_hour: CTE) -> Subquery:
 
 
 def _folded(by: str, part: CTE, kept: Subquery, rates: Iterable[str]) -> Select[Any]:
-    """The counts of ``part``, those of values that are not ``kept`` summed."""
+    """The counts of ``part``, with all values that are not ``kept`` summed."""
     same = and_(kept.c.day_index == part.c.day_index, kept.c.value.is_not_distinct_from(part.c.value))
     shown = case((kept.c.day_index.is_not(None), part.c.value), else_=OTHER_VALUES).label("value")
     counts = [part.c[name] for name in ("events", "errors", "missing_version", *rates)]

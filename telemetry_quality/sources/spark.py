@@ -1,7 +1,7 @@
-"""The Spark connector: tables and files that a cluster reads, through Spark Connect or a session of its own.
+"""The Spark connector: tables and files that a cluster reads, through Spark Connect or a session of this process.
 
-The queries are those of every other source, compiled as for DuckDB and translated by sqlglot; their values travel
-beside the text. Spark computes where the events are and hands over aggregates and sampled ids, never the events.
+The queries are those of every other source, compiled as for DuckDB and translated by sqlglot; values are passed as
+parameters. Spark computes where the events are and returns aggregates and sampled ids, never the events.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         dataType: Any  # noqa: N815 - pyspark's name
 
     class _Frame(Protocol):
-        """What a DataFrame of Spark Connect and one of a session have in common."""
+        """What a Spark Connect DataFrame and a classic DataFrame have in common."""
 
         schema: Any
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         def createOrReplaceTempView(self, name: str) -> None: ...  # noqa: N802
 
     class _Spark(Protocol):
-        """What a session of Spark Connect and one of this process have in common."""
+        """What a Spark Connect session and a session of this process have in common."""
 
         conf: Any
         read: Any
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 
 class SparkDialect(DuckDBDialect):
-    """DuckDB's SQL with numbered parameters, which sqlglot turns into Spark's; used to compile, never to connect."""
+    """DuckDB's SQL with numbered parameters, which sqlglot turns into Spark's; compiles only, never connects."""
 
     name = "spark"
     supports_statement_cache = False
@@ -75,12 +75,12 @@ _DIALECT = SparkDialect()
 _EVENTS, _SIGNALS = "events_of_source", "signals_of_source"
 
 _SETTINGS = {
-    # Text and timestamps without a zone are UTC, whatever the cluster's own zone.
+    # Text and timestamps without a zone are UTC, whatever the cluster's time zone.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
-    # What cannot be computed is an error, never a null or a number that ran over.
+    # What cannot be computed is an error, never a null or an overflow.
     "spark.sql.ansi.enabled": "true",
-    # A column named ${x} is just that.
+    # A column named ${x} is taken literally.
     "spark.sql.variable.substitute": "false",
 }
 
@@ -88,7 +88,7 @@ _PORTS = {"sc": 15002, "spark": 7077}
 _MASTER = re.compile(r"local(\[[\w*, ]+\])?|yarn|k8s://[^@]+")
 
 _CONNECT_SECONDS = 10
-"""What the first byte of a cluster may take."""
+"""How long the first byte from a cluster may take."""
 
 _KINDS = {
     "string": ColumnKind.TEXT,
@@ -108,7 +108,7 @@ def _column(name: str, type_name: str) -> Column:
         return Column(name, type_name, ColumnKind.TEXT)
     if base == "decimal" and type_name.endswith(",0)"):
         return Column(name, type_name, ColumnKind.INTEGER)
-    # Spark's other word for it: in DuckDB's SQL, which is what is translated, a timestamp has no zone.
+    # Spark's other name for it: in DuckDB's SQL, from which the query is translated, a timestamp has no zone.
     written = "timestamp_ltz" if type_name == "timestamp" else type_name
     return Column(name, written, _KINDS.get(type_name, ColumnKind.OTHER))
 
@@ -122,19 +122,19 @@ def spark_sql(query: Select[Any]) -> tuple[str, dict[str, Any]]:
     for number, place in enumerate(list(tree.find_all(exp.Placeholder)), start=1):
         value, name = values[int(place.name) - 1], f"p{number}"
         if isinstance(place.parent, exp.Like) and place.arg_key == "expression":
-            # Spark alone takes a backslash in a pattern for an escape.
+            # Only Spark treats a backslash in a pattern as an escape.
             value = value.replace("\\", "\\\\")
         arguments[name] = value
         bound = exp.Placeholder(this=name)
-        # A small number is one of 32 bits, and would be too small for what is computed with it.
+        # A small literal would have 32 bits, too few for what is computed with it.
         is_whole = isinstance(value, int) and not isinstance(value, bool) and not isinstance(place.parent, exp.Limit)
         place.replace(exp.cast(bound, "BIGINT") if is_whole else bound)
-    # Quoting every name keeps those that Spark reserves.
+    # Quoting every name also protects those that Spark reserves.
     return tree.sql("spark", identify=True), arguments
 
 
 class _Client:
-    """A Spark session of our own; its errors become errors of ours, and each query has a time limit."""
+    """This source's own Spark session; its errors become SourceErrors, and each query has a time limit."""
 
     def __init__(self, spark: _Spark, what: str, seconds: float, *, reads_files: bool) -> None:
         self._spark = spark
@@ -143,7 +143,7 @@ class _Client:
         self._reads_files = reads_files
 
     def settle(self) -> None:
-        """Set what queries rely on."""
+        """Set the options that the queries rely on."""
         with self._answering():
             for name, value in _SETTINGS.items():
                 self._spark.conf.set(name, value)
@@ -160,30 +160,30 @@ class _Client:
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         with self._answering():
             self._frame(relation).createOrReplaceTempView(_EVENTS)
-            # Of the view: asking the files again would read every footer once more.
+            # Asked of the view: asking the files would read every footer again.
             columns = _columns(self._spark.table(_EVENTS))
         return EventTable(named_table(_EVENTS, *columns), columns, schema, salt)
 
     def show_signals(self, relation: str) -> str:
-        """Make a catalogue one view and return its name."""
+        """Create a view of the signal catalogue and return its name."""
         with self._answering():
             self._frame(relation).createOrReplaceTempView(_SIGNALS)
         return _SIGNALS
 
     def _frame(self, relation: str) -> _Frame:
         if self._reads_files:
-            # A column that only later files have is one of all; Spark would look at one file.
+            # A column that only later files have belongs to all; otherwise Spark would look at one file only.
             frame: _Frame = self._spark.read.option("mergeSchema", "true").parquet(relation)
             return frame
         return self._spark.table(_quoted(relation))
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Ask Spark something: within the time limit, and with its errors translated."""
+        """Ask Spark within the time limit, and translate its errors."""
         has_ended = Event()
 
         def interrupt() -> None:
-            # Again and again: between two steps of a query nothing runs that could be interrupted.
+            # Interrupt repeatedly: between two steps of a query nothing runs that could be interrupted.
             with suppress(*_failures()):
                 while not has_ended.wait(0.2):
                     self._spark.interruptAll()
@@ -192,7 +192,7 @@ class _Client:
             try:
                 yield
             except _failures() as error:
-                # Its text may quote values of events, and its chain shows the stack of another machine.
+                # Drop the cause: its text may quote values of events, and its traceback shows another machine's stack.
                 if deadline.has_passed:
                     raise SourceError(
                         TIME_LIMIT,
@@ -209,7 +209,7 @@ def _columns(frame: _Frame) -> dict[str, Column]:
 
 
 def _quoted(relation: str) -> str:
-    """A table's name, as ``catalog.db.events`` or ``delta.`/path```, with each part quoted, whatever it is."""
+    """A table name such as ``catalog.db.events`` or ``delta.`/path```, with every part quoted."""
     try:
         return exp.to_table(relation, dialect="spark").sql("spark", identify=True)
     except sqlglot.errors.SqlglotError:
@@ -220,7 +220,7 @@ def _quoted(relation: str) -> str:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What Spark, the gateway to its Java process and the connection to its server raise."""
+    """The exceptions of Spark, of the gateway to its Java process and of the connection to its server."""
     from grpc import RpcError  # noqa: PLC0415
     from py4j.protocol import Py4JError  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
@@ -232,7 +232,7 @@ _NO_SUCH_TABLE = (
     "TABLE_OR_VIEW_NOT_FOUND",
     "SCHEMA_NOT_FOUND",
     "CATALOG_NOT_FOUND",
-    # A catalog that is not known is taken for a part of the database's name.
+    # Spark takes an unknown catalog for a part of the database name.
     "REQUIRES_SINGLE_PART_NAMESPACE",
 )
 
@@ -246,11 +246,11 @@ def _source_error(what: str, error: Exception) -> SourceError:
     text = f"{condition} {error}"
     if condition in _NO_SUCH_TABLE:
         return SourceError(
-            "TABLE_MISSING", f"{what} must have the table, but has none of that name; correct it or its catalog."
+            "TABLE_MISSING", f"{what} must have the table, but has no table of that name; correct it or its catalog."
         )
     if condition == "PATH_NOT_FOUND" or condition.startswith("UNABLE_TO_INFER_SCHEMA"):
         return SourceError(
-            "NO_FILES", f"{what} must find at least one Parquet file, but none is there; check the path as it sees it."
+            "NO_FILES", f"{what} must find at least one Parquet file, but found none; check the path as it sees it."
         )
     if condition.startswith(("FAILED_READ_FILE", "CANNOT_READ_FILE", "CANNOT_MERGE", "_LEGACY_ERROR_TEMP_1172")):
         return SourceError(
@@ -259,14 +259,14 @@ def _source_error(what: str, error: Exception) -> SourceError:
     if condition.startswith("PARQUET_TYPE_"):
         return SourceError(
             "COLUMN_TYPE",
-            f"{what} reads no column of a type that only Parquet has, such as UUID, but its files hold one; "
+            f"{what} cannot read column types that only Parquet has, such as UUID, but its files hold one; "
             "write it as text.",
         )
     if any(word in text for word in _UNAVAILABLE):
         return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must answer, but does not; try again.")
     return SourceError(
         "QUERY_FAILED",
-        f"{what} cannot answer: its tables or columns do not fit their roles ({condition}); "
+        f"{what} cannot be queried: its tables or columns do not fit their roles ({condition}); "
         "run telemetry-quality check.",
     )
 
@@ -280,11 +280,11 @@ class SparkSource(TableSource[_Client]):
         schema: Which column plays which role.
         reads_files: Whether ``relation`` is a path of Parquet files as the cluster sees it.
         catalogue: The known signals.
-        time_limit_seconds: What one query may take.
+        time_limit_seconds: The time limit of one query.
         salt: Mixed into the sample's hash.
 
     Raises:
-        SourceError: If the URL is none of those.
+        SourceError: If the URL is neither.
     """
 
     def __init__(
@@ -327,7 +327,7 @@ class SparkSource(TableSource[_Client]):
         _require_listener(self._url, self._what)
         try:
             with warnings.catch_warnings():
-                # It recommends an older pandas, of which nothing is used here.
+                # It recommends an older pandas, which is not used here.
                 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
                 return _connected(self._url) if self._url.startswith("sc://") else _started(self._url)
         except failures as error:
@@ -338,7 +338,7 @@ class SparkSource(TableSource[_Client]):
 
 
 def _without_secrets(url: str) -> str:
-    """The URL as it may be shown: what follows the host may hold a token."""
+    """The URL in a form that may be shown: what follows the host may contain a token."""
     try:
         parts = urlsplit(url)
         if parts.scheme in {"sc", "spark"} and parts.hostname:
@@ -355,7 +355,7 @@ def _without_secrets(url: str) -> str:
 
 
 def _require_listener(url: str, what: str) -> None:
-    """Ask whether anyone listens: Spark itself tries for many minutes before it says that nobody does."""
+    """Check that something listens: Spark itself retries for many minutes before it reports that nothing does."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
         return
@@ -363,23 +363,23 @@ def _require_listener(url: str, what: str) -> None:
         socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _CONNECT_SECONDS).close()
     except OSError:
         raise SourceUnavailableError(
-            "SOURCE_UNREACHABLE", f"{what} must be running, but nobody answers there; start it or correct the url."
+            "SOURCE_UNREACHABLE", f"{what} must be running, but nothing answers there; start it or correct the url."
         ) from None
 
 
 def _connected(url: str) -> Any:
-    """A session of its own at a Spark Connect server."""
+    """A new session on a Spark Connect server."""
     from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
     from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
     spark = SparkSession.builder.remote(url).create()
-    # Ten minutes of trying again are the default; Dagster tries again later.
+    # By default it retries for ten minutes; Dagster retries later anyway.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=6)])
     return spark
 
 
 def _started(master: str) -> Any:
-    """A session of its own in the application of this process, which is started where there is none."""
+    """A new session in this process's Spark application, which is started if there is none."""
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.master(master).appName("telemetry-quality")
@@ -387,10 +387,10 @@ def _started(master: str) -> Any:
 
 
 def _close(spark: Any) -> None:
-    """End the session; the application of this process stays for the next, since starting it takes seconds."""
+    """End the session; the application of this process is kept for the next one, since starting it takes seconds."""
     with suppress(*_failures()):
         if hasattr(spark, "client"):
-            # Which ends what still runs; once, for a server that is gone will not come back for this.
+            # This ends whatever still runs; tried once, since a server that is gone will not come back for it.
             spark.client.set_retry_policies([])
             spark.stop()
         else:

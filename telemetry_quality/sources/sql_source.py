@@ -1,6 +1,6 @@
-"""What all connectors share: a connector only says how to open a session and which table holds the events.
+"""What all connectors share: a connector only knows how to open a session and which table holds the events.
 
-Everything that decides what a day is stands here and below, once.
+Everything that decides what a day is happens once, here and in the modules that this one uses.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class EngineClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FullScan:
-    """A table of which far more is read than a day.
+    """A table of which far more than the day is read.
 
     Attributes:
         relation: The table or partition.
-        create_index: The statement that would end it, None where the time is no column of the table itself.
+        create_index: The statement that would fix it; None if the time is not a column of the table itself.
     """
 
     relation: str
@@ -63,10 +63,10 @@ S = TypeVar("S", bound=EngineClient)
 
 
 class SqlSource(ABC, Generic[S]):
-    """An EventSource; see there for what its methods promise."""
+    """An EventSource; see there for what the methods promise."""
 
     maximum_days: ClassVar[int | None] = None
-    """How many days one scan may hold, where that is faster than all of them in one."""
+    """How many days one scan may hold, where that is faster than scanning all days at once."""
 
     can_prefetch: ClassVar[bool] = False
     """Whether ``interrupt`` works; see EventSource."""
@@ -81,20 +81,20 @@ class SqlSource(ABC, Generic[S]):
         """Open the source."""
 
     def _scanning(self, client: S) -> AbstractContextManager[None]:
-        """What the queries of one run are asked within: on some engines, one view of all events."""
+        """The context in which the queries of one day range run: on some engines, at one point in time."""
         del client
         return nullcontext()
 
     @abstractmethod
     def _tables(self, client: S) -> EventTables:
-        """What finds the table that holds a run's events."""
+        """What finds the table that holds the events of a day range."""
 
     @abstractmethod
     def columns(self) -> dict[str, Column]:
         """The columns of the events."""
 
     def interrupt(self) -> None:
-        """End what another thread is reading; see EventSource."""
+        """Stop what another thread is reading; see EventSource."""
 
     def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         """One answer per window; see EventSource."""
@@ -122,7 +122,7 @@ class SqlSource(ABC, Generic[S]):
             return dict(answer_days(windows, ask, self.maximum_days))
 
     def count_day(self, window: DayWindow) -> DayCounts:
-        """The counts of a day, for whoever wants nothing else: neither hours nor a sample.
+        """The counts of a day, for callers that need neither hours nor a sample.
 
         Raises:
             SourceError: If the day cannot be read.
@@ -130,7 +130,7 @@ class SqlSource(ABC, Generic[S]):
         day_range = next(day_ranges_of([window]), None)
         if day_range is None:
             raise SourceError(
-                "DAY_SKIPPED", f"The time zone skipped {window.day}: it has no instants; ask for another."
+                "DAY_SKIPPED", f"The time zone skipped {window.day}: it has no instants; ask for another day."
             )
         with self._client() as client:
             tables = self._tables(client)
@@ -147,12 +147,12 @@ class SqlSource(ABC, Generic[S]):
             return [(value, count) for value, count in client.execute(events.values_query(name, day_range, limit))]
 
     def full_scan(self, window: DayWindow) -> FullScan | None:
-        """What reading a day would read whole; None where nothing is, or where the engine does not say."""
+        """What reading a day would scan in full; None if nothing, or if the engine does not say."""
         del window
         return None
 
     def holds_up_writers(self) -> str | None:
-        """Why reading makes writers wait, as a sentence with its remedy; None where it does not."""
+        """Why reading makes writers wait, as a sentence with its remedy; None if it does not."""
         return None
 
     def read_signals(self) -> frozenset[str] | None:

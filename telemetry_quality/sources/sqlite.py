@@ -1,6 +1,6 @@
 """The database connector for SQLite.
 
-The file is opened read-only and read in slices, each a transaction of its own: see ``copying``.
+The file is opened read-only and read in batches, each in its own transaction; see ``copying``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PROBED_ROWS = 1000
-"""Rows looked at to learn what a column really holds."""
+"""How many rows are inspected to find out which types a column really holds."""
 
 
 def _epoch_microseconds(text: Any) -> int | None:
@@ -63,17 +63,17 @@ def _epoch_microseconds(text: Any) -> int | None:
     except (TypeError, ValueError):
         return None
     since = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH
-    # Called for every event, more than once: dividing by a microsecond takes three times as long.
+    # Called several times for every event; dividing by a microsecond would take three times as long.
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _sample_hash(text: Any) -> int:
-    """63 uniform bits of a text; MD5 for its speed, not for secrecy."""
+    """63 uniform bits of a text; MD5 is used because it is fast, not for security."""
     return int.from_bytes(md5(str(text).encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
 
 
 def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
-    """The kind of a SQLite column: what it holds counts, what it is declared as only distinguish booleans."""
+    """The kind of a SQLite column: its values decide; the declared type only tells booleans from integers."""
     if held == {"integer"}:
         return ColumnKind.BOOLEAN if isinstance(declared, Boolean) else ColumnKind.INTEGER
     if held:
@@ -86,7 +86,7 @@ def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
 
 
 class _Client:
-    """A read-only connection; the driver's errors become errors of ours, and each query has a time limit."""
+    """A read-only connection; driver errors become SourceErrors, and each query has a time limit."""
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
         self.connection = connection
@@ -120,7 +120,7 @@ class _Client:
         except NoSuchTableError:
             raise SourceError(
                 "TABLE_MISSING",
-                f"{self._what} requires the table {name!r}, but has none of that name; correct it.",
+                f"{self._what} requires the table {name!r}, but has no table of that name; correct the name.",
             ) from None
         held = self._held_types(name, [item["name"] for item in found])
         return {
@@ -133,12 +133,12 @@ class _Client:
         return EventTable(named_table(name, *columns), columns, schema, salt, is_typed=False)
 
     def schema_version(self) -> int:
-        """A number that changes whenever tables do, or rows are numbered anew."""
+        """A number that changes whenever a table is altered or rows are renumbered."""
         ((version,),) = self.execute(text("PRAGMA schema_version"))
         return int(version)
 
     def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
-        """The same as ``event_table``, read in slices."""
+        """The same table as ``event_table``, read in batches."""
         events = self.event_table(name, schema, salt)
         return BatchedTable(self, events, self._shape(name, events.columns), pause_seconds)
 
@@ -153,7 +153,7 @@ class _Client:
         return Shape(named_table(name, *columns, *([rowid] if rowid else [])), rowid, indexed)
 
     def _rowid(self, name: str, columns: Iterable[str]) -> str | None:
-        """What the rows' numbers are called where a column does not take the name; None where there are none."""
+        """The name under which row ids can be selected, given the columns' names; None if there are no row ids."""
         taken = {column.lower() for column in columns}
         for word in ("rowid", "oid", "_rowid_"):
             if word not in taken:
@@ -162,20 +162,20 @@ class _Client:
                 except SourceUnavailableError:
                     raise
                 except SourceError:
-                    # A table WITHOUT ROWID, or one that cannot be read: then each day gives its own answer.
+                    # A table WITHOUT ROWID or an unreadable one; if it is unreadable, every day reports so itself.
                     return None
                 return word
         return None
 
     def _held_types(self, name: str, columns: Sequence[str]) -> list[frozenset[str]]:
-        """The types of the values each column holds in some of its rows: SQLite lets any column hold any."""
+        """The types found in each column in some rows, since SQLite lets any column hold values of any type."""
         some = select(*named_table(name, *columns).c).limit(PROBED_ROWS).subquery("some_events")
         try:
             rows = self.execute(select(*(func.typeof(column) for column in some.c)))
         except SourceUnavailableError:
             raise
         except SourceError:
-            # A slow view or a damaged page: what is declared must do, and each day gives its own answer.
+            # A slow view or a damaged page: fall back to the declared types, and let each day report its own error.
             rows = []
         if not rows:
             return [frozenset()] * len(columns)
@@ -197,12 +197,12 @@ class SqliteSource(TableSource[_Client]):
         table: Table or view of events.
         schema: Which column plays which role.
         catalogue: The known signals.
-        time_limit_seconds: What one query may take, or all slices together.
-        pause_seconds: How long to rest after each slice; short ones share a rest.
+        time_limit_seconds: The time limit of one query, or of all batches together.
+        pause_seconds: How long to pause after a batch; short batches share a pause.
         salt: Mixed into the sample's hash.
 
     Raises:
-        SourceError: If the URL is no such URL.
+        SourceError: If the URL has another form.
     """
 
     def __init__(
@@ -233,13 +233,13 @@ class SqliteSource(TableSource[_Client]):
             return dict(answer_days(windows, ask))
 
     def holds_up_writers(self) -> str | None:
-        """Why reading makes writers wait: there is no write-ahead log, or nothing to slice by."""
+        """Why reading makes writers wait: there is no write-ahead log, or there are no row ids to batch by."""
         with self._client() as client:
             ((journal,),) = client.execute(text("PRAGMA journal_mode"))
             if journal != "wal":
-                return f"While a slice is read nobody can commit ({journal} journal); PRAGMA journal_mode = WAL, once."
+                return f"Nobody can commit during a batch ({journal} journal); run PRAGMA journal_mode = WAL once."
             if not self._tables(client).is_batched:
-                return "A view, or a table WITHOUT ROWID, is read in one piece, while the log grows; name a table."
+                return "A view or a table WITHOUT ROWID is read in one piece while the log grows; name another table."
         return None
 
     def _tables(self, client: _Client) -> BatchedTable:
@@ -249,7 +249,7 @@ class SqliteSource(TableSource[_Client]):
     def _client(self) -> Iterator[_Client]:
         what = str(self._url.database)
         if not Path(what).is_file():
-            raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is none; check the url.")
+            raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is not a file; check the url.")
         engine = _read_only_engine(what)
         try:
             connection = engine.connect()
@@ -268,7 +268,7 @@ def _sqlite_url(text: str) -> URL:
     except ArgumentError:
         url = None
     if url is None or url.get_backend_name() != "sqlite" or not url.database:
-        # The URL itself may hold a password: it is not repeated.
+        # The URL itself is not repeated, because it may contain a password.
         found = "something else" if url is None else f"{url.get_backend_name()}://…"
         raise SourceError(
             "URL_INVALID",
@@ -279,9 +279,9 @@ def _sqlite_url(text: str) -> URL:
 
 def _read_only_engine(path: str) -> Engine:
     def connect() -> sqlite3.Connection:
-        # No transaction lasts longer than its statement; only temporary tables can be written to.
+        # No transaction outlives its statement, and only temporary tables are writable.
         connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        # An invalid byte becomes a replacement character; an error would quote the value.
+        # Invalid bytes become replacement characters; an error would quote the value.
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)

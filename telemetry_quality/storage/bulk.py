@@ -1,7 +1,7 @@
 """Appends many rows to one table in few statements.
 
-SQLAlchemy makes the statements and says how a value is stored, but values are made ready column by column: row by row
-that took twice as long as the database needs to store them.
+SQLAlchemy makes the statements and knows how to store a value, but values are converted column by column: converting
+them row by row took twice as long as the database needs to store them.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Dialect, Table
 
 ROWS_AT_ONCE = (50, 10, 1)
-"""Rows in one statement: for each, SQLite gives up the interpreter and must wait for it where another thread is busy.
+"""Rows in one statement: for each statement, SQLite releases the interpreter and waits for it if a thread is busy.
 
-Fifty of the widest table have fewer values than any SQLite takes.
+Fifty rows of the widest table have fewer values than any SQLite accepts.
 """
 
 
 def append_rows(
     connection: Connection, table: Table, key: Mapping[str, Any], columns: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Append rows that share ``key`` and have their other values in ``columns``, all of one length."""
+    """Append rows that share ``key`` and take their other values from ``columns``, all of equal length."""
     dialect, count = connection.dialect, len(next(iter(columns.values())))
     same = {name: repeat(_ready(table.c[name], [value], dialect)[0], count) for name, value in key.items()}
     ready = same | {name: _ready(table.c[name], values, dialect) for name, values in columns.items()}
     names = tuple(column.name for column in table.c if column.name in ready)
     rows = list(zip(*(ready[name] for name in names), strict=True))
     if not dialect.positional:
-        # Such a driver, psycopg, sends them together as it is.
+        # Such a driver (psycopg) batches them itself.
         connection.exec_driver_sql(
             _statement(table, dialect, names, 1), [dict(zip(names, row, strict=True)) for row in rows]
         )
@@ -50,7 +50,7 @@ def append_rows(
 
 @lru_cache(maxsize=64)
 def _statement(table: Table, dialect: Dialect, names: tuple[str, ...], rows: int) -> str:
-    """What inserts so many rows, their values one row after the other; nothing is to be returned of them."""
+    """The statement that inserts so many rows, with their values one row after another, and returns nothing."""
     inserted = insert(table).inline()
     if rows > 1:
         return str(inserted.values([dict.fromkeys(names)] * rows).compile(dialect=dialect))
@@ -58,11 +58,11 @@ def _statement(table: Table, dialect: Dialect, names: tuple[str, ...], rows: int
 
 
 def _ready(column: Column[Any], values: Iterable[Any], dialect: Dialect) -> Sequence[Any]:
-    """The values as the driver takes them."""
+    """The values as the driver accepts them."""
     listed = list(values)
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
     if process is None:
         return listed
-    # By identity: most rows share one, and the dictionaries behind JSON are no keys.
+    # Keyed by identity: most rows share one value, and the dictionaries behind JSON cannot be keys.
     processed = {id(value): process(value) for value in {id(value): value for value in listed}.values()}
     return [processed[id(value)] for value in listed]

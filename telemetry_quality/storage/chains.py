@@ -1,4 +1,4 @@
-"""Appends to the chained tables: each row carries the hash of the one before it."""
+"""Appends to the chained tables: each row contains the hash of the row before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def append(connection: Connection, chained: Table, values: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Append a row to a chained table, linked to the one before it, and return it as stored."""
+    """Append a row to a chained table, link it to the row before it, and return it as stored."""
     last = select(chained.c.content_hash).order_by(chained.c.sequence.desc()).limit(1)
     row: dict[str, Any] = {name: None for name in chained.c.keys() if name != "sequence"}  # noqa: SIM118 - not a dict
     row |= {name: _as_stored(chained.c[name], value) for name, value in values.items()}
@@ -28,7 +28,7 @@ def append(connection: Connection, chained: Table, values: Mapping[Any, Any]) ->
 
 
 def _as_stored(column: Column[Any], value: Any) -> Any:
-    """The value as the database will give it back, which is what later hashes are made of."""
+    """The value as the database will return it, which is what later hashes are computed from."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return float(value) if isinstance(column.type, Float) and value is not None else value

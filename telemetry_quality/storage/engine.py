@@ -1,7 +1,7 @@
-"""Opens the store's database, whichever it is, and runs transactions on it; ``sqlite`` and ``postgresql`` say how.
+"""Opens the store's database and runs transactions on it; ``sqlite`` and ``postgresql`` contain the differences.
 
-Writers and readers open it differently. Writers come one after the other, so that every chain has one end. A reader's
-connections are kept, cannot write, and make no writer wait.
+Writers and readers open it differently. Writers run one after another, so that every chain has one end. A reader's
+connections are pooled, cannot write, and never make a writer wait.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class CommitWatch(Protocol):
-    """Notices that anybody committed to the store, or put another one in its place; safe from many threads."""
+    """Notices that anybody committed to the store or replaced it with another; thread-safe."""
 
     def version(self) -> Hashable:
-        """Another value than before, if anything was committed since the last call.
+        """A value that changes if anything was committed since the last call.
 
         Raises:
             StoreError: If the store cannot be read.
@@ -41,9 +41,9 @@ class Database(Protocol):
     """The store's database.
 
     Attributes:
-        label: How it is called in a sentence; never with a password.
-        is_local: Whether it answers in microseconds, so that an event loop may ask it what its version is.
-        more_tables: Tables of the store that only this kind of database needs.
+        label: What error sentences call it; never contains a password.
+        is_local: Whether it responds in microseconds, so that an event loop may ask for its version.
+        more_tables: Tables that the store needs only in this kind of database.
     """
 
     label: str
@@ -51,37 +51,37 @@ class Database(Protocol):
     more_tables: ClassVar[MetaData]
 
     def open_engine(self) -> Engine:
-        """An engine for writers, whose transactions with the option ``writes`` come one after the other."""
+        """An engine for writers; its transactions with the option ``writes`` run one after another."""
 
     def open_read_only_engine(self) -> Engine:
-        """An engine that the database itself keeps from writing; safe from many threads."""
+        """An engine that the database itself prevents from writing; thread-safe."""
 
     def commit_watch(self) -> CommitWatch:
-        """What notices commits; nothing is opened yet."""
+        """A watch that notices commits; nothing is opened yet."""
 
     def require_presence(self) -> None:
-        """Raise a StoreError if it is known not to be there before it is asked."""
+        """Raise a StoreError if the database is known to be missing before anything is asked of it."""
 
-    def make_segment(self) -> None:
-        """Make what must be there before the database can be created or migrated."""
+    def prepare_location(self) -> None:
+        """Create what must exist before the database can be created or migrated."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
-        """What to say where the database says no, in the database's words."""
+        """The error for a refusal of the database, in the database's words."""
 
     def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:
-        """The number of a row to be appended to a chained table, empty where the database counts by itself."""
+        """The number of a row to append to a chained table; empty if the database counts by itself."""
 
     def rows_written(self, connection: Connection, chained: Table) -> int:
         """How many rows were ever appended to a chained table."""
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
-        """What keeps the tables append-only, and the view of current snapshots: name and text, as found."""
+        """The triggers that keep the tables append-only and the view of current snapshots: name and text, as found."""
 
     def expected_guards(self, stored: Table) -> Mapping[str, str]:
         """Name and text of the triggers that keep ``stored`` append-only."""
 
     def expected_view(self) -> str:
-        """The text of the view of current snapshots, as ``guards`` has it."""
+        """The text of the view of current snapshots, as ``guards`` returns it."""
 
 
 def database_at(url: str | URL) -> Database:
@@ -96,7 +96,7 @@ def database_at(url: str | URL) -> Database:
         parsed = None
     if parsed is not None and parsed.drivername in PostgresqlDatabase.DRIVERS and parsed.database:
         return PostgresqlDatabase(parsed)
-    # SQLite keeps names with a colon in front for databases that are no files.
+    # In SQLite, names that begin with a colon are databases without a file.
     if parsed is not None and parsed.get_backend_name() == "sqlite" and (parsed.database or ":")[0] != ":":
         return SqliteDatabase(parsed)
     found = "something else" if parsed is None else f"{parsed.drivername}://…"
@@ -112,7 +112,7 @@ def database_of(connected: Engine | Connection) -> Database:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for whoever writes to the store at ``url``.
+    """An engine for writing to the store at ``url``.
 
     Raises:
         StoreError: If the URL is wrong.
@@ -121,7 +121,7 @@ def open_engine(url: str) -> Engine:
 
 
 def open_read_only_engine(url: str) -> Engine:
-    """An engine for whoever only reads the store at ``url``.
+    """An engine for reading from the store at ``url``.
 
     Raises:
         StoreError: If the URL is wrong.
@@ -131,13 +131,12 @@ def open_read_only_engine(url: str) -> Engine:
 
 @contextmanager
 def transaction(on: Engine | Connection, *, writes: bool) -> Iterator[Connection]:
-    """One transaction; committed at the end of the block, rolled back when it raises.
+    """One transaction, committed at the end of the block and rolled back if the block raises.
 
-    It is one on a connection that is kept for more, or on one of its own that an engine makes. Ctrl-C waits until it
-    is over.
+    It runs on the given connection, or on a new connection of the given engine. Ctrl-C waits until it is over.
 
     Raises:
-        StoreError: If the database says no; its own words are in the sentence.
+        StoreError: If the database refuses; the sentence contains the database's words.
     """
     with says_no_in_a_sentence(on), postponed_interrupts():
         connected = on.connect() if isinstance(on, Engine) else nullcontext(on)
@@ -147,7 +146,7 @@ def transaction(on: Engine | Connection, *, writes: bool) -> Iterator[Connection
 
 @contextmanager
 def says_no_in_a_sentence(on: Engine | Connection) -> Iterator[None]:
-    """Raise a StoreError where the database says no."""
+    """Raise a StoreError if the database refuses."""
     try:
         yield
     except SQLAlchemyError as error:

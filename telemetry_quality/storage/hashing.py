@@ -18,7 +18,7 @@ def content_hash(content: Any) -> str:
 
 
 def row_hash(row: Mapping[Any, Any]) -> str:
-    """The hash a chained row must carry: over all its columns but the hash itself."""
+    """The hash that a chained row must contain: over all its columns except the hash itself."""
     return content_hash({name: row[name] for name in row if name != "content_hash"})
 
 

@@ -1,4 +1,4 @@
-"""What incidents are made of, asked in one transaction: nothing else of a day need be loaded to find them."""
+"""What incidents are derived from, read in one transaction: finding them needs no other data of the days."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SAID = guardrail_verdict.c
 _FAILED = or_(
-    # As literals, not as parameters: the database must see that this is what a partial index holds.
+    # Literals, not parameters, so that the database recognizes the condition of its partial index.
     _SAID.outcome == bindparam(None, Outcome.FAILED.value, literal_execute=True),
     _SAID.reason_code == bindparam(None, DAY_UNREADABLE, literal_execute=True),
 )
@@ -40,7 +40,7 @@ class History:
         query = (
             select(kept.day, kept.revision, kept.status).where(kept.source == source).order_by(kept.day, kept.revision)
         )
-        # Later revisions take the place of earlier ones.
+        # Later revisions replace earlier ones.
         days = {
             day: JudgedDay(day, revision, status == DayStatus.HEALTHY)
             for day, revision, status in self._connection.execute(query).all()
@@ -48,7 +48,7 @@ class History:
         return list(days.values())
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-        """Per day and revision the verdicts that failed, or say that the day could not be read, in their order."""
+        """Per day and revision, the verdicts that failed or say that the day could not be read, in their order."""
         query = (
             select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
             .where(_SAID.source == source, _SAID.day.between(first, last), _FAILED)

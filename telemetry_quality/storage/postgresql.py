@@ -1,6 +1,6 @@
 """The store in a PostgreSQL database: one writer at a time, readers that see one moment, and no password in any text.
 
-Sessions are read-only and see one moment unless they say otherwise, which only a writer's transactions do.
+Sessions are read-only and see one moment unless they say otherwise, which only writers' transactions do.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import Pool
 
 BUSY_SECONDS = 60
-"""How long a writer waits for another one, and for anybody who holds a table."""
+"""How long a writer waits for another writer, or for a table lock."""
 
 READER_BUSY_SECONDS = 5
-"""How long a reader waits for who holds a table, which is but a migration; somebody looks at a page."""
+"""How long a reader waits for a table lock, which only a migration takes; somebody is waiting for a page."""
 
 ANSWER_SECONDS = 60
-"""How long a reader's question may take."""
+"""How long a reader's query may take."""
 
 IDLE_SECONDS = 600
-"""After so long in the midst of a transaction a process that hangs no longer keeps all others from writing."""
+"""After so long, an idle transaction is ended, so that a process that hangs does not block all other writers."""
 
 KEPT_CONNECTIONS = 8
-"""A reader's connections that are kept; more are opened while more threads ask at once."""
+"""Pooled connections of a reader; more are opened while more threads ask at once."""
 
 RECYCLE_SECONDS = 1800
-"""A kept connection is not kept longer than this: what stands between us and the server may forget it."""
+"""A pooled connection is replaced after this time, because network devices may drop it silently."""
 
 CONNECTING: Mapping[str, str | int] = {
     "application_name": "telemetry-quality",
     "connect_timeout": 5,
-    # A server that vanished without a word is noticed within a minute.
+    # A server that vanished silently is noticed within a minute.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-"""How to connect, where the URL says nothing else."""
+"""How to connect, unless the URL says otherwise."""
 
 CONNECTION_SETTINGS: Mapping[str, str] = {
     "default_transaction_isolation": "repeatable read",
@@ -76,7 +76,7 @@ CONNECTION_SETTINGS: Mapping[str, str] = {
 }
 
 WRITERS_LOCK = 0x7E1E
-"""The first half of the number that writers lock; the schema is the other, so that each store has its own."""
+"""The first half of the number that writers lock; the second half is the schema, so that each store has its own."""
 
 chain_length = Table(
     "chain_length",
@@ -84,9 +84,9 @@ chain_length = Table(
     Column("chain", StoredText, primary_key=True),
     Column("rows_written", BigInteger, nullable=False),
 )
-"""How many rows each chained table ever got.
+"""How many rows were ever appended to each chained table.
 
-A sequence would leave a gap where a transaction is rolled back, which would look like a row taken away.
+A sequence would leave a gap when a transaction is rolled back, and the gap would look like a deleted row.
 """
 
 
@@ -94,7 +94,7 @@ class PostgresqlDatabase:
     """See ``engine.Database``.
 
     Args:
-        url: ``postgresql://USER@HOST/DATABASE``; without a password libpq's own means are used, such as ``.pgpass``.
+        url: ``postgresql://USER@HOST/DATABASE``; without a password libpq looks for one, for example in ``.pgpass``.
     """
 
     DRIVERS = frozenset({"postgresql", "postgresql+psycopg"})
@@ -104,18 +104,18 @@ class PostgresqlDatabase:
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        # The query may hold a password too.
+        # The query may contain a password too.
         place = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
         self.label = place.render_as_string()
 
     def open_engine(self) -> Engine:
-        """Writers open a connection for each transaction: nothing is held in between, or shared with a fork."""
+        """Writers open a connection per transaction, so that nothing is held in between or shared with a fork."""
         engine = self._engine({"lock_timeout": f"{BUSY_SECONDS}s"}, poolclass=NullPool)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             if connection.get_execution_options().get("writes", False):
-                # Whoever waited for the lock must see what was committed meanwhile, hence not one moment.
+                # Not one moment: a writer that waited for the lock must see what was committed meanwhile.
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE")
                 store = func.hashtext(func.current_schema())
                 connection.execute(select(cast(func.pg_advisory_xact_lock(WRITERS_LOCK, store), Text)))
@@ -123,7 +123,7 @@ class PostgresqlDatabase:
         return engine
 
     def open_read_only_engine(self) -> Engine:
-        """Connections that are kept, and tried before each use: the server may have been started anew."""
+        """Connections are pooled and tested before each use, because the server may have restarted."""
         return self._engine(
             {"lock_timeout": f"{READER_BUSY_SECONDS}s", "statement_timeout": f"{ANSWER_SECONDS}s"},
             poolclass=QueuePool,
@@ -136,17 +136,17 @@ class PostgresqlDatabase:
         )
 
     def commit_watch(self) -> PostgresqlCommitWatch:
-        """Looks at the ends of all chains, and at all rows of staff."""
+        """Watches the ends of all chains and all staff rows."""
         return PostgresqlCommitWatch(self)
 
     def require_presence(self) -> None:
-        """The server says so itself."""
+        """The server reports this itself."""
 
-    def make_segment(self) -> None:
-        """Databases are made by who runs the server."""
+    def prepare_location(self) -> None:
+        """Databases are created by the server's administrator."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
-        """The server cannot be reached, does not let us in, or lacks what we ask for."""
+        """The server is unreachable, refuses the connection, or lacks what was asked for."""
         return StoreError(
             f"The store {self.label} must be a database that can be {'read' if is_read_only else 'read and written'}, "
             f"but it says: {_first_line(getattr(error, 'orig', None) or error)}; "
@@ -168,7 +168,7 @@ class PostgresqlDatabase:
         return connection.scalar(select(written).where(chain_length.c.chain == chained.name)) or 0
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
-        """As PostgreSQL spells them out; a trigger that is off or does something else guards nothing."""
+        """As PostgreSQL prints them; a trigger that is disabled or does something else guards nothing."""
         schema = func.current_schema()
         classes = table("pg_class", column("oid"), column("relname"), column("relkind"), column("relnamespace"))
         spaces = table("pg_namespace", column("oid"), column("nspname"))
@@ -176,13 +176,15 @@ class PostgresqlDatabase:
             "pg_trigger", column("oid"), column("tgname"), column("tgrelid"), column("tgfoid"), column("tgenabled")
         )
         functions = table("pg_proc", column("oid"), column("prosrc"))
-        its = triggers.c
+        trigger = triggers.c
         query = (
-            select(its.tgname, func.pg_get_triggerdef(its.oid, True))
-            .join(classes, classes.c.oid == its.tgrelid)
+            select(trigger.tgname, func.pg_get_triggerdef(trigger.oid, True))
+            .join(classes, classes.c.oid == trigger.tgrelid)
             .join(spaces, spaces.c.oid == classes.c.relnamespace)
-            .join(functions, functions.c.oid == its.tgfoid)
-            .where(spaces.c.nspname == schema, cast(its.tgenabled, Text) == "A", functions.c.prosrc == REFUSING_BODY)
+            .join(functions, functions.c.oid == trigger.tgfoid)
+            .where(
+                spaces.c.nspname == schema, cast(trigger.tgenabled, Text) == "A", functions.c.prosrc == REFUSING_BODY
+            )
         )
         views = (
             select(classes.c.relname, func.pg_get_viewdef(classes.c.oid, True))
@@ -193,11 +195,11 @@ class PostgresqlDatabase:
         return found | {name: _plain(text) for name, text in connection.execute(views).all()}
 
     def expected_guards(self, stored: Table) -> Mapping[str, str]:
-        """As PostgreSQL spells out what the migrations wrote."""
+        """As PostgreSQL prints what the migrations created."""
         return expected_triggers("postgresql", stored)
 
     def expected_view(self) -> str:
-        """As PostgreSQL spells out what the migrations wrote."""
+        """As PostgreSQL prints what the migrations created."""
         names = ", ".join(current_snapshot.columns.keys())
         return _plain(
             f"SELECT {names} FROM integrity_snapshot snapshot WHERE revision = "  # noqa: S608 - names of ours
@@ -238,7 +240,7 @@ def _first_line(text: object) -> str:
 
 
 def _plain(view: str) -> str:
-    """A view's text without what PostgreSQL 16 leaves away and earlier ones do not."""
+    """A view's text without the qualifiers that PostgreSQL 16 omits and earlier versions print."""
     return re.sub(r"[\s();]|\bsnapshot\.", "", view).lower()
 
 
@@ -247,20 +249,20 @@ def _newest(chained: Table) -> Any:
 
 
 def _rows_of(changing: Table) -> Any:
-    """Another number whenever any of a few rows was added, changed or deleted: each has a place and a maker."""
+    """A number that changes whenever any of a few rows is added, changed or deleted, by their ctid and xmin."""
     place = func.concat(cast(column("ctid"), Text), cast(column("xmin"), Text))
     return select(func.sum(func.hashtextextended(place, 0))).select_from(changing).scalar_subquery()
 
 
 class PostgresqlCommitWatch:
-    """See ``engine.CommitWatch``; what others do in the same server is no news."""
+    """See ``engine.CommitWatch``; other activity on the same server does not change the version."""
 
     _HEADS = select(*map(_newest, CHAINED), *map(_rows_of, MUTABLE))
-    """All that is kept hangs on the chains, but for accounts and the like. Each head is one look into an index."""
+    """Everything stored hangs on the chains, except accounts and the like. Each chain's end is one index lookup."""
 
     def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
-        # One statement is one moment anyway.
+        # A single statement sees one moment anyway.
         self._engine = database.open_read_only_engine().execution_options(isolation_level="AUTOCOMMIT")
 
     def version(self) -> Hashable:

@@ -1,7 +1,7 @@
-"""StoreReader: the store for whoever only looks at it; the database itself refuses it every write.
+"""StoreReader: the store for code that only reads it; the database itself refuses it every write.
 
-Each question costs a number of queries that does not grow with what is stored, and is answered from one transaction,
-so that its parts belong together while others append.
+The number of queries per call does not grow with what is stored, and all of them run in one transaction, so that
+their results belong together while others append.
 """
 
 from __future__ import annotations
@@ -91,16 +91,16 @@ else:
     JournalRow.__doc__ = """One snapshot as the journal has it; a tuple, since hundreds of thousands are held in RAM.
 
     Attributes:
-        sequence: Its place in the journal, which only ever grows.
+        sequence: The position in the journal, which only ever grows.
         status: The value of a DayStatus.
-        computed_at: The aware instant of its judgement; between it and ``policy`` are the LISTED numbers.
+        computed_at: The aware instant of the judgement; between it and ``policy`` are the LISTED numbers.
         policy: Canonical JSON of the thresholds in force.
-        run_id: The Dagster run that computed it, None where none did or it is not known.
+        run_id: The Dagster run that computed it; None if there was no run or it is unknown.
     """
 
 
 class BreakdownRow(NamedTuple):
-    """Counts of one signal, version or hour of a day; ``value`` None where the events name none."""
+    """Counts of one signal, version or hour of a day; ``value`` is None if the events have none."""
 
     value: str | int | None
     events: int
@@ -111,7 +111,7 @@ class BreakdownRow(NamedTuple):
 
 
 class SampledVerdict(NamedTuple):
-    """What the verifier said of one sampled event."""
+    """What the verifier found in one sampled event."""
 
     position: int
     event_id: str | None
@@ -121,17 +121,17 @@ class SampledVerdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredDay:
-    """All that is kept of one day of one source; everything is empty where it never was read.
+    """Everything stored about one day of one source; all of it is empty if the day was never read.
 
     Attributes:
-        revisions: Its snapshots, the first revision first.
-        verdicts: Per revision, in their order; no revision that has none stored.
-        scans: The first revision first. Parts and sample are those of the last one.
-        by_signal: The busiest first, at most MOST_BREAKDOWN_ROWS.
-        by_version: Likewise.
+        revisions: Its snapshots, first revision first.
+        verdicts: Verdicts per revision, in their order; revisions without stored verdicts are left out.
+        scans: First revision first. Breakdowns and sample are those of the last scan.
+        by_signal: Largest first, at most MOST_BREAKDOWN_ROWS.
+        by_version: Largest first, at most MOST_BREAKDOWN_ROWS.
         by_hour: By hour since the day began, in order; hours without events are left out.
-        more_signals: How many beyond these have a name of their own.
-        more_versions: Likewise.
+        more_signals: How many further signals there are.
+        more_versions: How many further versions there are.
     """
 
     source: str
@@ -148,14 +148,14 @@ class StoredDay:
 
 
 class StoreReader:
-    """The store, read-only; safe from many threads.
+    """The store, read-only; thread-safe.
 
     Args:
         url: Where the store is; see ``engine.database_at``.
 
     Raises:
-        StoreError: If the URL is wrong. Every method raises it where the store cannot be read, and works again as
-            soon as it can.
+        StoreError: If the URL is wrong. Every method raises it if the store cannot be read, and works again as soon
+            as it can.
     """
 
     def __init__(self, url: str) -> None:
@@ -165,39 +165,39 @@ class StoreReader:
 
     @property
     def is_local(self) -> bool:
-        """Whether ``version`` answers in microseconds, so that an event loop may ask."""
+        """Whether ``version`` responds in microseconds, so that an event loop may ask."""
         return self._database.is_local
 
     def version(self) -> Hashable:
-        """Another value than before if anything was committed since the last call, or the store is another."""
+        """A value that changes if anything was committed since the last call, or if the store was replaced."""
         return self._watch.version()
 
     def journal(self, after: int = 0) -> list[JournalRow]:
-        """The snapshots, all revisions, whose sequence is above ``after``, in the order they were stored."""
+        """All revisions of the snapshots with a sequence above ``after``, in the order in which they were stored."""
         with self._read_only() as connection, garbage_collection_paused():
             return _journal_rows(connection.execute(_JOURNAL, {"after": after}))
 
     def content_hash(self, sequence: int) -> str | None:
-        """The hash of the snapshot at this place of the journal, None where there is none.
+        """The hash of the snapshot at this position in the journal; None if there is none.
 
-        Another one than before means that the store is another one.
+        A different hash than before means that the store was replaced.
         """
         with self._read_only() as connection:
             found: str | None = connection.scalar(_CONTENT_HASH, {"sequence": sequence})
             return found
 
     def last_actions(self) -> dict[str, str]:
-        """Per source that has actions on incidents, the content hash of the latest."""
+        """The content hash of the latest incident action, for each source that has any."""
         with self._read_only() as connection:
             return dict(connection.execute(_LAST_ACTIONS).all())
 
     def incidents(self, source: str) -> list[Incident]:
-        """All incidents the source ever had, oldest first, with their actions."""
+        """All incidents that the source ever had, oldest first, with their actions."""
         with self._read_only() as connection, garbage_collection_paused():
             return incidents_of(History(connection), source)
 
     def day(self, source: str, day: date) -> StoredDay:
-        """All that is kept of one day."""
+        """Everything stored about one day."""
         key: dict[str, Any] = {"source": source, "day": day}
         with self._read_only() as connection:
             revisions = tuple(snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
@@ -232,9 +232,9 @@ class StoreReader:
         after: tuple[date, str] | None = None,
         limit: int = 1000,
     ) -> list[TelemetryIntegritySnapshot]:
-        """At most ``limit`` current snapshots by day and source, behind the day and source of ``after``.
+        """At most ``limit`` current snapshots by day and source, after the day and source in ``after``.
 
-        All sources, or statuses, where none is named.
+        Without a source or a status, all of them are included.
         """
         kept = current_snapshot.c
         query = select(*(kept[name] for name in SNAPSHOT_FIELDS)).order_by(kept.day, kept.source).limit(limit)
@@ -257,16 +257,16 @@ class StoreReader:
 
     @contextmanager
     def _read_only(self) -> Iterator[Connection]:
-        """One transaction, which sees the store as it was when the first question was asked."""
+        """One transaction, which sees the store as of its first query."""
         try:
             with transaction(self._engine, writes=False) as connection:
-                # A connection never leads to another store than the one it was opened on.
+                # A connection never leads to a different store than the one it was opened on.
                 if _IS_CHECKED not in connection.info:
                     require_schema_of(connection)
                     connection.info[_IS_CHECKED] = True
                 yield connection
         except (OSError, ValueError) as error:
-            # A value that is none of those this program writes: the store was changed, or is damaged.
+            # A value that this program never writes: the store was changed or is damaged.
             raise self._database.unusable(error, is_read_only=True) from error
 
 
@@ -278,9 +278,9 @@ def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
 
 
 def _breakdown(name: str, *order: Any) -> Select[Any]:
-    """Counts by one column of the aggregates of a scan.
+    """Counts by one column of a scan's aggregates.
 
-    Columns: which column, where the group stands, the group, its counts, and how many groups there are.
+    Columns: which column, position of the group, the group, its counts, and the number of groups.
     """
     kept = event_aggregate.c
     counted = ("events", "errors", "missing_version", "late_events", "error_unknown_events")
@@ -289,8 +289,8 @@ def _breakdown(name: str, *order: Any) -> Select[Any]:
             literal(name).label("kind"),
             func.row_number().over(order_by=(*order, kept[name].nulls_first())).label("place"),
             type_coerce(cast(kept[name], Text), StoredText).label("value"),
-            # PostgreSQL's sum of whole numbers is none of its whole numbers.
-            *(cast(func.sum(kept[one]), BigInteger).label(one) for one in counted),
+            # PostgreSQL's sum of integers is not an integer.
+            *(cast(func.sum(kept[count]), BigInteger).label(count) for count in counted),
             func.count().over().label("groups"),
         )
         .where(*_of_day(event_aggregate, "revision"))
@@ -300,11 +300,11 @@ def _breakdown(name: str, *order: Any) -> Select[Any]:
     )
 
 
-# Made once: putting a statement together takes longer than a day's answer from the database.
+# Built once: building a statement takes longer than the database takes for a day.
 _JOURNAL = (
     select(
         *(
-            # As texts: a few thousand days stand in hundreds of thousands of rows.
+            # Read as text: a few thousand days have hundreds of thousands of rows.
             cast(integrity_snapshot.c[name], Text) if name in {"day", "computed_at"} else integrity_snapshot.c[name]
             for name in JournalRow._fields
         )
@@ -328,7 +328,7 @@ _VERDICTS = (
 )
 _SCANS = select(*as_text(day_scan, SCAN_COLUMNS)).where(*_of_day(day_scan)).order_by(day_scan.c.revision)
 _BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
-# One question for both: each costs more than its answer.
+# One query for both, because the overhead of a query exceeds the work.
 _CUTS = [
     select(query.subquery())
     for query in (_breakdown("event_name", _BUSIEST_FIRST), _breakdown("service_version", _BUSIEST_FIRST))
@@ -343,9 +343,9 @@ _SAMPLE = (
 
 
 def _journal_rows(rows: Iterable[Sequence[Any]]) -> list[JournalRow]:
-    """The rows of _JOURNAL; equal texts become one object, for the policy alone would take a hundred megabytes."""
-    days: dict[str, date] = _Once(date.fromisoformat)
-    texts: dict[str, str] = _Once(str)
+    """The rows of _JOURNAL; equal texts share one object, as the policies alone would take a hundred megabytes."""
+    days: dict[str, date] = _Cached(date.fromisoformat)
+    texts: dict[str, str] = _Cached(str)
     new, instant = JournalRow._make, datetime.fromisoformat
     return [
         new(
@@ -365,8 +365,8 @@ def _journal_rows(rows: Iterable[Sequence[Any]]) -> list[JournalRow]:
     ]
 
 
-class _Once(dict[str, Any]):
-    """What each text stands for, found out once."""
+class _Cached(dict[str, Any]):
+    """Maps each text to its value, which is computed once."""
 
     def __init__(self, make: Callable[[str], Any]) -> None:
         super().__init__()
@@ -378,8 +378,8 @@ class _Once(dict[str, Any]):
 
 
 def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
-    """The sample of _SAMPLE's rows, whose reason codes are a text that is nearly always the same."""
-    reasons = _Once(lambda text: tuple(json.loads(text)))
+    """The sample in _SAMPLE's rows, whose reason codes are nearly always the same text."""
+    reasons = _Cached(lambda text: tuple(json.loads(text)))
     return tuple(
         SampledVerdict(position, event_id, verdict == "passed", reasons[codes])
         for position, event_id, verdict, codes in rows
@@ -387,7 +387,7 @@ def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
 
 
 def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[Sequence[Any]]]:
-    """Rows of _PARTS by signal and by version, each with the group first."""
+    """Rows of _BREAKDOWNS by signal and by version, each beginning with the group."""
     found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
     for kind, _, *part in rows:
         found[kind].append(part)

@@ -1,4 +1,4 @@
-"""Between the core's values and the store's rows; no database is touched here."""
+"""Converts between the core's values and the store's rows, without touching a database."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FIGURES = (
     "unreadable_reason_code",
     "unreadable_reason",
 )
-"""What a scan says of a day, beside its aggregates, its sample and its slices."""
+"""What a scan says of a day, apart from its aggregates, its sample and its slices."""
 
 _DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
@@ -73,7 +73,7 @@ SCAN_COLUMNS = (
     *_ARRIVALS,
     *_DOCUMENTS,
 )
-"""What a StoredScan is made of, its JSON last; the hashes of the chain are not read."""
+"""The columns of a StoredScan, JSON last; the hashes of the chain are not read."""
 
 SNAPSHOT_FIELDS = tuple(field.name for field in fields(TelemetryIntegritySnapshot))
 
@@ -120,7 +120,7 @@ def _arrivals_row(arrivals: Arrivals | None) -> Row:
 def aggregate_rows(scan: DayScan | UnreadableDay) -> list[tuple[Any, ...]]:
     """The values of ``event_aggregate`` without their key, in the order of AGGREGATE_FIELDS and as they are hashed.
 
-    Tuples, and one dictionary for all rows that lack as much: a day may have thousands of rows.
+    They are tuples, and rows that lack the same values share a dictionary, because a day may have thousands of rows.
     """
     if isinstance(scan, UnreadableDay):
         return []
@@ -135,10 +135,10 @@ def _named_counts(names: Sequence[str], different: Iterable[tuple[int, ...]]) ->
 
 
 RATE_COUNTS = "rate_counts"
-"""The last of what is stored of aggregates and of slices; without rates a scan hashes as if it were not there."""
+"""Stored last in aggregates and slices; without rates, a scan is hashed as if this did not exist."""
 
 AGGREGATE_FIELDS = (*(name for name in AggregateRow._fields if name != RATE_COUNTS), RATE_COUNTS)
-"""What is stored of an AggregateRow, in this order."""
+"""The stored fields of an AggregateRow, in this order."""
 
 AGGREGATE_COLUMNS = (
     event_aggregate.c.hour,
@@ -153,11 +153,11 @@ AGGREGATE_COLUMNS = (
     event_aggregate.c.by_hour,
     sql_cast(event_aggregate.c.rate_counts, Text),
 )
-"""The columns of AGGREGATE_FIELDS; JSON stays text, which hardly differs from row to row."""
+"""The columns of AGGREGATE_FIELDS; JSON is read as text, which hardly differs from row to row."""
 
 
 def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
-    """The aggregates of a day's AGGREGATE_COLUMNS; thousands are read to explain a large day."""
+    """The aggregates of a day from its AGGREGATE_COLUMNS; explaining a large day reads thousands of rows."""
     names, missing = _counts_by_text({row[7] for row in rows})
     rate_names, rates = _counts_by_text({row[10] for row in rows})
     found = ((*row[:7], missing[row[7]], row[8], rates[row[10]], row[9]) for row in rows)
@@ -165,7 +165,7 @@ def aggregates_of(rows: Sequence[Sequence[Any]]) -> DayAggregates:
 
 
 def _counts_by_text(texts: Iterable[str | None]) -> tuple[tuple[str, ...], dict[str | None, tuple[int, ...]]]:
-    """The names of JSON objects of counts that all have the same, and the counts of each in their order."""
+    """The common keys of JSON objects of counts, and the counts of each object in the order of the keys."""
     parsed: dict[str | None, dict[str, int]] = {text: json.loads(text) if text else {} for text in texts}
     names = tuple(next(iter(parsed.values()), {}))
     return names, {text: tuple(counts[name] for name in names) for text, counts in parsed.items()}
@@ -212,23 +212,23 @@ def slice_rows(scan: DayScan | UnreadableDay) -> list[Row]:
 
 
 def _busiest_first(member: tuple[Slice, SliceCounts]) -> tuple[int, bool, str, bool, str]:
-    """A total order of the slices of one cut, so that the same slices always make the same row."""
+    """A total order of the slices of one cut, so that the same slices always give the same row."""
     (_, value, _, by_value), counts = member
     return -counts.events, value is not None, value or "", by_value is not None, by_value or ""
 
 
 class SliceReader:
-    """Makes slices of rows of ``event_slice``, each Slice once however many days have it.
+    """Makes slices from rows of ``event_slice``; days with the same Slice share one object.
 
-    Tens of thousands are read for every day that is judged. Fewer objects leave the garbage collector less to do,
-    and a tuple's own constructor takes half the time of the named one.
+    Judging a day reads tens of thousands of them. Fewer objects give the garbage collector less to do, and the plain
+    tuple constructor takes half the time of the named tuple's.
     """
 
     def __init__(self) -> None:
         self._known = _KnownSlices()
 
     def slices_of(self, row: Sequence[Any], minimum_events: int) -> Iterator[tuple[Slice, SliceCounts]]:
-        """The slices in SLICE_COLUMNS of a row that hold at least so many events."""
+        """The slices with at least so many events in a row of SLICE_COLUMNS."""
         dimension, by, value, by_value, events, errors, missing_version, rates = row
         count = bisect_right(events, -minimum_events, key=neg)
         parts = zip(repeat(dimension, count), value, repeat(by), by_value or repeat(None), strict=False)
@@ -254,7 +254,7 @@ def figures_hash(
     sample: Sequence[Mapping[Any, Any]],
     slices: Sequence[Mapping[Any, Any]],
 ) -> str:
-    """The hash of all that a scan says; rows without their keys, in their order, of aggregates their values."""
+    """The hash of everything in a scan; rows come without keys and in order, aggregates as their values."""
     return content_hash(
         {
             "figures": {name: figures[name] for name in FIGURES if _is_hashed(name, figures[name])},
@@ -275,13 +275,13 @@ def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:
 
 
 def stored_scans(rows: Sequence[Sequence[Any]]) -> list[StoredScan]:
-    """The StoredScans of SCAN_COLUMNS, JSON as text; hundreds are read for every day that is judged."""
+    """The StoredScans of SCAN_COLUMNS, with JSON as text; judging a day reads hundreds of them."""
     documents = _parsed(text for row in rows for text in row[-3:])
     return [_scan([*row[:-3], *islice(documents, 3)], is_new=False) for row in rows]
 
 
 def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
-    """What many short JSON texts say, parsed in one go: in a third of the time that each alone would take."""
+    """The values of many short JSON texts, parsed together: a third of the time of parsing each one."""
     return iter(json.loads(f"[{','.join(text or 'null' for text in texts)}]"))
 
 
@@ -309,7 +309,7 @@ def verdict_rows(verdicts: Iterable[Verdict]) -> list[Row]:
         {
             "position": position,
             **verdict.as_json(),
-            # As the database gives them back: whole numbers too are real there.
+            # As the database returns them: it stores integers as floats here.
             "value": None if verdict.value is None else float(verdict.value),
             "threshold": None if verdict.threshold is None else float(verdict.threshold),
         }
@@ -321,7 +321,7 @@ VERDICT_COLUMNS = ("guardrail", "level", "outcome", "reason_code", "value", "thr
 
 
 def verdicts_of(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[date, int, Verdict]]:
-    """Day, revision and verdict of rows of these two and VERDICT_COLUMNS, JSON as text."""
+    """Day, revision and verdict of rows with these two and VERDICT_COLUMNS, with JSON as text."""
     documents = _parsed(row[-1] for row in rows)
     for day, revision, guardrail, level, outcome, reason_code, value, threshold, sentence, _ in rows:
         contributors = tuple(_contributor_of(contributor) for contributor in next(documents))
@@ -330,7 +330,7 @@ def verdicts_of(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[date, int, Verd
 
 
 def verdicts_by_revision(rows: Sequence[Sequence[Any]]) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-    """The verdicts of each day and revision, of rows in this order; see ``verdicts_of``."""
+    """The verdicts of each day and revision, from rows in this order; see ``verdicts_of``."""
     days: defaultdict[date, dict[int, tuple[Verdict, ...]]] = defaultdict(dict)
     for (day, revision), of_one in groupby(verdicts_of(rows), key=itemgetter(0, 1)):
         days[day][revision] = tuple(verdict for *_, verdict in of_one)
@@ -349,7 +349,7 @@ def _contributor_of(row: Mapping[str, Any]) -> Contributor:
 
 
 def verdicts_hash(rows: Sequence[Mapping[Any, Any]]) -> str:
-    """The hash of all that is said of a day; rows without their keys, in their order."""
+    """The hash of everything said about a day; rows come without their keys and in order."""
     return content_hash([list(row.values()) for row in rows])
 
 
@@ -368,12 +368,12 @@ def action_row(action: IncidentAction) -> Row:
 
 
 def action_of(row: Mapping[Any, Any]) -> IncidentAction:
-    """The act of a row of ``incident_action``."""
+    """The incident action in a row of ``incident_action``."""
     names = ("source", "day", "root_cause", "note", "until", "acted_at")
     return IncidentAction(**{name: row[name] for name in names}, action=Action(row["action"]), by=row["acted_by"])
 
 
 def as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
-    """The columns of these names, JSON as text: it is parsed for all rows at once."""
+    """The columns with these names, JSON as text, so that all rows can be parsed at once."""
     columns = (stored.c[name] for name in names)
-    return (sql_cast(one, Text) if isinstance(one.type, JSON) else one for one in columns)
+    return (sql_cast(column, Text) if isinstance(column.type, JSON) else column for column in columns)

@@ -1,4 +1,4 @@
-"""Which schema a store has, and what to do where it is another than the one this version knows."""
+"""Which schema a store has, and what to do if this version needs a different one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def require_schema(engine: Engine) -> None:
-    """Let nobody work with a store that is not there, or was made by another version.
+    """Refuse a store that does not exist or was made by another version.
 
     Raises:
         StoreError: If the store is missing or has another schema; the sentence says what to run.
@@ -31,7 +31,7 @@ def require_schema(engine: Engine) -> None:
 
 
 def require_schema_of(connection: Connection) -> None:
-    """The same, of the store that this connection belongs to.
+    """Refuse a store of another version, given a connection to it.
 
     Raises:
         StoreError: If the store has another schema; the sentence says what to run.
@@ -39,7 +39,7 @@ def require_schema_of(connection: Connection) -> None:
     found = _schema_of(connection)
     if found != SCHEMA_REVISION:
         is_newer = found is not None and found > SCHEMA_REVISION
-        remedy = "install the telemetry-quality that made it" if is_newer else "run telemetry-quality migrate"
+        remedy = "install the telemetry-quality version that made it" if is_newer else "run telemetry-quality migrate"
         label = database_of(connection).label
         raise StoreError(f"The store {label} must have schema {SCHEMA_REVISION}, but has {found or 'none'}; {remedy}.")
 
@@ -52,7 +52,7 @@ def _schema_of(connection: Connection) -> str | None:
 
 
 class MigratedDatabase:
-    """The store's database for whoever reads and writes it; its schema is looked at before the first question.
+    """The store's database for reading and writing; its schema is checked before the first query.
 
     Args:
         engine: Opened on the store.
@@ -69,9 +69,9 @@ class MigratedDatabase:
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """Within, one connection serves every transaction; of one thread, one after the other.
+        """Use one connection for every transaction in the block, from one thread, one after another.
 
-        Opening and closing the database takes longer than a day's rows: SQLite writes its log back with every close.
+        Opening and closing the database takes longer than writing a day's rows: SQLite checkpoints on every close.
         """
         if self._kept is not None:
             yield

@@ -1,4 +1,4 @@
-"""The store in a SQLite file: WAL mode, explicit transactions, and a wait instead of an error when it is busy."""
+"""The store in a SQLite file: WAL mode, explicit transactions, and waiting instead of an error when it is busy."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Table
 
     Identity = tuple[int, int]
-    """Which file it is, whatever its name."""
+    """Identifies the file, whatever its name."""
 
 BUSY_SECONDS = 60
-"""How long a writer waits for another one: a backfill holds the lock only for milliseconds at a time."""
+"""How long a writer waits for another writer: a backfill holds the lock only for milliseconds at a time."""
 
 READER_BUSY_SECONDS = 5
-"""How long a reader waits: only while the database is recovered after a crash, and somebody looks at a page."""
+"""How long a reader waits, which it does only during recovery after a crash; somebody is waiting for a page."""
 
 KEPT_CONNECTIONS = 8
-"""A reader's connections that are kept; more are opened while more threads ask at once."""
+"""Pooled connections of a reader; more are opened while more threads ask at once."""
 
 
 class SqliteDatabase:
@@ -49,12 +49,12 @@ class SqliteDatabase:
         self.label = str(self.file)
 
     def open_engine(self) -> Engine:
-        """Writers open a connection for each transaction: nothing is held in between."""
+        """Writers open a connection per transaction, so that nothing is held in between."""
         engine = create_engine(self._url, connect_args={"timeout": BUSY_SECONDS}, poolclass=NullPool)
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _: Any) -> None:
-            # The driver must not begin transactions by itself: a reader that turns writer cannot wait for the lock.
+            # The driver must not begin transactions itself: a reader that becomes a writer cannot wait for the lock.
             connection.isolation_level = None
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -91,16 +91,16 @@ class SqliteDatabase:
         return engine
 
     def commit_watch(self) -> SqliteCommitWatch:
-        """Counts what SQLite counts."""
+        """Watches SQLite's own change counter."""
         return SqliteCommitWatch(self)
 
     def require_presence(self) -> None:
-        """Opening a file that is not there would create it."""
+        """Opening a missing file would create it."""
         if not self.file.is_file():
             raise missing(self.file)
 
-    def make_segment(self) -> None:
-        """The folder, which SQLite does not make."""
+    def prepare_location(self) -> None:
+        """Create the folder, which SQLite does not do."""
         folder = self.file.absolute().parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -116,11 +116,11 @@ class SqliteDatabase:
         )
 
     def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:  # noqa: ARG002
-        """AUTOINCREMENT counts, and forgets the number of a row that was rolled back."""
+        """AUTOINCREMENT counts, and reuses the number of a row that was rolled back."""
         return {}
 
     def rows_written(self, connection: Connection, chained: Table) -> int:
-        """AUTOINCREMENT records, even if the rows are gone."""
+        """AUTOINCREMENT records this, even if the rows are gone."""
         sequences = table("sqlite_sequence", column("name"), column("seq"))
         return connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
 
@@ -143,7 +143,7 @@ class ReadOnlyConnection(sqlite3.Connection):
     """A connection that cannot write, and knows which file it was opened on.
 
     Attributes:
-        identity: Of the file before it was opened, so that one put in its place meanwhile is noticed next time.
+        identity: Of the file before it was opened, so that a file that replaced it meanwhile is noticed next time.
     """
 
     identity: Identity
@@ -166,10 +166,10 @@ class ReadOnlyConnection(sqlite3.Connection):
 
 
 def identity_of(file: Path) -> Identity:
-    """Which file stands under this name now.
+    """Which file has this name now.
 
     Raises:
-        StoreError: If there is none.
+        StoreError: If there is no such file.
     """
     try:
         status = file.stat()
@@ -179,12 +179,12 @@ def identity_of(file: Path) -> Identity:
 
 
 def missing(file: Path) -> StoreError:
-    """What to say of a store that is not there."""
+    """The error for a store that does not exist."""
     return StoreError(f"The store {file} must exist, but does not; run telemetry-quality migrate.")
 
 
 class SqliteCommitWatch:
-    """See ``engine.CommitWatch``; a version is never seen again once it has changed."""
+    """See ``engine.CommitWatch``; a version never recurs once it has changed."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
@@ -194,7 +194,7 @@ class SqliteCommitWatch:
         self._opened = 0
 
     def version(self) -> tuple[int, int]:
-        """What SQLite counts is only comparable on one connection, hence the number of the connection."""
+        """SQLite's counter is only comparable on one connection, so the version includes the connection's number."""
         with self._lock:
             try:
                 connection = self._current()
@@ -205,7 +205,7 @@ class SqliteCommitWatch:
             return self._opened, version
 
     def close(self) -> None:
-        """Close the connection; the next version is another one."""
+        """Close the connection; the next version will differ."""
         with self._lock:
             self._forget()
 

@@ -74,13 +74,13 @@ _NOT_COMPARED = {
     "previous_hash",
     "content_hash",
 }
-"""What two snapshots may differ in and still say the same; completeness grows by the clock alone."""
+"""What may differ between two snapshots that say the same; completeness grows with time alone."""
 
 SCANS_AT_ONCE = 100
 """How many scans' event names are fetched at a time."""
 
 _COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold", "contributors")
-"""What two verdicts must share to say the same; a sentence may be put into other words."""
+"""What two verdicts that say the same have in common; their sentences may differ."""
 
 
 class SqlQualityStore(MigratedDatabase):
@@ -99,7 +99,7 @@ class SqlQualityStore(MigratedDatabase):
     def append_scan(
         self, source: str, scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
     ) -> StoredScan:
-        """Append a revision if the content differs from the latest one; return the latest either way."""
+        """Append a revision if the content differs from the latest one; return the latest in either case."""
         figures = figures_row(scan, sample)
         aggregates, verdicts, slices = aggregate_rows(scan), sample_rows(sample), slice_rows(scan)
         hashed = figures_hash(figures, aggregates, verdicts, slices)
@@ -129,7 +129,7 @@ class SqlQualityStore(MigratedDatabase):
         query = _scans(source).join(latest, _is_of(day_scan, latest))
         with self._read_only() as connection:
             stored = stored_scans(connection.execute(query).all())
-        return {one.day: one for one in stored if one.day in wanted}
+        return {scan.day: scan for scan in stored if scan.day in wanted}
 
     def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
         """All revisions of all scans from ``first`` to ``last``, by day and revision."""
@@ -138,7 +138,7 @@ class SqlQualityStore(MigratedDatabase):
             return stored_scans(connection.execute(query).all())
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
-        """The aggregates of the day's latest scan, empty where there is none."""
+        """The aggregates of the day's latest scan; empty if there is none."""
         with self._read_only() as connection, garbage_collection_paused():
             latest = _latest(connection, day_scan, source, day)
             if latest is None:
@@ -150,7 +150,7 @@ class SqlQualityStore(MigratedDatabase):
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
     ) -> dict[date, dict[Slice, SliceCounts]]:
-        """The slices of each day's latest scan, those of fewer events left out; no day that has none stored."""
+        """The slices of each day's latest scan with enough events; days without stored slices are left out."""
         latest = _latest_revisions(day_scan, source, first, last)
         query = (
             select(event_slice.c.day, *(event_slice.c[name] for name in SLICE_COLUMNS))
@@ -181,7 +181,7 @@ class SqlQualityStore(MigratedDatabase):
     ) -> tuple[TelemetryIntegritySnapshot, bool]:
         """Append a revision if numbers, verdicts or policy changed; return the latest, and whether it is new.
 
-        A snapshot made from an older scan than the latest one is not appended: another run was faster.
+        A snapshot made from an outdated scan is not appended, because another run was faster.
         """
         values = {name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}
         rows = verdict_rows(verdicts)
@@ -202,7 +202,7 @@ class SqlQualityStore(MigratedDatabase):
             return snapshot_of(stored), True
 
     def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-        """The verdicts of each day's snapshots, per revision, in their order; no revision that has none stored."""
+        """The verdicts of each day's snapshots by revision, in their order; revisions without verdicts are left out."""
         kept = guardrail_verdict.c
         query = (
             select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
@@ -213,12 +213,12 @@ class SqlQualityStore(MigratedDatabase):
             return verdicts_by_revision(connection.execute(query).all())
 
     def judged_days(self, source: str) -> list[JudgedDay]:
-        """Every day that has a snapshot, oldest first, with as much of its current one as incidents need."""
+        """Every day that has a snapshot, oldest first, with the parts of its current snapshot that incidents need."""
         with self._read_only() as connection:
             return History(connection).judged_days(source)
 
     def failed_verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
-        """Those of ``verdicts`` that failed, or say that the day could not be read."""
+        """The ``verdicts`` that failed or say that the day could not be read."""
         with self._read_only() as connection:
             return History(connection).failed_verdicts(source, first, last)
 
@@ -243,7 +243,7 @@ class SqlQualityStore(MigratedDatabase):
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
 
     def append_incident_action(self, action: IncidentAction) -> None:
-        """Keep what somebody decided about an incident."""
+        """Store what somebody decided about an incident."""
         with self._writing() as connection:
             append(connection, incident_action, action_row(action))
 
@@ -253,27 +253,27 @@ class SqlQualityStore(MigratedDatabase):
             return History(connection).incident_actions(source)
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """Those of ``alerts`` that are not kept yet, each once, in order."""
-        distinct = {_alert_key(one): one for one in alerts}
+        """Those of ``alerts`` that are not stored yet, without repetition, in order."""
+        distinct = {_alert_key(new): new for new in alerts}
         with self._read_only() as connection:
-            return [one for key, one in distinct.items() if not _is_kept(connection, key)]
+            return [new for key, new in distinct.items() if not _is_kept(connection, key)]
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:
-        """Keep each alert that is not kept yet."""
+        """Store each alert that is not stored yet."""
         with self._writing() as connection:
-            for one in alerts:
-                if not _is_kept(connection, _alert_key(one)):
+            for new in alerts:
+                if not _is_kept(connection, _alert_key(new)):
                     append(
                         connection,
                         alert,
                         {
-                            "source": one.source,
-                            "day": one.day,
-                            "revision": one.revision,
-                            "guardrail": one.guardrail,
-                            "level": one.level.value,
-                            "reason_code": one.reason_code,
-                            "sentence": one.sentence,
+                            "source": new.source,
+                            "day": new.day,
+                            "revision": new.revision,
+                            "guardrail": new.guardrail,
+                            "level": new.level.value,
+                            "reason_code": new.reason_code,
+                            "sentence": new.sentence,
                             "logged_at": now,
                         },
                     )
@@ -313,7 +313,7 @@ def _scans(source: str) -> Select[Any]:
 
 
 def _names_by_day(connection: Connection, source: str) -> Iterator[tuple[date, Sequence[str | None]]]:
-    """The day and the event names of each scan of ``source``; few at a time, for all of them may be millions."""
+    """The day and the event names of each scan of ``source``, a few at a time, since there may be millions."""
     query = select(event_slice.c.day, event_slice.c.value).where(
         event_slice.c.source == source,
         event_slice.c.dimension == EVENT_NAME,
@@ -325,12 +325,12 @@ def _names_by_day(connection: Connection, source: str) -> Iterator[tuple[date, S
 def _says_the_same(
     connection: Connection, latest: Mapping[Any, Any], values: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether a snapshot and its verdicts are those of ``latest``."""
+    """Whether a snapshot and its verdicts say the same as ``latest``."""
     if any(latest[name] != values[name] for name in values.keys() - _NOT_COMPARED):
         return False
     stored = _rows_of(connection, guardrail_verdict, latest)
-    said, says = ([[row[name] for name in _COMPARED] for row in rows] for rows in (stored, verdicts))
-    return said == says
+    before, now = ([[row[name] for name in _COMPARED] for row in rows] for rows in (stored, verdicts))
+    return before == now
 
 
 def _rows_of(connection: Connection, part: Table, scan: Mapping[Any, Any]) -> Sequence[Mapping[Any, Any]]:
@@ -341,13 +341,13 @@ def _rows_of(connection: Connection, part: Table, scan: Mapping[Any, Any]) -> Se
 def _append_details(
     connection: Connection, part: Table, key: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Append the rows that a row of a chained table is bound to by a hash, under its key."""
+    """Append rows, under the key of the row of a chained table whose hash covers them."""
     if rows:
         append_rows(connection, part, key, {name: [row[name] for row in rows] for name in rows[0]})
 
 
-def _alert_key(one: Alert) -> tuple[str, date, str, int]:
-    return one.source, one.day, one.guardrail, one.revision
+def _alert_key(new: Alert) -> tuple[str, date, str, int]:
+    return new.source, new.day, new.guardrail, new.revision
 
 
 def _is_kept(connection: Connection, key: tuple[str, date, str, int]) -> bool:

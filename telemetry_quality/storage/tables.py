@@ -1,6 +1,6 @@
-"""The tables of the quality store. What is in them is never updated and never deleted; see ``triggers``.
+"""The tables of the quality store. Their rows are never updated or deleted; see ``triggers``.
 
-The exception are the tables of MUTABLE: who may look at the dashboard changes, what was measured does not.
+The exceptions are the tables in MUTABLE: who may see the dashboard changes, but measurements do not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 SCHEMA_REVISION = "0002"
-"""The migration these tables belong to; a test compares it with Alembic's head."""
+"""The migration that creates these tables; a test compares it with Alembic's head."""
 
 metadata = MetaData(
     naming_convention={
@@ -48,7 +48,7 @@ Sequence = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware instant, kept in UTC by databases that keep no zone."""
+    """An aware instant, stored in UTC by databases that store no time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -65,21 +65,21 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class StoredText(TypeDecorator[str]):
-    """Any text, in the order of its characters' numbers, whatever language the database's operator speaks.
+    """Any text, ordered by code point, whatever the database's locale.
 
-    PostgreSQL keeps no character NUL, which events and strangers may send all the same: it stands there as ``␀0``,
-    and ``␀`` itself as ``␀1``.
+    PostgreSQL cannot store the NUL character, which events and strangers may send anyway: it is stored as ``␀0``, and
+    ``␀`` itself as ``␀1``.
     """
 
     impl = Text
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """A collation of PostgreSQL's own, which no upgrade of the operating system changes."""
+        """A built-in collation of PostgreSQL, which no upgrade of the operating system changes."""
         return Text(collation="C") if dialect.name == "postgresql" else self.impl_instance
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """To what the database can keep."""
+        """Encode what the database cannot store."""
         if value is None or dialect.name != "postgresql":
             return value
         return value.replace("␀", "␀1").replace("\0", "␀0")
@@ -156,11 +156,11 @@ event_aggregate = Table(
     Index(None, "source", "day", "revision"),
     sqlite_autoincrement=True,
 )
-"""One row per event name and version of a scan: ``hour`` is its first, ``by_hour`` a JSON object of lists.
+"""One row per event name and version of a scan: ``hour`` is the first hour, ``by_hour`` a JSON object of lists.
 
-Each list has a number for each hour of the list ``hours``; a count that is zero all day has no list. Where all events
+Each list has a number for each hour in the list ``hours``; a count that is zero all day has no list. If all events
 fall into one hour, ``by_hour`` is null. One row per hour took ten times as long to write, and four times the space.
-``rate_counts`` is an object of numbers by name, null where the source defines no rates.
+``rate_counts`` is an object of numbers by name; null if the source defines no rates.
 """
 
 event_sample = Table(
@@ -193,16 +193,15 @@ event_slice = Table(
     UniqueConstraint("source", "day", "revision", "position"),
     sqlite_autoincrement=True,
 )
-"""One row per way of cutting a scan; its slices stand in lists of equal length, those of most events first.
+"""One row per way of cutting a scan; its slices are lists of equal length, with the largest slices first.
 
-``rate_counts`` is an object of such lists by name, null where the source defines no rates.
+``rate_counts`` is an object of such lists by name; null if the source defines no rates.
 
-Six weeks of slices are read whenever a day is judged. One row per slice took four times as long to read, and twice
-the space.
+Judging a day reads six weeks of slices. One row per slice took four times as long to read, and twice the space.
 """
 
 METRIC_TYPES: dict[type, type[TypeEngine[Any]]] = {int: BigInteger, float: Float, bool: Boolean}
-"""What a number of the day is in the store."""
+"""The column type of a number of the day."""
 
 integrity_snapshot = Table(
     "integrity_snapshot",
@@ -215,7 +214,7 @@ integrity_snapshot = Table(
     Column("extra_numbers", JSON, nullable=False),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
-    # What the guardrails made of them.
+    # How the guardrails judged them.
     Column("has_volume_anomaly", Boolean),
     Column("has_version_anomaly", Boolean),
     Column("has_error_spike", Boolean),
@@ -247,7 +246,7 @@ alert = Table(
 )
 
 FAILED_VERDICTS = "outcome = 'failed' OR reason_code = 'DAY_UNREADABLE'"
-"""One verdict in a hundred, of which incidents are made; in these words the planner knows its index again."""
+"""One verdict in a hundred, from which incidents are made; the planner finds its partial index by this wording."""
 
 guardrail_verdict = Table(
     "guardrail_verdict",
@@ -302,7 +301,7 @@ sign_in = Table(
     Column("method", StoredText, nullable=False),
     Column("outcome", StoredText, nullable=False),
     *_chain(),
-    # Asked before every password is tried: how often did the account, and the address, fail lately?
+    # Queried before every password check: how often did the account, and the address, fail recently?
     Index(None, "account_name", "outcome", "at"),
     Index(None, "address", "outcome", "at"),
     sqlite_autoincrement=True,
@@ -357,23 +356,23 @@ staff_secret = Table(
     Column("secret", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
-"""One row: the key that cookies are signed with, shared by all workers."""
+"""One row: the key that signs cookies, shared by all workers."""
 
 CHAINED = (day_scan, integrity_snapshot, alert, incident_action, sign_in)
-"""Tables whose rows carry the hash of the row before them."""
+"""Tables whose rows contain the hash of the row before them."""
 
 MUTABLE = (staff_account, staff_session, staff_token, staff_secret)
-"""Tables whose rows change; none of them says anything about telemetry."""
+"""Tables whose rows change; none of them contains telemetry."""
 
 APPEND_ONLY = tuple(stored for stored in metadata.tables.values() if stored not in MUTABLE)
-"""All others: triggers guard them, and ``verify`` looks at them."""
+"""All other tables: triggers protect them, and ``verify`` checks them."""
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
-"""The view of each day's latest revision, made by migration 0001; in a MetaData of its own, being no table."""
+"""The view of each day's latest revision, made by migration 0001; not a table, so it has its own MetaData."""
 
 CURRENT_SNAPSHOT_SQL = (
     "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
     "(SELECT max(revision) FROM integrity_snapshot AS other"
     " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
 )
-"""What the view must say; ``verify`` compares."""
+"""The definition that the view must have; ``verify`` compares it."""

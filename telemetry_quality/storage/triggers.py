@@ -1,7 +1,7 @@
-"""Append-only by the database itself, whoever asks: a row that is there can be neither changed nor taken away.
+"""Append-only in the database itself, whoever writes: existing rows can be neither changed nor deleted.
 
-On SQLite UPDATE and DELETE are refused, and so is replacing a row by inserting it again: it runs no delete trigger for
-INSERT OR REPLACE. On PostgreSQL UPDATE, DELETE and TRUNCATE are, in whatever role a session plays in a replication.
+On SQLite, UPDATE and DELETE are refused, and so is replacing a row by inserting it again, because INSERT OR REPLACE
+runs no delete trigger. On PostgreSQL, UPDATE, DELETE and TRUNCATE are refused, whatever a session's replication role.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 REFUSING_FUNCTION = "refuse_change"
 REFUSING_BODY = "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END"
-"""What a trigger on PostgreSQL does; one function for all of them."""
+"""What the triggers on PostgreSQL do; one function for all of them."""
 
 
 def refusing_function() -> TextClause:
-    """What PostgreSQL's triggers need before they can be made."""
+    """What PostgreSQL needs before the triggers can be created."""
     return text(f"CREATE FUNCTION {REFUSING_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $${REFUSING_BODY}$$")
 
 
 def append_only(dialect: str, table: str, keys: Sequence[Sequence[str]]) -> Iterator[TextClause]:
-    """The statements that keep ``table``, unique by each of ``keys``, append-only."""
+    """The statements that make ``table`` append-only; its rows are unique by each of ``keys``."""
     if dialect == "postgresql":
         for name, trigger in _postgresql_triggers(table).items():
             yield text(trigger)
@@ -36,7 +36,7 @@ def append_only(dialect: str, table: str, keys: Sequence[Sequence[str]]) -> Iter
 
 
 def expected_triggers(dialect: str, table: Table) -> dict[str, str]:
-    """Name and text of the triggers that ``append_only`` makes for ``table``."""
+    """Name and text of the triggers that ``append_only`` creates for ``table``."""
     if dialect == "postgresql":
         return _postgresql_triggers(table.name)
     unique = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
@@ -59,7 +59,7 @@ def _sqlite_triggers(table: str, keys: Sequence[Sequence[str]]) -> dict[str, str
 
 
 def _postgresql_triggers(table: str) -> dict[str, str]:
-    """In the words of ``pg_get_triggerdef``; a statement is refused even if it would find no row."""
+    """As ``pg_get_triggerdef`` prints them; a statement is refused even if it would match no row."""
     return {
         f"{table}_no_{action.lower()}": f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {REFUSING_FUNCTION}()"

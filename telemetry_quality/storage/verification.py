@@ -1,9 +1,9 @@
 """Finds what was changed behind the program's back: every hash is computed again, every link followed.
 
-Accounts, sessions and tokens are not looked at: they change, and every use of them is a row of ``sign_in``.
+Accounts, sessions and tokens are not checked: they change, and every use of them is a row of ``sign_in``.
 
-What cannot be found: a rewrite of the whole chain by somebody who knows how it is made. Whoever must rule that
-out keeps a copy of the last content hash elsewhere; ``telemetry-quality verify`` prints it.
+A rewrite of the whole chain by somebody who knows how it is made cannot be found. To rule that out, keep a copy of
+the last content hash elsewhere; ``telemetry-quality verify`` prints it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 KEY = ("source", "day", "revision")
-"""What a scan or a snapshot shares with the rows that are bound to it by a hash."""
+"""The key that a scan or a snapshot shares with the rows that its hash covers."""
 
 PARTS = (
     (event_aggregate, day_scan, "scan"),
@@ -47,7 +47,7 @@ PARTS = (
     (event_slice, day_scan, "scan"),
     (guardrail_verdict, integrity_snapshot, "snapshot"),
 )
-"""Such rows, what they belong to, and what that is called."""
+"""Tables of such rows, the table they belong to, and what its rows are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Finding:
     """One sign of tampering.
 
     Attributes:
-        row: Which row, as a person would name it.
+        row: The row's name for people.
     """
 
     table: str
@@ -106,7 +106,7 @@ def _triggers(connection: Connection) -> Iterator[Finding]:
 
 
 def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
-    """Follow the chain of one table: no row missing, added or changed."""
+    """Follow the chain of one table and find missing, added or changed rows."""
     findings, previous, expected = [], None, 0
     for row in connection.execute(select(chained).order_by(chained.c.sequence)).mappings():
         expected += 1
@@ -127,14 +127,14 @@ def _chain(connection: Connection, chained: Table) -> tuple[list[Finding], int]:
 
 
 def _scans(connection: Connection) -> tuple[list[Finding], int]:
-    """Every scan's aggregates, sample and slices still hash to what it says.
+    """Check that every scan's aggregates, sample and slices still have the hash in the scan.
 
-    One scan at a time: a store of years does not fit into RAM.
+    One scan at a time, because a store of several years does not fit into RAM.
     """
     findings = []
     count = 0
     for row in connection.execute(select(day_scan)).mappings().all():
-        aggregates = [tuple(one.values()) for one in _details(connection, event_aggregate, event_aggregate.c.id, row)]
+        aggregates = [tuple(part.values()) for part in _details(connection, event_aggregate, event_aggregate.c.id, row)]
         sample = _details(connection, event_sample, event_sample.c.position, row)
         slices = _details(connection, event_slice, event_slice.c.position, row)
         count += len(aggregates) + len(sample) + len(slices)
@@ -145,7 +145,7 @@ def _scans(connection: Connection) -> tuple[list[Finding], int]:
 
 
 def _verdicts(connection: Connection) -> tuple[list[Finding], int]:
-    """Every snapshot's verdicts still hash to what it says."""
+    """Check that every snapshot's verdicts still have the hash in the snapshot."""
     findings = []
     count = 0
     for row in connection.execute(select(integrity_snapshot)).mappings().all():
@@ -165,7 +165,7 @@ def _details(connection: Connection, part: Table, order: Any, head: Mapping[Any,
 
 
 def _orphans(connection: Connection) -> Iterator[Finding]:
-    """The keys of rows that no scan or no snapshot has."""
+    """Find rows whose key belongs to no scan or no snapshot."""
     for part, head, called in PARTS:
         has_head = exists().where(*(head.c[name] == part.c[name] for name in KEY))
         query = select(*(part.c[name] for name in KEY)).where(~has_head).distinct()
@@ -174,11 +174,12 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
 
 
 def _snapshots(connection: Connection) -> Iterator[Finding]:
-    """Every snapshot was made from a scan that is there and says the same."""
+    """Check that every snapshot was made from a scan that exists and has the hash in the snapshot."""
     scans = {_key(row): row["figures_hash"] for row in connection.execute(select(day_scan)).mappings()}
     for row in connection.execute(select(integrity_snapshot)).mappings():
         if scans.get((row["source"], row["day"], row["scan_revision"])) != row["scan_hash"]:
-            yield Finding("integrity_snapshot", _row_name(row), f"The scan behind {_row_name(row)} is another one.")
+            sentence = f"The scan behind {_row_name(row)} is missing or differs from the one it was made from."
+            yield Finding("integrity_snapshot", _row_name(row), sentence)
 
 
 def _key(row: Mapping[Any, Any]) -> Key:
@@ -191,5 +192,5 @@ def _row_name(row: Mapping[Any, Any]) -> str:
 
 
 def _attempt_name(row: Mapping[Any, Any]) -> str:
-    """An attempt to sign in; the name was typed by a stranger and may hold what a terminal would obey."""
+    """The name of a sign-in attempt; a stranger typed the account name, so control characters are made visible."""
     return f"{row['at']:%Y-%m-%d %H:%M:%S} {visible(row['account_name'])} {row['outcome']}"

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 START = date(2026, 1, 1)
 DAILY = SHARED_DATA / "daily"
 

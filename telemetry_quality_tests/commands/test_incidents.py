@@ -282,23 +282,26 @@ def test_the_decision_is_made_under_the_login_name_by_default(
     monkeypatch.setattr(getpass, "getuser", nameless)
     code, _, err = terminal.type("acknowledge", "web/2026-03-06")
     assert code == 2
-    assert "The name of who decides is required" in err
+    assert "The name of the person who decides is required" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["show", "web/2026-03-04"], "'web/2026-03-04' names none; did you mean web/2026-03-03?"),
-        (["show", "web/2026-03-05"], "'web/2026-03-05' names none; telemetry-quality incidents --all lists them."),
-        (["show", "web/yesterday"], "'web/yesterday' names none"),
+        (["show", "web/2026-03-04"], "no incident has the key 'web/2026-03-04'; did you mean web/2026-03-03?"),
+        (
+            ["show", "web/2026-03-05"],
+            "no incident has the key 'web/2026-03-05'; telemetry-quality incidents --all lists them.",
+        ),
+        (["show", "web/yesterday"], "no incident has the key 'web/yesterday'"),
         (["show", "2026-03-03"], "An incident's key such as web/2026-03-10, of the source web, is required"),
         (["show", "app/2026-03-03"], "of the source web, is required, but 'app/2026-03-03' was found"),
         (
             ["show", "web/2026-03-03", "--source", "app"],
             "of the source app, is required, but 'web/2026-03-03' was found",
         ),
-        (["confirm", "web/2026-03-05"], "names none"),
-        (["confirm", "web/2026-03-03", "--by", " "], "The name of who decides is required, but an empty one was found"),
+        (["confirm", "web/2026-03-05"], "no incident has the key"),
+        (["confirm", "web/2026-03-03", "--by", " "], "The name of the person who decides is required, but it is empty"),
         (["mute", "web/2026-03-03", "--until", "2020-01-01"], "is required to mute until, but 2020-01-01 was found"),
         (["mute", "web/2026-03-03", "--until", "yesterday"], "is required to mute until"),
         (["mute", "web/2026-03-03", "--until", "soon"], "a day such as 2013-02-08 is required, but 'soon' was given"),

@@ -168,7 +168,7 @@ def test_an_unknown_name_is_refused_with_a_remedy(terminal: Terminal, arguments:
     code, _, err = terminal.type(*arguments, "eve", hidden=[])
     assert (code, err) == (
         2,
-        "Error: An account is required, but 'eve' is none; telemetry-quality staff list shows them.\n",
+        "Error: An account is required, but 'eve' does not exist; telemetry-quality staff list shows all.\n",
     )
 
 

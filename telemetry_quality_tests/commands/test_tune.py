@@ -13,9 +13,9 @@ import pytest
 
 from telemetry_quality.commands.tune import fragment, tune
 from telemetry_quality.core.events import Slice, SliceCounts
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.missing_version import THRESHOLD
 from telemetry_quality.core.tuning.backtest import Score
-from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.core.tuning.proposals import Advice, Proposal
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings

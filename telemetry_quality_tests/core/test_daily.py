@@ -661,7 +661,7 @@ def test_a_day_that_says_nothing_new_is_answered_with_what_the_store_says_of_it(
     work = make_work(tmp_path, source, policy=TRAILING)
     read(work, *earlier[-8:], DAY)
     (first,) = work.judge([DAY], NOW)
-    assert said(first, "silence").sentence.endswith(f"it will be from {DAY + timedelta(days=14 - 8)}.")
+    assert said(first, "silence").sentence.endswith(f"it can be judged from {DAY + timedelta(days=14 - 8)}.")
     read(work, *earlier[:-8])
 
     (again,) = work.judge([DAY], NOW + timedelta(hours=1))

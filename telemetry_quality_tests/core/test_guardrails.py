@@ -352,7 +352,7 @@ def test_failed_verdicts_say_how_many_events_are_concerned() -> None:
         "missing_version", total_events=12_000, missing_version_events=240, missing_version_percent=2.0
     ).sentence == ("2.00 % of 12,000 events carry no version (240), more than the 1 % allowed.")
     assert judge("volume", total_events=600, volume_deviation_percent=-40.0, is_volume_unusual=True).sentence == (
-        "600 events are 40.0 % below the 1,000 expected, farther than the 30 % allowed; "
+        "600 events are 40.0 % below the 1,000 expected, more than the 30 % allowed; "
         "normal days lie between 900 and 1,100, so this is unusual for the stream."
     )
     assert judge("sample", sample_passed=90, sampling_success_rate_percent=90.0).sentence == (

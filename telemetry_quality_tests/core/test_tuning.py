@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import Rate, Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.rates import rate_guardrails
 from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.metrics import Basis, figures_of
@@ -27,7 +28,7 @@ from telemetry_quality.core.tuning.backtest import (
     trial_of,
     whole_weeks,
 )
-from telemetry_quality.core.tuning.faults import Fault, inject, leaking
+from telemetry_quality.core.tuning.faults import inject, leaking
 from telemetry_quality.core.tuning.proposals import Advice, propose
 from telemetry_quality_tests.builders import DAY, NOW, SCHEMA, FakeSource, make_evidence, make_figures, make_work
 from telemetry_quality_tests.builders import make_scan as make_day_scan
@@ -470,7 +471,7 @@ class TestProposals:
     def test_a_guardrail_that_never_had_a_value_says_so(self) -> None:
         proposal = propose(replace(make_trial([]), unknown_days=365))
         assert proposal.advice is Advice.TOO_LITTLE_HISTORY
-        assert proposal.sentence == "It could not judge a single one of 365 days."
+        assert proposal.sentence == "It could not judge any of the 365 days."
 
     def test_a_guardrail_without_a_threshold_keeps_none(self, steady: dict[str, Trial]) -> None:
         for name in ("activity", "silence"):

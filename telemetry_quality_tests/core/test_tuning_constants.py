@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
 from telemetry_quality.core.tuning.backtest import Trial, Try, candidates, trial_of
-from telemetry_quality.core.tuning.faults import Fault
 from telemetry_quality.core.tuning.proposals import Advice, propose
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_evidence
 from telemetry_quality_tests.core.test_tuning import caught_below, make_trial, threshold_named, threshold_of

@@ -110,7 +110,7 @@ class Running:
 
     @contextmanager
     def open(self, headers: dict[str, str] | None = None) -> Iterator[ClientConnection]:
-        """A page that listens and has received the current version; earlier listeners have received everything before."""
+        """A page that listens and has received the current version, after earlier listeners have received theirs."""
         _wait_until(lambda: self.shown_version == self.dashboard.keeper.state().version)
         with connect(self.address, additional_headers=self.headers() if headers is None else headers) as page:
             assert _update(page)["changed"] == []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality_tests.dashboard.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """Random requests per address, in addition to those that cover each rule of the document; more when run by hand."""
 

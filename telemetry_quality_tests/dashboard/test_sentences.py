@@ -170,7 +170,10 @@ def test_a_day_whose_failures_are_not_known_yet_has_a_sentence_too(status: str, 
             {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "root_cause": "platform=ios"},
             "platform=ios and 3 more segments silent",
         ),
-        ({"guardrail": "leak", "value": 18.2, "threshold": 15.0}, "18 % fewer events than some weeks ago (limit 15 %)"),
+        (
+            {"guardrail": "leak", "value": 18.2, "threshold": 15.0},
+            "18 % fewer events than a few weeks ago (limit 15 %)",
+        ),
         (
             {"guardrail": "version_drift", "value": 35.0, "threshold": 10.0},
             "versions shifted by 35.0 points (limit 10)",

@@ -12,8 +12,7 @@ from telemetry_quality.assembly import daily_work
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.definitions import build_definitions
 from telemetry_quality.settings import Settings, load_settings
-from telemetry_quality.storage.migrations import migrate
-from telemetry_quality_tests.builders import NOW, make_event, make_events, write_parquet
+from telemetry_quality_tests.builders import NOW, make_event, make_events, migrated_store, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +110,7 @@ def make_station(folder: Path, days: int = 3, extra: str = "", roles: str = "") 
     file = folder / "telemetry.toml"
     file.write_text(SETTINGS.format(extra=extra) + roles + "\n", encoding="utf-8")
     station = Station(folder, load_settings(file))
-    migrate(station.settings.store)
+    migrated_store(folder / "quality.db")
     for offset in range(days):
         station.write_day(FIRST_DAY + timedelta(days=offset))
     return station

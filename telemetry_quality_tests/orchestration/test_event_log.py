@@ -23,6 +23,8 @@ telemetry:
   enabled: false
 """
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 
 
@@ -62,11 +64,11 @@ def test_an_instance_can_be_switched_over_and_back_and_knows_all_its_runs(home: 
         assert isinstance(instance.event_log_storage, KeptSqliteEventLog)
         second = materialize(instance, "b", "c")
         assert instance.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-        before = [seen(instance, run_id) for run_id in (first, second)]
+        logged = [seen(instance, run_id) for run_id in (first, second)]
     (home / "dagster.yaml").unlink()
     with dg.DagsterInstance.get() as after:
         assert after.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-        assert [seen(after, run_id) for run_id in (first, second)] == before
+        assert [seen(after, run_id) for run_id in (first, second)] == logged
 
 
 @pytest.mark.usefixtures("kept")

@@ -73,6 +73,8 @@ CONTRACT_SCHEMA = replace(
         Rate("web", "platform LIKE 'w%' OR build BETWEEN 1 AND 7", of="landed IS NULL OR NOT is_error"),
     ),
 )
+LEAN_SCHEMA = replace(CONTRACT_SCHEMA, dimensions=(), rates=())
+"""For what is asked many times and is no matter of slices: a day takes half as long without them."""
 COUNTED_FOR_RATES: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "diverted": lambda event: event.get("landed") not in {None, "plan"},
     "failed": lambda event: event["is_error"] is True and bool(event.get("session")),
@@ -249,7 +251,15 @@ wherever = pytest.mark.usefixtures("write")
 """Marks what must hold everywhere; a file with connectors of its own runs it with a fixture ``write`` of its own."""
 
 
-@pytest.fixture(params=WRITERS, ids=lambda write: write.__name__)
+def places(*writers: Callable[[Location, Sequence[Event]], Source]) -> list[Any]:
+    """Parameters of a test of each; a fast run asks one engine, the whole run all of them."""
+    quick = {in_one_parquet_file}
+    return [
+        pytest.param(write, id=write.__name__, marks=() if write in quick else pytest.mark.slow) for write in writers
+    ]
+
+
+@pytest.fixture(params=places(*WRITERS))
 def write(request: pytest.FixtureRequest) -> Callable[[Location, Sequence[Event]], Source]:
     """What writes events somewhere and reads them from there."""
     return request.param  # type: ignore[no-any-return]
@@ -364,7 +374,9 @@ def read(source: Source, windows: Sequence[DayWindow], sample_size: int = 100) -
     return answers
 
 
-def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], windows: Sequence[DayWindow]) -> None:
+def assert_days_are_read_as_counted(
+    source: Source, events: Sequence[Event], windows: Sequence[DayWindow]
+) -> list[DayScan]:
     scans = read(source, windows)
     for scan, window in zip(scans, windows, strict=True):
         expected = counted(events, window)
@@ -377,6 +389,7 @@ def assert_days_are_read_as_counted(source: Source, events: Sequence[Event], win
         assert scan.arrivals == arrived(events, window)
         assert read(source, [window]) == [scan], "a day alone must read as it does in a range"
     assert source.count_days(windows) == {day.day: day.aggregates.totals().events for day in scans}
+    return scans
 
 
 def local_hours(window: DayWindow) -> list[dict[str, Any]]:
@@ -482,7 +495,7 @@ class AllCases:
     scans: Mapping[date, DayScan]
 
 
-@pytest.fixture(scope="module", params=(*WRITERS, *FURTHER_WRITERS), ids=lambda write: write.__name__)
+@pytest.fixture(scope="module", params=places(*WRITERS, *FURTHER_WRITERS))
 def all_cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AllCases:
     source = request.param(Location(tmp_path_factory.mktemp("cases")), ALL_EVENTS)
     return AllCases(source, {scan.day: scan for scan in read(source, CASE_WINDOWS)})
@@ -511,6 +524,7 @@ def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCa
         assert all_cases.scans[day] == expected
 
 
+@pytest.mark.slow
 def test_a_day_reads_the_same_alone_and_together_with_others(all_cases: AllCases) -> None:
     for day in CASE_DAYS.values():
         assert read(all_cases.source, [day_window(day, UTC_ZONE)]) == [all_cases.scans[day]]
@@ -522,6 +536,7 @@ def test_counting_days_says_what_reading_them_says(all_cases: AllCases) -> None:
     assert all_cases.source.count_days(CASE_WINDOWS[1:2]) == {DAY: totals[DAY]}
 
 
+@pytest.mark.slow
 @wherever
 @pytest.mark.parametrize(("day", "hours"), [(date(2013, 3, 10), 23), (date(2013, 11, 3), 25)], ids=str)
 def test_every_hour_of_a_local_day_is_counted_where_it_belongs(
@@ -532,14 +547,14 @@ def test_every_hour_of_a_local_day_is_counted_where_it_belongs(
     source = write(Location(tmp_path, NEW_YORK), events)
     around = windows_of(NEW_YORK, day - ONE_DAY, day + ONE_DAY)
 
-    assert_days_are_read_as_counted(source, events, around)
-    (scan,) = read(source, [window])
+    _, scan, _ = assert_days_are_read_as_counted(source, events, around)
     assert {hour: totals.events for hour, totals in scan.aggregates.by_hour().items()} == {
         hour: 2 + (hour == 0) + (hour == hours - 1) for hour in range(hours)
     }
     assert source.count_days(around) == dict(zip([w.day for w in around], [1, 2 + 2 * hours, 1], strict=True))
 
 
+@pytest.mark.slow
 @wherever
 def test_days_of_a_zone_half_an_hour_off_are_cut_at_their_own_midnight(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -552,6 +567,7 @@ def test_days_of_a_zone_half_an_hour_off_are_cut_at_their_own_midnight(
     assert_days_are_read_as_counted(write(Location(tmp_path, lord_howe), events), events, windows)
 
 
+@pytest.mark.slow
 @wherever
 def test_days_may_be_asked_for_in_any_order_and_with_gaps(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -613,9 +629,7 @@ EVENTS = st.lists(
 )
 
 
-@pytest.mark.parametrize(
-    "write", [in_a_duckdb_file, in_sqlite_with_offset_times, in_postgresql], ids=lambda write: write.__name__
-)
+@pytest.mark.parametrize("write", places(in_a_duckdb_file, in_sqlite_with_offset_times, in_postgresql))
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(events=EVENTS)
 def test_any_events_are_read_as_counted_alone_and_in_a_range_over_a_change_of_clocks(
@@ -630,10 +644,10 @@ def test_any_events_are_read_as_counted_alone_and_in_a_range_over_a_change_of_cl
 MANY = 250
 
 
-@pytest.fixture(scope="module", params=WRITERS, ids=lambda write: write.__name__)
+@pytest.fixture(scope="module", params=places(*WRITERS))
 def write_many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
     """250 events of one day and 90 of the next, in one place; call it with a salt."""
-    location = Location(tmp_path_factory.mktemp("many"))
+    location = Location(tmp_path_factory.mktemp("many"), schema=LEAN_SCHEMA)
     events = make_events(MANY) + make_events(90, DAY + ONE_DAY)
     source = request.param(location, events)
 
@@ -696,25 +710,24 @@ def numbers(scan: DayScan) -> list[int]:
     return [int(str(event_id).rpartition("-")[2]) for event_id in ids(scan)]
 
 
-@pytest.mark.parametrize(
-    "write", [in_a_duckdb_file, in_sqlite_with_epoch_times, in_postgresql], ids=lambda write: write.__name__
-)
+@pytest.mark.parametrize("write", places(in_a_duckdb_file, in_sqlite_with_epoch_times, in_postgresql))
 def test_every_part_of_a_day_is_drawn_equally_often(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     """Counted over 30 days of 60 events; ids and salt are fixed, so it never flakes."""
     events = [event for n in range(30) for event in make_events(60, DAY + n * ONE_DAY)]
-    scans = read(write(Location(tmp_path), events), windows_of(UTC_ZONE, DAY, DAY + 29 * ONE_DAY), 20)
+    source = write(Location(tmp_path, schema=LEAN_SCHEMA), events)
+    scans = read(source, windows_of(UTC_ZONE, DAY, DAY + 29 * ONE_DAY), 20)
     drawn = Counter(number for scan in scans for number in numbers(scan))
     assert 0.001 < evenness(drawn, 60, 1 / 3) < 0.999
 
 
-@pytest.mark.parametrize("write", [in_sqlite_with_epoch_times], ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", places(in_sqlite_with_epoch_times))
 def test_every_event_is_drawn_equally_often_whatever_the_salt(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
 ) -> None:
     """Counted over 60 fixed salts, so it never flakes."""
-    source: Any = write(Location(tmp_path), make_events(120))
+    source: Any = write(Location(tmp_path, schema=LEAN_SCHEMA), make_events(120))
     drawn: Counter[int] = Counter()
     for salt in range(60):
         source._salt = f"salt-{salt}"
@@ -948,7 +961,7 @@ def test_beyond_the_limit_a_slice_of_the_ids_is_compared_and_says_the_same(
     monkeypatch.setattr(duplicates, "EVENTS_AT_ONCE", 150)
     twice, once = make_events(400, DAY), make_events(399, DAY + 2 * ONE_DAY)
     small = [event for n in (1, 3, 4, 6) for event in make_events(100 - n, DAY + n * ONE_DAY)]
-    source = write(Location(tmp_path), twice + twice + once + small)
+    source = write(Location(tmp_path, schema=LEAN_SCHEMA), twice + twice + once + small)
     windows = windows_of(UTC_ZONE, DAY - ONE_DAY, DAY + 7 * ONE_DAY)
     scans = read(source, windows)
     empty, first, _, third, *_ = found = [scan.duplicates or Duplicates(-1, -1) for scan in scans]
@@ -1022,7 +1035,7 @@ def test_without_a_column_of_arrival_there_are_no_arrivals(
     assert {part.dimension for part in scan.slices} == {"event_name", "service_version"}
 
 
-@pytest.mark.parametrize("write", [in_a_duckdb_file, in_sqlite_with_spaced_times], ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", places(in_a_duckdb_file, in_sqlite_with_spaced_times))
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(events=EVENTS)
 def test_the_slices_of_every_dimension_and_its_hours_sum_to_the_day(

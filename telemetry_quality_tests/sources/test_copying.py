@@ -116,6 +116,7 @@ EVENTS = st.lists(
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=12, max_size=12, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(events=EVENTS, numbers=st.one_of(st.just(list(range(1, 13))), NUMBERS), rows=st.integers(1, 5))
 def test_any_cut_gives_the_same_day_as_one_look_whatever_the_rows_numbers_are(
@@ -134,10 +135,10 @@ def test_any_cut_gives_the_same_day_as_one_look_whatever_the_rows_numbers_are(
         patch.setattr(copying, "FIRST_BATCH_ROWS", rows)
         patch.setattr(copying, "MOST_BATCH_ROWS", rows)
         whole, cut = source_of(path, table="in_one_piece"), source_of(path)
-        assert read(cut, 3) == read(whole, 3)
-        assert cut.count_days(WINDOWS) == whole.count_days(WINDOWS)
-        totals = [scan.aggregates.totals().events for scan in read(cut, 3)]
-        assert list(cut.count_days(WINDOWS).values()) == totals
+        scans, counts = read(cut, 3), cut.count_days(WINDOWS)
+        assert scans == read(whole, 3)
+        assert counts == whole.count_days(WINDOWS)
+        assert list(counts.values()) == [scan.aggregates.totals().events for scan in scans]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_rows_that_are_numbered_anew_meanwhile_are_read_again_rather_than_twice_
     path = make_file(tmp_path, [event(n) for n in range(6)])
     change(path, "DELETE FROM events WHERE rowid < 4")
     slices(2, lambda: change(path, statement))
-    with pytest.raises(SourceUnavailableError, match="must keep its form while it is read") as caught:
+    with pytest.raises(SourceUnavailableError, match="must keep its structure while it is read") as caught:
         read(source_of(path))
     assert caught.value.reason_code == "SOURCE_CHANGED"
     slices(2)
@@ -225,6 +226,7 @@ def test_between_slices_a_writer_that_waits_for_nothing_commits_and_empties_its_
     assert emptied == [True] * 5
 
 
+@pytest.mark.slow
 def test_while_days_are_read_again_and_again_no_insert_ever_finds_the_file_locked(tmp_path: Path) -> None:
     path = make_file(tmp_path, [event(n) for n in range(3000)])
     has_ended, inserts = threading.Event(), []
@@ -356,5 +358,5 @@ def test_what_makes_writers_wait_is_said_with_its_remedy(tmp_path: Path) -> None
     assert "read in one piece" in (source_of(path, table="shown").holds_up_writers() or "")
     change(path, "PRAGMA journal_mode = DELETE")
     assert source_of(path).holds_up_writers() == (
-        "While a slice is read nobody can commit (delete journal); PRAGMA journal_mode = WAL, once."
+        "Nobody can commit during a batch (delete journal); run PRAGMA journal_mode = WAL once."
     )

@@ -192,6 +192,7 @@ def test_a_table_may_stand_in_a_schema_or_bear_a_keyword(tmp_path: Path, name: s
     assert scan.aggregates == same.aggregates
 
 
+@pytest.mark.slow
 def test_samples_under_different_salts_have_no_more_in_common_than_chance(tmp_path: Path) -> None:
     path = make_file(
         tmp_path,

@@ -342,6 +342,7 @@ def test_a_day_that_is_denied_spoils_no_other(objects: ObjectServer, tmp_path: P
     assert [isinstance(other, DayScan) for other in others] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_package_that_is_missing_is_reported_with_what_installs_it() -> None:
     code = """
 import sys
@@ -423,7 +424,7 @@ except KeyboardInterrupt:
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        assert reached.wait(60)
+        assert reached.wait(300)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     Write = Callable[[Location, Sequence[Mapping[str, Any]]], Source]
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = (
     test_a_day_reads_the_same_alone_and_together_with_others,
     test_a_day_sent_twice_is_half_duplicates,

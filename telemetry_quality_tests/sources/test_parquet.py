@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Break = Callable[[Path], object]
 
+pytestmark = pytest.mark.slow
+
 UTC_ZONE = ZoneInfo("UTC")
 ONE_DAY = timedelta(days=1)
 DAYS = [DAY + n * ONE_DAY for n in range(5)]

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import make_url
 
 from telemetry_quality.storage.migrations import migrate
+from telemetry_quality_tests.builders import migrated_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,10 @@ def new_postgresql_store(postgresql: PostgreSQL) -> Callable[[], str]:
     return copy
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store; once in each database."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("new_postgresql_store")()
         return url
-    url = f"sqlite:///{tmp_path / 'quality.db'}"
-    migrate(url)
-    return url
+    return migrated_store(tmp_path / "quality.db")

@@ -23,6 +23,7 @@ VALUES = st.recursive(
 ROWS = st.dictionaries(st.text(max_size=5), VALUES, max_size=5)
 
 
+@pytest.mark.slow
 @given(ROWS)
 def test_the_order_of_keys_does_not_matter(row: dict[str, Any]) -> None:
     assert content_hash(dict(reversed(row.items()))) == content_hash(row)

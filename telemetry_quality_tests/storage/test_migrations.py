@@ -199,7 +199,7 @@ def test_a_store_of_a_newer_version_is_left_alone_with_the_right_remedy(tmp_path
     connection.commit()
     connection.close()
     for use in (lambda: migrate(url), lambda: SqlQualityStore(url).verify()):
-        with pytest.raises(StoreError, match="install the telemetry-quality that made it"):
+        with pytest.raises(StoreError, match="install the telemetry-quality version that made it"):
             use()
 
 

@@ -344,7 +344,7 @@ def test_a_store_that_was_not_migrated_or_is_newer_says_what_to_do(postgresql: P
     reader.close()
     run(url, "UPDATE alembic_version SET version_num = '9999'")
     for use in (SqlQualityStore(url).verify, lambda: migrate(url)):
-        assert "install the telemetry-quality that made it" in complaint_of(use)
+        assert "install the telemetry-quality version that made it" in complaint_of(use)
 
 
 def test_an_error_of_the_database_names_no_value(url: str) -> None:

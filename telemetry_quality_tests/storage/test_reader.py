@@ -305,7 +305,7 @@ def test_a_store_that_is_gone_says_so_is_not_created_and_is_read_again_once_it_i
     [
         ("0001", "run telemetry-quality migrate"),
         (None, "run telemetry-quality migrate"),
-        ("9999", "install the telemetry-quality that made it"),
+        ("9999", "install the telemetry-quality version that made it"),
     ],
 )
 def test_a_store_of_another_schema_says_so_until_it_is_migrated(

@@ -1,6 +1,6 @@
 """How many events to expect on a day, and within which interval, from earlier days only.
 
-What a day's count means for the verdict belongs to the guardrails; a slow loss to ``leak``.
+What a day's count means for the verdict belongs to the guardrails; slow losses belong to ``leak``.
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
 HISTORY_DAYS = 400
-"""How far back a baseline may look: a year of holidays and a little more."""
+"""How far back a baseline may look: a little more than a year, to see every holiday once."""
 
 TRAILING_DAYS = 7
 TRAILING_MINIMUM = 4
 PROFILE_DAYS = 56
 ERRORS_MINIMUM = 7
-"""One-step errors that must be known before they can say how far off the next one may be."""
+"""One-step errors that must be known before they say how large the next error may be."""
 
 FEW_EVENTS = 5.3
-"""Where fewer are expected a day without events is no surprise: a Poisson count is then zero more than 1 day in 200."""
+"""If fewer are expected, a day without events is no surprise: a Poisson count is then zero on over 1 day in 200."""
 
 EVERYDAY = 0.5
-"""Four of five normal days lie no farther than this part of the way to the end of a 99 % interval."""
+"""Four of five normal days lie no farther out than this share of the way to the end of a 99 % interval."""
 
 FIRST_REACH, TAIL_EVIDENCE_DAYS = 3.0, 40
-"""The spreads to the ends of an interval before any error is known, and the days of evidence that is worth."""
+"""Reach of an interval in spreads before any error is known, and how many days of evidence this prior is worth."""
 
 LEAST_REACH = 0.5
-"""An interval never reaches less far, in spreads, though a stream went exactly as foreseen."""
+"""Smallest reach of an interval, in spreads, even if the stream went exactly as forecast."""
 
 BODY_QUANTILE, TAIL_QUANTILE = 0.9, 0.99
 TAIL_RATIO = 2.1
-"""From the one to the other it is so far in most streams: between a normal and a t distribution of 3 degrees."""
+"""TAIL_QUANTILE over BODY_QUANTILE in most streams: between a normal and a t distribution of 3 degrees of freedom."""
 
 OWN_TAIL_MINIMUM, OWN_TAIL_SHARE = 50, 0.5
-"""Errors that must be known before their own TAIL_QUANTILE counts, and its share of the reach once TAIL_DAYS are."""
+"""Errors that must be known before their own TAIL_QUANTILE counts, and its weight once TAIL_DAYS are known."""
 
 LARGEST_LOGARITHM = 700.0
-"""Just before ``exp`` overflows."""
+"""Just below the value at which ``exp`` overflows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectationSettings:
-    """What an expectation depends on beside earlier days.
+    """What an expectation depends on besides earlier days.
 
     Attributes:
         baseline: ``trailing_mean`` or ``weekday``.
-        interval_percent: How many of the stream's normal days lie within the interval.
+        interval_percent: The percentage of the stream's normal days that lie within the interval.
         holidays: Country, or country and subdivision, whose holidays count; None for no holidays.
     """
 
@@ -77,14 +77,14 @@ class ExpectationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What earlier days lead to expect of a day.
+    """The volume that earlier days suggest for a day.
 
     Attributes:
-        events: The expected number of events, or None while the history is too short.
+        events: The expected number of events; None while the history is too short.
         low: Lower end of the interval of ``interval_percent``, in events; None until the stream's own
             errors are known.
-        high: Its upper end.
-        known_from: While ``events`` is None, the first day it will be known for if no day is missing from now on.
+        high: Upper end of the interval.
+        known_from: While ``events`` is None, the first day for which it will be known if no day is missing from now on.
     """
 
     events: float | None = None
@@ -94,12 +94,12 @@ class Expectation:
 
 
 def expect(day: date, history: Mapping[date, int], settings: ExpectationSettings) -> Expectation:
-    """The volume that ``settings`` lead to expect on ``day``, and the interval of this stream's normal days.
+    """The volume to expect on ``day``, and the interval of this stream's normal days.
 
     Args:
-        day: The day to be judged; its own count and later ones in ``history`` are never looked at.
-        history: Events per readable day; a day that could not be read is simply absent.
-        settings: Name the baseline, the holiday calendar and the level of the interval.
+        day: The day to be judged; its own count and later ones in ``history`` are ignored.
+        history: Events per readable day; days that could not be read are absent.
+        settings: The baseline, the holiday calendar and the level of the interval.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
@@ -111,10 +111,10 @@ def expect(day: date, history: Mapping[date, int], settings: ExpectationSettings
 
 
 def surprise(count: int, expectation: Expectation) -> float | None:
-    """How far ``count`` lies from what is expected, 1 at either end of the interval; None where it is not known.
+    """How far ``count`` lies from what is expected, 1 at either end of the interval; None if that is not known.
 
-    Measured in logs: half-way is where the interval of half the reach ends. No events where FEW_EVENTS or more
-    are expected surprise infinitely.
+    Measured in logs, so 0.5 is where an interval of half the reach ends. Zero events are infinitely surprising
+    if FEW_EVENTS or more are expected.
     """
     events, low, high = expectation.events, expectation.low, expectation.high
     if not events or low is None or high is None:
@@ -127,11 +127,11 @@ def surprise(count: int, expectation: Expectation) -> float | None:
 
 
 def is_far(count: int, expectation: Expectation, loss_percent: float) -> bool:
-    """Whether ``count`` is so far off that a noisy stream must not hide it, although the interval holds it.
+    """Whether ``count`` is so far off that a noisy stream must not hide it, although it lies within the interval.
 
-    Far is a loss above ``loss_percent``, or a gain as far upwards. Half a day's events missing would otherwise pass
-    on streams that vary by as much now and then. Where a stream does so every other day (EVERYDAY of the way to the
-    end of the interval), it is left alone.
+    A loss above ``loss_percent`` is far off, and so is a gain by the same factor. Otherwise half a day's events
+    could be missing on streams that sometimes vary that much. A stream that varies that much every other day
+    (EVERYDAY of the way to the end of the interval) is left alone.
     """
     surprised = surprise(count, expectation)
     if surprised is None or not expectation.events:
@@ -142,7 +142,7 @@ def is_far(count: int, expectation: Expectation, loss_percent: float) -> bool:
 
 
 def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, Collection[date]], bool]) -> date:
-    """The first day after ``day`` that ``is_enough`` days lie before, if none is missing from ``day`` on."""
+    """The first day after ``day`` that has enough known days before it, if none is missing from ``day`` on."""
     days = set(known)
     for n in count_from():
         days.add(day + n * ONE_DAY)
@@ -152,7 +152,7 @@ def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, C
 
 
 def trailing_mean(day: date, history: Mapping[date, int]) -> float | None:
-    """Mean of the last TRAILING_DAYS days; None where fewer than TRAILING_MINIMUM of them are known."""
+    """Mean of the last TRAILING_DAYS days; None if fewer than TRAILING_MINIMUM of them are known."""
     counts = [history[past] for past in _trailing_days(day) if past in history]
     return fmean(counts) if len(counts) >= TRAILING_MINIMUM else None
 
@@ -181,13 +181,13 @@ def _expect_trailing_mean(day: date, history: Mapping[date, int], settings: Expe
 
 
 def _expect_weekday(day: date, history: Mapping[date, int], settings: ExpectationSettings) -> Expectation:
-    """Two smoothers of the log count, corrected by yesterday's surprise, with one-step errors of their own.
+    """Two smoothers of the log count, corrected by yesterday's surprise, each with its own one-step errors.
 
     Each smoother holds a level and an offset per weekday, one slow and one quick; they are weighted by how well
-    each foresaw this stream lately. Surprises are clipped, so that an incident in the history does not become
-    the expectation, unless they persist: that is a new level. A share of yesterday's surprise, learnt from the
-    stream, is expected again. Calendar effects teach neither level nor weekdays and are expected to be like earlier
-    ones of their kind. Measured beside other methods in DETECTION.md's protocol. After Holt (1957), Winters
+    each forecast this stream lately. Surprises are clipped, so that an incident in the history does not become
+    the expectation, unless they persist, which makes a new level. A share of yesterday's surprise, learnt from the
+    stream, is expected again. Days with a calendar effect teach neither level nor weekdays and are expected to be
+    like earlier ones of their kind. DETECTION.md compares this with other methods. After Holt (1957), Winters
     (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
     """
     effects = calendar_effects(settings.holidays, day.year)
@@ -202,20 +202,20 @@ def _expect_weekday(day: date, history: Mapping[date, int], settings: Expectatio
     forecast = stream.forecast(day, effects.get(day))
     if len(stream.tail) < ERRORS_MINIMUM:
         return Expectation(_events(forecast.middle))
-    # How little a steady stream errs says nothing of how sure one may be of its first holidays.
+    # The small errors of a steady stream do not show how far off its first holidays may be.
     least = FIRST_REACH if day in effects else 0.0
     return _within(forecast.middle, forecast.spread, stream.tail, settings, least)
 
 
 def _events(logarithm: float) -> float:
-    # Without rounding a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
+    # Without rounding, a steady 1,000 would be expected as 999.9999999999998, and exactly 30 % more would fail.
     return float(f"{exp(min(logarithm, LARGEST_LOGARITHM)):.12g}")
 
 
 def _within(
     middle: float, spread: float, tail: Collection[float], settings: ExpectationSettings, least_reach: float = 0.0
 ) -> Expectation:
-    """``tail``: earlier one-step errors, each in the spreads of its own day."""
+    """The interval around ``middle``; ``tail`` holds earlier one-step errors, each in the spread of its own day."""
     reach = spread * max(_reach(tail), least_reach) * _level_factor(settings.interval_percent)
     events = _events(middle)
     low = 0.0 if events < FEW_EVENTS else _events(middle - reach)
@@ -225,8 +225,8 @@ def _within(
 def _reach(tail: Collection[float]) -> float:
     """Spreads from the middle to either end of the interval that holds 99 % of normal days.
 
-    A few weeks of errors say little of the one in a hundred, so it is drawn from what they do say, their
-    BODY_QUANTILE times TAIL_RATIO, from their own extreme where there are enough of them, and from a prior of
+    A few weeks of errors say little about the largest in a hundred, so the reach combines what they do show, their
+    BODY_QUANTILE times TAIL_RATIO, with their own extreme if there are enough of them, and with a prior of
     FIRST_REACH.
     """
     sizes = sorted(min(abs(error), LARGEST_TAIL) for error in tail)
@@ -240,15 +240,16 @@ def _reach(tail: Collection[float]) -> float:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    segment = share * (len(ordered) - 1)
-    below = int(segment)
+    position = share * (len(ordered) - 1)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (segment - below) * (ordered[above] - ordered[below])
+
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
 
 @lru_cache(maxsize=16)
 def _level_factor(percent: float) -> float:
-    """Reach of an interval of ``percent`` beside that of 99 %, as of a t distribution of five degrees of freedom."""
+    """Reach of a ``percent`` interval relative to the 99 % interval, by a t distribution of five degrees of freedom."""
     if percent == 99:
         return 1.0
     return student_t5_reach(percent / 100) / student_t5_reach(0.99)

@@ -1,4 +1,4 @@
-"""Late arrivals: which share of late events is usual for a stream, and up to which it is still normal."""
+"""Late arrivals: which share of late events is usual for a stream, and up to which share is still normal."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     from datetime import date
 
 ARRIVAL_DAYS = 35
-"""How many earlier days say how late events usually are."""
+"""How many earlier days show which share of events is usually late."""
 HISTORY_MINIMUM = 7
-"""Fewer earlier days say nothing of what is usual."""
+"""Fewer earlier days do not show what is usual."""
 SIGMAS = 4
-"""How many spreads above its usual share a day must lie."""
+"""How many sigmas above the usual share a day must lie."""
 MARGIN_PERCENT, MARGIN_RATIO = 2.0, 0.2
-"""Least margin above the usual share: percentage points, and part of the share; a steady stream has no spread."""
+"""Smallest margin above the usual share, in points and as a ratio of it, since a steady stream has no spread."""
 SAME_WEEKDAY_MINIMUM = 3
-"""Earlier days of the same weekday that must be known before they say what is usual on it."""
+"""Earlier days of the same weekday that must be known before they show what is usual on it."""
 
 
 class LateShares(NamedTuple):
-    """The stream's usual share of late events and the highest that is still normal, in percent."""
+    """The stream's usual share of late events and the highest share that is still normal, in percent."""
 
     usual_percent: float
     limit_percent: float
 
 
 def known_from(day: date, history: Mapping[date, float]) -> date | None:
-    """The first day with HISTORY_MINIMUM days before it if none is missing from now on; None once there is."""
+    """The first day that will have HISTORY_MINIMUM days before it if none is missing; None if ``day`` has them."""
     missing = HISTORY_MINIMUM - len(history)
     return day + missing * ONE_DAY if missing > 0 else None
 
 
 def usual_late_shares(day: date, history: Mapping[date, float]) -> LateShares:
-    """The median share of ``history``, or of the same weekday where that is higher, and the end of what is normal.
+    """The median share of ``history``, or of the same weekday if that is higher, and the end of what is normal.
 
-    That is the largest of SPREADS spreads, MARGIN_PERCENT points and MARGIN_RATIO of it farther up: mobile clients
-    that are 20 % late every day, or every Sunday, are no fault.
+    The end lies above it by the largest of SIGMAS sigmas, MARGIN_PERCENT points and MARGIN_RATIO of it: mobile
+    clients that send 20 % late every day, or every Sunday, are not a fault.
 
     Args:
         day: The day to be judged.
-        history: Share of late events (percent) of each earlier day; at least HISTORY_MINIMUM.
+        history: Share of late events (percent) of each earlier day; at least HISTORY_MINIMUM days.
     """
     middle = median(history.values())
     spread = robust_sigma(history.values(), middle)

@@ -1,4 +1,4 @@
-"""Lateness: how much of a day has usually arrived some hours after its end, learnt from earlier days."""
+"""Lateness: how much of a day has usually arrived so many hours after its end, learnt from earlier days."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import Arrivals
 
 CURVE_DAYS = 28
-"""How many of the latest earlier days count: long enough for four weekends, short enough to follow a change."""
+"""How many of the latest days count: enough for four weekends, few enough to follow a change."""
 CURVE_MINIMUM = 7
-"""Fewer days that count make no curve."""
+"""How many days must count to make a curve."""
 SETTLED_HOURS = 24
-"""How long after its end a day must have been read at least: before, most of its tail is unknown."""
+"""Shortest time from a day's end to its scan: earlier, most of the day's tail is unknown."""
 
 _HOUR = timedelta(hours=1)
 
@@ -34,35 +34,35 @@ class DayScan(Protocol):
 
     @property
     def revision(self) -> int:
-        """Counts the scans of the day that differ."""
+        """The number of the scan among the day's scans that differ."""
 
     @property
     def scanned_at(self) -> datetime:
-        """When it was scanned."""
+        """When the day was scanned."""
 
     @property
     def total_events(self) -> int | None:
-        """None where the day could not be read."""
+        """The events of the day; None if it could not be read."""
 
     @property
     def arrivals(self) -> Arrivals | None:
-        """None where they were not counted."""
+        """The events by hour of arrival; None if they were not counted."""
 
 
 def completeness_curve(scans: Sequence[DayScan], ends: Mapping[date, datetime]) -> tuple[float, ...] | None:
-    """Usual share (percent) of a day's events that had arrived h whole hours after its end, h = 0 to at most 168.
+    """Usual share (percent) of a day's events that have arrived h whole hours after its end, h = 0 to at most 168.
 
-    The median over the last CURVE_DAYS that count; it never falls and ends at 100. A day counts by its counted
-    arrivals or else by its revisions, each relative to the day's last count. What a day read h hours after its end
-    says ends there: the curve is as long as what CURVE_MINIMUM days know, and shorter ones, whose last count is
-    not their final one, are left out. None while fewer than CURVE_MINIMUM count.
+    The median over the last CURVE_DAYS days that count; it never falls and ends at 100. A day counts by its counted
+    arrivals or else by its revisions, each relative to the day's last count. A day scanned h hours after its end
+    shows nothing beyond h: the curve is as long as CURVE_MINIMUM days reach, and shorter days, whose last count is
+    not final, are left out. None while fewer than CURVE_MINIMUM days count.
 
     Args:
-        scans: All revisions of earlier days only, in any order.
+        scans: All revisions of earlier days, and of no other days, in any order.
         ends: The instant at which each day ended; days without one are left out.
     """
     by_day: dict[date, list[DayScan]] = {}
-    for scan in sorted(scans, key=lambda one: (one.day, one.revision)):
+    for scan in sorted(scans, key=lambda scan: (scan.day, scan.revision)):
         if scan.day in ends and scan.total_events:
             by_day.setdefault(scan.day, []).append(scan)
     newest_first = sorted(by_day, reverse=True)
@@ -70,13 +70,13 @@ def completeness_curve(scans: Sequence[DayScan], ends: Mapping[date, datetime]) 
     if sum(map(bool, shown)) < CURVE_MINIMUM:
         seen_until = max((scan.scanned_at for known in by_day.values() for scan in known), default=None)
         if seen_until is None or all(len(known) == 1 for known in by_day.values()):
-            return None  # Days that never changed were either complete at once or never looked at again.
+            return None  # Days that never changed were either complete at once or never scanned again.
         shown = [_by_revisions(by_day[day], ends[day], seen_until) for day in newest_first]
     return _median_curve([counts for counts in shown if counts])
 
 
 def _median_curve(days: Sequence[Sequence[int]]) -> tuple[float, ...] | None:
-    """The median of the newest CURVE_DAYS that reach as far as at least CURVE_MINIMUM do; newest first."""
+    """The median of the newest CURVE_DAYS days that are long enough; ``days`` is given newest first."""
     if len(days) < CURVE_MINIMUM:
         return None
     length = sorted(map(len, days), reverse=True)[CURVE_MINIMUM - 1]
@@ -85,7 +85,7 @@ def _median_curve(days: Sequence[Sequence[int]]) -> tuple[float, ...] | None:
 
 
 def usual_completeness_percent(curve: Sequence[float], hours_after_end: float) -> float | None:
-    """The share that has usually arrived so long after the day's end, between whole hours by a straight line.
+    """The share that has usually arrived so long after the day's end, interpolated linearly between whole hours.
 
     None before the day's end; 100 beyond the curve.
     """
@@ -107,7 +107,7 @@ def _by_arrivals(scan: DayScan, end: datetime) -> list[int]:
 
 
 def _by_revisions(scans: Sequence[DayScan], end: datetime, seen_until: datetime) -> list[int]:
-    """The same from what each revision held; hours before the first one are taken to have held as much."""
+    """The same by revisions; hours before the first revision are assumed to have held as much as it."""
     known_hours = _whole_hours(end, seen_until)
     if known_hours < SETTLED_HOURS or _whole_hours(end, scans[0].scanned_at) >= SETTLED_HOURS:
         return []
@@ -117,7 +117,7 @@ def _by_revisions(scans: Sequence[DayScan], end: datetime, seen_until: datetime)
         while following is not None and following.scanned_at <= end + hour * _HOUR:
             current, following = following, next(held, None)
         counts.append(current.total_events or 0)
-    # A day may also lose events; a share above 100 would say nothing.
+    # A day may also lose events; a share above 100 would be meaningless.
     return [min(count, counts[-1]) for count in accumulate(counts, max)] if counts[-1] else []
 
 

@@ -1,4 +1,4 @@
-"""Slow leaks: a loss of a few percent a day, which every baseline that follows the stream comes to expect."""
+"""Slow leaks: a loss of a few percent a day, which any baseline that follows the stream comes to expect."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
     from datetime import date
 
 RECENT_DAYS, RECENT_MINIMUM = 8, 5
-"""The last ordinary days whose median fall is judged, and how few of them may do."""
+"""How many of the last ordinary days are judged by their median fall, and how few of them are enough."""
 RECENT_REACH_DAYS = 28
-"""The oldest of them may be so old …"""
+"""Greatest age of the oldest of them."""
 LATEST_REACH_DAYS = 7
-"""… and the latest so old: a stream that was not read lately is not judged."""
+"""Greatest age of the latest of them: a stream that was not read lately is not judged."""
 REFERENCE_WEEKS = (3, 4, 5, 6, 7)
 REFERENCE_MINIMUM = 2
-"""How many weeks before each day lies what it is compared with, and how many of these must be known."""
+"""The weeks before each day that it is compared with, and how many of them must be known."""
 SETTLED_DAYS = 28
-"""The spread comes from days at least so old: a leak must not widen the measure it is judged by."""
+"""Smallest age of the days that give the spread: a leak must not widen the spread it is judged by."""
 
 FIRST_SPREAD, FIRST_SPREAD_DAYS = 0.08, 30
 SMALLEST_SPREAD = 0.03
-"""Spread of the falls: before any is known, worth so many days of evidence, and never below."""
+"""Spread of the falls before any is known, the days of evidence this prior is worth, and the smallest spread."""
 LARGEST_FALL = 0.5
-"""A larger fall of the log count was an outage, and says no more of what the stream varies."""
+"""Falls of the log count are clipped here: a larger one was an outage and shows no more of the stream's spread."""
 MEDIAN_SPREAD = 0.6
-"""The median of eight counts, less a median of a few others, varies by so much of a single Poisson count."""
+"""Spread of a median of eight counts less a median of a few others, relative to that of a single Poisson count."""
 LAST_YEAR_DAYS = 364
 LAST_YEAR_SHARE = 0.8
-"""What the same weekday fell a year before, so much of it, is the season."""
+"""The share of the same weekday's fall a year before that counts as seasonal."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeakEvidence:
-    """How the recent days compare with those some weeks before.
+    """How the recent days compare with those a few weeks before.
 
     Attributes:
-        drop_percent: How far the recent level lies below the older reference; negative where it lies above.
-        scale: The drop in spreads of the stream.
-        since: About when it began.
-        reference_events: Events a day that the reference leads to expect of the recent days.
-        recent_events: Events a day that were seen.
+        drop_percent: How far the recent level lies below the older reference; negative if it lies above.
+        scale: The drop in sigmas.
+        since: About when the loss began.
+        reference_events: Events a day that the reference suggests for the recent days.
+        recent_events: Events a day on the recent days.
     """
 
     drop_percent: float
@@ -59,16 +59,16 @@ class LeakEvidence:
 
 
 def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEvidence | None:
-    """How far the last ordinary days lie below those of three to seven weeks before; None if too few are known.
+    """How far the last ordinary days lie below those three to seven weeks before; None if too few are known.
 
     Each ordinary day is compared with the median of the same weekday in the reference weeks; the median of the
-    last RECENT_DAYS of these is the fall (logs). Its spread is the root mean square of the stream's own earlier
-    falls, after a prior. What the same days of last year fell, most of it, is the season and not a leak. On 28 real
+    last RECENT_DAYS comparisons is the fall (in logs). Its spread is the root mean square of the stream's earlier
+    falls, with a prior. Most of the fall on the same days of last year is seasonal and not a leak. On 28 real
     series in 15 groups, 15 % and 2.75 sigmas found a loss of 2 % a day within 30 days in 77 of 100 starts, at 1.6
     false alarms per 100 normal days.
 
     Args:
-        day: The day to be judged, its own count in ``history``; later days there are never looked at.
+        day: The day to be judged; ``history`` holds its own count too, and later days there are ignored.
         history: Events per readable day.
         holidays: Country, or country and subdivision, whose calendar effects are neither judged nor referred to.
 
@@ -102,7 +102,7 @@ def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEv
 
 
 def _falls(logs: Mapping[date, float]) -> dict[date, float]:
-    """How far each day and the ordinary ones just before it lie below their references; positive = lower."""
+    """How far each day and the ordinary days just before it lie below their references; positive means lower."""
     singles: list[float] = []
     falls: dict[date, float] = {}
     for past, value in logs.items():
@@ -125,7 +125,7 @@ def _spread(settled: Sequence[float]) -> float:
 
 
 def _since(falls: dict[date, float], spread: float) -> date:
-    """The start of the unbroken run of days more than one spread low, and half of what a median lags."""
+    """The start of the last unbroken series of days more than one spread low, moved back by half a median's window."""
     began = last = next(reversed(falls))
     for past in reversed(falls):
         if falls[past] <= spread and past != last:

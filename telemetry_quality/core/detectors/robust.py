@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 SIGMA_PER_MAD = 1.4826
-"""The standard deviation of normal values is so many times their median absolute deviation."""
+"""Standard deviation over median absolute deviation, for normally distributed values."""
 
 
 def robust_sigma(values: Collection[float], center: float) -> float:
-    """The standard deviation of ``values`` around ``center``, by their median absolute deviation."""
+    """The standard deviation of ``values`` around ``center``, estimated by the median absolute deviation."""
     return SIGMA_PER_MAD * median(abs(value - center) for value in values)

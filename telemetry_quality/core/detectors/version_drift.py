@@ -1,7 +1,7 @@
-"""Version drift: shares that move to no version, or back to an old one, in the stream or in a part of it.
+"""Version drift: shares that move to no version, or back to an old one, in the stream or in a segment.
 
-A release moves events to a version that is new here, or newer than the one they leave; that is never a drift,
-however fast it goes. A fault moves them to no version at all, or to one that has been known for weeks.
+A release moves events to a version that is new here, or newer than the one they leave; that is never drift,
+however fast it goes. A fault moves events to no version at all, or to a version that has been known for weeks.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 MISSING_ACCEPTED_AFTER_DAYS = 21
 """Versions missing for this long are the new normal: half of the window."""
 OLD_ACCEPTED_AFTER_DAYS = 7
-"""A fallback this old is the new normal: by then somebody meant it."""
+"""A fallback this old is the new normal: by then it must be intended."""
 YOUNG_DAYS = 21
 """A version first seen this recently may still be on its way to everybody."""
 NOISE_SIGMAS = 5
 """How many binomial standard deviations a share must have moved."""
 OWN_SIGMAS = 6
-"""How many of its own spreads a missing share must have moved."""
+"""How many of its own sigmas a missing share must have moved."""
 USUAL_QUANTILE = 0.9
-"""Missing shares up to this quantile of the earlier days are usual, whatever made them so."""
+"""Missing shares up to this quantile of the earlier days are usual, whatever caused them."""
 SAME_WEEKDAY_MINIMUM = 3
-"""Earlier days of the same weekday that must be known before they say what is usual on it."""
+"""Earlier days of the same weekday that must be known before they show what is usual on it."""
 WEEK_DAYS = 7
 """A version's share is compared with the last week's."""
 AFTER_RELEASE_DAYS = 2
-"""… but with so many days only where it is a young version that loses: before its release the old one had all."""
+"""… but only with so many days if a young version loses: before its release the old version had all events."""
 FORTNIGHT_DAYS = 14
-"""… and with the same weekday two weeks before, besides."""
+"""… and also with the same weekday two weeks before."""
 JUMP_RATIO = 2
 """How many times its usual jump a version's share must have moved."""
 MOVED_RATIO = 0.5
-"""Part of the moved events by which a version must have grown itself, and which every other dimension must confirm."""
+"""Share of the moved events by which the version must have grown, and which every other dimension must confirm."""
 COLLAPSE_RATIO = 0.5
-"""A version has lost its events to another where it kept less than this part of its share."""
+"""A version has lost its events to another version if less than this ratio of its share is left."""
 EXPLAINED_RATIO, EVERYWHERE_RATIO = 0.8, 0.95
-"""A dimension's values are named instead of the whole stream where they explain so much of the move, unless they hold
+"""A dimension's values are named instead of the whole stream if they explain so much of the move, unless they hold
 so much of all events."""
 
 
 class Shift(NamedTuple):
-    """A share (0 to 1) that moved to ``version``, None for no version, from ``loser``."""
+    """A share (0 to 1) that moved from ``loser`` to ``version``, which is None for events without a version."""
 
     scope: Scope
     version: str | None
@@ -68,17 +68,17 @@ class Shift(NamedTuple):
 
     @property
     def excess_events(self) -> float:
-        """Events of the day beyond what the usual share would be."""
+        """Events of the day beyond the usual share."""
         return self.events * (self.found - self.usual)
 
 
 def version_shifts(shares: VersionShares) -> list[Shift]:
-    """Each share that moved farther than its history explains, where it shows most clearly; lost versions first."""
+    """Each share that moved farther than its history explains, in its clearest scope; lost versions first."""
     return _most_significant(list(_shifts(shares)))
 
 
 def _shifts(drift: VersionShares) -> Iterator[Shift]:
-    """Every move of every scope."""
+    """Every move in every scope."""
     day = drift.window.day
     versions = drift.versions(day)
     for scope in {WHOLE: None, **dict.fromkeys(missing_by_scope(drift.window.slices[day])), **dict.fromkeys(versions)}:
@@ -98,7 +98,7 @@ def _shifts(drift: VersionShares) -> Iterator[Shift]:
 
 
 def _lost_versions(drift: VersionShares, scope: Scope) -> Shift | None:
-    """Whether far more events than usual carry no version, and since when."""
+    """The shift of a scope in which far more events than usual carry no version; None if there is none."""
     *earlier, today = drift.missing_points(scope)
     found = today.share * drift.arrived
     limit = median(point.share for point in (*earlier, today)) + drift.points
@@ -114,7 +114,7 @@ def _lost_versions(drift: VersionShares, scope: Scope) -> Shift | None:
     own = robust_sigma(shares, median(shares))
     margin = max(drift.points, NOISE_SIGMAS * noise, OWN_SIGMAS * own)
     highest = shares[ceil(USUAL_QUANTILE * len(shares)) - 1]
-    # Where other events vanish, those without a version have a larger share, but are not more.
+    # If other events vanish, those without a version have a larger share, but there are not more of them.
     counts = sorted(point.part for point in history)
     has_more = today.part > counts[ceil(USUAL_QUANTILE * len(counts)) - 1]
     if found - usual > margin and found - highest > NOISE_SIGMAS * noise and has_more:
@@ -123,14 +123,14 @@ def _lost_versions(drift: VersionShares, scope: Scope) -> Shift | None:
 
 
 def _usual_missing(history: Sequence[Point], day: date) -> float:
-    """The median share, or that of the same weekday where it is higher."""
+    """The median share, or the same weekday's median share if that is higher."""
     same = [point.share for point in history if point.day.weekday() == day.weekday()]
     usual = median(point.share for point in history)
     return max(usual, median(same)) if len(same) >= SAME_WEEKDAY_MINIMUM else usual
 
 
 def _may_have_jumped(drift: VersionShares, scope: Scope, version: str) -> bool:
-    """A quick look at the last days: only few versions of few scopes get a second one."""
+    """A quick look at the last days, so that only few versions of few scopes need a closer one."""
     before: Point | None = None
     for day in (*drift.window.days[-OLD_ACCEPTED_AFTER_DAYS - 1 :], drift.window.day):
         tagged = drift.events(scope, day) - drift.missing(scope, day).events
@@ -146,13 +146,13 @@ def _may_have_jumped(drift: VersionShares, scope: Scope, version: str) -> bool:
 
 
 def _noise(now: Point, before: Point) -> float:
-    """The binomial standard deviation of the difference of two shares that are really the same."""
+    """The binomial standard deviation of the difference between two estimates of the same share."""
     middle = (now.share + before.highest_share) / 2
     return sqrt(middle * (1 - middle) * (1 / now.whole + 1 / before.whole))
 
 
 def _fallback(drift: VersionShares, scope: Scope, version: str) -> Shift | None:
-    """Whether events suddenly moved to ``version`` although it is neither young here nor newer than what they left."""
+    """The sudden move of events to a ``version`` neither young here nor newer than the one they left; None if none."""
     points = drift.version_points(scope, version)
     if not points or points[-1].day != drift.window.day:
         return None
@@ -166,7 +166,7 @@ def _fallback(drift: VersionShares, scope: Scope, version: str) -> Shift | None:
     loser = _taken_from(drift, scope, version, (points[start - 1].day, since.day))
     if loser is None:
         return None
-    # When a release is taken back, the old version has only what it had before; compare with the last days.
+    # After a rollback the old version has only the share it had before its release; compare with the last days.
     reference = _reference(
         points, start, AFTER_RELEASE_DAYS if _is_young_on(drift, scope, loser, since.day) else WEEK_DAYS
     )
@@ -179,13 +179,13 @@ def _fallback(drift: VersionShares, scope: Scope, version: str) -> Shift | None:
 
 
 def _is_young(points: Sequence[Point], start: int) -> bool:
-    """Whether the version appeared in the scope shortly before, or on the very day; unknown age is old age."""
+    """Whether the version appeared in the scope on the day itself or shortly before; unknown age counts as old."""
     first = next((index for index, point in enumerate(points) if point.part), 0)
     return first > 0 and (points[start].day - points[first].day).days <= YOUNG_DAYS
 
 
 def _reference(points: Sequence[Point], start: int, days: int) -> Point:
-    """The day of the highest share among the last ``days`` and, if a week counts, two weeks before."""
+    """The highest share among the last ``days`` days and, if they are a week, the day two weeks before."""
     candidates = list(points[start - days : start])
     if days >= WEEK_DAYS:
         candidates += [point for point in points[:start] if (points[start].day - point.day).days == FORTNIGHT_DAYS]
@@ -193,9 +193,9 @@ def _reference(points: Sequence[Point], start: int, days: int) -> Point:
 
 
 def _is_beyond_history(points: Sequence[Point], start: int, reference: Point, moved: float) -> bool:
-    """More than chance, more than twice the usual jumps, and more events rather than fewer others.
+    """Whether the move exceeds chance and twice the usual jump, and comes from more events, not from fewer others.
 
-    The usual jump is the second highest so far: one may have been a fault itself.
+    The usual jump is the second highest so far, since the highest may have been a fault itself.
     """
     since = points[start]
     jumps = sorted(
@@ -208,39 +208,39 @@ def _is_beyond_history(points: Sequence[Point], start: int, reference: Point, mo
 def _is_confirmed(drift: VersionShares, scope: Scope, version: str, days: tuple[date, date], excess: float) -> bool:
     """Whether every other dimension finds most of the ``excess`` events of ``version`` as well.
 
-    Where a country has more Android events than usual, Android's versions have a larger share of it although no
-    event changed its version; within each platform the shares are then as they were. And where one platform
-    releases what another has had for long, a country sees an old version rise, and the platform a release.
+    If a country has more Android events than usual, Android's versions have a larger share of it although no
+    event changed its version; within each platform the shares are unchanged. And if one platform releases what
+    another platform has had for long, a country sees an old version rise where the platform sees a release.
     """
     before, after = days
     wholes: dict[str, list[Scope]] = {}
-    for each in drift.versions(after):
-        if each.dimension is not None and each.dimension != scope.dimension:
-            wholes.setdefault(each.dimension, []).append(each)
+    for other_scope in drift.versions(after):
+        if other_scope.dimension is not None and other_scope.dimension != scope.dimension:
+            wholes.setdefault(other_scope.dimension, []).append(other_scope)
     return all(
-        sum(_excess(drift, each, version, before, after) for each in scopes) >= MOVED_RATIO * excess
+        sum(_excess(drift, other_scope, version, before, after) for other_scope in scopes) >= MOVED_RATIO * excess
         for scopes in wholes.values()
     )
 
 
 def _excess(drift: VersionShares, scope: Scope, version: str, before: date, after: date) -> float:
-    """Events of ``version`` beyond the share it had before; none where it is being released."""
+    """Events of ``version`` beyond the share it had before; 0 if it is being released."""
     old, new = _shares(drift, scope, before), _shares(drift, scope, after)
     rise = new.get(version, 0.0) - old.get(version, 0.0)
-    loser = min(old, key=lambda each: (new.get(each, 0.0) - old[each], each), default=None)
+    loser = min(old, key=lambda name: (new.get(name, 0.0) - old[name], name), default=None)
     if loser is None or (rise > 0 and (is_newer(version, loser) or _is_young_on(drift, scope, version, after))):
         return 0.0
     return rise * (drift.events(scope, after) - drift.missing(scope, after).events)
 
 
 def _taken_from(drift: VersionShares, scope: Scope, version: str, days: tuple[date, date]) -> str | None:
-    """The version that ``version`` took the place of between two days; None where that is no fault.
+    """The version that ``version`` replaced between two days; None if that is not a fault.
 
-    It is none where another version gained more, where the loser kept half of its share (a change of who is active
-    does not do more to it), or where ``version`` is the newer one.
+    It is not a fault if another version gained more, if the loser kept half of its share (a change in who is active
+    costs it no more than that), or if ``version`` is the newer one.
     """
     before, after = (_shares(drift, scope, day) for day in days)
-    rises = {each: after.get(each, 0.0) - before.get(each, 0.0) for each in sorted({*before, *after})}
+    rises = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in sorted({*before, *after})}
     if not rises or max(rises, key=rises.__getitem__) != version:
         return None
     loser = min(rises, key=rises.__getitem__)
@@ -263,23 +263,23 @@ _NUMBERED = re.compile(r"(\D*)(\d+(?:[._-]\d+)*)(?:[-+ (].*)?")
 
 
 def is_newer(version: str, other: str) -> bool:
-    """Whether ``version`` says it is later than ``other``: ``2.10.0`` after ``2.9``; other texts have no order."""
-    one, two = _NUMBERED.fullmatch(version), _NUMBERED.fullmatch(other)
-    if one is None or two is None or one[1] != two[1]:
+    """Whether ``version`` is newer by its number than ``other``: ``2.10.0`` than ``2.9``; other texts have no order."""
+    left, right = _NUMBERED.fullmatch(version), _NUMBERED.fullmatch(other)
+    if left is None or right is None or left[1] != right[1]:
         return False
-    numbers = [[int(number) for number in re.findall(r"\d+", match[2])] for match in (one, two)]
+    numbers = [[int(number) for number in re.findall(r"\d+", match[2])] for match in (left, right)]
     return numbers[0] > numbers[1]
 
 
 def _most_significant(shifts: Sequence[Shift]) -> list[Shift]:
-    """Each move once, where it shows most clearly, lost versions first."""
+    """Each move once, in the scope that shows it most clearly; lost versions first."""
     versions = sorted({shift.version for shift in shifts}, key=lambda version: (version is not None, version or ""))
     chosen = [_clearest([shift for shift in shifts if shift.version == version]) for version in versions]
     return [shift for group in chosen for shift in group]
 
 
 def _clearest(shifts: Sequence[Shift]) -> list[Shift]:
-    """One move: the values of the dimension that shows most, or the whole stream where they show no more than it."""
+    """The values of the dimension that shows a move most clearly, or the whole stream if it shows as much."""
     parts = [shift for shift in shifts if shift.scope != WHOLE]
     if not parts:
         return list(shifts)

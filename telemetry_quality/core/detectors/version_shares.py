@@ -1,4 +1,4 @@
-"""Shares of versions: in the whole stream and in each dimension's values, on each day of a window."""
+"""Shares of versions: in the whole stream and in each dimension value, on each day of a window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Scope(NamedTuple):
-    """All events, or those of one dimension's value."""
+    """All events, or those of one dimension value."""
 
     dimension: str | None = None
     value: str | None = None
@@ -29,7 +29,7 @@ class Scope(NamedTuple):
 
     @property
     def slice(self) -> Slice:
-        """The slice of a dimension's value; the whole has none."""
+        """The slice of the dimension value; the whole stream has none."""
         return Slice(self.dimension or "", self.value)
 
     @property
@@ -47,7 +47,7 @@ WHOLE = Scope()
 
 
 class Point(NamedTuple):
-    """One day of one share: ``part`` of ``whole`` events; ``most`` where slices as small may have been left out."""
+    """A share on one day: ``part`` of ``whole`` events, or up to ``most`` if its slice was too small to be kept."""
 
     day: date
     part: int
@@ -56,17 +56,17 @@ class Point(NamedTuple):
 
     @property
     def share(self) -> float:
-        """The part of the events that was seen, 0 to 1."""
+        """The share that was seen, 0 to 1."""
         return self.part / self.whole
 
     @property
     def highest_share(self) -> float:
-        """The largest share that what was seen allows for."""
+        """The largest share that is possible, 0 to 1."""
         return min(self.most / self.whole, 1.0)
 
 
 class Missing(NamedTuple):
-    """Events without a version, and those of them that are no errors."""
+    """Events without a version, and how many of them are not errors."""
 
     events: int
     without_errors: int
@@ -76,13 +76,13 @@ _NONE_MISSING = Missing(0, 0)
 
 
 class VersionShares:
-    """The shares of one window, looked up once each.
+    """The shares of one window; each is looked up once.
 
     Args:
-        window: The day and those before it.
-        least_move_percent: How many percentage points a share must move at least.
-        minimum_events: Scopes with fewer events on a day say nothing on it.
-        completeness_percent: How much of the day has usually arrived; the rest might all be of other versions.
+        window: The day and the days before it.
+        least_move_percent: The smallest move of a share that counts, in percentage points.
+        minimum_events: Days on which a scope has fewer events are left out.
+        completeness_percent: How much of the day has usually arrived; the rest might all have other versions.
     """
 
     def __init__(
@@ -110,14 +110,14 @@ class VersionShares:
             self._missing[day] = missing_by_scope(self.window.slices[day])
         known = self._missing[day].get(scope)
         if known is None:
-            # The slice of its events without a version may have been too small to be kept.
+            # The slice of the scope's events without a version may have been too small to be kept.
             counts = None if scope == WHOLE else self.window.slices[day].get(scope.slice)
             known = _NONE_MISSING if counts is None else Missing(counts.missing_version, counts.missing_version)
             self._missing[day][scope] = known
         return known
 
     def left_out(self, day: date) -> int:
-        """Most events that a slice of ``day`` can have which is not there."""
+        """The most events that a slice of ``day`` can have that was not kept."""
         if day not in self._left_out:
             smallest = min((counts.events for counts in self.window.slices[day].values()), default=1)
             self._left_out[day] = max(smallest - 1, 0)
@@ -130,9 +130,9 @@ class VersionShares:
         return self._versions[day]
 
     def missing_points(self, scope: Scope) -> Sequence[Point]:
-        """The share without a version on every day that has enough events, the day judged last.
+        """The share without a version on every day with enough events; the judged day is the last.
 
-        Errors are left out: what fails early has often not learnt its version yet, and the error rate judges it.
+        Errors are left out: what fails early often does not know its version yet, and the error rate judges it.
         """
         if scope not in self._points:
             self._points[scope] = [
@@ -147,7 +147,7 @@ class VersionShares:
         return Point(day, missing, whole, missing)
 
     def version_points(self, scope: Scope, version: str) -> list[Point]:
-        """The share of ``version`` among the events that have one, but for days that lost many of theirs."""
+        """The share of ``version`` among the events that have one, without days that lost many of their versions."""
         missing = self.missing_points(scope)
         limit = median(point.share for point in missing) + self.points
         return [
@@ -157,26 +157,26 @@ class VersionShares:
             and point.share <= limit
         ]
 
-    def _version_point(self, part: Slice, day: date, whole: int) -> Point:
-        counts = self.window.slices[day].get(part)
+    def _version_point(self, segment: Slice, day: date, whole: int) -> Point:
+        counts = self.window.slices[day].get(segment)
         if counts is None:
             return Point(day, 0, whole, self.left_out(day))
         return Point(day, counts.events, whole, counts.events)
 
 
-def _scope_of(part: Slice) -> Scope | None:
-    """The scope whose versions ``part`` counts, if it does."""
-    if part.dimension == SERVICE_VERSION:
+def _scope_of(segment: Slice) -> Scope | None:
+    """The scope whose versions ``segment`` counts; None if it counts none."""
+    if segment.dimension == SERVICE_VERSION:
         return WHOLE
-    is_version = part.by == SERVICE_VERSION and part.value != OTHER_VALUES
-    return Scope(part.dimension, part.value) if is_version else None
+    is_version = segment.by == SERVICE_VERSION and segment.value != OTHER_VALUES
+    return Scope(segment.dimension, segment.value) if is_version else None
 
 
 def missing_by_scope(slices: Mapping[Slice, SliceCounts]) -> dict[Scope, Missing]:
-    """The events without a version, per scope that has any."""
+    """The events without a version, for each scope that has any."""
     found: dict[Scope, Missing] = {}
-    for part, (_, errors, missing, _) in slices.items():
-        if missing and (scope := _scope_of(part)) is not None:
+    for segment, (_, errors, missing, _) in slices.items():
+        if missing and (scope := _scope_of(segment)) is not None:
             known = found.get(scope, _NONE_MISSING)
             found[scope] = Missing(known.events + missing, known.without_errors + max(missing - errors, 0))
     return found
@@ -184,9 +184,9 @@ def missing_by_scope(slices: Mapping[Slice, SliceCounts]) -> dict[Scope, Missing
 
 def _versions_by_scope(slices: Mapping[Slice, SliceCounts]) -> dict[Scope, dict[str, int]]:
     found: dict[Scope, dict[str, int]] = {}
-    for part, counts in slices.items():
-        scope = None if counts.missing_version else _scope_of(part)
-        version = part.value if part.by is None else part.by_value
+    for segment, counts in slices.items():
+        scope = None if counts.missing_version else _scope_of(segment)
+        version = segment.value if segment.by is None else segment.by_value
         if scope is not None and version is not None and version != OTHER_VALUES:
             found.setdefault(scope, {})[version] = counts.events
     return found

@@ -1,6 +1,6 @@
-"""A stream as it is learnt, one day after another: its level, its weekdays, its holidays, and how far it strays.
+"""A stream as it is learnt day by day: its level, weekdays, holidays, and how far it strays from them.
 
-What of this makes an interval belongs to ``expected_volume``.
+How an interval follows from this belongs to ``expected_volume``.
 """
 
 from __future__ import annotations
@@ -22,86 +22,86 @@ if TYPE_CHECKING:
 WEEK = 7
 
 PROFILE_MINIMUM = 14
-"""Ordinary days that must be known before a stream can be learnt: each weekday twice."""
+"""Ordinary days that must be known before a stream can be learnt: two of each weekday."""
 
 SLOW_LEVEL, QUICK_LEVEL = 0.1, 0.4
-"""Share of a surprise that the slow and the quick smoother take into their level."""
+"""Share of a surprise that the slow and the quick smoother add to their level."""
 
 SLOW_WEEKDAY, QUICK_WEEKDAY = 0.12, 0.4
-"""The same for the offset of the weekday, which is seen once a week."""
+"""The same for the offset of a weekday, which is seen once a week."""
 
 FIRST_LEVEL_DAYS, FIRST_WEEKDAY_DAYS = 2, 1
-"""Days beside those learnt that the first profile is worth, for the level and for each weekday: early on, the mean
-of the few known days is better than a smoother that records its start."""
+"""Days of evidence that the first profile is worth, for the level and for each weekday: early on, the mean
+of the few known days is better than a smoother that depends on its start."""
 
 OUTLIER = 2.0
-"""Spreads beyond which a surprise teaches no more: a bad day in the history must not become the expectation."""
+"""Surprises are clipped at so many spreads: a bad day in the history must not become the expectation."""
 
 SHIFT_DAYS = 4
 SHIFT = 2.5
-"""So many days in a row more than so many spreads off on the same side are a new level."""
+"""SHIFT_DAYS days in a row that are more than SHIFT spreads off on the same side are a new level."""
 
 SHIFT_LEVEL, SHIFT_WEEKDAY_RATIO = 0.8, 0.2
-"""Share of the surprise that a new level is taken from, and what the weekdays take of what they usually do."""
+"""Share of the surprise that a new level takes, and how much of their usual share the weekdays take."""
 
 FIRST_SPREAD = 0.1
 SMALLEST_SPREAD = 0.02
-"""Spread of the log count: before any error is known, and never below."""
+"""Spread of the log count before any error is known, and the smallest spread."""
 
 SPREAD_DECAY, FIRST_SPREAD_DAYS = 0.92, 3
-"""Part of the variance that is recorded from day to day, and the days that FIRST_SPREAD is worth."""
+"""Share of the variance that carries over from day to day, and the days of evidence that FIRST_SPREAD is worth."""
 
 LARGEST_SQUARE = 9
 CLIPPING_LOSS = 1.1
-"""Squared errors are clipped at so many times their mean, which makes the mean too small by about a tenth."""
+"""Squared errors are clipped at LARGEST_SQUARE times their mean, which makes the mean about a tenth too small."""
 
 ERROR_DECAY = 0.96
 LARGEST_ERROR_RATIO, LARGEST_ERROR_MARGIN = 3, 0.02
-"""What is recorded of how far each smoother erred, and at which multiple of it, with a margin, errors are clipped."""
+"""Share of each smoother's mean error that carries over, and the multiple of it, plus a margin, that clips errors."""
 
 LEAST_ERROR = 0.01
 LEAD_POWER = 4
-"""How clearly the smoother that errs less leads, without ever silencing the other."""
+"""How clearly the smoother that errs less leads; the other one never loses all its weight."""
 
 CARRY_DECAY = 0.97
 FIRST_CARRY, FIRST_CARRY_DAYS = 0.35, 10
-"""Share of yesterday's surprise expected again today, and the days of evidence that is worth."""
+"""Prior share of yesterday's surprise that is expected again today, and the days of evidence it is worth."""
 
 LARGEST_CARRIED = 3
-"""Spreads at which a surprise that is carried on is clipped."""
+"""Spreads at which a surprise that carries over is clipped."""
 
 HOLIDAY_CARRY, LARGEST_HOLIDAY_CARRY = 0.5, 2
-"""Share of a surprise expected again on a special day and after it, and the spreads at which the latter is clipped."""
+"""Share of a surprise expected again on a day with a calendar effect and after it; spreads that clip the latter."""
 
 WEEKDAY_SPREAD_DAYS = 6
 WEEKDAY_SPREAD_MEMORY = 0.95
 LARGEST_WEEKDAY_SQUARE = 6
-"""Days that must know better before a weekday's variance is its own; what is recorded of it from week to week; and
+"""Days of evidence that the stream's variance is worth against a weekday's own; the share of it that carries over; and
 at how many times the stream's variance a square is clipped."""
 
 GAP_VARIANCE, LONGEST_GAP_DAYS = 0.05, 14
-"""Each day without an ordinary reading before this one, up to so many, adds so much of the stream's variance."""
+"""Each day since the last ordinary one, up to LONGEST_GAP_DAYS, adds so much of the stream's variance."""
 
 TAIL_DAYS = 200
 LARGEST_TAIL = 6.0
-"""How many of the latest errors are recorded, and the spreads at which an error is clipped."""
+"""How many of the latest errors are stored, and the spreads at which an error is clipped."""
 
 PRIOR_SHARE = {HOLIDAY: 0.8, NEAR: 0.5, BETWEEN: 0.3}
-"""How far a special day is expected to be on the way to the quietest weekday, until the stream says otherwise."""
+"""How far towards the quietest weekday a calendar effect is expected to move a day until the stream shows otherwise."""
 
 SAME_HOLIDAY_WEIGHT = 3.0
-"""The same holiday of last year counts like so many others."""
+"""The same holiday of last year counts as much as this many others."""
 
 AGREEMENT = 0.1
-"""Earlier days of a kind whose logs differ by as much agree on nothing: the prior then counts as one of them."""
+"""Earlier days of a kind whose logs differ by this much do not agree: the prior then counts as one of them."""
 
 UNSURE = {HOLIDAY: (0.12, 0.15), NEAR: (0.12, 0.15), BETWEEN: (0.06, 0.1)}
 UNSURE_DAYS = 4
-"""Spread of a special day: a part, and a part of how much quieter the quietest weekday is; worth so many days."""
+"""Prior spread of a calendar effect, worth UNSURE_DAYS: a constant, and a share of the quietest weekday's distance."""
 
 HOLIDAY_MEMORY = 0.9
 LARGEST_HOLIDAY_SQUARE = 9
-"""What is recorded of earlier calendar effects' errors, and at how many times the expected square they are clipped."""
+"""Share of earlier effects' squared errors that carries over, and the multiple of the expected square that clips."""
 
 
 def learn(history: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> Stream:
@@ -116,7 +116,7 @@ def learn(history: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -
 
 
 class Forecast(NamedTuple):
-    """Logs of events: what the smoothers say, their weighted mean, the middle and spread of what is expected."""
+    """Logs of events: the forecast of each smoother, their weighted mean, and the middle and spread to expect."""
 
     slow: float
     quick: float
@@ -153,7 +153,7 @@ class _Smoother:
 
 
 class Stream:
-    """All that is learnt of a stream, one day after another."""
+    """All that is learnt about a stream, day by day."""
 
     def __init__(self, first: Sequence[tuple[date, float]]) -> None:
         level, offsets = _first_profile(first)
@@ -175,7 +175,7 @@ class Stream:
         self.variances: deque[float] = deque(maxlen=SHIFT_DAYS)
 
     def forecast(self, day: date, effect_of_day: CalendarEffect | None) -> Forecast:
-        """What the days learnt so far lead to expect of ``day``."""
+        """What to expect of ``day`` after the days learnt so far."""
         weekday = day.weekday()
         slow = self.slow.level + self.slow.offsets[weekday]
         quick = self.quick.level + self.quick.offsets[weekday]
@@ -215,7 +215,7 @@ class Stream:
         self._learn_spread(day.weekday(), error, forecast.weekday_factor)
 
     def _carry(self) -> float:
-        """How much of the last surprise to expect again: a regression on the stream's own, after a prior."""
+        """Share of the last surprise to expect again: a regression on the stream's own surprises, with a prior."""
         evidence = FIRST_CARRY_DAYS * self.variance
         share = (self.carried + evidence * FIRST_CARRY) / (self.carriers + evidence)
         return max(share, 0.0)
@@ -235,7 +235,7 @@ class Stream:
         self.weekday_days[weekday] += 1
 
     def _forget_shift(self) -> None:
-        """The days it took to see that the level is a new one say nothing of how ordinary days differ."""
+        """Forget the days it took to recognize a new level: they do not show how ordinary days differ."""
         for _ in range(SHIFT_DAYS):
             self.tail.pop()
         self.variance = self.variances[0]
@@ -264,9 +264,9 @@ class Stream:
     def _forecast_effect(
         self, weekday: int, effect_of_day: CalendarEffect, base: float, weight: float
     ) -> tuple[float, float]:
-        """Middle and variance on a special day, relative to the level of the week, like earlier ones of its kind.
+        """Middle and variance on a day with a calendar effect, like earlier ones relative to the level of the week.
 
-        Unless several of its kind agree, it is drawn towards a share of the way from an ordinary day of this
+        Unless several days of its kind agree, it is drawn towards a share of the way from an ordinary day of this
         weekday to the quietest one. The same holiday of last year counts like three others.
         """
         offsets = self._weekdays(weight)
@@ -302,7 +302,7 @@ def _deviation(values: Sequence[float]) -> float:
 
 
 def _first_profile(first: Sequence[tuple[date, float]]) -> tuple[float, list[float]]:
-    """Level on the last of the ``first`` days, and weekday offsets, freed of the growth between the two weeks."""
+    """Level on the last of the ``first`` days, and weekday offsets corrected for growth between the two weeks."""
     values = dict(first)
     slopes = [(values[later] - value) / WEEK for past, value in first if (later := past + WEEK * ONE_DAY) in values]
     slope = median(slopes) if slopes else 0.0

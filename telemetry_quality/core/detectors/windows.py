@@ -1,4 +1,4 @@
-"""Windows: the earlier days that the parts of a day are compared with; for detectors that look at slices."""
+"""Windows: the earlier days that the slices of a day are compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import Slice, SliceCounts
 
 WINDOW_DAYS = 42
-"""Six weeks show which parts of a stream are regular."""
+"""Six weeks show which segments of a stream are regular."""
 
 WINDOW_MINIMUM = 14
 """Two weeks: each weekday twice."""
@@ -25,12 +25,12 @@ WINDOW_MINIMUM = 14
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The day judged and the readable days with events among the WINDOW_DAYS before it.
+    """The judged day and the readable days with events among the WINDOW_DAYS days before it.
 
     Attributes:
         days: The earlier days, oldest first.
-        slices: The slices of those days and of the day itself.
-        totals: Their events.
+        slices: The slices of the earlier days and of the day itself.
+        totals: The events of the same days.
         weekday_totals: Median events of the earlier days, per weekday that has any.
     """
 
@@ -42,7 +42,7 @@ class Window:
 
     @property
     def known_from(self) -> date | None:
-        """The first day with WINDOW_MINIMUM days before it if none is missing from now on; None once there is."""
+        """The first day that will have WINDOW_MINIMUM days before it if none is missing; None if ``day`` has them."""
         missing = WINDOW_MINIMUM - len(self.days)
         return self.day + missing * ONE_DAY if missing > 0 else None
 
@@ -50,12 +50,12 @@ class Window:
 def window_of(
     day: date, known_totals: Mapping[date, int], slices: Mapping[date, Mapping[Slice, SliceCounts]]
 ) -> Window:
-    """The window of ``day``; later days are never looked at.
+    """The window of ``day``; later days are ignored.
 
     Args:
         day: The day to be judged.
-        known_totals: Events per day; where one is not known, its slices are added up.
-        slices: The parts of each day, that of the day itself among them.
+        known_totals: Events per day; for a day without them, its slices are added up.
+        slices: The slices of each day, including the day itself.
     """
     first = day - timedelta(days=WINDOW_DAYS)
     totals: dict[date, int] = {}
@@ -71,4 +71,6 @@ def window_of(
 
 
 def _total(slices: Mapping[Slice, SliceCounts]) -> int:
-    return sum(counts.events for part, counts in slices.items() if part.dimension == EVENT_NAME and part.by is None)
+    return sum(
+        counts.events for segment, counts in slices.items() if segment.dimension == EVENT_NAME and segment.by is None
+    )

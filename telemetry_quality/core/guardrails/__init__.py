@@ -1,4 +1,4 @@
 """The guardrails: one self-describing file each; the catalogue lists them.
 
-A guardrail looks at a day's evidence and a policy, nothing else: neither a later day nor the clock.
+A guardrail looks only at a day's evidence and at a policy, never at a later day or the clock.
 """

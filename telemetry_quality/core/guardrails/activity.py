@@ -1,12 +1,12 @@
-"""Activity: a day without a single event, or one that could not be read at all."""
+"""Activity: a day without a single event, or a day that could not be read at all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -17,7 +17,7 @@ LEVEL = Level.CRITICAL
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:  # noqa: ARG001 - guardrails share one signature
-    """Fails on zero events; a day that could not be read never comes here (see ``judge_day``)."""
+    """Fails on zero events; a day that could not be read never gets here (see ``judge_day``)."""
     total = evidence.figures.total_events
     if total:
         return Verdict(NAME, LEVEL, Outcome.PASSED, "ACTIVE", total, 0, f"{total:,} events were seen.")

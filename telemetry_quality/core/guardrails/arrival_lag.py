@@ -1,10 +1,11 @@
-"""Arrival lag: more events than usual arrive late, so that early numbers of the day are too low."""
+"""Arrival lag: more events than usual arrive late, so the day's early numbers are too low."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -16,7 +17,6 @@ from telemetry_quality.core.guardrails.verdicts import (
 )
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
@@ -29,25 +29,25 @@ LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
     "late_percent",
     5.0,
-    "share of late events; WARNING strictly above, if it is also more than is usual",
+    "share of late events; WARNING strictly above, if it is also higher than usual",
     proposed=(0.5, 50.0),
 )
 
 
 def applies(schema: EventSchema) -> bool:
-    """Only a source that says when its events arrived."""
+    """Whether the source records when its events arrived."""
     return schema.observed_at is not None
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold and strictly above what the stream's own days reach.
 
-    Within the threshold a day passes whatever is known of earlier ones.
+    Within the threshold a day passes, whatever is known about earlier days.
     """
     figures = evidence.figures
     share, threshold = figures.late_percent, policy[THRESHOLD]
     if share is None:
-        sentence = "Late events cannot be judged: there are none, or it is not known when they arrived."
+        sentence = "Late events cannot be judged: the day has no events, or their arrival times are not known."
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, NO_EVENTS, None, threshold, sentence)
     facts = f"{percent(share, threshold, 2)} of {figures.total_events:,} events arrived late"
     if share <= threshold:
@@ -56,16 +56,16 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     history = {day: late for day, late in evidence.late_percents.items() if day < evidence.day}
     if (first_known := known_from(evidence.day, history)) is not None:
         sentence = (
-            f"{facts}; whether that is usual cannot be judged yet: too few earlier days are known; "
-            f"if no day is missing, it will be from {first_known}."
+            f"{facts}; it is too early to say whether that is usual: too few earlier days are known; "
+            f"if no day is missing, it can be judged from {first_known}."
         )
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, HISTORY_TOO_SHORT, share, threshold, sentence)
     usual, limit = usual_late_shares(evidence.day, history)
-    beside = f"usual are {usual:.1f} %, and up to {limit:.1f} % is normal here"
+    comparison = f"{usual:.1f} % is usual, and up to {limit:.1f} % is normal here"
     if share > limit:
-        sentence = f"{facts}, more than the {threshold:g} % allowed; {beside}.{_provisional(figures)}"
+        sentence = f"{facts}, more than the {threshold:g} % allowed; {comparison}.{_provisional(figures)}"
         return Verdict(NAME, LEVEL, Outcome.FAILED, "ARRIVALS_LATE", share, threshold, sentence)
-    sentence = f"{facts}, more than {threshold:g} %, but {beside}.{_provisional(figures)}"
+    sentence = f"{facts}, more than {threshold:g} %, but {comparison}.{_provisional(figures)}"
     return Verdict(NAME, LEVEL, Outcome.PASSED, "ARRIVALS_OK", share, threshold, sentence)
 
 

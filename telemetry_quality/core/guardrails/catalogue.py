@@ -1,4 +1,4 @@
-"""The catalogue of guardrails: those of this package, and what is derived from all of them."""
+"""The catalogue: the guardrails of this package and of others, and everything derived from all of them."""
 
 from __future__ import annotations
 
@@ -59,61 +59,61 @@ BUILT_IN: tuple[Guardrail, ...] = (
     arrival_lag.GUARDRAIL,
     timestamps.GUARDRAIL,
 )
-"""In the order in which they are judged and shown."""
+"""The guardrails of this package, in the order in which they are judged and shown."""
 
 
 def guardrails() -> tuple[Guardrail, ...]:
-    """All guardrails there are, those of other packages last.
+    """All guardrails; those of other packages come last.
 
     Raises:
-        SettingsError: If one of another package fails to load, or its names are not its own.
+        SettingsError: If a guardrail of another package fails to load, or uses a name that is taken.
     """
     return _with_extensions(tuple(sys.path))
 
 
 @lru_cache(maxsize=4)
 def _with_extensions(path: tuple[str, ...]) -> tuple[Guardrail, ...]:
-    """Which packages there are depends on nothing but where Python looks."""
+    """All guardrails, cached by the import path, since that alone decides which packages are found."""
     del path
     found = list(BUILT_IN)
-    for name, rule in load_extensions("guardrail", Guardrail, tuple(one.name for one in BUILT_IN)).items():
+    for name, rule in load_extensions("guardrail", Guardrail, tuple(rule.name for rule in BUILT_IN)).items():
         if complaint := _complaint(name, rule, found):
             raise SettingsError(f"The guardrail {name!r} of another package {complaint}; correct or uninstall it.")
         found.append(rule)
     return tuple(found)
 
 
-def _complaint(name: str, rule: Guardrail, others: Iterable[Guardrail]) -> str | None:
-    """What is wrong with the names of a guardrail from another package."""
+def _complaint(name: str, rule: Guardrail, found: Iterable[Guardrail]) -> str | None:
+    """What is wrong with the names of a guardrail from another package; None if nothing is."""
     if rule.name != name:
-        return f"must call itself what its entry point does, but is called {rule.name!r}"
+        return f"must have the name of its entry point, but is called {rule.name!r}"
     if name.startswith(rates.PREFIX):
-        return f"must not have a name that begins with {rates.PREFIX}, as those of a source's own rates do"
+        return f"must not have a name that begins with {rates.PREFIX}, which is reserved for a source's own rates"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return "must be named in lower-case words such as night_share"
-    taken = {setting.name for setting in settings_of(others)} & {setting.name for setting in rule.all_settings}
+    taken = {setting.name for setting in settings_of(found)} & {setting.name for setting in rule.all_settings}
     numbers = {number.metric.name for number in rule.numbers}
-    taken |= numbers & {*METRIC_NAMES, *(number.metric.name for other in others for number in other.numbers)}
+    taken |= numbers & {*METRIC_NAMES, *(number.metric.name for other in found for number in other.numbers)}
     taken |= {number for number in numbers if number.startswith(rates.PREFIX)}
     return f"must have settings and numbers of its own, but {min(taken)} is taken" if taken else None
 
 
 def guardrails_of(schema: EventSchema) -> tuple[Guardrail, ...]:
-    """Those that a source of this schema can be judged by, in the order of ``guardrails``; its own rates last."""
+    """The guardrails that can judge a source of this schema, in the order of ``guardrails``; its own rates last."""
     return (*(rule for rule in guardrails() if rule.applies(schema)), *rates.rate_guardrails(schema.rates))
 
 
 def guardrail_named(name: str) -> Guardrail | None:
-    """The guardrail called ``name``; None where it is not installed any more.
+    """The guardrail called ``name``; None if it is no longer installed.
 
-    Of a rate, which only its source knows in full, the level, the limits and the description are left open.
+    Only its source knows a rate in full: here it has no limits of its own, and a default level and description.
     """
     known = next((rule for rule in guardrails() if rule.name == name), None)
     return known or rates.rate_guardrail_named(name)
 
 
 def metric_named(name: str) -> Metric:
-    """The declaration of the number called ``name``; of one that nothing declares any more, what its name shows."""
+    """The declaration of the number called ``name``; if nothing declares it any more, what its name shows."""
     for metric in (*METRICS, *(number.metric for rule in guardrails() for number in rule.numbers)):
         if metric.name == name:
             return metric
@@ -123,7 +123,7 @@ def metric_named(name: str) -> Metric:
 
 
 def settings_of(rules: Iterable[Guardrail]) -> Iterator[Setting[Any]]:
-    """Every setting of the judgement: the guardrails' own in their order, then those that they share."""
+    """Every setting of the judgement: each guardrail's own settings in their order, then the shared ones."""
     for rule in rules:
         yield from rule.all_settings
     yield from SHARED
@@ -133,11 +133,11 @@ def policy_of(own_rates: tuple[Rate, ...] = (), /, **values: Any) -> Policy:
     """The policy with these values, and with the default of every other setting.
 
     Args:
-        own_rates: The source's own rates, whose limits are in force as they say.
-        values: By the names of settings.
+        own_rates: The source's own rates, whose limits apply as declared.
+        values: Values by the name of their setting.
 
     Raises:
-        TypeError: If a name is no setting.
+        TypeError: If a name is not a setting.
     """
     rules = (*guardrails(), *rates.rate_guardrails(own_rates))
     settings = {setting.name: setting for setting in settings_of(rules)}
@@ -150,7 +150,7 @@ def policy_of(own_rates: tuple[Rate, ...] = (), /, **values: Any) -> Policy:
 
 
 def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
-    """One verdict per guardrail of the source; all unknown where the day could not be read."""
+    """One verdict per guardrail of the source; all are unknown if the day could not be read."""
     rules = guardrails_of(schema)
     figures = evidence.figures
     if figures.unreadable_reason_code is not None:
@@ -180,7 +180,7 @@ def _judged(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def with_extra_numbers(evidence: Evidence, rules: Iterable[Guardrail]) -> Evidence:
-    """The evidence with the numbers that ``rules`` add; a day that could not be read has none."""
+    """The evidence with the numbers that ``rules`` add; a day that could not be read gets none."""
     if evidence.figures.unreadable_reason_code is not None:
         return evidence
     extra = {number.metric.name: _computed(number, evidence) for rule in rules for number in rule.numbers}

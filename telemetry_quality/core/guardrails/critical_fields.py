@@ -1,14 +1,14 @@
-"""Critical fields: events without the values that their users cannot do without."""
+"""Critical fields: events that lack values which their users cannot do without."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Contributor, Level, Outcome, Segment, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
@@ -24,12 +24,12 @@ THRESHOLD = percent_threshold(
 
 
 def applies(schema: EventSchema) -> bool:
-    """Only a source with critical fields."""
+    """Whether the source has critical fields."""
     return bool(schema.critical_fields)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold, judged by the field that is missing most often."""
+    """Fails strictly above the threshold; the field that is missing most often decides."""
     total, threshold = evidence.figures.total_events, policy[THRESHOLD]
     if not total:
         sentence = "Critical fields cannot be judged: there are no events."
@@ -45,7 +45,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         name = next(iter(shares))
         sentence = f"{percent(worst, threshold, 2)} of {total:,} events carry no {name}, within {threshold:g} %."
         if not worst:
-            sentence = f"Every one of {total:,} events carries {_listed(sorted(shares))}."
+            sentence = f"All {total:,} events carry {_listed(sorted(shares))}."
         return Verdict(NAME, LEVEL, Outcome.PASSED, "CRITICAL_FIELDS_PRESENT", worst, threshold, sentence)
     facts = [
         f"{percent(share, threshold, 2)} carry no {name} ({evidence.missing_critical[name]:,})"
@@ -61,7 +61,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _short_words(failure: Failure) -> str:
-    """The critical field that is missing most often is what the guardrail blames."""
+    """The segment that the guardrail blames names the critical field that is missing most often."""
     name = (failure.segment or "").removesuffix("=(null)")
     field = "a critical field" if not name or name == failure.segment else name
     return f"{percent(failure.value, failure.threshold, 2)} of events without {field} {limit(failure)}"
@@ -70,7 +70,7 @@ def _short_words(failure: Failure) -> str:
 GUARDRAIL = Guardrail(
     name=NAME,
     level=LEVEL,
-    description="Of each critical field, at most the threshold (1 % unless set) of the events carries no value.",
+    description="At most the threshold (1 % unless set) of the events carries no value in any one critical field.",
     remedy="find the client that stopped sending it",
     judge=judge,
     thresholds=(THRESHOLD,),

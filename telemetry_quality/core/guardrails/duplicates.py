@@ -1,14 +1,14 @@
-"""Duplicates: events delivered twice, which no volume can show where a stream varies."""
+"""Duplicates: events delivered twice, which the volume of a stream that varies cannot show."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -27,11 +27,11 @@ THRESHOLD = percent_threshold(
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold; unknown where no event could be compared.
+    """Fails strictly above the threshold; unknown if no event could be compared.
 
-    A double delivery of every event makes the share 50 %, of a fifth of them 17 %. Days without one had up to 5.9 %
-    on real streams, from clients that send again and from ids that are not unique; a threshold that adapts to a
-    stream's usual share would have to lie below that and is left out: it would fail on the first retry storm.
+    A double delivery of all events makes the share 50 %, of a fifth of them 17 %. Days without any had up to 5.9 %
+    on real streams, caused by clients that retry and by ids that are not unique. A threshold that adapts to a
+    stream's usual share would have to lie below that and would fail on the first retry storm, so there is none.
     """
     figures = evidence.figures
     share, threshold = figures.duplicate_percent, policy[THRESHOLD]
@@ -53,7 +53,7 @@ def _unknown_code(figures: DayFigures) -> str:
 
 def _facts(figures: DayFigures, share: float, threshold: float) -> str:
     compared, total = figures.compared_events or 0, figures.total_events or 0
-    where = f"a slice of {compared:,} of the day's {total:,} events" if compared < total else f"{compared:,} events"
+    where = f"a subset of {compared:,} of the day's {total:,} events" if compared < total else f"{compared:,} events"
     return f"{percent(share, threshold, 2)} of {where} repeat another one ({figures.duplicate_events:,})"
 
 

@@ -1,14 +1,14 @@
-"""Error rate: a day on which too many events are errors is broken."""
+"""Error rate: a day on which too many events are errors must not be used."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -20,7 +20,7 @@ THRESHOLD = percent_threshold("error_rate_percent", 5.0, "CRITICAL strictly abov
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold; unknown on a day without events that say whether they are errors."""
+    """Fails strictly above the threshold; unknown if no event of the day says whether it is an error."""
     figures = evidence.figures
     rate, threshold = figures.error_rate_percent, policy[THRESHOLD]
     if rate is None:
@@ -28,7 +28,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         sentence = (
             "The error rate cannot be judged: there are no events."
             if not figures.total_events
-            else f"The error rate cannot be judged: none of {figures.total_events:,} events says whether it is one."
+            else f"The error rate cannot be judged: none of {figures.total_events:,} events says whether it "
+            "is an error."
         )
     elif rate > threshold:
         outcome, code = Outcome.FAILED, "ERROR_RATE_HIGH"

@@ -1,4 +1,4 @@
-"""What a guardrail says of itself: everything that settings, tuning, Dagster, pages, alerts and docs need to know."""
+"""How a guardrail describes itself: all that settings, tuning, Dagster, pages, alerts and docs need to know."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from telemetry_quality.core.guardrails.verdicts import Verdict, percent
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.faults import Fault
     from telemetry_quality.core.guardrails.verdicts import Level
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Policy, Setting, Threshold
     from telemetry_quality.core.root_cause.tables import Measure, RateMeasure
-    from telemetry_quality.core.tuning.faults import Fault
 
 
 class Failure(NamedTuple):
-    """What short words are made of.
+    """What a failure's short words are made from.
 
     Attributes:
-        segment: The segment that the failure blames, None where it is the whole stream or not known.
+        segment: The segment that the failure blames; None for the whole stream or if it is not known.
     """
 
     value: float
@@ -35,7 +35,7 @@ ShortWords = Callable[[Failure], str]
 
 
 def limit(failure: Failure) -> str:
-    """``(limit 5 %)``."""
+    """The threshold in parentheses: ``(limit 5 %)``."""
     return f"(limit {failure.threshold:g} %)"
 
 
@@ -46,11 +46,11 @@ def share_words(what: str) -> ShortWords:
 
 @dataclass(frozen=True, slots=True)
 class ExtraNumber:
-    """A number of the day that a guardrail adds; it is held in ``DayFigures.extra_numbers``.
+    """A number of the day that a guardrail adds; stored in ``DayFigures.extra_numbers``.
 
     Attributes:
-        metric: Its declaration.
-        compute: The number of a day, None where it is not known; asked only of days that could be read.
+        metric: The declaration of the number.
+        compute: Returns the number of a day, None if it is not known; called only for days that could be read.
     """
 
     metric: Metric
@@ -59,27 +59,27 @@ class ExtraNumber:
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """A named rule that judges a day by its evidence and the policy, by nothing else.
+    """A named rule that judges a day by its evidence and the policy alone.
 
     Attributes:
-        name: Lower-case words; the name of the Dagster check, in alerts and in JSON.
-        level: The level its failure usually has.
-        description: One sentence: what holds on a day that passes.
-        remedy: What to do when it fails, for the docs.
-        judge: The verdict of one day that could be read.
-        thresholds: The settings that the number it judges is compared with; mostly one, or none.
-        settings: Further settings of its own.
-        metric: The name of the number that its thresholds are compared with.
-        numbers: Numbers of the day that it adds.
-        short_words: Its failures in a few words; without them its sentence is shown.
-        measure: What its root cause is searched in, None where it says itself where it failed, or need not.
-        measures: The same for failures of certain reason codes, where it differs from ``measure``.
-        faults: The known faults that it should notice when thresholds are tried.
-        applies: Whether a source of this schema can be judged by it at all.
-        knows_usual: Whether a number beyond its threshold passes where it is usual for the stream.
+        name: Lower-case words; also the name of the Dagster check, and the name in alerts and in JSON.
+        level: The usual level of a failure.
+        description: One sentence that says what holds on a day that passes.
+        remedy: What to do after a failure, for the docs.
+        judge: Returns the verdict on a day that could be read.
+        thresholds: The settings that the judged number is compared with; usually one, sometimes none.
+        settings: Further settings that only this guardrail has.
+        metric: The name of the number that is compared with the thresholds.
+        numbers: Numbers that the guardrail adds to the day.
+        short_words: Describes a failure in a few words; without it the sentence is shown.
+        measure: What to search for the root cause; None if the guardrail names it itself or needs none.
+        measures: The measures that replace ``measure`` for failures with certain reason codes.
+        faults: The known faults that the guardrail should catch when thresholds are tried.
+        applies: Whether the guardrail can judge a source of this schema at all.
+        knows_usual: Whether a number beyond the threshold passes if it is usual for the stream.
         is_segment_in_words: Whether ``short_words`` name the segment.
-        shares_out: Whether its contributors hold shares of one change.
-        reads_slices: Whether it looks at every segment of many days, which takes milliseconds.
+        shares_out: Whether the contributors hold shares of one change.
+        reads_slices: Whether the guardrail looks at every segment of many days, which takes milliseconds.
     """
 
     name: str
@@ -103,9 +103,9 @@ class Guardrail:
 
     @property
     def all_settings(self) -> tuple[Setting[Any], ...]:
-        """Its thresholds and its further settings."""
+        """The thresholds and the further settings."""
         return (*self.thresholds, *self.settings)
 
     def measure_of(self, verdict: Verdict) -> Measure | RateMeasure | None:
-        """What the root cause of this failure is searched in."""
+        """What to search for the root cause of this failure."""
         return self.measures.get(verdict.reason_code, self.measure)

@@ -1,10 +1,11 @@
-"""Leak: a stream that loses a little every day, too slowly for any expectation that follows it."""
+"""Leak: a stream loses a little every day, too slowly for an expectation that follows the stream to notice."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.leak import leak
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -17,7 +18,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     percent,
 )
 from telemetry_quality.core.policies import HOLIDAYS, Setting, percent_threshold
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.detectors.leak import LeakEvidence
@@ -30,16 +30,16 @@ THRESHOLD = percent_threshold(
     "leak_percent",
     15.0,
     "a slow loss: WARNING strictly above, if it is also more than `leak_sigmas`",
-    # A loss of 2 % a day has taken 45 % after a month.
+    # A loss of 2 % a day adds up to 45 % in a month.
     proposed=(5.0, 40.0),
 )
-SIGMAS = Setting("leak_sigmas", 2.75, "the same loss, in spreads of the stream itself", 0)
+SIGMAS = Setting("leak_sigmas", 2.75, "the same loss, in sigmas", 0)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails where the loss is strictly above ``leak_percent`` and above ``leak_sigmas``.
+    """Fails if the loss is strictly above both ``leak_percent`` and ``leak_sigmas``.
 
-    Not judged on a provisional day, whose missing events may still arrive, nor on an empty one.
+    Neither a provisional day, whose missing events may still arrive, nor an empty day is judged.
     """
     if evidence.figures.is_provisional:
         return _unknown(policy, "DAY_PROVISIONAL", "A slow loss cannot be judged yet: the day is provisional.")
@@ -60,7 +60,7 @@ def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
     began = "" if found.since is None else f"; it began about {found.since}"
     sentence = (
         f"The last days hold {_compared(found, policy)}, "
-        f"{percent(found.scale, policy[SIGMAS], 1).removesuffix(' %')} times what this stream varies{began}."
+        f"{percent(found.scale, policy[SIGMAS], 1).removesuffix(' %')} times this stream's own spread{began}."
     )
     contributor = Contributor(Segment(), found.reference_events, found.recent_events, since=found.since)
     return Verdict(
@@ -71,7 +71,7 @@ def _failed(found: LeakEvidence, policy: Policy) -> Verdict:
 def _compared(found: LeakEvidence, policy: Policy) -> str:
     direction = "fewer" if found.drop_percent >= 0 else "more"
     return (
-        f"{percent(abs(found.drop_percent), policy[THRESHOLD], 0)} {direction} events than some weeks ago "
+        f"{percent(abs(found.drop_percent), policy[THRESHOLD], 0)} {direction} events than a few weeks ago "
         f"({found.recent_events:,.0f} against {found.reference_events:,.0f})"
     )
 
@@ -83,13 +83,13 @@ def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
 GUARDRAIL = Guardrail(
     name=NAME,
     level=LEVEL,
-    description="The last days hold about as many events as some weeks ago, measured by how much the stream varies.",
-    remedy="compare versions and dimensions some weeks apart",
+    description="The last days hold about as many events as a few weeks ago, given how much the stream varies.",
+    remedy="compare versions and dimensions a few weeks apart",
     judge=judge,
     thresholds=(THRESHOLD,),
     settings=(SIGMAS,),
     short_words=lambda failure: (
-        f"{percent(failure.value, failure.threshold, 0)} fewer events than some weeks ago {limit(failure)}"
+        f"{percent(failure.value, failure.threshold, 0)} fewer events than a few weeks ago {limit(failure)}"
     ),
     faults=frozenset({Fault.LEAK}),
 )

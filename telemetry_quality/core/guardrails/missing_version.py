@@ -1,14 +1,14 @@
-"""Missing version: events nobody can assign to a release cannot be compared between releases."""
+"""Missing version: events that belong to no known release cannot be compared between releases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import Rate
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.metrics import Formula, Metric, Unit, percent_of
 from telemetry_quality.core.policies import Direction, Setting, Threshold, percent_threshold
 from telemetry_quality.core.root_cause.tables import RateMeasure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
 
 PREFIX = "rate_"
-"""What the names of these guardrails and of their numbers begin with."""
+"""The prefix of the names of these guardrails and of their numbers."""
 
 RATE_HIGH, RATE_LOW, RATE_OK = "RATE_HIGH", "RATE_LOW", "RATE_OK"
 RATE_WITHOUT_BASE = "RATE_WITHOUT_BASE"
-"""Why a day is unknown on which no event matches what the rate is a share of."""
+"""Why a day is unknown: no event belongs to those that the rate is a share of."""
 RATE_NOT_COUNTED = "RATE_NOT_COUNTED"
-"""Why a day is unknown that was scanned before the rate was defined."""
+"""Why a day is unknown: it was scanned before the rate was defined."""
 
 
 @lru_cache(maxsize=64)
 def rate_guardrails(rates: tuple[Rate, ...]) -> tuple[Guardrail, ...]:
-    """One guardrail per rate, in their order."""
+    """One guardrail per rate, in the same order."""
     return tuple(map(_guardrail, rates))
 
 
 def rate_guardrail_named(name: str) -> Guardrail | None:
-    """A stand-in for the guardrail of a rate whose source is not at hand: it has the same name and short words."""
+    """A substitute for the guardrail of a rate whose source is unknown here; its name and short words are right."""
     if not name.startswith(PREFIX):
         return None
     return _guardrail(Rate(name.removeprefix(PREFIX), "", description="A share that a source defines"))
@@ -44,7 +44,7 @@ def rate_guardrail_named(name: str) -> Guardrail | None:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What a rate is compared with."""
+    """The limits that a rate is compared with."""
 
     above: Threshold | None
     below: Threshold | None
@@ -54,9 +54,9 @@ class _Limits:
         return tuple(threshold for threshold in (self.above, self.below) if threshold is not None)
 
     def nearest(self, value: float, policy: Policy) -> float | None:
-        """The limit that a value comes closest to."""
+        """The limit closest to ``value``."""
         limits = [policy[threshold] for threshold in self.thresholds]
-        return min(limits, key=lambda one: abs(one - value), default=None)
+        return min(limits, key=lambda percent_limit: abs(percent_limit - value), default=None)
 
     def words(self, policy: Policy) -> str:
         """What is allowed: ``between 1 % and 5 %``."""
@@ -72,7 +72,7 @@ def _guardrail(rate: Rate) -> Guardrail:
     name, metric = f"{PREFIX}{rate.name}", _metric(rate)
 
     def judge(evidence: Evidence, policy: Policy) -> Verdict:
-        """Fails strictly above the one limit or strictly below the other."""
+        """Fails strictly above the upper limit or strictly below the lower one."""
         return _verdict(rate, limits, evidence, policy)
 
     def compute(evidence: Evidence) -> float | None:
@@ -92,7 +92,7 @@ def _guardrail(rate: Rate) -> Guardrail:
         remedy="the alert names the signal, version, dimension and hours",
         judge=judge,
         thresholds=limits.thresholds,
-        # A failure of another level is another verdict: days are judged again when it changes.
+        # A failure of another level is another verdict, so days are judged again when the level changes.
         settings=(Setting(f"rates.{rate.name}.level", rate.level, "the level of a failure"),),
         metric=metric.name,
         numbers=(ExtraNumber(metric, compute),),
@@ -119,12 +119,12 @@ def _threshold(rate: Rate, fails: Direction, value: float, proposed: tuple[float
 
 
 def _at_most(value: float) -> float:
-    """Ten times as much, which a rate that must never occur has no use for, and no share can exceed."""
+    """Ten times ``value``, but at least 1 %, for rates that must never occur, and at most 99 %."""
     return min(99.0, max(1.0, 10 * value))
 
 
 def _below_proposed(value: float) -> tuple[float, float]:
-    """A tenth to ten times the limit; of a high one, of what it leaves to 100 %."""
+    """From a tenth of the limit to ten times the limit; for a high limit, of its distance from 100 %."""
     if value < 50:
         return max(0.02, value / 10), _at_most(value)
     rest = max(0.2, 100 - value)
@@ -141,7 +141,7 @@ def _metric(rate: Rate) -> Metric:
         description=rate.description or f"Share of events for which {rate.where}{among}",
         unit=Unit.PERCENT,
         kind=float,
-        # Extra numbers are computed from the evidence instead.
+        # Extra numbers are computed from the evidence, not by this formula.
         how=Formula(f"100 × matching events / {base}", lambda *_: None),
         digits=2,
         phrase=label,
@@ -150,7 +150,7 @@ def _metric(rate: Rate) -> Metric:
 
 
 def _description(rate: Rate, metric: Metric) -> str:
-    """What holds on a day that passes: ``Share of diverted flights: at most 1 %.``."""
+    """What holds on a day that passes, such as ``Share of diverted flights: at most 1 %.``."""
     limits = (("at most", rate.above_percent), ("at least", rate.below_percent))
     words = " and ".join(f"{words} {value:g} %" for words, value in limits if value is not None)
     return f"{metric.description.rstrip('.')}{': ' if words else ''}{words}."
@@ -183,4 +183,4 @@ def _why_unknown(rate: Rate, total: int, found: tuple[int, int] | None) -> tuple
         return NO_EVENTS, "there are no events"
     if found is None:
         return RATE_NOT_COUNTED, "it was not counted when the day was scanned; scan the day again"
-    return RATE_WITHOUT_BASE, f"none of {total:,} events is one for which {rate.of}"
+    return RATE_WITHOUT_BASE, f"{rate.of} holds for none of {total:,} events"

@@ -1,14 +1,14 @@
-"""Sample: events drawn at random are known signals, tagged, and carry their critical fields."""
+"""Sample: events drawn at random have a known signal, a version tag and their critical fields."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import Direction, percent_threshold
 from telemetry_quality.core.sampling import clopper_pearson_percent
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -22,7 +22,7 @@ THRESHOLD = percent_threshold(
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly below the threshold; unknown where no event could be drawn."""
+    """Fails strictly below the threshold; unknown if no event could be drawn."""
     figures = evidence.figures
     rate, threshold = figures.sampling_success_rate_percent, policy[THRESHOLD]
     if rate is None or not figures.sample_size or figures.sample_passed is None:

@@ -1,7 +1,7 @@
-"""Silence: a signal, a dimension's value or a signal within one that was there every day and has stopped.
+"""Silence: a signal, a dimension value, or a signal within a dimension value was there every day and has stopped.
 
 The total need not move: a platform with 3 % of the events can be gone for weeks inside a healthy stream. Versions
-are not watched here, since each of them ends one day.
+are not watched here, since every version ends some day.
 """
 
 from __future__ import annotations
@@ -39,38 +39,43 @@ CONTRIBUTORS_SHOWN = 3
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails while something regular is silent, from its first day on until it is accepted as the new normal.
+    """Fails while a regular segment is silent, from its first silent day until that is accepted as the new normal.
 
-    A WARNING: part of the day is missing, the rest can be used; a day without any event is activity's to judge.
-    A whole stream that shrinks is the volume's: what is expected of a part shrinks with the others.
+    The level is WARNING: part of the day is missing, the rest can be used. ``activity`` judges a day without events.
+    ``volume`` judges a whole stream that shrinks: what is expected of a segment shrinks with all others.
     """
     window = window_of(evidence.day, evidence.totals, evidence.slices)
     if not evidence.figures.total_events:
-        return _unknown(NO_EVENTS, "Silence cannot be judged: there are no events at all.")
+        return _unknown(NO_EVENTS, "Silence cannot be judged: there are no events.")
     if not window.slices.get(window.day):
-        return _unknown(SLICES_NOT_COUNTED, "Silence cannot be judged: the parts of the day were not counted.")
+        return _unknown(SLICES_NOT_COUNTED, "Silence cannot be judged: the day's segments were not counted.")
     if window.known_from is not None:
         sentence = (
             "Silence cannot be judged yet: too few earlier days are known; "
-            f"if no day is missing, it will be from {window.known_from}."
+            f"if no day is missing, it can be judged from {window.known_from}."
         )
         return _unknown(HISTORY_TOO_SHORT, sentence)
     settings = SilenceSettings(policy[MINIMUM_EVENTS], policy[HOLIDAYS])
     silent = silent_segments(window, settings, evidence.figures.completeness_percent)
-    sudden = [one for one in silent if not one.has_faded]
+    sudden = [silence for silence in silent if not silence.has_faded]
     if sudden:
         return _failed(sudden, window.day)
-    faded = [one for one in silent if one.since == window.day]
-    sentence = "Everything that is regularly there is there."
+    faded = [silence for silence in silent if silence.since == window.day]
+    sentence = "Every regular segment is present."
     if faded:
-        sentence = f"Nothing stopped suddenly; {Segment(faded[0].part.parts)} shrank over the last days and is gone."
+        sentence = f"Nothing stopped suddenly; {Segment(faded[0].segment.parts)} shrank over the last days and is gone."
     return Verdict(NAME, LEVEL, Outcome.PASSED, "NOTHING_SILENT", 0, 0, sentence)
 
 
 def _failed(silent: Sequence[Silent], day: date) -> Verdict:
     contributors = tuple(
-        Contributor(Segment(one.part.parts), one.expected, one.found, since=one.since if one.since < day else None)
-        for one in silent
+        Contributor(
+            Segment(silence.segment.parts),
+            silence.expected,
+            silence.found,
+            since=silence.since if silence.since < day else None,
+        )
+        for silence in silent
     )
     facts = [
         f"{contributor.segment} is silent{f' since {contributor.since}' if contributor.since else ''} "
@@ -97,7 +102,7 @@ def _short_words(failure: Failure) -> str:
 GUARDRAIL = Guardrail(
     name=NAME,
     level=LEVEL,
-    description="Every signal and every dimension value that is regularly there is there.",
+    description="Every signal and every dimension value that is regularly present is present.",
     remedy="ask the owners of that platform, even if the total looks healthy",
     judge=judge,
     short_words=_short_words,

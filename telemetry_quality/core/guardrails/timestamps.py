@@ -1,13 +1,13 @@
-"""Timestamps: events whose time cannot be true, which put them into a wrong day or into none."""
+"""Timestamps: events with an invalid timestamp land in the wrong day or in no day at all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
@@ -26,12 +26,12 @@ THRESHOLD = percent_threshold(
 
 
 def applies(schema: EventSchema) -> bool:
-    """Only a source that says when its events arrived: other times have nothing to be compared with."""
+    """Whether the source records when its events arrived, which timestamps are compared with."""
     return schema.observed_at is not None
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold; unknown where nothing arrived or arrivals were not counted."""
+    """Fails strictly above the threshold; unknown if nothing arrived or arrivals were not counted."""
     share, threshold = evidence.figures.invalid_timestamp_percent, policy[THRESHOLD]
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
@@ -50,8 +50,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 def _facts(share: float, threshold: float) -> str:
     return (
-        f"{percent(share, threshold, 2)} of the events that arrived on the day have a timestamp in the future, "
-        "far in the past or unreadable"
+        f"{percent(share, threshold, 2)} of the events that arrived on the day have an invalid timestamp "
+        "(in the future, far in the past or unreadable)"
     )
 
 

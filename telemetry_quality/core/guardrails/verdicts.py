@@ -1,4 +1,4 @@
-"""The verdict: what one guardrail says of one day."""
+"""The verdict: what one guardrail says about one day."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 class Level(StrEnum):
-    """How bad a failure is, by its consequence; named after Python's logging levels."""
+    """How bad a failure is, defined by its consequence; named after Python's logging levels."""
 
     CRITICAL = "CRITICAL"
-    """The day must not be used: wake somebody."""
+    """The day must not be used; somebody must act at once."""
     WARNING = "WARNING"
-    """Part of the day is wrong: look today."""
+    """Part of the day is wrong; somebody should look today."""
     INFO = "INFO"
     """Worth knowing when something else is odd."""
 
 
 class Outcome(StrEnum):
-    """What a guardrail may say."""
+    """The possible results of a guardrail."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -39,11 +39,11 @@ def percent(value: float, threshold: float, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Where in a day: events for which all ``parts`` hold, such as platform is ios and event_name is page.view.
+    """The events of a day for which all ``parts`` hold, such as platform is ios and event_name is page.view.
 
     Attributes:
-        parts: Names and values; none at all means everywhere.
-        hours: First and last whole hour since the day began, None where it lasts all day.
+        parts: Names and values; an empty tuple means everywhere.
+        hours: First and last whole hour since the day began; None for the whole day.
     """
 
     parts: tuple[tuple[str, str | None], ...] = ()
@@ -62,13 +62,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Contributor:
-    """One place that broke, and how much of what happened lies there.
+    """A segment that changed, and its share of the change.
 
     Attributes:
-        expected: What earlier days suggest for the place, in the unit of what broke (events, errors, percent).
-        found: What the day holds there.
-        share_percent: How much of the whole day's change lies there, None where nothing is shared out.
-        since: The first day it was broken, None where it began on the day judged or is not known.
+        expected: What earlier days suggest for the segment, in the unit of what changed (events, errors, percent).
+        found: What the day holds in the segment.
+        share_percent: The segment's share of the whole day's change; None if the change is not shared out.
+        since: The first day of the change; None if that is the judged day or not known.
     """
 
     segment: Segment
@@ -78,7 +78,7 @@ class Contributor:
     since: date | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name, the place as its parts and hours, JSON's types only."""
+        """Every field under its own name, the segment as its parts and hours; JSON types only."""
         return {
             "parts": [list(part) for part in self.segment.parts],
             "hours": None if self.segment.hours is None else list(self.segment.hours),
@@ -93,18 +93,18 @@ DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
 HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"
 SLICES_NOT_COUNTED = "SLICES_NOT_COUNTED"
-"""Why a day is unknown whose reading says nothing about its parts."""
+"""Why a day is unknown: its scan has no slices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One guardrail's answer for one day.
+    """What one guardrail says about one day.
 
     Attributes:
         reason_code: Stable identifier; pages and alerts group by it.
-        value: The number judged, None where there is none.
+        value: The judged number, None if there is none.
         sentence: What happened, for a person.
-        contributors: Where it happened, the most telling first.
+        contributors: The segments where it happened, the most significant first.
     """
 
     guardrail: str
@@ -117,7 +117,7 @@ class Verdict:
     contributors: tuple[Contributor, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name, JSON's types only."""
+        """Every field under its own name; JSON types only."""
         return {
             "guardrail": self.guardrail,
             "level": self.level.value,

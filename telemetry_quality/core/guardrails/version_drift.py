@@ -1,7 +1,7 @@
-"""Version drift: events that lose their version or fall back to an old one, in the stream or in a part of it.
+"""Version drift: events lose their version or fall back to an old one, in the stream or in a segment.
 
-A release moves events to a version that is new here, or newer than the one they leave; that is never a drift,
-however fast it goes. A fault moves them to no version at all, or to one that has been known for weeks.
+A release moves events to a version that is new here, or newer than the one they leave; that is never drift,
+however fast it goes. A fault moves events to no version at all, or to a version that has been known for weeks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from telemetry_quality.core.detectors.version_drift import version_shifts
 from telemetry_quality.core.detectors.version_shares import VersionShares
 from telemetry_quality.core.detectors.windows import window_of
 from telemetry_quality.core.events import SERVICE_VERSION
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -24,7 +25,6 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
 )
 from telemetry_quality.core.policies import MINIMUM_EVENTS, percent_threshold
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,10 @@ CONTRIBUTORS_SHOWN = 3
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails where a share moved by more than ``version_drift_percent`` points and more than its history explains.
+    """Fails if a share moved by more than ``version_drift_percent`` points and by more than its history explains.
 
-    Judged among all events and within each dimension's values; shares of versions are of the events that have one.
+    Shares are judged among all events and within each dimension value; a version's share is its share of the
+    events that have a version.
     """
     window = window_of(evidence.day, evidence.totals, evidence.slices)
     if not evidence.figures.total_events:
@@ -59,7 +60,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if window.known_from is not None:
         sentence = (
             "Version drift cannot be judged yet: too few earlier days are known; "
-            f"if no day is missing, it will be from {window.known_from}."
+            f"if no day is missing, it can be judged from {window.known_from}."
         )
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
     completeness = evidence.figures.completeness_percent
@@ -67,7 +68,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     shifts = version_shifts(shares)
     if shifts:
         return _failed(shifts, policy, window.day)
-    sentence = f"No version's share moved by more than {policy[THRESHOLD]:g} points, but for releases."
+    sentence = f"No version's share moved by more than {policy[THRESHOLD]:g} points, except for releases."
     threshold = policy[THRESHOLD]
     return Verdict(NAME, LEVEL, Outcome.PASSED, "VERSIONS_STEADY", None, threshold, sentence)
 
@@ -100,7 +101,7 @@ def _fact(shift: Shift, day: date) -> str:
         )
     return (
         f"{where}version {shift.version} has {100 * shift.found:.1f} % of the events with a version{since}, "
-        f"{100 * shift.usual:.1f} % before; they came from {shift.loser}, and {shift.version} is no new release"
+        f"{100 * shift.usual:.1f} % before; they came from {shift.loser}, and {shift.version} is not a new release"
     )
 
 
@@ -111,8 +112,8 @@ def _unknown(policy: Policy, code: str, sentence: str) -> Verdict:
 GUARDRAIL = Guardrail(
     name=NAME,
     level=LEVEL,
-    description="No part of the stream suddenly loses its versions or falls back to an old one; releases are no drift.",
-    remedy="look at the release of that part",
+    description="No segment suddenly loses its versions or falls back to an old one; releases do not count as drift.",
+    remedy="look at the release of that segment",
     judge=judge,
     thresholds=(THRESHOLD,),
     short_words=lambda failure: f"versions shifted by {failure.value:.1f} points (limit {failure.threshold:g})",

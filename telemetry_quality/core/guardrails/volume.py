@@ -1,15 +1,15 @@
-"""Volume: far more or far fewer events than earlier days lead one to expect, and whether that is unusual here."""
+"""Volume: far more or far fewer events than earlier days suggest, and whether that is unusual here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
 from telemetry_quality.core.root_cause.tables import Measure
-from telemetry_quality.core.tuning.faults import Fault
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -41,7 +41,7 @@ FAR_PERCENT = Setting(
     "volume_far_percent",
     40.0,
     "by the rule `both`: a loss above this, or a gain as far upwards (40 % fewer, 67 % more), fails inside the "
-    "interval too, unless the stream moves so far every other day",
+    "interval too, unless the stream moves that far every other day",
     0,
     100,
     is_below_maximum=True,
@@ -49,12 +49,12 @@ FAR_PERCENT = Setting(
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Deviation, strictly beyond the threshold either way, and being unusual; ``volume_rule`` combines them.
+    """Fails by a deviation strictly beyond the threshold, by being unusual, or by both: ``volume_rule`` decides.
 
-    ``both`` also fails a day that is far off although the interval holds it (see ``_is_far``): measured one step
+    ``both`` also fails a day that is far off although it lies within the interval (see ``_is_far``): measured one step
     ahead on 28 real series in 15 groups, that raised 1.7 false alarms in 100 normal days instead of 0.9, and found 91 %
-    of the days that lost half of their events instead of 78 %. While the interval is not known, ``both`` and
-    ``either`` go by the deviation alone. A day that deviates *and* is unusual fails at WARNING.
+    of the days that lost half of their events instead of 78 %. While the interval is unknown, ``both`` and
+    ``either`` use the deviation alone. A day that deviates *and* is unusual fails at WARNING.
     """
     figures = evidence.figures
     deviation, threshold = figures.volume_deviation_percent, policy[THRESHOLD]
@@ -63,13 +63,13 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if _is_small(figures, policy):
         return _verdict(policy, Outcome.PASSED, "VOLUME_TOO_SMALL", deviation, _small(figures, policy))
     if deviation is None:
-        sentence = f"{figures.total_events:,} events cannot be compared with the none that earlier days suggest."
+        sentence = f"{figures.total_events:,} events cannot be compared: earlier days suggest that there are none."
         return _unknown(policy, "NOTHING_EXPECTED", sentence)
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
     is_far = deviates and unusual is False and _is_far(figures, policy)
     fails = _fails(policy[RULE], deviates=deviates, unusual=unusual, is_far=is_far)
     if fails is None:
-        sentence = f"{_facts(figures, deviation, threshold)}; which days are normal here is not known yet."
+        sentence = f"{_facts(figures, deviation, threshold)}; which days are normal for this stream is not known yet."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
     sentence = f"{_facts(figures, deviation, threshold)}, {_deviation_words(threshold, deviates=deviates)}"
     sentence += f"{_usual_words(figures, policy, is_far=is_far)}.{_provisional_words(figures)}"
@@ -81,7 +81,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> bool | None:
-    """What the rule makes of the two facts; None where it needs an interval that is not known."""
+    """Whether the day fails by ``rule``; None if the rule needs an interval that is not known."""
     if rule == "deviation":
         return deviates
     if rule == "unusual" or unusual is None:
@@ -90,13 +90,13 @@ def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> 
 
 
 def _is_far(figures: DayFigures, policy: Policy) -> bool:
-    """Whether a day within the interval is so far off that it fails nevertheless: see ``expected_volume.is_far``."""
+    """Whether a day within the interval is so far off that it fails anyway: see ``expected_volume.is_far``."""
     expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
     return is_far(figures.total_events or 0, expectation, policy[FAR_PERCENT])
 
 
 def _is_small(figures: DayFigures, policy: Policy) -> bool:
-    """Whether both numbers are so small that the distance between them says nothing: 2 → 4 is no incident."""
+    """Whether both numbers are so small that their difference says nothing: 2 → 4 is not an incident."""
     return max(figures.expected_events or 0, figures.total_events or 0) < policy[MINIMUM_EVENTS]
 
 
@@ -110,7 +110,9 @@ def _small(figures: DayFigures, policy: Policy) -> str:
 def _too_short(evidence: Evidence) -> str:
     known_from = evidence.expectation.known_from
     sentence = "The volume cannot be judged yet: too few earlier days are known"
-    return f"{sentence}." if known_from is None else f"{sentence}; if no day is missing, it will be from {known_from}."
+    if known_from is None:
+        return f"{sentence}."
+    return f"{sentence}; if no day is missing, it can be judged from {known_from}."
 
 
 def _facts(figures: DayFigures, deviation: float, threshold: float) -> str:
@@ -122,7 +124,7 @@ def _facts(figures: DayFigures, deviation: float, threshold: float) -> str:
 
 
 def _deviation_words(threshold: float, *, deviates: bool) -> str:
-    return f"farther than the {threshold:g} % allowed" if deviates else f"within {threshold:g} %"
+    return f"more than the {threshold:g} % allowed" if deviates else f"within {threshold:g} %"
 
 
 def _usual_words(figures: DayFigures, policy: Policy, *, is_far: bool) -> str:
@@ -131,7 +133,7 @@ def _usual_words(figures: DayFigures, policy: Policy, *, is_far: bool) -> str:
         return ""
     days = "normal days" if policy[INTERVAL_PERCENT] >= 99 else f"{policy[INTERVAL_PERCENT]:g} % of normal days"
     if is_far:
-        return f"; {days} lie between {low:,.0f} and {high:,.0f}, but most of them not so far off"
+        return f"; {days} lie between {low:,.0f} and {high:,.0f}, but most of them are not this far off"
     conclusion = "this is unusual for the stream" if unusual else "this is usual for the stream"
     return f"; {days} lie between {low:,.0f} and {high:,.0f}, so {conclusion}"
 
@@ -155,7 +157,7 @@ def _verdict(
 def _short_words(failure: Failure) -> str:
     value, threshold = failure.value, failure.threshold
     words = f"{percent(abs(value), threshold, 1)} {'more' if value > 0 else 'fewer'} events than expected"
-    # By some rules a day fails for being unusual, however near it is.
+    # Some rules fail a day that is unusual, however close it is to the expectation.
     return f"{words} {limit(failure) if abs(value) > threshold else '(unusual here)'}"
 
 

@@ -1,17 +1,17 @@
-"""Incidents: alerts that share day and cause, gathered while consecutive days fail, and what people decided on them.
+"""Incidents: failures with the same root cause on consecutive judged days, and what people decided about them.
 
-Three rules make incidents of failed guardrails, the same ones whatever order they are asked in:
+Three rules turn failed guardrails into incidents, in whatever order the failures are given:
 
-* **One day.** Failures confined to a place share a cause where their places are equal or one lies within the other.
-  A failure confined to none joins the only such place, or of several the one that it names itself, and else those
-  that are everywhere: what one cause does is seldom found in the same place twice (cancelled flights raise error
-  rate and missing versions on the same days, each most at another airline). A day without events has one cause.
-* **From day to day.** An incident goes on when the next judged day fails in the same place or by the same guardrail.
-  A day that was not judged, or could not be read, says nothing and closes nothing; a day that passes does. Days
+** **One day.** Failures confined to a segment share a root cause if their segments are equal or nested.
+  A failure confined to no segment joins the only such segment, or of several the one it names itself, or else the
+  failures that are everywhere: one root cause is seldom found in the same segment twice (cancelled flights raise error
+  rate and missing versions on the same days, but most at different airlines). A day without events has one root cause.
+** **From day to day.** An incident goes on if the next judged day fails in the same segment or by the same guardrail.
+  A day that was not judged or could not be read closes nothing; a day that passes closes the incident. Days
   that could not be read are incidents of their own.
-* **Now.** Only current verdicts count: a day that heals by a later revision leaves its incident, which may split it.
+** **Now.** Only current verdicts count: a day healed by a later revision leaves its incident, which may split it.
 
-Nothing of this is stored. Only what people decide is, append-only, and finds its incident by days and cause.
+None of this is stored. Only what people decide is stored, append-only, and finds its incident by days and root cause.
 """
 
 from telemetry_quality.core.incidents.decisions import confirmed_days

@@ -1,4 +1,4 @@
-"""Decisions: which incident an action speaks of, and which days people confirmed."""
+"""Decisions: which incident an action applies to, and which days people confirmed."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ if TYPE_CHECKING:
 
 
 def confirmed_days(incidents: Iterable[Incident]) -> frozenset[date]:
-    """The days to leave out of what later days are compared with: those that people confirmed, no others."""
+    """The days that people confirmed, which are left out of what later days are compared with."""
     return frozenset(chain.from_iterable(incident.confirmed_days for incident in incidents))
 
 
 def with_actions(incidents: Sequence[Incident], actions: Iterable[IncidentAction]) -> list[Incident]:
-    """The incidents, each with the actions that speak of it, in their order."""
+    """The incidents, each with the actions that apply to it, in their order."""
     found: dict[str, list[IncidentAction]] = defaultdict(list)
     for action in actions:
-        for one in _meant(action, incidents):
-            found[one.key].append(action)
-    return [replace(one, actions=tuple(found[one.key])) for one in incidents]
+        for incident in _meant(action, incidents):
+            found[incident.key].append(action)
+    return [replace(incident, actions=tuple(found[incident.key])) for incident in incidents]
 
 
 def _meant(action: IncidentAction, incidents: Iterable[Incident]) -> list[Incident]:
-    """The incident that an action speaks of; all parts of it where a healed day has split it."""
-    candidates = [one for one in incidents if action.speaks_of(one.first_day, one.last_day)]
-    candidates.sort(key=lambda one: _fit(action, one), reverse=True)
+    """The incident that an action applies to; all its pieces if a healed day has split it."""
+    candidates = [incident for incident in incidents if action.speaks_of(incident.first_day, incident.last_day)]
+    candidates.sort(key=lambda incident: _fit(action, incident), reverse=True)
     meant: list[Incident] = []
-    for one in candidates:
-        is_beside = any(one.first_day <= other.last_day and other.first_day <= one.last_day for other in meant)
-        if _is_root_cause_of(action.root_cause, one) and not is_beside:
-            meant.append(one)
-    # What was found everywhere may be found in a place later, and the other way round; never one place in another.
-    return meant or [one for one in candidates if _may_be_root_cause_of(action.root_cause, one)][:1]
+    for incident in candidates:
+        is_beside = any(
+            incident.first_day <= chosen.last_day and chosen.first_day <= incident.last_day for chosen in meant
+        )
+        if _is_root_cause_of(action.root_cause, incident) and not is_beside:
+            meant.append(incident)
+    # What was found everywhere may later be found in a segment, and vice versa, but never one segment in another.
+    return meant or [incident for incident in candidates if _may_be_root_cause_of(action.root_cause, incident)][:1]
 
 
 def _fit(action: IncidentAction, incident: Incident) -> tuple[bool, bool]:
@@ -51,10 +53,10 @@ def _fit(action: IncidentAction, incident: Incident) -> tuple[bool, bool]:
 
 
 def _is_root_cause_of(root_cause: str, incident: Incident) -> bool:
-    root_causes = {one.root_cause for one in incident.failures}
-    return any(is_same_segment(root_cause, one) for one in root_causes)
+    root_causes = {failure.root_cause for failure in incident.failures}
+    return any(is_same_segment(root_cause, candidate) for candidate in root_causes)
 
 
 def _may_be_root_cause_of(root_cause: str, incident: Incident) -> bool:
-    root_causes = {root_cause, *(one.root_cause for one in incident.failures)}
+    root_causes = {root_cause, *(failure.root_cause for failure in incident.failures)}
     return EVERYWHERE in root_causes and UNREADABLE not in root_causes

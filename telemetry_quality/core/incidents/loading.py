@@ -1,4 +1,4 @@
-"""Loading: the incidents of what a store holds."""
+"""Loading: the incidents in a store."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def incidents_of(
     store: IncidentStore, source: str, first: date | None = None, last: date | None = None
 ) -> list[Incident]:
-    """The incidents that touch the days from ``first`` to ``last``, whole, oldest first; all of them without days.
+    """The whole incidents that touch the days from ``first`` to ``last``, oldest first; all incidents without days.
 
     Raises:
-        StoreError: If the store refuses.
+        StoreError: If the store fails.
     """
     days, actions = store.judged_days(source), store.incident_actions(source)
     if not days:
@@ -31,39 +31,47 @@ def incidents_of(
     failed = store.failed_verdicts(source, begin, end)
     failures: list[FailedGuardrail] = []
     judged: set[date] = set()
-    for one in days:
-        if begin <= one.day <= end:
-            judged.add(one.day)
-            if one.day in failed:
-                failures += failures_of(one.day, one.revision, failed[one.day].get(one.revision, ()))
+    for judged_day in days:
+        if begin <= judged_day.day <= end:
+            judged.add(judged_day.day)
+            if judged_day.day in failed:
+                failures += failures_of(
+                    judged_day.day, judged_day.revision, failed[judged_day.day].get(judged_day.revision, ())
+                )
     found = group_incidents(source, failures, judged, actions)
-    return [one for one in found if one.first_day <= last and first <= one.last_day]
+    return [incident for incident in found if incident.first_day <= last and first <= incident.last_day]
 
 
 def require_incident(incidents: Iterable[Incident], key: str) -> Incident:
     """The incident called ``key``.
 
     Raises:
-        RequestError: If there is none; names those that look like what was meant.
+        RequestError: If there is none; names incidents that may have been meant.
     """
     known = list(incidents)
-    for one in known:
-        if one.key == key:
-            return one
-    near = [one.key for one in known if any(key.partition(".")[0] == f"{one.source}/{day}" for day in one.days)]
+    for incident in known:
+        if incident.key == key:
+            return incident
+    near = [
+        incident.key
+        for incident in known
+        if any(key.partition(".")[0] == f"{incident.source}/{day}" for day in incident.days)
+    ]
     remedy = f"did you mean {' or '.join(near)}?" if near else "telemetry-quality incidents --all lists them."
-    raise RequestError(f"An incident's key such as web/2026-03-10 is required, but {key!r} names none; {remedy}")
+    raise RequestError(
+        f"An incident's key such as web/2026-03-10 is required, but no incident has the key {key!r}; {remedy}"
+    )
 
 
 def _whole_range(
     days: Sequence[JudgedDay], actions: Sequence[IncidentAction], first: date, last: date
 ) -> tuple[date, date]:
-    """A range around ``first`` and ``last`` in which incidents, and what acts speak of, are whole.
+    """A range around ``first`` and ``last`` that cuts no incident, and nothing that an action applies to.
 
-    A healthy day closes whatever was open: between two of them an incident and its key are what they are in the
+    A healthy day closes whatever was open: between two healthy days, incidents and their keys are the same as in the
     whole history, which need not be loaded.
     """
-    healthy = [one.day for one in days if one.is_healthy]
+    healthy = [judged_day.day for judged_day in days if judged_day.is_healthy]
     while True:
         begin = max((day for day in healthy if day < first), default=min(first, days[0].day))
         end = min((day for day in healthy if day > last), default=max(last, days[-1].day))

@@ -1,4 +1,4 @@
-"""The model: an incident, the failures it is made of, and the acts on it."""
+"""The model: an incident, its failures, and the actions on it."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 EVERYWHERE = str(Segment())
 UNREADABLE = "unreadable"
-"""The cause of a day that could not be read: nothing is known of its events."""
+"""The root cause of a day that could not be read: nothing is known about its events."""
 
 
 class Action(StrEnum):
-    """What somebody may decide about an incident."""
+    """What a person may decide about an incident."""
 
     ACKNOWLEDGE = "acknowledge"
-    """Somebody looks after it."""
+    """Somebody is looking into it."""
     MUTE = "mute"
-    """No alert of it is logged until a date."""
+    """Its alerts are not dispatched until a date."""
     CONFIRM = "confirm"
-    """It was real: its days are left out of what later days are compared with."""
+    """A real incident: later days are not compared with its days."""
     DISMISS = "dismiss"
-    """It was none: takes back an earlier confirmation."""
+    """Not an incident: revokes an earlier confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentAction:
-    """One decision, kept for ever; it speaks of the days from ``day`` to ``until``.
+    """A decision, stored for ever; it applies to the days from ``day`` to ``until``.
 
     Attributes:
-        day: The first failed day that was seen; for MUTE the last one, because it looks ahead.
-        root_cause: The incident's cause as it was then.
+        day: The first failed day that was seen; for MUTE the last one, because muting looks ahead.
+        root_cause: The root cause of the incident at that time.
         by: Who decided.
         until: The last failed day that was seen; for MUTE the last day that is muted.
     """
@@ -57,7 +57,7 @@ class IncidentAction:
     acted_at: datetime
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name, JSON's types only."""
+        """Every field under its own name; JSON types only."""
         return {
             "action": self.action.value,
             "by": self.by,
@@ -74,18 +74,18 @@ class IncidentAction:
         return self.day if self.action is Action.MUTE or self.until is None else self.until
 
     def speaks_of(self, first: date, last: date) -> bool:
-        """Whether one of the failed days that were seen may lie between ``first`` and ``last``."""
+        """Whether any of the failed days that were seen may lie between ``first`` and ``last``."""
         return first <= self.last_seen and self.day <= last
 
 
 @dataclass(frozen=True, slots=True)
 class FailedGuardrail:
-    """One failed verdict of a day as it stands now, or the one that says that the day could not be read.
+    """A failed verdict of a day as it stands now, or the verdict that the day could not be read.
 
     Attributes:
-        root_cause: The place that explains most of it, EVERYWHERE where none does, or UNREADABLE.
-        foremost: The place named first, even if it explains less than most; empty where none is named.
-        is_confined: Whether nearly all of it lies there, so that what happened elsewhere has another cause.
+        root_cause: The segment that holds most of the change, EVERYWHERE if none does, or UNREADABLE.
+        foremost: The segment named first, even if it holds less than most of the change; empty if none is named.
+        is_confined: Whether nearly all of it lies there, so that a failure elsewhere has another root cause.
     """
 
     day: date
@@ -101,9 +101,9 @@ class FailedGuardrail:
     revision: int
 
     def times_threshold(self) -> float:
-        """How far beyond its threshold: how many times as large, infinitely where there is nothing to divide by.
+        """How many times its threshold the value is; infinite if there is nothing to divide by.
 
-        A share that must not fall below its threshold is measured by what it lacks to all.
+        A share that must not fall below its threshold is measured by its distance from 100 %.
         """
         if self.value is None or not self.threshold:
             return inf
@@ -112,7 +112,7 @@ class FailedGuardrail:
         return (100 - self.value) / (100 - self.threshold) if self.threshold < 100 else inf
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name, JSON's types only."""
+        """Every field under its own name; JSON types only."""
         return {
             "day": self.day.isoformat(),
             "guardrail": self.guardrail,
@@ -130,12 +130,12 @@ class FailedGuardrail:
 
 @dataclass(frozen=True)
 class Incident:
-    """Failures of one cause on consecutive judged days, and what was decided about them.
+    """Failures with one root cause on consecutive judged days, and what was decided about them.
 
     Attributes:
-        key: Names it on the command line: source and first day, and a number from the second one of that day on.
+        key: Its name on the command line: source and first day, and a number from the second incident of a day on.
         failures: By day; never empty.
-        is_open: Whether no later judged day says that it is over.
+        is_open: Whether no later judged day has closed it.
         actions: Oldest first.
     """
 
@@ -148,7 +148,7 @@ class Incident:
     @cached_property
     def days(self) -> tuple[date, ...]:
         """The failed days, oldest first."""
-        return tuple(sorted({one.day for one in self.failures}))
+        return tuple(sorted({failure.day for failure in self.failures}))
 
     @property
     def first_day(self) -> date:
@@ -162,21 +162,21 @@ class Incident:
 
     @cached_property
     def level(self) -> Level:
-        """The highest level of any day."""
-        return min((one.level for one in self.failures), key=severity)
+        """The highest level of all failures."""
+        return min((failure.level for failure in self.failures), key=severity)
 
     @cached_property
     def guardrails(self) -> dict[str, tuple[date, ...]]:
-        """The guardrails that failed, each with its days; the one that failed most often first."""
+        """The guardrails that failed, each with its days; the guardrail that failed most often first."""
         days: dict[str, list[date]] = defaultdict(list)
-        for one in self.failures:
-            days[one.guardrail].append(one.day)
+        for failure in self.failures:
+            days[failure.guardrail].append(failure.day)
         return {name: tuple(days[name]) for name in sorted(days, key=lambda name: (-len(days[name]), name))}
 
     @cached_property
     def root_cause(self) -> str:
-        """What the failures of the highest level blame on most days; of several the wider one, everywhere last."""
-        blamed = Counter(root_cause for _, root_cause in {(one.day, one.root_cause) for one in self._worst})
+        """The root cause of the worst failures on most days; of several the widest segment, but everywhere last."""
+        blamed = Counter(root_cause for _, root_cause in {(failure.day, failure.root_cause) for failure in self._worst})
         return min(
             blamed,
             key=lambda root_cause: (
@@ -189,38 +189,38 @@ class Incident:
 
     @cached_property
     def peak(self) -> FailedGuardrail:
-        """Among the failures of the highest level the one farthest beyond its threshold, the earliest of equals."""
-        return max(self._worst, key=lambda one: (one.times_threshold(), -one.day.toordinal()))
+        """The failure of the highest level that is farthest beyond its threshold, the earliest of equals."""
+        return max(self._worst, key=lambda failure: (failure.times_threshold(), -failure.day.toordinal()))
 
     @property
     def acknowledged_by(self) -> str | None:
-        """Who looks after it."""
+        """Who is looking into it."""
         action = self._latest(Action.ACKNOWLEDGE)
         return None if action is None else action.by
 
     @property
     def muted_until(self) -> date | None:
-        """The last day on which its alerts are not logged."""
+        """The last day on which its alerts are not dispatched."""
         action = self._latest(Action.MUTE)
         return None if action is None else action.until
 
     @cached_property
     def confirmed_days(self) -> tuple[date, ...]:
-        """Its failed days that somebody saw and confirmed.
+        """The failed days that somebody saw and confirmed.
 
-        Days that fail afterwards are not: if one confirmation covered all that follows, a stream that has changed
-        for good would be alarmed on for ever, because no new day could enter the history.
+        Days that fail afterwards do not count: if a confirmation covered them too, a stream that has changed
+        for good would raise alarms for ever, because no new day could enter the history.
         """
         return tuple(day for day in self.days if self._decision(day) is Action.CONFIRM)
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether somebody said that it was real, at least of some of its days."""
+        """Whether somebody confirmed at least some of its days."""
         return bool(self.confirmed_days)
 
     @property
     def is_dismissed(self) -> bool:
-        """Whether somebody said that it was none, and nobody the opposite afterwards."""
+        """Whether somebody dismissed it, and nobody confirmed it afterwards."""
         action = self._latest(Action.CONFIRM, Action.DISMISS)
         return action is not None and action.action is Action.DISMISS
 
@@ -239,7 +239,7 @@ class Incident:
         return tuple(words)
 
     def as_json(self, today: date) -> dict[str, Any]:
-        """All that is known of it, JSON's types only, key fields first."""
+        """All that is known about it, key fields first; JSON types only."""
         return {
             "source": self.source,
             "key": self.key,
@@ -257,20 +257,20 @@ class Incident:
             "is_confirmed": self.is_confirmed,
             "confirmed_days": _texts(self.confirmed_days),
             "is_dismissed": self.is_dismissed,
-            "failures": [one.as_json() for one in self.failures],
-            "actions": [one.as_json() for one in self.actions],
+            "failures": [failure.as_json() for failure in self.failures],
+            "actions": [action.as_json() for action in self.actions],
         }
 
     def decide(
         self, action: Action, by: str, now: datetime, *, note: str = "", muted_until: date | None = None
     ) -> IncidentAction:
-        """The act of deciding this; the store must keep it.
+        """The action that records this decision; the caller must store it.
 
         Raises:
-            RequestError: If nobody decides, or it would be muted until a day that is over.
+            RequestError: If ``by`` is empty, or the incident would be muted until a day in the past.
         """
         if not by.strip():
-            raise RequestError("The name of who decides is required, but an empty one was found; pass --by NAME.")
+            raise RequestError("The name of the person who decides is required, but it is empty; pass --by NAME.")
         seen = (self.first_day, self.last_day)
         if action is Action.MUTE:
             if muted_until is None or muted_until < now.date():
@@ -284,39 +284,44 @@ class Incident:
     @cached_property
     def _worst(self) -> list[FailedGuardrail]:
         level = self.level
-        return [one for one in self.failures if one.level == level]
+        return [failure for failure in self.failures if failure.level == level]
 
     def _latest(self, *kinds: Action) -> IncidentAction | None:
         return next((action for action in reversed(self.actions) if action.action in kinds), None)
 
     def _decision(self, day: date) -> Action | None:
-        """Whether ``day`` was confirmed or dismissed, whichever was later."""
+        """The latest action that confirmed or dismissed ``day``; None if there is none."""
         kinds = (Action.CONFIRM, Action.DISMISS)
         return next(
-            (one.action for one in reversed(self.actions) if one.action in kinds and one.speaks_of(day, day)), None
+            (
+                action.action
+                for action in reversed(self.actions)
+                if action.action in kinds and action.speaks_of(day, day)
+            ),
+            None,
         )
 
 
 def is_muted(incident: Incident, today: date) -> bool:
-    """Whether alerts of ``incident`` are kept without being logged on ``today``."""
+    """Whether alerts of ``incident`` are stored but not dispatched on ``today``."""
     return incident.muted_until is not None and today <= incident.muted_until
 
 
 def segment_parts(segment: str) -> frozenset[str]:
-    """The conditions of a place, each as text."""
+    """The conditions of a segment, each as text."""
     return frozenset(segment.split(" × "))
 
 
-def is_same_segment(one: str, other: str) -> bool:
-    """Whether two places are equal or one lies within the other; everywhere holds no other, it is spread evenly."""
-    if EVERYWHERE in {one, other} or not (one and other):
-        return one == other != ""
-    parts, others = segment_parts(one), segment_parts(other)
-    return parts <= others or others <= parts
+def is_same_segment(segment: str, other_segment: str) -> bool:
+    """Whether two segments are equal or nested; EVERYWHERE contains no segment, because it means spread evenly."""
+    if EVERYWHERE in {segment, other_segment} or not (segment and other_segment):
+        return segment == other_segment != ""
+    parts, other_parts = segment_parts(segment), segment_parts(other_segment)
+    return parts <= other_parts or other_parts <= parts
 
 
 def severity(level: Level) -> int:
-    """0 for the highest."""
+    """The rank of a level, 0 for the highest."""
     return list(Level).index(level)
 
 

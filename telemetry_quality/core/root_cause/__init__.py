@@ -1,16 +1,16 @@
-"""Root causes: which part of a day holds how much of what changed.
+"""Root causes: which segments of a day hold how much of a change.
 
-Here belongs the search for the place; whether something changed at all is for the guardrails to say.
+This package searches for the segment; the guardrails decide whether something changed at all.
 
-Every place that the stored counts can express is a hypothesis: its events changed by one common ratio, all others
-by the day's own. The best one wins, by three things that the literature asks for:
+Every segment that the stored counts can express is a hypothesis: its events changed by a common ratio, all others
+by the ratio of the day. The best hypothesis wins by three criteria from the literature:
 
-- *explanatory power*: the likelihood ratio of the place against the rest, a scan statistic (Kulldorff, "A spatial
+- *explanatory power*: the likelihood ratio of the segment against the rest, a scan statistic (Kulldorff, "A spatial
   scan statistic", 1997; explanatory power and succinctness as in Adtributor, Bhagwan et al., NSDI 2014);
-- the *ripple effect*: all cells inside have to change alike and none outside may (HotSpot, Sun et al., IEEE Access
+- the *ripple effect*: all cells inside must change alike and no cell outside may (HotSpot, Sun et al., IEEE Access
   2018; the generalized potential score of Squeeze, Li et al., ISSRE 2019), here as the log-likelihood of all cells
-  of each table, in units of the noise which the reference days show;
-- *succinctness*: each further condition has to be worth its price.
+  of each table, in units of the noise that the reference days show;
+- *succinctness*: each further condition must be worth its price.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The answer: the places that explain what changed, the likeliest first."""
+"""The answer: the segments that explain the change, the likeliest first."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ MAXIMUM_CONTRIBUTORS = 5
 def find_root_cause(
     measure: Measure | RateMeasure, day: DayBreakdown, reference: Sequence[DayBreakdown], expected_events: float | None
 ) -> tuple[Contributor, ...]:
-    """The places that explain the day's change best, the likeliest first.
+    """The segments that explain the day's change best, the likeliest first.
 
-    None without a reference, and none where errors and the like are nowhere more than usual: a day can be above a
+    Empty without a reference, and empty if errors and the like are nowhere more than usual: a day can be above a
     threshold because all days are.
 
     Args:
         measure: What changed.
-        day: The day to be explained.
-        reference: Days to compare it with, such as reference_days suggests; on all of them, and on the day, the
+        day: The day whose root cause is searched.
+        reference: Days to compare it with, as ``reference_days`` suggests; on all of them, and on the day, the
             measure was counted.
-        expected_events: The volume to expect of the day, None to take that of the reference.
+        expected_events: The volume to expect of the day; None for the median volume of the reference.
     """
-    past = [parts for parts in reference if parts.aggregates.rows]
+    past = [breakdown for breakdown in reference if breakdown.aggregates.rows]
     if not past:
         return ()
     tables, spread = _tables(measure, day, past, expected_events)
@@ -56,7 +56,7 @@ def find_root_cause(
 def _tables(
     measure: Measure | RateMeasure, day: DayBreakdown, past: Sequence[DayBreakdown], expected_events: float | None
 ) -> tuple[list[Table], float]:
-    now, earlier = day_tables(day, measure), [day_tables(parts, measure) for parts in past]
+    now, earlier = day_tables(day, measure), [day_tables(breakdown, measure) for breakdown in past]
     keys = [key for key in now if all(key in counts for counts in earlier)]
     totals = [sum(counts[EVENT_NAME, HOUR].sizes.values()) for counts in earlier]
     expected = expected_events if expected_events and expected_events > 0 else float(median(totals))
@@ -66,7 +66,7 @@ def _tables(
     for key in keys:
         history = [counts[key] for counts in earlier]
         if measure is Measure.EVENTS:
-            hidden = any(sum(each.sizes.values()) < total for each, total in zip(history, totals, strict=True))
+            hidden = any(sum(counts.sizes.values()) < total for counts, total in zip(history, totals, strict=True))
             tables.append(volume_table(key, now[key], history, expected, hidden=hidden))
         else:
             tables.append(rate_table(key, now[key], history, per_event, rate_spread))
@@ -75,9 +75,9 @@ def _tables(
 
 
 def _rate_spread(measure: Measure | RateMeasure, earlier: Sequence[Tables]) -> float:
-    """By how much shares sway from day to day: one of 90 % cannot sway as much, relative to itself, as one of 1 %."""
+    """How much shares vary from day to day: a share of 90 % cannot vary as much, relative to itself, as one of 1 %."""
     if not isinstance(measure, RateMeasure):
-        return RATE_SPREAD  # These are rare.
+        return RATE_SPREAD  # Errors and the like are rare.
     sizes, found = (sum(sum(tables[EVENT_NAME, HOUR][n].values()) for tables in earlier) for n in (0, 1))
     return max(LEAST_SPREAD, RATE_SPREAD * (1 - found / sizes)) if sizes else RATE_SPREAD
 
@@ -89,9 +89,9 @@ def _day_spread(totals: Sequence[int]) -> float:
 
 
 def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) -> Iterable[Contributor]:
-    """The best and what else explains something, without other names of the same events.
+    """The best hypothesis and the others that explain something, each set of events under one name only.
 
-    Fewer events may be what is wrong; fewer errors, or fewer missing versions, never are.
+    Fewer events may be a fault; fewer errors or fewer missing versions never are.
     """
     if not ranked:
         return
@@ -110,7 +110,7 @@ def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) 
 
 
 def _share_percent(fit: Fit) -> float:
-    """Share of the whole change; all of it where the rest moved the other way."""
+    """Share of the whole change; all of it if the rest moved the other way."""
     change, whole = fit.found - fit.mean, fit.table.total_found - fit.table.total_mean
     if change == 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Likelihood: how well one place explains the day."""
+"""Likelihood: how well a segment explains the day."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Key = tuple[tuple[tuple[str, str | None], ...], tuple[int, int] | None]
 EVERYWHERE: Key = ((), None)
 
 STEP = 0.01
-"""Ratios of the day are rounded to this logarithmic step, so that the cells outside are judged once for each."""
+"""Ratios of the day are rounded to this logarithmic step, so that the cells outside are judged once per step."""
 
 FARTHEST = 3.0
-"""How many standard deviations the day as a whole may be off while something else is the cause."""
+"""How many standard deviations the whole day may be off while a segment is the root cause."""
 
 ODD = 5.0
-"""From so many standard deviations on, a cell speaks against a place only linearly (Huber): cells have stories."""
+"""Beyond so many standard deviations, a cell counts against a segment only linearly (Huber): odd cells are common."""
 
 
 def badness(off: float) -> float:
-    """The square of how many standard deviations something is off, growing only linearly beyond ODD."""
+    """The square of a distance in standard deviations, growing only linearly beyond ODD."""
     return off * off if off <= ODD else ODD * (2 * off - ODD)
 
 
@@ -41,14 +41,14 @@ def _outside(table: Table, step: int) -> tuple[float, list[float]]:
     known = table.outside.get(step)
     if known is None:
         ratio = exp(step * STEP)
-        each = [_log_likelihood(f, ratio * m, table) for f, m in zip(table.found, table.mean, strict=True)]
-        known = table.outside[step] = sum(each), each
+        by_cell = [_log_likelihood(f, ratio * m, table) for f, m in zip(table.found, table.mean, strict=True)]
+        known = table.outside[step] = sum(by_cell), by_cell
     return known
 
 
 @dataclass(slots=True)
 class Fit:
-    """What a place means in one table: the cells inside, and what follows from them."""
+    """A segment in one table: the cells inside, and what follows from them."""
 
     table: Table
     inside: list[int]
@@ -62,7 +62,7 @@ class Fit:
 
 @dataclass(slots=True)
 class Hypothesis:
-    """One place that may have changed."""
+    """A segment that may have changed."""
 
     parts: tuple[tuple[str, str | None], ...]
     hours: tuple[int, int] | None
@@ -73,22 +73,22 @@ class Hypothesis:
 
     @property
     def family(self) -> tuple[str, ...]:
-        """What its conditions are about."""
+        """The attributes of the conditions."""
         return (*(name for name, _ in self.parts), *((HOUR,) if self.hours else ()))
 
     @property
     def key(self) -> Key:
-        """What distinguishes it from all other hypotheses."""
+        """What distinguishes this hypothesis from all others."""
         return self.parts, self.hours
 
     @property
     def segment(self) -> Segment:
-        """The place it is about."""
+        """The segment that may have changed."""
         return Segment(self.parts, self.hours)
 
 
 def fit_cells(table: Table, inside: list[int]) -> Fit:
-    """Add up what the cells at the positions ``inside`` hold."""
+    """The sums over the cells at the positions ``inside``."""
     found, mean, room = table.found, table.mean, table.room
     if len(inside) == 1:
         (i,) = inside
@@ -99,9 +99,9 @@ def fit_cells(table: Table, inside: list[int]) -> Fit:
 
 
 def set_day_ratio(fit: Fit, day_spread: float, spread: float) -> None:
-    """Set the ratio by which all cells outside the place differ from what was expected, and what that costs.
+    """Set the ratio by which all cells outside the segment differ from what was expected, and its penalty.
 
-    It is drawn towards 1 as far as days like this one are steady and the rest is too little to be significant.
+    It is drawn towards 1 the more, the steadier days like this one are and the less significant the rest is.
     """
     table = fit.table
     rest_found = max(0.0, table.total_found - fit.found) + 0.5
@@ -113,16 +113,16 @@ def set_day_ratio(fit: Fit, day_spread: float, spread: float) -> None:
 
 
 def power_of(fit: Fit, spread: float) -> float:
-    """Log-likelihood ratio of the place having changed, in units of the noise of places of its kind."""
+    """Log-likelihood ratio of the segment having changed, in units of the noise of segments of its kind."""
     table = fit.table
     expected, found = exp(fit.step * STEP) * fit.mean, fit.found
-    if table.floor_rate:  # all places are compared from one rate on: that a place had none before is no merit
+    if table.floor_rate:  # all segments are compared above a common rate: having had nothing before earns no bonus
         floor = (fit.mean + fit.room) * table.floor_rate
         expected, found = floor, max(0.0, found - expected + floor)
     expected = expected or 0.5
     ratio = found * log(found / expected) if found > 0 else 0.0
     if not table.floor_rate and found < expected:
-        # Volumes sway by factors, which hardly ever leave nothing: negative binomial.
+        # Volumes vary by factors, which hardly ever leave nothing: negative binomial.
         size = table.dispersion / spread
         ratio -= (found + size) * log((found + size) / (expected + size))
         return ratio / (table.sampling * table.dispersion) - fit.penalty
@@ -131,10 +131,10 @@ def power_of(fit: Fit, spread: float) -> float:
 
 
 def judge_cells(fit: Fit) -> None:
-    """Set the fit's gain: the log-likelihood of all cells of its table."""
+    """Set the gain of the fit: the log-likelihood of all cells of its table."""
     table, ratio = fit.table, exp(fit.step * STEP)
-    total, each = _outside(table, fit.step)
+    total, by_cell = _outside(table, fit.step)
     change = (fit.found - ratio * fit.mean) / fit.room if fit.room > 0 else 0.0
     found, mean, room = table.found, table.mean, table.room
-    inside = sum(_log_likelihood(found[i], ratio * mean[i] + change * room[i], table) - each[i] for i in fit.inside)
+    inside = sum(_log_likelihood(found[i], ratio * mean[i] + change * room[i], table) - by_cell[i] for i in fit.inside)
     fit.gain = total + inside - fit.penalty

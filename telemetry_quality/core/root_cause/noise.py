@@ -1,4 +1,4 @@
-"""Noise: how many events to expect of each cell of a table, and how far off ordinary days are."""
+"""Noise: how many events to expect in each cell of a table, and how far off ordinary days are."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Table:
-    """One table of the day beside what the reference suggests.
+    """A table of the day, next to what the reference days suggest.
 
-    A cell that changed by ``q`` holds ``g × mean + q × room``: for events room is the mean itself, for a rate it is
-    those events that could still become errors.
+    A cell that changed by ``q`` holds ``g × mean + q × room``: for events, room is the mean itself; for a rate, it is
+    the events that could still become errors.
     """
 
     attributes: tuple[str, str]
@@ -44,11 +44,11 @@ RATE_SPREAD = 0.15
 
 
 History = tuple[list[list[float]], list[list[float]]]
-"""Per cell, what each reference day held and what the others suggest for it."""
+"""Per cell, what each reference day held and what all of them together suggest for that day."""
 
 
 def _scatter(history: History) -> list[tuple[float, float]]:
-    """Per cell its mean, and its squared deviations over the mean: 1 for Poisson noise."""
+    """Per cell the mean, and the squared deviations over the mean: 1 for Poisson noise."""
     scatter = []
     for found, expected in zip(*history, strict=True):
         mean = sum(expected) / len(expected)
@@ -62,7 +62,7 @@ def _noise(history: History, prior: float) -> tuple[float, float]:
     """Dispersion and squared relative noise of cells: variance = dispersion × mean + noise × mean².
 
     Aggregation tames noise (Taylor, "Aggregation, variance and the mean", Nature 1961): both parts are needed, so that
-    neither busy nor quiet cells look odd. Weighted least squares, ``prior`` counting as some cells.
+    neither busy nor quiet cells look odd. Weighted least squares, in which ``prior`` counts as some cells.
     """
     weight = mean_sum = mean_square = both = total = 0.0
     for mean, squares in _scatter(history):
@@ -72,7 +72,7 @@ def _noise(history: History, prior: float) -> tuple[float, float]:
         mean_square += w * mean * mean
         total += w * squares
         both += w * mean * squares
-    # The prior: a dozen cells around the size where both parts of the noise are equal.
+    # The prior: a dozen cells around the size at which both parts of the noise are equal.
     size = prior**-2
     for mean in (0.0, size, size, 2 * size):
         w = 3 * (1.0 + prior**2 * mean) ** -2
@@ -91,7 +91,7 @@ LEAST_SPREAD = 0.02
 
 
 def _group_spread(history: History, prior: float, dispersion: float) -> float:
-    """Squared relative noise of whole signals, versions, …: beyond that of their cells."""
+    """Squared relative noise of whole signals, versions, … beyond the noise of their cells."""
     excess, total = 5 * prior**2, 5.0
     scatter = _scatter(history)
     size = sum(mean for mean, _ in scatter) / (len(scatter) or 1)
@@ -103,7 +103,7 @@ def _group_spread(history: History, prior: float, dispersion: float) -> float:
 
 
 def _own_spreads(history: History, common: float, dispersion: float) -> list[float]:
-    """Squared relative noise of each group, drawn towards what is common: some are restless, and new versions grow."""
+    """Squared relative noise of each group, drawn towards the common one: some groups vary more, new versions grow."""
     spreads = []
     for found, expected in zip(*history, strict=True):
         mean = sum(expected) / len(expected)
@@ -112,15 +112,13 @@ def _own_spreads(history: History, common: float, dispersion: float) -> list[flo
             continue
         squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
         own = min(1.0, max(0.0, squares / mean - dispersion) / mean)
-        weight_of_own = (
-            len(found) * common * mean / (dispersion + common * mean)
-        )  # little, where counts are small anyway
+        weight_of_own = len(found) * common * mean / (dispersion + common * mean)  # little if counts are small
         spreads.append((COMMON_DAYS * common + weight_of_own * own) / (COMMON_DAYS + weight_of_own))
     return spreads
 
 
 COMMON_DAYS = 4
-"""How many reference days of its own weigh as much as what all values have in common."""
+"""How many reference days of a value weigh as much as what all values have in common."""
 
 
 def _center(values: Sequence[float]) -> float:
@@ -174,7 +172,7 @@ def _make_table(
 def volume_table(
     key: tuple[str, str], day: Counts, past: Sequence[Counts], expected: float, *, hidden: bool = False
 ) -> Table:
-    """Expected events per cell; ``hidden`` where quiet cells of earlier days are left out, and may not be new."""
+    """Expected events per cell; ``hidden`` if earlier days leave out quiet cells, which need not be new then."""
     cells = list(dict.fromkeys(cell for counts in (day, *past) for cell in counts.sizes))
     totals = [sum(counts.sizes.values()) for counts in past]
     level = sum(totals) / len(totals) or 1.0
@@ -190,7 +188,7 @@ def volume_table(
     factor = expected / (sum(centers) or 1.0)
     found = [float(day.sizes.get(cell, 0)) for cell in cells]
     mean = [center * factor for center in centers]
-    # A cell that is new has nothing to be multiplied: whatever it holds is its room.
+    # A new cell has no mean to be multiplied: what it holds is its room.
     room = [m or f for m, f in zip(mean, found, strict=True)]
     suggested = [[center * scale for scale in scales] for center in centers]
     return _make_table(
@@ -216,14 +214,14 @@ def _margins(cells: Iterable[Cell], counts: Mapping[Cell, int]) -> tuple[dict[ob
 
 
 FLOOR_RATE = 0.001
-"""All places are compared from the stream's own rate on, at least this: that a place had none before is no merit."""
+"""All segments are compared above the stream's own rate, or at least this: having had nothing before earns no bonus."""
 
 PRIOR_EVENTS = 50
-"""How many events the rate of a cell's signal, version, … weighs against the cell's own."""
+"""How many events of the cell the rate of its signal, version, … is worth."""
 
 
 def _rates(cells: Sequence[Cell], sizes: Mapping[Cell, int], found: Mapping[Cell, int]) -> list[float]:
-    """The reference rate of each cell, drawn towards what its two margins suggest."""
+    """The reference rate of each cell, drawn towards the rate that its two margins suggest."""
     all_size, all_found = sum(sizes.values()), sum(found.values())
     whole = (all_found + 0.5) / (all_size + 1)
     size_margins, found_margins = _margins(cells, sizes), _margins(cells, found)
@@ -249,8 +247,8 @@ def rate_table(
         key: The attributes of the table.
         day: What the day holds.
         past: What the reference days hold.
-        per_event: How many of them an event may have.
-        spread: By how much, relative to what is expected, cells sway from day to day.
+        per_event: How many errors and the like an event may have.
+        spread: How much cells vary from day to day, relative to what is expected.
     """
     cells = [cell for cell, size in day.sizes.items() if size > 0]
     sizes: defaultdict[Cell, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Search: which places to consider, and which of them explains the day best."""
+"""Search: which segments to consider, and which of them explains the day best."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from telemetry_quality.core.root_cause.noise import Table
 
 PRICE = 1.0
-"""What a place has to explain more for each factor of e in the number of its like, since the best of many is chosen."""
+"""How much more a segment must explain for each factor of e in the number of its kind, since the best is chosen."""
 
 
 class Search:
-    """All hypotheses about one day, each fitted to every table that can express it."""
+    """All hypotheses about a day, each fitted to every table that can express it."""
 
     def __init__(self, tables: Sequence[Table], spread: float) -> None:
         self.tables = tables
@@ -38,7 +38,7 @@ class Search:
         self.hypotheses: dict[Key, Hypothesis] = {}
 
     def run(self) -> list[Hypothesis]:
-        """The places that explain anything, the likeliest first."""
+        """The segments that explain anything, the likeliest first."""
         for table in self.tables:
             self._add_segments(table)
         return self._ranked()
@@ -59,17 +59,17 @@ class Search:
         first, second = table.attributes
         self._add_everywhere(table)
         for value, inside in table.groups[0].items():
-            self._add(table, ((_part(first, value),), None), inside, table.own_spreads[0][value])
+            self._add(table, ((_condition(first, value),), None), inside, table.own_spreads[0][value])
         if second == HOUR:
             self._add_hours(table)
             return
         for value, inside in table.groups[1].items():
-            self._add(table, ((_part(second, value),), None), inside, table.own_spreads[1][value])
+            self._add(table, ((_condition(second, value),), None), inside, table.own_spreads[1][value])
         for (a, b), position in table.index.items():
             if _is_ordinary(table, position):
                 continue
             spread = max(table.cell_spread, table.own_spreads[0][a], table.own_spreads[1][b])
-            self._add(table, ((_part(first, a), _part(second, b)), None), [position], spread)
+            self._add(table, ((_condition(first, a), _condition(second, b)), None), [position], spread)
 
     def _add_everywhere(self, table: Table) -> None:
         inside = list(range(len(table.found)))
@@ -95,10 +95,10 @@ class Search:
             ):
                 inside = [i for hour, i in hour_of.items() if hours[0] <= hour <= hours[1]]
                 spread = max(table.own_spreads[0][value], table.cell_spread / len(inside))
-                self._add(table, ((_part(first, value),), hours), inside, spread)
+                self._add(table, ((_condition(first, value),), hours), inside, spread)
 
     def _set_prices(self) -> None:
-        """A minimum description length: naming one of many costs the logarithm of how many there are."""
+        """Minimum description length: naming one of n values costs the logarithm of n."""
         values = {HOUR: HOUR_RANGES}
         for table in self.tables:
             for name, groups in zip(table.attributes, table.groups, strict=True):
@@ -108,7 +108,7 @@ class Search:
             hypothesis.price = PRICE * sum(log(values[name]) for name in hypothesis.family)
 
     def _ranked(self) -> list[Hypothesis]:
-        """Judge the most powerful places by all cells of their tables, and rank them."""
+        """Judge the most powerful segments by all cells of their tables, and rank them."""
         self._set_prices()
         screened = self._screened()
         rivals: defaultdict[tuple[str, str], list[_Rival]] = defaultdict(list)
@@ -122,19 +122,19 @@ class Search:
             ranked.sort(key=lambda rival: -rival.gain)
         for hypothesis in screened:
             hypothesis.score = self._score(hypothesis, rivals)
-        return sorted(screened, key=lambda each: -each.score)
+        return sorted(screened, key=lambda hypothesis: -hypothesis.score)
 
     def _screened(self) -> list[Hypothesis]:
-        """The most powerful hypotheses, with what those of a range of hours are about; the rest cannot win."""
-        ranked = sorted(self.hypotheses.values(), key=lambda each: each.price - each.power)[:SCREENED]
-        screened = {each.key: each for each in ranked}
-        for key in (EVERYWHERE, *((each.parts, None) for each in ranked)):
+        """The most powerful hypotheses, those with hours also without them; the rest cannot win."""
+        ranked = sorted(self.hypotheses.values(), key=lambda hypothesis: hypothesis.price - hypothesis.power)[:SCREENED]
+        screened = {hypothesis.key: hypothesis for hypothesis in ranked}
+        for key in (EVERYWHERE, *((hypothesis.parts, None) for hypothesis in ranked)):
             if key in self.hypotheses:
                 screened[key] = self.hypotheses[key]
         return list(screened.values())
 
     def _score(self, hypothesis: Hypothesis, rivals: Mapping[tuple[str, str], Sequence[_Rival]]) -> float:
-        """The power of what explains the same cells best, less what this explains worse, where it does worst."""
+        """The power of the best rival for the same cells, less the gain lost to it, in the least favourable table."""
 
         def lead(fit: Fit, price: float) -> tuple[float, float]:
             best = next(rival for rival in rivals[fit.table.attributes] if not rival.inside.isdisjoint(fit.inside))
@@ -145,13 +145,13 @@ class Search:
         whole_day = self.hypotheses.get((hypothesis.parts, None))
         if hypothesis.hours is None or not hypothesis.parts or whole_day is None:
             return score
-        # Hours do not excuse a value that other tables contradict.
-        others = [lead(fit, whole_day.price)[1] for fit in whole_day.fits if HOUR not in fit.table.attributes]
-        return score - max(0.0, *others) if others else score
+        # A range of hours does not rescue a value that other tables contradict.
+        contradictions = [lead(fit, whole_day.price)[1] for fit in whole_day.fits if HOUR not in fit.table.attributes]
+        return score - max(0.0, *contradictions) if contradictions else score
 
 
 class _Rival(NamedTuple):
-    """How well one hypothesis explains a table, price deducted, and which cells it is about."""
+    """How well a hypothesis explains a table, less its price, and which cells are inside."""
 
     gain: float
     power: float
@@ -163,14 +163,14 @@ HOUR_RANGES = 100
 
 
 def _is_ordinary(table: Table, position: int) -> bool:
-    """Whether a cell holds what was expected of it, within a standard deviation: it alone explains nothing."""
+    """Whether a cell is within a standard deviation of what was expected: alone it explains nothing."""
     mean = table.mean[position]
     variance = 1.0 + table.sampling * mean * (table.dispersion + table.cell_spread * mean)
     return (table.found[position] - mean) ** 2 < variance
 
 
 def _common_ratio(table: Table) -> float:
-    """The ratio that half of the expected events stay below: what did not change says how busy the day is."""
+    """The ratio below which half of the expected events lie: what did not change shows how busy the day is."""
     ratios = sorted((f / m, m) for f, m in zip(table.found, table.mean, strict=True) if m > 0)
     half = sum(m for _, m in ratios) / 2
     for ratio, mean in ratios:
@@ -180,7 +180,7 @@ def _common_ratio(table: Table) -> float:
     return 1.0
 
 
-def _part(name: str, value: object) -> tuple[str, str | None]:
+def _condition(name: str, value: object) -> tuple[str, str | None]:
     return name, None if value is None else str(value)
 
 
@@ -189,9 +189,9 @@ def _hour(value: object) -> int:
 
 
 def _ranges(fits: Mapping[int, Fit], ratio: float) -> list[tuple[int, int]]:
-    """The ranges of hours that changed most alike: two that grew and two that shrank.
+    """The ranges of hours that changed most uniformly: two that grew and two that shrank.
 
-    A range's gain is that of one common change of its hours, weighted by their noise: a maximum-likelihood segment.
+    A range gains by a common change of its hours, weighted by their noise: a maximum-likelihood range.
     """
     hours = sorted(fits)
     if len(hours) < 2:
@@ -206,9 +206,9 @@ def _ranges(fits: Mapping[int, Fit], ratio: float) -> list[tuple[int, int]]:
             weight += moments[end][1]
             if weight <= 0 or end - start + 1 == len(hours):
                 continue
-            kept = up if change > 0 else down
-            kept.append((change * change / weight, (hours[start], hours[end])))
-    return [hours for kept in (up, down) for _, hours in nlargest(RANGES, kept)]
+            ranges = up if change > 0 else down
+            ranges.append((change * change / weight, (hours[start], hours[end])))
+    return [hours for ranges in (up, down) for _, hours in nlargest(RANGES, ranges)]
 
 
 RANGES = 2

@@ -1,4 +1,4 @@
-"""Tables: what is counted of a day, by every two attributes, and which days it is compared with."""
+"""Tables: the counts of a day by every two attributes, and the days it is compared with."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateMeasure:
-    """What changed, where that is the share of a rate: how many of certain events match it, or do not.
+    """What changed, if that is a rate: how many of certain events match it, or do not match it.
 
     Attributes:
-        rate: The name of the rate and of the count of the events that match it.
-        base: The name of the count of the events that it is a share of; None for all.
-        is_of_the_rest: Whether the events that do not match are counted, because too few match.
+        rate: The name of the rate and of the count of events that match it.
+        base: The name of the count of events that the rate is a share of; None for all events.
+        is_of_the_rest: Whether to count the events that do not match, because too few match.
     """
 
     rate: str
@@ -44,13 +44,13 @@ class RateMeasure:
     is_of_the_rest: bool = False
 
     def is_counted(self, names: Container[str]) -> bool:
-        """Whether counts of these names show it."""
+        """Whether counts with these names show the change."""
         return self.rate in names and (self.base is None or self.base in names)
 
 
 @dataclass(frozen=True, slots=True)
 class DayBreakdown:
-    """A day as it can be taken apart.
+    """A day with all its breakdowns.
 
     Attributes:
         aggregates: By hour, event name and version.
@@ -63,19 +63,19 @@ class DayBreakdown:
 
 
 def reference_days(day: date, candidates: Collection[date]) -> tuple[date, ...]:
-    """The earlier days to compare ``day`` with: its last same weekdays, topped up by the last other days."""
+    """The earlier days to compare ``day`` with: the last same weekdays, topped up with the last other days."""
     earlier = sorted((candidate for candidate in set(candidates) if candidate < day), reverse=True)
     weeks = timedelta(days=7 * 2 * REFERENCE_DAYS)
     same = [past for past in earlier if past.weekday() == day.weekday() and day - past <= weeks][:REFERENCE_DAYS]
-    others = [past for past in earlier if past not in same]
-    return tuple(sorted(same + others[: REFERENCE_DAYS - len(same)]))
+    other_days = [past for past in earlier if past not in same]
+    return tuple(sorted(same + other_days[: REFERENCE_DAYS - len(same)]))
 
 
 Cell = tuple[str | int | None, str | int | None]
 
 
 class Counts(NamedTuple):
-    """One table of one day: per cell all events, and those that the measure counts."""
+    """A table of a day: per cell all events, and the events that the measure counts."""
 
     sizes: dict[Cell, int]
     found: dict[Cell, int]
@@ -88,7 +88,7 @@ SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VER
 
 
 def _signal_tables(aggregates: DayAggregates, measure: Measure | RateMeasure) -> Tables:
-    """Signal × version, signal × hour, version × hour: the pairs within the aggregates."""
+    """Signal × version, signal × hour, version × hour: the pairs that the aggregates hold."""
     rows = aggregates.rows
     pairs = [Counts(defaultdict(int), defaultdict(int)) for _ in SIGNAL_TABLES]
     sizes, found = [counts.sizes for counts in pairs], [counts.found for counts in pairs]
@@ -106,11 +106,11 @@ def _signal_tables(aggregates: DayAggregates, measure: Measure | RateMeasure) ->
 
 
 _Counted = tuple[int, "Iterable[tuple[int, int]]"]
-"""What a measure counts of a row: all day, and by hour."""
+"""What a measure counts in a row: in the whole day, and by hour."""
 
 
 def _count(row: AggregateRow, counted: _Counted, pairs: Sequence[dict[Cell, int]]) -> None:
-    """Add what the measure counts of a row, where that is anything."""
+    """Add what the measure counts in a row, if that is anything."""
     total, by_hour = counted
     if not total:
         return
@@ -144,7 +144,7 @@ def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -
 def _rate_counts(
     measure: RateMeasure, names: Sequence[str]
 ) -> Callable[[AggregateRow, HourlyCounts | None], tuple[_Counted, _Counted]]:
-    """What gives, of a row, the events that the rate is a share of, and those of them that the measure counts."""
+    """A function that returns the events of a row that the rate is a share of, and those that the measure counts."""
     positions = {name: position for position, name in enumerate(names)}
 
     def named(row: AggregateRow, spread: HourlyCounts | None, name: str) -> _Counted:
@@ -167,7 +167,7 @@ def _rate_counts(
 
 
 def _slice_counts(measure: Measure | RateMeasure, names: Sequence[str]) -> Callable[[SliceCounts], tuple[int, int]]:
-    """What gives, of a slice, its events that could be counted by the measure, and those that are."""
+    """A function that returns the events of a slice that the measure could count, and those that it counts."""
     if not isinstance(measure, RateMeasure):
         if measure is Measure.ERRORS:
             return lambda counts: (counts.events, counts.errors)
@@ -208,6 +208,6 @@ def day_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     aggregates = day.aggregates
     tables = _signal_tables(aggregates, measure) | _dimension_tables(day.slices, measure, aggregates.rate_names)
     if measure is Measure.MISSING_VERSION:
-        # Every missing version lies in the slice of the null version: true, and no explanation.
+        # Every missing version lies in the slice of the null version, which is true but not a root cause.
         return {key: counts for key, counts in tables.items() if SERVICE_VERSION not in key}
     return tables

@@ -1,4 +1,4 @@
-"""Which version lost its tag: its events are gone, and as many are missing a version."""
+"""Untagged events: which version lost its tag, since its events are gone and as many lack a version."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from telemetry_quality.core.root_cause.tables import DayBreakdown
 
 CONVINCED = 6.0
-"""By how much more likely, in logarithms, a version has to be before it is named."""
+"""How much more likely, in logarithms, a version must be before it is named."""
 
 
 def untagged_segment(contributor: Contributor, day: DayBreakdown, past: Sequence[DayBreakdown]) -> Segment | None:
-    """The one version whose events lost their tag, where the day's versions say that it was one.
+    """The version whose events lost their tag, if the day's versions show that it was a single version.
 
-    An untagged event is in the slice of no version: the place where tags are missing is found without versions, and
-    the version by having lost as many events, while others kept theirs.
+    An untagged event is in the slice of no version: the segment where tags are missing is found without versions, and
+    the version by having lost as many events while others lost none.
     """
     now = day_tables(day, Measure.EVENTS)
-    earlier = [day_tables(parts, Measure.EVENTS) for parts in past]
+    earlier = [day_tables(breakdown, Measure.EVENTS) for breakdown in past]
     tables = {
-        key: volume_table(key, counts, [each[key] for each in earlier], float(sum(counts.sizes.values())))
+        key: volume_table(key, counts, [day_counts[key] for day_counts in earlier], float(sum(counts.sizes.values())))
         for key, counts in now.items()
-        if SERVICE_VERSION in key and all(key in each for each in earlier)
+        if SERVICE_VERSION in key and all(key in day_counts for day_counts in earlier)
     }
     moved = contributor.found - contributor.expected
     if moved <= 0 or (EVENT_NAME, SERVICE_VERSION) not in tables:
@@ -43,7 +43,7 @@ def untagged_segment(contributor: Contributor, day: DayBreakdown, past: Sequence
 
 
 def _suspects(segment: Segment, tables: Mapping[tuple[str, str], Table], moved: float) -> Iterable[tuple[str, float]]:
-    """The likeliest version among all events, and among those of each condition of the place."""
+    """The likeliest version among all events, and among the events of each condition of the segment."""
     yield "", 0.0
     conditions = _conditions(segment)
     for attribute, allowed in [(EVENT_NAME, None), *conditions]:
@@ -59,14 +59,16 @@ def _suspects(segment: Segment, tables: Mapping[tuple[str, str], Table], moved: 
                 lost[version] = _Loss.of(table, inside, spread)
         if not lost:
             continue
-        shares = _shares([each for each in conditions if each[0] != attribute or allowed is None], lost, tables)
+        shares = _shares(
+            [condition for condition in conditions if condition[0] != attribute or allowed is None], lost, tables
+        )
         doubts = {version: _disbelief(lost, {version: 1.0}, moved) for version in lost}
         version = min(doubts, key=lambda name: doubts[name])
         yield str(version), _disbelief(lost, shares, moved) - doubts[version] - log(len(lost))
 
 
 class _Loss(NamedTuple):
-    """How many events some cells lack, and how uncertain that is."""
+    """How many events some cells lack, and how uncertain that number is."""
 
     mean: float
     lacking: float
@@ -80,7 +82,7 @@ class _Loss(NamedTuple):
 
 
 def _disbelief(lost: Mapping[object, _Loss], shares: Mapping[object, float], moved: float) -> float:
-    """How badly the losses fit: each value is to lack its share of ``moved``."""
+    """How badly the losses fit: each value should lack its share of ``moved``."""
     total = 0.0
     for value, loss in lost.items():
         off = abs(loss.lacking - moved * shares.get(value, 0.0)) / sqrt(loss.variance)
@@ -89,10 +91,10 @@ def _disbelief(lost: Mapping[object, _Loss], shares: Mapping[object, float], mov
 
 
 def _row(table: Table, version: object, attribute: str) -> dict[object, int]:
-    """The cells of one version by the value of the table's other attribute."""
-    other = table.attributes.index(attribute)
-    inside = table.groups[1 - other].get(version, [])
-    return {table.cells[position][other]: position for position in inside}
+    """The cells of a version by the value of the table's other attribute."""
+    axis = table.attributes.index(attribute)
+    inside = table.groups[1 - axis].get(version, [])
+    return {table.cells[position][axis]: position for position in inside}
 
 
 def _table_of(tables: Mapping[tuple[str, str], Table], attribute: str) -> Table | None:
@@ -100,7 +102,7 @@ def _table_of(tables: Mapping[tuple[str, str], Table], attribute: str) -> Table 
 
 
 def _conditions(segment: Segment) -> list[tuple[str, frozenset[object]]]:
-    """Each condition of a place as an attribute and the values it allows."""
+    """Each condition of a segment as an attribute and the values it allows."""
     conditions: list[tuple[str, frozenset[object]]] = [(name, frozenset({value})) for name, value in segment.parts]
     if segment.hours is not None:
         conditions.append((HOUR, frozenset(range(segment.hours[0], segment.hours[1] + 1))))
@@ -112,7 +114,7 @@ def _shares(
     lost: Mapping[object, _Loss],
     tables: Mapping[tuple[str, str], Table],
 ) -> dict[object, float]:
-    """The share each version has of a place: conditions are taken as independent within a version."""
+    """Each version's share of a segment; conditions are assumed to be independent within a version."""
     weights = {value: loss.mean for value, loss in lost.items()}
     for attribute, allowed in conditions:
         table = _table_of(tables, attribute)
@@ -128,8 +130,8 @@ def _shares(
 
 
 def _narrowed(segment: Segment, version: str, tables: Mapping[tuple[str, str], Table], moved: float) -> Segment:
-    """The version, with those conditions of the place that its own losses confirm."""
-    kept: list[str] = []
+    """The version, with the conditions of the segment that its own losses confirm."""
+    confirmed: list[str] = []
     for attribute, allowed in _conditions(segment):
         table = _table_of(tables, attribute)
         cells = _row(table, version, attribute) if table is not None else {}
@@ -141,6 +143,6 @@ def _narrowed(segment: Segment, version: str, tables: Mapping[tuple[str, str], T
         even = {value: loss.mean / whole for value, loss in lost.items()}
         confined = {value: loss.mean / inside for value, loss in lost.items() if value in allowed}
         if _disbelief(lost, even, moved) - _disbelief(lost, confined, moved) > CONVINCED:
-            kept.append(attribute)
-    parts = tuple((name, value) for name, value in segment.parts if name in kept)
-    return Segment((*parts, (SERVICE_VERSION, version)), segment.hours if HOUR in kept else None)
+            confirmed.append(attribute)
+    parts = tuple((name, value) for name, value in segment.parts if name in confirmed)
+    return Segment((*parts, (SERVICE_VERSION, version)), segment.hours if HOUR in confirmed else None)

@@ -1,4 +1,4 @@
-"""Wording: what a root cause says to people."""
+"""Wording: how a root cause is described to people."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NOUNS = {
 
 
 def noun(measure: Measure | RateMeasure) -> str:
-    """What is counted, for people."""
+    """What the measure counts, for people."""
     if isinstance(measure, RateMeasure):
         return f"events that {'do not match' if measure.is_of_the_rest else 'match'} the rate {measure.rate}"
     return NOUNS[measure]
 
 
 def sentence(contributors: Sequence[Contributor], measure: Measure | RateMeasure) -> str:
-    """What the first cause says, for people."""
+    """The first contributor in a sentence, for people."""
     if not contributors:
         return "There is nothing to compare the day with."
     contributor = contributors[0]

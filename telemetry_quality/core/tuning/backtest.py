@@ -1,4 +1,4 @@
-"""The back-test: what every guardrail says of stored days, as they were and with known faults, at all thresholds."""
+"""The back-test: how every guardrail judges stored days, as they were and with known faults, at all thresholds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, with_extra_numbers
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import evidence_of
 from telemetry_quality.core.policies import Direction
-from telemetry_quality.core.tuning.faults import Fault, inject, leaking
+from telemetry_quality.core.tuning.faults import inject, leaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy, Threshold
 
 MAXIMUM_SLICED_DAYS = 119
-"""Guardrails that read slices take milliseconds a day: they are tried on so many days only."""
+"""Guardrails that read slices take milliseconds a day, so they are tried only on so many days."""
 
 LEAK_DAYS = 30
 LEAK_STARTS = 24
@@ -37,11 +38,11 @@ _MANTISSAS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One fault on one day, for all thresholds at once, which are named by their position.
+    """A fault on a day, at all thresholds at once; thresholds are named by their position.
 
     Attributes:
-        quiet: Where the day raises no alarm without the fault: elsewhere it says nothing of the fault.
-        caught: Where it raises one with it.
+        quiet: Where the day raises no alarm without the fault; elsewhere it says nothing about the fault.
+        caught: Where the day raises an alarm with the fault.
     """
 
     quiet: Container[int]
@@ -53,7 +54,7 @@ class Catch:
     """How often a fault was noticed.
 
     Attributes:
-        tried: Times it was put into days that were quiet before.
+        tried: How often the fault was injected into a day that was quiet before.
     """
 
     tried: int
@@ -61,17 +62,17 @@ class Catch:
 
     @property
     def percent(self) -> float | None:
-        """The share caught; None where it was never tried."""
+        """The share that was caught; None if the fault was never tried."""
         return 100 * self.caught / self.tried if self.tried else None
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one guardrail said at one threshold.
+    """How a guardrail did at one threshold.
 
     Attributes:
-        alarms: Days it failed on. They count as false: nobody confirmed an incident on them.
-        catches: Of each fault that concerns it.
+        alarms: Days that failed. They count as false alarms, because nobody confirmed an incident on them.
+        catches: The catches of each fault that concerns the guardrail.
     """
 
     threshold: float | None
@@ -82,27 +83,27 @@ class Score:
 
     @property
     def alarms_per_100_days(self) -> float | None:
-        """False alarms per 100 judged days; None where no day was judged."""
+        """False alarms per 100 judged days; None if no day was judged."""
         return 100 * self.alarms / self.judged_days if self.judged_days else None
 
     @property
     def catch_percent(self) -> float | None:
-        """The mean over the faults that were tried."""
-        known = [one.percent for one in self.catches.values() if one.percent is not None]
+        """The mean share caught of the faults that were tried; None if none were."""
+        known = [catch.percent for catch in self.catches.values() if catch.percent is not None]
         return fmean(known) if known else None
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One guardrail at all values of its threshold that may be proposed and at today's.
+    """A guardrail at all values of its threshold that may be proposed, and at today's.
 
     Attributes:
-        threshold: The declaration of its threshold, None for a guardrail without one.
+        threshold: The declaration of the threshold; None for a guardrail without one.
         thresholds: The values tried, the strictest first; ``(None,)`` without a threshold.
-        today: The position of today's.
-        failing: Per judged day, oldest first, how many thresholds, from the strictest on, it fails at.
+        today: The position of today's threshold.
+        failing: At how many thresholds, from the strictest on, each judged day fails; oldest day first.
         unknown_days: Days that could not be judged.
-        tries: Per fault that concerns the guardrail.
+        tries: The tries of each fault that concerns the guardrail.
     """
 
     guardrail: str
@@ -115,15 +116,15 @@ class Trial:
 
     @property
     def setting(self) -> str | None:
-        """The name of its threshold, None for a guardrail without one."""
+        """The name of the threshold; None for a guardrail without one."""
         return None if self.threshold is None else self.threshold.name
 
     def at(self, position: int) -> Score:
-        """What it said at one threshold."""
+        """The score at one threshold."""
         catches = {
             fault: Catch(
-                tried=sum(position in one.quiet for one in tries),
-                caught=sum(position in one.quiet and position in one.caught for one in tries),
+                tried=sum(position in attempt.quiet for attempt in tries),
+                caught=sum(position in attempt.quiet and position in attempt.caught for attempt in tries),
             )
             for fault, tries in self.tries.items()
         }
@@ -137,7 +138,7 @@ class Trial:
 
 
 def alarms_at(failing: Sequence[int], position: int) -> int:
-    """Days that fail at the threshold of this position."""
+    """The number of days that fail at the threshold of this position."""
     return sum(position < count for count in failing)
 
 
@@ -150,9 +151,9 @@ def stored_evidences(
     *,
     now: datetime,
 ) -> Iterator[Evidence]:
-    """The evidence of each of ``days`` that could be read and belongs to no confirmed incident.
+    """The evidence of each of ``days`` that could be read and does not belong to a confirmed incident.
 
-    It is what judging the day today would look at: nothing younger than the day, but its latest scan.
+    It is what judging the day today would look at: nothing younger than the day, except for its latest scan.
     """
     for day in days:
         if day in context.totals and day not in context.left_out:
@@ -165,12 +166,12 @@ def back_test(
     schema: EventSchema,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Trial, ...]:
-    """Ask every guardrail of the source about days as they were and with faults, at all values of its thresholds.
+    """Try every guardrail of the source on days as they were and with faults, at all values of its thresholds.
 
     Args:
         evidences: Readable days outside confirmed incidents, oldest first.
-        policy: What is in force today; all but the threshold tried stays as it is.
-        schema: Says which guardrails there are, and by what the stream can be distinguished.
+        policy: The policy in force today; only the threshold that is tried changes.
+        schema: Determines the guardrails, and the dimensions of the stream.
         advance: Called with the number of days after each guardrail.
     """
     trials = []
@@ -181,18 +182,18 @@ def back_test(
 
 
 def whole_weeks(evidences: Sequence[Evidence], limit: int) -> Sequence[Evidence]:
-    """At most ``limit`` days, evenly spread; whole weeks, since single days would favour some weekdays."""
+    """At most ``limit`` days, evenly spread in whole weeks, since single days would favour some weekdays."""
     if len(evidences) <= limit:
         return evidences
     count, chosen = len(evidences) // 7, limit // 7
     starts = [7 * (week * count // chosen) for week in range(chosen)]
-    return [one for start in starts for one in evidences[start : start + 7]]
+    return [evidence for start in starts for evidence in evidences[start : start + 7]]
 
 
 def trial_of(
     rule: Guardrail, threshold: Threshold | None, evidences: Sequence[Evidence], policy: Policy, schema: EventSchema
 ) -> Trial:
-    """What ``back_test`` asks of one guardrail; the slow ones are asked about some of the days only."""
+    """The trial of one guardrail and threshold; slow guardrails are tried only on some of the days."""
     days = whole_weeks(evidences, MAXIMUM_SLICED_DAYS) if rule.reads_slices else evidences
     values: tuple[float | None, ...] = (None,)
     policies = [policy]
@@ -200,7 +201,11 @@ def trial_of(
         values = tried = candidates(threshold, policy[threshold])
         policies = [policy.changed(threshold, value) for value in tried]
     fails = Direction.ABOVE if threshold is None else threshold.fails
-    judged = {one.day: (one, count) for one in days if (count := _failing(rule, one, policies)) is not None}
+    judged = {
+        evidence.day: (evidence, count)
+        for evidence in days
+        if (count := _failing(rule, evidence, policies)) is not None
+    }
     return Trial(
         rule.name,
         threshold,
@@ -221,9 +226,9 @@ def trial_of(
 
 
 def _failing(rule: Guardrail, evidence: Evidence, policies: Sequence[Policy]) -> int | None:
-    """At how many policies, from the strictest on, the day fails; None where it cannot be judged.
+    """At how many policies, from the strictest on, the day fails; None if it cannot be judged.
 
-    A day that fails at one threshold fails at every stricter one, so a few questions answer for all.
+    A day that fails at one threshold fails at every stricter one, so a few judgements are enough for all.
     """
     first = rule.judge(evidence, policies[0]).outcome
     if first is Outcome.UNKNOWN:
@@ -232,7 +237,10 @@ def _failing(rule: Guardrail, evidence: Evidence, policies: Sequence[Policy]) ->
         return 0
     positions = range(len(policies))
     return bisect_left(
-        positions, True, lo=1, key=lambda one: rule.judge(evidence, policies[one]).outcome is not Outcome.FAILED
+        positions,
+        True,
+        lo=1,
+        key=lambda position: rule.judge(evidence, policies[position]).outcome is not Outcome.FAILED,
     )
 
 
@@ -250,9 +258,9 @@ def _tries(  # noqa: PLR0917
 
 
 def _leak_tries(rule: Guardrail, judged: _Judged, policies: Sequence[Policy]) -> Iterator[Try]:
-    """Leaks that begin on days evenly spread; caught by a day that fails only since it leaks.
+    """Leaks that begin on evenly spread days; a leak is caught by a day that fails only because of it.
 
-    Chance would catch most of them otherwise: a guardrail with 5 false alarms per 100 days raises one within
+    Otherwise chance would catch most of them: a guardrail with 5 false alarms per 100 days raises one within
     30 days 78 times in 100.
     """
     for start in _leak_starts(list(judged)):
@@ -271,9 +279,9 @@ def _leak_starts(days: Sequence[date]) -> Sequence[date]:
 
 
 def candidates(threshold: Threshold, today: float) -> tuple[float, ...]:
-    """The values worth trying, the strictest first: round ones within the bounds, and today's.
+    """The values worth trying, the strictest first: round values within the bounds, and today's.
 
-    The first is a step stricter than the bounds allow and never proposed; see ``propose`` for its use.
+    The first is a step stricter than the bounds allow and is never proposed; ``propose`` says what it is for.
     """
     low, high = threshold.proposed
     if _is_counted_from_hundred(threshold):
@@ -291,12 +299,12 @@ def candidates(threshold: Threshold, today: float) -> tuple[float, ...]:
 
 
 def _is_counted_from_hundred(threshold: Threshold) -> bool:
-    """Whether what matters is how far it is from 100 %: 99.5 % is twice as strict as 99 %."""
+    """Whether the distance from 100 % is what matters: 99.5 % is twice as strict as 99 %."""
     return threshold.fails is Direction.BELOW and threshold.proposed[0] >= 50
 
 
 def reach(threshold: Threshold, value: float) -> float:
-    """How far from the best possible number a day may be; only ratios of it mean something."""
+    """How far from the best possible number a day may be; only ratios of it are meaningful."""
     if _is_counted_from_hundred(threshold):
         return 100 - value
     return 1 / value if threshold.fails is Direction.BELOW and value else value

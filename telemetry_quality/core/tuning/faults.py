@@ -1,12 +1,12 @@
-"""Known faults, and what they do to the evidence of a normal day."""
+"""Known faults, and how they change the evidence of a normal day."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.events import EVENT_NAME, OTHER_VALUES, SERVICE_VERSION, Slice, SliceCounts
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.metrics import METRICS, Unit, deviation_percent, is_outside
 from telemetry_quality.core.policies import Direction
 
@@ -22,58 +22,21 @@ LEAK_FACTOR = 0.98
 SPOILED_RATIO = 0.1
 
 
-class Fault(StrEnum):
-    """A known fault, put into a normal day; the values are the keys of JSON answers.
-
-    Attributes:
-        label: Its heading in tables.
-        kept_ratio: Of what today's threshold catches, the share that a looser one must still catch: a gross fault
-            must not be hidden to have quiet. 0 where none need be. A leak is the exception: its guardrail is the
-            noisiest, and a slower catch may be worth fewer alarms, but not losing most of them.
-    """
-
-    label: str
-    kept_ratio: float
-
-    def __new__(cls, value: str, label: str, kept_ratio: float = 0.0) -> Self:
-        """A member of this value."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.label = label
-        member.kept_ratio = kept_ratio
-        return member
-
-    DROP_20 = "drop_20_percent", "−20 %"
-    DROP_35 = "drop_35_percent", "−35 %"
-    DROP_50 = "drop_50_percent", "−50 %", 0.95
-    RISE_50 = "rise_50_percent", "+50 %"
-    DOUBLED = "doubled", "doubled", 0.95
-    """Every event is delivered twice."""
-    ZERO = "zero", "zero", 0.95
-    LEAK = "leak_2_percent_a_day", "leak", 0.5
-    """Each day loses 2 % of what the day before had left."""
-    TAGS = "missing_tags", "no tags", 0.95
-    """One value of the first dimension, else one signal, sends no versions."""
-    SPOILED = "spoiled_10_percent", "10 % bad", 0.95
-    """One in ten good events is bad: an error, without its critical fields, late, impossibly dated, and on the wrong
-    side of the limit of each rate."""
-
-
 FACTORS = {Fault.DROP_20: 0.80, Fault.DROP_35: 0.65, Fault.DROP_50: 0.50, Fault.RISE_50: 1.50}
 
 
 def inject(
     fault: Fault, evidence: Evidence, schema: EventSchema, fails: Direction = Direction.ABOVE
 ) -> Evidence | None:
-    """The evidence of the same day with ``fault``; None where the day has nothing that could break.
+    """The evidence of the same day with ``fault``; None if the day has nothing that could break.
 
-    LEAK takes more than a day, see ``leaking``. The sample is changed only by faults that concern its guardrail.
+    LEAK takes more than a day, see ``leaking``. Only faults that concern the sample's guardrail change the sample.
 
     Args:
-        fault: What to put into the day.
+        fault: What to inject into the day.
         evidence: The day.
-        schema: By what the stream can be distinguished, and its rates.
-        fails: Which side of its threshold fails: a rate may have too many matching events, or too few.
+        schema: The dimensions of the stream, and its rates.
+        fails: Which side of the threshold fails: a rate may have too many matching events, or too few.
     """
     if not evidence.figures.total_events:
         return None
@@ -89,7 +52,7 @@ def inject(
 
 
 def leaking(evidence: Evidence, start: date) -> Evidence:
-    """The evidence of a day when 2 % more of the stream was lost on each day since ``start``."""
+    """The evidence of a day if 2 % more of the stream had been lost on each day since ``start``."""
 
     def left(day: date, total: int) -> int:
         days = (day - start).days + 1
@@ -100,7 +63,7 @@ def leaking(evidence: Evidence, start: date) -> Evidence:
 
 
 def _figures_with(evidence: Evidence, total_events: int, **changed: Any) -> DayFigures:
-    """The figures of another volume, compared with what was expected of the day."""
+    """The figures with another volume, compared with what was expected of the day."""
     expectation = evidence.expectation
     return replace(
         evidence.figures,
@@ -112,37 +75,33 @@ def _figures_with(evidence: Evidence, total_events: int, **changed: Any) -> DayF
 
 
 def _scaled(evidence: Evidence, factor: float) -> Evidence:
-    """A part of all events, the same part everywhere: shares stay as they were."""
+    """All counts times ``factor``, so that shares stay as they are."""
 
     def times(count: int | None) -> int | None:
         return None if count is None else round(count * factor)
 
-    its, day = evidence.figures, evidence.day
-    total = round((its.total_events or 0) * factor)
-    parts = {one: _part(counts, factor) for one, counts in evidence.slices.get(day, {}).items()}
+    figures, day = evidence.figures, evidence.day
+    total = round((figures.total_events or 0) * factor)
+    slices = {segment: counts.scaled(factor) for segment, counts in evidence.slices.get(day, {}).items()}
     return replace(
         evidence,
         figures=_figures_with(
             evidence,
             total,
-            error_events=times(its.error_events),
-            missing_version_events=times(its.missing_version_events),
-            compared_events=times(its.compared_events),
-            duplicate_events=times(its.duplicate_events),
+            error_events=times(figures.error_events),
+            missing_version_events=times(figures.missing_version_events),
+            compared_events=times(figures.compared_events),
+            duplicate_events=times(figures.duplicate_events),
         ),
         totals={**evidence.totals, day: total},
-        slices={**evidence.slices, day: {one: counts for one, counts in parts.items() if counts.events}},
+        slices={**evidence.slices, day: {segment: counts for segment, counts in slices.items() if counts.events}},
         missing_critical={name: round(count * factor) for name, count in evidence.missing_critical.items()},
         rate_counts={name: round(count * factor) for name, count in evidence.rate_counts.items()},
     )
 
 
-def _part(counts: SliceCounts, factor: float) -> SliceCounts:
-    return counts.scaled(factor)
-
-
 def _doubled(evidence: Evidence) -> Evidence:
-    """Every event twice: beyond the duplicates of before, one more of each event that was compared."""
+    """Every event twice: the earlier duplicates, and one more of each event that was compared."""
     twice = _scaled(evidence, 2)
     compared, duplicated = evidence.figures.compared_events, evidence.figures.duplicate_events
     if not compared or duplicated is None:
@@ -153,14 +112,14 @@ def _doubled(evidence: Evidence) -> Evidence:
 
 
 def _emptied(evidence: Evidence) -> Evidence:
-    """A day of no events: it has counts, all of them zero, but no shares."""
-    its = evidence.figures
+    """A day without events: all its counts are zero, and it has no shares."""
+    figures = evidence.figures
     counts = {
-        one.name: 0
-        for one in METRICS
-        if one.unit is Unit.EVENTS and one.kind is int and getattr(its, one.name) is not None
+        metric.name: 0
+        for metric in METRICS
+        if metric.unit is Unit.EVENTS and metric.kind is int and getattr(figures, metric.name) is not None
     }
-    shares = {one.name: None for one in METRICS if one.is_share}
+    shares = {metric.name: None for metric in METRICS if metric.is_share}
     return replace(
         evidence,
         figures=_figures_with(evidence, counts.pop("total_events"), **counts, **shares),
@@ -172,7 +131,7 @@ def _emptied(evidence: Evidence) -> Evidence:
 
 
 def _spoiled(evidence: Evidence) -> Evidence:
-    """One in ten of the good events is bad in every way at once; each guardrail sees its own."""
+    """One in ten good events turns bad in every way at once; each guardrail sees its own kind."""
 
     def count(bad: int | None, whole: int | None) -> int | None:
         return None if bad is None or whole is None else bad + round((whole - bad) * SPOILED_RATIO)
@@ -180,25 +139,25 @@ def _spoiled(evidence: Evidence) -> Evidence:
     def share(percent: float | None) -> float | None:
         return None if percent is None else percent + (100 - percent) * SPOILED_RATIO
 
-    its = evidence.figures
-    total, size = its.total_events or 0, its.sample_size or 0
-    passed = size - (count(size - (its.sample_passed or 0), size) or 0)
-    figures = replace(
-        its,
-        error_events=count(its.error_events, total),
-        error_rate_percent=share(its.error_rate_percent),
+    figures = evidence.figures
+    total, size = figures.total_events or 0, figures.sample_size or 0
+    passed = size - (count(size - (figures.sample_passed or 0), size) or 0)
+    spoiled = replace(
+        figures,
+        error_events=count(figures.error_events, total),
+        error_rate_percent=share(figures.error_rate_percent),
         sample_passed=passed,
         sampling_success_rate_percent=100 * passed / size if size else None,
-        critical_missing_percent=share(its.critical_missing_percent),
-        late_percent=share(its.late_percent),
-        invalid_timestamp_percent=share(its.invalid_timestamp_percent),
+        critical_missing_percent=share(figures.critical_missing_percent),
+        late_percent=share(figures.late_percent),
+        invalid_timestamp_percent=share(figures.invalid_timestamp_percent),
     )
     fields = {name: count(missing, total) or 0 for name, missing in evidence.missing_critical.items()}
-    return replace(evidence, figures=figures, missing_critical=fields)
+    return replace(evidence, figures=spoiled, missing_critical=fields)
 
 
 def _spoiled_rates(evidence: Evidence, schema: EventSchema, fails: Direction) -> dict[str, int]:
-    """One in ten events matches a rate that did not, or no longer matches where too few are what fails."""
+    """One in ten other events now matches each rate, or no longer matches if too few matches fail."""
     counts = dict(evidence.rate_counts)
     for rate in schema.rates:
         found = rate.found(counts, evidence.figures.total_events or 0)
@@ -210,73 +169,75 @@ def _spoiled_rates(evidence: Evidence, schema: EventSchema, fails: Direction) ->
 
 
 def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
-    """One value's events lose their version; None where the stream cannot be distinguished, or had none to lose."""
-    parts = evidence.slices.get(evidence.day, {})
+    """The events of one value lose their version; None if there is no such value, or if they have no version."""
+    slices = evidence.slices.get(evidence.day, {})
     dimension = schema.dimensions[0] if schema.dimensions else EVENT_NAME
     total = evidence.figures.total_events or 0
-    value = _one_value(parts, dimension, total)
+    value = _one_value(slices, dimension, total)
     if value is None:
         return None
-    counts = parts[Slice(dimension, value)]
+    counts = slices[Slice(dimension, value)]
     newly = counts.events - counts.missing_version
     if newly <= 0:
         return None
     missing = (evidence.figures.missing_version_events or 0) + newly
     figures = replace(evidence.figures, missing_version_events=missing, missing_version_percent=100 * missing / total)
-    changed = _untagged(parts, dimension, value, counts.events / total)
+    changed = _untagged(slices, dimension, value, counts.events / total)
     return replace(evidence, figures=figures, slices={**evidence.slices, evidence.day: changed})
 
 
-def _one_value(parts: Mapping[Slice, SliceCounts], dimension: str, total: int) -> str | None:
-    """The busiest value that is less than half of the stream, else the second busiest."""
+def _one_value(slices: Mapping[Slice, SliceCounts], dimension: str, total: int) -> str | None:
+    """The busiest value that is less than half of the stream, or else the second busiest."""
     events = {
-        one.value: counts.events
-        for one, counts in parts.items()
-        if one.dimension == dimension and one.by is None and one.value not in {None, OTHER_VALUES}
+        segment.value: counts.events
+        for segment, counts in slices.items()
+        if segment.dimension == dimension and segment.by is None and segment.value not in {None, OTHER_VALUES}
     }
     busiest = sorted(events, key=lambda value: (-events[value], value or ""))
     return next((value for value in busiest if 2 * events[value] < total), busiest[1] if len(busiest) > 1 else None)
 
 
-def _untagged(parts: Mapping[Slice, SliceCounts], dimension: str, value: str, share: float) -> dict[Slice, SliceCounts]:
-    """The parts of a day on which the events of ``value`` carry no version.
+def _untagged(
+    slices: Mapping[Slice, SliceCounts], dimension: str, value: str, share: float
+) -> dict[Slice, SliceCounts]:
+    """The slices of a day on which the events of ``value`` carry no version.
 
-    Which versions these had is known for a value of a dimension. For a signal it is not: it takes the same
+    Which versions they had is known for a dimension value, but not for a signal, which loses the same
     ``share`` of each.
     """
     if dimension == EVENT_NAME:
         taken = {
-            one.value: _part(counts, share)
-            for one, counts in parts.items()
-            if one.dimension == SERVICE_VERSION and one.by is None and one.value is not None
+            segment.value: counts.scaled(share)
+            for segment, counts in slices.items()
+            if segment.dimension == SERVICE_VERSION and segment.by is None and segment.value is not None
         }
     else:
         taken = {
-            one.by_value: counts
-            for one, counts in parts.items()
-            if one[:3] == (dimension, value, SERVICE_VERSION) and one.by_value is not None
+            segment.by_value: counts
+            for segment, counts in slices.items()
+            if segment[:3] == (dimension, value, SERVICE_VERSION) and segment.by_value is not None
         }
-    changed = dict(parts)
+    changed = dict(slices)
     for version, lost in taken.items():
         _move(changed, Slice(SERVICE_VERSION, version), Slice(SERVICE_VERSION, None), lost)
         if dimension != EVENT_NAME:
             source, target = (Slice(dimension, value, SERVICE_VERSION, name) for name in (version, None))
             _move(changed, source, target, lost)
-    for one, counts in list(changed.items()):
-        if (one.dimension, one.value) == (dimension, value):
-            changed[one] = counts._replace(missing_version=counts.events)
-            signal = Slice(EVENT_NAME, one.by_value)
-            if one.by == EVENT_NAME and signal in changed:
-                its = changed[signal]
-                changed[signal] = its._replace(
-                    missing_version=its.missing_version + counts.events - counts.missing_version
+    for segment, counts in list(changed.items()):
+        if (segment.dimension, segment.value) == (dimension, value):
+            changed[segment] = counts._replace(missing_version=counts.events)
+            signal = Slice(EVENT_NAME, segment.by_value)
+            if segment.by == EVENT_NAME and signal in changed:
+                before = changed[signal]
+                changed[signal] = before._replace(
+                    missing_version=before.missing_version + counts.events - counts.missing_version
                 )
     return changed
 
 
-def _move(parts: dict[Slice, SliceCounts], source: Slice, target: Slice, counts: SliceCounts) -> None:
-    before, there = parts.get(source, counts), parts.get(target, counts.scaled(0))
-    parts[source] = before.plus(counts.scaled(-1))
-    if parts[source].events <= 0:
-        del parts[source]
-    parts[target] = there.plus(counts._replace(missing_version=counts.events))
+def _move(slices: dict[Slice, SliceCounts], source: Slice, target: Slice, counts: SliceCounts) -> None:
+    before, there = slices.get(source, counts), slices.get(target, counts.scaled(0))
+    slices[source] = before.plus(counts.scaled(-1))
+    if slices[source].events <= 0:
+        del slices[source]
+    slices[target] = there.plus(counts._replace(missing_version=counts.events))

@@ -1,4 +1,4 @@
-"""Proposals: which threshold to take instead of today's, if any."""
+"""Proposals: which threshold to set instead of today's, if any."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MINIMUM_DAYS = 60
 """Nothing is proposed from fewer judged days."""
 
 MINIMUM_TRIES = 10
-"""A catch rate from fewer tries is not held against another one."""
+"""A catch rate from fewer tries is not compared with another."""
 
 CLEARLY_POINTS = 5.0
-"""How much more must be caught on average before a threshold that works is called into question."""
+"""How much more must be caught on average before a threshold that fits is replaced."""
 
 STEP_RATIO = 0.85
-"""A threshold of at most this part of the next one is a step stricter; round ones all are."""
+"""A threshold at most this ratio of the next one is a step stricter; all round values are."""
 
 
 class Advice(StrEnum):
-    """What tuning says of a threshold."""
+    """What tuning says about a threshold."""
 
     KEEP = "keep"
     TIGHTEN = "tighten"
@@ -39,12 +39,12 @@ class Advice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What to do about one threshold.
+    """What to do about a threshold.
 
     Attributes:
-        today: What the guardrail said at today's threshold.
-        proposed: The same at the one to take instead, None where nothing is proposed.
-        sentence: Why.
+        today: The score at today's threshold.
+        proposed: The score at the threshold to set instead; None if nothing is proposed.
+        sentence: The reason, for a person.
     """
 
     guardrail: str
@@ -58,47 +58,47 @@ class Proposal:
 def propose(trial: Trial, target: float = 1.0) -> Proposal:
     """The threshold that catches most while raising at most ``target`` false alarms per 100 days.
 
-    A year of days is little to choose from ten thresholds by, and a threshold that just fits the noisiest of them
-    will not fit the next year. So a threshold is held to fit only if the next stricter one, about a fifth nearer
-    to the noise, raises at most ``target`` in the earlier half of the days and in the later half, each alone.
-    Today's was not chosen by these days: it fits if it raises at most ``target``.
+    A year of days is little evidence for choosing between ten thresholds, and one that only just fits these days
+    will not fit the next year. So a threshold fits only if the next stricter one, about a fifth nearer
+    to the noise, raises at most ``target`` both in the earlier half of the days and in the later half.
+    Today's threshold was not chosen by these days: it fits if it raises at most ``target``.
 
-    Today's stays where it fits, unless another that fits catches CLEARLY_POINTS more. None is proposed that would
-    hide what today's catches (see ``Fault.kept_ratio``) or that catches nothing as far as is known; if that leaves
-    none that fits, the one with the fewest alarms, or the strictest that fits these days at least, is proposed where
-    it halves them.
+    If today's fits, it stays unless another that fits catches CLEARLY_POINTS more. A threshold that would hide
+    what today's catches (see ``Fault.kept_ratio``), or is not known to catch anything, is never proposed. If that
+    leaves none that fits, the one with the fewest alarms, or the strictest within ``target`` on these days, is
+    proposed if it at least halves the alarms.
     """
     today = trial.at(trial.today)
     if trial.setting is None:
         return _nothing(trial, Advice.NO_THRESHOLD, "It has no threshold.")
     if today.judged_days < MINIMUM_DAYS:
         return _nothing(trial, Advice.TOO_LITTLE_HISTORY, _too_little(today))
-    allowed = [one for one in _proposable(trial) if _is_useful(trial.at(one), today)]
-    best = _best(trial, [one for one in allowed if _fits(trial, one, target)])
+    allowed = [position for position in _proposable(trial) if _is_useful(trial.at(position), today)]
+    best = _best(trial, [position for position in allowed if _fits(trial, position, target)])
     if (today.alarms_per_100_days or 0) <= target:
         return _better(trial, best)
     return _quieter(trial, best, allowed, target)
 
 
 def _better(trial: Trial, best: int | None) -> Proposal:
-    """Today's threshold fits: only what catches clearly more takes its place."""
+    """The proposal if today's threshold fits: only a threshold that catches clearly more replaces it."""
     if best is None or _caught(trial.at(best)) < _caught(trial.at(trial.today)) + CLEARLY_POINTS:
-        return _nothing(trial, Advice.KEEP, "Today's fits, and nothing else that fits catches clearly more.")
-    return _change(trial, best, "Today's fits; this one does too and catches clearly more.")
+        return _nothing(trial, Advice.KEEP, "Today's threshold fits, and no other that fits catches clearly more.")
+    return _change(trial, best, "Today's threshold fits; this one fits too and catches clearly more.")
 
 
 def _quieter(trial: Trial, best: int | None, allowed: Sequence[int], target: float) -> Proposal:
-    """Today's threshold raises too many false alarms."""
+    """The proposal if today's threshold raises too many false alarms."""
     if best is not None:
-        return _change(trial, best, "Today's raises too many false alarms; this one fits with a margin.")
-    quietest = min(allowed, key=lambda one: (_excess(trial.at(one), target), one), default=trial.today)
+        return _change(trial, best, "Today's threshold raises too many false alarms; this one fits with a margin.")
+    quietest = min(allowed, key=lambda position: (_excess(trial.at(position), target), position), default=trial.today)
     if 2 * trial.at(quietest).alarms <= trial.at(trial.today).alarms:
         return _change(
             trial,
             quietest,
-            "Today's raises too many false alarms; this one fits, but without a margin."
+            "Today's threshold raises too many false alarms; this one fits, but without a margin."
             if not _excess(trial.at(quietest), target)
-            else "None fits without hiding faults; this one raises at most half as many false alarms as today's.",
+            else "No threshold fits without hiding faults; this one raises at most half as many alarms as today's.",
         )
     return _nothing(
         trial,
@@ -112,28 +112,30 @@ def _proposable(trial: Trial) -> list[int]:
     low, high = trial.threshold.proposed if trial.threshold else (0.0, 0.0)
     return [
         position
-        for position, one in enumerate(trial.thresholds)
-        if position != trial.today and one is not None and low <= one <= high
+        for position, value in enumerate(trial.thresholds)
+        if position != trial.today and value is not None and low <= value <= high
     ]
 
 
 def _fits(trial: Trial, position: int, target: float) -> bool:
-    stricter = max((one for one in range(position) if _is_a_step(trial, one, position)), default=position)
+    stricter = max(
+        (candidate for candidate in range(position) if _is_a_step(trial, candidate, position)), default=position
+    )
     middle = len(trial.failing) // 2
     halves = trial.failing[:middle], trial.failing[middle:]
     return all(100 * alarms_at(half, stricter) <= target * len(half) for half in halves)
 
 
 def _is_a_step(trial: Trial, stricter: int, position: int) -> bool:
-    """Whether two thresholds are a whole step apart; today's may lie anywhere between the round ones."""
+    """Whether two thresholds are a whole step apart; today's may lie anywhere between the round values."""
     if trial.threshold is None:
         return False
-    near, far = (reach(trial.threshold, trial.thresholds[one] or 0.0) for one in (stricter, position))
+    near, far = (reach(trial.threshold, trial.thresholds[index] or 0.0) for index in (stricter, position))
     return near <= STEP_RATIO * far
 
 
 def _is_useful(score: Score, today: Score) -> bool:
-    """Whether it is known to catch something, and enough of what today's threshold catches."""
+    """Whether the threshold is known to catch something, and enough of what today's threshold catches."""
     if not score.catch_percent:
         return False
     for fault, before in today.catches.items():
@@ -146,12 +148,12 @@ def _is_useful(score: Score, today: Score) -> bool:
 
 
 def _best(trial: Trial, positions: Sequence[int]) -> int | None:
-    """Of those that catch most, give or take a point, the nearest to today's."""
+    """Of the thresholds that catch most, give or take a point, the nearest to today's."""
     if not positions:
         return None
-    most = max(_caught(trial.at(one)) for one in positions)
-    good = [one for one in positions if _caught(trial.at(one)) >= most - 1]
-    return min(good, key=lambda one: abs(one - trial.today))
+    most = max(_caught(trial.at(position)) for position in positions)
+    good = [position for position in positions if _caught(trial.at(position)) >= most - 1]
+    return min(good, key=lambda position: abs(position - trial.today))
 
 
 def _excess(score: Score, target: float) -> float:
@@ -164,8 +166,8 @@ def _caught(score: Score) -> float:
 
 def _too_little(score: Score) -> str:
     if not score.judged_days:
-        return f"It could not judge a single one of {score.unknown_days} days."
-    return f"At least {MINIMUM_DAYS} judged days are required, but {score.judged_days} are known."
+        return f"It could not judge any of the {score.unknown_days} days."
+    return f"At least {MINIMUM_DAYS} judged days are required, but only {score.judged_days} are known."
 
 
 def _nothing(trial: Trial, advice: Advice, sentence: str) -> Proposal:

@@ -1,1 +1,1 @@
-"""The connectors that come with the project: one file declares one, and is cheap to import."""
+"""The built-in connectors: each file declares one connector and is cheap to import."""

@@ -1,4 +1,4 @@
-"""Events in a table of a database that a URL names: PostgreSQL or SQLite."""
+"""Events in a table of a database given by a URL: PostgreSQL or SQLite."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseSettings(ConnectorSettings):
-    """A database, the table in it, and how long a pass through a SQLite table rests."""
+    """A database, a table in it, and the pause between batches of a SQLite table."""
 
     url: Secret
     table: Name
@@ -33,11 +33,11 @@ class DatabaseSettings(ConnectorSettings):
 
     @property
     def location(self) -> str:
-        """The table: a URL may hold a password."""
+        """The table; the URL is not shown, because it may contain a password."""
         return self.table
 
     def anchored(self, folder: Path) -> Self:
-        """A relative SQLite file starts at the settings file's folder."""
+        """A relative SQLite path is resolved against the settings file's folder."""
         return self.model_copy(update={"url": anchored_url(self.url, folder)})
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DuckDBSettings(ConnectorSettings):
-    """A database file of this machine, and the table in it."""
+    """A database file on this machine, and a table in it."""
 
     path: FileOrObject
     table: Name
@@ -32,7 +32,7 @@ class DuckDBSettings(ConnectorSettings):
     @model_validator(mode="after")
     def _is_on_this_machine(self) -> Self:
         if protocol_of(self.path):
-            raise ValueError("connector 'duckdb' requires path to be a file of this machine")
+            raise ValueError("connector 'duckdb' requires path to be a file on this machine")
         return self
 
     @property
@@ -41,7 +41,7 @@ class DuckDBSettings(ConnectorSettings):
         return self.path
 
     def anchored(self, folder: Path) -> Self:
-        """A relative path starts at the settings file's folder."""
+        """A relative path is resolved against the settings file's folder."""
         return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 

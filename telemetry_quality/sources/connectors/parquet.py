@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ParquetSettings(ConnectorSettings):
-    """A file, a folder (hive-partitioned or not) or a pattern."""
+    """A file, a folder (hive-partitioned or not) or a glob pattern."""
 
     path: FileOrObject
 
@@ -24,7 +24,7 @@ class ParquetSettings(ConnectorSettings):
         return self.path
 
     def anchored(self, folder: Path) -> Self:
-        """A relative path starts at the settings file's folder."""
+        """A relative path is resolved against the settings file's folder."""
         return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 

@@ -33,7 +33,7 @@ class SparkSettings(ConnectorSettings):
     @field_validator("path")
     @classmethod
     def _holds_no_credentials(cls, value: str | None) -> str | None:
-        # A cluster may know more kinds of stores than this process does.
+        # A cluster may support more kinds of object stores than this process does.
         return value and without_credentials(value)
 
     @model_validator(mode="after")
@@ -49,7 +49,7 @@ class SparkSettings(ConnectorSettings):
         return self.path or self.table or ""
 
     def anchored(self, folder: Path) -> Self:
-        """A relative path starts at the settings file's folder."""
+        """A relative path is resolved against the settings file's folder."""
         return self.model_copy(update={"path": self.path and anchored_path(self.path, folder)})
 
 

@@ -1,4 +1,4 @@
-"""Alembic migrations, configured in code: there is no alembic.ini to lose."""
+"""Alembic migrations, configured in code, so that there is no alembic.ini to lose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def migrate(url: str) -> str:
-    """Create the store at ``url`` or bring it up to date; return the schema revision it then has.
+    """Create the store at ``url`` or bring it up to date; return its schema revision.
 
     Raises:
         StoreError: If the URL is wrong or the database cannot be written.
@@ -29,21 +29,21 @@ def migrate(url: str) -> str:
     database = database_at(url)
     engine = database.open_engine()
     try:
-        database.make_segment()
+        database.prepare_location()
         with transaction(engine, writes=True) as connection:
             command.upgrade(_config(connection), "head")
             return str(MigrationContext.configure(connection).get_current_revision())
     except CommandError:
         raise StoreError(
-            f"The store {database.label} must have a schema this version knows, but its own is newer; "
-            "install the telemetry-quality that made it."
+            f"The store {database.label} must have a schema that this version knows, but its schema is newer; "
+            "install the telemetry-quality version that made it."
         ) from None
     finally:
         engine.dispose()
 
 
 def differences(engine: Engine) -> list[Any]:
-    """What Alembic would still have to change for the database to match the models, views and tables alike."""
+    """What Alembic would still have to change in views and tables for the database to match the models."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found: list[Any] = list(compare_metadata(context, _tables_of(engine)))

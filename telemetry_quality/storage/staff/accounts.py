@@ -1,4 +1,4 @@
-"""Accounts are added, changed, disabled and enabled; whoever is shut out is out at once."""
+"""Accounts are added, changed, disabled and enabled; disabling takes effect at once."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ class StaffAccounts(MigratedDatabase):
     """The accounts of a StaffStore."""
 
     def add_account(self, name: str, password_hash: str | None, now: datetime) -> Account:
-        """Make an account.
+        """Create an account.
 
         Raises:
-            RequestError: If the name is taken or none.
+            RequestError: If the name is taken or invalid.
         """
         key = require_account_name(name)
         row = {"name": key, "password_hash": password_hash, "created_at": now}
         with self._writing() as connection:
             if find_account(connection, key) is not None:
                 raise RequestError(
-                    f"The name of a new account is required, but {key!r} exists; "
-                    "choose another one, or run telemetry-quality staff reset."
+                    f"The name of a new account is required, but {key!r} exists already; "
+                    "choose another name, or run telemetry-quality staff reset."
                 )
             changed_at = None if password_hash is None else now
             connection.execute(insert(staff_account), [{**row, "password_changed_at": changed_at}])
             return require_account(connection, key)
 
     def accounts(self) -> list[Account]:
-        """All accounts by name, disabled ones too."""
+        """All accounts by name, including disabled ones."""
         with self._read_only() as connection:
             rows = connection.execute(select_accounts().order_by(staff_account.c.name)).mappings()
             return [account_of(row) for row in rows]
 
     def account(self, name: str) -> Account | None:
-        """The account of that name, in whatever case it is written."""
+        """The account of that name, in upper or lower case."""
         with self._read_only() as connection:
             return find_account(connection, account_key(name))
 
@@ -61,7 +61,7 @@ class StaffAccounts(MigratedDatabase):
         """The account of that name.
 
         Raises:
-            RequestError: If there is none.
+            RequestError: If there is no such account.
         """
         with self._read_only() as connection:
             return require_account(connection, account_key(name))
@@ -75,14 +75,14 @@ class StaffAccounts(MigratedDatabase):
         self._change(name, now, password_hash=password_hash, password_changed_at=now)
 
     def rehash(self, account_id: int, old_hash: str, new_hash: str) -> None:
-        """Keep the same password hashed at other costs, unless it was changed in the meantime; sessions stay."""
-        its = staff_account.c
+        """Store the same password hashed with other costs, unless it was changed in the meantime; sessions stay."""
+        columns = staff_account.c
         with self._writing() as connection:
-            same = update(staff_account).where(its.id == account_id, its.password_hash == old_hash)
+            same = update(staff_account).where(columns.id == account_id, columns.password_hash == old_hash)
             connection.execute(same.values(password_hash=new_hash))
 
     def reset_oidc(self, name: str, now: datetime) -> None:
-        """Let an account sign in at the provider only, and bind it anew when it does; its sessions end.
+        """Let an account sign in only through the provider and bind it again on the next sign-in; its sessions end.
 
         Raises:
             RequestError: If there is no such account.
@@ -90,27 +90,27 @@ class StaffAccounts(MigratedDatabase):
         self._change(name, now, password_hash=None, password_changed_at=None, oidc_issuer=None, oidc_subject=None)
 
     def bind_oidc(self, account_id: int, issuer: str, subject: str) -> None:
-        """Record who an account is at the provider: an address may be given to somebody else there one day.
+        """Record who an account is at the provider, where an address may be given to somebody else one day.
 
         Raises:
-            RequestError: If the account is somebody else there already, or another account is this one.
+            RequestError: If the account is already bound to somebody else there, or this identity to another account.
         """
-        its, wanted = staff_account.c, (issuer, subject)
+        columns, wanted = staff_account.c, (issuer, subject)
         with self._writing() as connection:
-            query = select(its.id, its.oidc_issuer, its.oidc_subject).where(
-                or_(its.id == account_id, (its.oidc_issuer == issuer) & (its.oidc_subject == subject))
+            query = select(columns.id, columns.oidc_issuer, columns.oidc_subject).where(
+                or_(columns.id == account_id, (columns.oidc_issuer == issuer) & (columns.oidc_subject == subject))
             )
             found = {number: bound for number, *bound in connection.execute(query)}
             if found.keys() != {account_id} or tuple(found[account_id]) not in {wanted, (None, None)}:
                 raise RequestError(
-                    "An account that is bound to nobody else at the OpenID Connect provider is required, "
+                    "An account that is not bound to somebody else at the OpenID Connect provider is required, "
                     "but this one is; run telemetry-quality staff reset --oidc if the person is the same."
                 )
-            change = update(staff_account).where(its.id == account_id)
+            change = update(staff_account).where(columns.id == account_id)
             connection.execute(change.values(oidc_issuer=issuer, oidc_subject=subject))
 
     def disable(self, name: str, now: datetime) -> None:
-        """Shut an account out at once: its sessions and tokens end, and do not come back when it is enabled again.
+        """Disable an account at once: its sessions and tokens end, and do not come back when it is enabled again.
 
         Raises:
             RequestError: If there is no such account.
@@ -135,7 +135,7 @@ class StaffAccounts(MigratedDatabase):
             connection.execute(change.values(disabled_at=None))
 
     def _change(self, name: str, now: datetime, **values: Any) -> None:
-        """Change how an account signs in; whoever is in by the old way is out."""
+        """Change how an account signs in, and end sessions that were opened the old way."""
         with self._writing() as connection:
             account = require_account(connection, account_key(name))
             connection.execute(update(staff_account).where(staff_account.c.id == account.id).values(**values))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
 NAME_LENGTH = 200
-"""As much of a name, a label or an address is kept as this, in characters: strangers may send any amount."""
+"""The maximum stored length of a name, a label or an address in characters: strangers may send any amount."""
 
 ACCOUNT_COLUMNS = ("id", "name", "password_hash", "oidc_subject", "oidc_issuer", "created_at", "disabled_at")
 
@@ -28,7 +28,7 @@ class Account:
     """A member of staff.
 
     Attributes:
-        password_hash: None for who signs in at the OpenID Connect provider only.
+        password_hash: None if the account signs in only through the OpenID Connect provider.
         oidc_subject: Who the provider says it is; None until the first sign-in there.
     """
 
@@ -42,12 +42,12 @@ class Account:
 
     @property
     def is_active(self) -> bool:
-        """Whether it may sign in."""
+        """Whether the account may sign in."""
         return self.disabled_at is None
 
 
 def account_key(name: str) -> str:
-    """A name as it is stored and compared: in lower case, in one spelling of its characters, cut to NAME_LENGTH."""
+    """A name as it is stored and compared: in lower case, in one Unicode form, cut to NAME_LENGTH."""
     return unicodedata.normalize("NFKC", shortened(name)).casefold().strip()[:NAME_LENGTH]
 
 
@@ -55,10 +55,10 @@ def require_account_name(name: str) -> str:
     """The name of a new account, as it is stored.
 
     Raises:
-        RequestError: If it has no characters, too many, or some that cannot be seen.
+        RequestError: If it is empty, too long, or contains characters that are not printable.
     """
     key = account_key(name)
-    if not key or len(name) > NAME_LENGTH or not key.isprintable() or any(one.isspace() for one in key):
+    if not key or len(name) > NAME_LENGTH or not key.isprintable() or any(character.isspace() for character in key):
         raise RequestError(
             f"An account's name of 1 to {NAME_LENGTH} printable characters without spaces is required, "
             f"but {shortened(name)!r} was found; use an email address or a login name."
@@ -67,22 +67,22 @@ def require_account_name(name: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The first characters of a text from outside; what is no character of any script is replaced."""
+    """The first characters of a text from outside, with invalid characters replaced."""
     return text[:NAME_LENGTH].encode("utf-8", "replace").decode("utf-8")
 
 
 def select_accounts() -> Select[Any]:
-    """The rows that ``account_of`` takes, of all accounts."""
+    """Selects all accounts, with the columns that ``account_of`` needs."""
     return select(*(staff_account.c[name] for name in ACCOUNT_COLUMNS))
 
 
 def account_of(row: Mapping[Any, Any]) -> Account:
-    """The account of a row of ``select_accounts``, whatever else is in it."""
+    """The account in a row of ``select_accounts``, whatever else the row contains."""
     return Account(**{name: row[name] for name in ACCOUNT_COLUMNS})
 
 
 def find_account(connection: Connection, key: str) -> Account | None:
-    """The account of this name, written as ``account_key`` does."""
+    """The account of this name, which must be in the form of ``account_key``."""
     row = connection.execute(select_accounts().where(staff_account.c.name == key)).mappings().first()
     return None if row is None else account_of(row)
 
@@ -91,26 +91,28 @@ def require_account(connection: Connection, key: str) -> Account:
     """The account of this name.
 
     Raises:
-        RequestError: If there is none.
+        RequestError: If there is no such account.
     """
     account = find_account(connection, key)
     if account is None:
-        raise RequestError(f"An account is required, but {key!r} is none; telemetry-quality staff list shows them.")
+        raise RequestError(
+            f"An account is required, but {key!r} does not exist; telemetry-quality staff list shows all."
+        )
     return account
 
 
 def require_active_account(connection: Connection, account_id: int) -> Account:
-    """The account, which may sign in.
+    """The account, if it may sign in.
 
     Raises:
-        RequestError: If it is disabled or gone.
+        RequestError: If it is disabled or does not exist.
     """
     row = connection.execute(select_accounts().where(staff_account.c.id == account_id)).mappings().first()
     account = None if row is None else account_of(row)
     if account is None or not account.is_active:
         name = f"number {account_id}" if account is None else repr(account.name)
         raise RequestError(
-            f"An account that may sign in is required, but {name} is disabled or gone; "
+            f"An account that may sign in is required, but {name} is disabled or missing; "
             "run telemetry-quality staff reset to enable it."
         )
     return account

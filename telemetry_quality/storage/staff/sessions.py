@@ -1,4 +1,4 @@
-"""Sessions: browsers that signed in, and how long they stay welcome."""
+"""Sessions: browsers that signed in, and until when they stay signed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that signed in and is still welcome."""
+    """A browser that signed in and is still signed in."""
 
     account: Account
     id_hash: str = field(repr=False)
@@ -33,7 +33,7 @@ class StaffSessions(MigratedDatabase):
     """The sessions of a StaffStore."""
 
     def open_session(self, account_id: int, id_hash: str, method: str, now: datetime, expires_at: datetime) -> None:
-        """Record a browser that just signed in, and forget those whose time is over.
+        """Record a browser that just signed in, and delete sessions that have expired.
 
         Raises:
             RequestError: If the account was disabled in the meantime.
@@ -45,15 +45,16 @@ class StaffSessions(MigratedDatabase):
             connection.execute(insert(staff_session), [{**row, "created_at": now, "expires_at": expires_at}])
 
     def session(self, id_hash: str, now: datetime) -> Session | None:
-        """The session, None if it is over, was ended, or its account is disabled."""
+        """The session; None if it has expired or was ended, or if its account is disabled."""
         with self._read_only() as connection:
             row = connection.execute(_live_sessions(now).where(staff_session.c.id_hash == id_hash)).mappings().first()
             return None if row is None else _session_of(row)
 
     def sessions(self, account_id: int, now: datetime) -> list[Session]:
-        """The sessions of an account that are not over, the newest first."""
-        its = staff_session.c
-        query = _live_sessions(now).where(its.account_id == account_id).order_by(its.created_at.desc(), its.id_hash)
+        """The sessions of an account that have not expired, newest first."""
+        columns = staff_session.c
+        query = _live_sessions(now).where(columns.account_id == account_id)
+        query = query.order_by(columns.created_at.desc(), columns.id_hash)
         with self._read_only() as connection:
             return [_session_of(row) for row in connection.execute(query).mappings()]
 
@@ -63,7 +64,7 @@ class StaffSessions(MigratedDatabase):
             end_sessions(connection, now, staff_session.c.id_hash == id_hash)
 
     def end_sessions(self, account_id: int, now: datetime, except_hash: str | None = None) -> None:
-        """End all sessions of an account but, perhaps, the one that asks."""
+        """End all sessions of an account, except the one with ``except_hash``."""
         others = [] if except_hash is None else [staff_session.c.id_hash != except_hash]
         with self._writing() as connection:
             end_sessions(connection, now, staff_session.c.account_id == account_id, *others)
@@ -71,18 +72,18 @@ class StaffSessions(MigratedDatabase):
 
 def end_sessions(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> None:
     """End the sessions that meet all of these conditions and were not ended before."""
-    its = staff_session
-    connection.execute(update(its).where(its.c.revoked_at.is_(None), *which).values(revoked_at=now))
+    is_open = staff_session.c.revoked_at.is_(None)
+    connection.execute(update(staff_session).where(is_open, *which).values(revoked_at=now))
 
 
 def _live_sessions(now: datetime) -> Select[Any]:
-    its = staff_session.c
-    opened_at = its.created_at.label("opened_at")
+    columns = staff_session.c
+    opened_at = columns.created_at.label("opened_at")
     return (
         select_accounts()
-        .add_columns(its.id_hash, its.method, opened_at, its.expires_at)
-        .join(staff_session, staff_account.c.id == its.account_id)
-        .where(its.expires_at > now, its.revoked_at.is_(None), staff_account.c.disabled_at.is_(None))
+        .add_columns(columns.id_hash, columns.method, opened_at, columns.expires_at)
+        .join(staff_session, staff_account.c.id == columns.account_id)
+        .where(columns.expires_at > now, columns.revoked_at.is_(None), staff_account.c.disabled_at.is_(None))
     )
 
 

@@ -32,7 +32,7 @@ class SignInOutcome(StrEnum):
 
 
 FAILURES = (SignInOutcome.WRONG_PASSWORD, SignInOutcome.UNKNOWN_ACCOUNT, SignInOutcome.DISABLED)
-"""Attempts that guessed a password. Throttled ones did not: if they counted, trying on would lock out for ever."""
+"""Attempts that guessed a password. Throttled attempts do not count, or retrying would lock out for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class SignIn:
     """One attempt to sign in or out, whoever made it.
 
     Attributes:
-        account_name: The name that was given, be there such an account or not.
-        address: Where it came from.
+        account_name: The name that was given, whether or not such an account exists.
+        address: Where the attempt came from.
         method: ``password``, ``oidc``, …
     """
 
@@ -56,7 +56,7 @@ class SignInLog(MigratedDatabase):
     """The sign-in log of a StaffStore."""
 
     def record(self, attempt: SignIn) -> None:
-        """Keep an attempt, for ever."""
+        """Store an attempt permanently."""
         row = {
             "at": attempt.at,
             "account_name": account_key(attempt.account_name),
@@ -78,25 +78,25 @@ class SignInLog(MigratedDatabase):
             return of_account, of_address
 
     def sign_ins(self, limit: int = 50, account_name: str | None = None) -> list[SignIn]:
-        """The last attempts, the newest first."""
-        its = sign_in.c
-        query = select(its.at, its.account_name, its.address, its.method, its.outcome)
-        query = query.order_by(its.sequence.desc()).limit(limit)
+        """The last attempts, newest first."""
+        columns = sign_in.c
+        query = select(columns.at, columns.account_name, columns.address, columns.method, columns.outcome)
+        query = query.order_by(columns.sequence.desc()).limit(limit)
         if account_name is not None:
-            query = query.where(its.account_name == account_key(account_name))
+            query = query.where(columns.account_name == account_key(account_name))
         with self._read_only() as connection:
             return [SignIn(*row[:-1], SignInOutcome(row[-1])) for row in connection.execute(query)]
 
     def last_signed_in(self) -> dict[str, datetime]:
-        """When each account that ever signed in did so last."""
-        its = sign_in.c
-        signed_in = its.outcome == SignInOutcome.SIGNED_IN.value
-        query = select(its.account_name, func.max(its.at)).where(signed_in).group_by(its.account_name)
+        """When each account that ever signed in last did so."""
+        columns = sign_in.c
+        signed_in = columns.outcome == SignInOutcome.SIGNED_IN.value
+        query = select(columns.account_name, func.max(columns.at)).where(signed_in).group_by(columns.account_name)
         with self._read_only() as connection:
             return dict(connection.execute(query).all())
 
 
 def _failures(whose: ColumnElement[bool], since: datetime) -> ScalarSelect[int]:
-    outcomes = [one.value for one in FAILURES]
-    its = sign_in.c
-    return select(func.count()).where(whose, its.outcome.in_(outcomes), its.at > since).scalar_subquery()
+    outcomes = [outcome.value for outcome in FAILURES]
+    columns = sign_in.c
+    return select(func.count()).where(whose, columns.outcome.in_(outcomes), columns.at > since).scalar_subquery()

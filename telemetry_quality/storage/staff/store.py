@@ -1,4 +1,4 @@
-"""StaffStore: all that is kept of staff, the key of their cookies, and what notices that any of it changed."""
+"""StaffStore: everything stored about staff, the key of their cookies, and a watch for changes to any of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog):
         url: Where the store is; see ``engine.database_at``.
 
     Attributes:
-        is_local: Whether ``version`` answers in microseconds, so that an event loop may ask.
+        is_local: Whether ``version`` responds in microseconds, so that an event loop may ask.
 
     Raises:
         StoreError: If the URL is wrong; from every method, if the store cannot be used.
@@ -41,14 +41,14 @@ class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog):
     def __init__(self, url: str) -> None:
         database = database_at(url)
         super().__init__(database.open_engine())
-        # Whoever logs an error of the database with its traceback, or everything, learns no hash and no key by it.
+        # Logs of database errors with tracebacks, or of everything, contain no hash and no key.
         self._engine.hide_parameters = True
         self._engine.logger = _quiet_log
         self.is_local = database.is_local
         self._commits = database.commit_watch()
 
     def secret(self, now: datetime) -> bytes:
-        """The key that cookies are signed with, made when it is first asked for; the same for all workers."""
+        """The key that signs cookies, created on first use; the same for all workers."""
         with self._read_only() as connection:
             kept = connection.scalar(select(staff_secret.c.secret))
         if kept is None:
@@ -61,7 +61,7 @@ class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog):
         return bytes(kept)
 
     def version(self) -> Hashable:
-        """A value that is another one whenever anything was committed: what was read before it may be kept as long."""
+        """A value that changes whenever anything was committed; until then, what was read may be cached."""
         self._require_schema()
         return self._commits.version()
 

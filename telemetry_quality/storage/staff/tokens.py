@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A machine's way in; the text that opens the door is known to the machine only."""
+    """A machine's access; the secret text is known to the machine only."""
 
     id: int
     account_name: str
@@ -44,7 +44,7 @@ def new_token() -> str:
 
 
 def fingerprint(text: str) -> str:
-    """What is stored of a token or a session id: random as they are, they cannot be guessed from it."""
+    """What is stored of a token or a session id, which are random and so cannot be guessed from it."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -57,48 +57,48 @@ class StaffTokens(MigratedDatabase):
         """Let a machine in, on behalf of an account.
 
         Raises:
-            RequestError: If the label says nothing, or the account is disabled.
+            RequestError: If the label is empty or not printable, or the account is disabled.
         """
-        its_label = shortened(label.strip())
-        if not its_label or not its_label.isprintable():
+        shown_label = shortened(label.strip())
+        if not shown_label or not shown_label.isprintable():
             raise RequestError(
-                f"A label that says what the token is for is required, but {its_label!r} was found; write a word."
+                f"A label that says what the token is for is required, but {shown_label!r} was found; write a word."
             )
-        row = {"account_id": account_id, "label": its_label, "token_hash": token_hash}
+        row = {"account_id": account_id, "label": shown_label, "token_hash": token_hash}
         with self._writing() as connection:
             account = require_active_account(connection, account_id)
             added = connection.execute(insert(staff_token), {**row, "created_at": now, "expires_at": expires_at})
             (number,) = added.inserted_primary_key or (0,)
-            return Token(number, account.name, its_label, now, expires_at, None)
+            return Token(number, account.name, shown_label, now, expires_at, None)
 
     def tokens(self, account_id: int | None = None) -> list[Token]:
-        """The tokens of an account, or all, revoked ones too, the oldest first."""
-        its = staff_token.c
+        """The tokens of an account, or all tokens, including revoked ones, oldest first."""
+        columns = staff_token.c
         named = staff_account.c.name.label("account_name")
         query = (
-            select(its.id, named, its.label, its.created_at, its.expires_at, its.revoked_at)
-            .join(staff_account, staff_account.c.id == its.account_id)
-            .order_by(its.id)
+            select(columns.id, named, columns.label, columns.created_at, columns.expires_at, columns.revoked_at)
+            .join(staff_account, staff_account.c.id == columns.account_id)
+            .order_by(columns.id)
         )
         if account_id is not None:
-            query = query.where(its.account_id == account_id)
+            query = query.where(columns.account_id == account_id)
         with self._read_only() as connection:
             return [Token(**row) for row in connection.execute(query).mappings()]
 
     def revoke_token(self, token_id: int, account_id: int | None, now: datetime) -> bool:
-        """Shut a machine out; False if there is no such token, of that account where one is named, or it was out."""
+        """Revoke a token; False if it does not exist, belongs to another account than the given one, or was revoked."""
         owned = [] if account_id is None else [staff_token.c.account_id == account_id]
         with self._writing() as connection:
             return revoke_tokens(connection, now, staff_token.c.id == token_id, *owned) == 1
 
     def token_account(self, token_hash: str, now: datetime) -> Account | None:
-        """The account a token speaks for, None if it is unknown, over or revoked, or the account is disabled."""
-        its = staff_token.c
+        """The account that a token acts for; None if it is unknown, expired or revoked, or the account is disabled."""
+        columns = staff_token.c
         query = (
             select_accounts()
-            .join(staff_token, staff_account.c.id == its.account_id)
-            .where(its.token_hash == token_hash, its.revoked_at.is_(None), staff_account.c.disabled_at.is_(None))
-            .where(or_(its.expires_at.is_(None), its.expires_at > now))
+            .join(staff_token, staff_account.c.id == columns.account_id)
+            .where(columns.token_hash == token_hash, columns.revoked_at.is_(None))
+            .where(staff_account.c.disabled_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > now))
         )
         with self._read_only() as connection:
             row = connection.execute(query).mappings().first()
@@ -107,6 +107,6 @@ class StaffTokens(MigratedDatabase):
 
 def revoke_tokens(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
     """Revoke the tokens that meet all of these conditions and were not revoked before; return how many."""
-    its = staff_token
-    change = update(its).where(its.c.revoked_at.is_(None), *which).values(revoked_at=now)
+    is_valid = staff_token.c.revoked_at.is_(None)
+    change = update(staff_token).where(is_valid, *which).values(revoked_at=now)
     return connection.execute(change).rowcount

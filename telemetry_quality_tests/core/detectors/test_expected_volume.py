@@ -489,6 +489,7 @@ def noisy_history(day: date, days: int, *, spread: float, seed: int = 7) -> dict
     return make_history(day, days, lambda past: round(office_week(past) * 20 * exp(random.gauss(0, spread))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.05, 0.15, 0.3])
 def test_the_interval_holds_about_ninety_nine_of_a_hundred_days_of_a_noisy_stream(spread: float) -> None:
     last = date(2026, 11, 30)

@@ -101,6 +101,7 @@ def test_growth_is_no_leak() -> None:
     assert found.scale < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
 def test_noise_is_no_leak(spread: float) -> None:
     days = make_days(DAY, 400, noisy_week(spread))

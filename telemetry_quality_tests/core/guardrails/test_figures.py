@@ -74,7 +74,7 @@ def test_a_volume_says_how_far_it_lies_and_what_is_normal() -> None:
     )
 
     assert verdict.sentence == (
-        "612 events are 41.2 % below the 1,041 expected, farther than the 30 % allowed; "
+        "612 events are 41.2 % below the 1,041 expected, more than the 30 % allowed; "
         "normal days lie between 890 and 1,205, so this is unusual for the stream."
     )
 
@@ -135,7 +135,7 @@ def test_duplicates_say_when_only_a_slice_was_compared() -> None:
     )
 
     assert whole.sentence == "50.00 % of 1,000 events repeat another one (500), more than the 10 % allowed."
-    assert "a slice of 62,000 of the day's 1,000,000 events" in part.sentence
+    assert "a subset of 62,000 of the day's 1,000,000 events" in part.sentence
 
 
 def test_duplicates_are_unknown_where_nothing_was_compared() -> None:
@@ -243,7 +243,7 @@ def test_a_slow_loss_fails_and_says_how_much_against_what_and_since_when() -> No
     verdict = leak.judge(make_evidence(make_figures(total_events=history[DAY]), totals=history), policy_of())
 
     assert (verdict.outcome, verdict.reason_code) == (FAILED, "LEAK_FOUND")
-    assert "fewer events than some weeks ago" in verdict.sentence
+    assert "fewer events than a few weeks ago" in verdict.sentence
     assert verdict.contributors[0].since is not None
     assert str(verdict.contributors[0].since) in verdict.sentence
 

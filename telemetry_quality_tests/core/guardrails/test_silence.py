@@ -249,6 +249,7 @@ def test_a_part_with_about_its_usual_events_never_alarms(seed: int, scale: float
     assert judge(days).outcome is PASSED
 
 
+@pytest.mark.slow
 def test_noisy_parts_raise_no_false_alarm_in_two_hundred_days() -> None:
     """Eighty parts with weekday profiles, bursts (negative binomial, φ = 0.3) and rare ones, seeded."""
     random = Random(7)

@@ -182,7 +182,7 @@ def test_a_platform_that_falls_back_to_a_long_known_version_alarms() -> None:
 
     assert (verdict.outcome, verdict.reason_code) == (FAILED, "VERSION_FELL_BACK")
     assert segments(verdict) == ["platform=ios × service_version=1.9"]
-    assert "they came from 2.0, and 1.9 is no new release" in verdict.sentence
+    assert "they came from 2.0, and 1.9 is not a new release" in verdict.sentence
 
 
 @pytest.mark.parametrize(("age", "outcome"), [(1, FAILED), (6, FAILED), (7, PASSED)])

@@ -39,7 +39,7 @@ def test_a_key_that_names_nothing_is_answered_with_the_one_that_was_meant() -> N
     found = group([fail(7), fail(8)])
     assert require_incident(found, "web/2026-03-07") is found[0]
     for key in ("web/2026-03-08", "web/2026-03-07.3"):
-        with pytest.raises(RequestError, match=rf"'{key}' names none; did you mean web/2026-03-07\?"):
+        with pytest.raises(RequestError, match=rf"no incident has the key '{key}'; did you mean web/2026-03-07\?"):
             require_incident(found, key)
     with pytest.raises(RequestError, match="telemetry-quality incidents --all lists them"):
         require_incident(found, "web/2026-03-10")
@@ -113,6 +113,7 @@ def pasts(draw: st.DrawFn) -> Past:
     return Past({one: () if one in healed else failed for one, failed in past.judged.items()}, tuple(actions))
 
 
+@pytest.mark.slow
 @given(pasts(), st.randoms(use_true_random=False))
 def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: Past, random: Any) -> None:
     found = group(past.failures, past.judged, past.kept)
@@ -125,6 +126,7 @@ def test_every_failure_belongs_to_exactly_one_incident_whatever_the_order(past: 
     assert group(shuffled, judged, past.kept) == found
 
 
+@pytest.mark.slow
 @given(pasts())
 def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_while_none_follows(past: Past) -> None:
     for incident in group(past.failures, past.judged):

@@ -116,7 +116,7 @@ def test_muting_until_a_day_that_is_over_is_refused(until: date | None) -> None:
 
 def test_nobody_cannot_decide() -> None:
     (incident,) = group([fail(8)])
-    with pytest.raises(RequestError, match="The name of who decides is required"):
+    with pytest.raises(RequestError, match="The name of the person who decides is required"):
         incident.decide(Action.CONFIRM, "  ", NOW)
 
 

@@ -175,6 +175,7 @@ def test_a_stream_without_dimensions_is_explained_by_its_aggregates() -> None:
     assert find_root_cause(Measure.EVENTS, replace(day, slices={}), reference, None)[0].segment == segment
 
 
+@pytest.mark.slow
 def test_nearly_all_of_sixty_random_faults_are_found_first() -> None:
     random = Random(20)
     days = [make_events(noise=random) for _ in range(6)]

@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from starlette.exceptions import StarletteDeprecationWarning
 
-from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
 from telemetry_quality.sources.connectors.parquet import ParquetSettings
-from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.staff.tokens import fingerprint, new_token
+from telemetry_quality_tests.builders import migrated_store
 
 with warnings.catch_warnings():
     # It prefers a successor of httpx that nothing else here needs.
@@ -50,19 +49,14 @@ SESSION_COOKIE = "tq_session"
 FORM_COOKIE = "tq_sign_in"
 
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes in no time what at the real costs takes a quarter of a second of the processor."""
+
+
 @cache
 def hash_of(password: str) -> str:
-    """Hashing takes a moment, so the tests share the hash."""
-    return hash_password(password)
-
-
-@cache
-def new_store() -> bytes:
-    """An empty store, migrated once for all tests."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "quality.db"
-        migrate(f"sqlite:///{file}")
-        return file.read_bytes()
+    """The hash of a password, always the same, so that tests can search for it."""
+    return CHEAP.hash(password)
 
 
 @dataclass
@@ -145,7 +139,7 @@ def house_of(settings: Settings, clock: Clock | None = None) -> Iterator[House]:
     """A house with the store of these settings."""
     file = Path(settings.store.removeprefix("sqlite:///"))
     if not file.exists():
-        file.write_bytes(new_store())
+        migrated_store(file)
     clock = clock or Clock()
     staff = StaffStore(settings.store)
     app = create_app(settings, clock=clock)

@@ -77,6 +77,7 @@ def _opens(browser: TestClient, path: str, **headers: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_every_route_refuses_strangers_except_those_that_are_open_on_purpose(house: House) -> None:
     walked = dict(_walk(house.app.routes))
     browser, machine = house.stranger(), house.stranger(accept="application/json")

@@ -21,8 +21,15 @@ from telemetry_quality.dashboard.access.passwords import (
 )
 from telemetry_quality.errors import RequestError
 
+pytestmark = pytest.mark.slow
+
 GOOD = "heron lamp gravel ninety"
 LONGEST = "heron lamp " * 93 + "x"
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashing() -> None:
+    """Here what hashing costs is the subject."""
 
 
 @pytest.fixture(scope="module")

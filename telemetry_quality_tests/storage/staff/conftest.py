@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff.store import StaffStore
-from telemetry_quality_tests.builders import NOW
-from telemetry_quality_tests.storage.staff.questions import url_of
+from telemetry_quality_tests.builders import NOW, migrated_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +16,9 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.lookup import Account
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated store, made once, for copying."""
-    folder = tmp_path_factory.mktemp("empty")
-    migrate(url_of(folder))
-    return folder / "quality.db"
-
-
 @pytest.fixture
-def store(tmp_path: Path, empty_store: Path) -> Iterator[StaffStore]:
-    shutil.copyfile(empty_store, tmp_path / "quality.db")
-    staff = StaffStore(url_of(tmp_path))
+def store(tmp_path: Path) -> Iterator[StaffStore]:
+    staff = StaffStore(migrated_store(tmp_path / "quality.db"))
     yield staff
     staff.close()
 

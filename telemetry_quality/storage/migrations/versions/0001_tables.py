@@ -25,7 +25,7 @@ UNIQUE = {
     "incident_action": (("sequence",),),
     "sign_in": (("sequence",),),
 }
-"""The tables that are append-only, and what their rows are unique by."""
+"""The tables that are append-only, with the keys by which their rows are unique."""
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Indexes for what is asked most: a day's aggregates, failed verdicts, days of a status, failed sign-ins."""
+"""Indexes for the most frequent queries: a day's aggregates, failed verdicts, days of a status, failed sign-ins."""
 
 import sqlalchemy as sa
 from alembic import op
