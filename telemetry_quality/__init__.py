@@ -1,4 +1,4 @@
-"""Know each morning, and for any day in the past, whether a day of telemetry can be trusted."""
+"""Know every morning, and for any past day, whether a day of telemetry can be trusted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: ``import telemetry_quality`` itself stays free."""
+    """Import a public name when it is first used, so that ``import telemetry_quality`` stays cheap."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415

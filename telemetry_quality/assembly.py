@@ -1,6 +1,6 @@
-"""Puts the parts together: from settings to sources, the store and the work that joins them.
+"""Assembles the parts: makes sources, the store and the daily work from the settings.
 
-The command line, Dagster and a process that uses the library all get their parts here.
+The command line, Dagster and processes that use the library all get their parts here.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
 
-# Engines and databases are imported where they are needed: a code location must load fast.
+# Engines and databases are imported where needed, because a code location must load fast.
 
 
 def utc_now() -> datetime:
-    """The one place where the clock is read."""
+    """The current time; the only place where the clock is read."""
     return datetime.now(UTC)
 
 
 def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
-    """The source as its connector opens it; nothing is read yet.
+    """The source, as opened by its connector; nothing is read yet.
 
     Raises:
-        SettingsError: If the connector is of another package and does not load, or opens something else.
+        SettingsError: If another package's connector fails to load or does not open a source.
         SourceError: If its URL is wrong.
     """
     from telemetry_quality.sources.sql_source import SqlSource  # noqa: PLC0415
@@ -48,8 +48,8 @@ def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
         source = connector(settings.connector).open(settings.connector_settings, opening)
     except ImportError as error:
         raise SettingsError(
-            f"The connector {settings.connector!r} must find what it imports, but opening it says {error}; "
-            "install what its documentation names."
+            f"The connector {settings.connector!r} must find its imports, but opening it failed with {error}; "
+            "install the packages that its documentation names."
         ) from None
     if not isinstance(source, SqlSource):
         raise SettingsError(
@@ -60,7 +60,7 @@ def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
 
 
 def open_store(settings: Settings) -> SqlQualityStore:
-    """The quality store; whether it exists and is up to date shows at its first use.
+    """The quality store; whether it exists and is up to date is checked at first use.
 
     Raises:
         StoreError: If its URL is wrong.
@@ -77,7 +77,7 @@ def daily_work(settings: Settings, name: str) -> DailyWork:
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:
-    """The service for one source, by name where there are several.
+    """The health service of a source, whose name is required if there are several.
 
     Raises:
         SettingsError: If there is no such source.

@@ -1,6 +1,6 @@
 """The command ``telemetry-quality``.
 
-Exit codes: 0 all days asked for are healthy, 1 at least one is not, 2 at least one is unknown or the command
+Exit codes: 0 all requested days are healthy, 1 at least one is not, 2 at least one is unknown or the command
 failed.
 """
 
@@ -36,7 +36,7 @@ MODULES = {
     "tune": "tune",
     "verify": "store",
 }
-"""In which module of ``commands`` each command stands: only the one that is called is loaded."""
+"""The module of each command in ``commands``; only the module of the called command is loaded."""
 
 
 class _Commands(click.Group):
@@ -62,7 +62,7 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; a mistake is one sentence on standard error and exit code 2."""
+    """Run the command line and exit; an error is one sentence on standard error and exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     logging.getLogger("telemetry_quality.alerts").setLevel(logging.INFO)
@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         code = _fail(given, error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        code = _fail(given, "Interrupted; what was finished is kept, run the same command again for the rest.")
+        code = _fail(given, "Interrupted; finished work is stored: run the same command again for the rest.")
     except TelemetryQualityError as error:
         code = _fail(given, str(error))
     except BrokenPipeError:
-        # The reader of our output went away: nobody is left to write to.
+        # The reader of the output has gone: there is nobody left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_UNKNOWN
     except Exception as error:
@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         code = _fail(
             given,
-            f"telemetry-quality failed by a mistake of its own ({type(error).__name__}: {error}); "
-            "run telemetry-quality --debug with the same arguments for the traceback and report it.",
+            f"telemetry-quality failed because of an internal error ({type(error).__name__}: {error}); "
+            "run telemetry-quality --debug with the same arguments and report the traceback.",
         )
     sys.exit(code)
 

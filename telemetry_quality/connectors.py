@@ -1,8 +1,9 @@
-"""What a connector declares, and which connectors there are.
+"""What a connector declares, and which connectors exist.
 
-A connector is one file: a settings model with its own keys of ``[sources.NAME]``, the name of its engine, and how
-it is opened. Other packages bring theirs by an entry point in the group ``telemetry_quality.connectors``; see
-docs/add-a-connector.md. A declaration must be cheap to import: drivers and engines are imported in ``open``.
+A connector is one file: a settings model with its own keys of ``[sources.NAME]``, the name of its engine, and a
+function that opens it. Other packages provide connectors by an entry point in the group
+``telemetry_quality.connectors``; see docs/add-a-connector.md. A declaration must be cheap to import: drivers and
+engines are imported in ``open``.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from telemetry_quality.core.signals import SignalCatalogue
 
 BUILT_IN = ("parquet", "duckdb", "database", "spark")
-"""The connectors that ``sources/connectors/`` declares, each in the module of its name."""
+"""The connectors declared in ``sources/connectors/``, each in the module of its name."""
 
 OBJECT_STORES = ("s3", "gs", "abfss")
 
 
 def _split(value: Any) -> Any:
-    """A list from the environment: ``a, b``."""
+    """Split a list from the environment, such as ``a, b``."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -43,7 +44,7 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
 
 
 class SettingsTable(BaseModel):
-    """A table of ``telemetry.toml``: frozen, without unknown keys, and ``true`` does not pass for the number 1."""
+    """A table of ``telemetry.toml``: frozen, without unknown keys; ``true`` is not accepted as the number 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -58,15 +59,15 @@ class SettingsTable(BaseModel):
 
 
 class ConnectorSettings(SettingsTable):
-    """The keys that a connector adds to ``[sources.NAME]``; ``Field(repr=False)`` keeps one out of messages."""
+    """The keys that a connector adds to ``[sources.NAME]``; ``Field(repr=False)`` keeps a value out of messages."""
 
     @property
     def location(self) -> str:
-        """What the events' asset in Dagster shows as their place; no credentials."""
+        """The location of the events, as shown in Dagster; without credentials."""
         return ""
 
     def anchored(self, folder: Path) -> Self:
-        """The same settings with relative files under ``folder``, that of the settings file."""
+        """The settings with relative files resolved against ``folder``, that of the settings file."""
         del folder
         return self
 
@@ -76,14 +77,14 @@ S = TypeVar("S", bound=ConnectorSettings)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What every connector is opened with, beside its own settings.
+    """What every connector gets to open a source, in addition to its own settings.
 
     Attributes:
-        schema: Which column plays which role.
-        zone: The zone of the source's days.
-        catalogue: The known signals, None where they are learnt.
-        time_limit_seconds: What one query may take.
-        salt: Mixed into the sample's hash; the name of the source.
+        schema: The column of each event role.
+        zone: The time zone of the source's days.
+        catalogue: The known signals; None if they are learnt.
+        time_limit_seconds: The longest time that a query may take.
+        salt: The name of the source, mixed into the sample's hash.
     """
 
     schema: EventSchema
@@ -95,14 +96,14 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Connector(Generic[S]):
-    """A kind of place where events live.
+    """A connector to one kind of source.
 
     Attributes:
-        settings: The model of its own keys.
-        engine: What answers questions about the events, as Dagster names it; a function where settings decide.
-        open: Makes the source, an ``SqlSource``; nothing is read yet. It may raise SourceError.
-        kind: How Dagster names what the events are kept in, where that is not the engine.
-        has_signal_files: Whether ``signals.table`` names a file, which is found like the events' own.
+        settings: The model of the connector's own keys.
+        engine: What runs the queries, by its name in Dagster; a function if it depends on the settings.
+        open: Makes the source, an ``SqlSource``, without reading anything yet. It may raise SourceError.
+        kind: Dagster's name of what the events are stored in, if it differs from the engine.
+        has_signal_files: Whether ``signals.table`` names a file, which is located like the events' files.
     """
 
     settings: type[S]
@@ -121,16 +122,16 @@ class Connector(Generic[S]):
 
 
 def connector_names() -> tuple[str, ...]:
-    """All connectors there are, those of other packages last.
+    """The names of all connectors, those of other packages last.
 
     Raises:
-        SettingsError: If two have one name.
+        SettingsError: If two connectors have the same name.
     """
     return (*BUILT_IN, *find_extensions("connector", BUILT_IN))
 
 
 def connector(name: str) -> Connector[Any]:
-    """The connector of a name that ``connector_names`` gives; only this one is imported.
+    """The connector called ``name``, one of ``connector_names``; only this connector is imported.
 
     Raises:
         SettingsError: If it fails to load.
@@ -141,10 +142,10 @@ def connector(name: str) -> Connector[Any]:
 
 
 def connectors() -> dict[str, Connector[Any]]:
-    """Every connector by its name.
+    """All connectors by name.
 
     Raises:
-        SettingsError: If one fails to load, or two have one name.
+        SettingsError: If a connector fails to load, or two have the same name.
     """
     built_in = {name: _built_in(name) for name in BUILT_IN}
     return built_in | load_extensions("connector", Connector, BUILT_IN)
@@ -152,26 +153,26 @@ def connectors() -> dict[str, Connector[Any]]:
 
 @cache
 def _built_in(name: str) -> Connector[Any]:
-    # By name, as an entry point is: sources stand above this module, and only the one in use is imported.
+    # By name, like an entry point: sources are layered above this module, and only the one in use is imported.
     declared: Connector[Any] = import_module(f"telemetry_quality.sources.connectors.{name}").CONNECTOR
     return declared
 
 
 def protocol_of(location: str) -> str:
-    """``s3`` of ``s3://bucket/events``; empty for a file of this machine."""
+    """``s3`` for ``s3://bucket/events``; empty for a local file."""
     protocol, separator, _ = location.partition("://")
     return protocol if separator else ""
 
 
 def without_credentials(location: str, protocols: Collection[str] | None = None) -> str:
-    """``location``, a file, a pattern, or the URL of some in an object store, which must not hold credentials.
+    """``location``, a file, a pattern or an object store's URL, checked to contain no credentials.
 
     Args:
-        location: The setting.
-        protocols: What a URL may begin with, None for anything.
+        location: The value of the setting.
+        protocols: The protocols allowed in a URL; None for any.
 
     Raises:
-        ValueError: If it is a URL of another kind, or holds credentials.
+        ValueError: If it is a URL with another protocol or contains credentials.
     """
     protocol, separator, rest = location.partition("://")
     if not separator:
@@ -179,7 +180,7 @@ def without_credentials(location: str, protocols: Collection[str] | None = None)
     if protocols is not None and protocol not in protocols:
         allowed = ", ".join(f"{name}://" for name in protocols)
         raise ValueError(f"must be a file, a folder, a pattern or a URL that begins with {allowed}")
-    # In Azure's URLs the container stands where others have a user.
+    # Azure's URLs have the container where others have a user.
     user = rest.partition("/")[0].rpartition("@")[0]
     has_user = ":" in user if protocol == "abfss" else bool(user)
     if has_user or re.search(r"[?&][^/]*=", rest):
@@ -195,23 +196,23 @@ def _in_a_known_store(location: str) -> str:
 
 
 FileOrObject = Annotated[Name, AfterValidator(_in_a_known_store)]
-"""A file, a folder, a pattern, or the URL of some in an object store."""
+"""A file, a folder, a pattern or an object store's URL."""
 
 Secret = Annotated[Name, Field(repr=False)]
-"""What no message and no debugger's view repeats, such as a URL that may hold a password."""
+"""A value that must not appear in messages or representations, such as a URL that may contain a password."""
 
 
 def anchored_path(path: str, folder: Path) -> str:
-    """``path``, under ``folder`` where it is relative; URLs stay as they are."""
+    """``path``, resolved against ``folder`` if it is relative; URLs stay unchanged."""
     return path if protocol_of(path) else str(folder / path)
 
 
 def anchored_url(url: str, folder: Path) -> str:
-    """The URL of a database, a relative SQLite file under ``folder``."""
+    """The URL of a database, with a relative SQLite file resolved against ``folder``."""
     file = url.removeprefix("sqlite:///")
     return url if file == url or file.startswith("/") else f"sqlite:///{folder / file}"
 
 
 def engine_of_url(url: str) -> str:
-    """``postgresql`` of ``postgresql+psycopg://…``; whatever is no URL is refused where it is opened."""
+    """``postgresql`` for ``postgresql+psycopg://…``; invalid URLs are refused when they are opened."""
     return urlsplit(url).scheme.partition("+")[0] or "database"

@@ -1,4 +1,4 @@
-"""What the command line shows a person: tables, progress bars, and errors in one sentence."""
+"""The command line's output for people: tables and progress bars."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Listed = tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]
 
-# Status is never shown by colour alone: the sign and the word say it too.
+# A status is never shown by colour alone, but also by a sign and a word.
 STATUS_SIGNS = {
     DayStatus.HEALTHY: ("green", "✓"),
     DayStatus.DEGRADED: ("yellow", "!"),
@@ -36,29 +36,29 @@ STATUS_SIGNS = {
 OUTCOME_SIGNS = {Outcome.PASSED: ("green", "✓"), Outcome.FAILED: ("red", "✗"), Outcome.UNKNOWN: ("magenta", "?")}
 
 LINE_SECONDS = 10
-"""How often a file or a mail, where no bar can move, gets a line of progress."""
+"""How often a line of progress is written to a file or a mail, which cannot show a bar."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A terminal, or a plain stream where there is none."""
+    """A Rich console for the terminal, or for a plain stream without one."""
     from rich.console import Console  # noqa: PLC0415 - late: JSON readers do not need it
 
     terminal = Console(stderr=stderr, highlight=False)
-    # A file or a cron mail has no width; tables must not be cut for it.
+    # A file or a cron mail has no width, so tables must not be cut to fit.
     return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=160)
 
 
 class Advance(Protocol):
-    """Shown how many more steps are done, and how many events were read for them."""
+    """A function that advances the progress."""
 
     def __call__(self, steps: int, events: int = 0, /) -> None:
-        """So much more is done."""
+        """Report that ``steps`` more steps are done, for which ``events`` events were read."""
         ...
 
 
 @contextmanager
 def progress(what: str, total: int, *, is_shown: bool, unit: str = "days") -> Iterator[Advance]:
-    """How far it is, on standard error: a bar in a terminal, else a line now and then; yields what advances it."""
+    """Show progress on standard error, as a bar or as lines now and then; yields the function that advances it."""
     pace = Pace(total, monotonic, unit)
     if not is_shown:
         yield pace.advance
@@ -118,7 +118,7 @@ def _bar(out: Console, what: str, pace: Pace) -> Iterator[Advance]:
 
 
 def print_days(days: Iterable[Listed]) -> None:
-    """One line per source and day: status, numbers, and which guardrails failed."""
+    """Print one line per source and day: status, numbers and failed guardrails."""
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -133,7 +133,7 @@ def print_days(days: Iterable[Listed]) -> None:
 
 
 def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> None:
-    """One day with the sentence of every guardrail."""
+    """Print a day with the sentence of every guardrail."""
     colour, sign = STATUS_SIGNS[snapshot.status]
     status = click.style(f"{sign} {snapshot.status}", fg=colour)
     click.echo(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {status}")
@@ -146,7 +146,7 @@ def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verd
 
 
 SHOWN = tuple(metric for metric in MAIN if metric.unit is not Unit.SIGNED_PERCENT)
-"""The numbers in a line of the table."""
+"""The numbers in each line of the table."""
 
 
 def _cells(snapshot: TelemetryIntegritySnapshot | None, verdicts: Iterable[Verdict]) -> tuple[str, ...]:

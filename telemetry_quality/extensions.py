@@ -1,7 +1,7 @@
-"""Extensions: what other installed packages bring, found by their entry points.
+"""Extensions: what other installed packages provide, found by their entry points.
 
-Finding reads the metadata of installed packages and imports nothing of theirs; loading imports what an entry
-point names. What fails becomes one sentence that says which package to repair.
+Finding extensions reads the metadata of installed packages without importing them; loading imports what an entry
+point names. A failure becomes one sentence that names the package to repair.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ CONNECTORS = "telemetry_quality.connectors"
 GUARDRAILS = "telemetry_quality.guardrails"
 
 GROUPS = {"connector": CONNECTORS, "guardrail": GUARDRAILS}
-"""What an extension may be, and the group of entry points in which it is declared."""
+"""The kinds of extensions, and the group of entry points in which each is declared."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One entry point of an installed package.
+    """An entry point of an installed package.
 
     Attributes:
-        kind: What it is, a key of ``GROUPS``.
-        name: The name of the entry point, by which settings refer to it.
+        kind: The kind of extension, a key of ``GROUPS``.
+        name: The name of the entry point, which settings use.
         package: The package that declares it.
         version: The package's version.
     """
@@ -48,23 +48,23 @@ class Extension:
         """Import what the entry point names.
 
         Raises:
-            SettingsError: If that fails, or gives something else than ``expected``.
+            SettingsError: If that fails or the result is not an ``expected``.
         """
         try:
             found = self.entry_point.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a module of others may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign module may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(".")
-            raise SettingsError(f"{self} must load, but it says {reason}; {self.remedy}") from None
+            raise SettingsError(f"{self} must load, but failed with {reason}; {self.remedy}") from None
         if not isinstance(found, expected):
             raise SettingsError(
-                f"{self} must be of the type {expected.__module__}.{expected.__name__}, "
-                f"but is of the type {type(found).__name__}; {self.remedy}"
+                f"{self} must be of type {expected.__module__}.{expected.__name__}, "
+                f"but is of type {type(found).__name__}; {self.remedy}"
             )
         return found
 
     @property
     def remedy(self) -> str:
-        """What to do where it cannot be used."""
+        """What to do if the extension cannot be used."""
         return f"repair or uninstall {self.package}."
 
     def __str__(self) -> str:
@@ -72,14 +72,14 @@ class Extension:
 
 
 def find_extensions(kind: str, built_in: Sequence[str] = ()) -> dict[str, Extension]:
-    """The extensions of one kind by name, none of them imported.
+    """The extensions of a kind by name, without importing them.
 
     Args:
         kind: A key of ``GROUPS``.
-        built_in: The names that the project itself has given away.
+        built_in: The names that the project itself uses.
 
     Raises:
-        SettingsError: If two of them have one name, or one has a name of ours.
+        SettingsError: If two extensions have the same name, or an extension has a built-in name.
     """
     found: dict[str, Extension] = {}
     for extension in _found(GROUPS[kind], kind, tuple(sys.path)):
@@ -96,7 +96,7 @@ def find_extensions(kind: str, built_in: Sequence[str] = ()) -> dict[str, Extens
 
 @lru_cache(maxsize=8)
 def _found(group: str, kind: str, path: tuple[str, ...]) -> tuple[Extension, ...]:
-    """In the order of names; the search takes 10 to 20 ms, and depends on nothing but where Python looks."""
+    """The extensions in order of name; cached, since the search takes 10 to 20 ms and depends only on ``path``."""
     del path
     extensions = (
         Extension(kind, point.name, point.dist.name, point.dist.version, point)
@@ -107,9 +107,9 @@ def _found(group: str, kind: str, path: tuple[str, ...]) -> tuple[Extension, ...
 
 
 def load_extensions(kind: str, expected: type[T], built_in: Sequence[str] = ()) -> dict[str, T]:
-    """Every extension of one kind by name, imported.
+    """Every extension of a kind by name, imported.
 
     Raises:
-        SettingsError: If one fails to load, is no ``expected``, or has a name that another has.
+        SettingsError: If one fails to load, is not an ``expected``, or has the name of another.
     """
     return {name: extension.load(expected) for name, extension in find_extensions(kind, built_in).items()}

@@ -1,6 +1,6 @@
-"""Frames: what the store says of days, as a pandas frame for notebooks and reports.
+"""Frames: stored snapshots as a pandas frame, for notebooks and reports.
 
-pandas is imported when a frame is made: nothing else here needs it.
+pandas is imported when a frame is made, because nothing else needs it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import Settings
 
 _KEY = ("source", "day", "revision")
-COLUMNS = (*_KEY, *(one.name for one in fields(TelemetryIntegritySnapshot) if one.name not in _KEY))
+COLUMNS = (*_KEY, *(field.name for field in fields(TelemetryIntegritySnapshot) if field.name not in _KEY))
 
 _DTYPES = {
     "int": "Int64",
@@ -35,32 +35,32 @@ _DTYPES = {
     "datetime": "datetime64[us, UTC]",
     "Mapping[str, float | None]": "string",
 }
-"""What a field of a snapshot is in pandas, by its annotation; all of these can be missing."""
+"""The pandas type of a snapshot's field, by its annotation; all of these types allow missing values."""
 
 _values = attrgetter(*COLUMNS)
 
 
 def plain(value: Any) -> Any:
-    """Numbers of extensions as JSON: which there are differs from day to day, columns do not."""
+    """Mappings as JSON: extra numbers differ from day to day, but columns must not."""
     return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
 
 def load_snapshots(first: date, last: date, settings: Settings | None = None, source: str | None = None) -> DataFrame:
-    """The current snapshot of each source and day from ``first`` to ``last``, both included, that has one.
+    """The current snapshots of all sources from ``first`` to ``last``, inclusive.
 
-    There is a row per source and day, by source in the order of the settings, and a column per field of
-    TelemetryIntegritySnapshot, the key first. What is not known is missing (``NA``) and never zero: counts are
+    There is a row per source and day with a snapshot, by source in the order of the settings, and a column per field
+    of TelemetryIntegritySnapshot, starting with the key. What is not known is missing (``NA``), never zero: counts are
     ``Int64``, rates ``Float64``, flags ``boolean``, texts ``string``; ``day`` is a ``datetime64`` without a zone,
     ``computed_at`` is in UTC, and ``status`` is a category. Columns and types do not depend on what was found.
 
     Args:
         first: The first day, in the time zone of each source.
         last: The last day.
-        settings: Those of ``load_settings()`` where they are not given.
-        source: The name of one source; all of them without it.
+        settings: By default those of ``load_settings()``.
+        source: The name of a source; by default all sources.
 
     Raises:
-        SettingsError: If the settings are wrong, or have no such source.
+        SettingsError: If the settings are invalid or have no such source.
         RequestError: If ``first`` is after ``last``.
         StoreError: If the store cannot be read.
     """
@@ -70,19 +70,19 @@ def load_snapshots(first: date, last: date, settings: Settings | None = None, so
     names = list(settings.sources) if source is None else [settings.source(source)[0]]
     store = open_store(settings)
     try:
-        return frame_of(one for name in names for one in store.snapshots(name, first, last))
+        return frame_of(snapshot for name in names for snapshot in store.snapshots(name, first, last))
     finally:
         store.close()
 
 
 def frame_of(snapshots: Iterable[TelemetryIntegritySnapshot]) -> DataFrame:
-    """A row per snapshot and a column per field, whose types are always the same; see ``load_snapshots``."""
-    import pandas as pd  # noqa: PLC0415 - late: half a second
+    """A row per snapshot and a column per field, always of the same type; see ``load_snapshots``."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second
 
-    rows = [tuple(map(plain, _values(one))) for one in snapshots]
+    rows = [tuple(map(plain, _values(snapshot))) for snapshot in snapshots]
     columns = zip(*rows, strict=True) if rows else ((),) * len(COLUMNS)
-    dtypes: dict[str, Any] = _DTYPES | {"DayStatus": pd.CategoricalDtype([one.value for one in DayStatus])}
-    kinds = {one.name: str(one.type).removesuffix(" | None") for one in fields(TelemetryIntegritySnapshot)}
+    dtypes: dict[str, Any] = _DTYPES | {"DayStatus": pd.CategoricalDtype([status.value for status in DayStatus])}
+    kinds = {field.name: str(field.type).removesuffix(" | None") for field in fields(TelemetryIntegritySnapshot)}
     return pd.DataFrame(
         {
             name: pd.Series(list(values), dtype=dtypes[kinds[name]])

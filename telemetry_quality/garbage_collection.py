@@ -1,4 +1,4 @@
-"""The garbage collector of Python at rest, while many objects are made that all stay."""
+"""Pauses Python's garbage collector while many long-lived objects are made."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Pause the garbage collector: of tens of thousands of new tuples that all stay it can free none.
+    """Pause garbage collection, which cannot free any of tens of thousands of new, long-lived tuples.
 
-    Looking for some took a third of the time of loading a day's history.
+    Scanning them took a third of the time needed to load a day's history.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment of our choosing: a connection that is committed or closed is not cut off in the middle."""
+"""Postpones Ctrl-C, so that the commit or close of a connection is not interrupted halfway."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def postponed_interrupts() -> Iterator[None]:
-    """Let the block end before SIGINT is handled as it would have been.
+    """Postpone SIGINT until the block has ended, and then handle it as usual.
 
-    For what takes milliseconds: nothing in the block can be stopped by Ctrl-C. Signals reach the main thread alone,
-    so that in any other thread there is nothing to postpone.
+    For blocks that take milliseconds: Ctrl-C cannot stop anything in the block. Signals reach only the main thread,
+    so there is nothing to postpone in other threads.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler):
-        # Ignored, deadly at once, or not Python's: nothing that could interrupt the block halfway.
+        # Ignored, fatal or not handled by Python: nothing that could interrupt the block halfway.
         yield
         return
     came: list[tuple[int, Any]] = []

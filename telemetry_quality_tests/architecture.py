@@ -1,4 +1,4 @@
-"""Draws the rooms and who may import whom into docs/architecture.md, from the import contracts in pyproject.toml.
+"""Draws the packages and their allowed imports into docs/architecture.md, from the import contracts in pyproject.toml.
 
 ``make architecture`` replaces the picture between the two markers.
 """
@@ -31,7 +31,7 @@ def read_contracts(pyproject: str) -> Mapping[str, Any]:
 
 
 def draw(contracts: Mapping[str, Any]) -> str:
-    """The block between the markers: boxes of layers, and below them what the layers alone do not forbid."""
+    """The block between the markers: boxes of layers, and below them further contracts."""
     root = contracts["root_package"]
     (layers,) = (contract["layers"] for contract in contracts["contracts"] if contract["type"] == "layers")
     rows = [[room.strip() for room in layer.split("|")] for layer in layers]

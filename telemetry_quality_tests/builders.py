@@ -1,4 +1,4 @@
-"""Builders with defaults, and hand-written fakes of what lies at the edge of the project."""
+"""Builders with defaults, and hand-written fakes for the edges of the system."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
-"""Real data next to a checkout; tests that need it are skipped with a message if it is absent."""
+"""Real data beside a checkout; tests that need it skip, loudly, where it is absent."""
 
 SCHEMA = EventSchema(
     event_id="event_id",
@@ -72,7 +72,7 @@ def make_event(**overrides: Any) -> dict[str, Any]:
 
 
 def make_events(count: int, day: date = DAY, **overrides: Any) -> list[dict[str, Any]]:
-    """``count`` events with different ids, spread evenly over ``day`` in UTC."""
+    """``count`` events with unique ids, spread evenly over ``day`` in UTC."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     step = timedelta(days=1) / max(count, 1)
     return [
@@ -106,7 +106,7 @@ def write_parquet(
 
 @cache
 def _parquet_writer() -> duckdb.DuckDBPyConnection:
-    """The one DuckDB that writes files in this test process: opening a DuckDB takes longer than writing a file."""
+    """The one DuckDB of this test process that writes files: opening one takes longer than writing a file."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     return connection
@@ -129,7 +129,7 @@ def make_row(**overrides: Any) -> AggregateRow:
 
 
 def row_order(row: AggregateRow) -> tuple[int, bool, str, bool, str]:
-    """A total order of rows of single hours: hour, name and version, null before empty."""
+    """A sort key for rows of single hours: hour, name and version, null before empty."""
     name, version = row.event_name, row.service_version
     return row.hour, name is not None, name or "", version is not None, version or ""
 
@@ -166,7 +166,7 @@ def _hours_of(row: AggregateRow, counts: HourlyCounts | None, aggregates: DayAgg
 def spread(
     *rows: AggregateRow, critical_fields: Sequence[str] = ("user_id",), rate_names: Sequence[str] = ()
 ) -> AggregateRow:
-    """Rows of single hours of one event name and version, merged into one row as a source does."""
+    """Rows of single hours of an event name and version, combined into one row as a source does."""
     if len(rows) == 1:
         return rows[0]
     rows = tuple(sorted(rows, key=lambda row: row.hour))
@@ -198,13 +198,13 @@ def spread(
 def make_scan(
     day: date = DAY, *rows: AggregateRow, sample: Iterable[SampledEvent] | None = None, **parts: Any
 ) -> DayScan:
-    """A scan of ``rows`` (by default one healthy row), ten healthy sampled events, and ``parts`` such as slices."""
+    """A scan of ``rows``, by default a healthy row, with ten healthy sampled events and ``parts`` such as slices."""
     drawn = [SampledEvent(f"s{n}", "page.view", "1.0") for n in range(10)] if sample is None else sample
     return replace(DayScan(day, DayAggregates(rows or (make_row(),)), tuple(drawn)), **parts)
 
 
 def make_sliced_scan(day: date, platforms: Mapping[str, int], **parts: Any) -> DayScan:
-    """A healthy day of one signal, version and hour, cut by ``platform``, given the events of each value."""
+    """A healthy day of one signal, version and hour, with these events per ``platform``."""
     total = sum(platforms.values())
     slices = {Slice("event_name", "page.view"): total, Slice("service_version", "1.0"): total}
     for platform, events in platforms.items():
@@ -217,7 +217,7 @@ def make_sliced_scan(day: date, platforms: Mapping[str, int], **parts: Any) -> D
 
 
 def make_stored_scan(total_events: int = 1000, **overrides: Any) -> StoredScan:
-    """What is stored about a healthy DAY whose duplicates, arrivals and critical fields were not counted."""
+    """The stored scan of a healthy DAY whose duplicates, arrivals and critical fields were not counted."""
     scan = StoredScan(
         source="web",
         day=DAY,
@@ -268,14 +268,14 @@ def make_figures(**overrides: Any) -> DayFigures:
 
 
 def make_evidence(figures: DayFigures | None = None, day: date = DAY, **overrides: Any) -> Evidence:
-    """The evidence of a healthy day whose earlier days are unknown."""
-    figures = figures or make_figures()
-    expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
-    return replace(Evidence(day, figures, expectation, totals={day: figures.total_events or 0}), **overrides)
+    """The evidence of a healthy day without known earlier days."""
+    found = figures or make_figures()
+    expectation = Expectation(found.expected_events, found.expected_low_events, found.expected_high_events)
+    return replace(Evidence(day, found, expectation, totals={day: found.total_events or 0}), **overrides)
 
 
 def make_verdicts(policy: Policy | None = None, schema: EventSchema = SCHEMA, **figures: Any) -> tuple[Verdict, ...]:
-    """The verdicts of the guardrails on ``make_figures(**figures)``."""
+    """The verdicts on ``make_figures(**figures)``."""
     return judge_day(make_evidence(make_figures(**figures)), policy or policy_of(), schema)
 
 
@@ -297,7 +297,7 @@ def make_snapshot(
 
 @dataclass
 class FakeSource:
-    """A source whose days come from a dictionary; days that are not in it are empty.
+    """A source whose days are a dictionary; days that are not in it are empty.
 
     Attributes:
         failures: Errors to raise, one per call of ``scan_days``, before answering.
@@ -311,7 +311,7 @@ class FakeSource:
     can_prefetch: bool = False
 
     def interrupt(self) -> None:
-        """Nothing to interrupt: reads take no time here."""
+        """Do nothing: the fake takes no time."""
 
     def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Iterator[DayScan | UnreadableDay]:
         self.calls += 1
@@ -346,7 +346,7 @@ def migrated_store(file: Path) -> str:
 
 @cache
 def _migrated_bytes() -> bytes:
-    """A store created by the migrations, which run once in each test process."""
+    """What the migrations make of an empty file; they run once in each test process."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "quality.db"
         migrate(f"sqlite:///{file}")
@@ -354,7 +354,7 @@ def _migrated_bytes() -> bytes:
 
 
 def make_work(folder: Path, source: FakeSource | None = None, **overrides: Any) -> DailyWork:
-    """The daily work of the source ``web`` on a new store, which never really waits."""
+    """The daily work of the source ``web`` on a new store, without real waiting."""
     parts: dict[str, Any] = {
         "name": "web",
         "source": source or FakeSource(),

@@ -1,4 +1,4 @@
-"""What every test shares: no settings leak in from the machine, and Dagster talks to nobody."""
+"""What all tests share: no settings leak in from the machine, and Dagster contacts nobody."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.servers import ObjectServer, PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-# Where the tests run in the background, a shell may have Ctrl-C ignored; their own processes must hear it.
+# A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -66,32 +66,32 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
-    """A Dagster instance on SQLite, as a user's is, in a temporary folder."""
-    import dagster as dg  # noqa: PLC0415 - a second the tests of the core need not pay
+    """A Dagster instance on SQLite, like a user's, in a temporary folder."""
+    import dagster as dg  # noqa: PLC0415 - takes a second, which tests of the core need not pay
 
-    with dg.instance_for_test() as one:
-        yield one
+    with dg.instance_for_test() as instance:
+        yield instance
 
 
 @pytest.fixture(scope="session")
 def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQL]:
     """A PostgreSQL server of this test process."""
     _require_slow(request)
-    with running_postgresql() as one:
-        yield one
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def running_objects(request: pytest.FixtureRequest) -> Iterator[ObjectServer]:
     """An object store of this test process."""
     _require_slow(request)
-    with running_object_server() as one:
-        yield one
+    with running_object_server() as server:
+        yield server
 
 
 @pytest.fixture
 def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
-    """The object store with nothing noted and nothing refused, and credentials for it in the environment."""
+    """The object store, reset, with its credentials in the environment."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running_objects.url)
@@ -106,7 +106,7 @@ def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture(scope="session")
 def spark(request: pytest.FixtureRequest) -> Iterator[Spark]:
-    """A Spark cluster of this test process; its tests stand in one file, so that only one process starts it."""
+    """A Spark cluster of this test process; its tests are in one file, so that only one process starts it."""
     _require_slow(request)
-    with running_spark() as one:
-        yield one
+    with running_spark() as cluster:
+        yield cluster

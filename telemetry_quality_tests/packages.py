@@ -1,4 +1,4 @@
-"""Packages of others: written to a folder as an installer would, and found there while a test runs."""
+"""Third-party packages, written to a folder like an installer does and found there while a test runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The blocks of code on a page of the docs."""
+    """The code blocks of a page of the docs."""
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
@@ -60,7 +60,7 @@ def write_the_guardrail_s_package(folder: Path) -> Path:
 
 
 def write_one_package_of_both(folder: Path) -> Path:
-    """One package that brings the connector and the guardrail of the two pages."""
+    """A package that provides the connector and the guardrail of the two pages."""
     modules = {
         "telemetry_jsonl/__init__.py": DECLARATION,
         "telemetry_jsonl/source.py": SOURCE,
@@ -72,7 +72,7 @@ def write_one_package_of_both(folder: Path) -> Path:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
-    """Within, Python finds what is installed in ``folder``; nothing of it stays imported."""
+    """Let Python find what is installed in ``folder``; afterwards nothing of it stays imported."""
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     invalidate_caches()

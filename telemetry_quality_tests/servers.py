@@ -1,6 +1,6 @@
-"""Real servers for the tests: each is started on a free port of the loopback and stopped again.
+"""Real servers for the tests, each started on a free port on loopback and stopped afterwards.
 
-Where a server cannot be had, its tests are skipped, and fail instead where ``REQUIRE_SERVERS`` is set.
+If a server is not available, its tests are skipped, or fail if ``REQUIRE_SERVERS`` is set.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _NUMBERS = count(1)
 
 
 def cannot_be_had(sentence: str) -> NoReturn:
-    """Skip the test, or fail it where servers are required."""
+    """Skip the test, or fail it if servers are required."""
     if os.environ.get("REQUIRE_SERVERS"):
         pytest.fail(sentence)
     pytest.skip(sentence)
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    """A free port on loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
@@ -74,7 +74,7 @@ class PostgreSQL:
 
     Attributes:
         folder: Its data directory.
-        programs: Where ``psql``, ``pg_ctl`` and the like are.
+        programs: The folder of ``psql``, ``pg_ctl`` and the like.
     """
 
     folder: Path
@@ -83,16 +83,16 @@ class PostgreSQL:
     password: str
 
     def url(self, database: str = "postgres") -> str:
-        """A SQLAlchemy URL, password included."""
+        """A SQLAlchemy URL, including the password."""
         parts = URL.create("postgresql", "postgres", self.password, "127.0.0.1", self.port, database)
         return parts.render_as_string(hide_password=False)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A connection of its own that commits every statement."""
+        """A separate connection that commits every statement."""
         return psycopg.connect(self.url(database), autocommit=True)
 
     def new_database(self, template: str | None = None) -> str:
-        """The URL of a database used by nobody else: a copy of ``template``, or empty."""
+        """The URL of a new database: a copy of ``template``, or empty."""
         name = f"test_{os.getpid()}_{next(_NUMBERS)}"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with self.connect() as connection:
@@ -102,7 +102,7 @@ class PostgreSQL:
 
 @contextmanager
 def running_postgresql() -> Iterator[PostgreSQL]:
-    """A new PostgreSQL server, without root: as ``nobody`` where the tests run as root, which it refuses."""
+    """A new PostgreSQL server; it refuses to run as root, so it then runs as ``nobody``."""
     programs = _postgresql_programs()
     user = "nobody" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="telemetry-quality-postgresql-"))
@@ -120,8 +120,8 @@ def running_postgresql() -> Iterator[PostgreSQL]:
             ],
             user,
         )
-        with _serving(PostgreSQL(data, programs, port, password), folder / "log") as one:
-            yield one
+        with _serving(PostgreSQL(data, programs, port, password), folder / "log") as server:
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -142,7 +142,7 @@ def running_standby(primary: PostgreSQL) -> Iterator[PostgreSQL]:
             user,
         )
         standby = PostgreSQL(folder / "data", primary.programs, free_port(), primary.password)
-        # Who reads is in the way of what is to be replayed, and is not waited for.
+        # Queries that block the replay are cancelled immediately.
         with _serving(standby, folder / "log", max_standby_streaming_delay="0"):
             yield standby
     finally:
@@ -150,10 +150,10 @@ def running_standby(primary: PostgreSQL) -> Iterator[PostgreSQL]:
 
 
 @contextmanager
-def _serving(one: PostgreSQL, log: Path, **more: str) -> Iterator[PostgreSQL]:
-    # Nothing here outlives the test: what is not written to disk at once makes it faster.
+def _serving(postgresql: PostgreSQL, log: Path, **more: str) -> Iterator[PostgreSQL]:
+    # Nothing here outlives the test, so skipping fsync makes it faster.
     settings = {
-        "port": one.port,
+        "port": postgresql.port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "fsync": "off",
@@ -165,11 +165,15 @@ def _serving(one: PostgreSQL, log: Path, **more: str) -> Iterator[PostgreSQL]:
     user = "nobody" if os.geteuid() == 0 else None
     with log.open("wb") as written:
         server = subprocess.Popen(
-            [one.programs / "postgres", "-D", one.folder, *options], user=user, stdout=written, stderr=written, cwd="/"
+            [postgresql.programs / "postgres", "-D", postgresql.folder, *options],
+            user=user,
+            stdout=written,
+            stderr=written,
+            cwd="/",
         )
     try:
-        _wait_for(one, server, log)
-        yield one
+        _wait_for(postgresql, server, log)
+        yield postgresql
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -189,11 +193,11 @@ def _run(command: list[str | Path], user: str | None) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _wait_for(one: PostgreSQL, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(postgresql: PostgreSQL, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            one.connect().close()
+            postgresql.connect().close()
         except psycopg.OperationalError:
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -202,12 +206,12 @@ def _wait_for(one: PostgreSQL, server: subprocess.Popen[bytes], log: Path) -> No
             return
 
 
-# An object store: moto's S3 in a process of its own, behind a gate that notes every request and can refuse it.
+# An object store: moto's S3 in its own process, behind a gate that records every request and can refuse it.
 
 
 @dataclass(frozen=True)
 class Request:
-    """What reached the gate, and how it was answered."""
+    """A request that reached the gate, and the response."""
 
     method: str
     path: str
@@ -216,7 +220,7 @@ class Request:
 
 
 Fault = tuple[int, str]
-"""A status, and the code S3 gives with it."""
+"""A status and its S3 error code."""
 
 
 @dataclass
@@ -224,8 +228,8 @@ class ObjectServer:
     """A running object store.
 
     Attributes:
-        url: The gate's address: what goes through it is noted in ``requests``.
-        fault: Asked about every request's method and path; what it returns is answered in the store's place.
+        url: The gate's address; requests through it are recorded in ``requests``.
+        fault: Called with every request's method and path; what it returns is sent instead of the store's response.
     """
 
     url: str
@@ -234,29 +238,29 @@ class ObjectServer:
     fault: Callable[[str, str], Fault | None] | None = None
 
     def new_bucket(self) -> str:
-        """An empty bucket, used by nobody else."""
+        """Create a new, empty bucket."""
         name = f"test-{os.getpid()}-{next(_NUMBERS)}"
         self.request("PUT", f"/{name}")
         return name
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        """Write an object past the gate."""
+        """Write an object, bypassing the gate."""
         self.request("PUT", f"/{bucket}/{quote(key)}", content)
 
     def put_folder(self, bucket: str, folder: Path) -> None:
-        """Write every file below ``folder`` past the gate."""
+        """Write every file in ``folder``, bypassing the gate."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.put(bucket, path.relative_to(folder).as_posix(), path.read_bytes())
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object past the gate."""
+        """Delete an object, bypassing the gate."""
         self.request("DELETE", f"/{bucket}/{quote(key)}")
 
     def request(self, method: str, path: str, content: bytes = b"") -> None:
-        """Ask the store past the gate."""
+        """Send a request to the store, bypassing the gate."""
         connection = HTTPConnection("127.0.0.1", self.port_of_store, timeout=30)
-        # S3 takes the region from the signature's scope; who signs, it does not ask.
+        # S3 takes the region from the signature's scope; this store does not check who signed.
         scope = "AWS4-HMAC-SHA256 Credential=writer/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
         connection.request(method, path, content, {"Authorization": scope})
         answer = connection.getresponse()
@@ -311,7 +315,7 @@ class _Gate(BaseHTTPRequestHandler):
             connection.close()
         dropped = {"connection", "transfer-encoding"} | (set() if self.command == "HEAD" else {"content-length"})
         sent = b"" if self.command == "HEAD" else body
-        # Noted first: who got the answer may look at once.
+        # Recorded first: a client may look immediately after the response.
         server.requests.append(Request(self.command, self.path, status, len(sent)))
         self.send_response_only(status)
         for name, value in headers:
@@ -325,7 +329,7 @@ class _Gate(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - names of the standard library
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing: what was asked is in ``requests``."""
+        """Log nothing: requests are recorded in ``requests``."""
 
 
 # Spark
@@ -336,8 +340,8 @@ class Spark:
     """A running standalone cluster, a master and two workers of one core each, with a Spark Connect server.
 
     Attributes:
-        folder: A folder that all of them see.
-        url: That of the Spark Connect server.
+        folder: A folder that all of them share.
+        url: The URL of the Spark Connect server.
     """
 
     folder: Path
@@ -352,7 +356,7 @@ _CLUSTER_SETTINGS = {
     "spark.sql.session.timeZone": "Asia/Kolkata",
     "spark.cores.max": "2",
     "spark.log.level": "WARN",
-    # A handful of events is planned, not computed, for most of the time: without compiling every plan to Java.
+    # With a handful of events, most of the time is spent on planning, so plans are not compiled to Java.
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
@@ -363,7 +367,7 @@ _CLUSTER_SETTINGS = {
 
 @contextmanager
 def running_spark() -> Iterator[Spark]:
-    """A new cluster; its time zone is not UTC, so that a source that forgets to set its own is found out."""
+    """A new cluster; its time zone is not UTC, to detect a source that does not set its own."""
     found = find_spec("pyspark")
     if found is None or not found.submodule_search_locations:
         cannot_be_had('A Spark cluster is required, but PySpark was not found; run pip install "pyspark[connect]".')
@@ -422,7 +426,7 @@ def running_spark() -> Iterator[Spark]:
 def _in_a_group_of_its_own(
     command: list[str | Path], log: Path, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is ended together with those it started."""
+    """A process that is stopped together with its children."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, cwd=log.parent, stdout=output, stderr=output, start_new_session=True

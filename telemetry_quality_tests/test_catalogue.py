@@ -1,4 +1,4 @@
-"""Every consumer of the two catalogues, walked: no number of the day and no guardrail is unknown to any of them."""
+"""Every consumer of the two catalogues knows every number of a day and every guardrail."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ RULES = pytest.mark.parametrize("rule", BUILT_IN, ids=[rule.name for rule in BUI
 def numbers_table() -> str:
     """The table of docs/add-a-number.md."""
     rows = [
-        f"| `{one.name}` | {one.label} | {one.unit} | {one.description} | {one.how.text} | {one.schema_revision} |"
-        for one in METRICS
+        f"| `{metric.name}` | {metric.label} | {metric.unit} | {metric.description} "
+        f"| {metric.how.text} | {metric.schema_revision} |"
+        for metric in METRICS
     ]
     head = ("| number | label | unit | what it says | how it is computed | schema |", "|---|---|---|---|---|---|")
     return "\n".join((*head, *rows))
@@ -43,15 +44,15 @@ def numbers_table() -> str:
 
 def make_revision(**changes: object) -> RevisionResponse:
     """A revision in which every number is known."""
-    numbers = {one.name: True if one.kind is bool else one.kind(50) for one in METRICS}
+    numbers = {metric.name: True if metric.kind is bool else metric.kind(50) for metric in METRICS}
     line = {
         "source": "web", "day": "2026-03-10", "revision": 1, "status": "healthy", "computed_at": NOW, "run_id": None,
-        **{one.name: numbers[one.name] for one in LISTED},
+        **{metric.name: numbers[metric.name] for metric in LISTED},
     }  # fmt: skip
     return RevisionResponse.model_validate(
         {
             "snapshot": line,
-            **{one.name: numbers[one.name] for one in NOT_LISTED},
+            **{metric.name: numbers[metric.name] for metric in NOT_LISTED},
             "extra_numbers": {},
             "unreadable_reason_code": None,
             "unreadable_reason": None,
@@ -83,7 +84,7 @@ def test_a_number_is_a_field_of_the_api_that_is_described(metric: Metric) -> Non
 
 @NUMBERS
 def test_a_number_is_in_dagster_s_schema_and_drawn_where_it_says_so(metric: Metric) -> None:
-    (column,) = [one for one in SNAPSHOT_COLUMNS.columns if one.name == metric.name]
+    (column,) = [candidate for candidate in SNAPSHOT_COLUMNS.columns if candidate.name == metric.name]
     snapshot = make_snapshot(**{metric.name: metric.kind(100)})
 
     assert (column.type, column.description) == (KINDS[metric.kind], metric.description)

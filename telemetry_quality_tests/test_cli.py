@@ -111,7 +111,7 @@ def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Ter
     assert shown["days"][2]["status"] == "unknown"
 
 
-def test_where_there_is_no_terminal_progress_is_a_line_now_and_then_and_with_json_none(
+def test_without_a_terminal_progress_is_a_line_now_and_then_and_with_json_there_is_none(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-02")
@@ -121,9 +121,9 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then_and_with_jso
 
     monkeypatch.setattr(console, "LINE_SECONDS", 0)
     *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-03")
-    said = [one for one in errors.splitlines() if one.startswith("Reading")]
-    assert [one.split(",")[0] for one in said] == [f"Reading: {done} of 3 days" for done in (1, 2, 3)]
-    assert all(one.endswith(" left") for one in said[:-1])
+    lines = [line for line in errors.splitlines() if line.startswith("Reading")]
+    assert [line.split(",")[0] for line in lines] == [f"Reading: {done} of 3 days" for done in (1, 2, 3)]
+    assert all(line.endswith(" left") for line in lines[:-1])
 
     *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-03", "--json")
     assert "Reading" not in errors
@@ -133,13 +133,13 @@ def test_where_there_is_no_terminal_progress_is_a_line_now_and_then_and_with_jso
 def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_field(terminal: Terminal) -> None:
     terminal.type("backfill", "2026-02-02", "2026-02-03")
     _, shown = terminal.json("health", "--days", "3")
-    assert [(one["source"], one["day"]) for one in shown["days"]] == [
+    assert [(day["source"], day["day"]) for day in shown["days"]] == [
         ("web", "2026-02-01"),
         ("web", "2026-02-02"),
         ("web", "2026-02-03"),
     ]
     fields = {*TelemetryIntegritySnapshot.__dataclass_fields__, "guardrails"}
-    assert all(one.keys() == fields for one in shown["days"])
+    assert all(day.keys() == fields for day in shown["days"])
     missing = shown["days"][0]
     assert {name: value for name, value in missing.items() if value is not None} == {
         "source": "web",
@@ -150,15 +150,15 @@ def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_fiel
     }
 
 
-def test_every_command_that_shows_days_says_what_each_guardrail_says_of_them(terminal: Terminal) -> None:
+def test_every_command_that_shows_days_shows_the_verdict_of_each_guardrail(terminal: Terminal) -> None:
     _, taken = terminal.json("snapshot", "2026-02-02")
     _, made = terminal.json("backfill", "2026-02-02", "2026-02-02")
     _, shown = terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")
     assert taken == made == shown
     schema = load_settings("telemetry.toml").sources["web"].event_schema()
-    guardrails = {one["guardrail"]: one for one in shown["days"][0]["guardrails"]}
+    guardrails = {guardrail["guardrail"]: guardrail for guardrail in shown["days"][0]["guardrails"]}
     assert list(guardrails) == [rule.name for rule in guardrails_of(schema)]
-    assert {frozenset(one) for one in guardrails.values()} == {frozenset(Verdict.__dataclass_fields__)}
+    assert {frozenset(guardrail) for guardrail in guardrails.values()} == {frozenset(Verdict.__dataclass_fields__)}
     failed = guardrails["error_rate"]
     assert (failed["outcome"], failed["level"], failed["reason_code"]) == ("failed", "CRITICAL", "ERROR_RATE_HIGH")
     assert (failed["value"], failed["threshold"]) == (25.0, 5.0)
@@ -171,12 +171,12 @@ def test_a_failure_says_where_for_people_and_for_machines(terminal: Terminal) ->
     bad = FIRST_DAY + timedelta(days=10)
     terminal.write_day(bad)
     late = make_events(20, bad, event_name="checkout", is_error=True)
-    rows = [{**one, "event_id": f"c-{number}"} for number, one in enumerate(late)]
+    rows = [{**event, "event_id": f"c-{number}"} for number, event in enumerate(late)]
     write_parquet(terminal.folder / "events" / f"day={bad}" / "checkout.parquet", rows)
     file = terminal.folder / "telemetry.toml"
     file.write_text(file.read_text().replace("last_day = 2026-02-03", f"last_day = {bad}"))
     _, shown = terminal.json("backfill", "2026-02-01", str(bad))
-    guardrails = {one["guardrail"]: one for one in shown["days"][-1]["guardrails"]}
+    guardrails = {guardrail["guardrail"]: guardrail for guardrail in shown["days"][-1]["guardrails"]}
     assert guardrails["error_rate"]["contributors"][0]["parts"] == [["event_name", "checkout"]]
     _, out, _ = terminal.type("snapshot", str(bad))
     assert "event_name=checkout" in " ".join(out.split())
@@ -211,7 +211,7 @@ def test_check_shows_columns_types_and_one_day_s_counts(terminal: Terminal) -> N
     assert "service_version  service_version (VARCHAR)" in out
 
 
-def test_count_says_what_a_day_holds_and_keeps_nothing(terminal: Terminal) -> None:
+def test_count_shows_the_counts_of_a_day_and_stores_nothing(terminal: Terminal) -> None:
     store = terminal.folder / "quality.db"
     before = store.read_bytes()
     code, shown = terminal.json("count", "2026-02-02")
@@ -255,8 +255,11 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
     assert code == 1
     assert healthy["extra_numbers"] == {"rate_failures_percent": 0.0}
     assert broken["extra_numbers"] == {"rate_failures_percent": 25.0}
-    rules = [{one["guardrail"]: one for one in day["guardrails"]}["rate_failures"] for day in (healthy, broken)]
-    assert [one["outcome"] for one in rules] == ["passed", "failed"]
+    rules = [
+        {guardrail["guardrail"]: guardrail for guardrail in day["guardrails"]}["rate_failures"]
+        for day in (healthy, broken)
+    ]
+    assert [rule["outcome"] for rule in rules] == ["passed", "failed"]
     assert (rules[1]["level"], rules[1]["reason_code"]) == ("CRITICAL", "RATE_HIGH")
     assert rules[1]["sentence"].startswith(
         "The rate failures is 25.00 % (10 of 40 events), more than the 20 % allowed. 92 % of the additional events "
@@ -374,14 +377,14 @@ def test_a_mistake_is_one_sentence_and_exit_code_2_and_never_a_traceback(
         assert json.loads(out).keys() == {"error"}
 
 
-def test_a_store_that_was_never_made_is_a_sentence_with_the_remedy(terminal: Terminal) -> None:
+def test_a_missing_store_is_reported_in_a_sentence_with_the_remedy(terminal: Terminal) -> None:
     (terminal.folder / "quality.db").unlink()
     code, _, err = terminal.type("health")
     assert code == 2
     assert "run telemetry-quality migrate" in err
 
 
-def test_a_mistake_of_our_own_is_a_sentence_too_and_debug_shows_the_traceback(
+def test_an_internal_error_is_a_sentence_too_and_debug_shows_the_traceback(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: object) -> None:
@@ -390,7 +393,7 @@ def test_a_mistake_of_our_own_is_a_sentence_too_and_debug_shows_the_traceback(
     monkeypatch.setattr(days, "open_store", broken)
     code, _, err = terminal.type("health")
     assert code == 2
-    assert "a mistake of its own (RuntimeError: boom)" in err
+    assert "an internal error (RuntimeError: boom)" in err
     with pytest.raises(RuntimeError, match="boom"):
         cli.main(["--debug", "health"])
 
@@ -405,7 +408,7 @@ def test_verify_finds_an_edited_row_and_says_so_by_its_exit_code(terminal: Termi
     connection.close()
     code, shown = terminal.json("verify")
     assert (code, shown["is_intact"]) == (1, False)
-    assert any("was changed after it was written" in one["sentence"] for one in shown["findings"])
+    assert any("was changed after it was written" in finding["sentence"] for finding in shown["findings"])
 
 
 def test_init_writes_settings_that_load_and_never_overwrites(terminal: Terminal) -> None:
@@ -423,7 +426,7 @@ def test_init_with_a_preset_needs_no_column_names(terminal: Terminal, preset: st
     assert load_settings(file).sources["web"].preset == preset
 
 
-def test_several_sources_require_a_name_where_one_is_meant(terminal: Terminal) -> None:
+def test_several_sources_require_a_name_for_commands_about_one(terminal: Terminal) -> None:
     file = terminal.folder / "telemetry.toml"
     text = file.read_text()
     second = text[text.index("[sources.web]") :].replace("sources.web", "sources.app")
@@ -433,24 +436,24 @@ def test_several_sources_require_a_name_where_one_is_meant(terminal: Terminal) -
     assert "--source requires one of web, app" in err
     assert terminal.type("snapshot", "2026-02-01", "--source", "app")[0] == 0
     _, shown = terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-01")
-    assert [(one["source"], one["status"]) for one in shown["days"]] == [("web", "unknown"), ("app", "healthy")]
+    assert [(day["source"], day["status"]) for day in shown["days"]] == [("web", "unknown"), ("app", "healthy")]
 
 
-def test_incidents_are_reached_from_the_main_command_and_answer_by_their_exit_codes(terminal: Terminal) -> None:
+def test_incidents_is_a_subcommand_with_its_own_exit_codes(terminal: Terminal) -> None:
     assert terminal.json("incidents") == (0, {"incidents": []})
     terminal.type("backfill", "2026-02-01", "2026-02-02")
     code, shown = terminal.json("incidents")
-    assert (code, [one["key"] for one in shown["incidents"]]) == (1, ["web/2026-02-02"])
+    assert (code, [incident["key"] for incident in shown["incidents"]]) == (1, ["web/2026-02-02"])
     assert terminal.type("incidents", "show", "web/2026-02-02")[0] == 1
     assert terminal.type("incidents", "confirm", "web/2026-02-02", "--by", "ada")[0] == 0
     assert terminal.type("incidents", "dismiss", "web/2026-02-09")[0] == 2
     terminal.type("snapshot", "2026-02-03")
     assert terminal.json("incidents") == (0, {"incidents": []})
     _, shown = terminal.json("incidents", "--all")
-    assert [(one["is_open"], one["is_confirmed"]) for one in shown["incidents"]] == [(False, True)]
+    assert [(incident["is_open"], incident["is_confirmed"]) for incident in shown["incidents"]] == [(False, True)]
 
 
-def test_tuning_is_reached_from_the_main_command_and_answers_by_its_exit_codes(terminal: Terminal) -> None:
+def test_tune_is_a_subcommand_with_its_own_exit_codes(terminal: Terminal) -> None:
     code, _, err = terminal.type("tune")
     assert (code, f"at least {MINIMUM_DAYS} stored days" in err) == (2, True)
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(MINIMUM_DAYS)]
@@ -495,7 +498,7 @@ def test_two_snapshots_of_a_day_at_the_same_time_leave_one_revision_and_no_error
 
 
 @pytest.mark.slow
-def test_a_backfill_that_is_interrupted_keeps_what_it_finished(terminal: Terminal) -> None:
+def test_an_interrupted_backfill_keeps_what_it_finished(terminal: Terminal) -> None:
     for offset in range(3, 33):
         terminal.write_day(FIRST_DAY + timedelta(days=offset), events=200)
     file = terminal.folder / "telemetry.toml"
@@ -606,8 +609,8 @@ def test_a_day_in_postgresql_is_checked_and_the_index_it_lacks_is_printed(
 def test_a_day_in_a_database_file_is_the_same_day(terminal: Terminal, connector: str) -> None:
     _, parquet = terminal.json("check", "--day", "2026-02-02")
     rows = [
-        (str(one["event_id"]), str(one["occurred_at"]), "page.view", "1.0", n < 10)
-        for n, one in enumerate(make_events(40, FIRST_DAY + timedelta(days=1)))
+        (str(event["event_id"]), str(event["occurred_at"]), "page.view", "1.0", n < 10)
+        for n, event in enumerate(make_events(40, FIRST_DAY + timedelta(days=1)))
     ]
     create = (
         "CREATE TABLE events (event_id TEXT, occurred_at TEXT, event_name TEXT, service_version TEXT, is_error BOOLEAN)"
@@ -634,14 +637,14 @@ def test_a_day_in_a_database_file_is_the_same_day(terminal: Terminal, connector:
     assert terminal.type("snapshot", "2026-02-02")[0] == 1
 
 
-def test_days_before_the_first_are_shown_only_to_who_names_them(terminal: Terminal) -> None:
+def test_days_before_the_first_are_shown_only_on_request(terminal: Terminal) -> None:
     _, shown = terminal.json("health", "--days", "30")
-    assert [one["day"] for one in shown["days"]] == ["2026-02-01", "2026-02-02", "2026-02-03"]
+    assert [day["day"] for day in shown["days"]] == ["2026-02-01", "2026-02-02", "2026-02-03"]
     _, shown = terminal.json("health", "--first", "2026-01-31", "--last", "2026-02-01")
-    assert [one["status"] for one in shown["days"]] == ["unknown", "unknown"]
+    assert [day["status"] for day in shown["days"]] == ["unknown", "unknown"]
 
 
-def test_names_of_events_command_no_terminal(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_event_names_are_escaped(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     nasty = "\x1b[2J\rgone"
     terminal.write_day(FIRST_DAY, event_name=nasty)
     _, out, _ = terminal.type("check", "--day", str(FIRST_DAY))

@@ -52,7 +52,7 @@ def _demo(folder: Path, *arguments: str) -> tuple[int, Any]:
 @pytest.mark.slow
 def test_the_demo_fills_an_empty_folder_and_typing_it_again_changes_nothing(stage: Stage) -> None:
     assert stage.code == 1
-    assert [(one["day"], one["status"]) for one in stage.answer["days"]] == [
+    assert [(day["day"], day["status"]) for day in stage.answer["days"]] == [
         ("2013-12-29", "healthy"),
         ("2013-12-30", "healthy"),
         ("2013-12-31", "degraded"),
@@ -64,8 +64,8 @@ def test_the_demo_fills_an_empty_folder_and_typing_it_again_changes_nothing(stag
 
 
 @pytest.mark.slow
-def test_the_demo_s_year_is_the_real_one(stage: Stage) -> None:
-    """Counts that the packages' own documentation and the register give: nothing was lost on the way."""
+def test_the_year_of_the_demo_is_the_real_one(stage: Stage) -> None:
+    """The counts are those in the documentation of the packages and the registry: nothing was lost."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'America/New_York'")
         events = str(stage.folder / "data" / "flights" / "*" / "*.parquet")
@@ -83,7 +83,7 @@ def test_both_february_days_of_the_blizzard_are_unhealthy(stage: Stage) -> None:
     command = [sys.executable, "-m", "telemetry_quality", "backfill", "2013-02-08", "2013-02-09", "--json"]
     result = subprocess.run(command, cwd=stage.folder, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    days = {one["day"]: one for one in json.loads(result.stdout)["days"]}
+    days = {day["day"]: day for day in json.loads(result.stdout)["days"]}
     assert [days[day]["status"] for day in ("2013-02-08", "2013-02-09")] == ["unhealthy", "unhealthy"]
     assert [round(days[day]["error_rate_percent"]) for day in ("2013-02-08", "2013-02-09")] == [51, 57]
     assert result.stderr.count("CRITICAL flights 2013-02-08 error_rate") == 1
@@ -98,7 +98,7 @@ def test_a_killed_run_leaves_no_half_written_data_behind(tmp_path: Path) -> None
     assert not (tmp_path / "flights.unfinished").exists()
 
 
-def test_settings_of_another_kind_are_left_alone(tmp_path: Path) -> None:
+def test_settings_of_another_kind_are_left_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "telemetry.toml"
     text = (demo.STARTER / "telemetry.toml").read_text()
     file.write_text(text)
@@ -123,8 +123,8 @@ def test_a_free_port_is_free() -> None:
     demo.require_free_ports("127.0.0.1", _free_port(), _free_port())
 
 
-def test_both_at_one_port_is_refused() -> None:
-    with pytest.raises(RequestError, match="two ports, but both are 3000"):
+def test_the_same_port_for_both_is_refused() -> None:
+    with pytest.raises(RequestError, match="must differ, but both are 3000"):
         demo.require_free_ports("127.0.0.1", 3000, 3000)
 
 
@@ -145,7 +145,7 @@ def _free_port() -> int:
         ("example.org", "127.0.0.1"),
     ],
 )
-def test_without_https_the_dashboard_of_the_demo_is_reached_from_this_machine_only(host: str, listens: str) -> None:
+def test_without_https_the_dashboard_of_the_demo_is_reachable_only_from_this_machine(host: str, listens: str) -> None:
     assert demo.dashboard_host(host) == listens
 
 
@@ -173,7 +173,7 @@ def test_every_start_gives_the_account_another_password_and_ends_its_sessions(tm
         staff.disable(demo.ACCOUNT, NOW)
     staff.close()
     assert passwords[0] != passwords[1]
-    assert all(len(one) >= 16 for one in passwords)
+    assert all(len(password) >= 16 for password in passwords)
 
 
 CHILD = """
@@ -192,7 +192,7 @@ sys.exit(3)
 
 @dataclass
 class Pair:
-    """Two commands that start a process each, and leave their ids and the variable MARK in a file."""
+    """Two commands that each start a process and write their ids and the variable MARK to a file."""
 
     folder: Path
     seconds: tuple[float, float] = (300, 300)
@@ -213,30 +213,30 @@ class Pair:
             time.sleep(0.05)
 
     def left(self) -> list[int]:
-        """Which of the four processes are still there."""
+        """Which of the four processes are still running."""
         found = [(self.folder / name).read_text().split() for name in ("one", "two")]
         assert [mark for *_, mark in found] == ["one", "two"]
-        processes = [int(one) for *both, _ in found for one in both]
-        deadline = time.monotonic() + 5  # the kernel may take a moment to bury whom it killed
+        processes = [int(number) for *both, _ in found for number in both]
+        deadline = time.monotonic() + 5  # the kernel may take a moment to remove killed processes
         while time.monotonic() < deadline and any(map(_is_alive, processes)):
             time.sleep(0.05)
-        return [one for one in processes if _is_alive(one)]
+        return [process for process in processes if _is_alive(process)]
 
 
 def _is_alive(process: int) -> bool:
     try:
-        # A zombie is dead; whoever inherited it has only not looked yet.
+        # A zombie is dead; its parent has just not reaped it yet.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def _interrupted(pair: Pair, one: signal.Signals) -> None:
-    """Let this process hear a signal as soon as both commands run."""
+def _interrupted(pair: Pair, number: signal.Signals) -> None:
+    """Send this process a signal as soon as both commands run."""
 
     def interrupt() -> None:
         pair.wait()
-        os.kill(os.getpid(), one)
+        os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -264,7 +264,7 @@ def test_a_server_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "name"), [((2, 300), "one"), ((300, 2), "two")])
-def test_one_server_that_dies_takes_the_other_with_it(tmp_path: Path, seconds: tuple[float, float], name: str) -> None:
+def test_when_a_server_dies_the_other_is_stopped_too(tmp_path: Path, seconds: tuple[float, float], name: str) -> None:
     pair = Pair(tmp_path, seconds=seconds)
     with pytest.raises(RequestError, match=f"but {name} ended with exit code 3"):
         demo.run_together(pair.commands())
@@ -272,7 +272,7 @@ def test_one_server_that_dies_takes_the_other_with_it(tmp_path: Path, seconds: t
 
 
 @pytest.mark.slow
-def test_a_server_that_cannot_start_takes_the_other_with_it(tmp_path: Path) -> None:
+def test_when_a_server_cannot_start_the_other_is_stopped_too(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     started = pair.commands()["one"]
     with pytest.raises(FileNotFoundError):
@@ -287,9 +287,9 @@ def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(
     command = [sys.executable, "-m", "telemetry_quality", "demo", "--days", "3", "--json"]
     command += ["--port", str(ports[0]), "--dashboard-port", str(ports[1])]
     mark = {"TQ_TEST_MARK": str(stage.folder)}
-    said = stage.folder / "said"
+    output = stage.folder / "said"
     with (
-        said.open("w") as errors,
+        output.open("w") as errors,
         subprocess.Popen(
             command, cwd=stage.folder, env=os.environ | mark, stdout=subprocess.DEVNULL, stderr=errors
         ) as process,
@@ -297,13 +297,13 @@ def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(
         try:
             for port, path in zip(ports, ("/server_info", "/healthz"), strict=True):
                 _wait_for_answer(process, port, path)
-            page = _page_after_signing_in(ports[1], _password(said.read_text()))
+            page = _page_after_signing_in(ports[1], _password(output.read_text()))
             assert f"http://127.0.0.1:{ports[0]}/" in page, "days link to Dagster"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
-    assert process.returncode == 0, said.read_text()
-    assert [one for one in _marked(stage.folder) if one != os.getpid()] == []
+    assert process.returncode == 0, output.read_text()
+    assert [process_id for process_id in _marked(stage.folder) if process_id != os.getpid()] == []
 
 
 def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> None:
@@ -318,7 +318,7 @@ def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> 
 
 
 def _page_after_signing_in(port: int, password: str) -> str:
-    """The page of one day, as somebody sees it who typed what the terminal shows."""
+    """The page of a day, for a user who signs in with the password from the terminal."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
         (token,) = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/health/sign-in/").text)
         form = {"name": demo.ACCOUNT, "password": password, "csrf_token": token}
@@ -328,7 +328,7 @@ def _page_after_signing_in(port: int, password: str) -> str:
 
 
 def _marked(folder: Path) -> list[int]:
-    """The processes that descend from the demo of this folder: they have its variable."""
+    """The processes started by the demo of this folder, which have its variable."""
     found = []
     for file in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: every setting, command, option and guardrail, both ways."""
+"""The documentation and the code agree in both directions about settings, commands, options and guardrails."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo
         elif isinstance(field.default, (int, float, str)):
             assert shown == f"`{field.default}`", name
         elif isinstance(field.default, tuple):
-            assert shown == (", ".join(f"`{one}`" for one in field.default) or "none"), name
+            assert shown == (", ".join(f"`{default}`" for default in field.default) or "none"), name
 
 
 def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
-    """Every command by what is typed for it, those of groups included: ``incidents``, ``incidents show``."""
+    """Every command by what a user types, including commands of groups: ``incidents``, ``incidents show``."""
     found: dict[str, click.Command] = {}
     context = click.Context(group)
     for name in group.list_commands(context):
@@ -125,7 +125,7 @@ def test_the_readme_names_every_command_and_option_and_no_other() -> None:
 
 
 def _paths(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """The path of every route, those of included routers too, parameters without their types."""
+    """The path of every route, including those of included routers; parameters without their types."""
     for route in routes:
         included = getattr(route, "original_router", None)
         if included is not None:
@@ -135,7 +135,7 @@ def _paths(routes: Iterable[BaseRoute]) -> Iterator[str]:
 
 
 def _addresses(who: str = "") -> set[str]:
-    """The addresses in the dashboard's docs, or those that ``who`` may ask for."""
+    """The addresses in the dashboard's docs, or those that ``who`` may use."""
     table = DASHBOARD.split("## What is where")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(/[^`]*)` \| ([a-z, ]+) \|", table, flags=re.MULTILINE)
     assert len(dict(rows)) == len(rows), "an address is named once"
@@ -153,22 +153,22 @@ def test_the_dashboard_s_docs_name_every_address_and_no_other(tmp_path: Path) ->
         app.state.dashboard.access.close()
 
 
-def test_the_dashboard_s_docs_say_who_may_ask_where() -> None:
+def test_the_docs_of_the_dashboard_say_who_may_use_which_address() -> None:
     assert _addresses("everybody") == OPEN
     api = {path for path in _addresses() if path.startswith("/api/")}
     assert _addresses("tokens") == api | FOR_TOKENS
     assert len(OPEN) == 5, "the docs say five"
 
 
-def test_the_curl_examples_of_the_dashboard_s_docs_ask_for_addresses_that_exist() -> None:
+def test_the_curl_examples_in_the_docs_of_the_dashboard_use_addresses_that_exist() -> None:
     asked = re.findall(r"https://telemetry\.example\.org(/[a-z0-9/-]+)", DASHBOARD)
     known = [re.sub(r"{\w+}", r"[^/]+", path) for path in _addresses()]
     assert len(asked) >= 5
     for path in asked:
-        assert any(re.fullmatch(one, path) for one in known), path
+        assert any(re.fullmatch(pattern, path) for pattern in known), path
 
 
-def test_what_the_dashboard_s_docs_say_of_limits_is_what_the_code_does() -> None:
+def test_the_limits_in_the_docs_of_the_dashboard_are_those_of_the_code() -> None:
     text, minutes = " ".join(DASHBOARD.split()), WINDOW // timedelta(minutes=1)
     assert (
         f"After {ACCOUNT_FAILURES} failures of an account or {ADDRESS_FAILURES} of an address within {minutes} m"
@@ -197,7 +197,7 @@ def test_the_readme_says_which_roles_a_guardrail_needs() -> None:
 
 
 def test_every_description_of_a_guardrail_names_the_default_threshold() -> None:
-    """What Dagster's page shows of a check must not speak of another number than the settings."""
+    """The description of a check in Dagster must not contradict the settings."""
     for rule in GUARDRAILS:
         named = [float(number) for number in re.findall(r"(\d+(?:\.\d+)?) %", rule.description)]
         assert named in ([], [DEFAULTS.get(THRESHOLDS.get(rule.name, ""))]), rule.name
@@ -213,7 +213,7 @@ def test_every_make_target_the_docs_name_exists() -> None:
     assert re.search(r"^check:.*\n\t\$\(MAKE\).* test .*\bmigrations$", makefile, flags=re.MULTILINE)
 
 
-def test_every_link_between_the_docs_leads_somewhere() -> None:
+def test_every_link_between_the_docs_has_a_target() -> None:
     for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", file.read_text()):
             assert (file.parent / target).exists(), f"{file.name} links to {target}"
@@ -273,7 +273,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(names["snapshots"]["status"]) == ["unknown"]  # type: ignore[index]
 
 
-def test_the_files_at_the_root_are_those_the_package_starts_others_with() -> None:
+def test_the_files_at_the_root_equal_those_that_the_package_installs() -> None:
     starter = ROOT / "telemetry_quality" / "starter"
     for at_root, shipped in {
         "telemetry.toml": "demo.toml",

@@ -1,4 +1,4 @@
-"""What other packages bring is found, named and used; what is wrong with it is one sentence."""
+"""What other packages provide is found, named and used; what is wrong with it is one sentence."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_its_settings_are_anchored_and_its_assets_name_its_engine_and_its_kind(t
         ),
     ],
 )
-def test_a_mistake_in_its_settings_is_the_same_sentence_as_in_those_of_ours(
+def test_a_mistake_in_its_settings_is_the_same_sentence_as_for_built_in_connectors(
     tmp_path: Path, packages: Path, find: str, replace: str, words: str
 ) -> None:
     write_the_page_s_package(packages)
@@ -137,7 +137,7 @@ def test_a_mistake_in_its_settings_is_the_same_sentence_as_in_those_of_ours(
     assert complaint(file).startswith(f"telemetry.toml: {words}")
 
 
-def test_its_settings_may_stand_in_the_environment(
+def test_its_settings_may_come_from_the_environment(
     tmp_path: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_the_page_s_package(packages)
@@ -160,7 +160,7 @@ CONNECTOR = Connector(Switched, "none", lambda settings, opening: settings)
 """
 
 
-def test_a_connector_may_have_a_switch_and_true_is_still_no_number(tmp_path: Path, packages: Path) -> None:
+def test_a_connector_may_have_a_switch_but_true_is_not_accepted_as_a_number(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, SWITCH)
     source = load_settings(write_settings(tmp_path, settings_of("odd", "is_strict = true"))).sources["web"]
 
@@ -168,7 +168,7 @@ def test_a_connector_may_have_a_switch_and_true_is_still_no_number(tmp_path: Pat
     assert "count must not be true" in complaint(write_settings(tmp_path, settings_of("odd", "count = true")))
 
 
-def test_check_names_what_other_packages_bring(
+def test_check_names_what_other_packages_provide(
     tmp_path: Path, packages: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_the_page_s_package(packages)
@@ -236,21 +236,21 @@ def test_a_connector_that_does_not_load_is_one_sentence_that_names_its_package(
     sentence = complaint(write_settings(tmp_path, settings_of("odd")))
 
     assert sentence.startswith(
-        f"The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must load, but it says {reason}"
+        f"The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must load, but failed with {reason}"
     )
     assert sentence.endswith("; repair or uninstall telemetry-odd.")
 
 
-def test_an_entry_point_that_names_something_else_is_no_connector(tmp_path: Path, packages: Path) -> None:
+def test_an_entry_point_that_names_something_else_is_not_a_connector(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, "CONNECTOR = {}")
 
     assert complaint(write_settings(tmp_path, settings_of("odd"))) == (
-        "The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must be of the type "
-        "telemetry_quality.connectors.Connector, but is of the type dict; repair or uninstall telemetry-odd."
+        "The connector 'odd' of telemetry-odd 1.0 (telemetry_odd:CONNECTOR) must be of type "
+        "telemetry_quality.connectors.Connector, but is of type dict; repair or uninstall telemetry-odd."
     )
 
 
-def test_a_connector_that_is_called_like_one_of_ours_is_refused(tmp_path: Path, packages: Path) -> None:
+def test_a_connector_with_a_built_in_name_is_refused(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, NOTHING, name="parquet")
 
     assert complaint(write_settings(tmp_path)) == (
@@ -259,7 +259,7 @@ def test_a_connector_that_is_called_like_one_of_ours_is_refused(tmp_path: Path, 
     )
 
 
-def test_two_connectors_of_one_name_are_refused(tmp_path: Path, packages: Path) -> None:
+def test_two_connectors_with_the_same_name_are_refused(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, NOTHING)
     write_connector(packages, NOTHING, package="telemetry-strange")
 
@@ -269,7 +269,7 @@ def test_two_connectors_of_one_name_are_refused(tmp_path: Path, packages: Path) 
     )
 
 
-def test_a_connector_whose_key_every_source_has_is_refused(tmp_path: Path, packages: Path) -> None:
+def test_a_connector_with_a_key_of_every_source_is_refused(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, SWITCH.replace("is_strict: bool", "owners: bool"))
 
     assert complaint(write_settings(tmp_path, settings_of("odd"))) == (
@@ -278,7 +278,7 @@ def test_a_connector_whose_key_every_source_has_is_refused(tmp_path: Path, packa
     )
 
 
-def test_a_connector_that_opens_what_is_no_source_is_refused(tmp_path: Path, packages: Path) -> None:
+def test_a_connector_that_does_not_open_a_source_is_refused(tmp_path: Path, packages: Path) -> None:
     write_connector(packages, NOTHING)
     settings = load_settings(write_settings(tmp_path, settings_of("odd")))
 
@@ -294,8 +294,8 @@ def test_a_connector_whose_driver_is_missing_says_so_when_it_is_opened(tmp_path:
     with pytest.raises(SettingsError) as refused:
         open_source("web", settings.sources["web"])
     assert str(refused.value) == (
-        "The connector 'odd' must find what it imports, but opening it says No module named 'no_such_driver'; "
-        "install what its documentation names."
+        "The connector 'odd' must find its imports, but opening it failed with No module named 'no_such_driver'; "
+        "install the packages that its documentation names."
     )
 
 
@@ -316,7 +316,7 @@ def test_check_fails_for_a_connector_that_does_not_load_though_no_source_uses_it
     assert err.count("\n") == 1
 
 
-def test_one_that_no_source_uses_stops_no_day(tmp_path: Path, packages: Path) -> None:
+def test_a_broken_connector_that_no_source_uses_stops_nothing(tmp_path: Path, packages: Path) -> None:
     write_the_page_s_package(packages)
     write_connector(packages, "import no_such_driver")
 
@@ -326,14 +326,14 @@ def test_one_that_no_source_uses_stops_no_day(tmp_path: Path, packages: Path) ->
 # Any kind of extension
 
 
-def test_extensions_of_each_kind_are_found_by_its_own_group_and_loaded_by_name(packages: Path) -> None:
+def test_extensions_of_each_kind_are_found_by_their_own_group_and_loaded_by_name(packages: Path) -> None:
     modules: Mapping[str, str] = {"telemetry_some.py": "A, B, C = 1, 2, '3'"}
     groups: dict[str, Any] = {"telemetry_quality.guardrails": {"b": "telemetry_some:B", "a": "telemetry_some:A"}}
     write_package(packages, "telemetry-some", modules, groups | {"others": {"c": "telemetry_some:C"}})
 
     assert load_extensions("guardrail", int) == {"a": 1, "b": 2}
     assert find_extensions("connector") == {}
-    with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* must be of the type builtins\.str, but .* int;"):
+    with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* must be of type builtins\.str, but .* int;"):
         load_extensions("guardrail", str)
     with pytest.raises(SettingsError, match=r"^The guardrail 'a' .* the one built in has the same"):
         find_extensions("guardrail", ["a"])
@@ -352,7 +352,7 @@ WRONG = {
         ('extra_metric(\n    "busiest_signal_percent"', 'extra_metric("late_percent"'),
         "late_percent is taken",
     ),
-    "no guardrail": (("GUARDRAIL = Guardrail(", "GUARDRAIL = dict("), "is of the type dict"),
+    "no guardrail": (("GUARDRAIL = Guardrail(", "GUARDRAIL = dict("), "is of type dict"),
     "a crash": (("NAME = ", "NAME = 1 / 0 # "), "ZeroDivisionError: division by zero"),
 }
 
@@ -372,7 +372,7 @@ def test_a_guardrail_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: 
     assert "\n" not in sentence
 
 
-def test_without_the_package_there_are_only_ours() -> None:
+def test_without_the_package_there_are_only_built_in_connectors() -> None:
     assert guardrails() == OUR_GUARDRAILS
 
 
@@ -389,9 +389,9 @@ def test_a_guardrail_that_breaks_while_it_judges_fails_the_day_and_stops_no_othe
 
     with installed(tmp_path):
         evidence = with_extra_numbers(make_evidence(), guardrails())
-        *others, broken = judge_day(evidence, policy_of(), SCHEMA)
+        *rest, broken = judge_day(evidence, policy_of(), SCHEMA)
 
     assert (broken.outcome, broken.level, broken.reason_code) == ("failed", "WARNING", "GUARDRAIL_BROKEN")
     assert "ZeroDivisionError" in broken.sentence
     assert "ZeroDivisionError: division by zero" in caplog.text
-    assert {verdict.outcome for verdict in others} <= {"passed", "unknown"}
+    assert {verdict.outcome for verdict in rest} <= {"passed", "unknown"}

@@ -1,4 +1,4 @@
-"""Frames say what the store says, with types that do not depend on what was found."""
+"""Frames hold the stored snapshots, with types that do not depend on what was found."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ is_error = "is_error"
 """
 NEXT_DAY = DAY + timedelta(days=1)
 NOT_READ: dict[str, Any] = {
-    **{one.name: None for one in fields(make_snapshot()) if one.name.endswith(("_events", "_percent"))},
+    **{field.name: None for field in fields(make_snapshot()) if field.name.endswith(("_events", "_percent"))},
     "unreadable_reason_code": "FILE_CORRUPT",
     "unreadable_reason": "The file is broken.",
 }
@@ -90,7 +90,7 @@ def test_a_frame_has_a_row_per_source_and_day_that_has_a_snapshot(settings: Sett
     assert list(load_snapshots(DAY, NEXT_DAY, settings, "app")["source"]) == ["app"]
 
 
-def test_of_a_day_with_revisions_the_current_one_is_shown(settings: Settings, store: SqlQualityStore) -> None:
+def test_the_current_revision_of_a_day_is_shown(settings: Settings, store: SqlQualityStore) -> None:
     keep(store)
     keep(store, error_events=90, error_rate_percent=9.0)
 
@@ -99,7 +99,7 @@ def test_of_a_day_with_revisions_the_current_one_is_shown(settings: Settings, st
     assert frame[["revision", "error_events", "status"]].to_numpy().tolist() == [[2, 90, "unhealthy"]]
 
 
-def test_every_field_of_a_snapshot_is_a_column_of_its_own_name_and_value(
+def test_every_field_of_a_snapshot_is_a_column_with_its_name_and_value(
     settings: Settings, store: SqlQualityStore
 ) -> None:
     keep(store)
@@ -108,14 +108,14 @@ def test_every_field_of_a_snapshot_is_a_column_of_its_own_name_and_value(
     frame = load_snapshots(DAY, DAY, settings)
 
     assert list(frame.columns)[:3] == ["source", "day", "revision"]
-    assert set(frame.columns) == {one.name for one in fields(TelemetryIntegritySnapshot)}
+    assert set(frame.columns) == {field.name for field in fields(TelemetryIntegritySnapshot)}
     for name in frame.columns:
-        found, said = frame[name].iloc[0], getattr(kept, name)
+        found, stored = frame[name].iloc[0], getattr(kept, name)
         if name == "day":
             found = found.date()
         if name == "extra_numbers":
             found = json.loads(found)
-        assert pd.isna(found) if said is None else found == said, name
+        assert pd.isna(found) if stored is None else found == stored, name
 
 
 def test_a_day_that_could_not_be_read_is_not_available_and_never_zero(
@@ -150,7 +150,7 @@ def test_columns_and_types_do_not_depend_on_what_was_found(settings: Settings, s
     }
     assert isinstance(empty["source"].dtype, pd.StringDtype)
     assert isinstance(empty["is_provisional"].dtype, pd.BooleanDtype)
-    assert list(empty["status"].cat.categories) == [one.value for one in DayStatus]
+    assert list(empty["status"].cat.categories) == [status.value for status in DayStatus]
     assert both["computed_at"].iloc[1] == NOW
 
 
@@ -163,7 +163,7 @@ def test_without_settings_those_of_this_folder_are_used(
     assert len(load_snapshots(DAY, DAY)) == 1
 
 
-def test_what_cannot_be_asked_or_read_is_one_sentence(settings: Settings) -> None:
+def test_an_invalid_request_or_an_unreadable_store_is_one_sentence(settings: Settings) -> None:
     with pytest.raises(RequestError, match=f"The first day must not be after the last, but {NEXT_DAY} is after {DAY}"):
         load_snapshots(NEXT_DAY, DAY, settings)
     with pytest.raises(SettingsError, match="requires one of web, app, but --source shop was given"):

@@ -40,7 +40,7 @@ HEAVY = (
 )
 
 DASHBOARD = ("fastapi", "starlette", "uvicorn", "argon2", "authlib", "httpx", "jinja2")
-"""What serving the dashboard needs, and nothing else does."""
+"""What only the serving of the dashboard needs."""
 
 
 def _python(code: str, folder: Path = ROOT) -> str:
@@ -55,7 +55,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert loaded == "[]"
 
 
-def test_importing_what_makes_frames_does_not_import_pandas_yet() -> None:
+def test_importing_the_frames_module_does_not_import_pandas() -> None:
     assert (
         _python("import sys; from telemetry_quality import load_snapshots; print('pandas' in sys.modules)") == "False"
     )
@@ -64,8 +64,8 @@ def test_importing_what_makes_frames_does_not_import_pandas_yet() -> None:
 LOADED = f"print([m for m in {(*HEAVY, *DASHBOARD)!r} if m in sys.modules])"
 
 
-def test_importing_the_command_line_imports_nothing_of_the_dashboard_s() -> None:
-    """``staff`` and ``dashboard`` are its commands, and the extra may not be installed."""
+def test_importing_the_command_line_imports_nothing_of_the_dashboard() -> None:
+    """``staff`` and ``dashboard`` are commands too, but the extra may not be installed."""
     assert _python(f"import sys, telemetry_quality.cli; {LOADED}") == "[]"
 
 
@@ -78,10 +78,10 @@ def test_loading_the_code_location_imports_no_engine(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def code_location(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What a process did that loaded the code location by the root's settings, beside an ``.env`` file.
+    """What a process does that loads the code location with the root's settings, next to an ``.env`` file.
 
-    ``files`` are those it opened in the user's folder, ``variables`` those that our code asked for; ``loaded`` are the
-    engines it imported, ``countries`` the holidays.
+    ``files`` are opened in the user's folder and ``variables`` read by the package; ``loaded`` are the imported engines
+    and ``countries`` the imported holidays.
     """
     folder = tmp_path_factory.mktemp("location")
     (folder / "telemetry.toml").write_text((ROOT / "telemetry.toml").read_text())
@@ -125,7 +125,7 @@ def test_a_code_location_with_a_holiday_calendar_looks_its_country_up_and_loads_
 
 
 def test_asking_a_command_for_help_imports_no_engine() -> None:
-    """A shell completes and explains commands often: what it needs for that must stay light."""
+    """Shells complete and explain commands often, so that must stay cheap."""
     code = f"""
 import sys
 from telemetry_quality import cli
@@ -142,7 +142,7 @@ for command in {sorted(cli.MODULES)!r}:
 
 @pytest.mark.slow
 def test_a_snapshot_loads_nothing_of_other_commands(tmp_path: Path) -> None:
-    """It is started anew every day, or for every day: what it does not need is time that somebody waits."""
+    """The command starts every day, or once for every day: needless imports would cost time."""
     others = [f"telemetry_quality.commands.{name}" for name in {*cli.MODULES.values()} - {"days"}]
     spared = [
         *others,
@@ -168,7 +168,7 @@ print("loaded:", [m for m in {spared!r} if m in sys.modules])
     assert _python(code, tmp_path).splitlines()[-1] == "loaded: []"
 
 
-def test_the_package_names_what_it_offers() -> None:
+def test_the_package_lists_its_public_names() -> None:
     import telemetry_quality  # noqa: PLC0415
 
     for name in telemetry_quality.__all__:
@@ -179,16 +179,16 @@ def test_the_package_names_what_it_offers() -> None:
 
 @pytest.mark.slow
 def test_importing_reads_no_file_and_no_variable_outside_the_settings(code_location: dict[str, list[str]]) -> None:
-    """Only ``telemetry.toml`` is opened in the user's folder, and our code asks only for variables of our own.
+    """Only ``telemetry.toml`` is opened in the user's folder, and the package reads only its own variables.
 
-    pydantic-settings looks at the names of all variables to find those with our prefix.
+    pydantic-settings looks at the names of all variables to find those with the package's prefix.
     """
     assert code_location["files"] == ["telemetry.toml"]
     assert [name for name in code_location["variables"] if not name.startswith("TELEMETRY_QUALITY_")] == []
 
 
 def _imported(module: str, path: Path, modules: Collection[str]) -> set[str]:
-    """Which of ``modules`` a file imports wherever it does: at its top, within a function, or for types only.
+    """Which of ``modules`` a file imports anywhere: at its top, within a function, or for types only.
 
     Of ``from a.b import c`` that is ``a.b.c`` where ``c`` is a module, and else ``a.b``.
     """
@@ -206,7 +206,7 @@ def _imported(module: str, path: Path, modules: Collection[str]) -> set[str]:
 
 
 def _import_graph(package: Path) -> dict[str, set[str]]:
-    """Which modules of a package each of them imports.
+    """Which modules of a package each of its modules imports.
 
     A package's ``__init__`` is a module like any other: importing a module of the package does not import it.
     """

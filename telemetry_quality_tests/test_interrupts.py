@@ -1,4 +1,4 @@
-"""Ctrl-C never cuts off what must end, and is never lost."""
+"""Ctrl-C never interrupts what must finish, and is never lost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_blocks_within_blocks_end_together() -> None:
     assert done
 
 
-def test_whoever_handles_interrupts_is_reported_afterwards() -> None:
+def test_a_handler_of_interrupts_is_called_afterwards() -> None:
     shown: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _: shown.append(number))
     with postponed_interrupts():
@@ -93,7 +93,7 @@ def test_in_another_thread_there_is_nothing_to_postpone() -> None:
     assert done
 
 
-def test_an_interrupted_transaction_is_committed_and_closed_without_a_word(
+def test_an_interrupted_transaction_is_committed_and_closed_quietly(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "store.db"

@@ -1,4 +1,4 @@
-"""One package of others brings a guardrail with a threshold and a number, and a connector; both appear everywhere."""
+"""A third-party package provides a guardrail with a threshold and a number, and a connector; both appear everywhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def working_in(folder: Path) -> Iterator[None]:
 
 
 def write_day(folder: Path, day: date, orders: int) -> None:
-    """40 events, ``orders`` of them of a second signal."""
+    """40 events, of which ``orders`` have a second signal."""
     events = make_events(40 - orders, day) + [
         {**event, "event_id": f"order-{event['event_id']}", "event_name": "order"} for event in make_events(orders, day)
     ]
@@ -66,7 +66,7 @@ def type_command(*arguments: str) -> int:
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Two months of days as the outside connector reads them; on the last one a single signal has all events."""
+    """Two months of days read by the outside connector; on the last day a single signal has all events."""
     folder = tmp_path_factory.mktemp("outside")
     (folder / "packages").mkdir()
     (folder / "events").mkdir()
@@ -94,7 +94,7 @@ def desk(station: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def answer(station: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """What a command says as JSON."""
+    """Run a command and return its JSON."""
 
     def ask(*arguments: str) -> Any:
         type_command(*arguments, "--json")
@@ -105,7 +105,7 @@ def answer(station: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 def test_its_number_and_its_verdict_are_in_the_health_of_a_day(answer: Any) -> None:
     (day,) = answer("health", "--first", str(LAST), "--last", str(LAST))["days"]
-    (verdict,) = [said for said in day["guardrails"] if said["guardrail"] == "busiest_signal"]
+    (verdict,) = [found for found in day["guardrails"] if found["guardrail"] == "busiest_signal"]
 
     assert day["extra_numbers"] == {NUMBER: 100.0}
     assert (verdict["outcome"], verdict["level"], verdict["value"]) == ("failed", "WARNING", 100.0)
@@ -116,14 +116,14 @@ def test_its_number_and_its_verdict_are_in_the_health_of_a_day(answer: Any) -> N
 def test_check_names_both_and_the_package_they_are_of(answer: Any) -> None:
     extensions = answer("check", "--day", str(LAST))["extensions"]
 
-    assert [(one["kind"], one["name"], one["package"]) for one in extensions] == [
+    assert [(extension["kind"], extension["name"], extension["package"]) for extension in extensions] == [
         ("connector", "jsonl", "telemetry-own"),
         ("guardrail", "busiest_signal", "telemetry-own"),
     ]
 
 
 def test_tune_tries_its_threshold_within_the_bounds_it_declares(answer: Any) -> None:
-    (found,) = [one for one in answer("tune")["guardrails"] if one["guardrail"] == "busiest_signal"]
+    (found,) = [guardrail for guardrail in answer("tune")["guardrails"] if guardrail["guardrail"] == "busiest_signal"]
 
     assert found["setting"] == NUMBER
     assert found["today"]["threshold"] == 90.0
@@ -199,7 +199,7 @@ def test_its_threshold_can_be_set_and_judges(station: Path, answer: Any) -> None
 
     assert settings.sources["web"].policy().values[NUMBER] == 100.0
     (day,) = answer("snapshot", str(LAST), "--config", str(file))["days"]
-    assert {said["guardrail"]: said["outcome"] for said in day["guardrails"]}["busiest_signal"] == "passed"
+    assert {verdict["guardrail"]: verdict["outcome"] for verdict in day["guardrails"]}["busiest_signal"] == "passed"
     assert answer("snapshot", str(LAST))["days"][0]["status"] == "degraded"
 
 

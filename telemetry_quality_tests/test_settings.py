@@ -89,7 +89,7 @@ def own(settings: Settings) -> dict[str, Any]:
 
 
 def complaint(file: Path) -> str:
-    """The one sentence that loading ``file`` fails with."""
+    """The sentence with which loading ``file`` fails."""
     with pytest.raises(SettingsError) as refused:
         load_settings(file)
     sentence = str(refused.value)
@@ -372,7 +372,7 @@ def test_a_preset_needs_no_table_of_roles(tmp_path: Path) -> None:
     assert load_settings(file).sources["web"].roles.occurred_at == "derived_tstamp"
 
 
-def test_a_role_that_is_given_wins_over_its_preset(tmp_path: Path) -> None:
+def test_an_explicit_role_wins_over_the_preset(tmp_path: Path) -> None:
     roles = {"event_name": "my_name", "critical_fields": ["user_id"]}
     filled = load_settings(write_settings(tmp_path, preset="opentelemetry", roles=roles)).sources["web"].roles
 
@@ -414,7 +414,7 @@ def test_absolute_paths_stay_as_they_are(tmp_path: Path) -> None:
     assert source.signals.table == "/srv/signals"
 
 
-def test_a_database_source_anchors_a_sqlite_file_but_no_server_and_no_table(tmp_path: Path) -> None:
+def test_a_database_source_anchors_a_sqlite_file_but_not_a_server_or_a_table(tmp_path: Path) -> None:
     signals = {"table": "known_signals"}
     on_disk = load_settings(write_settings(tmp_path, **DATABASE | {"url": "sqlite:///events.db"}, signals=signals))
     remote = load_settings(write_settings(tmp_path, **DATABASE))
@@ -446,9 +446,7 @@ def test_the_file_of_this_folder_is_used_when_none_is_named(tmp_path: Path, monk
     assert load_settings().sources["web"].late_days == 4
 
 
-def test_a_file_that_is_passed_wins_over_the_one_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_passed_wins_over_the_environments_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMETRY_QUALITY_CONFIG", str(tmp_path / "absent.toml"))
 
     assert load_settings(str(write_settings(tmp_path))).sources
@@ -588,7 +586,7 @@ def test_events_need_no_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["event_name", "service_version", "hour"])
-def test_a_dimension_must_not_be_called_like_what_every_day_is_cut_by(tmp_path: Path, name: str) -> None:
+def test_a_dimension_must_not_have_the_name_of_a_built_in_breakdown(tmp_path: Path, name: str) -> None:
     sentence = complaint(write_settings(tmp_path, roles=ROLES | {"dimensions": ["country", name]}))
 
     assert sentence.startswith("telemetry.toml: sources.web.roles.dimensions: ")
@@ -740,7 +738,7 @@ def test_a_connector_takes_the_locations_it_reads_from(tmp_path: Path, connector
 
 
 @pytest.mark.parametrize("relation", [{"table": "lake.web.events", "path": None}, {"path": "/events"}], ids=str)
-def test_spark_takes_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any]) -> None:
+def test_spark_accepts_a_table_or_a_path(tmp_path: Path, relation: dict[str, Any]) -> None:
     settings = load_settings(write_settings(tmp_path, connector="spark", url="sc://spark", **relation))
     assert settings.sources["web"].connector == "spark"
 
@@ -801,7 +799,7 @@ def test_a_connector_with_a_location_that_belongs_to_another_is_refused(
         ),
     ],
 )
-def test_a_value_where_a_table_belongs_is_refused(tmp_path: Path, text: str, key: str) -> None:
+def test_a_value_in_place_of_a_table_is_refused(tmp_path: Path, text: str, key: str) -> None:
     assert complaint(write_text(tmp_path, text)).startswith(f"telemetry.toml: {key}: ")
 
 
@@ -893,16 +891,16 @@ def test_credentials_in_a_path_are_refused_and_not_repeated(tmp_path: Path, path
 
 
 @pytest.mark.parametrize("path", ["https://host/events.parquet", "S3://bucket/", "s3a://bucket/", "file:///events"])
-def test_a_store_that_cannot_be_read_is_refused_with_those_that_can(tmp_path: Path, path: str) -> None:
+def test_an_unsupported_object_store_is_refused_with_the_supported_ones(tmp_path: Path, path: str) -> None:
     assert "begins with s3://, gs://, abfss://" in complaint(write_settings(tmp_path, path=path))
 
 
-def test_a_duckdb_file_is_a_file_of_this_machine(tmp_path: Path) -> None:
+def test_a_duckdb_file_must_be_local(tmp_path: Path) -> None:
     file = write_settings(tmp_path, connector="duckdb", path="s3://bucket/events.duckdb", table="events")
     assert "requires path to be a file on this machine" in complaint(file)
 
 
-def test_a_catalogue_in_an_object_store_requires_events_in_the_same(tmp_path: Path) -> None:
+def test_a_catalogue_in_an_object_store_requires_events_in_the_same_store(tmp_path: Path) -> None:
     signals = {"table": "s3://bucket/signals.parquet"}
     assert "only where path is in the same kind of store" in complaint(write_settings(tmp_path, signals=signals))
     settings = load_settings(write_settings(tmp_path, path="s3://other/events/", signals=signals))
@@ -917,7 +915,7 @@ def test_settings_may_be_built_without_a_file_for_tests_and_notebooks() -> None:
     assert settings.sources["web"].policy() == policy_of()
 
 
-# What is a connector's own
+# A connector's own keys
 
 
 def test_an_unknown_key_of_a_source_is_reported_with_the_keys_of_its_connector_only(tmp_path: Path) -> None:
@@ -928,7 +926,7 @@ def test_an_unknown_key_of_a_source_is_reported_with_the_keys_of_its_connector_o
     assert sentence.endswith("did you mean path?")
 
 
-def test_what_only_another_connector_takes_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_key_of_another_connector_is_refused_as_such(tmp_path: Path) -> None:
     assert complaint(write_settings(tmp_path, pause_seconds=1)) == (
         "telemetry.toml: sources.web: connector 'parquet' does not take pause_seconds."
     )
@@ -967,14 +965,14 @@ OIDC = {"issuer": "https://id.example.org", "client_id": "quality", "client_secr
 
 
 def write_dashboard(folder: Path, oidc: dict[str, Any] | None = None, **dashboard: Any) -> Path:
-    """A settings file of one source and a dashboard."""
+    """A settings file with a source and a dashboard."""
     parts = [toml_table("dashboard", dashboard)] if dashboard else []
     parts += [toml_table("dashboard.oidc", oidc)] if oidc else []
     file = write_settings(folder)
     return write_text(folder, "\n".join([file.read_text(encoding="utf-8"), *parts]))
 
 
-def test_a_file_without_a_dashboard_means_one_for_this_machine(tmp_path: Path) -> None:
+def test_a_file_without_a_dashboard_gets_a_local_one(tmp_path: Path) -> None:
     dashboard = load_settings(write_settings(tmp_path)).dashboard
 
     assert (dashboard.url, dashboard.is_loopback) == ("http://127.0.0.1:3001", True)
@@ -1040,7 +1038,7 @@ def test_an_address_of_a_dashboard_is_a_host_and_perhaps_a_port(tmp_path: Path, 
         ("http://localhost.example.org", "must begin with https://"),
     ],
 )
-def test_an_address_that_no_cookie_could_be_kept_for_is_refused(tmp_path: Path, url: str, words: str) -> None:
+def test_an_address_for_which_cookies_cannot_work_is_refused(tmp_path: Path, url: str, words: str) -> None:
     sentence = complaint(write_dashboard(tmp_path, url=url))
     assert sentence.startswith("telemetry.toml: dashboard.url: ")
     assert words in sentence
@@ -1165,7 +1163,7 @@ is_error = "failed"
         ("[sources.web]", "_env_file = 'x'\n[sources.web]", "_env_file is not a setting"),
     ],
 )
-def test_what_pydantic_alone_would_let_pass_or_explain_badly(
+def test_values_that_pydantic_alone_would_accept_or_explain_badly_are_refused(
     tmp_path: Path, find: str, replace: str, words: str
 ) -> None:
     file = tmp_path / "telemetry.toml"

@@ -1,4 +1,4 @@
-"""The package stays in pieces that are read at one go: short functions in modules of moderate length."""
+"""The package consists of short functions in modules of moderate length."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def modules() -> dict[str, str]:
 
 @cache
 def functions() -> dict[str, int]:
-    """The lines of every function, nested ones and docstrings included and decorators not, by its place."""
+    """The lines of every function, with nested functions and docstrings but without decorators, by location."""
     return {
         f"{path}:{node.lineno} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
         for path, text in modules().items()

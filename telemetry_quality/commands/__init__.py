@@ -1,1 +1,1 @@
-"""The commands, each loaded when it is called; ``cli`` knows where each stands."""
+"""The commands, each loaded when it is called; ``cli`` maps names to modules."""

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--day", type=DAY, help="The day to count (default: the latest complete one).")
+@click.option("--day", type=DAY, help="The day to count (default: the latest complete day).")
 @config_option
 @source_option
 @json_option
 def check(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
-    """Compare the settings with the real data: connect, find the columns, count one day."""
+    """Compare the settings with the real data: connect, find the columns and count one day."""
     settings = load_settings(config)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     extensions = _extensions()
@@ -48,16 +48,16 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
         for extension in extensions:
             line = "The {kind} {name} is of {package} {version}.".format_map(extension)
             console().print(line, markup=False, highlight=False, soft_wrap=True)
-        for one in found:
-            _print_checked(one)
+        for checked in found:
+            _print_checked(checked)
     return EXIT_HEALTHY
 
 
 def _extensions() -> list[dict[str, str]]:
-    """What other packages bring.
+    """The extensions of other packages.
 
     Raises:
-        SettingsError: If some of it cannot be used, whether or not a source does.
+        SettingsError: If an extension cannot be used, even if no source uses it.
     """
     connectors()
     guardrails()
@@ -67,7 +67,7 @@ def _extensions() -> list[dict[str, str]]:
 
 
 def _table_of(error: SourceError) -> str:
-    """What stands between the source's name and a mistake: the table in which a role is named, where it is one."""
+    """The words between the source's name and a mistake: the table of a role, if the mistake is in a role."""
     if error.reason_code not in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}:
         return ": "
     return "." if str(error).startswith("rates.") else ".roles."

@@ -1,4 +1,4 @@
-"""The command ``telemetry-quality count``: the counts of a day as they are now, for a first look."""
+"""The command ``telemetry-quality count``: the current counts of a day, for a first look."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @source_option
 @json_option
 def count(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
-    """Count a day's events, errors and missing values: one scan, nothing sampled, judged or kept."""
+    """Count a day's events, errors and missing values: one scan, nothing is sampled, judged or stored."""
     settings = load_settings(config)
     name, chosen = settings.source(source)
     calendar, now = chosen.calendar(), utc_now()

@@ -14,7 +14,7 @@ from telemetry_quality.settings import load_settings
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
-    help=f"Port to listen on (default: the one of dashboard.url on this machine, else {server.DEFAULT_PORT}).",
+    help=f"Port to listen on (default: that of a local dashboard.url, otherwise {server.DEFAULT_PORT}).",
 )
 @config_option
 @json_option
@@ -46,5 +46,5 @@ def _greeting(address: str, accounts: int) -> str:
     if not accounts:
         who = "nobody has an account yet: run telemetry-quality staff add NAME"
     else:
-        who = f"{accounts} {'account' if accounts == 1 else 'accounts'} may sign in"
+        who = f"{accounts} {'account' if accounts == 1 else 'accounts'} can sign in"
     return f"Serving the dashboard at {address} ({who}); stop it with Ctrl-C."

@@ -1,6 +1,6 @@
-"""The commands that judge days and show what is known of them: ``snapshot``, ``backfill`` and ``health``.
+"""The commands that judge days and show their status: ``snapshot``, ``backfill`` and ``health``.
 
-Without Dagster the first two do exactly what the assets and the alert sensor do, so that cron is served too.
+Without Dagster, the first two do exactly what the assets and the alert sensor do, so that cron can run them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ alert_log = logging.getLogger("telemetry_quality.alerts")
 @source_option
 @json_option
 def snapshot(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
-    """Read and judge one day (2013-02-08, or yesterday) and keep its snapshot."""
+    """Read and judge one day (2013-02-08, or yesterday) and store its snapshot."""
     settings = load_settings(config)
     name, its = settings.source(source)
     work = daily_work(settings, name)
@@ -73,7 +73,7 @@ def backfill(
     source: str | None,
     as_json: bool,
 ) -> int:
-    """Read and judge every day from FIRST to LAST, both included."""
+    """Read and judge every day from FIRST to LAST, inclusive."""
     settings = load_settings(config)
     name, its = settings.source(source)
     latest = its.calendar().latest_day(utc_now())
@@ -81,16 +81,16 @@ def backfill(
     work = daily_work(settings, name)
     taken = _take_snapshots(work, days, is_shown=not as_json)
     if as_json:
-        print_json({"days": [day_as_json(one.snapshot, one.verdicts) for one in taken]})
+        print_json({"days": [day_as_json(judgement.snapshot, judgement.verdicts) for judgement in taken]})
     else:
-        print_days([(name, one.snapshot.day, one.snapshot, one.verdicts) for one in taken])
-    return exit_code([one.snapshot for one in taken])
+        print_days([(name, judgement.snapshot.day, judgement.snapshot, judgement.verdicts) for judgement in taken])
+    return exit_code([judgement.snapshot for judgement in taken])
 
 
 @click.command()
 @click.option("--days", type=click.IntRange(1, 10_000), help="The last N complete days (default: 30).")
 @click.option("--first", type=DAY, help="The first day of a range.")
-@click.option("--last", type=DAY, help="The last day of a range (default: the latest complete one).")
+@click.option("--last", type=DAY, help="The last day of a range (default: the latest complete day).")
 @config_option
 @source_option
 @json_option
@@ -102,9 +102,9 @@ def health(  # noqa: PLR0917
     source: str | None,
     as_json: bool,
 ) -> int:
-    """Show the status of days as the store knows them; nothing is read from the events."""
+    """Show the status of days from the store, without reading events."""
     if days is not None and (first or last):
-        raise click.UsageError("--days or --first and --last are required, but both were given.")
+        raise click.UsageError("Either --days or --first and --last may be given, but not both.")
     settings = load_settings(config)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     store, now = open_store(settings), utc_now()
@@ -112,7 +112,7 @@ def health(  # noqa: PLR0917
     for name in names:
         calendar = settings.sources[name].calendar()
         end = last or calendar.latest_day(now)
-        # Days before the first are not unknown, they do not exist; who names them is shown them all the same.
+        # Days before the source's first day do not exist, so they are shown only on request.
         begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
         listed += known_days(store, name, day_range(begin, end))
     listed.sort(key=lambda line: line[1])
@@ -120,45 +120,47 @@ def health(  # noqa: PLR0917
         print_json(
             {
                 "days": [
-                    day_as_json(one, verdicts) if one else {**unknown_day_as_json(name, day), "guardrails": []}
-                    for name, day, one, verdicts in listed
+                    day_as_json(snapshot, verdicts)
+                    if snapshot
+                    else {**unknown_day_as_json(name, day), "guardrails": []}
+                    for name, day, snapshot, verdicts in listed
                 ]
             }
         )
     else:
         print_days(listed)
-    return exit_code([one for _, _, one, _ in listed])
+    return exit_code([snapshot for _, _, snapshot, _ in listed])
 
 
 def known_days(
     store: SqlQualityStore, name: str, days: Sequence[date]
 ) -> list[tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]]:
-    """Each day with what the store knows of it."""
-    known = {one.day: one for one in store.snapshots(name, days[0], days[-1])}
-    said = store.verdicts(name, days[0], days[-1])
+    """Each day with its snapshot and verdicts, if the store has them."""
+    known = {snapshot.day: snapshot for snapshot in store.snapshots(name, days[0], days[-1])}
+    verdicts = store.verdicts(name, days[0], days[-1])
     return [
-        (name, day, known.get(day), said.get(day, {}).get(known[day].revision or 0, ()) if day in known else ())
+        (name, day, known.get(day), verdicts.get(day, {}).get(known[day].revision or 0, ()) if day in known else ())
         for day in days
     ]
 
 
 def day_as_json(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """A snapshot with what each guardrail says of it."""
+    """A snapshot with the verdict of each guardrail."""
     return {**snapshot.as_json(), "guardrails": [verdict.as_json() for verdict in verdicts]}
 
 
 def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
-    """What the assets and the alert sensor do, in their order."""
+    """Read and judge days and dispatch alerts, in the order of the assets and the alert sensor."""
     now = utc_now()
     with progress("Reading", len(days), is_shown=is_shown) as advance:
         for scan in work.read(days, now):
             advance(1, scan.total_events or 0)
     taken = []
     with progress("Judging", len(days), is_shown=is_shown) as advance:
-        for one in work.judge(days, now):
-            taken.append(one)
+        for judgement in work.judge(days, now):
+            taken.append(judgement)
             advance(1)
-    alerts = [alert for one in taken for alert in alerts_of(one.snapshot, one.verdicts)]
+    alerts = [alert for judgement in taken for alert in alerts_of(judgement.snapshot, judgement.verdicts)]
     dispatch(work.store, alerts, _log, now)
     return taken
 
@@ -168,8 +170,8 @@ def _log(alert: Alert) -> None:
 
 
 def exit_code(snapshots: Iterable[TelemetryIntegritySnapshot | None]) -> int:
-    """What a command that shows these days exits with; one without a snapshot is unknown."""
-    statuses = {DayStatus.UNKNOWN if one is None else one.status for one in snapshots}
+    """The exit code of a command that shows these days; a day without a snapshot is unknown."""
+    statuses = {DayStatus.UNKNOWN if snapshot is None else snapshot.status for snapshot in snapshots}
     if not statuses or DayStatus.UNKNOWN in statuses:
         return EXIT_UNKNOWN
     return EXIT_HEALTHY if statuses == {DayStatus.HEALTHY} else EXIT_NOT_HEALTHY

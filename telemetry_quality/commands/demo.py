@@ -1,4 +1,4 @@
-"""The command ``telemetry-quality demo``: everything at work on real telemetry."""
+"""The command ``telemetry-quality demo``: the whole system on real telemetry."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def demo(  # noqa: PLR0917
     config: str | None,
     as_json: bool,
 ) -> int:
-    """Put a year of real telemetry in place, backfill its last days in Dagster, serve its UI and the dashboard."""
+    """Prepare a year of real telemetry, backfill its last days in Dagster, and serve Dagster's UI and the dashboard."""
     from telemetry_quality import demo as stage  # noqa: PLC0415 - loads Dagster
 
     if not no_serve:
         stage.require_free_ports(host, port, dashboard_port)
     file = stage.prepare(Path(config or DEFAULT_FILE).absolute())
     settings = load_settings(file)
-    its = settings.sources[stage.SOURCE]
-    latest = its.calendar().latest_day(utc_now())
+    source = settings.sources[stage.SOURCE]
+    latest = source.calendar().latest_day(utc_now())
     wanted = day_range(latest - timedelta(days=days - 1), latest)
     steps = stage.steps_per_day(settings) * days
     with progress(f"Backfilling {days} days", steps, is_shown=not as_json, unit="steps") as advance:
         stage.backfill(settings, wanted, advance)
     known = known_days(open_store(settings), stage.SOURCE, wanted)
     if as_json:
-        print_json({"days": [day_as_json(one, verdicts) for _, _, one, verdicts in known if one]})
+        print_json({"days": [day_as_json(snapshot, verdicts) for _, _, snapshot, verdicts in known if snapshot]})
     else:
         print_days(known)
     if no_serve:
-        return exit_code([one for _, _, one, _ in known])
+        return exit_code([snapshot for _, _, snapshot, _ in known])
     click.echo(stage.greeting(settings, host, port, dashboard_port, utc_now()), err=True)
     stage.serve(host, port, dashboard_port)
     return EXIT_HEALTHY

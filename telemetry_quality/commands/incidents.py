@@ -1,6 +1,6 @@
-"""The command ``telemetry-quality incidents``: what fails together, since when, and what was decided about it.
+"""The command ``telemetry-quality incidents``: lists and shows incidents, and records decisions about them.
 
-Exit codes: 0 none is open, or the decision is kept; 1 at least one is open; 2 a mistake.
+Exit codes: 0 no incident is open, or the decision is stored; 1 at least one is open; 2 failed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.settings import Settings
 
-# Neither level nor state is reported by colour alone: the sign and the word say it too.
+# Levels and states are never shown by colour alone, but also by a sign and a word.
 LEVEL_SIGNS = {Level.CRITICAL: ("red", "✗"), Level.WARNING: ("yellow", "!"), Level.INFO: ("cyan", "i")}
 PAST_TENSE = {
     Action.ACKNOWLEDGE: "acknowledged it",
@@ -50,24 +50,24 @@ PAST_TENSE = {
 }
 
 key_argument = click.argument("key")
-note_option = click.option("--note", metavar="TEXT", default="", help="Why, for those who come later.")
+note_option = click.option("--note", metavar="TEXT", default="", help="A note for others.")
 
 
 def _login_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
-        return ""  # a container whose user has no name: asked for by the rejection of an empty one
+        return ""  # a container's user may have no name; an empty name is refused later
 
 
 by_option = click.option("--by", metavar="NAME", default=_login_name, help="Who decides (default: your login name).")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--all", "is_all", is_flag=True, help="Closed incidents too.")
-@click.option("--days", type=click.IntRange(1, 10_000), help="All that touch the last N complete days.")
-@click.option("--first", type=DAY, help="All that touch a range: its first day.")
-@click.option("--last", type=DAY, help="All that touch a range: its last day (default: the latest complete one).")
+@click.option("--all", "is_all", is_flag=True, help="Include closed incidents.")
+@click.option("--days", type=click.IntRange(1, 10_000), help="Incidents in the last N complete days.")
+@click.option("--first", type=DAY, help="Incidents in a range: its first day.")
+@click.option("--last", type=DAY, help="Incidents in a range: its last day (default: the latest complete day).")
 @config_option
 @source_option
 @json_option
@@ -82,16 +82,16 @@ def incidents(  # noqa: PLR0917
     source: str | None,
     as_json: bool,
 ) -> int:
-    """List incidents, newest first: failures of one cause on consecutive days.
+    """List incidents, newest first: failures with one root cause on consecutive days.
 
-    Without options, those still open.
+    Without options, only open incidents.
     """
     if days is not None and (first or last):
-        raise click.UsageError("--days or --first and --last are required, but both were given.")
+        raise click.UsageError("Either --days or --first and --last may be given, but not both.")
     has_range = bool(days or first or last)
     if context.invoked_subcommand is not None:
         if is_all or has_range:
-            raise click.UsageError("--all, --days, --first and --last require the list, but a command was given.")
+            raise click.UsageError("--all, --days, --first and --last apply only to the list, but a command was given.")
         _hand_on(context, config=config, source=source, as_json=as_json)
         return EXIT_HEALTHY
     settings = load_settings(config)
@@ -100,17 +100,17 @@ def incidents(  # noqa: PLR0917
     for name in [settings.source(source)[0]] if source else settings.sources:
         latest = settings.sources[name].calendar().latest_day(now) if has_range and last is None else last
         found += incidents_of(store, name, *_range(days, first, latest))
-    listed = [one for one in found if one.is_open or is_all or has_range]
-    listed.sort(key=lambda one: one.first_day, reverse=True)
+    listed = [incident for incident in found if incident.is_open or is_all or has_range]
+    listed.sort(key=lambda incident: incident.first_day, reverse=True)
     if as_json:
-        print_json({"incidents": [one.as_json(now.date()) for one in listed]})
+        print_json({"incidents": [incident.as_json(now.date()) for incident in listed]})
     else:
         _print_list(listed, now.date(), has_closed=is_all or has_range)
-    return EXIT_NOT_HEALTHY if any(one.is_open for one in listed) else EXIT_HEALTHY
+    return EXIT_NOT_HEALTHY if any(incident.is_open for incident in listed) else EXIT_HEALTHY
 
 
 def _range(days: int | None, first: date | None, last: date | None) -> tuple[date | None, date | None]:
-    """The first and the last day that are asked for; both None where all incidents are."""
+    """The first and the last requested day; both None for all incidents."""
     if last is None:
         return None, None
     begin = last - timedelta(days=days - 1) if days else first
@@ -124,7 +124,7 @@ def _range(days: int | None, first: date | None, last: date | None) -> tuple[dat
 @source_option
 @json_option
 def show(key: str, config: str | None, source: str | None, as_json: bool) -> int:
-    """Show one incident with its days, what failed on each, and what was decided."""
+    """Show an incident with its failed days, its failures and the decisions about it."""
     settings = load_settings(config)
     incident = _incident(open_store(settings), settings, key, source)
     today = utc_now().date()
@@ -143,20 +143,20 @@ def show(key: str, config: str | None, source: str | None, as_json: bool) -> int
 @source_option
 @json_option
 def acknowledge(key: str, **options: Any) -> int:
-    """Say that somebody looks after it."""
+    """Record that somebody is looking after an incident."""
     return _decide(key, Action.ACKNOWLEDGE, **options)
 
 
 @incidents.command()
 @key_argument
-@click.option("--until", type=DAY, required=True, help="The last day, in UTC, on which its alerts are not logged.")
+@click.option("--until", type=DAY, required=True, help="The last day, in UTC, on which its alerts are muted.")
 @by_option
 @note_option
 @config_option
 @source_option
 @json_option
 def mute(key: str, until: date | None, **options: Any) -> int:
-    """Log none of its alerts until a day; they are kept all the same."""
+    """Log none of an incident's alerts until a day; they are still stored."""
     return _decide(key, Action.MUTE, until=until or utc_now().date() - ONE_DAY, **options)
 
 
@@ -168,7 +168,7 @@ def mute(key: str, until: date | None, **options: Any) -> int:
 @source_option
 @json_option
 def confirm(key: str, **options: Any) -> int:
-    """Say that it was real: later days are no longer compared with its days so far."""
+    """Confirm that an incident was real: later days are no longer compared with its days so far."""
     return _decide(key, Action.CONFIRM, **options)
 
 
@@ -180,7 +180,7 @@ def confirm(key: str, **options: Any) -> int:
 @source_option
 @json_option
 def dismiss(key: str, **options: Any) -> int:
-    """Say that it was none: takes back an earlier confirmation."""
+    """Record that it was not an incident; revokes a confirmation."""
     return _decide(key, Action.DISMISS, **options)
 
 
@@ -195,7 +195,7 @@ def _decide(
     as_json: bool,
     until: date | None = None,
 ) -> int:
-    """Keep one decision and say what the incident is now."""
+    """Store a decision and print the incident's new state."""
     settings, now = load_settings(config), utc_now()
     store = open_store(settings)
     store.append_incident_action(
@@ -208,22 +208,22 @@ def _decide(
 
 
 def _hand_on(context: click.Context, **options: Any) -> None:
-    """Let options before the command's name count as if they stood behind it."""
+    """Apply options given before the command's name as if they were given after it."""
     given = {name: value for name, value in options.items() if value}
     context.default_map = {context.invoked_subcommand or "": given}
 
 
 def _incident(store: QualityStore, settings: Settings, key: str, source: str | None) -> Incident:
-    """The incident called ``key``.
+    """The incident with this key.
 
     Raises:
-        RequestError: If there is none.
+        RequestError: If there is no such incident.
     """
     name, _, rest = key.partition("/")
     if name not in settings.sources or (source is not None and source != name):
         wanted = [source] if source else list(settings.sources)
         raise RequestError(
-            f"An incident's key such as {wanted[0]}/2026-03-10 is required, of the source {' or '.join(wanted)}, "
+            f"An incident's key such as {wanted[0]}/2026-03-10, of the source {' or '.join(wanted)}, is required, "
             f"but {key!r} was found; telemetry-quality incidents --all lists them."
         )
     try:
@@ -237,22 +237,22 @@ def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) ->
     from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
 
     if not listed:
-        click.echo("No incident." if has_closed else "No open incident; --all lists the closed ones.")
+        click.echo("No incidents." if has_closed else "No open incidents; --all lists closed ones too.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("incident", "days", "level"):
         table.add_column(heading, no_wrap=True)
     for heading in ("state", "guardrails", "root cause", "at its peak"):
         table.add_column(heading, overflow="fold")
-    for one in listed:
+    for incident in listed:
         table.add_row(
-            one.key,
-            _days(one),
-            _level(one.level),
-            _state(one, today),
-            _text(", ".join(one.guardrails)),
-            _text(one.root_cause),
-            _text(f"{one.peak.day} {one.peak.sentence}"),
+            incident.key,
+            _days(incident),
+            _level(incident.level),
+            _state(incident, today),
+            _text(", ".join(incident.guardrails)),
+            _text(incident.root_cause),
+            _text(f"{incident.peak.day} {incident.peak.sentence}"),
         )
     console().print(table)
 
@@ -267,7 +267,9 @@ def _print_incident(incident: Incident, today: date) -> None:
     table.add_row("state", _state(incident, today))
     table.add_row("days", _days(incident))
     table.add_row("level", _level(incident.level))
-    table.add_row("guardrails", _text(", ".join(f"{one} ({len(days)})" for one, days in incident.guardrails.items())))
+    table.add_row(
+        "guardrails", _text(", ".join(f"{guardrail} ({len(days)})" for guardrail, days in incident.guardrails.items()))
+    )
     table.add_row("root cause", _text(incident.root_cause))
     table.add_row("peak", _text(f"{peak.day} {peak.guardrail}: {peak.sentence}"))
     out.print(f"[bold]{incident.key}[/]")
@@ -276,8 +278,8 @@ def _print_incident(incident: Incident, today: date) -> None:
     for heading in ("day", "level", "guardrail"):
         failures.add_column(heading, no_wrap=True)
     failures.add_column("what happened", overflow="fold")
-    for one in incident.failures:
-        failures.add_row(str(one.day), _level(one.level), one.guardrail, _text(one.sentence))
+    for failure in incident.failures:
+        failures.add_row(str(failure.day), _level(failure.level), failure.guardrail, _text(failure.sentence))
     out.print()
     out.print(failures)
     for action in incident.actions:
@@ -306,7 +308,7 @@ def _state(incident: Incident, today: date) -> Text:
 
 
 def _text(words: str, style: str = "") -> Text:
-    """Words as they are: values of events and notes may look like markup or hold control characters."""
+    """Text without markup: values of events and notes may look like markup or contain control characters."""
     from rich.text import Text  # noqa: PLC0415
 
     return Text(visible(words), style=style)

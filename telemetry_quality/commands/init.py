@@ -17,7 +17,7 @@ from telemetry_quality.settings import DEFAULT_FILE, PRESETS
 @config_option
 @json_option
 def init(preset: str | None, config: str | None, as_json: bool) -> int:
-    """Write a settings file to start from; an existing one is never overwritten."""
+    """Write a settings file to start from; an existing file is never overwritten."""
     file = Path(config or DEFAULT_FILE)
     text = (Path(telemetry_quality.__file__).with_name("starter") / "telemetry.toml").read_text(encoding="utf-8")
     if preset is not None:
@@ -33,7 +33,9 @@ def init(preset: str | None, config: str | None, as_json: bool) -> int:
             f"init requires a new file, but {file} exists; remove it or pass another name with --config."
         ) from None
     except OSError as error:
-        raise SettingsError(f"init requires a folder it may write to, but for {file} {error.strerror}.") from None
+        raise SettingsError(
+            f"init requires a writable folder, but {file} could not be written: {error.strerror}."
+        ) from None
     say(
         as_json,
         {"file": str(file)},

@@ -1,4 +1,4 @@
-"""What commands share: their options, their exit codes, and how they answer."""
+"""What commands share: options, exit codes and output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY = _Day()
 config_option = click.option(
     "--config", metavar="FILE", help=f"Settings file (default: {DEFAULT_FILE} in this folder)."
 )
-source_option = click.option("--source", metavar="NAME", help="Which source, where there are several.")
+source_option = click.option("--source", metavar="NAME", help="The source, required if there are several.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
@@ -42,7 +42,7 @@ def day_range(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``.
 
     Raises:
-        RequestError: If they are the wrong way round.
+        RequestError: If ``first`` is after ``last``.
     """
     if first > last:
         raise RequestError(f"FIRST must not be after LAST, but {first} is after {last}; swap them.")
@@ -50,7 +50,7 @@ def day_range(first: date, last: date) -> list[date]:
 
 
 def say(as_json: bool, document: dict[str, Any], sentence: str) -> None:
-    """Answer with a document for machines or a sentence for people."""
+    """Print a document for machines or a sentence for people."""
     if as_json:
         print_json(document)
     else:

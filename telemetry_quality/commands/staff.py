@@ -1,7 +1,7 @@
-"""The command ``telemetry-quality staff``: who may sign in to the dashboard, which machines may read, and who tried.
+"""The command ``telemetry-quality staff``: accounts and tokens of the dashboard, and attempts to sign in.
 
-A password is typed twice without being shown, or is the first line of standard input; it never stands in an argument,
-which other users of a machine can read. Exit codes: 0 done; 2 a mistake.
+A password is typed twice without being shown, or read from the first line of standard input; it is never an argument,
+which other users of the machine could read. Exit codes: 0 done, 2 failed.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.tokens import Token
 
 STATES = {"active": ("green", "✓"), "disabled": ("red", "✗"), "revoked": ("red", "✗"), "expired": ("yellow", "!")}
-"""Never shown by colour alone: the sign and the word say it too."""
+"""States are never shown by colour alone, but also by a sign and a word."""
 
 name_argument = click.argument("name")
 stdin_option = click.option(
-    "--password-stdin", "is_stdin", is_flag=True, help="Read the password from standard input: its first line."
+    "--password-stdin", "is_stdin", is_flag=True, help="Read the password from the first line of standard input."
 )
 oidc_option = click.option(
-    "--oidc", "is_oidc", is_flag=True, help="No password: sign in at the OpenID Connect provider only."
+    "--oidc", "is_oidc", is_flag=True, help="No password: sign in only at the OpenID Connect provider."
 )
 
 
 @click.group()
 def staff() -> None:
-    """Say who may sign in to the dashboard, and see who tried."""
+    """Manage who may sign in to the dashboard, and see who tried."""
 
 
 @staff.command()
@@ -56,10 +56,10 @@ def staff() -> None:
 @config_option
 @json_option
 def add(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: bool) -> int:
-    """Make an account; NAME is what its owner signs in with, such as an email address."""
+    """Create an account; NAME is what its owner signs in with, such as an email address."""
     _require_one(is_oidc=is_oidc, is_stdin=is_stdin)
     with _staff_store(config) as store:
-        # Nobody types a password twice to hear that the name is taken: then it is refused below.
+        # If the name is taken, skip the password prompt: the account is refused below.
         hashed = None if is_oidc or store.account(name) else _new_password(name, is_stdin=is_stdin)
         account = store.add_account(name, hashed, utc_now())
     say(as_json, {"account": _account_as_json(account)}, f"{account.name} can sign in {_way(account)}.")
@@ -70,19 +70,25 @@ def add(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: b
 @config_option
 @json_option
 def list_accounts(config: str | None, as_json: bool) -> int:
-    """List all accounts, disabled ones too."""
+    """List all accounts, including disabled ones."""
     with _staff_store(config) as store:
         accounts, last = store.accounts(), store.last_signed_in()
     if as_json:
-        print_json({"accounts": [_account_as_json(one, last.get(one.name)) for one in accounts]})
+        print_json({"accounts": [_account_as_json(account, last.get(account.name)) for account in accounts]})
         return EXIT_HEALTHY
     _print_table(
         ("account", "state", "signs in", "created", "last signed in"),
         (
-            (_text(one.name), _state(_account_state(one)), _way(one), _time(one.created_at), _time(last.get(one.name)))
-            for one in accounts
+            (
+                _text(account.name),
+                _state(_account_state(account)),
+                _way(account),
+                _time(account.created_at),
+                _time(last.get(account.name)),
+            )
+            for account in accounts
         ),
-        "No account; telemetry-quality staff add NAME makes one.",
+        "There are no accounts; create one with telemetry-quality staff add NAME.",
     )
     return EXIT_HEALTHY
 
@@ -92,11 +98,15 @@ def list_accounts(config: str | None, as_json: bool) -> int:
 @config_option
 @json_option
 def disable(name: str, config: str | None, as_json: bool) -> int:
-    """Shut an account out at once; its sessions and tokens end."""
+    """Disable an account; its sessions and tokens end immediately."""
     with _staff_store(config) as store:
         store.disable(name, utc_now())
         account = store.require_account(name)
-    say(as_json, {"account": _account_as_json(account)}, f"{account.name} is disabled; its sessions and tokens ended.")
+    say(
+        as_json,
+        {"account": _account_as_json(account)},
+        f"{account.name} is disabled; its sessions and tokens have ended.",
+    )
     return EXIT_HEALTHY
 
 
@@ -107,9 +117,9 @@ def disable(name: str, config: str | None, as_json: bool) -> int:
 @config_option
 @json_option
 def reset(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: bool) -> int:
-    """Give an account a new password and enable it again; its sessions end, its tokens stay.
+    """Set a new password and enable the account; its sessions end, its tokens remain valid.
 
-    With --oidc it has none afterwards, and is bound anew to who signs in with its name at the provider.
+    With --oidc it has no password afterwards, and the next person who signs in with its name becomes its owner.
     """
     _require_one(is_oidc=is_oidc, is_stdin=is_stdin)
     with _staff_store(config) as store:
@@ -120,47 +130,55 @@ def reset(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json:
             store.set_password(name, _new_password(account.name, is_stdin=is_stdin), utc_now())
         store.enable(name)
         account = store.require_account(name)
-    sentence = f"{account.name} can sign in {_way(account)}; its sessions ended."
+    sentence = f"{account.name} can sign in {_way(account)}; its sessions have ended."
     say(as_json, {"account": _account_as_json(account)}, sentence)
     return EXIT_HEALTHY
 
 
 @staff.command("sign-ins")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
-@click.option("--account", metavar="NAME", help="Those with this name only.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The maximum number of attempts."
+)
+@click.option("--account", metavar="NAME", help="Only attempts with this name.")
 @config_option
 @json_option
 def sign_ins(limit: int, account: str | None, config: str | None, as_json: bool) -> int:
-    """Show the last attempts to sign in, the newest first."""
+    """Show the latest attempts to sign in, newest first."""
     with _staff_store(config) as store:
         attempts = store.sign_ins(limit, account)
     if as_json:
-        print_json({"sign_ins": [_sign_in_as_json(one) for one in attempts]})
+        print_json({"sign_ins": [_sign_in_as_json(attempt) for attempt in attempts]})
         return EXIT_HEALTHY
     _print_table(
         ("at", "account", "address", "method", "outcome"),
         (
-            (_time(one.at), _text(one.account_name), _text(one.address), _text(one.method), one.outcome.value)
-            for one in attempts
+            (
+                _time(attempt.at),
+                _text(attempt.account_name),
+                _text(attempt.address),
+                _text(attempt.method),
+                attempt.outcome.value,
+            )
+            for attempt in attempts
         ),
-        "Nobody tried to sign in.",
+        "Nobody has tried to sign in.",
     )
     return EXIT_HEALTHY
 
 
 @staff.group()
 def token() -> None:
-    """Say which machines may read the JSON API on behalf of an account."""
+    """Manage tokens, with which machines read the JSON API on behalf of an account."""
 
 
 @token.command("add")
 @name_argument
-@click.option("--label", metavar="TEXT", required=True, help="What it is for.")
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is good.")
+@click.option("--label", metavar="TEXT", required=True, help="The purpose of the token.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How many days it is valid.")
 @config_option
 @json_option
 def add_token(name: str, label: str, days: int, config: str | None, as_json: bool) -> int:
-    """Print a new token for an account's machine; it is shown this once only."""
+    """Create a token for an account and print it; it is shown only once."""
     from telemetry_quality.storage.staff.tokens import fingerprint, new_token  # noqa: PLC0415 - loads SQLAlchemy
 
     text, now = new_token(), utc_now()
@@ -170,38 +188,38 @@ def add_token(name: str, label: str, days: int, config: str | None, as_json: boo
     say(as_json, {"token": _token_as_json(added, now), "text": text}, text)
     if not as_json:
         click.echo(
-            f"This is token {added.id} of {account.name}, good for {days} days; keep it, it is not shown again.",
+            f"This is token {added.id} of {account.name}, valid for {days} days; copy it now, it is not shown again.",
             err=True,
         )
     return EXIT_HEALTHY
 
 
 @token.command("list")
-@click.option("--account", metavar="NAME", help="Those of this account only.")
+@click.option("--account", metavar="NAME", help="Only tokens of this account.")
 @config_option
 @json_option
 def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
-    """List all tokens, revoked and expired ones too; what they open with is known to their machines only."""
+    """List all tokens, including revoked and expired ones, but never their secret text."""
     now = utc_now()
     with _staff_store(config) as store:
         tokens = store.tokens(None if account is None else store.require_account(account).id)
     if as_json:
-        print_json({"tokens": [_token_as_json(one, now) for one in tokens]})
+        print_json({"tokens": [_token_as_json(token_row, now) for token_row in tokens]})
         return EXIT_HEALTHY
     _print_table(
         ("id", "account", "label", "state", "created", "expires"),
         (
             (
-                str(one.id),
-                _text(one.account_name),
-                _text(one.label),
-                _state(_token_state(one, now)),
-                _time(one.created_at),
-                _time(one.expires_at),
+                str(token_row.id),
+                _text(token_row.account_name),
+                _text(token_row.label),
+                _state(_token_state(token_row, now)),
+                _time(token_row.created_at),
+                _time(token_row.expires_at),
             )
-            for one in tokens
+            for token_row in tokens
         ),
-        "No token; telemetry-quality staff token add NAME makes one.",
+        "There are no tokens; create one with telemetry-quality staff token add NAME.",
     )
     return EXIT_HEALTHY
 
@@ -211,14 +229,14 @@ def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
 @config_option
 @json_option
 def revoke(token_id: int, config: str | None, as_json: bool) -> int:
-    """Shut a machine out at once."""
+    """Revoke a token immediately."""
     with _staff_store(config) as store:
         if not store.revoke_token(token_id, None, utc_now()):
             raise RequestError(
-                f"A token that was not revoked is required, but {token_id} is none; "
+                f"The number of an unrevoked token is required, but {token_id} is not one; "
                 "telemetry-quality staff token list shows them."
             )
-    say(as_json, {"token_id": token_id, "is_revoked": True}, f"Token {token_id} is revoked.")
+    say(as_json, {"token_id": token_id, "is_revoked": True}, f"Token {token_id} has been revoked.")
     return EXIT_HEALTHY
 
 
@@ -235,14 +253,14 @@ def _staff_store(config: str | None) -> Iterator[StaffStore]:
 
 def _require_one(*, is_oidc: bool, is_stdin: bool) -> None:
     if is_oidc and is_stdin:
-        raise click.UsageError("--oidc or --password-stdin is required, but both were given.")
+        raise click.UsageError("Either --oidc or --password-stdin may be given, but not both.")
 
 
 def _new_password(name: str, *, is_stdin: bool) -> str:
-    """The hash of a password that the owner, or a pipe, gave just now.
+    """The hash of a password read from the terminal or from a pipe.
 
     Raises:
-        RequestError: If it is easily guessed, or nobody is there to type it.
+        RequestError: If it is easily guessed, or there is no terminal to type it.
     """
     server.require_installed()
     from telemetry_quality.dashboard.access.passwords import (  # noqa: PLC0415 - of the extra "dashboard"
@@ -257,7 +275,7 @@ def _new_password(name: str, *, is_stdin: bool) -> str:
 
 def _typed_password() -> str:
     if not sys.stdin.isatty():
-        raise RequestError("A terminal to type the password is required, but there is none; pass --password-stdin.")
+        raise RequestError("A terminal is required to type the password, but there is none; pass --password-stdin.")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return typed
 
@@ -274,15 +292,15 @@ def _account_as_json(account: Account, last_signed_in_at: datetime | None = None
     }
 
 
-def _token_as_json(its: Token, now: datetime) -> dict[str, Any]:
+def _token_as_json(token_row: Token, now: datetime) -> dict[str, Any]:
     return {
-        "id": its.id,
-        "account_name": its.account_name,
-        "label": its.label,
-        "state": _token_state(its, now),
-        "created_at": _instant(its.created_at),
-        "expires_at": _instant(its.expires_at),
-        "revoked_at": _instant(its.revoked_at),
+        "id": token_row.id,
+        "account_name": token_row.account_name,
+        "label": token_row.label,
+        "state": _token_state(token_row, now),
+        "created_at": _instant(token_row.created_at),
+        "expires_at": _instant(token_row.expires_at),
+        "revoked_at": _instant(token_row.revoked_at),
     }
 
 
@@ -313,10 +331,10 @@ def _account_state(account: Account) -> str:
     return "active" if account.is_active else "disabled"
 
 
-def _token_state(its: Token, now: datetime) -> str:
-    if its.revoked_at is not None:
+def _token_state(token_row: Token, now: datetime) -> str:
+    if token_row.revoked_at is not None:
         return "revoked"
-    return "expired" if its.expires_at is not None and its.expires_at <= now else "active"
+    return "expired" if token_row.expires_at is not None and token_row.expires_at <= now else "active"
 
 
 def _state(state: str) -> Text:
@@ -329,14 +347,14 @@ def _time(moment: datetime | None) -> str:
 
 
 def _text(words: str, style: str = "") -> Text:
-    """Words as they are: what strangers typed may look like markup or hold control characters."""
+    """Text without markup: what strangers typed may look like markup or contain control characters."""
     from rich.text import Text  # noqa: PLC0415 - late: JSON readers do not need it
 
     return Text(visible(words), style=style)
 
 
 def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], otherwise: str) -> None:
-    """A table, or a sentence where there is nothing to show."""
+    """Print a table, or a sentence if there are no rows."""
     from rich.table import Table  # noqa: PLC0415
 
     listed = list(rows)

@@ -1,4 +1,4 @@
-"""The commands that keep the store in order: ``verify`` and ``migrate``."""
+"""The commands that maintain the store: ``verify`` and ``migrate``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from telemetry_quality.settings import load_settings
 @config_option
 @json_option
 def verify(config: str | None, as_json: bool) -> int:
-    """Find rows of the store that were changed, added or removed behind the program's back."""
+    """Find rows of the store that were changed, added or removed by anything but this program."""
     result = open_store(load_settings(config)).verify()
     if as_json:
         print_json(
@@ -29,18 +29,21 @@ def verify(config: str | None, as_json: bool) -> int:
                 "is_intact": not result.findings,
                 "rows": result.rows,
                 "head_hash": result.head_hash,
-                "findings": [{"table": one.table, "row": one.row, "sentence": one.sentence} for one in result.findings],
+                "findings": [
+                    {"table": finding.table, "row": finding.row, "sentence": finding.sentence}
+                    for finding in result.findings
+                ],
             }
         )
     else:
-        for one in result.findings:
-            click.echo(f"{one.table}: {one.sentence}")
-        click.echo(f"{result.rows:,} rows looked at, {len(result.findings)} findings; last hash {result.head_hash}.")
+        for finding in result.findings:
+            click.echo(f"{finding.table}: {finding.sentence}")
+        click.echo(f"{result.rows:,} rows checked, {len(result.findings)} findings; last hash {result.head_hash}.")
     return EXIT_NOT_HEALTHY if result.findings else EXIT_HEALTHY
 
 
 @click.command()
-@click.option("--check", "only_check", is_flag=True, help="For developers: do migrations and models agree?")
+@click.option("--check", "only_check", is_flag=True, help="For developers: check that migrations and models agree.")
 @config_option
 @json_option
 def migrate(only_check: bool, config: str | None, as_json: bool) -> int:

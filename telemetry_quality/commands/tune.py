@@ -1,8 +1,8 @@
-"""The command ``telemetry-quality tune``: propose thresholds from the stored history; never apply them.
+"""The command ``telemetry-quality tune``: proposes thresholds from the stored history and never applies them.
 
-Exit codes: 0 the history was tried, whatever came of it; 2 too little of it is stored, or a mistake.
+Exit codes: 0 the history was tried, whatever the result; 2 too little history is stored, or the command failed.
 
-The JSON answer, every key always there::
+The JSON output, in which every key is always present::
 
     {"source": "web", "first_day": "2013-01-01", "last_day": "2013-12-31", "days": 365, "left_out_days": 0,
      "target_false_alarms_per_100_days": 1.0,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.tuning.proposals import Proposal
 
 MAXIMUM_DAYS = 1_096
-"""Three years: all parts of all days are held in RAM at once."""
+"""Three years, since all segments of all days are held in RAM at once."""
 
 
 @click.command()
@@ -59,18 +59,18 @@ MAXIMUM_DAYS = 1_096
     default=1.0,
     show_default=True,
     metavar="PERCENT",
-    help="False alarms per 100 days that each guardrail may raise.",
+    help="The false alarms per 100 days that each guardrail may raise.",
 )
-@click.option("--write", metavar="FILE", help="Write the proposal there; an existing file is never overwritten.")
+@click.option("--write", metavar="FILE", help="Write the proposal to a file; an existing file is never overwritten.")
 @config_option
 @source_option
 @json_option
 def tune(  # noqa: PLR0917
     days: int, target: float, write: str | None, config: str | None, source: str | None, as_json: bool
 ) -> int:
-    """Try today's and other thresholds on the stored days and propose better ones.
+    """Try the current and other thresholds on the stored days and propose better ones.
 
-    Nothing is read from the events and nothing is changed: a proposal is copied into the settings by hand.
+    No events are read and nothing is changed: copy a proposal into the settings by hand.
     """
     if write is not None and Path(write).exists():
         raise _exists(write)
@@ -90,7 +90,7 @@ def tune(  # noqa: PLR0917
                 "days": len(evidences),
                 "left_out_days": left_out_days,
                 "target_false_alarms_per_100_days": target,
-                "guardrails": [_as_json(one) for one in proposals],
+                "guardrails": [_as_json(proposal) for proposal in proposals],
                 "fragment": text,
                 "written_to": write if text else None,
             }
@@ -102,15 +102,15 @@ def tune(  # noqa: PLR0917
 
 
 def _last_days(work: DailyWork, count: int, now: datetime) -> list[date]:
-    """The last ``count`` days that were ever read."""
+    """The last ``count`` days that have been scanned."""
     scans = work.store.scans(work.name, work.calendar.first_day, work.calendar.latest_day(now))
-    return sorted({one.day for one in scans})[-count:]
+    return sorted({scan.day for scan in scans})[-count:]
 
 
 def _tried(
     work: DailyWork, days: Sequence[date], target: float, now: datetime, *, is_shown: bool
 ) -> tuple[list[Evidence], int, list[Proposal]]:
-    """The days tried, how many of ``days`` are left out as confirmed incidents, and what came of it.
+    """The tried days, how many of ``days`` are left out as confirmed incidents, and the proposals.
 
     Raises:
         RequestError: If too few days are left.
@@ -126,16 +126,16 @@ def _tried(
     steps = len(usable) * (1 + len(guardrails_of(schema)))
     with progress(f"Trying thresholds on {len(usable)} days", steps, is_shown=is_shown, unit="steps") as advance:
         evidences = []
-        for one in stored_evidences(usable, context, work.policy, work.calendar, schema, now=now):
-            evidences.append(one)
+        for evidence in stored_evidences(usable, context, work.policy, work.calendar, schema, now=now):
+            evidences.append(evidence)
             advance(1)
         trials = back_test(evidences, work.policy, schema, advance)
-    return evidences, sum(day in context.left_out for day in days), [propose(one, target) for one in trials]
+    return evidences, sum(day in context.left_out for day in days), [propose(trial, target) for trial in trials]
 
 
 def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tuple[date, date]) -> str:
-    """The changed thresholds as TOML, nothing where none changes."""
-    changed = [one for one in proposals if one.proposed is not None]
+    """The changed thresholds as TOML; empty if none changes."""
+    changed = [proposal for proposal in proposals if proposal.proposed is not None]
     if not changed:
         return ""
     lines = [
@@ -143,11 +143,11 @@ def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tu
         f"# target: at most {target:g} in 100 days are false alarms.",
     ]
     tables: dict[str, list[str]] = {}
-    for one in changed:
-        threshold = one.proposed.threshold if one.proposed else None
-        # The name of a rate's limit says in which table it stands.
-        table, _, key = str(one.setting).rpartition(".")
-        line = f"{key} = {threshold}  # {one.today.threshold:g} today. {one.sentence}"
+    for proposal in changed:
+        threshold = proposal.proposed.threshold if proposal.proposed else None
+        # The name of a rate's limit contains its table.
+        table, _, key = str(proposal.setting).rpartition(".")
+        line = f"{key} = {threshold}  # {proposal.today.threshold:g} today. {proposal.sentence}"
         tables.setdefault(table or "guardrails", []).append(line)
     for table, keys in tables.items():
         lines += [f"[sources.{source}.{table}]", *keys]
@@ -161,7 +161,9 @@ def _write(file: str, text: str) -> None:
     except FileExistsError:
         raise _exists(file) from None
     except OSError as error:
-        raise SettingsError(f"tune requires a folder it may write to, but for {file} {error.strerror}.") from None
+        raise SettingsError(
+            f"tune requires a writable folder, but {file} could not be written: {error.strerror}."
+        ) from None
 
 
 def _exists(file: str) -> SettingsError:
@@ -178,22 +180,22 @@ def _print(proposals: Sequence[Proposal]) -> None:
     table.add_column("false alarms per 100", justify="right")
     for fault in Fault:
         table.add_column(fault.label, justify="right")
-    for one in proposals:
+    for proposal in proposals:
         table.add_row(
-            one.guardrail,
-            _both(one, _threshold),
-            str(one.today.judged_days),
-            _both(one, _alarms),
-            *(_both(one, lambda score, fault=fault: _caught(score, fault)) for fault in Fault),
+            proposal.guardrail,
+            _both(proposal, _threshold),
+            str(proposal.today.judged_days),
+            _both(proposal, _alarms),
+            *(_both(proposal, lambda score, fault=fault: _caught(score, fault)) for fault in Fault),
         )
     out = console()
-    out.print("Caught in % of the days a fault was put into; 'a → b' is today's threshold and the proposed one.")
+    out.print("Caught: % of the days with an inserted fault; 'a → b' is today's threshold and the proposed one.")
     out.print(table)
-    for one in proposals:
-        if one.setting is not None:
-            out.print(f"  {one.guardrail}: {one.sentence}", markup=False, soft_wrap=True)
+    for proposal in proposals:
+        if proposal.setting is not None:
+            out.print(f"  {proposal.guardrail}: {proposal.sentence}", markup=False, soft_wrap=True)
     out.print(
-        "False means: outside confirmed incidents. A real incident that nobody confirmed counts as false; "
+        "An alarm outside confirmed incidents is false. A real incident that nobody confirmed counts as false; "
         "telemetry-quality incidents confirms it.",
         soft_wrap=True,
     )
@@ -209,12 +211,12 @@ def _print_advice(text: str, write: str | None) -> None:
     written = f"Wrote this to {write}. " if write else ""
     click.echo(
         f"{written}Nothing is applied: copy the keys you agree with into the same tables of your settings, "
-        "then run telemetry-quality check; days are judged by them from the next look on."
+        "then run telemetry-quality check; from then on, days are judged by them."
     )
 
 
 def _both(proposal: Proposal, cell: Any) -> str:
-    """Today's and the proposed number, once where they read the same."""
+    """Today's and the proposed number, or one number if both read the same."""
     now = str(cell(proposal.today))
     then = now if proposal.proposed is None else str(cell(proposal.proposed))
     return now if now == then else f"{now or '?'} → {then or '?'}"
@@ -252,6 +254,6 @@ def _score_as_json(score: Score) -> dict[str, Any]:
         "unknown_days": score.unknown_days,
         "alarms": score.alarms,
         "false_alarms_per_100_days": score.alarms_per_100_days,
-        "caught_percent": {fault.value: one.percent if one else None for fault, one in catches.items()},
-        "tried_days": {fault.value: one.tried if one else None for fault, one in catches.items()},
+        "caught_percent": {fault.value: catch.percent if catch else None for fault, catch in catches.items()},
+        "tried_days": {fault.value: catch.tried if catch else None for fault, catch in catches.items()},
     }

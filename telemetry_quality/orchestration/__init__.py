@@ -1,1 +1,1 @@
-"""Everything Dagster: thin adapters that load, ask the core and translate. Nothing is decided here."""
+"""The Dagster layer: thin adapters that load data, call the core and translate. Nothing is decided here."""

@@ -1,4 +1,4 @@
-"""The guardrails as asset checks: one evaluation per guardrail and day, right in a single-run backfill."""
+"""The guardrails as asset checks: one evaluation per guardrail and day, also in a single-run backfill."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from telemetry_quality.settings import SourceSettings
 
 
 def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksDefinition:
-    """All guardrails of one source as checks on its integrity snapshot; none of them blocks."""
+    """All guardrails of a source as non-blocking checks on its integrity snapshot."""
     specs = guardrail_specs(source, settings)
 
     @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
@@ -33,12 +33,12 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
 def _checked(
     context: dg.AssetCheckExecutionContext, source: str, selected: Sequence[dg.AssetCheckSpec]
 ) -> Iterator[Any]:
-    """The evaluations of the days of a run, one guardrail after the other."""
+    """The evaluations of a run's days, one guardrail after the other."""
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     standing = work.standing(days, telemetry.clock(), context.run.run_id)
     snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
-    verdicts = {day: {one.guardrail: one for one in said} for day, (_, said) in standing.items()}
+    verdicts = {day: {verdict.guardrail: verdict for verdict in judged} for day, (_, judged) in standing.items()}
     targets = materialization_targets(context.instance, snapshot_key(source), days)
     pace = Pace(len(selected) * len(days), monotonic, "evaluations")
     for spec in selected:
@@ -60,7 +60,7 @@ def _checked(
 
 
 def _require_snapshots(days: Sequence[date], snapshots: Mapping[date, TelemetryIntegritySnapshot]) -> None:
-    """Fail the run if a day has no snapshot, or could not be read."""
+    """Fail the run if a day has no snapshot or could not be read."""
     _fail_visibly([day.isoformat() for day in days if day not in snapshots], "have no snapshot to check")
     _fail_visibly(
         [
@@ -73,9 +73,9 @@ def _require_snapshots(days: Sequence[date], snapshots: Mapping[date, TelemetryI
 
 
 def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:
-    """A verdict in Dagster's words: passed or not, ERROR for CRITICAL, WARN for the rest.
+    """A verdict in Dagster's terms: passed or failed, ERROR for CRITICAL, WARN for other levels.
 
-    Too little history passes, and says so; a day that could not be read passes nothing.
+    A check with too little history passes and says so; on a day that could not be read, every check fails.
     """
     is_unreadable = verdict.reason_code == DAY_UNREADABLE
     numbers = {"value": verdict.value, "threshold": verdict.threshold}
@@ -97,7 +97,7 @@ def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dic
 
 
 def _fail_visibly(days: list[str], what: str) -> None:
-    """End the run as failed, after everything is recorded: a day nobody can vouch for must not look green."""
+    """Fail the run after everything is recorded: a day that nobody can vouch for must not look green."""
     if days:
         shown = ", ".join(days[:5]) + (", …" if len(days) > 5 else "")
         raise dg.Failure(f"{len(days)} of the run's days {what}: {shown}", allow_retries=False)

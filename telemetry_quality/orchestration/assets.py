@@ -1,4 +1,4 @@
-"""The assets of one source: events (external) → aggregates and sample (one scan) → integrity snapshot."""
+"""The assets of a source: events (external) → aggregates and sample (one scan) → integrity snapshot."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ LOG_EVERY_DAYS = 31
 
 
 def is_worth_a_line(pace: Pace) -> bool:
-    """Whether so much is done since the last line that the run's log should say how far it is."""
+    """Whether enough has been done since the last line for another line of progress in the run's log."""
     return pace.done % LOG_EVERY_DAYS == 0 or pace.done == pace.total
 
 
 def build_assets(source: str, settings: SourceSettings, store_engine: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of one source, its name their group and key prefix; they are kept in ``store_engine``."""
+    """The assets of a source, with its name as group and key prefix; ``store_engine`` stores them."""
     of_source = (source, settings, store_engine)
     return [
         events_spec(source, settings),
@@ -47,7 +47,7 @@ def _scan_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) ->
 
 
 def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.AssetKey]) -> None:
-    """Read the days of a run, and add to each what was found; ``keys`` are those of the aggregates and the sample."""
+    """Scan the days of a run and add metadata to each; ``keys`` are the assets of aggregates and sample."""
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     pace = Pace(len(days), monotonic)
@@ -86,7 +86,7 @@ def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
 
 
 def _judge(context: dg.AssetExecutionContext, source: str) -> None:
-    """Judge the days of a run, and add its snapshot to each."""
+    """Judge the days of a run and add each snapshot as metadata."""
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     pace = Pace(len(days), monotonic)

@@ -1,9 +1,9 @@
-"""The one guarded place that touches what Dagster does not export; written for Dagster 1.13.
+"""The only module that uses what Dagster does not export; written for Dagster 1.13.
 
-A check in a single-run backfill is right in storage and in the UI's per-day grid only as an
-``AssetCheckEvaluation`` that names its partition and the materialization it judged. The class for the latter is
-not public. Should it move, checks still work, but the grid stays empty: hence the clear error. Nor is the storage
-that ``event_log`` builds on, which Dagster's configuration names by this path.
+In a single-run backfill a check is stored correctly and shown in the UI's per-day grid only as an
+``AssetCheckEvaluation`` that names its partition and the materialization it judged. The class for the latter is not
+public. If it moved, checks would still work but the grid would be empty: hence the clear error. The storage that
+``event_log`` builds on is not public either; Dagster's configuration names it by this path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ try:
     from dagster._core.definitions.asset_checks.asset_check_evaluation import (
         AssetCheckEvaluationTargetMaterializationData as Target,
     )
-except ImportError as error:  # pragma: no cover - another Dagster than pyproject.toml allows
+except ImportError as error:  # pragma: no cover - a Dagster that pyproject.toml does not allow
     raise ImportError(
         f"telemetry-quality requires dagster>=1.13,<1.14 for checks per day, but {dg.__version__} was found; "
         "install a matching version."
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """``SqliteEventLogStorage``, when it is asked for: it loads SQLAlchemy, which a code location must not."""
+    """``SqliteEventLogStorage``, imported on demand: it loads SQLAlchemy, which a code location must not."""
     if name != "SqliteEventLogStorage":
         raise AttributeError(name)
     from dagster._core.storage.event_log import SqliteEventLogStorage as Storage  # noqa: PLC0415
@@ -39,13 +39,13 @@ def __getattr__(name: str) -> Any:
 
 
 CHUNK_DAYS = 100
-"""Days whose materializations are asked for at once: SQLite limits the parameters of a query."""
+"""The number of days per query for materializations, since SQLite limits the parameters of a query."""
 
 
 def materialization_targets(
     instance: dg.DagsterInstance, asset_key: dg.AssetKey, days: Sequence[date]
 ) -> dict[date, Target]:
-    """The latest materialization of each day that has one."""
+    """The latest materialization of each day, for days that have one."""
     targets: dict[date, Target] = {}
     for start in range(0, len(days), CHUNK_DAYS):
         wanted = {day.isoformat(): day for day in days[start : start + CHUNK_DAYS]}

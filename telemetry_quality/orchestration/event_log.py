@@ -1,8 +1,8 @@
-"""Dagster's event log in SQLite with its connections kept open: a year's backfill writes thousands of events.
+"""Dagster's event log in SQLite with connections that stay open: a year's backfill writes thousands of events.
 
-Dagster's own storage opens, commits and closes several connections per event, and each close writes the whole
-write-ahead log back. Here events that come in a row are committed together besides. The files and their content are
-the same: an instance can be switched over and back. To use it, name it in ``dagster.yaml`` (see ADR 0014)::
+Dagster's own storage opens, commits and closes several connections per event, and each close checkpoints the whole
+write-ahead log. This storage also commits consecutive events together. Files and content are the same, so an instance
+can be switched over and back. To use it, name it in ``dagster.yaml`` (see ADR 0014)::
 
     event_log_storage:
       module: telemetry_quality.orchestration.event_log
@@ -32,36 +32,36 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 KEPT_RUNS = 2
-"""Runs whose files stay open: a worker writes one, and whoever shows runs reads one after the other."""
+"""The number of runs whose files stay open: a worker writes one, and readers go from one run to the next."""
 
 BUSY_SECONDS = 60
-"""How long to wait for another process that writes."""
+"""How long to wait while another process writes."""
 
 INDEX = "index"
-"""The file that all runs share."""
+"""The name of the file that all runs share."""
 
 GATHERED_TYPES = {
     dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
 }
-"""Events of which one comes per partition; every other event is written at once, and those gathered before it."""
+"""Event types with one event per partition; any other event is written immediately, after the gathered ones."""
 
 GATHERED_EVENTS = 50
-"""How many are written together at most: that takes a fifth of a second, during which other runs' events wait."""
+"""The most events written together, which takes a fifth of a second, while events of other runs wait."""
 
 GATHERED_SECONDS = 0.5
-"""How long one is held back at most, while no other comes."""
+"""How long an event is held back at most if no other event follows."""
 
 
 class KeptSqliteEventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite files, each opened once.
 
-    What a process wrote survives its death. After a power cut the last events may be missing, no more: a run that was
-    under way is lost then anyhow.
+    What a process wrote survives its death. After a power failure only the last events may be missing; a run in
+    progress would be lost anyway.
 
     Args:
-        base_dir: The folder of the files; where Dagster would put them, if it is not named.
+        base_dir: The folder of the files; by default the folder that Dagster would use.
     """
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
@@ -71,7 +71,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        """What dagster.yaml may say under ``config``."""
+        """The schema of ``config`` in dagster.yaml."""
         return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
 
     @classmethod
@@ -79,7 +79,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         """The storage that dagster.yaml describes.
 
         Raises:
-            SettingsError: If neither it nor DAGSTER_HOME names a folder.
+            SettingsError: If neither dagster.yaml nor DAGSTER_HOME names a folder.
         """
         folder = config_value.get("base_dir")
         if folder is None:
@@ -93,7 +93,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         return cls(folder, inst_data)
 
     def _begin(self) -> None:
-        """Nothing is open, gathered or under way: in a new process, whatever its parent did."""
+        """Start with nothing open, gathered or in progress, whatever the parent process did."""
         self._process = os.getpid()
         self._kept: dict[str, Engine] = {}
         self._gathered: list[dg.EventLogEntry] = []
@@ -103,12 +103,12 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
     @property
     def _one_at_a_time(self) -> RLock:
         if os.getpid() != self._process:
-            # SQLite's connections do not survive a fork; those of the parent, and its events, are its own.
+            # SQLite connections do not survive a fork; connections and gathered events stay with the parent.
             self._begin()
         return self._lock
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        """Write an event; or, where more of its kind will come, have it written with them or half a second later."""
+        """Write an event; one with more of its type to follow is gathered and written within half a second."""
         with self._one_at_a_time:
             if self._gathered and self._gathered[0].run_id != event.run_id:
                 self._write_gathered()
@@ -123,21 +123,21 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
                 self._write_gathered()
 
     def _write_gathered(self) -> None:
-        """Write what was gathered as one transaction per file."""
+        """Write the gathered events in one transaction per file."""
         with self._one_at_a_time:
             if not self._gathered:
                 return
             events, self._gathered = self._gathered, []
             try:
                 self._write(events)
-            except Exception:  # noqa: BLE001 - reported by the event that it belongs to
+            except Exception:  # noqa: BLE001 - raised again for the event that caused it
                 self._write_singly(events)
             except BaseException:
                 self._gathered = events
                 raise
 
     def _write_singly(self, events: list[dg.EventLogEntry]) -> None:
-        """Write as Dagster would: an event that is refused says why, once, and those after it are not lost."""
+        """Write events singly, as Dagster does: a refused event raises its error once, and later events survive."""
         while events:
             try:
                 self._write(events[:1])
@@ -151,7 +151,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
             events.pop(0)
 
     def _write(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Events of one run, all or none: what is written again is not written twice."""
+        """Write the events of a run, all or none, so that a retry does not write any of them twice."""
         with self._transaction(events[0].run_id), self._transaction(INDEX):
             for event in events:
                 super().store_event(event)
@@ -162,11 +162,11 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         def write() -> None:
             with self._one_at_a_time:
                 if self._gathered is not events:
-                    return  # written long since; what is gathered now has its own timer
+                    return  # already written; what is gathered now has its own timer
                 self._gathered = []
                 try:
                     self._write(events)
-                except Exception:  # noqa: BLE001 - whoever writes or reads next tries again, and gets the error
+                except Exception:  # noqa: BLE001 - the next write or read tries again and gets the error
                     self._gathered = events
 
         timer = Timer(GATHERED_SECONDS, write)
@@ -175,7 +175,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def run_connection(self, run_id: str | None = None) -> Iterator[Connection]:
-        """A transaction on the file of one run."""
+        """A transaction on the file of a run."""
         with self._transaction(str(run_id)) as connection:
             yield connection
 
@@ -186,7 +186,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
             yield connection
 
     def has_table(self, table_name: str) -> bool:
-        """Whether there is such a table in the file that all runs share; asked at every check evaluation."""
+        """Whether the file that all runs share has this table; called for every check evaluation."""
         if table_name not in self._tables:
             with self.index_connection() as connection:
                 if not inspect(connection).has_table(table_name):
@@ -195,22 +195,22 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
         return True
 
     def delete_events(self, run_id: str) -> None:
-        """Remove the events of a run."""
+        """Delete the events of a run."""
         super().delete_events(run_id)
         self._close(run_id)
 
     def wipe(self) -> None:
-        """Remove all events; the files of runs too."""
+        """Delete all events, including the files of runs."""
         self.close()
         super().wipe()
 
     def dispose(self) -> None:
-        """Close everything; it can be used again."""
+        """Close everything; the storage can be used again."""
         self.close()
         super().dispose()
 
     def open_files(self) -> list[str]:
-        """Which files are open now: runs, and the one that they share."""
+        """The files that are open now: those of runs, and the shared one."""
         return list(self._kept)
 
     def close(self) -> None:
@@ -221,9 +221,9 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def _transaction(self, name: str) -> Iterator[Connection]:
-        # Not two files at once either: Dagster's own storage takes one lock for all of them.
+        # Only one file at a time, too: Dagster's own storage takes one lock for all files.
         with self._one_at_a_time:
-            self._write_gathered()  # before anybody looks, and in their order
+            self._write_gathered()  # before anything is read, and in order
             if name in self._under_way:
                 yield self._under_way[name]
                 return
@@ -241,7 +241,7 @@ class KeptSqliteEventLog(SqliteEventLogStorage):
             opened = super().index_connection() if name == INDEX else super().run_connection(name)
             with opened:
                 pass  # creates the file and its tables, once
-            for oldest in [one for one in self._kept if one != INDEX][: -(KEPT_RUNS - 1)]:
+            for oldest in [name for name in self._kept if name != INDEX][: -(KEPT_RUNS - 1)]:
                 self._close(oldest)
             self._kept[name] = _open(self.conn_string_for_shard(name))
         return self._kept[name]

@@ -1,4 +1,4 @@
-"""Jobs: take a day's snapshot, or check a day again without taking it."""
+"""Jobs: make a day's snapshot, or check a day again without a new snapshot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def materialize_day_job(source: str) -> Job:
-    """Read and judge a day, then run its checks."""
+    """The job that reads and judges a day and runs its checks."""
     keys = ([source, "event_aggregates"], [source, "event_sample"], snapshot_key(source).path)
     return dg.define_asset_job(
         f"{source}_materialize_day",
@@ -23,7 +23,7 @@ def materialize_day_job(source: str) -> Job:
 
 
 def recheck_day_job(source: str) -> Job:
-    """Run the guardrails on the stored snapshot, with today's thresholds; events are not read again."""
+    """The job that runs the guardrails on the stored snapshot with today's thresholds, without reading events."""
     return dg.define_asset_job(
         f"{source}_recheck_day",
         selection=dg.AssetSelection.checks_for_assets(snapshot_key(source)),

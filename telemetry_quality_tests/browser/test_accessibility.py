@@ -1,4 +1,4 @@
-"""Everybody can use every page: by what axe-core finds, with a keyboard alone, and without anything that moves."""
+"""Everybody can use every page: checked with axe-core, by keyboard alone, and with reduced motion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGES = {
     "/health/snapshots/flights/2012-01-01/": 404,
 }
 
-# Rows of one table look alike: the first ones speak for the others, of which axe would take seconds.
+# The rows of a table are alike: the first ones are enough, since axe would take seconds for all.
 RUN_AXE = """async (rules) => {
   const context = { exclude: ["tbody tr:nth-child(n + 6)", "details code:nth-of-type(n + 6)"] };
   const found = await axe.run(context, { resultTypes: ["violations"], ...rules });
@@ -57,42 +57,42 @@ REACHABLE = """() => [...document.querySelectorAll(
 
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_core_finds_nothing_serious(visit: Callable[..., Visit], session: StorageState, path: str) -> None:
-    one = visit(storage_state=session)
-    one.context.add_init_script(AXE)
-    _find_nothing(one, path, PAGES[path])
+    window = visit(storage_state=session)
+    window.context.add_init_script(AXE)
+    _find_nothing(window, path, PAGES[path])
 
 
 def test_axe_core_finds_nothing_serious_on_the_sign_in_page_nor_on_a_phone(
     visit: Callable[..., Visit], session: StorageState
 ) -> None:
     stranger, phone = visit("phone"), visit("phone", storage_state=session)
-    for one, path in ((stranger, "/health/sign-in/"), (phone, "/health/")):
-        one.context.add_init_script(AXE)
-        _find_nothing(one, path)
+    for window, path in ((stranger, "/health/sign-in/"), (phone, "/health/")):
+        window.context.add_init_script(AXE)
+        _find_nothing(window, path)
 
 
-def _find_nothing(one: Visit, path: str, status: int = 200) -> None:
-    one.go(path, status)
-    for details in one.page.locator("details").all():
+def _find_nothing(window: Visit, path: str, status: int = 200) -> None:
+    window.go(path, status)
+    for details in window.page.locator("details").all():
         details.evaluate("(one) => { one.open = true; }")
-    assert one.page.evaluate(RUN_AXE, {}) == []
-    one.page.emulate_media(color_scheme="dark")
-    assert one.page.evaluate(RUN_AXE, ONLY_COLOURS) == []
+    assert window.page.evaluate(RUN_AXE, {}) == []
+    window.page.emulate_media(color_scheme="dark")
+    assert window.page.evaluate(RUN_AXE, ONLY_COLOURS) == []
 
 
 @pytest.mark.parametrize("path", ["/health/", "/health/snapshots/", f"/health/incidents/flights/{BAD_DAY}/"])
 def test_a_keyboard_reaches_everything_and_shows_where_it_is(
     visit: Callable[..., Visit], session: StorageState, path: str
 ) -> None:
-    one = visit(storage_state=session)
-    one.context.add_init_script(RECORD_FOCUS)
-    one.go(path)
-    count = one.page.evaluate(f"({REACHABLE})().length")
+    window = visit(storage_state=session)
+    window.context.add_init_script(RECORD_FOCUS)
+    window.go(path)
+    count = window.page.evaluate(f"({REACHABLE})().length")
     assert count > 10
     # A date field has several stops.
     for _ in range(count + 20):
-        one.page.keyboard.press("Tab")
-    found = one.page.evaluate(
+        window.page.keyboard.press("Tab")
+    found = window.page.evaluate(
         f"""() => {{
           const name = (one) => `${{one.localName}} ${{one.textContent.trim().slice(0, 40)}} ${{one.name ?? ""}}`;
           const reached = new Set(window.focused.map(([one]) => one));
@@ -109,20 +109,20 @@ def test_a_keyboard_reaches_everything_and_shows_where_it_is(
 
 
 def test_the_skip_link_leads_past_the_navigation(visit: Callable[..., Visit], session: StorageState) -> None:
-    one = visit(storage_state=session)
-    one.go("/health/")
-    one.page.keyboard.press("Tab")
-    assert one.page.get_by_role("link", name="Skip to the content").is_visible()
-    one.page.keyboard.press("Enter")
-    one.page.keyboard.press("Tab")
-    assert one.page.evaluate("document.getElementById('main').contains(document.activeElement)")
+    window = visit(storage_state=session)
+    window.go("/health/")
+    window.page.keyboard.press("Tab")
+    assert window.page.get_by_role("link", name="Skip to the content").is_visible()
+    window.page.keyboard.press("Enter")
+    window.page.keyboard.press("Tab")
+    assert window.page.evaluate("document.getElementById('main').contains(document.activeElement)")
 
 
-def test_nothing_moves_for_who_wants_it_still(visit: Callable[..., Visit], session: StorageState) -> None:
-    one = visit(storage_state=session, reduced_motion="reduce")
+def test_nothing_moves_for_people_who_prefer_reduced_motion(visit: Callable[..., Visit], session: StorageState) -> None:
+    window = visit(storage_state=session, reduced_motion="reduce")
     for path in ("/health/", "/health/snapshots/"):
-        one.go(path)
-        moving = one.page.evaluate(
+        window.go(path)
+        moving = window.page.evaluate(
             """() => [...document.querySelectorAll("*")].filter((one) => {
               const style = getComputedStyle(one);
               const seconds = `${style.transitionDuration}, ${style.animationDuration}`.split(", ").map(parseFloat);
@@ -130,4 +130,4 @@ def test_nothing_moves_for_who_wants_it_still(visit: Callable[..., Visit], sessi
             }).map((one) => one.outerHTML.slice(0, 80))"""
         )
         assert moving == []
-        assert one.page.evaluate("document.getAnimations().length") == 0
+        assert window.page.evaluate("document.getAnimations().length") == 0

@@ -1,4 +1,4 @@
-"""An open page stays true by itself: over its socket, without one by asking, and it says when it cannot."""
+"""An open page stays up to date over its socket or by polling, and says when it cannot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def changing(untouched: Stage, port: int) -> Iterator[str]:
-    """A server of its own, on a store to which these tests append."""
+    """A separate server, with a store to which these tests append."""
     untouched.add_account("eve")
     with serving(untouched, port) as address:
         yield address
@@ -39,10 +39,10 @@ def changing(untouched: Stage, port: int) -> Iterator[str]:
 @pytest.fixture
 def open_page(visit: Callable[..., Visit], changing: str) -> Callable[[], Visit]:
     def start() -> Visit:
-        one = visit(base_url=changing)
-        sign_in(one.page, "eve")
-        one.page.evaluate("window.isTheSamePage = true")
-        return one
+        window = visit(base_url=changing)
+        sign_in(window.page, "eve")
+        window.page.evaluate("window.isTheSamePage = true")
+        return window
 
     return start
 
@@ -55,11 +55,11 @@ def _is_the_same_page(page: Page) -> bool:
     return bool(page.evaluate("window.isTheSamePage === true"))
 
 
-def test_a_new_revision_shows_on_an_open_page_which_keeps_what_its_reader_did(
+def test_a_new_revision_appears_on_an_open_page_without_losing_its_readers_state(
     open_page: Callable[[], Visit], untouched: Stage
 ) -> None:
-    one = open_page()
-    page = one.page
+    window = open_page()
+    page = window.page
     _wait_for_state(page, "live")
     page.get_by_text("The numbers behind the charts").click()
     page.get_by_role("link", name="All incidents of flights").focus()
@@ -72,10 +72,10 @@ def test_a_new_revision_shows_on_an_open_page_which_keeps_what_its_reader_did(
     assert page.evaluate("document.activeElement.textContent") == "All incidents of flights"
     assert page.evaluate("scrollY") == 500
     assert page.evaluate("document.querySelectorAll('figure.chart canvas').length") == 4, "drawn again"
-    one.shoot("dashboard-updated-live")
+    window.shoot("dashboard-updated-live")
 
 
-def test_what_somebody_is_typing_is_not_lost_to_news(open_page: Callable[[], Visit], untouched: Stage) -> None:
+def test_what_somebody_is_typing_is_not_lost_to_an_update(open_page: Callable[[], Visit], untouched: Stage) -> None:
     page = open_page().page
     page.goto("/health/snapshots/")
     _wait_for_state(page, "live")
@@ -89,52 +89,52 @@ def test_what_somebody_is_typing_is_not_lost_to_news(open_page: Callable[[], Vis
     assert page.evaluate("document.activeElement.id") == "first"
 
 
-def test_without_websockets_the_page_asks_and_says_so(
+def test_without_websockets_the_page_polls_and_says_so(
     visit: Callable[..., Visit], changing: str, untouched: Stage
 ) -> None:
-    one = visit(base_url=changing)
-    one.page.route_web_socket("**/health/live/", lambda socket: socket.close())
-    one.page.clock.install()
-    sign_in(one.page, "eve")
-    _wait_for_state(one.page, "polling")
+    window = visit(base_url=changing)
+    window.page.route_web_socket("**/health/live/", lambda socket: socket.close())
+    window.page.clock.install()
+    sign_in(window.page, "eve")
+    _wait_for_state(window.page, "polling")
     untouched.revise(LAST_DAY - timedelta(days=2), errors=450)
-    version = one.page.locator("html").get_attribute("data-version")
-    one.page.clock.fast_forward("00:40")
-    one.page.wait_for_function("(before) => document.documentElement.dataset.version !== before", arg=version)
-    assert "Polling every 30 seconds" in one.page.locator("#live").inner_text()
-    one.shoot("dashboard-polling")
+    version = window.page.locator("html").get_attribute("data-version")
+    window.page.clock.fast_forward("00:40")
+    window.page.wait_for_function("(before) => document.documentElement.dataset.version !== before", arg=version)
+    assert "Polling every 30 seconds" in window.page.locator("#live").inner_text()
+    window.shoot("dashboard-polling")
 
 
-def test_a_page_whose_session_ended_elsewhere_shows_nothing_any_more(
+def test_a_page_whose_session_was_ended_elsewhere_no_longer_shows_anything(
     visit: Callable[..., Visit], changing: str, untouched: Stage
 ) -> None:
-    one = visit(base_url=changing)
-    sign_in(one.page, untouched.add_account("gone"))
-    _wait_for_state(one.page, "live")
+    window = visit(base_url=changing)
+    sign_in(window.page, untouched.add_account("gone"))
+    _wait_for_state(window.page, "live")
     untouched.disable("gone")
-    one.page.wait_for_url("**/health/sign-in/**")
-    assert "flights" not in one.page.inner_text("body")
+    window.page.wait_for_url("**/health/sign-in/**")
+    assert "flights" not in window.page.inner_text("body")
 
 
-def test_a_page_that_lost_its_server_says_since_when_and_recovers_by_itself(
+def test_a_page_that_lost_its_server_says_since_when_and_recovers_automatically(
     visit: Callable[..., Visit], untouched: Stage
 ) -> None:
     port = free_port()
-    one = visit("phone", "dark", base_url=f"http://127.0.0.1:{port}")
-    page = one.page
+    window = visit("phone", "dark", base_url=f"http://127.0.0.1:{port}")
+    page = window.page
     with serving(untouched, port):
         sign_in(page, "eve")
         page.evaluate("window.isTheSamePage = true")
         _wait_for_state(page, "live")
     _wait_for_state(page, "lost")
     assert "Connection lost since" in page.locator("#live").inner_text()
-    assert str(LAST_DAY) in one.text, "what was there stays"
-    one.shoot("dashboard-connection-lost")
+    assert str(LAST_DAY) in window.text, "what was there stays"
+    window.shoot("dashboard-connection-lost")
     untouched.revise(LAST_DAY - timedelta(days=3), errors=450)
     with serving(untouched, port):
         _wait_for_state(page, "live")
         page.wait_for_function("() => document.getElementById('live').textContent.includes('updated')")
         assert _is_the_same_page(page)
         page.close()
-    one.forgive("ERR_CONNECTION_REFUSED")
-    one.problems = [problem for problem in one.problems if "WebSocket connection" not in problem]
+    window.forgive("ERR_CONNECTION_REFUSED")
+    window.problems = [problem for problem in window.problems if "WebSocket connection" not in problem]

@@ -1,4 +1,4 @@
-"""The walk of every morning, on a desk and on a phone, by day and by night."""
+"""The daily walk through the dashboard, on a desktop and on a phone, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ LOG_OF_UNHEALTHY_DAYS = "/health/snapshots/?status=unhealthy"
 def test_staff_sign_in_see_which_day_cannot_be_trusted_and_why_decide_and_sign_out(
     visit: Callable[..., Visit], stage: Stage, device: str, scheme: str
 ) -> None:
-    one = visit(device, scheme)
+    window = visit(device, scheme)
     name = stage.add_account(f"{device}.{scheme}")
-    _sign_in(one, name)
-    _find_the_bad_day(one)
-    _read_the_bad_day(one, stage)
-    _decide(one, name)
-    _look_at_the_dashboard(one)
-    one.page.get_by_role("link", name=name).click()
-    one.page.get_by_role("heading", name="Where you are signed in").wait_for()
-    one.shoot("account")
-    _sign_out(one)
+    _sign_in(window, name)
+    _find_the_bad_day(window)
+    _read_the_bad_day(window, stage)
+    _decide(window, name)
+    _look_at_the_dashboard(window)
+    window.page.get_by_role("link", name=name).click()
+    window.page.get_by_role("heading", name="Where you are signed in").wait_for()
+    window.shoot("account")
+    _sign_out(window)
 
 
-def _sign_in(one: Visit, name: str) -> None:
-    one.go(LOG_OF_UNHEALTHY_DAYS)
-    assert urlsplit(one.page.url).path == "/health/sign-in/"
-    one.shoot("sign-in")
-    fill_in_sign_in(one.page, name, "a narrow river, quickly")
-    one.page.get_by_role("alert").wait_for()
-    one.forgive("403 ")
-    one.shoot("sign-in-refused")
-    fill_in_sign_in(one.page, name)
-    one.page.wait_for_url(f"**{LOG_OF_UNHEALTHY_DAYS}")
+def _sign_in(window: Visit, name: str) -> None:
+    window.go(LOG_OF_UNHEALTHY_DAYS)
+    assert urlsplit(window.page.url).path == "/health/sign-in/"
+    window.shoot("sign-in")
+    fill_in_sign_in(window.page, name, "a narrow river, quickly")
+    window.page.get_by_role("alert").wait_for()
+    window.forgive("403 ")
+    window.shoot("sign-in-refused")
+    fill_in_sign_in(window.page, name)
+    window.page.wait_for_url(f"**{LOG_OF_UNHEALTHY_DAYS}")
 
 
-def _find_the_bad_day(one: Visit) -> None:
+def _find_the_bad_day(window: Visit) -> None:
     """Filter the log, sort it, and follow the worst day."""
-    page = one.page
+    page = window.page
     page.get_by_role("link", name="Clear").click()
     page.wait_for_url("**/health/snapshots/")
-    one.shoot("snapshots")
+    window.shoot("snapshots")
     page.get_by_label("unhealthy").check()
     page.get_by_label("First day").fill("2013-02-01")
     page.get_by_role("button", name="Filter").click()
@@ -71,51 +71,51 @@ def _find_the_bad_day(one: Visit) -> None:
     rows = page.locator("tbody tr").all_inner_texts()
     assert [row.split()[1] for row in rows] == ["2013-02-09", "2013-02-08", "2013-02-11"]
     assert all("unhealthy" in row for row in rows)
-    one.shoot("snapshots-filtered")
+    window.shoot("snapshots-filtered")
     page.get_by_role("link", name=str(BAD_DAY)).click()
     page.wait_for_url(f"**/health/snapshots/flights/{BAD_DAY}/")
 
 
-def _read_the_bad_day(one: Visit, stage: Stage) -> None:
+def _read_the_bad_day(window: Visit, stage: Stage) -> None:
     passed = stage.snapshots()[BAD_DAY].sampling_success_rate_percent
-    assert "50.75 %" in one.page.locator("section.verdict").inner_text(), "first of all, what is wrong"
+    assert "50.75 %" in window.page.locator("section.verdict").inner_text(), "first of all, what is wrong"
     for words in (
         "50.75 % of 930 events are errors (472), more than the 5 % allowed.",
         "17.31 % of 930 events carry no version (161), more than the 1 % allowed.",
         "everywhere, hours 14 to 23",
         f"{passed:.0f} of 100 sampled events pass",
     ):
-        assert words in one.text, words
-    one.shoot("day-2013-02-08")
+        assert words in window.text, words
+    window.shoot("day-2013-02-08")
 
 
-def _decide(one: Visit, name: str) -> None:
-    page = one.page
+def _decide(window: Visit, name: str) -> None:
+    page = window.page
     page.locator("main").get_by_role("link", name=str(BAD_DAY), exact=True).click()
     page.wait_for_url(f"**/health/incidents/flights/{BAD_DAY}/")
     page.get_by_label("Note").fill(f"Nemo, the blizzard <b>{name}</b>")
     page.get_by_role("button", name="Acknowledge").click()
     page.get_by_text(f"Nemo, the blizzard <b>{name}</b>").wait_for()
-    assert f"{name} acknowledged it" in one.text
-    one.shoot("incident")
+    assert f"{name} acknowledged it" in window.text
+    window.shoot("incident")
     page.get_by_role("link", name="Incidents").first.click()
     page.wait_for_url("**/health/incidents/")
-    assert "2013-02-08" in one.text
-    one.shoot("incidents")
+    assert "2013-02-08" in window.text
+    window.shoot("incidents")
 
 
-def _look_at_the_dashboard(one: Visit) -> None:
-    page = one.page
+def _look_at_the_dashboard(window: Visit) -> None:
+    page = window.page
     page.get_by_role("link", name="Health").first.click()
     page.wait_for_url("**/health/")
     assert str(LAST_DAY) in page.locator("h1").inner_text()
     page.locator("#live[data-state=live]").wait_for()
     page.wait_for_function("() => document.querySelectorAll('figure.chart canvas').length === 4")
-    one.shoot("dashboard")
+    window.shoot("dashboard")
 
 
-def _sign_out(one: Visit) -> None:
-    page = one.page
+def _sign_out(window: Visit) -> None:
+    page = window.page
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/health/sign-in/")
     page.go_back()
@@ -123,11 +123,9 @@ def _sign_out(one: Visit) -> None:
     assert "signed in" not in page.inner_text("body"), "the account page does not come back"
 
 
-def test_every_other_page_has_a_picture_too_and_nothing_is_wrong_with_it(
-    visit: Callable[..., Visit], session: StorageState
-) -> None:
+def test_every_other_page_has_a_screenshot_and_no_problems(visit: Callable[..., Visit], session: StorageState) -> None:
     for device in DEVICES:
-        one = visit(device, storage_state=session)
+        window = visit(device, storage_state=session)
         for name, path, status in (
             ("day-healthy", f"/health/snapshots/flights/{LAST_DAY}/", 200),
             ("snapshots-none", "/health/snapshots/?first=2013-02-19&status=unknown", 200),
@@ -135,8 +133,8 @@ def test_every_other_page_has_a_picture_too_and_nothing_is_wrong_with_it(
             ("no-such-day", "/health/snapshots/flights/2012-01-01/", 404),
             ("wrong-parameter", "/health/snapshots/?sort=colour", 422),
         ):
-            one.go(path, status)
-            one.shoot(name)
+            window.go(path, status)
+            window.shoot(name)
 
 
 CUT = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth)
@@ -148,19 +146,19 @@ CUT = """() => [...document.querySelectorAll(".scroll")].filter((box) => box.scr
 def test_no_number_of_a_day_is_cut_on_a_desk(
     visit: Callable[..., Visit], session: StorageState, day: date, width: int
 ) -> None:
-    one = visit(storage_state=session)
-    one.page.set_viewport_size({"width": width, "height": 900})
-    one.go(f"/health/snapshots/flights/{day}/")
-    assert one.page.evaluate(CUT) == []
+    window = visit(storage_state=session)
+    window.page.set_viewport_size({"width": width, "height": 900})
+    window.go(f"/health/snapshots/flights/{day}/")
+    assert window.page.evaluate(CUT) == []
 
 
-def test_pages_say_what_the_store_says_without_event_files_and_without_dagster(
+def test_pages_show_the_store_without_event_files_and_without_dagster(
     visit: Callable[..., Visit], stage: Stage, session: StorageState
 ) -> None:
-    """The whole walk does; here it is said that it does."""
+    """The whole walk relies on it; this test says so."""
     assert sorted(path.name for path in stage.folder.iterdir() if path.is_dir()) == []
-    one = visit(storage_state=session)
-    one.go("/health/")
-    assert f"{LAST_DAY} can be trusted" in one.text
-    one.go(f"/health/snapshots/flights/{BAD_DAY}/")
-    assert "50.75 %" in one.text
+    window = visit(storage_state=session)
+    window.go("/health/")
+    assert f"{LAST_DAY} can be trusted" in window.text
+    window.go(f"/health/snapshots/flights/{BAD_DAY}/")
+    assert "50.75 %" in window.text

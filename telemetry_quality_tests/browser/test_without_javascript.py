@@ -1,4 +1,4 @@
-"""Every page works without JavaScript; it is only better with it."""
+"""Every page works without JavaScript, though it is better with it."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ pytestmark = pytest.mark.slow
 
 
 def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[..., Visit], stage: Stage) -> None:
-    one = visit(java_script_enabled=False)
-    page = one.page
+    window = visit(java_script_enabled=False)
+    page = window.page
     page.goto("/health/")
     fill_in_sign_in(page, stage.add_account("noscript"))
     page.wait_for_url("**/health/")
-    assert f"{LAST_DAY} can be trusted" in one.text
+    assert f"{LAST_DAY} can be trusted" in window.text
     page.get_by_text("The numbers behind the charts").click()
     assert page.locator("#daily").get_by_role("link", name=str(BAD_DAY)).is_visible()
-    one.shoot("dashboard-without-javascript")
+    window.shoot("dashboard-without-javascript")
 
     page.get_by_role("link", name="Snapshots").first.click()
     page.get_by_label("degraded").check()
     page.get_by_role("button", name="Filter").click()
     page.wait_for_url("**status=degraded**")
-    degraded = [one for one in stage.snapshots().values() if one.status is DayStatus.DEGRADED]
+    degraded = [snapshot for snapshot in stage.snapshots().values() if snapshot.status is DayStatus.DEGRADED]
     assert page.locator("tbody tr").count() == len(degraded) > 1
     page.get_by_role("link", name="Errors %").click()
     page.wait_for_url("**sort=error_rate_percent**")
     assert page.locator("tbody tr").count() == len(degraded)
 
     page.goto(f"/health/snapshots/flights/{BAD_DAY}/")
-    assert "50.75 %" in one.text
+    assert "50.75 %" in window.text
     page.goto(f"/health/incidents/flights/{BAD_DAY}/")
     page.get_by_label("Note").fill("seen without a script")
     page.get_by_role("button", name="Dismiss").click()
     page.wait_for_url(f"**/health/incidents/flights/{BAD_DAY}/")
-    assert "seen without a script" in one.text, "at once: nothing brings it later"
+    assert "seen without a script" in window.text, "immediately: nothing will bring it later"
 
     page.get_by_role("link", name="noscript").click()
     page.get_by_label("Purpose").fill("a feed reader")

@@ -1,4 +1,4 @@
-"""A visit: one window of a browser in which nothing may go wrong unnoticed."""
+"""A visit: a browser window in which no problem goes unnoticed."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ addEventListener("securitypolicyviolation", (event) =>
 
 
 class Visit:
-    """One browser context with one page.
+    """A browser context with one page.
 
     Attributes:
         problems: Console errors, exceptions, violations of the Content-Security-Policy, requests to other hosts, and
-            answers of 400 and more, none of which a visit may have.
+            responses of 400 and above, none of which a visit may have.
     """
 
     def __init__(self, context: BrowserContext, name: str) -> None:
@@ -61,13 +61,13 @@ class Visit:
         return response
 
     def forgive(self, *parts: str) -> None:
-        """Forget the problems that a test provoked, which must be there."""
+        """Drop the problems that a test provoked, which must have occurred."""
         for part in parts:
-            assert any(part in one for one in self.problems), (part, self.problems)
-        self.problems = [one for one in self.problems if not any(part in one for part in parts)]
+            assert any(part in problem for problem in self.problems), (part, self.problems)
+        self.problems = [problem for problem in self.problems if not any(part in problem for part in parts)]
 
     def shoot(self, name: str) -> None:
-        """Keep a picture of the whole page, which must not be wider than the window."""
+        """Save a screenshot of the whole page, which must not be wider than the window."""
         wide = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}-{self.name}.png", full_page=True)
@@ -75,7 +75,7 @@ class Visit:
 
     @property
     def text(self) -> str:
-        """What the page's main part says."""
+        """The text of the page's main part."""
         return self.page.inner_text("main")
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -99,14 +99,14 @@ class Visit:
 
 
 def fill_in_sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
-    """Fill in the sign-in form and send it, as people do."""
+    """Fill in the sign-in form and send it."""
     page.get_by_label("Account").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def sign_in(page: Page, name: str) -> None:
-    """Sign in; the dashboard shows."""
+    """Sign in and wait for the dashboard."""
     page.goto("/health/")
     fill_in_sign_in(page, name)
     page.wait_for_url("**/health/")

@@ -1,4 +1,4 @@
-"""telemetry-quality dashboard: refuses in one sentence what cannot be served."""
+"""The command ``dashboard`` refuses in one sentence what cannot be served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of the store that the settings of this folder name; it is not made yet."""
+    """The URL of the store in the settings of this folder; the store does not exist yet."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "telemetry.toml").write_text(SETTINGS)
     return f"sqlite:///{tmp_path / 'quality.db'}"
@@ -42,7 +42,7 @@ def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_store_that_is_not_there_is_reported_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_store_is_reported_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must exist, but does not; run telemetry-quality migrate." in refused(capsys=capsys)
 
 
@@ -72,7 +72,7 @@ def test_the_missing_extra_is_reported_before_anything_else(
 
 @pytest.mark.parametrize("port", ["0", "65536", "web"])
 @pytest.mark.usefixtures("store")
-def test_what_is_no_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--port" in refused("--port", port, capsys=capsys)
 
 
@@ -90,11 +90,11 @@ def test_only_accounts_that_may_sign_in_are_counted(store: str) -> None:
     ("accounts", "words"),
     [
         (0, "nobody has an account yet: run telemetry-quality staff add NAME"),
-        (1, "1 account may sign in"),
-        (2, "2 accounts may sign in"),
+        (1, "1 account can sign in"),
+        (2, "2 accounts can sign in"),
     ],
 )
-def test_the_greeting_says_how_to_get_in(accounts: int, words: str) -> None:
+def test_the_greeting_says_how_to_sign_in(accounts: int, words: str) -> None:
     assert words in command._greeting("http://127.0.0.1:3001/health/", accounts)
 
 

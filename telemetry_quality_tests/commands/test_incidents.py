@@ -1,4 +1,4 @@
-"""The command on a real store whose days were judged before."""
+"""The command ``incidents`` on a real store with judged days."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def passed(guardrail: str) -> Verdict:
 
 
 class Terminal:
-    """A folder in which the command is typed, and the store its settings name."""
+    """A folder in which the command is typed, and the store in its settings."""
 
     def __init__(self, folder: Path, store: SqlQualityStore, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
@@ -74,7 +74,7 @@ class Terminal:
 
     def keys(self, *arguments: str) -> tuple[int, list[str]]:
         code, shown = self.json(*arguments)
-        return code, [one["key"] for one in shown["incidents"]]
+        return code, [incident["key"] for incident in shown["incidents"]]
 
     def judge(self, number: int, *verdicts: Verdict, source: str = "web", is_unreadable: bool = False) -> None:
         judge(self.store, number, *verdicts, source=source, is_unreadable=is_unreadable)
@@ -83,11 +83,11 @@ class Terminal:
 def judge(
     store: SqlQualityStore, number: int, *verdicts: Verdict, source: str = "web", is_unreadable: bool = False
 ) -> None:
-    """Keep a snapshot of that day of March with ``verdicts``; those not given passed."""
-    said = {one.guardrail: one for one in verdicts}
-    names = dict.fromkeys(("activity", "error_rate", "missing_version", "volume", *said))
+    """Store a snapshot of a day in March with ``verdicts``; all other guardrails passed."""
+    given = {verdict.guardrail: verdict for verdict in verdicts}
+    names = dict.fromkeys(("activity", "error_rate", "missing_version", "volume", *given))
     figures = make_figures()
-    complete = [said.get(name) or passed(name) for name in names]
+    complete = [given.get(name) or passed(name) for name in names]
     if is_unreadable:
         figures = DayFigures(unreadable_reason_code="FILE_BROKEN", unreadable_reason="Half a file.")
         complete = [
@@ -108,7 +108,7 @@ def judge(
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two bad days on iOS, a good one, and another bad one that is the latest judged; made once, for copying."""
+    """Two bad days on iOS, a good day, and a bad day that is the latest; made once, for copying."""
     folder = tmp_path_factory.mktemp("judged")
     (folder / "telemetry.toml").write_text(SETTINGS.format(name="web"))
     store = make_store(folder)
@@ -137,7 +137,7 @@ def add_source(terminal: Terminal, name: str) -> None:
     file.write_text(file.read_text() + SETTINGS.format(name=name).partition("\n\n")[2])
 
 
-def test_the_list_holds_open_incidents_and_exit_code_1_says_that_there_are_some(terminal: Terminal) -> None:
+def test_the_list_shows_open_incidents_and_exit_code_1_says_that_there_are_any(terminal: Terminal) -> None:
     assert terminal.keys() == (1, ["web/2026-03-06"])
     code, out, _ = terminal.type()
     assert code == 1
@@ -147,16 +147,16 @@ def test_the_list_holds_open_incidents_and_exit_code_1_says_that_there_are_some(
     assert "make volume fail" in " ".join(out.split())
 
 
-def test_without_an_open_incident_the_exit_code_is_0_and_a_sentence_says_so(terminal: Terminal) -> None:
+def test_without_open_incidents_the_exit_code_is_0_and_a_sentence_says_so(terminal: Terminal) -> None:
     terminal.judge(7)
-    assert terminal.type() == (0, "No open incident; --all lists the closed ones.\n", "")
+    assert terminal.type() == (0, "No open incidents; --all lists closed ones too.\n", "")
     assert terminal.keys() == (0, [])
     assert terminal.keys("--all") == (0, ["web/2026-03-06", "web/2026-03-03"])
 
 
-def test_a_store_without_snapshots_has_no_incident(terminal: Terminal) -> None:
+def test_a_store_without_snapshots_has_no_incidents(terminal: Terminal) -> None:
     add_source(terminal, "app")
-    assert terminal.type("--source", "app", "--all") == (0, "No incident.\n", "")
+    assert terminal.type("--source", "app", "--all") == (0, "No incidents.\n", "")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_store_without_snapshots_has_no_incident(terminal: Terminal) -> None:
         (["--first", "2026-03-05", "--last", "2026-03-05", "--all"], []),
     ],
 )
-def test_a_range_lists_all_incidents_that_touch_it_newest_first(
+def test_a_range_lists_all_incidents_within_it_newest_first(
     terminal: Terminal, arguments: Sequence[str], keys: list[str]
 ) -> None:
     assert terminal.keys(*arguments)[1] == keys
@@ -208,7 +208,7 @@ def test_show_and_the_list_give_machines_the_same_object(terminal: Terminal) -> 
     assert shown["incident"]["confirmed_days"] == ["2026-03-03", "2026-03-04"]
 
 
-def test_two_incidents_of_one_day_have_keys_of_their_own(terminal: Terminal) -> None:
+def test_two_incidents_of_one_day_have_different_keys(terminal: Terminal) -> None:
     terminal.judge(8)
     web = Contributor(Segment((("platform", "web"),)), 10, 200, 90.0)
     terminal.judge(9, failed("volume", Level.INFO, web), failed("error_rate", Level.CRITICAL, IOS))
@@ -220,7 +220,7 @@ def test_a_day_that_could_not_be_read_is_an_incident(terminal: Terminal) -> None
     terminal.judge(7, is_unreadable=True)
     code, shown = terminal.json()
     assert code == 1
-    assert [(one["first_day"], one["root_cause"]) for one in shown["incidents"]] == [
+    assert [(incident["first_day"], incident["root_cause"]) for incident in shown["incidents"]] == [
         ("2026-03-07", "unreadable"),
         ("2026-03-06", "everywhere"),
     ]
@@ -243,7 +243,7 @@ def test_a_day_that_heals_by_a_later_revision_leaves_its_incident(terminal: Term
         (["dismiss"], "open, dismissed"),
     ],
 )
-def test_an_action_is_kept_and_the_answer_says_what_the_incident_is_now(
+def test_an_action_is_stored_and_the_output_shows_the_new_state(
     terminal: Terminal, arguments: Sequence[str], words: str
 ) -> None:
     name, *options = arguments
@@ -254,7 +254,7 @@ def test_an_action_is_kept_and_the_answer_says_what_the_incident_is_now(
     assert datetime.now(tz=action.acted_at.tzinfo) - action.acted_at < timedelta(minutes=1)
 
 
-def test_every_action_is_kept_even_where_a_later_one_wins(terminal: Terminal) -> None:
+def test_every_action_is_stored_even_if_a_later_one_wins(terminal: Terminal) -> None:
     for arguments in (["confirm", "--by", "ada"], ["dismiss", "--by", "bob"], ["confirm", "--by", "eve"]):
         name, *options = arguments
         assert terminal.json(name, "web/2026-03-03", *options)[0] == 0
@@ -266,10 +266,12 @@ def test_every_action_is_kept_even_where_a_later_one_wins(terminal: Terminal) ->
     ]
     assert shown["incident"]["is_confirmed"] is True
     assert len(terminal.store.incident_actions("web")) == 3
-    assert [one for one in terminal.store.verify().findings if one.table == "incident_action"] == []
+    assert [finding for finding in terminal.store.verify().findings if finding.table == "incident_action"] == []
 
 
-def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_decision_is_made_under_the_login_name_by_default(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOGNAME", "grace")
     terminal.type("acknowledge", "web/2026-03-06")
     assert [action.by for action in terminal.store.incident_actions("web")] == ["grace"]
@@ -292,9 +294,12 @@ def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypat
             "no incident has the key 'web/2026-03-05'; telemetry-quality incidents --all lists them.",
         ),
         (["show", "web/yesterday"], "no incident has the key 'web/yesterday'"),
-        (["show", "2026-03-03"], "An incident's key such as web/2026-03-10 is required, of the source web"),
-        (["show", "app/2026-03-03"], "of the source web, but 'app/2026-03-03' was found"),
-        (["show", "web/2026-03-03", "--source", "app"], "of the source app, but 'web/2026-03-03' was found"),
+        (["show", "2026-03-03"], "An incident's key such as web/2026-03-10, of the source web, is required"),
+        (["show", "app/2026-03-03"], "of the source web, is required, but 'app/2026-03-03' was found"),
+        (
+            ["show", "web/2026-03-03", "--source", "app"],
+            "of the source app, is required, but 'web/2026-03-03' was found",
+        ),
         (["confirm", "web/2026-03-05"], "no incident has the key"),
         (["confirm", "web/2026-03-03", "--by", " "], "The name of the person who decides is required, but it is empty"),
         (["mute", "web/2026-03-03", "--until", "2020-01-01"], "is required to mute until, but 2020-01-01 was found"),
@@ -303,14 +308,14 @@ def test_who_decides_is_the_login_name_unless_said(terminal: Terminal, monkeypat
         (["mute", "web/2026-03-03"], "--until"),
         (["show"], "KEY"),
         (["forget", "web/2026-03-03"], "forget"),
-        (["--days", "3", "--first", "2026-03-01"], "--days or --first and --last are required"),
+        (["--days", "3", "--first", "2026-03-01"], "Either --days or --first and --last may be given"),
         (["--first", "2026-03-05", "--last", "2026-03-01"], "FIRST must not be after LAST"),
         (["--first", "2026-03-11"], "FIRST must not be after LAST"),
         (["--source", "app"], "--source requires one of web"),
-        (["--all", "show", "web/2026-03-03"], "require the list, but a command was given"),
+        (["--all", "show", "web/2026-03-03"], "apply only to the list, but a command was given"),
     ],
 )
-def test_a_mistake_is_one_sentence_exit_code_2_and_keeps_nothing(
+def test_a_mistake_is_one_sentence_with_exit_code_2_and_stores_nothing(
     terminal: Terminal, arguments: Sequence[str], words: str
 ) -> None:
     code, _, err = terminal.type(*arguments)
@@ -321,7 +326,7 @@ def test_a_mistake_is_one_sentence_exit_code_2_and_keeps_nothing(
     assert terminal.store.incident_actions("web") == []
 
 
-def test_options_before_the_command_s_name_count_as_if_they_stood_behind_it(terminal: Terminal) -> None:
+def test_options_before_the_command_name_count_as_if_they_came_after_it(terminal: Terminal) -> None:
     elsewhere = terminal.folder / "elsewhere.toml"
     (terminal.folder / "telemetry.toml").rename(elsewhere)
     code, out, _ = terminal.type("--config", str(elsewhere), "--json", "show", "web/2026-03-06")
@@ -338,7 +343,7 @@ def test_several_sources_are_listed_together_and_the_key_says_which(terminal: Te
     assert terminal.store.incident_actions("web") == []
 
 
-def test_values_of_events_and_notes_are_shown_as_they_are_and_steer_no_terminal(terminal: Terminal) -> None:
+def test_control_characters_in_values_and_notes_are_escaped(terminal: Terminal) -> None:
     terminal.judge(8)
     terminal.judge(9, failed("error_rate", Level.CRITICAL, ODD))
     terminal.type("acknowledge", "web/2026-03-09", "--by", "[bold]ada\x1b[0m", "--note", "[/]\x1b[2J")

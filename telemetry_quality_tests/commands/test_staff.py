@@ -1,4 +1,4 @@
-"""The command on a real store: accounts, tokens and attempts, with passwords that nobody sees."""
+"""The command ``staff`` on a real store: accounts, tokens and attempts, with passwords that nobody sees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PASSWORD, OTHER = "heron lamp gravel", "ninety wet umbrellas"
 
 
 class Keyboard(io.StringIO):
-    """Standard input; ``is_terminal`` says whether somebody sits there."""
+    """Standard input; ``is_terminal`` says whether a person is typing."""
 
     def __init__(self, text: str = "", *, is_terminal: bool = False) -> None:
         super().__init__(text)
@@ -44,7 +44,7 @@ class Keyboard(io.StringIO):
 
 
 class Terminal:
-    """A folder in which the command is typed, and the store of accounts its settings name."""
+    """A folder in which the command is typed, and the store of accounts in its settings."""
 
     def __init__(self, staff: StaffStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.staff = staff
@@ -55,9 +55,9 @@ class Terminal:
         """Exit code, standard output and standard error of ``telemetry-quality staff ARGUMENTS``.
 
         Args:
-            arguments: What stands behind the command.
+            arguments: The arguments after the command.
             stdin: What is piped into it.
-            hidden: What a person types one after the other when asked; None where nobody sits there.
+            hidden: What a person types at each hidden prompt; None if there is no terminal.
         """
         self._monkeypatch.setattr(sys, "stdin", Keyboard(stdin, is_terminal=hidden is not None))
         typed = iter(hidden or ())
@@ -65,7 +65,7 @@ class Terminal:
         with pytest.raises(SystemExit) as stop:
             cli.main(["staff", *arguments])
         captured = self._capsys.readouterr()
-        assert next(typed, None) is None, "it did not ask for all that was typed"
+        assert next(typed, None) is None, "there must be a prompt for everything that was typed"
         for secret in (PASSWORD, OTHER, "$argon2"):
             assert secret not in captured.out + captured.err
         return int(stop.value.code or 0), captured.out, captured.err
@@ -98,13 +98,13 @@ def terminal(
     staff.close()
 
 
-def test_an_account_is_made_with_a_password_from_standard_input(terminal: Terminal) -> None:
+def test_an_account_is_created_with_a_password_from_standard_input(terminal: Terminal) -> None:
     code, out, err = terminal.type("add", "Ada@Example.org", "--password-stdin", stdin=f"{PASSWORD}\r\nmore\n")
     assert (code, out, err) == (0, "ada@example.org can sign in with a password.\n", "")
     assert terminal.is_password("ada@example.org", PASSWORD)
 
 
-def test_an_account_is_made_with_a_password_that_is_typed_twice_and_not_shown(terminal: Terminal) -> None:
+def test_an_account_is_created_with_a_password_that_is_typed_twice_and_not_shown(terminal: Terminal) -> None:
     code, out, err = terminal.type("add", "ada", hidden=[PASSWORD, OTHER, PASSWORD, PASSWORD])
     assert (code, out) == (0, "ada can sign in with a password.\n")
     assert "do not match" in err
@@ -139,11 +139,11 @@ def test_the_answer_for_machines_holds_every_field_of_an_account_and_no_hash(ter
     [
         (["--password-stdin"], "short\n", "A password of at least 12 characters"),
         (["--password-stdin"], "", "A password of at least 12 characters"),
-        ([], "", "A terminal to type the password is required, but there is none; pass --password-stdin."),
-        (["--oidc", "--password-stdin"], "", "--oidc or --password-stdin is required, but both were given."),
+        ([], "", "A terminal is required to type the password, but there is none; pass --password-stdin."),
+        (["--oidc", "--password-stdin"], "", "Either --oidc or --password-stdin may be given, but not both."),
     ],
 )
-def test_a_password_that_will_not_do_changes_nothing(
+def test_an_unacceptable_password_changes_nothing(
     terminal: Terminal, command: str, options: list[str], stdin: str, sentence: str
 ) -> None:
     terminal.staff.add_account("ben", "hash", NOW)
@@ -164,7 +164,7 @@ def test_a_name_that_is_taken_is_refused_before_anybody_types_a_password(termina
 
 
 @pytest.mark.parametrize("arguments", [["disable"], ["reset"], ["token", "add", "--label", "cron"]])
-def test_a_name_that_nobody_has_is_refused_with_a_remedy(terminal: Terminal, arguments: list[str]) -> None:
+def test_an_unknown_name_is_refused_with_a_remedy(terminal: Terminal, arguments: list[str]) -> None:
     code, _, err = terminal.type(*arguments, "eve", hidden=[])
     assert (code, err) == (
         2,
@@ -173,7 +173,7 @@ def test_a_name_that_nobody_has_is_refused_with_a_remedy(terminal: Terminal, arg
 
 
 def test_the_list_shows_who_may_sign_in_how_and_when_they_last_did(terminal: Terminal) -> None:
-    assert terminal.type("list")[1] == "No account; telemetry-quality staff add NAME makes one.\n"
+    assert terminal.type("list")[1] == "There are no accounts; create one with telemetry-quality staff add NAME.\n"
     terminal.staff.add_account("ada", "hash", NOW)
     ben = terminal.staff.add_account("ben", "hash", NOW)
     terminal.staff.bind_oidc(ben.id, "https://id.example.org", "1234")
@@ -188,23 +188,23 @@ def test_the_list_shows_who_may_sign_in_how_and_when_they_last_did(terminal: Ter
     assert "ben      ✗ disabled  with a password or at the OpenID Connect provider" in second
     assert second.rstrip().endswith("–")
     _, shown = terminal.json("list")
-    assert [(one["name"], one["is_active"], one["is_bound_to_oidc"]) for one in shown["accounts"]] == [
+    assert [(account["name"], account["is_active"], account["is_bound_to_oidc"]) for account in shown["accounts"]] == [
         ("ada", True, False),
         ("ben", False, True),
     ]
-    assert [one["last_signed_in_at"] for one in shown["accounts"]] == ["2026-06-01T12:00:00+00:00", None]
+    assert [account["last_signed_in_at"] for account in shown["accounts"]] == ["2026-06-01T12:00:00+00:00", None]
 
 
-def test_who_is_disabled_is_out_at_once_and_comes_back_by_a_reset_with_a_new_password_only(terminal: Terminal) -> None:
+def test_a_disabled_account_is_locked_out_and_returns_only_by_a_reset_with_a_new_password(terminal: Terminal) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
     until = NOW + timedelta(days=10_000)
     terminal.staff.open_session(ada.id, "s1", "password", NOW, until)
     code, out, _ = terminal.type("disable", "ada")
-    assert (code, out) == (0, "ada is disabled; its sessions and tokens ended.\n")
+    assert (code, out) == (0, "ada is disabled; its sessions and tokens have ended.\n")
     assert terminal.staff.session("s1", NOW) is None
     assert not terminal.json("disable", "ada")[1]["account"]["is_active"]
     code, out, _ = terminal.type("reset", "ADA", hidden=[OTHER, OTHER])
-    assert (code, out) == (0, "ada can sign in with a password; its sessions ended.\n")
+    assert (code, out) == (0, "ada can sign in with a password; its sessions have ended.\n")
     assert terminal.staff.require_account("ada").is_active
     assert terminal.is_password("ada", OTHER)
     assert terminal.staff.session("s1", NOW) is None
@@ -219,7 +219,7 @@ def test_a_reset_leaves_tokens_and_ends_sessions(terminal: Terminal) -> None:
     assert terminal.staff.token_account("t1", NOW) is not None
 
 
-def test_a_reset_for_single_sign_on_forgets_password_and_who_it_was_there(terminal: Terminal) -> None:
+def test_a_reset_for_single_sign_on_removes_the_password_and_the_bound_identity(terminal: Terminal) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
     terminal.staff.bind_oidc(ada.id, "https://id.example.org", "1234")
     code, shown = terminal.json("reset", "ada", "--oidc")
@@ -233,12 +233,12 @@ def test_the_reset_password_must_not_be_the_name_either(terminal: Terminal) -> N
     assert "this one is the account's name" in err
 
 
-def test_a_token_is_shown_once_alone_on_standard_output_and_opens_the_door(terminal: Terminal) -> None:
+def test_a_token_is_printed_alone_on_standard_output_and_is_accepted(terminal: Terminal) -> None:
     terminal.staff.add_account("ada", "hash", NOW)
     code, out, err = terminal.type("token", "add", "ada", "--label", "cron", "--days", "7")
     token = out.removesuffix("\n")
     assert (code, len(token), token[:3]) == (0, 46, "tq_")
-    assert err == "This is token 1 of ada, good for 7 days; keep it, it is not shown again.\n"
+    assert err == "This is token 1 of ada, valid for 7 days; copy it now, it is not shown again.\n"
     account = terminal.staff.token_account(fingerprint(token), datetime.now(UTC))
     assert account is not None
     assert account.name == "ada"
@@ -248,49 +248,52 @@ def test_a_token_is_shown_once_alone_on_standard_output_and_opens_the_door(termi
 
 
 @pytest.mark.parametrize(("options", "days"), [([], 365), (["--days", "1"], 1), (["--days", "3650"], 3650)])
-def test_a_token_is_good_for_a_year_or_as_long_as_is_said(terminal: Terminal, options: list[str], days: int) -> None:
+def test_a_token_is_valid_for_a_year_or_the_given_days(terminal: Terminal, options: list[str], days: int) -> None:
     terminal.staff.add_account("ada", "hash", NOW)
     _, shown = terminal.json("token", "add", "ada", "--label", "cron", *options)
-    its = shown["token"]
-    assert (its["id"], its["account_name"], its["label"], its["state"]) == (1, "ada", "cron", "active")
-    assert its["revoked_at"] is None
-    lasts = datetime.fromisoformat(its["expires_at"]) - datetime.fromisoformat(its["created_at"])
+    token = shown["token"]
+    assert (token["id"], token["account_name"], token["label"], token["state"]) == (1, "ada", "cron", "active")
+    assert token["revoked_at"] is None
+    lasts = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["created_at"])
     assert lasts == timedelta(days=days)
     assert terminal.staff.token_account(fingerprint(shown["text"]), datetime.now(UTC)) is not None
 
 
 @pytest.mark.parametrize("options", [[], ["--label", " "], ["--label", "cron", "--days", "0"]])
-def test_a_token_without_a_label_or_for_no_time_is_refused(terminal: Terminal, options: list[str]) -> None:
+def test_a_token_without_a_label_or_a_lifetime_is_refused(terminal: Terminal, options: list[str]) -> None:
     terminal.staff.add_account("ada", "hash", NOW)
     assert terminal.type("token", "add", "ada", *options)[0] == 2
     assert terminal.staff.tokens() == []
 
 
 def test_tokens_are_listed_with_their_state_for_all_or_one_account(terminal: Terminal) -> None:
-    assert terminal.type("token", "list")[1] == "No token; telemetry-quality staff token add NAME makes one.\n"
+    assert (
+        terminal.type("token", "list")[1]
+        == "There are no tokens; create one with telemetry-quality staff token add NAME.\n"
+    )
     ada, ben = (terminal.staff.add_account(name, "hash", NOW) for name in ("ada", "ben"))
     terminal.staff.add_token(ada.id, "[red]wall", "t1", NOW, None)
     terminal.staff.add_token(ada.id, "old", "t2", NOW, NOW + timedelta(days=1))
     terminal.staff.add_token(ben.id, "cron", "t3", NOW, None)
-    assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 is revoked.\n")
+    assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 has been revoked.\n")
     assert terminal.staff.token_account("t3", NOW) is None
     _, out, _ = terminal.type("token", "list")
     for state, line in zip(("✓ active", "! expired", "✗ revoked"), out.splitlines()[1:], strict=True):
         assert state in line
     assert "[red]wall" in out
     _, shown = terminal.json("token", "list", "--account", "ADA")
-    assert [(one["id"], one["state"]) for one in shown["tokens"]] == [(1, "active"), (2, "expired")]
+    assert [(token["id"], token["state"]) for token in shown["tokens"]] == [(1, "active"), (2, "expired")]
 
 
 @pytest.mark.parametrize("number", ["1", "2"])
-def test_a_token_that_is_not_there_or_was_revoked_cannot_be_revoked(terminal: Terminal, number: str) -> None:
+def test_a_token_that_does_not_exist_or_was_revoked_cannot_be_revoked(terminal: Terminal, number: str) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
     terminal.staff.add_token(ada.id, "cron", "t1", NOW, None)
     terminal.staff.revoke_token(1, None, NOW)
     code, _, err = terminal.type("token", "revoke", number)
     assert code == 2
     assert err == (
-        f"Error: A token that was not revoked is required, but {number} is none; "
+        f"Error: The number of an unrevoked token is required, but {number} is not one; "
         "telemetry-quality staff token list shows them.\n"
     )
 
@@ -301,8 +304,8 @@ def test_the_answer_for_machines_says_that_a_token_is_revoked(terminal: Terminal
     assert terminal.json("token", "revoke", "1") == (0, {"token_id": 1, "is_revoked": True})
 
 
-def test_attempts_are_shown_newest_first_whatever_strangers_typed(terminal: Terminal) -> None:
-    assert terminal.type("sign-ins")[:2] == (0, "Nobody tried to sign in.\n")
+def test_attempts_are_shown_newest_first_with_control_characters_escaped(terminal: Terminal) -> None:
+    assert terminal.type("sign-ins")[:2] == (0, "Nobody has tried to sign in.\n")
     for number, name in enumerate(("ada", "[red]\x1b[2Jeve", "ada")):
         terminal.staff.record(make_sign_in(at=NOW + timedelta(seconds=number), account_name=name))
     code, out, _ = terminal.type("sign-ins", "--limit", "2")

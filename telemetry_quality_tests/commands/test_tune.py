@@ -48,11 +48,11 @@ is_error = "is_error"
 
 
 def fill_store(folder: Path, days: int = DAYS) -> None:
-    """Days of 1,000 events of two signals, of which 1 to 2.4 % carry no version."""
+    """Days of 1,000 events of two signals, of which 1 to 2.4 % have no version."""
     random = Random(3)
     scans = [noisy_day(FIRST_DAY + timedelta(days=n), random.randint(10, 24)) for n in range(days)]
-    source = FakeSource({one.day: one for one in scans})
-    list(make_work(folder, source).read([one.day for one in scans], NOW))
+    source = FakeSource({scan.day: scan for scan in scans})
+    list(make_work(folder, source).read([scan.day for scan in scans], NOW))
 
 
 def noisy_day(day: date, missing: int) -> DayScan:
@@ -182,7 +182,7 @@ def test_only_the_last_days_are_tried(station: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_generous_target_leaves_thresholds_that_alarm_more(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rules = {one["guardrail"]: one for one in answer(capsys, "--target", "100")["guardrails"]}
+    rules = {guardrail["guardrail"]: guardrail for guardrail in answer(capsys, "--target", "100")["guardrails"]}
     assert rules["missing_version"]["advice"] == "keep"
 
 

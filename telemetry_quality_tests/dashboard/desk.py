@@ -1,4 +1,4 @@
-"""A whole dashboard over a small store, asked in this process; nothing is stood in for."""
+"""A whole dashboard over a small store, used in this process without fakes."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def keep(store: SqlQualityStore, day: date, source: str = "web", **figures: Any)
 
 @dataclass
 class Desk:
-    """Where answers are asked for, as somebody whom the dashboard knows.
+    """A dashboard and a user who is signed in to it.
 
     Attributes:
         store: Appends what the dashboard shows.
-        now: What the dashboard's clock shows.
+        now: The time on the dashboard's clock.
     """
 
     folder: Path
@@ -83,8 +83,8 @@ class Desk:
 
     @property
     def dashboard(self) -> Dashboard:
-        one: Dashboard = self.app.state.dashboard
-        return one
+        dashboard: Dashboard = self.app.state.dashboard
+        return dashboard
 
     @property
     def by_token(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Desk:
     def ask(
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Response:
-        """What is answered to somebody with a session, or to whoever ``headers`` say; a mistake of ours is raised."""
+        """The response to a user with a session, or to the user in ``headers``; internal errors are raised."""
         return anyio.run(self._ask, path, method, self.by_session if headers is None else headers, more)
 
     async def _ask(self, path: str, method: str, headers: Mapping[str, str], more: dict[str, Any]) -> httpx.Response:
@@ -113,7 +113,7 @@ class Desk:
         return found
 
     def copy_to(self, folder: Path) -> Desk:
-        """Another one over a copy of the store, opened by the same token and session; for a test that changes it."""
+        """A desk over a copy of the store with the same token and session, for a test that changes it."""
         files = (self.folder / "quality.db", folder / "quality.db")
         with closing(sqlite3.connect(files[0])) as ours, closing(sqlite3.connect(files[1])) as copy:
             ours.backup(copy)
@@ -129,5 +129,5 @@ class Desk:
 
 
 def open_desk(folder: Path, *sources: str, **dashboard: Any) -> Desk:
-    """A desk over a new store, which is empty."""
+    """A desk over a new, empty store."""
     return Desk(folder, make_settings(folder, *sources, **dashboard), make_store(folder))

@@ -1,4 +1,4 @@
-"""Reads pages as browsers do, so that tests ask for elements and not for lines of HTML."""
+"""Parses pages like a browser, so that tests look for elements and not for lines of HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 @dataclass
 class Element:
-    """An element with all the text in it, those below it included."""
+    """An element with its descendants and all of its text."""
 
     tag: str
     attributes: dict[str, str]
@@ -19,7 +19,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """What is read of it, spaces counted once."""
+        """The text of the element, with whitespace collapsed."""
         return " ".join("".join(self.pieces).split())
 
     @property
@@ -27,7 +27,7 @@ class Element:
         return self.attributes.get("class", "").split()
 
     def all(self, tag: str = "", **attributes: str) -> list[Element]:
-        """Those below it with this tag and these attributes; ``class_`` names one of several."""
+        """The descendants with this tag and these attributes; ``class_`` names one of their classes."""
         found = []
         for child in self.children:
             if tag in {"", child.tag} and all(_has(child, name, value) for name, value in attributes.items()):
@@ -36,12 +36,12 @@ class Element:
         return found
 
     def one(self, tag: str = "", **attributes: str) -> Element:
-        """The only such element."""
+        """The only descendant with this tag and these attributes."""
         (only,) = self.all(tag, **attributes)
         return only
 
     def rows(self) -> list[list[str]]:
-        """What its cells say, by row."""
+        """The text of a table's cells, by row."""
         return [[cell.text for cell in row.children if cell.tag in {"th", "td"}] for row in self.all("tr")]
 
 
@@ -77,7 +77,7 @@ class _Reader(HTMLParser):
 
 
 def read(html: str) -> Element:
-    """The whole page; fails where an element is not closed, or by the wrong tag."""
+    """The whole page; fails if an element is not closed or is closed by the wrong tag."""
     reader = _Reader()
     reader.feed(html)
     reader.close()

@@ -1,4 +1,4 @@
-"""States, and what they are made of, with defaults."""
+"""Builders of states and their parts, with defaults."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TODAY = date(2026, 3, 11)
 YESTERDAY = date(2026, 3, 10)
 BEFORE = date(2026, 3, 9)
 DUE_AT = datetime(2026, 3, 11, 3, tzinfo=UTC)
-"""When a snapshot of YESTERDAY is due: its end, an hour of lateness and two of grace."""
+"""When a snapshot of YESTERDAY becomes overdue: the day's end, an hour of lateness and two hours of grace."""
 
 MORNING = datetime(2026, 3, 11, 9, tzinfo=UTC)
 
 
 def make_settings(*sources: str, dashboard: Mapping[str, Any] | None = None, **overrides: Any) -> Settings:
-    """Settings of ``sources``, ``web`` without any, whose days are in UTC; ``overrides`` for all of them."""
+    """Settings of ``sources``, by default ``web``, whose days are in UTC; ``overrides`` apply to all of them."""
     source = {
         "connector": "parquet",
         "path": "events",
@@ -108,15 +108,15 @@ def make_unreadable(day: date = YESTERDAY) -> FailedGuardrail:
 
 
 def make_incidents(*failures: FailedGuardrail, source: str = "web") -> tuple[Incident, ...]:
-    """The incidents that ``failures`` make up where every other day passed until the last of them."""
-    return tuple(group_incidents(source, failures, {one.day for one in failures}))
+    """The incidents formed by ``failures``, if every other day up to the last of them passed."""
+    return tuple(group_incidents(source, failures, {failure.day for failure in failures}))
 
 
 def make_state(*rows: JournalRow, incidents: Iterable[Incident] = (), **overrides: Any) -> DashboardState:
-    """What was read on MORNING."""
+    """The state as read on MORNING."""
     by_source: dict[str, tuple[Incident, ...]] = {}
-    for one in incidents:
-        by_source[one.source] = (*by_source.get(one.source, ()), one)
+    for incident in incidents:
+        by_source[incident.source] = (*by_source.get(incident.source, ()), incident)
     parts: dict[str, Any] = {
         "index": SnapshotIndex().extended(rows),
         "incidents": by_source,

@@ -1,4 +1,4 @@
-"""The JSON API: what machines get, in which shape, how often it is made, and what if nothing can be read."""
+"""The JSON API: the shape of responses, how often they are made, and what happens if the store cannot be read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BAD: dict[str, Any] = {"error_events": 90, "error_rate_percent": 9.0}
 
 
 def fill(desk: Desk) -> None:
-    """Ten days of two sources; of ``web`` one bad day is over, and yesterday was bad, as its second revision says."""
+    """Ten days of two sources; ``web`` has an earlier bad day, and yesterday is bad in its second revision."""
     for source in ("web", "app"):
         for back in range(10):
             bad = BAD if source == "web" and back == 5 else {}
@@ -52,18 +52,18 @@ def fill(desk: Desk) -> None:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
-    fill(one)
-    yield one
-    one.close()
+    desk = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
+    fill(desk)
+    yield desk
+    desk.close()
 
 
 @pytest.fixture
 def own_desk(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
-    """For a test that changes something."""
-    one = desk.copy_to(tmp_path)
-    yield one
-    one.close()
+    """A copy of the desk for a test that changes something."""
+    copy = desk.copy_to(tmp_path)
+    yield copy
+    copy.close()
 
 
 @pytest.mark.parametrize("path", MODELS)
@@ -76,13 +76,13 @@ def test_every_response_is_what_the_openapi_document_promises(desk: Desk, path: 
     assert model.model_dump_json().encode() == response.content
 
 
-def test_the_summary_is_what_the_pages_say(desk: Desk) -> None:
+def test_the_summary_says_the_same_as_the_pages(desk: Desk) -> None:
     minute = NOW.replace(second=0, microsecond=0)
     shown = Summary.model_validate_json(desk.ask(SUMMARY).content)
 
     assert shown == summarize(desk.dashboard.keeper.state(), desk.settings, minute)
-    assert [(one.source, one.status) for one in shown.sources] == [("web", "unhealthy"), ("app", "healthy")]
-    assert [one["source"] for one in desk.json(SUMMARY, source="app")["sources"]] == ["app"]
+    assert [(source.source, source.status) for source in shown.sources] == [("web", "unhealthy"), ("app", "healthy")]
+    assert [source["source"] for source in desk.json(SUMMARY, source="app")["sources"]] == ["app"]
 
 
 def test_a_token_reads_what_a_session_reads(desk: Desk) -> None:
@@ -91,17 +91,17 @@ def test_a_token_reads_what_a_session_reads(desk: Desk) -> None:
 
 
 def keys(response: dict[str, Any]) -> list[str]:
-    return [f"{one['source']} {one['day']}" for one in response["snapshots"]]
+    return [f"{snapshot['source']} {snapshot['day']}" for snapshot in response["snapshots"]]
 
 
 def test_the_log_lists_the_latest_revision_of_each_day_newest_first(desk: Desk) -> None:
     response = desk.json(LOG)
 
     assert (response["total"], response["page"], response["pages"], response["page_size"]) == (20, 1, 1, 50)
-    assert [one["day"] for one in response["snapshots"]] == sorted(
-        (one["day"] for one in response["snapshots"]), reverse=True
+    assert [snapshot["day"] for snapshot in response["snapshots"]] == sorted(
+        (snapshot["day"] for snapshot in response["snapshots"]), reverse=True
     )
-    newest = next(one for one in response["snapshots"] if one["source"] == "web")
+    newest = next(snapshot for snapshot in response["snapshots"] if snapshot["source"] == "web")
     assert (newest["day"], newest["revision"], newest["status"]) == (str(YESTERDAY), 2, "unhealthy")
 
 
@@ -126,34 +126,34 @@ def test_the_log_is_filtered(desk: Desk, parameters: dict[str, Any], expected: i
 
 
 @pytest.mark.parametrize("column", SORTABLE)
-def test_the_log_is_sorted_both_ways_by_every_column_that_may_be_named(desk: Desk, column: str) -> None:
+def test_the_log_is_sorted_both_ways_by_every_sortable_column(desk: Desk, column: str) -> None:
     # The worst status counts as the largest.
-    order = [one.value for one in reversed(DayStatus)]
+    order = [status.value for status in reversed(DayStatus)]
 
     def values(*, descending: bool) -> list[Any]:
         rows = desk.json(LOG, sort=column, descending=str(descending).lower())["snapshots"]
-        return [order.index(one[column]) if column == "status" else one[column] for one in rows]
+        return [order.index(row[column]) if column == "status" else row[column] for row in rows]
 
     assert values(descending=False) == sorted(values(descending=False))
     assert values(descending=True) == sorted(values(descending=True), reverse=True)
 
 
-def test_the_log_is_paged_and_beyond_its_last_page_is_an_empty_one(desk: Desk) -> None:
+def test_the_log_is_paged_and_a_page_beyond_the_last_is_empty(desk: Desk) -> None:
     pages = [desk.json(LOG, page=page, page_size=7) for page in (1, 2, 3, 4)]
 
-    assert [len(one["snapshots"]) for one in pages] == [7, 7, 6, 0]
-    assert [one["pages"] for one in pages] == [3] * 4
+    assert [len(page["snapshots"]) for page in pages] == [7, 7, 6, 0]
+    assert [page["pages"] for page in pages] == [3] * 4
     assert [*chain.from_iterable(map(keys, pages))] == keys(desk.json(LOG))
 
 
 def test_a_day_shows_all_its_revisions_and_what_changed(desk: Desk) -> None:
     response = desk.json(DAY)
 
-    assert [one["snapshot"]["revision"] for one in response["revisions"]] == [1, 2]
+    assert [revision["snapshot"]["revision"] for revision in response["revisions"]] == [1, 2]
     assert (response["status"], response["is_trustworthy"]) == ("unhealthy", False)
     assert len(response["changes"]) == 1
-    assert any(one["outcome"] == "failed" for one in response["revisions"][1]["verdicts"])
-    assert [one["key"] for one in response["incidents"]] == [f"web/{YESTERDAY}"]
+    assert any(verdict["outcome"] == "failed" for verdict in response["revisions"][1]["verdicts"])
+    assert [incident["key"] for incident in response["incidents"]] == [f"web/{YESTERDAY}"]
 
 
 def test_a_day_without_a_snapshot_is_unknown_and_not_zero(desk: Desk) -> None:
@@ -163,7 +163,7 @@ def test_a_day_without_a_snapshot_is_unknown_and_not_zero(desk: Desk) -> None:
     assert response["revisions"] == []
 
 
-def test_the_first_and_the_last_day_of_the_calendar_are_days_and_those_beyond_are_not(desk: Desk) -> None:
+def test_the_first_and_the_last_day_of_the_calendar_exist_and_days_beyond_do_not(desk: Desk) -> None:
     asked = ("2026-01-31", "2026-02-01", "2026-03-11", "2026-03-12")
 
     assert [desk.ask(f"{LOG}app/{day}/").status_code for day in asked] == [404, 200, 200, 404]
@@ -203,11 +203,11 @@ def test_a_source_that_the_settings_no_longer_have_stays_in_the_log_but_has_no_d
 def test_incidents_are_filtered_and_paged_newest_first(
     desk: Desk, parameters: dict[str, Any], expected: list[str]
 ) -> None:
-    assert [one["first_day"] for one in desk.json(INCIDENTS, **parameters)["incidents"]] == expected
+    assert [incident["first_day"] for incident in desk.json(INCIDENTS, **parameters)["incidents"]] == expected
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_whoever_has_a_response_already_is_not_sent_it_again(desk: Desk, path: str) -> None:
+def test_a_client_that_already_has_a_response_is_not_sent_it_again(desk: Desk, path: str) -> None:
     tag = desk.ask(path).headers["etag"]
 
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
@@ -217,7 +217,7 @@ def test_whoever_has_a_response_already_is_not_sent_it_again(desk: Desk, path: s
         assert desk.ask(path, headers=desk.by_session | {"If-None-Match": known}).status_code == 200
 
 
-def test_a_response_is_another_one_when_the_store_says_something_else(own_desk: Desk) -> None:
+def test_a_response_changes_when_the_store_changes(own_desk: Desk) -> None:
     before = {path: own_desk.ask(path).headers["etag"] for path in MODELS}
     keep(own_desk.store, YESTERDAY, total_events=1200, volume_deviation_percent=20.0)
     keep(own_desk.store, date(2026, 2, 2), error_events=300, error_rate_percent=30.0)
@@ -237,14 +237,14 @@ def test_head_shows_the_same_headers_and_nothing_else(desk: Desk, path: str) -> 
 
 
 def queries(desk: Desk) -> list[str]:
-    """All statements that the reader sends from now on."""
+    """The statements that the reader sends from now on."""
     sent: list[str] = []
     event.listen(desk.dashboard.reader._engine, "before_cursor_execute", lambda *call: sent.append(call[2]))
     return sent
 
 
 @pytest.mark.parametrize("path", MODELS)
-def test_a_response_that_was_given_before_costs_no_query(desk: Desk, path: str) -> None:
+def test_a_cached_response_costs_no_query(desk: Desk, path: str) -> None:
     desk.ask(path)
     sent = queries(desk)
 
@@ -252,14 +252,14 @@ def test_a_response_that_was_given_before_costs_no_query(desk: Desk, path: str) 
     assert sent == []
 
 
-def test_no_response_costs_more_queries_the_more_there_is(own_desk: Desk) -> None:
+def test_no_response_needs_more_queries_for_more_data(own_desk: Desk) -> None:
     own_desk.ask(VERSION)
     sent = queries(own_desk)
 
     def cost(path: str) -> int:
         sent.clear()
         assert own_desk.ask(path).status_code == 200
-        return len([one for one in sent if not one.startswith(("BEGIN", "PRAGMA"))])
+        return len([statement for statement in sent if not statement.startswith(("BEGIN", "PRAGMA"))])
 
     few = [cost(f"{path}?") for path in (SUMMARY, LOG, INCIDENTS)]
     few_of_a_day = cost(DAY)
@@ -273,7 +273,7 @@ def test_no_response_costs_more_queries_the_more_there_is(own_desk: Desk) -> Non
     assert few_of_a_day == cost(DAY) <= 8
 
 
-def test_the_response_that_shows_the_time_shows_the_next_minute_in_the_next_minute(own_desk: Desk) -> None:
+def test_a_response_that_shows_the_time_is_updated_every_minute(own_desk: Desk) -> None:
     own_desk.now = NOW.replace(second=59)
     first = own_desk.json(SUMMARY)["as_of"]
     own_desk.now += timedelta(seconds=1)
@@ -281,27 +281,27 @@ def test_the_response_that_shows_the_time_shows_the_next_minute_in_the_next_minu
     assert (first, own_desk.json(SUMMARY)["as_of"]) == ("2026-03-12T12:30:00Z", "2026-03-12T12:31:00Z")
 
 
-def test_when_the_store_cannot_be_read_the_last_known_answers_stand_and_say_so(own_desk: Desk) -> None:
+def test_when_the_store_cannot_be_read_the_last_known_responses_remain_and_say_so(own_desk: Desk) -> None:
     before = {path: own_desk.json(path) for path in (SUMMARY, LOG, INCIDENTS)}
     break_store(own_desk)
     after = {path: own_desk.json(path) for path in (SUMMARY, LOG, INCIDENTS)}
 
-    assert [one["trouble"] for one in before.values()] == [None] * 3
-    assert all(one["trouble"] for one in after.values())
+    assert [response["trouble"] for response in before.values()] == [None] * 3
+    assert all(response["trouble"] for response in after.values())
     assert (after[SUMMARY]["status"], after[SUMMARY]["is_trustworthy"]) == ("unknown", False)
     assert after[LOG]["snapshots"] == before[LOG]["snapshots"]
     assert after[INCIDENTS]["incidents"] == before[INCIDENTS]["incidents"]
     error_of(own_desk.ask(DAY), 503, "STORE_UNREADABLE")
 
 
-def test_a_store_that_never_could_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
-    one = open_desk(tmp_path)
-    break_store(one)
+def test_a_store_that_could_never_be_read_is_not_shown_as_empty(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    break_store(desk)
 
     for path in (SUMMARY, LOG, INCIDENTS):
-        assert one.json(path)["trouble"]
-    assert one.json(SUMMARY)["status"] == "unknown"
-    one.close()
+        assert desk.json(path)["trouble"]
+    assert desk.json(SUMMARY)["status"] == "unknown"
+    desk.close()
 
 
 def test_no_response_shows_where_the_store_is(own_desk: Desk) -> None:
@@ -322,17 +322,17 @@ def test_the_version_changes_when_somebody_decides_about_an_incident(own_desk: D
     assert own_desk.json(INCIDENTS, last="2026-03-06")["incidents"][0]["acknowledged_by"] == "ada"
 
 
-def test_whoever_restarts_processes_is_shown_ok_and_needs_no_account(desk: Desk) -> None:
+def test_a_supervisor_sees_ok_and_needs_no_account(desk: Desk) -> None:
     response = desk.ask("/healthz", headers={})
 
     assert (response.status_code, response.text) == (200, "ok\n")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_the_openapi_document_says_how_to_get_in_and_lists_what_is_for_machines(desk: Desk) -> None:
+def test_the_openapi_document_says_how_to_authenticate_and_lists_what_is_for_machines(desk: Desk) -> None:
     document = desk.json("/api/health/openapi.json")
     schemes = document["components"]["securitySchemes"]
-    security = {path: one["get"].get("security") for path, one in document["paths"].items()}
+    security = {path: operations["get"].get("security") for path, operations in document["paths"].items()}
 
     assert (schemes["token"]["type"], schemes["token"]["scheme"]) == ("http", "bearer")
     assert (schemes["session"]["type"], schemes["session"]["in"]) == ("apiKey", "cookie")
@@ -350,11 +350,11 @@ def test_the_openapi_document_says_how_to_get_in_and_lists_what_is_for_machines(
         "/health/snapshots.csv": [{"session": []}],
         "/health/snapshots.parquet": [{"session": []}],
     }
-    assert all(set(one) == {"get"} for one in document["paths"].values())
+    assert all(set(operations) == {"get"} for operations in document["paths"].values())
 
 
 def test_every_parameter_and_every_field_is_described(desk: Desk) -> None:
     document = desk.json("/api/health/openapi.json")
     for path, operations in document["paths"].items():
         assert operations["get"]["description"], path
-        assert all(one["description"] for one in operations["get"].get("parameters", ())), path
+        assert all(parameter["description"] for parameter in operations["get"].get("parameters", ())), path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kitchen:
-    """Makes answers and counts them."""
+    """Makes responses and counts them."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
@@ -41,7 +41,7 @@ def test_a_response_is_made_once_per_version() -> None:
     assert kitchen.made == ["page of v1", "page of v2"]
 
 
-def test_answers_of_an_old_version_are_forgotten_at_once() -> None:
+def test_responses_of_an_old_version_are_dropped_immediately() -> None:
     cache, kitchen = ResponseCache(), Kitchen()
     for number in range(5):
         ask(cache, ("/health/", number), "v1", kitchen.maker("x" * 1000))
@@ -49,7 +49,7 @@ def test_answers_of_an_old_version_are_forgotten_at_once() -> None:
     assert cache.size_bytes < 1000
 
 
-def test_a_response_made_for_a_version_that_has_passed_meanwhile_is_given_but_not_kept() -> None:
+def test_a_response_for_an_outdated_version_is_sent_but_not_cached() -> None:
     async def meanwhile() -> None:
         cache, is_asked, may_come = ResponseCache(), Event(), Event()
 
@@ -69,7 +69,7 @@ def test_a_response_made_for_a_version_that_has_passed_meanwhile_is_given_but_no
     asyncio.run(meanwhile())
 
 
-def test_the_response_longest_unasked_for_is_forgotten_first() -> None:
+def test_the_least_recently_used_response_is_dropped_first() -> None:
     cache, kitchen = ResponseCache(max_bytes=2 * (ENTRY_BYTES + 3 + 10)), Kitchen()
     for key in ("a", "b", "a", "c", "a", "b"):
         ask(cache, key, "v1", kitchen.maker(key * 10))
@@ -77,7 +77,7 @@ def test_the_response_longest_unasked_for_is_forgotten_first() -> None:
 
 
 @given(st.lists(st.tuples(st.text(max_size=40), st.integers(0, 3000), st.sampled_from("ab")), max_size=30))
-def test_keys_and_answers_never_take_more_than_they_may(asked: list[tuple[str, int, str]]) -> None:
+def test_keys_and_responses_never_exceed_the_limit(asked: list[tuple[str, int, str]]) -> None:
     async def ask_all() -> None:
         cache = ResponseCache(max_bytes=4000)
         for key, size, version in asked:
@@ -89,7 +89,7 @@ def test_keys_and_answers_never_take_more_than_they_may(asked: list[tuple[str, i
     asyncio.run(ask_all())
 
 
-def test_a_response_larger_than_the_whole_cache_is_given_and_empties_nothing() -> None:
+def test_a_response_larger_than_the_whole_cache_is_sent_and_evicts_nothing() -> None:
     cache, kitchen = ResponseCache(max_bytes=2000), Kitchen()
     ask(cache, "small", "v1", kitchen.maker("s"))
     assert len(ask(cache, "large", "v1", kitchen.maker("l" * 5000))) == 5000
@@ -97,7 +97,7 @@ def test_a_response_larger_than_the_whole_cache_is_given_and_empties_nothing() -
     assert kitchen.made.count("s") == 1
 
 
-def test_a_response_is_made_once_however_many_ask_for_it_at_the_same_time() -> None:
+def test_a_response_is_made_once_for_many_simultaneous_requests() -> None:
     async def ask_together() -> None:
         cache, kitchen = ResponseCache(), Kitchen()
         responses = await asyncio.gather(*(cache.get_or_make("page", "v1", kitchen.maker("page")) for _ in range(8)))
@@ -107,7 +107,7 @@ def test_a_response_is_made_once_however_many_ask_for_it_at_the_same_time() -> N
     asyncio.run(ask_together())
 
 
-def test_a_kept_answer_waits_for_one_that_is_being_made_at_most() -> None:
+def test_a_cached_response_waits_for_at_most_one_that_is_being_made() -> None:
     async def ask_in_a_crowd() -> None:
         cache, order = ResponseCache(), []
         await cache.get_or_make("kept", "v1", lambda: b"kept")
@@ -124,7 +124,7 @@ def test_a_kept_answer_waits_for_one_that_is_being_made_at_most() -> None:
     asyncio.run(ask_in_a_crowd())
 
 
-def test_who_comes_in_while_answers_are_made_is_heard_after_one_of_them() -> None:
+def test_a_request_that_arrives_while_responses_are_made_is_accepted_after_one_of_them() -> None:
     async def ask_while_they_are_made() -> None:
         cache, kitchen = ResponseCache(), Kitchen()
         crowd = [
@@ -141,7 +141,7 @@ def test_who_comes_in_while_answers_are_made_is_heard_after_one_of_them() -> Non
     asyncio.run(ask_while_they_are_made())
 
 
-def test_what_must_be_loaded_is_loaded_in_a_few_threads_while_others_are_answered() -> None:
+def test_data_is_loaded_in_a_few_threads_while_other_requests_are_answered() -> None:
     async def load_slowly() -> None:
         cache, may_end = ResponseCache(), Event()
         loading: list[int] = []
@@ -168,7 +168,7 @@ def test_what_must_be_loaded_is_loaded_in_a_few_threads_while_others_are_answere
     asyncio.run(load_slowly())
 
 
-def test_a_response_that_cannot_be_made_is_tried_again_by_the_next_who_asks() -> None:
+def test_a_response_that_cannot_be_made_is_tried_again_by_the_next_request() -> None:
     cache = ResponseCache()
 
     def broken() -> bytes:

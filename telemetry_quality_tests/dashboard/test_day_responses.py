@@ -35,7 +35,7 @@ DAGSTER = {"dagster_url": "https://dagster.example.org"}
 
 @pytest.fixture
 def response(tmp_path: Path) -> Iterator[DayResponse]:
-    """YESTERDAY, read and judged twice: 100 healthy events, then 200 of which half are errors."""
+    """YESTERDAY, scanned and judged twice: 100 healthy events, then 200, half of them errors."""
     source = FakeSource({YESTERDAY: make_scan(YESTERDAY)})
     work = make_work(tmp_path, source)
     for rows in ((make_row(),), (make_row(), make_row(hour=13, event_name=None, errors=100, service_version=None))):
@@ -54,42 +54,42 @@ def test_a_day_is_shown_by_its_latest_revision(response: DayResponse) -> None:
     assert response.snapshot == response.revisions[-1].snapshot
     assert response.snapshot is not None
     assert (response.snapshot.revision, response.snapshot.total_events) == (2, 200)
-    assert {one.key for one in response.incidents} >= {f"web/{YESTERDAY}"}
+    assert {incident.key for incident in response.incidents} >= {f"web/{YESTERDAY}"}
     assert response.since == YESTERDAY
 
 
-def test_revisions_stand_side_by_side_with_what_each_changed(response: DayResponse) -> None:
+def test_revisions_are_shown_side_by_side_with_what_each_changed(response: DayResponse) -> None:
     first, second = response.revisions
     assert (first.snapshot.total_events, second.snapshot.total_events) == (100, 200)
     assert first.changes is None
     assert second.changes is not None
     assert second.changes.startswith("Since revision 1: 200 events instead of 100, 50.00 % errors instead of 0.00")
     assert response.changes == (second.changes,)
-    assert {one.guardrail: one.outcome for one in first.verdicts}["error_rate"] == "passed"
-    assert {one.guardrail: one.outcome for one in second.verdicts}["error_rate"] == "failed"
+    assert {verdict.guardrail: verdict.outcome for verdict in first.verdicts}["error_rate"] == "passed"
+    assert {verdict.guardrail: verdict.outcome for verdict in second.verdicts}["error_rate"] == "failed"
     assert second.policy["error_rate_percent"] == 5.0
     assert second.content_hash not in {None, first.content_hash}
 
 
-def test_a_day_is_cut_by_signal_version_and_hour_as_it_was_read_last(response: DayResponse) -> None:
-    assert {(one.value, one.events, one.errors) for one in response.by_signal.rows} == {
+def test_a_day_is_broken_down_by_signal_version_and_hour_of_its_latest_scan(response: DayResponse) -> None:
+    assert {(row.value, row.events, row.errors) for row in response.by_signal.rows} == {
         ("page.view", 100, 0),
         (None, 100, 100),
     }
-    assert {one.value for one in response.by_version.rows} == {"1.0", None}
-    assert [one.value for one in response.by_hour.rows] == [12, 13]
+    assert {row.value for row in response.by_version.rows} == {"1.0", None}
+    assert [row.value for row in response.by_hour.rows] == [12, 13]
     assert (response.by_signal.rest, response.by_version.rest, response.by_hour.rest) == (0, 0, 0)
-    assert [one.revision for one in response.scans] == [1, 2]
-    assert [one.event_id for one in response.sample] == [f"s{n}" for n in range(10)]
+    assert [scan.revision for scan in response.scans] == [1, 2]
+    assert [event.event_id for event in response.sample] == [f"s{n}" for n in range(10)]
 
 
 def test_a_day_names_the_dagster_run_of_each_revision(response: DayResponse) -> None:
     runs = [f"https://dagster.example.org/runs/run-{n}" for n in (1, 2)]
-    assert [one.dagster_run_url for one in response.revisions] == runs
+    assert [revision.dagster_run_url for revision in response.revisions] == runs
     assert response.dagster_run_url == runs[-1]
 
 
-def test_a_place_is_shown_in_words_with_how_much_lies_there() -> None:
+def test_a_segment_is_shown_in_words_with_its_share() -> None:
     contributor = Contributor(Segment((("carrier", "EV"),), (7, 9)), 12.0, 472.0, 88.5, BEFORE)
     verdict = Verdict(
         "error_rate", Level.CRITICAL, Outcome.FAILED, "ERROR_RATE_HIGH", 50.0, 5.0, "Half.", (contributor,)
@@ -98,7 +98,7 @@ def test_a_place_is_shown_in_words_with_how_much_lies_there() -> None:
     stored = StoredDay("web", YESTERDAY, revisions=(snapshot,), verdicts={1: (verdict,)})
     (shown,) = day_response(stored, make_state(), make_settings(), MORNING).revisions[0].verdicts
     assert (shown.guardrail, shown.level, shown.outcome, shown.threshold) == ("error_rate", "CRITICAL", "failed", 5.0)
-    assert [one.model_dump() for one in shown.contributors] == [
+    assert [listed.model_dump() for listed in shown.contributors] == [
         {
             "segment": "carrier=EV, hours 7 to 9",
             "expected": 12.0,
@@ -123,7 +123,7 @@ def test_a_day_without_a_snapshot_is_unknown_with_nothing_in_it() -> None:
 
 
 @pytest.mark.parametrize(("late", "is_awaited"), [(-1, True), (0, True), (1, False)])
-def test_a_day_that_is_not_due_yet_is_waited_for(late: int, is_awaited: bool) -> None:
+def test_a_day_that_is_not_due_yet_is_awaited(late: int, is_awaited: bool) -> None:
     now = DUE_AT + timedelta(microseconds=late)
     response = day_response(StoredDay("web", YESTERDAY), make_state(), make_settings(), now)
     awaited = "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
@@ -139,13 +139,13 @@ def test_a_day_knows_its_neighbours_and_the_store_s_trouble() -> None:
     assert response.trouble == "The store is gone."
 
 
-def test_parts_and_sampled_events_that_are_left_out_are_counted() -> None:
+def test_parts_of_a_breakdown_that_are_left_out_are_counted() -> None:
     stored = StoredDay("web", YESTERDAY, more_signals=3, more_versions=4)
     response = day_response(stored, make_state(), make_settings(), MORNING)
     assert (response.by_signal.rest, response.by_version.rest) == (3, 4)
 
 
-def test_only_incidents_that_failed_on_the_day_are_its_own() -> None:
+def test_a_day_lists_only_incidents_that_failed_on_it() -> None:
     (incident,) = make_incidents(make_failure(BEFORE - timedelta(days=1)), make_failure())
     snapshot = replace(make_snapshot(BEFORE), revision=1)
     state = make_state(make_journal_row(BEFORE), incidents=[incident])
@@ -153,7 +153,7 @@ def test_only_incidents_that_failed_on_the_day_are_its_own() -> None:
     assert (response.incidents, response.since, response.is_trustworthy) == ((), None, True)
 
 
-def test_dagster_is_linked_to_only_where_its_address_is_known() -> None:
+def test_dagster_is_linked_only_if_its_address_is_known() -> None:
     plain, linked = make_settings(), make_settings(dashboard=DAGSTER)
     assert dagster_url_of(plain, "web", YESTERDAY, "run-1") is None
     assert dagster_url_of(linked, "web", YESTERDAY, "../x") == "https://dagster.example.org/runs/..%2Fx"

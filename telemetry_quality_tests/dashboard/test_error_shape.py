@@ -1,4 +1,4 @@
-"""Every response that is not what was asked for has one shape, says one sentence and shows nothing of ours."""
+"""Every error has the same shape, one sentence and no internals."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ A_PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    one = open_desk(tmp_path_factory.mktemp("desk"))
-    keep(one.store, YESTERDAY)
-    yield one
-    one.close()
+    desk = open_desk(tmp_path_factory.mktemp("desk"))
+    keep(desk.store, YESTERDAY)
+    yield desk
+    desk.close()
 
 
 @pytest.fixture
 def own_desk(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
-    """For a test that breaks it."""
-    one = desk.copy_to(tmp_path)
-    yield one
-    one.close()
+    """A copy of the desk for a test that breaks it."""
+    copy = desk.copy_to(tmp_path)
+    yield copy
+    copy.close()
 
 
 def break_store(desk: Desk) -> None:
-    """Take the snapshots away, but not the accounts."""
+    """Make the snapshots unreadable, but not the accounts."""
     with sqlite3.connect(desk.folder / "quality.db") as connection:
         connection.execute("DROP VIEW current_snapshot")
         connection.execute("ALTER TABLE integrity_snapshot RENAME TO elsewhere")
@@ -50,7 +50,7 @@ def break_store(desk: Desk) -> None:
 
 
 def error_of(response: httpx.Response, status: int, reason_code: str) -> str:
-    """The sentence of an API error that has the one shape."""
+    """The sentence of an API error, which must have the common shape."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
     error = ErrorResponse.model_validate_json(response.content, strict=True).error
@@ -113,11 +113,11 @@ def test_a_wrong_parameter_is_refused_in_a_sentence_that_names_it(
         "first=2026-03-01&last=2026-03-01",
     ],
 )
-def test_a_parameter_at_its_limit_is_no_mistake(desk: Desk, query: str) -> None:
+def test_a_parameter_at_its_limit_is_accepted(desk: Desk, query: str) -> None:
     assert desk.ask(f"{SNAPSHOTS}?{query}").status_code in {200, 404}
 
 
-def test_no_address_takes_a_parameter_it_does_not_know_or_one_twice(desk: Desk) -> None:
+def test_no_address_accepts_an_unknown_or_repeated_parameter(desk: Desk) -> None:
     paths = desk.json("/api/health/openapi.json")["paths"]
     asked = [path.format(source="web", day=YESTERDAY) for path in paths if path != "/healthz"]
 
@@ -131,7 +131,7 @@ def test_no_address_takes_a_parameter_it_does_not_know_or_one_twice(desk: Desk) 
 @pytest.mark.parametrize(
     "path", [f"{SNAPSHOTS}web/2026-02-30/", f"{SNAPSHOTS}web/today/", f"{SNAPSHOTS}Web/2026-03-01/"]
 )
-def test_a_part_of_the_path_that_cannot_be_one_is_refused(desk: Desk, path: str) -> None:
+def test_an_invalid_part_of_the_path_is_refused(desk: Desk, path: str) -> None:
     error_of(desk.ask(path), 422, "INVALID_PARAMETER")
 
 
@@ -165,7 +165,7 @@ def test_a_stranger_is_asked_to_sign_in(desk: Desk) -> None:
     assert "Bearer" in response.headers["www-authenticate"]
 
 
-def test_a_method_that_an_address_does_not_have_is_named_and_the_others_are_shown(desk: Desk) -> None:
+def test_an_unsupported_method_is_named_and_the_supported_ones_are_listed(desk: Desk) -> None:
     response = desk.ask(SNAPSHOTS, "OPTIONS")
 
     assert "'OPTIONS'" in error_of(response, 405, "METHOD_NOT_ALLOWED")
@@ -176,7 +176,7 @@ def test_a_body_that_nothing_reads_is_refused_by_its_size(desk: Desk) -> None:
     error_of(desk.ask(SNAPSHOTS, content=b"x" * 70_000), 413, "BODY_TOO_LARGE")
 
 
-def test_a_store_that_cannot_be_read_is_said_without_its_path_or_its_query(
+def test_a_store_that_cannot_be_read_is_reported_without_its_path_or_query(
     own_desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     own_desk.json(SNAPSHOTS)
@@ -189,7 +189,7 @@ def test_a_store_that_cannot_be_read_is_said_without_its_path_or_its_query(
     assert "integrity_snapshot" in caplog.text
 
 
-def test_a_mistake_of_ours_is_logged_and_not_shown(own_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_internal_error_is_logged_and_not_shown(own_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise RuntimeError("a secret of /srv/quality.db")
 
@@ -198,7 +198,7 @@ def test_a_mistake_of_ours_is_logged_and_not_shown(own_desk: Desk, caplog: pytes
 
     assert "secret" not in error_of(response, 500, "INTERNAL_ERROR")
     assert "default-src 'none'" in response.headers["content-security-policy"]
-    assert [one.levelno for one in caplog.records if one.exc_info] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
     assert "a secret of" in caplog.text
 
 
@@ -223,7 +223,7 @@ def test_below_the_api_a_browser_gets_json_too(desk: Desk) -> None:
     error_of(desk.ask("/api/nothing/", headers=desk.by_session | A_PAGE), 404, "NOT_FOUND")
 
 
-def test_what_somebody_sent_is_shown_back_inert(desk: Desk) -> None:
+def test_what_somebody_sent_is_repeated_inert(desk: Desk) -> None:
     response = desk.ask("/health/badge.svg?%3Cscript%3Ealert(1)%3C/script%3E=1", headers=desk.by_session | A_PAGE)
 
     assert response.status_code == 422
@@ -239,7 +239,7 @@ def test_what_somebody_sent_is_shown_back_inert(desk: Desk) -> None:
         ("line\nbreak\x1b[31m\u202e", r"'line\nbreak\x1b[31m\u202e'"),
     ],
 )
-def test_what_is_shown_back_is_short_and_has_no_control_characters(text: str, expected: str) -> None:
+def test_what_is_repeated_is_short_and_has_no_control_characters(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
@@ -248,11 +248,11 @@ def documented(desk: Desk) -> dict[str, Any]:
     return paths
 
 
-def test_every_address_documents_its_api_errors_in_the_one_shape(desk: Desk) -> None:
+def test_every_address_documents_its_api_errors_in_the_common_shape(desk: Desk) -> None:
     for path, operations in documented(desk).items():
-        refused = {status: one for status, one in operations["get"]["responses"].items() if status[0] in "45"}
+        refused = {status: response for status, response in operations["get"]["responses"].items() if status[0] in "45"}
         expected = {"400", "405", "413", "500"} if path == "/healthz" else {"400", "401", "405", "413", "422", "503"}
         assert expected <= set(refused), path
-        for one in refused.values():
-            schema = one["content"]["application/json"]["schema"]
+        for error in refused.values():
+            schema = error["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorResponse"}, path

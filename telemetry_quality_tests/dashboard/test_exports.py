@@ -1,4 +1,4 @@
-"""Exports say what the log says, in columns that other programs read right, however much there is."""
+"""Exports hold what the log shows, in columns that other programs read correctly, however much there is."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ LOG = "/api/health/snapshots/"
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Two sources of twelve days with a bad, an unreadable and a revised one; three rows in a chunk."""
-    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
+    """Two sources with twelve days, among them a bad, an unreadable and a revised day; three rows per chunk."""
+    desk = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
     for source in ("web", "app"):
         for back in range(12):
-            keep(one.store, YESTERDAY - timedelta(days=back), source, total_events=1000 + back)
-    keep(one.store, YESTERDAY, "web", error_events=90, error_rate_percent=9.0)
+            keep(desk.store, YESTERDAY - timedelta(days=back), source, total_events=1000 + back)
+    keep(desk.store, YESTERDAY, "web", error_events=90, error_rate_percent=9.0)
     unreadable = dict.fromkeys(("total_events", "error_events", "error_rate_percent", "expected_events"))
-    keep(one.store, YESTERDAY, "app", **unreadable, unreadable_reason_code="FILE", unreadable_reason='=1+1, "ü"\nno')
+    keep(desk.store, YESTERDAY, "app", **unreadable, unreadable_reason_code="FILE", unreadable_reason='=1+1, "ü"\nno')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exports, "CHUNK_ROWS", 3)
-        yield one
-    one.close()
+        yield desk
+    desk.close()
 
 
 def rows_of(answer_bytes: bytes) -> list[dict[str, str]]:
@@ -58,7 +58,7 @@ def rows_of(answer_bytes: bytes) -> list[dict[str, str]]:
 
 
 def table_of(content: bytes, folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Types by column, and rows."""
+    """The type of each column, and the rows."""
     file = folder / "got.parquet"
     file.write_bytes(content)
     with duckdb.connect() as connection:
@@ -70,7 +70,7 @@ def table_of(content: bytes, folder: Path) -> tuple[dict[str, str], list[dict[st
 
 def test_an_export_has_every_column_of_a_snapshot_and_the_key_comes_first() -> None:
     assert COLUMNS[:3] == ("source", "day", "revision")
-    assert set(COLUMNS) == {one.name for one in fields(TelemetryIntegritySnapshot)}
+    assert set(COLUMNS) == {field.name for field in fields(TelemetryIntegritySnapshot)}
     assert set(COLUMNS) == set(integrity_snapshot.columns.keys()) - {"sequence"}
 
 
@@ -89,18 +89,18 @@ def test_an_export_has_every_column_of_a_snapshot_and_the_key_comes_first() -> N
         "first=2026-05-01",
     ],
 )
-def test_both_exports_hold_exactly_what_the_log_says_of_the_same_filters(
+def test_both_exports_hold_exactly_what_the_log_shows_for_the_same_filters(
     desk: Desk, tmp_path: Path, query: str
 ) -> None:
     logged = desk.ask(f"{LOG}?{query}&page_size=500&sort=day&descending=false".replace("?&", "?")).json()["snapshots"]
     listed = rows_of(desk.ask(f"{CSV}?{query}").content)
     _, stored = table_of(desk.ask(f"{PARQUET}?{query}").content, tmp_path)
 
-    expected = sorted((one["day"], one["source"], one["revision"], one["total_events"]) for one in logged)
-    assert [(one["day"], one["source"], one["revision"]) for one in listed] == [
+    expected = sorted((line["day"], line["source"], line["revision"], line["total_events"]) for line in logged)
+    assert [(row["day"], row["source"], row["revision"]) for row in listed] == [
         (d, s, str(r)) for d, s, r, _ in expected
     ]
-    shown = [(one["day"].isoformat(), one["source"], one["revision"], one["total_events"]) for one in stored]
+    shown = [(row["day"].isoformat(), row["source"], row["revision"], row["total_events"]) for row in stored]
     assert shown == expected
 
 
@@ -132,19 +132,19 @@ def test_csv_follows_the_standard_and_what_is_not_known_is_an_empty_cell(desk: D
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
-def test_a_text_that_a_spreadsheet_would_calculate_is_defused_and_a_number_is_not(start: str) -> None:
+def test_a_text_that_a_spreadsheet_would_evaluate_is_defused_and_a_number_is_not(start: str) -> None:
     text = f"{start}HYPERLINK(1)"
-    one = make_snapshot(unreadable_reason=text, volume_deviation_percent=-33.5)
-    (found,) = rows_of(b"".join(csv_of(iter([[one]]))))
+    snapshot = make_snapshot(unreadable_reason=text, volume_deviation_percent=-33.5)
+    (found,) = rows_of(b"".join(csv_of(iter([[snapshot]]))))
 
     assert found["unreadable_reason"] == f"'{text}"
     assert found["volume_deviation_percent"] == "-33.5"
 
 
 def test_a_text_that_cannot_be_utf_8_does_not_end_an_export() -> None:
-    one = make_snapshot(unreadable_reason="a\udc80b\x00")
+    snapshot = make_snapshot(unreadable_reason="a\udc80b\x00")
 
-    assert rows_of(b"".join(csv_of(iter([[one]]))))[0]["unreadable_reason"] == "a?b\x00"
+    assert rows_of(b"".join(csv_of(iter([[snapshot]]))))[0]["unreadable_reason"] == "a?b\x00"
 
 
 def test_parquet_has_dates_instants_in_utc_and_doubles(desk: Desk, tmp_path: Path) -> None:
@@ -162,14 +162,12 @@ def test_parquet_has_dates_instants_in_utc_and_doubles(desk: Desk, tmp_path: Pat
     assert types["is_provisional"] == "BOOLEAN"
     assert types["unreadable_reason"] == types["run_id"] == "VARCHAR"
     kept = desk.dashboard.reader.snapshots(sources=["app"], first=date(2026, 3, 10))
-    for found, one in zip((healthy, unreadable), kept, strict=True):
-        assert found == {name: getattr(one, name) for name in COLUMNS} | {"extra_numbers": "{}"}
+    for found, snapshot in zip((healthy, unreadable), kept, strict=True):
+        assert found == {name: getattr(snapshot, name) for name in COLUMNS} | {"extra_numbers": "{}"}
     assert unreadable["computed_at"].tzinfo is not None
 
 
-def test_parquet_keeps_its_types_where_a_column_is_never_known_and_where_there_is_no_row(
-    desk: Desk, tmp_path: Path
-) -> None:
+def test_parquet_keeps_its_types_if_a_column_is_never_known_or_there_are_no_rows(desk: Desk, tmp_path: Path) -> None:
     types, rows = table_of(desk.ask(f"{PARQUET}?first=2026-05-01").content, tmp_path)
     filled, _ = table_of(desk.ask(PARQUET).content, tmp_path)
 
@@ -178,8 +176,8 @@ def test_parquet_keeps_its_types_where_a_column_is_never_known_and_where_there_i
 
 
 def test_large_counts_and_fine_doubles_survive_parquet(tmp_path: Path) -> None:
-    one = make_snapshot(total_events=2**60 + 1, error_rate_percent=0.1 + 0.2)
-    file, length = parquet_of(iter([[one], [replace(one, day=YESTERDAY)]]))
+    snapshot = make_snapshot(total_events=2**60 + 1, error_rate_percent=0.1 + 0.2)
+    file, length = parquet_of(iter([[snapshot], [replace(snapshot, day=YESTERDAY)]]))
     content = file.read()
     file.close()
     _, rows = table_of(content, tmp_path)
@@ -189,7 +187,7 @@ def test_large_counts_and_fine_doubles_survive_parquet(tmp_path: Path) -> None:
     assert rows[0]["error_rate_percent"] == 0.1 + 0.2
 
 
-def test_nothing_is_left_on_the_disk(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_leaves_nothing_on_the_disk(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert desk.ask(PARQUET).status_code == 200
     assert list(tmp_path.iterdir()) == []
@@ -204,7 +202,7 @@ def test_nothing_is_left_on_the_disk(desk: Desk, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("path", [CSV, PARQUET])
-def test_each_chunk_is_one_query_however_many_rows_there_are(
+def test_each_chunk_is_one_query_regardless_of_the_number_of_rows(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     asked: list[str] = []
@@ -215,7 +213,7 @@ def test_each_chunk_is_one_query_however_many_rows_there_are(
         asked.clear()
         monkeypatch.setattr(exports, "CHUNK_ROWS", chunk_rows)
         assert desk.ask(path).status_code == 200
-        return sum("current_snapshot" in one for one in asked)
+        return sum("current_snapshot" in statement for statement in asked)
 
     assert [queries(rows) for rows in (25, 24, 12, 8, 7)] == [1, 2, 3, 4, 4]
 
@@ -230,10 +228,10 @@ def test_head_shows_the_headers_without_reading_everything(desk: Desk, path: str
     assert response.headers["content-type"] == desk.ask(path).headers["content-type"]
 
 
-def test_a_store_that_breaks_in_the_middle_of_an_export_ends_it_short_instead_of_whole(tmp_path: Path) -> None:
-    one = open_desk(tmp_path)
+def test_a_store_that_breaks_during_an_export_leaves_it_visibly_incomplete(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
     for back in range(4):
-        keep(one.store, YESTERDAY - timedelta(days=back))
+        keep(desk.store, YESTERDAY - timedelta(days=back))
     sent: list[Message] = []
 
     async def nothing() -> Message:
@@ -259,17 +257,17 @@ def test_a_store_that_breaks_in_the_middle_of_an_export_ends_it_short_instead_of
             "raw_path": CSV.encode(),
             "root_path": "",
             "query_string": b"",
-            "headers": [(b"host", b"127.0.0.1:3001"), (b"cookie", one.cookie.encode())],
+            "headers": [(b"host", b"127.0.0.1:3001"), (b"cookie", desk.cookie.encode())],
             "client": server,
             "server": server,
         }
-        await one.app(scope, nothing, send)
+        await desk.app(scope, nothing, send)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exports, "CHUNK_ROWS", 2)
         with pytest.raises((StoreError, RuntimeError)):
             anyio.run(ask)
-    one.close()
+    desk.close()
 
     assert sent[0]["status"] == 200
     assert all(message.get("more_body", True) for message in sent)
@@ -282,8 +280,8 @@ def test_a_token_does_not_open_an_export_and_a_stranger_is_sent_to_sign_in(desk:
     assert stranger.headers["location"].startswith("/health/sign-in/?next=/health/snapshots.csv")
 
 
-def test_the_log_may_be_exported_while_its_columns_are_sorted_otherwise(desk: Desk) -> None:
-    """Sorting and paging are the log's own: an export refuses them instead of ignoring them."""
+def test_exports_refuse_the_sorting_and_paging_of_the_log(desk: Desk) -> None:
+    """Sorting and paging belong to the log: an export refuses them instead of ignoring them."""
     assert desk.ask(f"{CSV}?sort=status").status_code == 422
     assert desk.ask(f"{CSV}?page=2").status_code == 422
 

@@ -1,4 +1,4 @@
-"""The Atom feed and the badge: right for programs that know nothing of us, and honest about what is not known."""
+"""The Atom feed and the badge: valid for any feed reader, and honest about what is not known."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ SVG = {"s": "http://www.w3.org/2000/svg"}
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Of ``web`` one incident is over and one is open; ``app`` is healthy."""
-    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
+    """``web`` has a closed and an open incident; ``app`` is healthy."""
+    desk = open_desk(tmp_path_factory.mktemp("desk"), "web", "app")
     for back in range(5):
-        keep(one.store, YESTERDAY - timedelta(days=back), **(BAD if back in {0, 3} else {}))
-    keep(one.store, YESTERDAY, "app")
-    yield one
-    one.close()
+        keep(desk.store, YESTERDAY - timedelta(days=back), **(BAD if back in {0, 3} else {}))
+    keep(desk.store, YESTERDAY, "app")
+    yield desk
+    desk.close()
 
 
 @pytest.fixture
 def own_desk(desk: Desk, tmp_path: Path) -> Iterator[Desk]:
-    one = desk.copy_to(tmp_path)
-    yield one
-    one.close()
+    copy = desk.copy_to(tmp_path)
+    yield copy
+    copy.close()
 
 
 def feed(desk: Desk, query: str = "") -> ET.Element:
@@ -57,18 +57,18 @@ def feed(desk: Desk, query: str = "") -> ET.Element:
 
 
 def texts(parent: ET.Element, path: str) -> list[str]:
-    return [one.text or "" for one in parent.findall(path, ATOM)]
+    return [element.text or "" for element in parent.findall(path, ATOM)]
 
 
 def require_atom(root: ET.Element) -> None:
-    """What RFC 4287 demands of a feed and its entries (4.1.1 and 4.1.2)."""
+    """Require what RFC 4287 demands of a feed and its entries (4.1.1 and 4.1.2)."""
     assert root.tag == "{http://www.w3.org/2005/Atom}feed"
-    for one in [root, *root.findall("a:entry", ATOM)]:
+    for element in [root, *root.findall("a:entry", ATOM)]:
         for required in ("id", "title", "updated"):
-            assert len(one.findall(f"a:{required}", ATOM)) == 1
-        assert re.fullmatch(r"tag:[a-z0-9.-]+,2026:[A-Za-z0-9/._-]+", texts(one, "a:id")[0])
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", texts(one, "a:updated")[0])
-        links = one.findall("a:link", ATOM)
+            assert len(element.findall(f"a:{required}", ATOM)) == 1
+        assert re.fullmatch(r"tag:[a-z0-9.-]+,2026:[A-Za-z0-9/._-]+", texts(element, "a:id")[0])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", texts(element, "a:updated")[0])
+        links = element.findall("a:link", ATOM)
         assert len([link for link in links if link.get("rel") == "alternate"]) == 1
         assert all((link.get("href") or "").startswith("http") for link in links)
     assert len([link for link in root.findall("a:link", ATOM) if link.get("rel") == "self"]) == 1
@@ -77,7 +77,7 @@ def require_atom(root: ET.Element) -> None:
     assert len(set(identifiers)) == len(identifiers)
 
 
-def test_the_feed_is_atom_and_lists_the_incident_with_the_latest_news_first(desk: Desk) -> None:
+def test_the_feed_is_atom_and_lists_the_most_recently_updated_incident_first(desk: Desk) -> None:
     root = feed(desk)
 
     require_atom(root)
@@ -94,10 +94,10 @@ def test_the_feed_is_atom_and_lists_the_incident_with_the_latest_news_first(desk
 
 
 def test_links_are_absolute_and_lead_to_the_incidents_page(tmp_path: Path) -> None:
-    one = open_desk(tmp_path, url="https://telemetry.example.org")
-    keep(one.store, YESTERDAY, **BAD)
-    root = ET.fromstring(feed_of(one.dashboard.keeper.state(), one.settings.dashboard.url, YESTERDAY))
-    one.close()
+    desk = open_desk(tmp_path, url="https://telemetry.example.org")
+    keep(desk.store, YESTERDAY, **BAD)
+    root = ET.fromstring(feed_of(desk.dashboard.keeper.state(), desk.settings.dashboard.url, YESTERDAY))
+    desk.close()
 
     assert [link.get("href") for link in root.findall("a:entry/a:link", ATOM)] == [
         "https://telemetry.example.org/health/incidents/web/2026-03-11/"
@@ -109,12 +109,12 @@ def test_links_are_absolute_and_lead_to_the_incidents_page(tmp_path: Path) -> No
     assert texts(root, "a:id") == ["tag:telemetry.example.org,2026:incidents"]
 
 
-def test_the_address_that_an_entry_leads_to_is_there(desk: Desk) -> None:
+def test_the_address_of_an_entry_exists(desk: Desk) -> None:
     for link in feed(desk).findall("a:entry/a:link", ATOM):
         assert desk.ask((link.get("href") or "").removeprefix("http://127.0.0.1:3001")).status_code == 200
 
 
-def test_an_incident_keeps_its_identifier_while_it_goes_on_is_decided_about_and_closes(own_desk: Desk) -> None:
+def test_an_incident_keeps_its_identifier_while_it_continues_is_decided_on_and_closes(own_desk: Desk) -> None:
     first = feed(own_desk)
     incident = own_desk.dashboard.keeper.state().incidents["web"][-1]
     acted_at = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -134,7 +134,7 @@ def test_an_incident_keeps_its_identifier_while_it_goes_on_is_decided_about_and_
     assert texts(closed, "a:entry/a:title")[0] == "web: CRITICAL, closed, since 2026-03-11"
 
 
-def test_a_closed_incident_was_last_news_when_the_day_that_closed_it_was_judged() -> None:
+def test_a_closed_incident_was_last_updated_when_the_day_that_closed_it_was_judged() -> None:
     day = date(2026, 3, 1)
     judged = datetime(2026, 3, 2, 2, tzinfo=UTC)
     rows = [
@@ -150,7 +150,7 @@ def test_a_closed_incident_was_last_news_when_the_day_that_closed_it_was_judged(
     assert texts(root, "a:entry/a:updated") == ["2026-03-04T02:00:00Z"]
 
 
-def test_the_feed_holds_the_latest_incidents_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_feed_holds_only_the_latest_incidents(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_ENTRIES", 1)
     root = ET.fromstring(feed_of(desk.dashboard.keeper.state(), "http://127.0.0.1:3001", YESTERDAY))
 
@@ -163,11 +163,11 @@ def test_the_feed_of_one_source_is_another_feed(desk: Desk) -> None:
     require_atom(web)
     require_atom(app)
     assert (len(web.findall("a:entry", ATOM)), len(app.findall("a:entry", ATOM))) == (2, 0)
-    assert len({texts(one, "a:id")[0] for one in (web, app, feed(desk))}) == 3
+    assert len({texts(root, "a:id")[0] for root in (web, app, feed(desk))}) == 3
     assert web.findall("a:link[@rel='self']", ATOM)[0].get("href") == f"http://127.0.0.1:3001{FEED}?source=web"
 
 
-def test_a_reader_that_has_the_feed_is_not_sent_it_again_until_there_is_news(own_desk: Desk) -> None:
+def test_a_reader_that_has_the_feed_is_not_sent_it_again_until_it_changes(own_desk: Desk) -> None:
     tag = own_desk.ask(FEED).headers["etag"]
     known = own_desk.by_session | {"If-None-Match": tag}
     own_desk.now += timedelta(hours=1)
@@ -177,7 +177,7 @@ def test_a_reader_that_has_the_feed_is_not_sent_it_again_until_there_is_news(own
     assert own_desk.ask(FEED, headers=known).status_code == 200
 
 
-def test_a_feed_reader_comes_in_with_the_token_as_password(desk: Desk) -> None:
+def test_a_feed_reader_sends_the_token_as_a_password(desk: Desk) -> None:
     basic = {"Authorization": f"Basic {b64encode(f'reader:{desk.token}'.encode()).decode()}"}
 
     for path in (FEED, BADGE):
@@ -185,12 +185,12 @@ def test_a_feed_reader_comes_in_with_the_token_as_password(desk: Desk) -> None:
         assert desk.ask(path, headers={}).status_code == 401
 
 
-def test_a_feed_without_incidents_is_a_feed_and_one_that_could_never_be_read_is_none(tmp_path: Path) -> None:
-    one = open_desk(tmp_path)
-    root = feed(one)
+def test_an_empty_feed_is_sent_without_incidents_but_not_for_a_store_that_was_never_read(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    root = feed(desk)
     require_atom(root)
     assert texts(root, "a:updated") == ["1970-01-01T00:00:00Z"]
-    one.close()
+    desk.close()
 
     (tmp_path / "broken").mkdir()
     other = open_desk(tmp_path / "broken")
@@ -199,7 +199,7 @@ def test_a_feed_without_incidents_is_a_feed_and_one_that_could_never_be_read_is_
     other.close()
 
 
-def test_the_feed_stands_while_the_store_cannot_be_read(own_desk: Desk) -> None:
+def test_the_feed_remains_while_the_store_cannot_be_read(own_desk: Desk) -> None:
     before = texts(feed(own_desk), "a:entry/a:id")
     break_store(own_desk)
 
@@ -229,7 +229,7 @@ def badge(desk: Desk, query: str = "") -> ET.Element:
 
 
 def words(root: ET.Element) -> tuple[str, str]:
-    label, status = (one.text or "" for one in root.findall(".//s:text", SVG))
+    label, status = (element.text or "" for element in root.findall(".//s:text", SVG))
     assert root.get("aria-label") == f"{label}: {status}"
     return label, status
 
@@ -252,9 +252,7 @@ def test_a_badge_whose_day_is_missing_says_stale_and_how_old_the_last_one_is(own
     ("minutes", "expected"),
     [(-1, "✓ healthy 2026-03-11"), (0, "✓ healthy 2026-03-11"), (1, "? stale, last 2026-03-11")],
 )
-def test_a_badge_is_stale_from_the_minute_in_which_the_grace_is_over(
-    own_desk: Desk, minutes: int, expected: str
-) -> None:
+def test_a_badge_is_stale_from_the_minute_in_which_the_grace_ends(own_desk: Desk, minutes: int, expected: str) -> None:
     own_desk.now = datetime(2026, 3, 13, 3, 0, tzinfo=UTC) + timedelta(minutes=minutes)
 
     assert words(badge(own_desk, "?source=app"))[1] == expected
@@ -269,29 +267,31 @@ def test_a_badge_of_a_store_that_cannot_be_read_says_unknown(own_desk: Desk) -> 
 
 
 def test_a_badge_without_any_snapshot_says_that_there_never_was_one(tmp_path: Path) -> None:
-    one = open_desk(tmp_path)
+    desk = open_desk(tmp_path)
 
-    assert words(badge(one)) == ("web", "? no snapshot yet")
-    one.close()
+    assert words(badge(desk)) == ("web", "? no snapshot yet")
+    desk.close()
 
 
-def test_the_badge_needs_nothing_from_elsewhere_and_nothing_that_the_policy_forbids(desk: Desk) -> None:
+def test_the_badge_needs_no_other_resources_and_nothing_that_the_policy_forbids(desk: Desk) -> None:
     root = badge(desk)
 
-    for one in root.iter():
-        assert one.tag.removeprefix("{http://www.w3.org/2000/svg}") in {"svg", "title", "rect", "g", "text"}
-        assert not {"style", "href", "src", "class"} & set(one.attrib)
-        assert not any("url(" in value for value in one.attrib.values())
+    for element in root.iter():
+        assert element.tag.removeprefix("{http://www.w3.org/2000/svg}") in {"svg", "title", "rect", "g", "text"}
+        assert not {"style", "href", "src", "class"} & set(element.attrib)
+        assert not any("url(" in value for value in element.attrib.values())
 
 
 def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    red, green, blue = (
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize("status", DayStatus)
-def test_every_colour_of_the_badge_lets_white_letters_be_read(status: DayStatus) -> None:
+def test_white_letters_are_readable_on_every_colour_of_the_badge(status: DayStatus) -> None:
     assert 1.05 / (luminance(feeds._COLOURS[status]) + 0.05) >= 4.5
 
 

@@ -1,4 +1,4 @@
-"""The dashboard's own files: sent to those who are signed in, and no other file is."""
+"""The dashboard's static files: sent only to users, and no other file is sent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A dashboard over an empty store."""
-    one = open_desk(tmp_path_factory.mktemp("desk"))
-    yield one
-    one.close()
+    desk = open_desk(tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.close()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_files_are_sent_once_and_then_only_compared(desk: Desk, path: str, media
 
 
 @pytest.mark.parametrize("path", ["", "nothing.css", "../files.py", "%2e%2e/files.py", "/etc/passwd", "vendor"])
-def test_no_path_leads_out_of_the_files(desk: Desk, path: str) -> None:
+def test_no_path_leads_outside_the_files(desk: Desk, path: str) -> None:
     response = desk.ask(f"/health/static/{path}")
     assert response.status_code in {400, 404}
     assert "def " not in response.text

@@ -32,7 +32,7 @@ AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "
 
 @pytest.fixture
 def state() -> DashboardState:
-    """Of ``web`` an incident on the 2nd, one on the 4th and 5th and one that is open; of ``shop`` one on the 5th."""
+    """``web`` has incidents on the 2nd, on the 4th and 5th, and an open one; ``shop`` has one on the 5th."""
     failures = [make_failure(date(2026, 3, number)) for number in (2, 4, 5, 10)]
     web = group_incidents("web", failures, MARCH)
     shop = group_incidents("shop", [make_failure(date(2026, 3, 5))], MARCH)
@@ -61,7 +61,7 @@ def test_incidents_of_all_sources_are_listed_newest_first(state: DashboardState)
         ({"first": date(2026, 3, 3), "last": date(2026, 3, 3)}, []),
     ],
 )
-def test_incidents_are_filtered_by_source_state_and_the_days_they_touch(
+def test_incidents_are_filtered_by_source_state_and_days(
     state: DashboardState, query: dict[str, Any], expected: list[str]
 ) -> None:
     assert keys(state, **query) == expected
@@ -82,7 +82,7 @@ def test_an_incident_is_found_by_its_key(state: DashboardState) -> None:
         assert find_incident(state, key) is None
 
 
-def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
+def test_a_line_shows_what_happened_and_the_incidents_state() -> None:
     failures = [make_failure(BEFORE, **AT_EV), make_failure(guardrail="duplicates", level=Level.WARNING, **AT_EV)]
     (incident,) = make_incidents(*failures, make_failure(value=90.0, **AT_EV))
     line = incident_line(incident, TODAY)
@@ -97,7 +97,7 @@ def test_a_line_says_what_happened_and_in_which_state_it_is() -> None:
 
 
 @pytest.mark.parametrize(("days", "is_muted"), [(-1, True), (0, True), (1, False)])
-def test_an_incident_is_muted_up_to_its_day(days: int, is_muted: bool) -> None:
+def test_an_incident_is_muted_up_to_and_including_its_day(days: int, is_muted: bool) -> None:
     (open_one,) = make_incidents(make_failure())
     action = open_one.decide(Action.MUTE, "ada", MORNING, muted_until=TODAY)
     (incident,) = group_incidents("web", open_one.failures, [], [action])
@@ -115,11 +115,11 @@ def test_an_incident_is_shown_with_all_its_failures_and_actions() -> None:
     response = incident_response(incident, TODAY)
     assert response.peak.value == 90.0
     assert response.failed_days == response.confirmed_days == (BEFORE, YESTERDAY)
-    assert [(one.day, one.guardrail) for one in response.failures] == [
+    assert [(failure.day, failure.guardrail) for failure in response.failures] == [
         (BEFORE, "error_rate"),
         (YESTERDAY, "error_rate"),
     ]
-    assert [(one.action, one.by, one.note) for one in response.actions] == [
+    assert [(action.action, action.by, action.note) for action in response.actions] == [
         ("acknowledge", "ada", ""),
         ("confirm", "bob", "A storm."),
     ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.reader import JournalRow
 
 SOURCES = ("api", "shop", "web")
-STATUSES = [one.value for one in DayStatus]
+STATUSES = [day_status.value for day_status in DayStatus]
 
 NUMBERS = (*COUNTS, *REALS)
 
@@ -31,12 +31,12 @@ drawn_days = st.tuples(
     st.sampled_from([-1.5, 0.0, 2.5]) | st.floats(allow_nan=False),
     st.integers(0, 2 ** len(NUMBERS) - 1),
 )
-"""Source, day, status, a count, a real number, and which of the numbers are not known."""
+"""Source, day, status, a count, a real number, and which numbers are not known."""
 
 
 @st.composite
 def journals(draw: st.DrawFn) -> list[JournalRow]:
-    """Rows as a store appends them: the revisions of a day rise one by one, other days come in between."""
+    """Rows as a store appends them: the revisions of a day increase one by one, with other days in between."""
     revisions: dict[tuple[str, date], int] = {}
     rows = []
     for place, (source, day, status, count, real, unknown) in enumerate(draw(st.lists(drawn_days, max_size=16))):
@@ -80,7 +80,7 @@ def current(rows: Iterable[JournalRow]) -> list[JournalRow]:
 
 
 def naive_page(rows: Iterable[JournalRow], query: LogQuery) -> LogPage:
-    """What the index must answer, by plain lists."""
+    """What the index must return, computed with plain lists."""
     wanted = [
         row
         for row in current(rows)
@@ -109,14 +109,12 @@ def in_pieces(rows: list[JournalRow], cuts: Iterable[int]) -> SnapshotIndex:
 
 
 @given(journals(), queries())
-def test_a_page_is_what_sorting_and_filtering_the_current_rows_would_give(
-    rows: list[JournalRow], query: LogQuery
-) -> None:
+def test_a_page_equals_sorting_and_filtering_the_current_rows(rows: list[JournalRow], query: LogQuery) -> None:
     assert SnapshotIndex().extended(rows).page(query) == naive_page(rows, query)
 
 
 @given(journals(), st.lists(st.integers(0, 25), max_size=4), queries())
-def test_a_index_built_in_pieces_is_the_one_built_at_once(
+def test_an_index_built_in_pieces_equals_one_built_at_once(
     rows: list[JournalRow], cuts: list[int], query: LogQuery
 ) -> None:
     pieces, whole = in_pieces(rows, cuts), SnapshotIndex().extended(rows)
@@ -128,14 +126,14 @@ def test_a_index_built_in_pieces_is_the_one_built_at_once(
 
 
 @given(journals())
-def test_every_current_row_comes_back_as_the_journal_has_it(rows: list[JournalRow]) -> None:
+def test_every_current_row_is_returned_as_in_the_journal(rows: list[JournalRow]) -> None:
     index = SnapshotIndex().extended(rows)
     for row in current(rows):
         assert index.current(row.source, row.day) == row
     assert len(index) == len(current(rows))
 
 
-def test_only_the_latest_revision_of_a_day_is_listed_also_when_it_arrives_later() -> None:
+def test_only_the_latest_revision_of_a_day_is_listed_even_if_it_arrives_later() -> None:
     first = make_journal_row(sequence=1, error_rate_percent=1.0)
     second = make_journal_row(sequence=7, revision=2, error_rate_percent=9.0)
     index = SnapshotIndex().extended([first])
@@ -143,7 +141,7 @@ def test_only_the_latest_revision_of_a_day_is_listed_also_when_it_arrives_later(
     later = index.extended([second])
     assert later.page(LogQuery()).rows == (second,)
     assert later.page(LogQuery(sort="error_rate_percent")).total == 1
-    assert index.page(LogQuery()).rows == (first,), "what others still look at must not change"
+    assert index.page(LogQuery()).rows == (first,), "an index that is still in use must not change"
 
 
 def test_nothing_new_makes_no_new_index() -> None:
@@ -151,7 +149,7 @@ def test_nothing_new_makes_no_new_index() -> None:
     assert index.extended([]) is index
 
 
-def test_what_is_not_known_comes_last_whichever_way_the_log_is_sorted() -> None:
+def test_unknown_values_come_last_in_both_orders() -> None:
     rows = [
         make_journal_row(BEFORE, 1, total_events=None),
         make_journal_row(YESTERDAY, 2, total_events=0),
@@ -169,7 +167,7 @@ def test_the_worst_status_comes_first_in_descending_order() -> None:
     assert [row.status for row in page.rows] == STATUSES
 
 
-def test_a_window_has_one_response_per_day_and_none_where_a_day_has_no_snapshot() -> None:
+def test_a_window_has_one_row_per_day_and_none_for_a_day_without_a_snapshot() -> None:
     row = make_journal_row(YESTERDAY)
     index = SnapshotIndex().extended([row, make_journal_row(YESTERDAY, 2, source="shop")])
     assert index.window("web", BEFORE, TODAY) == [None, row, None]
@@ -203,17 +201,17 @@ def test_a_page_beyond_the_last_is_empty_and_says_how_many_there_are() -> None:
     assert index.page(LogQuery(page=3, size=2)) == LogPage((), 3, 3, 2)
 
 
-def test_the_log_is_sorted_by_nothing_else() -> None:
+def test_the_log_cannot_be_sorted_by_other_columns() -> None:
     with pytest.raises(ValueError, match="policy"):
         SnapshotIndex().page(LogQuery(sort="policy"))
 
 
-def test_an_order_is_found_once_for_all_pages() -> None:
+def test_an_order_is_computed_once_for_all_pages() -> None:
     index = SnapshotIndex().extended(make_journal_row(BEFORE - timedelta(days=n), n + 1) for n in range(20))
     index.page(LogQuery(sort="computed_at"))
     orders = dict(index._orders)
     index.page(LogQuery(sort="computed_at", page=2, statuses=("healthy",)))
-    assert {key: id(order) for key, order in index._orders.items()} == {key: id(one) for key, one in orders.items()}
+    assert {key: id(order) for key, order in index._orders.items()} == {key: id(order) for key, order in orders.items()}
 
 
 def test_ten_years_of_fifty_sources_take_less_than_sixty_megabytes() -> None:

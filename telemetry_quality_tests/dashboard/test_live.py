@@ -57,7 +57,7 @@ SqlQualityStore(sys.argv[1]).append_snapshot(make_snapshot(day, **figures), make
 
 
 class Clock:
-    """Stands still until a test moves it."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -75,7 +75,7 @@ def _settings(folder: Path, port: int) -> Settings:
 
 @dataclass
 class Running:
-    """A dashboard that is served by this process, on a store with one snapshot of each of ten days."""
+    """A dashboard served by this process, with a store of ten days with one snapshot each."""
 
     app: FastAPI
     server: uvicorn.Server
@@ -101,7 +101,7 @@ class Running:
         return f"{self.settings.dashboard.url.replace('http', 'ws')}/health/live/"
 
     def headers(self, name: str = "ada") -> dict[str, str]:
-        """What a browser in which ``name`` just signed in sends; makes the account."""
+        """The headers of a browser in which ``name`` has just signed in; creates the account."""
         staff = StaffStore(self.settings.store)
         account = staff.account(name) or staff.add_account(name, None, self.clock.now)
         staff.close()
@@ -110,14 +110,14 @@ class Running:
 
     @contextmanager
     def open(self, headers: dict[str, str] | None = None) -> Iterator[ClientConnection]:
-        """A page that listens and was sent the present version; whoever listens was shown all before."""
+        """A page that listens and has received the current version, after earlier listeners have received theirs."""
         _wait_until(lambda: self.shown_version == self.dashboard.keeper.state().version)
         with connect(self.address, additional_headers=self.headers() if headers is None else headers) as page:
             assert _update(page)["changed"] == []
             yield page
 
     def append(self, day: date = DAY, **figures: Any) -> None:
-        """A new revision, through another connection than the dashboard's."""
+        """Append a revision through a connection other than the dashboard's."""
         store = SqlQualityStore(self.settings.store)
         _, is_new = store.append_snapshot(make_snapshot(day, **figures), make_verdicts(**figures))
         store.close()
@@ -156,15 +156,15 @@ def _serving(folder: Path, **options: Any) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with _serving(tmp_path_factory.mktemp("live")) as one:
-        yield one
+    with _serving(tmp_path_factory.mktemp("live")) as running:
+        yield running
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Running]:
-    """A server that a test may ruin; it asks its clients every half second whether they are there."""
-    with _serving(tmp_path, ws_ping_interval=0.5, ws_ping_timeout=0.5) as one:
-        yield one
+    """A server that a test may break; it pings its clients every half second."""
+    with _serving(tmp_path, ws_ping_interval=0.5, ws_ping_timeout=0.5) as running:
+        yield running
 
 
 def _update(page: ClientConnection, timeout: float = PATIENCE_SECONDS) -> dict[str, Any]:
@@ -194,10 +194,10 @@ def _api_error(address: str, headers: dict[str, str]) -> int:
     return refused.value.response.status_code
 
 
-# News
+# Updates
 
 
-def test_a_page_hears_at_once_of_a_revision_that_another_process_appends(running: Running) -> None:
+def test_a_page_is_notified_immediately_of_a_revision_that_another_process_appends(running: Running) -> None:
     with running.open() as page, running.open() as other:
         command = [sys.executable, "-c", APPEND, running.settings.store, str(DAY)]
         subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
@@ -207,7 +207,7 @@ def test_a_page_hears_at_once_of_a_revision_that_another_process_appends(running
         assert _update(other) == update
 
 
-def test_a_page_hears_of_an_action_though_no_day_has_changed(running: Running) -> None:
+def test_a_page_is_notified_of_an_action_although_no_day_has_changed(running: Running) -> None:
     day = DAY - timedelta(days=9)
     running.append(day, error_events=100, error_rate_percent=10.0)
     with running.open() as page:
@@ -218,7 +218,7 @@ def test_a_page_hears_of_an_action_though_no_day_has_changed(running: Running) -
         assert _update(page) == {"version": running.dashboard.keeper.state().version, "changed": []}
 
 
-def test_a_page_that_was_made_before_the_last_change_learns_of_it_when_it_begins_to_listen(running: Running) -> None:
+def test_a_page_from_before_the_last_change_learns_of_it_when_it_begins_to_listen(running: Running) -> None:
     made = running.dashboard.keeper.state().version
     running.append(DAY - timedelta(days=1), total_events=1001)
     _wait_until(lambda: running.shown_version not in {made, None})
@@ -239,36 +239,40 @@ def test_every_page_is_sent_the_version_again_and_again_so_that_silence_means_a_
         assert [_update(page) for _ in range(2)] == [{"version": version, "changed": []}] * 2
 
 
-def test_a_page_is_let_go_to_ask_again_while_nobody_knows_whether_its_session_stands(own: Running) -> None:
+def test_a_page_is_disconnected_to_retry_later_while_its_session_cannot_be_checked(own: Running) -> None:
     file = Path(own.settings.store.removeprefix("sqlite:///"))
     with own.open() as page:
         before = own.dashboard.keeper.state()
         file.rename(file.with_suffix(".away"))
         assert _why_closed(page) == Farewell.TRY_LATER
         state = own.dashboard.keeper.state()
-        assert state.version != before.version, "that the store cannot be read is news"
+        assert state.version != before.version, "the trouble must be sent as an update"
         assert live._changes(own.dashboard, before, state) == ()
     file.with_suffix(".away").rename(file)
     with own.open():
         pass
 
 
-def test_only_days_that_the_state_shows_already_are_sent(running: Running) -> None:
+def test_only_days_that_the_state_already_shows_are_sent(running: Running) -> None:
     days, states = [DAY - timedelta(days=7), DAY - timedelta(days=8)], [running.dashboard.keeper.state()]
     for day in days:
         running.append(day, total_events=1006)
         _wait_until(lambda: running.dashboard.keeper.state().version != states[-1].version)
         states.append(running.dashboard.keeper.state())
     published = [live._changes(running.dashboard, states[0], state) for state in states]
-    assert [[one.day for one in changes] for changes in published] == [[], [str(days[0])], [str(one) for one in days]]
+    assert [[change.day for change in changes] for changes in published] == [
+        [],
+        [str(days[0])],
+        [str(each_day) for each_day in days],
+    ]
     assert live._changes(running.dashboard, None, states[-1]) == ()
 
 
-def test_what_goes_wrong_in_one_look_is_logged_and_the_next_look_is_taken(
+def test_an_error_in_a_check_of_the_store_is_logged_and_the_next_check_is_made(
     running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Stumbling:
-        """Fails once, then answers as the real one."""
+        """Fails once and then works like the real keeper."""
 
         looks = 0
 
@@ -294,7 +298,7 @@ def test_what_goes_wrong_in_one_look_is_logged_and_the_next_look_is_taken(
 # Who may listen
 
 
-def test_a_page_of_another_site_or_of_nobody_in_particular_hears_nothing(running: Running) -> None:
+def test_a_page_of_another_site_or_without_an_origin_gets_no_updates(running: Running) -> None:
     headers = running.headers()
     port = running.settings.dashboard.url.rpartition(":")[2]
     for origin in ("https://evil.example", f"https://127.0.0.1:{port}", "http://127.0.0.1:1", "null"):
@@ -304,13 +308,13 @@ def test_a_page_of_another_site_or_of_nobody_in_particular_hears_nothing(running
         pass
 
 
-def test_a_stranger_hears_nothing(running: Running) -> None:
+def test_a_stranger_gets_no_updates(running: Running) -> None:
     headers = running.headers()
     for cookie in ("", f"{headers['Cookie']}x", f"{running.access.session_cookie.name}=ada"):
         assert _api_error(running.address, headers | {"Cookie": cookie}) == 403, cookie
 
 
-def test_a_token_is_for_machines_which_ask_and_do_not_listen(running: Running) -> None:
+def test_a_token_cannot_listen_for_updates(running: Running) -> None:
     token = new_token()
     staff = StaffStore(running.settings.store)
     account = staff.add_account("eve", None, running.clock.now)
@@ -320,7 +324,7 @@ def test_a_token_is_for_machines_which_ask_and_do_not_listen(running: Running) -
     assert _api_error(running.address, headers) == 403
 
 
-def test_a_page_is_let_go_when_its_session_is_ended_and_no_other_is(running: Running) -> None:
+def test_a_page_is_disconnected_when_its_session_ends_and_no_other_page_is(running: Running) -> None:
     with running.open(running.headers("bob")) as ended, running.open(running.headers("cyd")) as other:
         running.end_sessions("bob")
         assert _why_closed(ended) == Farewell.SIGNED_OUT
@@ -328,7 +332,7 @@ def test_a_page_is_let_go_when_its_session_is_ended_and_no_other_is(running: Run
         assert _update(other)["changed"][0]["day"] == str(DAY - timedelta(days=2))
 
 
-def test_a_page_is_let_go_when_its_account_is_disabled(running: Running) -> None:
+def test_a_page_is_disconnected_when_its_account_is_disabled(running: Running) -> None:
     with running.open(running.headers("dan")) as page:
         staff = StaffStore(running.settings.store)
         staff.disable("dan", running.clock.now)
@@ -336,7 +340,7 @@ def test_a_page_is_let_go_when_its_account_is_disabled(running: Running) -> None
         assert _why_closed(page) == Farewell.SIGNED_OUT
 
 
-def test_a_page_is_let_go_when_the_hours_of_its_session_are_over(own: Running) -> None:
+def test_a_page_is_disconnected_when_its_session_expires(own: Running) -> None:
     with own.open() as page:
         own.clock.now += timedelta(hours=own.settings.dashboard.session_hours) - timedelta(seconds=1)
         with pytest.raises(TimeoutError):
@@ -345,7 +349,7 @@ def test_a_page_is_let_go_when_the_hours_of_its_session_are_over(own: Running) -
         assert _why_closed(page) == Farewell.SIGNED_OUT
 
 
-def test_a_page_that_talks_is_none_of_ours(running: Running) -> None:
+def test_a_page_that_sends_anything_is_disconnected(running: Running) -> None:
     with running.open() as page:
         page.send("hello")
         assert _why_closed(page) == Farewell.UNASKED
@@ -354,7 +358,7 @@ def test_a_page_that_talks_is_none_of_ours(running: Running) -> None:
 # Many, slow and dead pages
 
 
-def test_a_dead_page_is_dropped_and_stops_no_other(own: Running) -> None:
+def test_a_dead_page_is_dropped_and_does_not_block_others(own: Running) -> None:
     headers = "".join(f"{name}: {value}\r\n" for name, value in own.headers().items())
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     port = int(own.settings.dashboard.url.rpartition(":")[2])
@@ -369,7 +373,7 @@ def test_a_dead_page_is_dropped_and_stops_no_other(own: Running) -> None:
         assert _update(page)["changed"][0]["revision"] == 3
 
 
-def test_a_page_that_does_not_take_what_it_is_sent_is_given_up(
+def test_a_page_that_does_not_receive_its_messages_is_disconnected(
     tmp_path: Path, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "SEND_SECONDS", 0.05)
@@ -402,20 +406,20 @@ def test_a_page_that_does_not_take_what_it_is_sent_is_given_up(
     assert len(hub) == 0
 
 
-def test_many_pages_all_hear_of_news_and_leave_nothing_behind(running: Running) -> None:
+def test_many_pages_are_all_notified_and_leave_nothing_behind(running: Running) -> None:
     headers, many = running.headers(), 150
 
     @asynccontextmanager
     async def page() -> AsyncIterator[Any]:
-        async with connect_later(running.address, additional_headers=headers) as one:
-            await one.recv()
-            yield one
+        async with connect_later(running.address, additional_headers=headers) as socket:
+            await socket.recv()
+            yield socket
 
     async def hear(ready: asyncio.Barrier, after: asyncio.Event) -> str:
-        async with page() as one, asyncio.timeout(PATIENCE_SECONDS):
+        async with page() as socket, asyncio.timeout(PATIENCE_SECONDS):
             await ready.wait()
             await after.wait()
-            return str(json.loads(await one.recv())["changed"][0]["day"])
+            return str(json.loads(await socket.recv())["changed"][0]["day"])
 
     async def all_hear() -> list[str]:
         ready, after = asyncio.Barrier(many + 1), asyncio.Event()
@@ -431,7 +435,7 @@ def test_many_pages_all_hear_of_news_and_leave_nothing_behind(running: Running) 
     _wait_until(lambda: not running.server.server_state.connections and not running.server.server_state.tasks)
 
 
-def test_no_more_pages_listen_than_there_is_room_for_and_one_that_leaves_makes_room(
+def test_the_number_of_listening_pages_is_limited_and_a_page_that_leaves_makes_room(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = running.dashboard.hub
@@ -446,7 +450,7 @@ def test_no_more_pages_listen_than_there_is_room_for_and_one_that_leaves_makes_r
             pass
 
 
-def test_what_a_page_was_not_sent_yet_is_one_word_however_long_it_takes() -> None:
+def test_unsent_changes_are_merged_into_one_update_event() -> None:
     def update(number: int) -> UpdateEvent:
         return UpdateEvent(f"v{number}", (Change("web", f"day {number}", 1, "healthy"),))
 
@@ -462,4 +466,4 @@ def test_what_a_page_was_not_sent_yet_is_one_word_however_long_it_takes() -> Non
         word = asyncio.run(published(count))
         assert isinstance(word, UpdateEvent)
         assert word.version == f"v{count - 1}"
-        assert [one.day for one in word.changed] == [f"day {n}" for n in range(count)][-MOST_CHANGES:]
+        assert [change.day for change in word.changed] == [f"day {n}" for n in range(count)][-MOST_CHANGES:]

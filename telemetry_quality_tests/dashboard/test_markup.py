@@ -1,4 +1,4 @@
-"""What pages draw of days."""
+"""How pages draw days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from telemetry_quality_tests.builders import NEW_YORK
     ("day", "hours", "third"),
     [(date(2026, 3, 8), 23, "03:00"), (date(2026, 11, 1), 25, "01:00"), (date(2026, 3, 10), 24, "02:00")],
 )
-def test_hours_are_named_by_the_clock_also_where_it_is_changed(day: date, hours: int, third: str) -> None:
+def test_hours_are_labelled_by_the_local_clock_also_when_it_changes(day: date, hours: int, third: str) -> None:
     part = BreakdownRowResponse(value=5, events=1, errors=0, missing_version=0, late_events=0, error_unknown_events=0)
     rows = hour_rows([part], 1, day, NEW_YORK)
     assert len(rows) == hours

@@ -1,4 +1,4 @@
-"""A dashboard whose store is on a server: nobody waits for it who need not, and it may go away."""
+"""A dashboard whose store is on a server: requests do not wait for it unless they must, and it may go away."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def url(postgresql: PostgreSQL) -> str:
 def dashboard(tmp_path: Path, url: str) -> Iterator[Dashboard]:
     settings = make_settings(tmp_path).model_copy(update={"store": url})
     moments = (NOW + timedelta(minutes=2 * n) for n in range(1000))
-    one: Dashboard = create_app(settings, clock=lambda: next(moments)).state.dashboard
-    yield one
-    one.reader.close()
-    one.access.close()
+    dashboard: Dashboard = create_app(settings, clock=lambda: next(moments)).state.dashboard
+    yield dashboard
+    dashboard.reader.close()
+    dashboard.access.close()
 
 
 def test_the_event_loop_goes_on_while_the_server_does_not_answer(dashboard: Dashboard, url: str) -> None:
@@ -57,7 +57,7 @@ def test_the_event_loop_goes_on_while_the_server_does_not_answer(dashboard: Dash
     asyncio.run(ask())
 
 
-def test_what_was_read_last_is_shown_with_a_warning_while_the_store_is_gone_and_until_it_is_back(
+def test_the_last_known_content_is_shown_with_a_warning_while_the_store_is_unavailable(
     dashboard: Dashboard, url: str, postgresql: PostgreSQL, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert dashboard.keeper.state().index.last_sequence == 1
@@ -74,7 +74,7 @@ def test_what_was_read_last_is_shown_with_a_warning_while_the_store_is_gone_and_
     assert dashboard.keeper.state().trouble is None
 
 
-def test_staff_and_machines_are_answered_and_what_staff_decides_is_kept(tmp_path: Path, url: str) -> None:
+def test_staff_and_machines_are_answered_and_decisions_of_staff_are_stored(tmp_path: Path, url: str) -> None:
     settings = make_settings(tmp_path).model_copy(update={"store": url})
     desk = Desk(tmp_path, settings, SqlQualityStore(url))
     for path in ("/health/", "/health/snapshots/", f"/health/snapshots/web/{YESTERDAY}/", "/health/incidents/"):

@@ -1,4 +1,4 @@
-"""How values are written, and what no page may ever do: mark up what is stored, or style and script inline."""
+"""How values are formatted, and what no page may do: render stored markup, or use inline styles and scripts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_rate_is_distinguished_from_its_threshold(value: float, text: str) -> 
 
 
 @pytest.mark.parametrize(("value", "text"), [(12.34, "+12.3"), (-12.34, "−12.3"), (-0.04, "0.0"), (0.0, "0.0")])
-def test_a_distance_has_a_sign_unless_it_is_none(value: float, text: str) -> None:
+def test_a_deviation_has_a_sign_unless_it_is_zero(value: float, text: str) -> None:
     assert rendering.signed(value) == f"{text}\N{NO-BREAK SPACE}%"
 
 
@@ -105,10 +105,10 @@ def test_no_status_is_shown_by_colour_alone(value: str) -> None:
 def test_signs_of_one_kind_differ() -> None:
     statuses = [mark.value for mark in DayMark if mark is not DayMark.OUTSIDE]
     for kind in (statuses, list(Level), list(Outcome)):
-        assert len({rendering.SIGNS[one][0] for one in kind}) == len(kind)
+        assert len({rendering.SIGNS[status][0] for status in kind}) == len(kind)
 
 
-def test_a_status_of_a_later_version_is_inert_and_not_coloured_as_a_known_one() -> None:
+def test_an_unknown_status_of_a_later_version_is_inert_and_not_coloured_as_a_known_one() -> None:
     assert read(rendering.status(EVIL)).one("span", class_="is-unknown").text == f"? {EVIL}"
 
 
@@ -132,7 +132,7 @@ def test_stored_names_are_shown_inert_visible_and_short(stored: object, text: st
     assert not written.all("img")
 
 
-def test_a_name_that_nobody_passed_is_an_error() -> None:
+def test_an_undefined_name_in_a_template_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="is undefined"):
         rendering.render("incidents.html")
 
@@ -141,25 +141,25 @@ def test_templates_escape_what_they_are_given() -> None:
     page = read_page(make_user(EVIL), EVIL, "<h1>ours</h1>")
     assert not page.all("img")
     assert EVIL in page.one("title").text
-    assert EVIL in [one.text for one in page.all("a")]
+    assert EVIL in [link.text for link in page.all("a")]
     assert page.one("main").one("h1").text == "ours"
 
 
 def test_a_page_for_strangers_needs_nothing_that_is_guarded() -> None:
     page = read_page(None, "Sign in", "<h1>x</h1>", version="v")
-    assert [one.attributes["href"] for one in page.all("link")] == ["/health/sign-in/style.css"]
+    assert [link.attributes["href"] for link in page.all("link")] == ["/health/sign-in/style.css"]
     assert not page.all("script")
     assert not page.all("nav")
     assert not page.all("form")
 
 
-def test_a_request_that_no_guard_has_seen_gets_a_page_for_strangers() -> None:
+def test_a_request_that_bypassed_the_guard_gets_a_page_for_strangers() -> None:
     page = rendering.page(Request({"type": "http", "headers": []}), title="x", main=Markup(""), status_code=404)
     assert page.status_code == 404
     assert b"<nav" not in page.body
 
 
-def test_who_is_signed_in_can_sign_out_by_a_form_with_its_token() -> None:
+def test_a_user_can_sign_out_by_a_form_with_its_token() -> None:
     page = read_page(make_user())
     form = page.one("form", action="/health/sign-out/")
     assert form.attributes["method"] == "post"
@@ -173,11 +173,11 @@ def test_a_machine_is_offered_no_account() -> None:
     assert not page.all("a", href="/health/account/")
 
 
-def test_only_a_page_that_shows_a_version_listens_for_news() -> None:
-    one, other = (read_page(make_user(), version=version) for version in ("abc", ""))
-    assert one.one("html").attributes["data-version"] == "abc"
-    assert one.one("p", id="live", role="status")
-    assert one.one("script", src="/health/static/live.js").attributes["type"] == "module"
+def test_only_a_page_with_a_version_listens_for_updates() -> None:
+    versioned, other = (read_page(make_user(), version=version) for version in ("abc", ""))
+    assert versioned.one("html").attributes["data-version"] == "abc"
+    assert versioned.one("p", id="live", role="status")
+    assert versioned.one("script", src="/health/static/live.js").attributes["type"] == "module"
     assert not other.all("script")
     assert not other.all(id="live")
 
@@ -193,8 +193,8 @@ def test_the_keyboard_reaches_the_content_first() -> None:
     assert page.one("main").attributes["id"] == "main"
 
 
-@pytest.mark.parametrize("file", sorted(rendering.TEMPLATES.glob("*.html")), ids=lambda one: one.name)
+@pytest.mark.parametrize("file", sorted(rendering.TEMPLATES.glob("*.html")), ids=lambda path: path.name)
 def test_no_template_styles_or_scripts_inline(file: Path) -> None:
     text = file.read_text()
     assert not re.search(r"\sstyle=|<style|\son[a-z]+=|javascript:|\|\s*safe\b", text)
-    assert all("src=" in one for one in re.findall(r"<script[^>]*>", text))
+    assert all("src=" in script for script in re.findall(r"<script[^>]*>", text))

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the application: whatever it allows or forbids is asked, and all responses checked."""
+"""Tests the application against its OpenAPI document: generated requests, valid and invalid, with checked responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
-"""Invented requests per address, beside those that cover each rule of the document; more of them by hand."""
+"""Random requests per address, in addition to those that cover each rule of the document; more when run by hand."""
 
 URL = "https://telemetry.example.org"
 DOCUMENT = "/api/health/openapi.json"
@@ -43,7 +43,7 @@ CONFIG: dict[str, Any] = {
         "max-examples": EXAMPLES,
         "deterministic": True,
         "database": "none",
-        # A session or token that is made up would be replaced by the real one; `ignored_auth` sends wrong ones itself.
+        # A generated session or token would be replaced by the real one; `ignored_auth` itself sends wrong ones.
         "with-security-parameters": False,
     },
     "checks": {"enabled": True},
@@ -52,43 +52,43 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    # Over HTTPS, where the session's cookie has the name that the document shows.
-    one = open_desk(tmp_path_factory.mktemp("desk"), "web", "app", url=URL)
-    fill(one)
-    yield one
-    one.close()
+    # Over HTTPS, where the session cookie has the name in the document.
+    desk = open_desk(tmp_path_factory.mktemp("desk"), "web", "app", url=URL)
+    fill(desk)
+    yield desk
+    desk.close()
 
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
-    """JSON Schema cannot say that ``first`` must not be after ``last``; tests of our own do."""
+    """JSON Schema cannot express that ``first`` must not be after ``last``; other tests check it."""
     query = case.query or {}
     first, last = query.get("first"), query.get("last")
     return not (isinstance(first, str) and isinstance(last, str) and first > last)
 
 
 def run(desk: Desk, way_in: str, kind: str, secret: str, path: str) -> tuple[set[str], list[str]]:
-    """Ask everything about the addresses that match ``path``; which were answered by 200, and what was wrong."""
+    """Test the addresses that match ``path``; returns those that responded with 200, and the problems."""
     config = SchemathesisConfig.from_dict(CONFIG | {"auth": {"openapi": {way_in: {kind: secret}}}})
     headers = desk.by_token | {"Host": URL.removeprefix("https://")}
     schema = schemathesis.openapi.from_asgi(DOCUMENT, desk.app, config=config, headers=headers)
     answered: set[str] = set()
     wrong: list[str] = []
-    for one in from_schema(schema.include(path_regex=path)).execute():
-        if isinstance(one, FatalError):
-            raise one.exception
-        if isinstance(one, NonFatalError):
-            wrong.append(f"{one.label}: {one.value!r}")
-        if isinstance(one, EngineFinished):
-            assert one.stop_reason is StopReason.COMPLETED
-        if isinstance(one, ScenarioFinished):
-            answered |= _answered(one.recorder)
-            wrong += _wrong(one.recorder)
+    for event in from_schema(schema.include(path_regex=path)).execute():
+        if isinstance(event, FatalError):
+            raise event.exception
+        if isinstance(event, NonFatalError):
+            wrong.append(f"{event.label}: {event.value!r}")
+        if isinstance(event, EngineFinished):
+            assert event.stop_reason is StopReason.COMPLETED
+        if isinstance(event, ScenarioFinished):
+            answered |= _answered(event.recorder)
+            wrong += _wrong(event.recorder)
     return answered, wrong
 
 
 def _answered(recorder: ScenarioRecorder) -> set[str]:
-    responses = {key: one.response for key, one in recorder.interactions.items()}
+    responses = {key: interaction.response for key, interaction in recorder.interactions.items()}
     return {
         recorder.cases[key].value.operation.label
         for key, response in responses.items()
@@ -98,7 +98,9 @@ def _answered(recorder: ScenarioRecorder) -> set[str]:
 
 def _wrong(recorder: ScenarioRecorder) -> list[str]:
     failed = (check.failure_info for checks in recorder.checks.values() for check in checks)
-    return [f"{one.failure.title}: {one.failure.message}\n{one.code_sample}" for one in failed if one is not None]
+    return [
+        f"{check.failure.title}: {check.failure.message}\n{check.code_sample}" for check in failed if check is not None
+    ]
 
 
 def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Desk) -> None:
@@ -117,7 +119,7 @@ def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Des
     }
 
 
-def test_everything_that_the_openapi_document_says_of_exports_is_true_for_a_session(desk: Desk) -> None:
+def test_everything_that_the_openapi_document_says_about_exports_is_true_for_a_session(desk: Desk) -> None:
     answered, wrong = run(desk, "session", "api_key", desk.cookie.partition("=")[2], r"^/health/snapshots")
 
     assert wrong == []

@@ -29,7 +29,7 @@ FEWER: dict[str, Any] = {"guardrail": "volume", "level": Level.INFO, "value": -3
 
 
 def sentence(*failures: Any, **row: Any) -> str:
-    """What is said of YESTERDAY."""
+    """The sentence about YESTERDAY."""
     return day_sentence(YESTERDAY, make_journal_row(**row), wrong_on(YESTERDAY, make_incidents(*failures)))
 
 
@@ -60,7 +60,7 @@ def test_a_broken_day_is_shown_with_what_is_wrong_since_when_and_where() -> None
     )
 
 
-def test_a_day_that_broke_alone_and_everywhere_says_neither_since_nor_where() -> None:
+def test_a_day_that_failed_alone_and_everywhere_says_neither_since_nor_where() -> None:
     assert sentence(make_failure(), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %)."
     )
@@ -82,7 +82,7 @@ def test_a_guardrail_that_passed_in_between_is_not_said_to_have_failed_since() -
     )
 
 
-def test_a_place_that_holds_less_than_half_is_named_as_no_more_than_the_first() -> None:
+def test_a_segment_with_less_than_half_of_the_change_is_named_only_as_the_first() -> None:
     assert sentence(make_failure(foremost="carrier=EV"), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), above all at carrier=EV."
     )
@@ -92,15 +92,15 @@ def test_a_place_that_holds_less_than_half_is_named_as_no_more_than_the_first() 
 
 
 def test_the_worst_is_shown_first_and_the_rest_in_short() -> None:
-    others = [{**NO_VERSION, "guardrail": "duplicates", "threshold": 2.0}, {**NO_VERSION, "guardrail": "timestamps"}]
-    failures = [make_failure(**one) for one in (FEWER, NO_VERSION, *others)]
+    minor = [{**NO_VERSION, "guardrail": "duplicates", "threshold": 2.0}, {**NO_VERSION, "guardrail": "timestamps"}]
+    failures = [make_failure(**changes) for changes in (FEWER, NO_VERSION, *minor)]
     assert sentence(*failures, make_failure(), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %); also 4.10 % of events without a version "
         "(limit 1 %), 4.10 % of events have an invalid timestamp (limit 1 %) and 2 more."
     )
 
 
-def test_of_two_failures_of_one_level_the_one_farther_beyond_its_threshold_is_shown_first() -> None:
+def test_of_two_failures_of_the_same_level_the_one_further_beyond_its_threshold_comes_first() -> None:
     near = make_failure(guardrail="duplicates", level=Level.WARNING, value=11.0, threshold=10.0)
     assert sentence(near, make_failure(**NO_VERSION), status="degraded").startswith(
         "2026-03-10 can be trusted only in part: 4.10 % of events without a version (limit 1 %); also 11.00 % of events"
@@ -127,7 +127,7 @@ def test_a_day_without_events_cannot_be_trusted_and_says_how_many_were_expected(
     assert "expected" not in sentence(none, status="no_activity", total_events=0, expected_events=None)
 
 
-def test_a_day_that_could_not_be_read_is_not_known_rather_than_empty() -> None:
+def test_a_day_that_could_not_be_read_is_unknown_and_not_empty() -> None:
     wrong = wrong_on(YESTERDAY, make_incidents(make_unreadable(BEFORE), make_unreadable()))
     assert day_sentence(YESTERDAY, make_unknown_row(), wrong) == (
         "Whether 2026-03-10 can be trusted is not known: the day could not be read (FILE_CORRUPT): "
@@ -143,7 +143,7 @@ def test_a_day_that_could_not_be_read_is_not_known_rather_than_empty() -> None:
         ("no_activity", "cannot be trusted: not a single event was seen. About 1,000 were expected."),
     ],
 )
-def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: str, words: str) -> None:
+def test_a_day_whose_failures_are_not_known_yet_has_a_sentence_too(status: str, words: str) -> None:
     assert sentence(status=status) == f"2026-03-10 {words}"
     assert day_sentence(YESTERDAY, make_unknown_row(), []) == (
         "Whether 2026-03-10 can be trusted is not known: the day could not be read."
@@ -191,22 +191,22 @@ def test_a_day_none_of_whose_failures_is_known_yet_has_a_sentence_too(status: st
         ({"value": None, "sentence": "OTLP says no."}, "OTLP says no"),
     ],
 )
-def test_every_guardrail_says_in_few_words_what_failed(failure: dict[str, Any], words: str) -> None:
+def test_every_guardrail_describes_its_failure_in_a_few_words(failure: dict[str, Any], words: str) -> None:
     assert failure_words(make_failure(**failure)) == words
 
 
-def test_no_guardrail_lacks_its_words() -> None:
+def test_every_guardrail_has_short_words() -> None:
     assert all(rule.short_words for rule in BUILT_IN)
 
 
-def test_what_names_its_place_already_does_not_say_where_again() -> None:
+def test_words_that_already_name_the_segment_do_not_repeat_it() -> None:
     silent = make_failure(guardrail="silence", level=Level.WARNING, value=1.0, threshold=0.0, **AT_EV)
     assert sentence(silent, status="degraded") == "2026-03-10 can be trusted only in part: carrier=EV silent."
     drift = make_failure(guardrail="version_drift", level=Level.WARNING, value=35.0, threshold=10.0, **AT_EV)
     assert sentence(drift, status="degraded").endswith("versions shifted by 35.0 points (limit 10), at carrier=EV.")
 
 
-def test_a_place_from_the_events_is_cut_and_holds_no_character_that_nobody_sees() -> None:
+def test_a_segment_from_the_events_is_shortened_and_has_no_invisible_characters() -> None:
     nasty = f"event_name=\x1b[31m\n{'x' * 500}"
     text = sentence(make_failure(root_cause=nasty, foremost=nasty), status="unhealthy")
     assert text.isprintable()
@@ -218,7 +218,7 @@ def test_an_incident_of_one_day_is_shown_with_that_day() -> None:
     assert incident_sentence(incident) == "2026-03-10: error rate 50.75 % (limit 5 %), most of it at carrier=EV."
 
 
-def test_an_incident_of_several_days_is_shown_by_its_worst_one() -> None:
+def test_an_incident_of_several_days_is_described_by_its_worst_day() -> None:
     failures = [make_failure(BEFORE, value=90.0), make_failure()]
     (still_open,) = make_incidents(*failures)
     assert incident_sentence(still_open) == (

@@ -21,7 +21,7 @@ from telemetry_quality_tests.dashboard.states import (
 )
 
 
-def test_a_line_of_the_log_says_what_the_journal_says() -> None:
+def test_a_line_of_the_log_equals_the_row_of_the_journal() -> None:
     row = make_journal_row(total_events=None, is_provisional=None)
     line = snapshot_line(row)
     assert line.model_dump() == {name: getattr(row, name) for name in type(line).model_fields}
@@ -32,10 +32,10 @@ def test_a_whole_snapshot_gives_the_same_line() -> None:
     assert (line.revision, line.status, line.total_events) == (2, DayStatus.HEALTHY, 1000)
 
 
-def test_a_page_of_the_log_keeps_its_place() -> None:
+def test_a_page_of_the_log_knows_its_position() -> None:
     rows = [make_journal_row(YESTERDAY - timedelta(days=age), age + 1) for age in range(7)]
     response = log_response(make_state(*rows, trouble="The store is gone."), LogQuery(page=4, size=2))
-    assert [one.day for one in response.snapshots] == [YESTERDAY - timedelta(days=6)]
+    assert [snapshot.day for snapshot in response.snapshots] == [YESTERDAY - timedelta(days=6)]
     assert (response.total, response.page, response.pages, response.page_size) == (7, 4, 4, 2)
     assert response.trouble == "The store is gone."
 
@@ -79,7 +79,7 @@ def test_a_window_pools_counts_so_that_a_quiet_day_weighs_little() -> None:
     assert window.sampling_success_rate_percent == pytest.approx(75)
 
 
-def test_a_day_without_an_expectation_or_a_rate_does_not_count_as_one_of_zero() -> None:
+def test_a_day_without_a_baseline_or_a_rate_does_not_count_as_zero() -> None:
     plain = make_journal_row(BEFORE, total_events=900, error_events=9, expected_events=1000.0)
     other = make_journal_row(YESTERDAY, 2, error_rate_percent=None, error_events=0, expected_events=None)
     window = window_of(make_state(plain, other, make_unknown_row(TODAY, sequence=3)), "web", TODAY, 3)
@@ -89,7 +89,7 @@ def test_a_day_without_an_expectation_or_a_rate_does_not_count_as_one_of_zero() 
     assert window.error_rate_percent == 1
 
 
-def test_a_window_of_which_nothing_is_known_says_none_and_not_zero() -> None:
+def test_a_window_with_nothing_known_shows_none_and_not_zero() -> None:
     for state in (make_state(), make_state(make_unknown_row())):
         numbers = window_of(state, "web", YESTERDAY, 7).model_dump()
         for name in ("total_events", "compared_events", "expected_events", "volume_deviation_percent"):
@@ -99,7 +99,7 @@ def test_a_window_of_which_nothing_is_known_says_none_and_not_zero() -> None:
         assert (numbers["known_days"], numbers["compared_days"]) == (0, 0)
 
 
-def test_an_expectation_of_none_gives_no_deviation() -> None:
+def test_a_baseline_of_zero_gives_no_deviation() -> None:
     state = make_state(make_journal_row(total_events=0, expected_events=0.0, volume_deviation_percent=None))
     assert window_of(state, "web", YESTERDAY, 1).volume_deviation_percent is None
 
@@ -110,7 +110,7 @@ def test_days_before_the_source_s_first_are_not_missing(first: date | None, days
     assert (window.days, window.missing_days) == (days, days)
 
 
-def test_a_chart_has_one_point_per_day_and_none_for_what_is_not_there() -> None:
+def test_a_chart_has_one_point_per_day_with_none_for_unknown_values() -> None:
     state = make_state(make_journal_row(BEFORE), make_unknown_row(YESTERDAY, sequence=2))
     points = daily_series(state, "web", YESTERDAY, 3)
     assert [point.day for point in points] == [date(2026, 3, 8), BEFORE, YESTERDAY]
@@ -119,7 +119,7 @@ def test_a_chart_has_one_point_per_day_and_none_for_what_is_not_there() -> None:
     assert [point.error_rate_threshold_percent for point in points] == [None, 5.0, 5.0]
 
 
-def test_a_point_carries_the_thresholds_of_its_own_day() -> None:
+def test_a_point_has_the_thresholds_of_its_own_day() -> None:
     strict = policy_of(
         error_rate_percent=1.0, missing_version_percent=2.0, volume_deviation_percent=3.0, sample_success_percent=94.0
     )
@@ -142,24 +142,24 @@ def test_a_year_is_whole_weeks_from_monday_to_sunday() -> None:
     year = year_of(make_state(make_journal_row()), "web", YESTERDAY, date(2020, 1, 1))
     assert (year.first, year.last) == (date(2025, 3, 11), YESTERDAY)
     assert all(len(week.days) == 7 and week.first.weekday() == 0 for week in year.weeks)
-    days = [one.day for week in year.weeks for one in week.days]
+    days = [day.day for week in year.weeks for day in week.days]
     assert days == [days[0] + timedelta(days=n) for n in range(len(days))]
     assert days[0] <= year.first
     assert days[-1] >= year.last
     assert len(year.weeks) == 53
 
 
-def test_a_calendar_shows_missing_days_from_those_outside() -> None:
+def test_a_calendar_distinguishes_missing_days_from_days_outside() -> None:
     rows = [make_journal_row(BEFORE, 1, status="unhealthy"), make_journal_row(TODAY, 2)]
     year = year_of(make_state(*rows), "web", YESTERDAY, date(2026, 3, 8))
-    marks = {one.day: one.status for week in year.weeks for one in week.days}
+    marks = {day.day: day.status for week in year.weeks for day in week.days}
     assert marks[date(2026, 3, 7)] is DayMark.OUTSIDE
     assert marks[date(2026, 3, 8)] is DayMark.MISSING
     assert marks[BEFORE] is DayMark.UNHEALTHY
     assert marks[YESTERDAY] is DayMark.MISSING
     assert marks[TODAY] is DayMark.OUTSIDE
     assert year.counts == {
-        **dict.fromkeys((one for one in DayMark if one is not DayMark.OUTSIDE), 0),
+        **dict.fromkeys((mark for mark in DayMark if mark is not DayMark.OUTSIDE), 0),
         DayMark.MISSING: 2,
         DayMark.UNHEALTHY: 1,
     }
@@ -170,7 +170,7 @@ def test_a_calendar_without_a_first_day_begins_with_the_first_snapshot() -> None
     assert year.counts[DayMark.MISSING] == 1
 
 
-def test_while_the_store_was_never_read_no_day_is_called_missing() -> None:
+def test_until_the_store_has_been_read_no_day_is_called_missing() -> None:
     state = make_state(trouble="The store is gone.", has_been_read=False)
     assert {point.status for point in daily_series(state, "web", YESTERDAY, 5)} == {"unknown"}
     assert year_of(state, "web", YESTERDAY, BEFORE).counts[DayMark.UNKNOWN] == 2

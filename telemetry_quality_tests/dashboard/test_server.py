@@ -1,4 +1,4 @@
-"""The dashboard is served by one process on a port of its own, and ends when it is asked to."""
+"""The dashboard is served by a process on its own port and stops when it is asked to."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_port_is_the_one_of_the_url_unless_a_proxy_listens_there(url: str, p
         ("https://telemetry.example.org", "https://telemetry.example.org"),
     ],
 )
-def test_another_port_is_said_in_the_url_unless_a_proxy_stands_between(url: str, served: str) -> None:
+def test_another_port_appears_in_the_url_unless_there_is_a_proxy(url: str, served: str) -> None:
     assert server.served_at_port(settings_at(url), 4001).dashboard.url == served
 
 
@@ -98,7 +98,7 @@ def test_a_port_is_free_again_right_after_the_last_server(tmp_path: Path) -> Non
         port = first.getsockname()[1]
         client = socket.create_connection(("127.0.0.1", port))
         accepted, _ = first.accept()
-        accepted.close()  # the server's side waits for late packets now, as it does after a restart
+        accepted.close()  # the server's side now waits for late packets, as after a restart
         client.close()
     server.listen("127.0.0.1", port).close()
 
@@ -110,7 +110,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest
         server.require_installed()
 
 
-def test_with_the_extra_nothing_is_said() -> None:
+def test_with_the_extra_installed_nothing_is_raised() -> None:
     server.require_installed()
 
 
@@ -132,7 +132,7 @@ def test_only_a_proxy_on_this_machine_may_say_where_a_request_comes_from(peer: s
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """``telemetry-quality dashboard`` in a process of its own, once it answers, and its port."""
+    """``telemetry-quality dashboard`` in its own process, once it responds, and its port."""
     (tmp_path / "telemetry.toml").write_text(SETTINGS)
     migrate(f"sqlite:///{tmp_path / 'quality.db'}")
     with server.listen("127.0.0.1", 0) as probe:
@@ -169,7 +169,7 @@ def _get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], str
 
 
 @pytest.mark.slow
-def test_it_serves_says_how_to_get_in_and_ends_with_ctrl_c_as_if_nothing_happened(
+def test_it_serves_says_how_to_sign_in_and_ends_cleanly_with_ctrl_c(
     served: tuple[subprocess.Popen[str], int],
 ) -> None:
     process, port = served
@@ -178,23 +178,23 @@ def test_it_serves_says_how_to_get_in_and_ends_with_ctrl_c_as_if_nothing_happene
     assert "server" not in headers, "what is behind the address is nobody's business"
     assert _get(port, "/health/?source=SECRET")[0] == 303
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[0]
-    assert process.returncode == 0, said
-    assert f"http://127.0.0.1:{port}/health/" in said
-    assert "nobody has an account yet: run telemetry-quality staff add NAME" in said
-    assert "SECRET" not in said, "addresses are not logged"
-    assert len(said.splitlines()) == 1, said
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0, output
+    assert f"http://127.0.0.1:{port}/health/" in output
+    assert "nobody has an account yet: run telemetry-quality staff add NAME" in output
+    assert "SECRET" not in output, "addresses are not logged"
+    assert len(output.splitlines()) == 1, output
 
 
 @pytest.mark.slow
-def test_sigterm_ends_it_although_a_page_still_holds_its_connection(served: tuple[subprocess.Popen[str], int]) -> None:
+def test_sigterm_stops_it_although_a_page_holds_a_connection(served: tuple[subprocess.Popen[str], int]) -> None:
     process, port = served
     with socket.create_connection(("127.0.0.1", port)) as page:
         page.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert page.recv(1024).startswith(b"HTTP/1.1 200")
         process.terminate()
-        said = process.communicate(timeout=30)[0]
+        output = process.communicate(timeout=30)[0]
     assert process.returncode == -signal.SIGTERM
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)

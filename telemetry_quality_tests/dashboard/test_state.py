@@ -38,7 +38,7 @@ def keep(store: SqlQualityStore, day: date = YESTERDAY, source: str = "web", **f
 
 @dataclass
 class Clock:
-    """Shows what it was set to."""
+    """A clock that shows the time it was set to."""
 
     now: datetime = MORNING
 
@@ -48,10 +48,10 @@ class Clock:
 
 @dataclass
 class Watched:
-    """A reader of a real store, whose calls are counted and may be slow, fail or wait.
+    """A reader of a real store whose calls are counted and may be slow, fail or wait.
 
     Attributes:
-        trouble: Raised instead of any response.
+        trouble: An error to raise instead of any result.
         at_journal: Called before the journal is read.
     """
 
@@ -87,7 +87,7 @@ class Watched:
         return self.reader.incidents(source)
 
     def asked(self, name: str) -> list[object]:
-        """What was asked under that name since the last time."""
+        """The calls of that name since the last time."""
         found = [call[-1] for call in self.calls if call[0] == name]
         self.calls.clear()
         return found
@@ -95,7 +95,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated store without content, closed; migrating takes longer than most of these tests."""
+    """A migrated, empty, closed store; migrating takes longer than most of these tests."""
     folder = tmp_path_factory.mktemp("empty")
     make_store(folder).close()
     return folder / "quality.db"
@@ -120,16 +120,16 @@ def make_keeper(watched: Watched, clock: Callable[[], datetime] | None = None) -
     return StateKeeper(watched, clock or Clock())  # type: ignore[arg-type]
 
 
-def test_a_state_shows_what_the_store_says(store: SqlQualityStore, watched: Watched) -> None:
+def test_a_state_shows_the_content_of_the_store(store: SqlQualityStore, watched: Watched) -> None:
     keep(store, BEFORE)
     keep(store, **BROKEN)
     state = make_keeper(watched).state()
     assert (state.trouble, state.has_been_read, state.read_at) == (None, True, MORNING)
     assert [row.status for row in state.index.window("web", BEFORE, YESTERDAY) if row] == ["healthy", "unhealthy"]
-    assert [one.key for one in state.incidents["web"]] == [f"web/{YESTERDAY}"]
+    assert [incident.key for incident in state.incidents["web"]] == [f"web/{YESTERDAY}"]
 
 
-def test_a_store_that_says_the_same_is_not_read_again(store: SqlQualityStore, watched: Watched) -> None:
+def test_an_unchanged_store_is_not_read_again(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
     state = keeper.state()
@@ -138,7 +138,7 @@ def test_a_store_that_says_the_same_is_not_read_again(store: SqlQualityStore, wa
     assert watched.calls == [("version",)]
 
 
-def test_new_rows_alone_are_read_and_only_their_sources_incidents(store: SqlQualityStore, watched: Watched) -> None:
+def test_only_new_rows_and_the_incidents_of_their_sources_are_read(store: SqlQualityStore, watched: Watched) -> None:
     keep(store, source="shop")
     keep(store, source="web")
     keeper = make_keeper(watched)
@@ -155,9 +155,7 @@ def test_new_rows_alone_are_read_and_only_their_sources_incidents(store: SqlQual
     assert before.index.page(LogQuery()).total == 2
 
 
-def test_a_revision_that_arrives_later_takes_the_place_of_the_one_before(
-    store: SqlQualityStore, watched: Watched
-) -> None:
+def test_a_later_revision_replaces_the_one_before(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
     keeper.state()
@@ -181,7 +179,7 @@ def test_an_action_on_an_incident_changes_the_state_without_any_new_row(
     assert after.version != before.version
 
 
-def test_a_commit_that_changes_nothing_shown_changes_no_version(
+def test_a_commit_that_changes_nothing_shown_does_not_change_the_version(
     tmp_path: Path, store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
@@ -207,7 +205,7 @@ def test_every_process_that_reads_the_same_store_shows_the_same_version(
     other.close()
 
 
-def test_a_store_put_in_the_place_of_another_is_read_from_its_beginning(
+def test_a_store_that_replaces_another_is_read_from_its_beginning(
     store: SqlQualityStore, watched: Watched, tmp_path: Path
 ) -> None:
     keep(store, BEFORE, "old")
@@ -230,7 +228,7 @@ def test_a_store_put_in_the_place_of_another_is_read_from_its_beginning(
     assert set(state.incidents) == {"new"}
 
 
-def test_the_last_state_stands_with_its_trouble_while_the_store_cannot_be_read(
+def test_the_last_state_remains_with_its_trouble_while_the_store_cannot_be_read(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
@@ -245,7 +243,7 @@ def test_the_last_state_stands_with_its_trouble_while_the_store_cannot_be_read(
     assert troubled.trouble == TROUBLE
     assert troubled.index is well.index
     assert troubled.has_been_read
-    assert troubled.read_at == checked_at, "until then it was known to be what the store says"
+    assert troubled.read_at == checked_at, "until then it was known to be current"
     assert troubled.version != well.version, "open pages must learn of the trouble"
     assert keeper.state() is troubled
     watched.trouble = None
@@ -276,7 +274,7 @@ def test_a_file_that_does_not_exist_is_shown_and_read_as_soon_as_it_does(tmp_pat
     reader.close()
 
 
-def test_a_refresh_that_fails_half_way_is_made_up_for(store: SqlQualityStore, watched: Watched) -> None:
+def test_a_refresh_that_fails_halfway_is_completed_by_the_next(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     keeper = make_keeper(watched)
     keeper.state()
@@ -292,7 +290,7 @@ def test_a_refresh_that_fails_half_way_is_made_up_for(store: SqlQualityStore, wa
     assert (state.trouble, len(state.index)) == (None, 2)
 
 
-def test_a_mistake_of_ours_is_no_trouble_of_the_store_and_leaves_no_lock_behind(
+def test_an_internal_error_is_not_reported_as_trouble_of_the_store_and_leaves_no_lock(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
@@ -309,7 +307,7 @@ def test_a_mistake_of_ours_is_no_trouble_of_the_store_and_leaves_no_lock_behind(
 
 
 def rested(watched: Watched, store: SqlQualityStore, took: timedelta, rest: timedelta) -> bool:
-    """Whether the store is looked at again ``rest`` after a refresh that took ``took``."""
+    """Whether the store is checked again ``rest`` after a refresh that took ``took``."""
     keep(store)
     clock = Clock()
 
@@ -338,13 +336,13 @@ SECOND, MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
         (SECOND, -timedelta(hours=1), True),
     ],
 )
-def test_a_refresh_is_followed_by_five_times_its_own_length_without_one(
+def test_a_refresh_is_followed_by_a_pause_of_five_times_its_duration(
     store: SqlQualityStore, watched: Watched, took: timedelta, rest: timedelta, is_read: bool
 ) -> None:
     assert rested(watched, store, took, rest) is is_read
 
 
-def test_while_one_reads_the_store_the_others_go_on_with_the_state_before(
+def test_while_a_thread_reads_the_store_the_others_use_the_previous_state(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store)
@@ -366,7 +364,9 @@ def test_while_one_reads_the_store_the_others_go_on_with_the_state_before(
         assert len(scan.result().index) == 2
 
 
-def test_whoever_comes_before_the_first_scan_is_done_waits_for_it(store: SqlQualityStore, watched: Watched) -> None:
+def test_threads_wait_until_the_store_has_been_read_for_the_first_time(
+    store: SqlQualityStore, watched: Watched
+) -> None:
     keep(store)
     keeper = make_keeper(watched)
     has_begun, may_end = Event(), Event()
@@ -380,7 +380,7 @@ def test_whoever_comes_before_the_first_scan_is_done_waits_for_it(store: SqlQual
         states = [threads.submit(keeper.state) for _ in range(4)]
         assert has_begun.wait(timeout=10)
         may_end.set()
-        assert {len(one.result().index) for one in states} == {1}
+        assert {len(state.result().index) for state in states} == {1}
     assert len(watched.asked("journal")) == 1
 
 
@@ -394,11 +394,11 @@ def test_many_threads_and_a_writer_see_states_that_only_ever_grow(store: SqlQual
         seen = [threads.submit(look, number) for number in range(4)]
         for number in range(12):
             keep(store, BEFORE - timedelta(days=number))
-        assert all(one.result() == sorted(one.result()) for one in seen)
+        assert all(result.result() == sorted(result.result()) for result in seen)
     assert len(keeper.state().index) == 12
 
 
-def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
+def test_cached_values_of_a_source_are_passed_on_until_the_source_changes(
     store: SqlQualityStore, watched: Watched
 ) -> None:
     keep(store, source="app")
@@ -412,14 +412,14 @@ def test_what_was_made_of_a_source_is_handed_on_until_the_source_has_news(
     assert (after[0] == before[0], after[1] == before[1]) == (True, False)
 
 
-def test_no_more_is_cached_of_a_source_than_a_few_days_make() -> None:
+def test_the_number_of_cached_values_per_source_is_limited() -> None:
     state = make_state(cache={"web": {}})
     for number in range(10 * MOST_CACHED):
         assert state.cached("web", number, partial(int, number)) == number
     assert 1 <= len(state.cache["web"]) <= MOST_CACHED
 
 
-def test_news_that_are_expected_are_looked_for_without_a_rest(store: SqlQualityStore, watched: Watched) -> None:
+def test_an_expected_update_is_loaded_without_a_pause(store: SqlQualityStore, watched: Watched) -> None:
     keep(store)
     clock = Clock()
     keeper = make_keeper(watched, clock)
@@ -430,6 +430,6 @@ def test_news_that_are_expected_are_looked_for_without_a_rest(store: SqlQualityS
     watched.at_journal = take_two_seconds
     keeper.state()
     keep(store, TODAY)
-    assert len(keeper.state().index) == 1, "it rests"
+    assert len(keeper.state().index) == 1, "it pauses"
     keeper.expect_update()
     assert len(keeper.state().index) == 2

@@ -32,7 +32,7 @@ AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "
 
 
 def summary_of(*rows: JournalRow, now: datetime = MORNING, **source: Any) -> SourceSummary:
-    """What is said of ``web`` where the store holds these rows."""
+    """The summary of ``web`` for a store with these rows."""
     return summarize(make_state(*rows), make_settings(**source), now).sources[0]
 
 
@@ -40,19 +40,25 @@ def test_a_healthy_yesterday_can_be_trusted() -> None:
     summary = summarize(make_state(make_journal_row()), make_settings(), MORNING)
     assert (summary.status, summary.is_trustworthy, summary.trouble) == ("healthy", True, None)
     assert summary.sentence == "2026-03-10 can be trusted: 1,000 events, as many as expected."
-    one = summary.sources[0]
-    assert (one.day, one.is_stale, one.stale_sentence, one.since, one.awaited_day) == (
+    source_summary = summary.sources[0]
+    assert (
+        source_summary.day,
+        source_summary.is_stale,
+        source_summary.stale_sentence,
+        source_summary.since,
+        source_summary.awaited_day,
+    ) == (
         YESTERDAY,
         False,
         None,
         None,
         None,
     )
-    assert one.snapshot is not None
-    assert one.snapshot.total_events == 1000
+    assert source_summary.snapshot is not None
+    assert source_summary.snapshot.total_events == 1000
 
 
-@pytest.mark.parametrize("status", [one for one in DayStatus if one is not DayStatus.HEALTHY])
+@pytest.mark.parametrize("status", [untrusted for untrusted in DayStatus if untrusted is not DayStatus.HEALTHY])
 def test_no_other_status_can_be_trusted(status: DayStatus) -> None:
     summary = summarize(make_state(make_journal_row(status=status.value)), make_settings(), MORNING)
     assert (summary.status, summary.is_trustworthy) == (status, False)
@@ -62,40 +68,52 @@ def test_no_other_status_can_be_trusted(status: DayStatus) -> None:
 def test_a_broken_yesterday_says_what_since_when_and_where_and_lists_its_incident() -> None:
     incidents = make_incidents(make_failure(BEFORE, **AT_EV), make_failure(**AT_EV))
     state = make_state(make_journal_row(status="unhealthy"), incidents=incidents)
-    one = summarize(state, make_settings(), MORNING).sources[0]
-    assert one.sentence == (
+    source_summary = summarize(state, make_settings(), MORNING).sources[0]
+    assert source_summary.sentence == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
     )
-    assert one.since == BEFORE
-    assert [line.key for line in one.open_incidents] == ["web/2026-03-09"]
+    assert source_summary.since == BEFORE
+    assert [line.key for line in source_summary.open_incidents] == ["web/2026-03-09"]
 
 
 def test_a_day_that_could_not_be_read_is_unknown_and_not_stale() -> None:
     state = make_state(make_unknown_row(), incidents=make_incidents(make_unreadable()))
-    one = summarize(state, make_settings(), MORNING).sources[0]
-    assert (one.status, one.is_stale) == (DayStatus.UNKNOWN, False)
-    assert one.sentence.startswith("Whether 2026-03-10 can be trusted is not known: the day could not be read (FILE")
+    source_summary = summarize(state, make_settings(), MORNING).sources[0]
+    assert (source_summary.status, source_summary.is_stale) == (DayStatus.UNKNOWN, False)
+    assert source_summary.sentence.startswith(
+        "Whether 2026-03-10 can be trusted is not known: the day could not be read (FILE"
+    )
 
 
 @pytest.mark.parametrize("now", [DUE_AT - MOMENT, DUE_AT])
-def test_until_the_grace_is_over_the_day_before_is_shown_and_named(now: datetime) -> None:
-    one = summary_of(make_journal_row(BEFORE), now=now)
-    assert (one.day, one.status, one.is_stale, one.stale_sentence) == (BEFORE, "healthy", False, None)
-    assert (one.awaited_day, one.awaited_until) == (YESTERDAY, DUE_AT)
-    assert one.sentence == (
+def test_during_the_grace_period_the_previous_day_is_shown_and_named(now: datetime) -> None:
+    source_summary = summary_of(make_journal_row(BEFORE), now=now)
+    assert (source_summary.day, source_summary.status, source_summary.is_stale, source_summary.stale_sentence) == (
+        BEFORE,
+        "healthy",
+        False,
+        None,
+    )
+    assert (source_summary.awaited_day, source_summary.awaited_until) == (YESTERDAY, DUE_AT)
+    assert source_summary.sentence == (
         "2026-03-09 can be trusted: 1,000 events, as many as expected. "
         "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
     )
 
 
-def test_after_the_grace_a_missing_snapshot_is_shown_loudly_instead_of_the_day_before() -> None:
-    one = summary_of(make_journal_row(BEFORE), now=DUE_AT + MOMENT)
-    assert (one.day, one.status, one.is_trustworthy, one.is_stale) == (YESTERDAY, "unknown", False, True)
-    assert one.snapshot is None
-    assert one.last_snapshot_day == BEFORE
+def test_after_the_grace_period_a_missing_snapshot_is_shown_instead_of_the_previous_day() -> None:
+    source_summary = summary_of(make_journal_row(BEFORE), now=DUE_AT + MOMENT)
+    assert (source_summary.day, source_summary.status, source_summary.is_trustworthy, source_summary.is_stale) == (
+        YESTERDAY,
+        "unknown",
+        False,
+        True,
+    )
+    assert source_summary.snapshot is None
+    assert source_summary.last_snapshot_day == BEFORE
     assert (
-        one.stale_sentence
-        == one.sentence
+        source_summary.stale_sentence
+        == source_summary.sentence
         == (
             "There is no snapshot of 2026-03-10; the last one is of 2026-03-09, 1 day older. "
             "Whether yesterday can be trusted is not known."
@@ -113,66 +131,86 @@ def test_the_grace_and_the_lateness_are_those_of_the_settings() -> None:
 
 def test_the_grace_is_counted_from_the_end_of_the_day_in_the_source_s_own_zone() -> None:
     settings = {"time_zone": "America/New_York", "now": datetime(2026, 3, 12, 7, tzinfo=UTC)}
-    one = summary_of(make_journal_row(YESTERDAY), **settings)  # type: ignore[arg-type]
-    assert (one.is_stale, one.awaited_day) == (False, date(2026, 3, 11))
-    assert one.sentence.endswith("2026-03-11 is not judged yet; it should be by 2026-03-12 03:00 EDT.")
+    source_summary = summary_of(make_journal_row(YESTERDAY), **settings)  # type: ignore[arg-type]
+    assert (source_summary.is_stale, source_summary.awaited_day) == (False, date(2026, 3, 11))
+    assert source_summary.sentence.endswith("2026-03-11 is not judged yet; it should be by 2026-03-12 03:00 EDT.")
     settings["now"] = datetime(2026, 3, 12, 7, 0, 1, tzinfo=UTC)
     assert summary_of(make_journal_row(YESTERDAY), **settings).is_stale  # type: ignore[arg-type]
 
 
-def test_a_snapshot_that_is_there_before_it_is_due_is_shown_at_once() -> None:
-    one = summary_of(make_journal_row(BEFORE), make_journal_row(YESTERDAY, 2), now=DUE_AT - timedelta(hours=2))
-    assert (one.day, one.awaited_day) == (YESTERDAY, None)
+def test_a_snapshot_that_exists_before_it_is_due_is_shown_immediately() -> None:
+    source_summary = summary_of(
+        make_journal_row(BEFORE), make_journal_row(YESTERDAY, 2), now=DUE_AT - timedelta(hours=2)
+    )
+    assert (source_summary.day, source_summary.awaited_day) == (YESTERDAY, None)
 
 
-def test_the_day_before_a_day_still_waited_for_may_be_overdue_itself() -> None:
-    one = summary_of(make_journal_row(BEFORE - timedelta(days=2)), now=DUE_AT)
-    assert (one.day, one.status, one.is_stale, one.awaited_day) == (BEFORE, "unknown", True, YESTERDAY)
-    assert one.sentence == (
+def test_the_day_before_an_awaited_day_may_be_overdue_itself() -> None:
+    source_summary = summary_of(make_journal_row(BEFORE - timedelta(days=2)), now=DUE_AT)
+    assert (source_summary.day, source_summary.status, source_summary.is_stale, source_summary.awaited_day) == (
+        BEFORE,
+        "unknown",
+        True,
+        YESTERDAY,
+    )
+    assert source_summary.sentence == (
         "There is no snapshot of 2026-03-09; the last one is of 2026-03-07, 2 days older. "
         "Whether 2026-03-09 can be trusted is not known. "
         "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
     )
 
 
-def test_with_a_grace_of_days_several_days_may_be_waited_for() -> None:
+def test_with_a_grace_period_of_days_several_days_may_be_awaited() -> None:
     settings = make_settings(dashboard={"grace_minutes": 3 * 24 * 60})
     rows = make_journal_row(BEFORE - timedelta(days=1))
-    one = summarize(make_state(rows), settings, MORNING).sources[0]
-    assert (one.day, one.awaited_day, one.is_stale) == (rows.day, YESTERDAY, False)
+    source_summary = summarize(make_state(rows), settings, MORNING).sources[0]
+    assert (source_summary.day, source_summary.awaited_day, source_summary.is_stale) == (rows.day, YESTERDAY, False)
 
 
 def test_a_store_without_any_snapshot_says_so() -> None:
-    one = summary_of()
-    assert (one.status, one.is_stale, one.last_snapshot_day) == ("unknown", True, None)
-    assert one.sentence == (
+    source_summary = summary_of()
+    assert (source_summary.status, source_summary.is_stale, source_summary.last_snapshot_day) == ("unknown", True, None)
+    assert source_summary.sentence == (
         "There is no snapshot of 2026-03-10, nor of any other day. Whether yesterday can be trusted is not known."
     )
 
 
 def test_a_snapshot_of_a_later_day_than_the_one_shown_is_not_called_the_last_one_before_it() -> None:
-    one = summary_of(make_journal_row(date(2026, 3, 15)))
-    assert one.sentence == "There is no snapshot of 2026-03-10. Whether yesterday can be trusted is not known."
+    source_summary = summary_of(make_journal_row(date(2026, 3, 15)))
+    assert (
+        source_summary.sentence == "There is no snapshot of 2026-03-10. Whether yesterday can be trusted is not known."
+    )
 
 
 def test_a_source_whose_first_day_is_not_over_has_nothing_to_show_and_is_not_stale() -> None:
-    one = summary_of(first_day=date(2026, 3, 11))
-    assert (one.day, one.status, one.is_trustworthy, one.is_stale, one.windows) == (None, "unknown", False, False, {})
-    assert one.sentence == "Nothing is known yet: the first day of web is 2026-03-11, which is not over."
+    source_summary = summary_of(first_day=date(2026, 3, 11))
+    assert (
+        source_summary.day,
+        source_summary.status,
+        source_summary.is_trustworthy,
+        source_summary.is_stale,
+        source_summary.windows,
+    ) == (None, "unknown", False, False, {})
+    assert source_summary.sentence == "Nothing is known yet: the first day of web is 2026-03-11, which is not over."
 
 
-def test_a_first_day_that_is_still_waited_for_is_not_stale() -> None:
-    one = summary_of(first_day=YESTERDAY, now=DUE_AT)
-    assert (one.day, one.status, one.is_stale, one.awaited_day) == (None, "unknown", False, YESTERDAY)
-    assert one.sentence == "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
+def test_an_awaited_first_day_is_not_stale() -> None:
+    source_summary = summary_of(first_day=YESTERDAY, now=DUE_AT)
+    assert (source_summary.day, source_summary.status, source_summary.is_stale, source_summary.awaited_day) == (
+        None,
+        "unknown",
+        False,
+        YESTERDAY,
+    )
+    assert source_summary.sentence == "2026-03-10 is not judged yet; it should be by 2026-03-11 03:00 UTC."
 
 
-def test_of_a_data_set_that_has_ended_the_last_day_is_shown_for_ever() -> None:
-    one = summary_of(make_journal_row(BEFORE), now=MORNING + timedelta(days=900), last_day=BEFORE)
-    assert (one.day, one.status, one.is_stale) == (BEFORE, "healthy", False)
+def test_the_last_day_of_a_finished_data_set_is_shown_for_ever() -> None:
+    source_summary = summary_of(make_journal_row(BEFORE), now=MORNING + timedelta(days=900), last_day=BEFORE)
+    assert (source_summary.day, source_summary.status, source_summary.is_stale) == (BEFORE, "healthy", False)
 
 
-def test_an_unreadable_store_is_shown_before_what_it_said_last_and_nothing_is_trusted() -> None:
+def test_an_unreadable_store_is_reported_before_its_last_known_content_and_nothing_is_trusted() -> None:
     state = make_state(make_journal_row(), trouble="The store is gone.")
     summary = summarize(state, make_settings(), MORNING + timedelta(hours=1))
     assert (summary.status, summary.is_trustworthy, summary.trouble) == ("unknown", False, "The store is gone.")
@@ -187,29 +225,34 @@ def test_an_unreadable_store_is_shown_before_what_it_said_last_and_nothing_is_tr
 def test_a_store_that_was_never_read_leaves_all_unknown_and_nothing_missing(now: datetime) -> None:
     state = make_state(trouble="The store is gone.", has_been_read=False)
     summary = summarize(state, make_settings(), now)
-    one = summary.sources[0]
+    source_summary = summary.sources[0]
     assert (
         summary.sentence
-        == one.sentence
+        == source_summary.sentence
         == ("Whether 2026-03-10 can be trusted is not known: the store cannot be read.")
     )
-    assert (summary.status, one.status, one.is_stale, one.is_trustworthy) == ("unknown", "unknown", False, False)
-    window = one.windows["7"]
+    assert (summary.status, source_summary.status, source_summary.is_stale, source_summary.is_trustworthy) == (
+        "unknown",
+        "unknown",
+        False,
+        False,
+    )
+    window = source_summary.windows["7"]
     assert (window.unknown_days, window.missing_days, window.total_events) == (7, 0, None)
 
 
 def test_a_snapshot_that_may_have_come_while_the_store_was_unreadable_is_not_called_missing() -> None:
     state = make_state(make_journal_row(BEFORE), trouble="The store is gone.")
-    one = summarize(state, make_settings(), MORNING + timedelta(hours=1)).sources[0]
-    assert (one.status, one.is_stale) == ("unknown", True)
-    assert one.sentence == (
+    source_summary = summarize(state, make_settings(), MORNING + timedelta(hours=1)).sources[0]
+    assert (source_summary.status, source_summary.is_stale) == ("unknown", True)
+    assert source_summary.sentence == (
         "Whether 2026-03-10 can be trusted is not known: "
         "the store cannot be read, and had no snapshot of it at 2026-03-11 09:00 UTC."
     )
 
 
 def of_many(*statuses: str) -> str:
-    """The sentence on as many sources, named a, b, c ..."""
+    """The sentence about sources with these statuses, named a, b, c ..."""
     names = [chr(ord("a") + number) for number in range(len(statuses))]
     rows = [
         make_journal_row(YESTERDAY, number + 1, source=name, status=status)
@@ -238,11 +281,11 @@ def of_many(*statuses: str) -> str:
         (["unhealthy"] * 8, "8 of 8 sources cannot be trusted on 2026-03-10: a, b, c, d, e and 3 more."),
     ],
 )
-def test_several_sources_are_counted_and_those_not_to_be_trusted_named(statuses: list[str], sentence: str) -> None:
+def test_several_sources_are_counted_and_the_untrusted_ones_named(statuses: list[str], sentence: str) -> None:
     assert of_many(*statuses) == sentence
 
 
-def test_sources_about_different_days_are_not_shown_under_one_date() -> None:
+def test_sources_with_different_days_are_not_summed_up_under_one_date() -> None:
     rows = [make_journal_row(BEFORE, 1, source="a"), make_journal_row(YESTERDAY, 2, source="b")]
     assert summarize(make_state(*rows), make_settings("a", "b"), DUE_AT).sentence == "All 2 sources can be trusted."
 
@@ -254,22 +297,22 @@ def test_the_worst_source_decides() -> None:
     ]
     summary = summarize(make_state(*rows), make_settings("a", "b", "c"), MORNING)
     assert (summary.status, summary.is_trustworthy) == ("unhealthy", False)
-    assert [one.source for one in summary.sources] == ["a", "b", "c"]
+    assert [source_summary.source for source_summary in summary.sources] == ["a", "b", "c"]
 
 
-def test_one_source_alone_can_be_asked_for() -> None:
+def test_a_single_source_can_be_requested() -> None:
     rows = [make_journal_row(source="a"), make_journal_row(sequence=2, source="b", status="unhealthy")]
     summary = summarize(make_state(*rows), make_settings("a", "b"), MORNING, "a")
-    assert (summary.status, [one.source for one in summary.sources]) == ("healthy", ["a"])
+    assert (summary.status, [source_summary.source for source_summary in summary.sources]) == ("healthy", ["a"])
     with pytest.raises(RequestError, match="'nobody' was found"):
         summarize(make_state(*rows), make_settings("a", "b"), MORNING, "nobody")
 
 
-def test_open_incidents_alone_are_listed_the_worst_first() -> None:
+def test_only_open_incidents_are_listed_the_worst_first() -> None:
     warning = make_failure(guardrail="duplicates", level=Level.WARNING, value=20.0, threshold=10.0, **AT_EV)
     older = make_failure(BEFORE - timedelta(days=3))
     incidents = (*make_incidents(older, warning), *make_incidents(make_failure()))
-    assert [one.is_open for one in incidents] == [False, True, True]
+    assert [incident.is_open for incident in incidents] == [False, True, True]
     state = make_state(make_journal_row(status="unhealthy"), incidents=incidents)
     lines = summarize(state, make_settings(), MORNING).sources[0].open_incidents
     assert [line.level for line in lines] == [Level.CRITICAL, Level.WARNING]
@@ -277,8 +320,10 @@ def test_open_incidents_alone_are_listed_the_worst_first() -> None:
 
 def test_every_source_is_summed_up_over_a_week_and_a_month() -> None:
     rows = [make_journal_row(YESTERDAY - timedelta(days=n), n + 1) for n in range(10)]
-    one = summary_of(*rows)
-    assert {name: (window.days, window.known_days, window.missing_days) for name, window in one.windows.items()} == {
+    source_summary = summary_of(*rows)
+    assert {
+        name: (window.days, window.known_days, window.missing_days) for name, window in source_summary.windows.items()
+    } == {
         "7": (7, 7, 0),
         "30": (30, 10, 20),
     }

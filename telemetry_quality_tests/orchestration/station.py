@@ -43,7 +43,7 @@ is_error = "is_error"
 
 @dataclass
 class Station:
-    """A folder of events, one file per day, and everything built on it."""
+    """A folder of events, one file per day, and everything that is built on it."""
 
     folder: Path
     settings: Settings
@@ -58,7 +58,7 @@ class Station:
 
     @property
     def guardrails(self) -> list[str]:
-        """The names of those that the source's schema allows."""
+        """The names of the guardrails that the source's schema allows."""
         return [rule.name for rule in guardrails_of(self.settings.sources["web"].event_schema())]
 
     def write_day(
@@ -75,7 +75,7 @@ class Station:
         write_parquet(self.file(day), rows, types)
 
     def set_guardrails(self, **thresholds: float) -> None:
-        """Settings with these thresholds from now on."""
+        """Use settings with these thresholds from now on."""
         file = self.folder / "telemetry.toml"
         before = file.read_text(encoding="utf-8").partition("\n[sources.web.guardrails]")[0]
         lines = [f"{name} = {value}" for name, value in thresholds.items()]
@@ -86,14 +86,14 @@ class Station:
         return self.folder / "events" / f"day={day}" / "events.parquet"
 
     def add_late_event(self, day: date) -> None:
-        """One more event of ``day``, in a file of its own."""
+        """Write one more event of ``day``, in its own file."""
         late = make_event(event_id=f"late-{day}", occurred_at=make_events(1, day)[0]["occurred_at"])
         write_parquet(self.file(day).with_name("late.parquet"), [late])
 
     def run(
         self, instance: dg.DagsterInstance, first: date, last: date | None = None, job: str = "materialize_day"
     ) -> dg.ExecuteInProcessResult:
-        """One run over a range of days, as a single-run backfill makes it."""
+        """Run a range of days, as a single-run backfill does."""
         return self.definitions.resolve_job_def(f"web_{job}").execute_in_process(
             instance=instance,
             tags={
@@ -117,6 +117,6 @@ def make_station(folder: Path, days: int = 3, extra: str = "", roles: str = "") 
 
 
 def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
-    """All check evaluations a run left behind."""
+    """All check evaluations of a run."""
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     return [entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event]

@@ -30,7 +30,7 @@ LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 
 
 def _summary(station: Station, instance: dg.DagsterInstance) -> dict[Any, Any]:
-    """What the storage keeps for each check's days, as the UI's per-day grid reads it."""
+    """The stored status of each check and day, as the UI's per-day grid reads it."""
     found = {}
     for name in station.guardrails:
         key = dg.AssetCheckKey(SNAPSHOT_KEY, name)
@@ -67,7 +67,7 @@ def test_every_evaluation_points_at_its_own_day_s_materialization(tmp_path: Path
         assert target.storage_id == record.storage_id
 
 
-def test_targets_are_found_for_more_days_than_one_question_may_name(
+def test_targets_are_found_for_more_days_than_one_query_may_name(
     instance: dg.DagsterInstance,
 ) -> None:
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(CHUNK_DAYS + 5)]
@@ -82,7 +82,7 @@ def test_targets_are_found_for_more_days_than_one_question_may_name(
     assert targets[days[0]].storage_id == newest.records[0].storage_id
 
 
-def test_a_day_s_target_is_found_behind_many_newer_ones_of_another_day(
+def test_the_target_of_a_day_is_found_behind_many_newer_ones_of_another_day(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluations_module, "CHUNK_DAYS", 2)
@@ -92,7 +92,7 @@ def test_a_day_s_target_is_found_behind_many_newer_ones_of_another_day(
     assert materialization_targets(instance, SNAPSHOT_KEY, [seldom, often]).keys() == {seldom, often}
 
 
-def test_rechecking_by_another_threshold_appends_a_revision_and_reports_it_without_reading_or_materializing(
+def test_rechecking_with_another_threshold_appends_a_revision_without_reading_or_materializing(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
@@ -100,55 +100,59 @@ def test_rechecking_by_another_threshold_appends_a_revision_and_reports_it_witho
     station.write_day(FIRST_DAY, events=100, errors=4)
     station.run(instance, FIRST_DAY, second)
     before = instance.get_latest_materialization_event(SNAPSHOT_KEY)
-    shutil.rmtree(tmp_path / "events")  # the events are not looked at again
+    shutil.rmtree(tmp_path / "events")  # the events must not be read again
     station.set_guardrails(error_rate_percent=3)
     result = station.run(instance, FIRST_DAY, second, job="recheck_day")
     assert result.success
     found = evaluations(instance, result.run_id)
-    assert [(one.check_name, one.partition) for one in found if not one.passed] == [("error_rate", "2026-02-01")]
-    assert {one.metadata["revision"].value for one in found} == {2}
+    assert [(evaluation.check_name, evaluation.partition) for evaluation in found if not evaluation.passed] == [
+        ("error_rate", "2026-02-01")
+    ]
+    assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
     assert instance.get_latest_materialization_event(SNAPSHOT_KEY) == before
     store = station.work.store
     for day, statuses in ((FIRST_DAY, ["healthy", "unhealthy"]), (second, ["healthy", "healthy"])):
-        assert [one.status.value for one in store.revisions("web", day)] == statuses
+        assert [snapshot.status.value for snapshot in store.revisions("web", day)] == statuses
         assert store.revisions("web", day)[1].policy == station.work.policy.text()
         assert store.revisions("web", day)[1].run_id == result.run_id
-    (one,) = (one for one in found if not one.passed)
-    (said,) = (
+    (failed,) = (evaluation for evaluation in found if not evaluation.passed)
+    (expected,) = (
         each for each in store.verdicts("web", FIRST_DAY, FIRST_DAY)[FIRST_DAY][2] if each.guardrail == "error_rate"
     )
-    assert (one.description, one.metadata["threshold"].value) == (said.sentence, 3.0)
+    assert (failed.description, failed.metadata["threshold"].value) == (expected.sentence, 3.0)
 
 
-def test_rechecking_by_the_same_thresholds_repeats_what_is_kept_and_appends_nothing(
+def test_rechecking_with_the_same_thresholds_repeats_the_stored_verdicts_and_appends_nothing(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
     station.write_day(FIRST_DAY, errors=40)
     first = evaluations(instance, station.run(instance, FIRST_DAY).run_id)
     again = evaluations(instance, station.run(instance, FIRST_DAY, job="recheck_day").run_id)
-    assert [(one.check_name, one.passed, one.description) for one in again] == [
-        (one.check_name, one.passed, one.description) for one in first
+    assert [(evaluation.check_name, evaluation.passed, evaluation.description) for evaluation in again] == [
+        (evaluation.check_name, evaluation.passed, evaluation.description) for evaluation in first
     ]
     assert len(station.work.store.revisions("web", FIRST_DAY)) == 1
 
 
-def test_the_checks_report_the_verdicts_kept_with_the_snapshot(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    """Taken from the store, not judged again: a later history or a newer version must not contradict the snapshot."""
+def test_the_checks_report_the_verdicts_stored_with_the_snapshot(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    """Verdicts come from the store: a later history or a newer version must not contradict the snapshot."""
     station = make_station(tmp_path)
     station.write_day(FIRST_DAY, events=100, errors=6)
     result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
     kept = station.work.store.verdicts("web", FIRST_DAY, FIRST_DAY + timedelta(days=2))
-    said = {(day.isoformat(), one.guardrail): one for day, revisions in kept.items() for one in revisions[1]}
+    verdicts = {
+        (day.isoformat(), stored.guardrail): stored for day, revisions in kept.items() for stored in revisions[1]
+    }
     found = evaluations(instance, result.run_id)
-    assert {(one.partition, one.check_name) for one in found} == said.keys()
-    for one in found:
-        verdict = said[str(one.partition), one.check_name]
-        assert one.description == verdict.sentence
-        assert one.metadata["reason_code"].value == verdict.reason_code
+    assert {(evaluation.partition, evaluation.check_name) for evaluation in found} == verdicts.keys()
+    for evaluation in found:
+        verdict = verdicts[str(evaluation.partition), evaluation.check_name]
+        assert evaluation.description == verdict.sentence
+        assert evaluation.metadata["reason_code"].value == verdict.reason_code
 
 
-def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_judged_again_and_evaluated_for_all(
+def test_a_snapshot_stored_without_the_verdict_of_a_guardrail_is_judged_again_and_evaluated_for_all(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
@@ -156,13 +160,15 @@ def test_a_snapshot_that_was_kept_without_a_guardrail_s_verdict_is_judged_again_
     snapshot = replace(
         make_snapshot(FIRST_DAY), scan_hash=station.work.store.scans("web", FIRST_DAY, FIRST_DAY)[0].figures_hash
     )
-    few = [one for one in make_verdicts() if one.guardrail in {"activity", "error_rate"}]
+    few = [verdict for verdict in make_verdicts() if verdict.guardrail in {"activity", "error_rate"}]
     station.work.store.append_snapshot(snapshot, few)
     result = station.run(instance, FIRST_DAY, job="recheck_day")
     assert result.success
     found = evaluations(instance, result.run_id)
-    assert {one.check_name for one in found} == {rule.name for rule in guardrails_of(station.work.source.schema)}
-    assert {one.metadata["revision"].value for one in found} == {2}
+    assert {evaluation.check_name for evaluation in found} == {
+        rule.name for rule in guardrails_of(station.work.source.schema)
+    }
+    assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
 
 
 def test_rechecking_a_day_without_a_snapshot_fails_instead_of_passing(
@@ -180,7 +186,7 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
     station = make_station(tmp_path)
     station.file(FIRST_DAY).write_bytes(b"")
     result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
-    outcome = Counter((one.partition, one.passed) for one in evaluations(instance, result.run_id))
+    outcome = Counter((evaluation.partition, evaluation.passed) for evaluation in evaluations(instance, result.run_id))
     count = len(station.guardrails)
     assert outcome == {("2026-02-01", False): count, ("2026-02-02", True): count, ("2026-02-03", True): count}
     assert not result.success
@@ -202,9 +208,9 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
         ({"unreadable_reason_code": "X", "unreadable_reason": "gone"}, "activity", False, "ERROR"),
     ],
 )
-def test_a_verdict_in_dagster_s_words(figures: dict[str, Any], guardrail: str, passed: bool, severity: str) -> None:
+def test_a_verdict_in_terms_of_dagster(figures: dict[str, Any], guardrail: str, passed: bool, severity: str) -> None:
     snapshot = make_snapshot(**figures)
-    (verdict,) = (one for one in make_verdicts(**figures) if one.guardrail == guardrail)
+    (verdict,) = (candidate for candidate in make_verdicts(**figures) if candidate.guardrail == guardrail)
     evaluation = evaluation_of(verdict, snapshot)
     assert evaluation["passed"] is passed
     assert evaluation["severity"].value == severity
@@ -251,9 +257,7 @@ description = "Share of failed views"
 """
 
 
-def test_a_rate_has_a_check_of_its_own_that_is_evaluated_for_each_day(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_a_rate_has_its_own_check_that_is_evaluated_for_each_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path, days=2, roles=RATE)
     station.write_day(FIRST_DAY + timedelta(days=2), errors=10)
     specs = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
@@ -261,8 +265,12 @@ def test_a_rate_has_a_check_of_its_own_that_is_evaluated_for_each_day(
     assert spec.description == "Share of failed views: at most 20 %."
     assert spec.metadata["level"] == "CRITICAL"
     result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
-    found = [one for one in evaluations(instance, result.run_id) if one.check_name == "rate_failures"]
-    assert [one.passed for one in sorted(found, key=lambda one: str(one.partition))] == [True, True, False]
+    found = [candidate for candidate in evaluations(instance, result.run_id) if candidate.check_name == "rate_failures"]
+    assert [candidate.passed for candidate in sorted(found, key=lambda evaluation: str(evaluation.partition))] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
@@ -278,8 +286,12 @@ def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
     result = station.run(instance, days[0], days[-1])
     assert result.success
     found = evaluations(instance, result.run_id)
-    assert Counter((one.check_name, one.partition) for one in found) == {
+    assert Counter((evaluation.check_name, evaluation.partition) for evaluation in found) == {
         (rule.name, day.isoformat()): 1 for rule in BUILT_IN for day in days
     }
-    failed = {one.partition for one in found if one.check_name == "critical_fields" and not one.passed}
+    failed = {
+        evaluation.partition
+        for evaluation in found
+        if evaluation.check_name == "critical_fields" and not evaluation.passed
+    }
     assert failed == {days[1].isoformat()}

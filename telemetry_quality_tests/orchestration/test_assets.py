@@ -62,7 +62,7 @@ def test_the_definitions_load() -> None:
     ],
     ids=["parquet", "duckdb", "postgresql", "sqlite", "spark", "no URL"],
 )
-def test_assets_show_the_engines_that_read_and_keep_them(
+def test_assets_show_the_engines_that_read_and_store_them(
     tmp_path: Path, place: str, store: str, kinds: list[str]
 ) -> None:
     file = tmp_path / "telemetry.toml"
@@ -75,7 +75,7 @@ def test_assets_show_the_engines_that_read_and_keep_them(
     shown = {
         name: graph.get(dg.AssetKey(["web", name])).kinds for name in ("events", "event_sample", "integrity_snapshot")
     }
-    assert ["+".join(sorted(one)) for one in shown.values()] == kinds
+    assert ["+".join(sorted(kinds_of_asset)) for kinds_of_asset in shown.values()] == kinds
 
 
 def test_one_run_over_a_range_materializes_every_day_of_every_asset(
@@ -88,7 +88,7 @@ def test_one_run_over_a_range_materializes_every_day_of_every_asset(
         assert materialized == {"2026-02-01", "2026-02-02", "2026-02-03"}
 
 
-def test_each_day_carries_its_own_numbers(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_each_day_has_its_own_numbers(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path)
     station.write_day(LAST_DAY, events=50, errors=10)
     station.run(instance, FIRST_DAY, LAST_DAY)
@@ -106,7 +106,7 @@ def test_aggregates_show_tables_by_signal_and_version_and_a_chart(tmp_path: Path
     assert "data:image/svg+xml" in str(shown["events_per_hour"])
 
 
-def test_a_day_that_cannot_be_read_shows_no_number_at_all_and_fails_the_run(
+def test_a_day_that_cannot_be_read_shows_no_numbers_and_fails_the_run(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
@@ -154,7 +154,7 @@ def test_assets_carry_owner_kinds_description_and_column_schema(tmp_path: Path) 
 def test_partitions_follow_the_source_s_time_zone_and_end_with_a_finished_data_set(tmp_path: Path) -> None:
     extra = 'time_zone = "America/New_York"\nlast_day = 2026-02-03'
     station = make_station(tmp_path, extra=extra)
-    (asset,) = (one for one in station.definitions.resolve_all_asset_specs() if one.key == SNAPSHOT_KEY)
+    (asset,) = (spec for spec in station.definitions.resolve_all_asset_specs() if spec.key == SNAPSHOT_KEY)
     assert isinstance(asset.partitions_def, dg.DailyPartitionsDefinition)
     assert asset.partitions_def.timezone == "America/New_York"
     assert asset.partitions_def.get_partition_keys() == ["2026-02-01", "2026-02-02", "2026-02-03"]
@@ -164,7 +164,7 @@ def test_partitions_follow_the_source_s_time_zone_and_end_with_a_finished_data_s
 def test_progress_is_reported_once_per_step_of_every_day(
     tmp_path: Path, instance: dg.DagsterInstance, roles: str
 ) -> None:
-    """As many steps as the demo's progress bar counts, whatever guardrails the schema allows."""
+    """Progress has as many steps as the demo's progress bar counts, whatever guardrails the schema allows."""
     station = make_station(tmp_path, roles=roles)
     settings = station.settings.model_copy(update={"sources": {SOURCE: station.settings.sources["web"]}})
     steps: list[int] = []
@@ -177,16 +177,19 @@ def test_progress_is_reported_once_per_step_of_every_day(
     assert sum(steps) == steps_per_day(settings) == 2 + len(station.guardrails)
 
 
-def test_the_run_s_log_says_how_far_it_is(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_the_log_of_a_run_shows_its_progress(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path)
     station.write_day(FIRST_DAY, events=100)
     run_id = station.run(instance, FIRST_DAY).run_id
-    said = [entry.message for entry in instance.all_logs(run_id) if entry.dagster_event is None]
-    assert any(re.fullmatch(rf"Read 1 of 1 days, 100 events, [\d,]+ events/s; up to {FIRST_DAY}", one) for one in said)
-    assert any(re.fullmatch(rf"Judged 1 of 1 days, [\d,.]+ days/s; up to {FIRST_DAY}", one) for one in said)
-    checked = [one for one in said if one.startswith("Checked ")]
+    messages = [entry.message for entry in instance.all_logs(run_id) if entry.dagster_event is None]
+    assert any(
+        re.fullmatch(rf"Read 1 of 1 days, 100 events, [\d,]+ events/s; up to {FIRST_DAY}", message)
+        for message in messages
+    )
+    assert any(re.fullmatch(rf"Judged 1 of 1 days, [\d,.]+ days/s; up to {FIRST_DAY}", message) for message in messages)
+    checked = [message for message in messages if message.startswith("Checked ")]
     count = len(station.guardrails)
-    assert [f"{done} of {count} evaluations" in one for done, one in enumerate(checked, 1)] == [True] * count
+    assert [f"{done} of {count} evaluations" in message for done, message in enumerate(checked, 1)] == [True] * count
 
 
 def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -199,13 +202,13 @@ def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: d
     table = event.asset_materialization.metadata["guardrails"]
     assert isinstance(table, dg.TableMetadataValue)
     records = [record.data for record in table.records]
-    assert [one["guardrail"] for one in records] == station.guardrails
-    (failed,) = (one for one in records if one["outcome"] == "failed")
+    assert [record["guardrail"] for record in records] == station.guardrails
+    (failed,) = (record for record in records if record["outcome"] == "failed")
     assert (failed["guardrail"], failed["level"]) == ("error_rate", "CRITICAL")
     assert str(failed["sentence"]).startswith("6.00 % of 100 events are errors")
 
 
-def test_each_source_is_a_group_of_its_own_with_its_own_jobs_and_schedules(tmp_path: Path) -> None:
+def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     settings = station.settings.model_copy(
         update={"sources": {"web": station.settings.sources["web"], "app": station.settings.sources["web"]}}
@@ -214,10 +217,10 @@ def test_each_source_is_a_group_of_its_own_with_its_own_jobs_and_schedules(tmp_p
     dg.Definitions.validate_loadable(definitions)
     assert {spec.group_name for spec in definitions.resolve_all_asset_specs()} == {"web", "app"}
     repository = definitions.get_repository_def()
-    assert {one.name for one in repository.schedule_defs} == {
+    assert {schedule.name for schedule in repository.schedule_defs} == {
         "web_daily",
         "web_late_days",
         "app_daily",
         "app_late_days",
     }
-    assert [one.name for one in repository.sensor_defs] == ["alert_sensor"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor"]

@@ -42,7 +42,7 @@ def materialize(instance: dg.DagsterInstance, first: str = "a", last: str = "c")
 
 
 def seen(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str | None, str]]:
-    return [(one.step_key, one.message) for one in instance.all_logs(run_id)]
+    return [(entry.step_key, entry.message) for entry in instance.all_logs(run_id)]
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_an_instance_can_be_switched_over_and_back_and_knows_all_its_runs(home: 
         assert isinstance(instance.event_log_storage, KeptSqliteEventLog)
         second = materialize(instance, "b", "c")
         assert instance.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-        said = [seen(instance, run_id) for run_id in (first, second)]
+        logged = [seen(instance, run_id) for run_id in (first, second)]
     (home / "dagster.yaml").unlink()
     with dg.DagsterInstance.get() as after:
         assert after.get_materialized_partitions(letters.key) == {"a", "b", "c"}
-        assert [seen(after, run_id) for run_id in (first, second)] == said
+        assert [seen(after, run_id) for run_id in (first, second)] == logged
 
 
 @pytest.mark.usefixtures("kept")
@@ -81,7 +81,7 @@ def test_what_one_process_writes_another_reads_while_both_are_open() -> None:
 
 
 @pytest.mark.usefixtures("kept")
-def test_no_more_files_stay_open_than_a_few() -> None:
+def test_only_a_few_files_stay_open() -> None:
     with dg.DagsterInstance.get() as instance:
         for _ in range(KEPT_RUNS + 2):
             materialize(instance)
@@ -93,7 +93,7 @@ def test_no_more_files_stay_open_than_a_few() -> None:
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_run_can_be_deleted_and_everything_wiped() -> None:
+def test_a_run_can_be_deleted_and_all_events_can_be_wiped() -> None:
     with dg.DagsterInstance.get() as instance:
         first, second = materialize(instance), materialize(instance)
         instance.delete_run(first)
@@ -106,7 +106,7 @@ def test_a_run_can_be_deleted_and_everything_wiped() -> None:
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_process_that_was_forked_uses_no_connection_of_its_parent() -> None:
+def test_a_forked_process_uses_no_connection_of_its_parent() -> None:
     with dg.DagsterInstance.get() as instance:
         first = materialize(instance)
         child = multiprocessing.get_context("fork").Process(target=materialize, args=(instance, "a", "a"))
@@ -127,7 +127,7 @@ def test_without_a_folder_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -
         KeptSqliteEventLog.from_config_value(None, {})
 
 
-def test_a_folder_of_ones_own_can_be_named(tmp_path: Path) -> None:
+def test_the_folder_can_be_configured(tmp_path: Path) -> None:
     storage = KeptSqliteEventLog.from_config_value(None, {"base_dir": str(tmp_path / "events")})
     assert storage.path_for_shard("index") == str(tmp_path / "events" / "index.db")
 
@@ -152,7 +152,7 @@ def of_each_letter() -> Iterator[Any]:
 
 
 def check(instance: dg.DagsterInstance) -> str:
-    """A run of letters and of what is checked of each of them."""
+    """Run the letters and the checks of each letter."""
     selection = dg.AssetSelection.assets(letters) | dg.AssetSelection.checks(of_each_letter)
     job = dg.Definitions(
         [letters], asset_checks=[of_each_letter], jobs=[dg.define_asset_job("all", selection)]
@@ -172,7 +172,7 @@ TABLES = {
 
 
 def rows_of(home: Path, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
-    """What the files say of a run, in their order; without what differs from run to run."""
+    """The content of the files for a run, in order, without what differs from run to run."""
     found: dict[str, list[tuple[Any, ...]]] = {}
     for file in ("index", run_id):
         with closing(sqlite3.connect(home / "history" / "runs" / f"{file}.db")) as connection:
@@ -182,7 +182,7 @@ def rows_of(home: Path, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def test_the_files_hold_what_dagsters_own_storage_would_have_written(
+def test_the_files_contain_what_dagsters_own_storage_would_have_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
@@ -201,7 +201,7 @@ def test_the_files_hold_what_dagsters_own_storage_would_have_written(
 
 
 def entries(storage: KeptSqliteEventLog, like: str, count: int) -> list[dg.EventLogEntry]:
-    """Evaluations as the run ``like`` left some, the time of which distinguish them; to look for some writes all."""
+    """Evaluations like those of the run ``like``, distinguished by their time; reading writes all gathered ones."""
     (event, *_) = storage.get_logs_for_run(like, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     return [event._replace(timestamp=float(number)) for number in range(count)]
 
@@ -221,19 +221,19 @@ def storage(kept: None) -> Iterator[KeptSqliteEventLog]:
 
 @pytest.fixture
 def run_id(storage: KeptSqliteEventLog) -> str:
-    """A run that left evaluations."""
+    """A run with evaluations."""
     return check(storage._instance)
 
 
 def committed(home: Path, run_id: str) -> int:
-    """How many events of our own anybody else can see."""
+    """How many of the test's events another process can see."""
     with closing(sqlite3.connect(home / "history" / "runs" / f"{run_id}.db")) as connection:
         query = "SELECT count(*) FROM event_logs WHERE substr(timestamp, 1, 4) = '1970'"
         (count,) = connection.execute(query).fetchone()
         return int(count)
 
 
-def test_events_in_a_row_are_committed_together_and_seen_by_whoever_looks(
+def test_consecutive_events_are_committed_together_and_seen_by_every_reader(
     home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
@@ -251,7 +251,7 @@ def test_events_in_a_row_are_committed_together_and_seen_by_whoever_looks(
     assert committed(home, run_id) == GATHERED_EVENTS + 2
 
 
-def test_the_last_event_in_a_row_is_not_held_back(home: Path, storage: KeptSqliteEventLog, run_id: str) -> None:
+def test_the_last_of_consecutive_events_is_not_held_back(home: Path, storage: KeptSqliteEventLog, run_id: str) -> None:
     storage.store_event(entries(storage, run_id, 1)[0])
     until = monotonic() + 30
     while not committed(home, run_id) and monotonic() < until:
@@ -259,7 +259,7 @@ def test_the_last_event_in_a_row_is_not_held_back(home: Path, storage: KeptSqlit
     assert committed(home, run_id) == 1
 
 
-def test_an_event_is_held_back_for_its_own_time_and_not_for_that_of_those_before_it(
+def test_each_event_is_held_back_for_its_own_time(
     home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = entries(storage, run_id, 2)
@@ -272,7 +272,7 @@ def test_an_event_is_held_back_for_its_own_time_and_not_for_that_of_those_before
     assert committed(home, run_id) == 1
 
 
-def test_an_event_of_another_kind_or_run_comes_after_those_before_it(
+def test_an_event_of_another_type_or_run_is_written_after_those_before_it(
     home: Path, storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_log, "GATHERED_SECONDS", 3600)
@@ -314,7 +314,7 @@ def test_events_that_cannot_be_written_now_are_written_once_when_they_can(
 
 
 @pytest.mark.parametrize("seconds", [3600, 0.5], ids=["in time", "held back too long"])
-def test_an_event_that_is_refused_takes_none_of_its_neighbours_with_it(
+def test_a_refused_event_does_not_lose_its_neighbours(
     storage: KeptSqliteEventLog, run_id: str, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     monkeypatch.setattr(event_log, "GATHERED_SECONDS", seconds)

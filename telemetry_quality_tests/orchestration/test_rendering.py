@@ -37,7 +37,7 @@ def test_a_day_without_events_has_words_instead_of_a_chart() -> None:
     assert hour_chart(DayAggregates()) == "No events."
 
 
-def test_numbers_that_are_not_known_are_left_out_rather_than_plotted_as_zero() -> None:
+def test_unknown_numbers_are_left_out_and_not_plotted_as_zero() -> None:
     names = {
         "expected_events",
         "expected_low_events",

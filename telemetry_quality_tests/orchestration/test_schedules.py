@@ -29,7 +29,7 @@ def _tick(station: Station, name: str, at: datetime) -> Any:
         return schedule.evaluate_tick(context)
 
 
-def test_the_daily_schedule_asks_for_the_day_before(tmp_path: Path) -> None:
+def test_the_daily_schedule_requests_the_previous_day(tmp_path: Path) -> None:
     data = _tick(make_station(tmp_path), "daily", datetime(2026, 2, 3, 1, tzinfo=UTC))
     ((request),) = data.run_requests
     assert (request.partition_key, request.run_key) == ("2026-02-02", "2026-02-02")
@@ -41,7 +41,7 @@ def test_the_daily_schedule_waits_for_late_events(tmp_path: Path) -> None:
     assert schedule.cron_schedule == "30 2 * * *"
 
 
-def test_the_daily_schedule_asks_for_the_local_day_before(tmp_path: Path) -> None:
+def test_the_daily_schedule_requests_the_previous_local_day(tmp_path: Path) -> None:
     station = make_station(tmp_path, extra='time_zone = "America/New_York"')
     data = _tick(station, "daily", datetime(2026, 2, 3, 6, tzinfo=UTC))
     assert [request.partition_key for request in data.run_requests] == ["2026-02-02"]
@@ -56,19 +56,19 @@ def test_the_daily_schedule_asks_for_the_local_day_before(tmp_path: Path) -> Non
         (datetime(2026, 3, 1, 1, tzinfo=UTC), "ended on 2026-02-03"),
     ],
 )
-def test_the_daily_schedule_says_why_it_asks_for_nothing(tmp_path: Path, at: datetime, words: str) -> None:
+def test_the_daily_schedule_says_why_it_requests_nothing(tmp_path: Path, at: datetime, words: str) -> None:
     data = _tick(make_station(tmp_path, extra="last_day = 2026-02-03"), "daily", at)
     assert data.run_requests == []
     assert words in data.skip_message
 
 
-def test_the_last_day_of_a_finished_data_set_is_still_asked_for(tmp_path: Path) -> None:
+def test_the_last_day_of_a_finished_data_set_is_still_requested(tmp_path: Path) -> None:
     station = make_station(tmp_path, extra="last_day = 2026-02-03")
     data = _tick(station, "daily", datetime(2026, 2, 4, 1, tzinfo=UTC))
     assert [request.partition_key for request in data.run_requests] == ["2026-02-03"]
 
 
-def test_the_late_day_schedule_asks_only_for_days_whose_events_changed(
+def test_the_late_day_schedule_requests_only_days_whose_events_changed(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path, days=5, extra="late_days = 4")
@@ -82,14 +82,14 @@ def test_the_late_day_schedule_asks_only_for_days_whose_events_changed(
     assert data.run_requests[0].run_key.startswith(at.isoformat())
 
 
-def test_the_late_day_schedule_asks_for_days_that_nobody_read(tmp_path: Path) -> None:
+def test_the_late_day_schedule_requests_days_that_were_never_read(tmp_path: Path) -> None:
     station = make_station(tmp_path, days=2)
     data = _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
     assert [request.partition_key for request in data.run_requests] == ["2026-02-01", "2026-02-02"]
 
 
-def test_the_late_day_schedule_asks_again_for_a_provisional_day_once_it_is_complete(tmp_path: Path) -> None:
-    """A tenth of this stream arrives within five hours; the last day lost its tenth, so that its count stays."""
+def test_the_late_day_schedule_requests_a_provisional_day_again_once_it_is_complete(tmp_path: Path) -> None:
+    """A tenth of this stream arrives within five hours; the last day lost its tenth, so its count stays the same."""
     station = make_station(tmp_path, days=20, extra="late_days = 3")
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(20)]
     arrived = Arrivals((36, 0, 0, 0, 0, 4), 40, 0, 0, 0)

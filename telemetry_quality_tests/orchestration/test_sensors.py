@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Listener(logging.Handler):
-    """Keeps the lines a tick logs."""
+    """Collects the lines that a tick logs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Listener(logging.Handler):
 def tick(
     station: Station, instance: dg.DagsterInstance, cursor: str | None
 ) -> tuple[list[tuple[int, str]], str | None, str]:
-    """One tick: what it logged, its cursor, and its summary."""
+    """Run a tick; returns what it logged, its cursor and its summary."""
     sensor = build_alert_sensor(frozenset(station.settings.sources))
     resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
     listener = Listener()
@@ -46,7 +46,7 @@ def tick(
 
 
 def kept(station: Station) -> list[tuple[str, int]]:
-    """Guardrail and revision of every alert in the store, in the order in which they were kept."""
+    """Guardrail and revision of every alert in the store, in the order in which they were stored."""
     with closing(sqlite3.connect(station.folder / "quality.db")) as connection:
         return connection.execute("SELECT guardrail, revision FROM alert ORDER BY sequence").fetchall()
 
@@ -97,9 +97,7 @@ def test_running_a_bad_day_again_unchanged_logs_nothing_new_and_late_events_do(
     )
 
 
-def test_rechecking_by_thresholds_that_change_nothing_logs_nothing_and_others_do(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
+def test_rechecking_logs_only_what_new_thresholds_change(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path)
     station.write_day(FIRST_DAY, events=100, errors=10)
     station.run(instance, FIRST_DAY)
@@ -119,7 +117,7 @@ def test_rechecking_by_thresholds_that_change_nothing_logs_nothing_and_others_do
     assert kept(station) == [("error_rate", 1), ("error_rate", 2), ("error_rate", 4)]
 
 
-def test_an_incident_that_somebody_muted_is_kept_and_not_logged(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_alerts_of_a_muted_incident_are_stored_and_not_logged(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path)
     second = FIRST_DAY + timedelta(days=1)
     station.write_day(FIRST_DAY, errors=40)
@@ -148,7 +146,7 @@ def test_an_unreadable_day_is_dispatched_once_as_critical_although_its_run_faile
     assert "[DAY_UNREADABLE]" in line
 
 
-def test_a_tick_that_cannot_keep_its_alerts_repeats_them_rather_than_losing_them(
+def test_a_tick_that_cannot_store_its_alerts_repeats_them_instead_of_losing_them(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path)
@@ -163,7 +161,7 @@ def test_a_tick_that_cannot_keep_its_alerts_repeats_them_rather_than_losing_them
     assert len(lines) == 1
 
 
-def test_runs_beyond_what_one_tick_takes_are_left_for_the_next(
+def test_runs_that_do_not_fit_in_a_tick_are_left_for_the_next(
     tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sensors, "RUNS_PER_TICK", 2)
@@ -179,11 +177,11 @@ def test_runs_beyond_what_one_tick_takes_are_left_for_the_next(
     assert logged == [["2026-02-01", "2026-02-02"], ["2026-02-03"], []]
 
 
-def test_a_cancelled_run_is_looked_at_too(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_a_cancelled_run_is_checked_too(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     station = make_station(tmp_path)
     instance.report_run_canceled(instance.create_run_for_job(station.definitions.resolve_job_def("web_recheck_day")))
     _, cursor, summary = tick(station, instance, None)
-    assert "1 finished run looked at" in summary
+    assert "1 finished run checked" in summary
     assert set(json.loads(cursor or "{}")) == {"PIPELINE_CANCELED"}
 
 

@@ -25,6 +25,7 @@ class Compared(NamedTuple):
 
     words: str
     cells: tuple[tuple[Markup, bool], ...]
+    is_number: bool = True
 
 
 def compared(revisions: Sequence[RevisionResponse], rules: Sequence[Guardrail], zone: ZoneInfo) -> list[Compared]:
@@ -37,8 +38,10 @@ def compared(revisions: Sequence[RevisionResponse], rules: Sequence[Guardrail], 
     return [
         _row("Status", revisions, lambda revision: status(revision.snapshot.status.value)),
         *(_row(metric.label, revisions, partial(_text, metric)) for metric in known),
-        _row("Failed guardrails", revisions, lambda revision: escape(", ".join(_failed(revision)) or "none")),
-        Compared("Thresholds", tuple(_thresholds(revision, before) for before, revision in _pairs(revisions))),
+        _row("Failed guardrails", revisions, lambda revision: escape(", ".join(_failed(revision)) or "none"))._replace(
+            is_number=False
+        ),
+        Compared("Thresholds", tuple(_thresholds(revision, before) for before, revision in _pairs(revisions)), False),
         _row("Made from scan", revisions, lambda revision: number(revision.scan_revision)),
         _row("Judged", revisions, lambda revision: instant(revision.snapshot.computed_at, zone), is_compared=False),
     ]

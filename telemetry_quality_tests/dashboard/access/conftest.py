@@ -1,4 +1,4 @@
-"""What every attack starts from."""
+"""Fixtures for tests that attack the dashboard."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A dashboard on loopback with one account."""
-    with house_of(make_settings(tmp_path)) as one:
-        one.add_account()
-        yield one
+    with house_of(make_settings(tmp_path)) as house:
+        house.add_account()
+        yield house
 
 
 @pytest.fixture
 def https_house(tmp_path: Path) -> Iterator[House]:
-    """The same behind HTTPS."""
-    with house_of(make_settings(tmp_path, url="https://telemetry.example.org")) as one:
-        one.add_account()
-        yield one
+    """The same dashboard behind HTTPS."""
+    with house_of(make_settings(tmp_path, url="https://telemetry.example.org")) as house:
+        house.add_account()
+        yield house

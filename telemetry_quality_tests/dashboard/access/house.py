@@ -27,7 +27,7 @@ from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality_tests.builders import migrated_store
 
 with warnings.catch_warnings():
-    # It would rather have a successor of httpx, which nothing else here needs.
+    # It prefers a successor of httpx that nothing else here needs.
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from starlette.testclient import TestClient
 
@@ -55,7 +55,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @cache
 def hash_of(password: str) -> str:
-    """The hash of a password; always the same, so that it can be looked for."""
+    """The hash of a password, always the same, so that tests can search for it."""
     return CHEAP.hash(password)
 
 
@@ -72,7 +72,7 @@ class Clock:
 
 @dataclass
 class House:
-    """One process that serves, and ``staff``: the same store as another process opens it."""
+    """A dashboard in this process, and ``staff``: its store, opened as another process would open it."""
 
     app: FastAPI
     staff: StaffStore
@@ -88,14 +88,14 @@ class House:
         self.staff.add_account(name, None if password is None else hash_of(password), self.clock())
 
     def add_token(self, days: int = 365, name: str = NAME) -> tuple[str, int]:
-        """The text of a new token, and its number."""
+        """The text and the number of a new token."""
         account = self.staff.account(name)
         assert account is not None
         text, until = new_token(), self.clock() + timedelta(days=days)
         return text, self.staff.add_token(account.id, "feed reader", fingerprint(text), self.clock(), until).id
 
     def stranger(self, address: str = ADDRESS, **headers: str) -> TestClient:
-        """A browser without cookies; it does not follow redirects, and sees a mistake of ours as a response."""
+        """A browser without cookies that does not follow redirects and gets internal errors as responses."""
         return TestClient(
             self.app,
             base_url=self.url,
@@ -114,7 +114,7 @@ class House:
         return browser
 
     def machine(self, token: str) -> TestClient:
-        """A client that shows a token."""
+        """A client that sends a token."""
         return self.stranger(accept="application/json", authorization=f"Bearer {token}")
 
 
@@ -136,7 +136,7 @@ def make_settings(folder: Path, url: str = URL, oidc: OidcSettings | None = None
 
 @contextmanager
 def house_of(settings: Settings, clock: Clock | None = None) -> Iterator[House]:
-    """A house on the store of these settings."""
+    """A house with the store of these settings."""
     file = Path(settings.store.removeprefix("sqlite:///"))
     if not file.exists():
         migrated_store(file)
@@ -164,7 +164,7 @@ def form_token(page: Response) -> str:
 
 
 def sign_in(browser: TestClient, name: str = NAME, password: str = PASSWORD, **fields: str) -> Response:
-    """What a browser does: open the form, fill it in, send it."""
+    """Sign in as a browser does: open the form, fill it in and send it."""
     page = browser.get("/health/sign-in/")
     assert page.status_code == 200
     filled = {"csrf_token": form_token(page), "name": name, "password": password, **fields}
@@ -173,26 +173,26 @@ def sign_in(browser: TestClient, name: str = NAME, password: str = PASSWORD, **f
 
 
 def has_entered(response: Response) -> bool:
-    """Whether a sign-in worked."""
+    """Whether a sign-in succeeded."""
     return response.status_code == 303 and any(
-        one.startswith((f"{SESSION_COOKIE}=", f"__Host-{SESSION_COOKIE}="))
-        for one in response.headers.get_list("set-cookie")
+        cookie.startswith((f"{SESSION_COOKIE}=", f"__Host-{SESSION_COOKIE}="))
+        for cookie in response.headers.get_list("set-cookie")
     )
 
 
 def is_refused(response: Response) -> bool:
-    """Whether a stranger got nothing: the way to the sign-in page, or no."""
+    """Whether a stranger was refused or redirected to the sign-in page."""
     is_sent_away = response.status_code == 303 and response.headers["location"].startswith("/health/sign-in/")
     return is_sent_away or response.status_code in {400, 401, 403, 405, 413, 414, 415, 429, 431, 503}
 
 
 @contextmanager
 def serving(app: Any, **options: Any) -> Iterator[str]:
-    """``app`` behind a real server; its address."""
+    """Serve ``app`` with a real server; yields its address."""
     from telemetry_quality.dashboard.server import SERVER_OPTIONS, listen  # noqa: PLC0415 - for real HTTP only
 
     listener = listen("127.0.0.1", 0)
-    # A server that logs no requests silences this for every one after it.
+    # A server that logs no requests silences this logger for every later server.
     logging.getLogger("uvicorn.access").propagate = True
     server = uvicorn.Server(uvicorn.Config(app, **{**SERVER_OPTIONS, **options}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

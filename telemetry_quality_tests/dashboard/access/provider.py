@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider on loopback, which lies as a test wants it to."""
+"""A small OpenID Connect provider on loopback that lies as a test requires."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ KEY_ID = "first"
 
 @cache
 def new_key(name: str) -> RSAKey:
-    """Making one takes a moment."""
+    """Keys, shared because making one takes a moment."""
     return RSAKey.generate_key(2048, {"kid": name, "use": "sig"})
 
 
 @dataclass
 class FakeProvider:
-    """It records what it was asked, and answers with ``claims`` over the honest ones.
+    """Records its requests and responds with ``claims`` merged over the honest ones.
 
     Attributes:
         claims: Replaces or, with None, removes claims of the ID token.
-        algorithm: How it signs.
+        algorithm: The signature algorithm.
         breaks: What fails: ``discovery``, ``token`` or ``keys``.
     """
 
@@ -74,7 +74,7 @@ class FakeProvider:
         )
 
     def _authorize(self, request: Request) -> Response:
-        """Whoever comes is the person of the claims; a real one would ask."""
+        """Accept every visitor as the person of the claims; a real provider would ask."""
         self.asked.append(dict(request.query_params))
         response = {"code": f"code-{len(self.asked)}", "state": request.query_params["state"]}
         return RedirectResponse(f"{request.query_params['redirect_uri']}?{urlencode(response)}", 302)

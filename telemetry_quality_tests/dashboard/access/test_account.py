@@ -80,7 +80,7 @@ def test_the_days_of_a_token_are_a_number_from_1_to_3650(house: House) -> None:
     assert _post(browser, "tokens/", label=" ", days="1").status_code == 422
 
 
-def test_changing_the_password_needs_the_present_one_and_ends_all_other_sessions(house: House) -> None:
+def test_changing_the_password_needs_the_current_one_and_ends_all_other_sessions(house: House) -> None:
     browser, other = house.member(), house.member()
     before = browser.cookies[SESSION_COOKIE]
 
@@ -96,7 +96,7 @@ def test_changing_the_password_needs_the_present_one_and_ends_all_other_sessions
     assert has_entered(sign_in(house.stranger(), password=NEW))
 
 
-def test_the_present_password_cannot_be_guessed_through_a_stolen_session(house: House) -> None:
+def test_the_current_password_cannot_be_guessed_through_a_stolen_session(house: House) -> None:
     browser = house.member()
     for _ in range(5):
         assert _post(browser, "password/", current="x", new=NEW, again=NEW).status_code == 403
@@ -105,7 +105,7 @@ def test_the_present_password_cannot_be_guessed_through_a_stolen_session(house: 
 
 
 @pytest.mark.parametrize(("new", "again"), [("short", "short"), (NEW, f"{NEW}x"), ("", ""), ("x" * 2000, "x" * 2000)])
-def test_a_new_password_that_will_not_do_is_refused_and_not_repeated(house: House, new: str, again: str) -> None:
+def test_a_new_password_that_is_unacceptable_is_refused_and_not_repeated(house: House, new: str, again: str) -> None:
     response = _post(house.member(), "password/", current=PASSWORD, new=new, again=again)
 
     assert response.status_code == 422
@@ -125,7 +125,7 @@ def test_signing_out_everywhere_ends_every_session_of_the_account_and_no_other(h
     assert house.staff.sign_ins()[0].outcome is SignInOutcome.SIGNED_OUT
 
 
-def test_who_signs_in_at_the_provider_only_is_offered_no_password_to_change(house: House) -> None:
+def test_a_user_who_signs_in_only_at_the_provider_is_offered_no_password_form(house: House) -> None:
     house.add_account("bob", None)
 
     assert 'name="current"' in house.member().get("/health/account/").text

@@ -54,7 +54,7 @@ def test_nothing_is_done_from_another_site_even_with_the_right_token(house: Hous
     assert browser.get("/health/account/").status_code == 200
 
 
-def test_our_own_form_works_and_a_script_may_send_the_token_in_a_header(house: House) -> None:
+def test_the_dashboards_own_form_works_and_a_script_may_send_the_token_in_a_header(house: House) -> None:
     for headers in ({"origin": URL}, {}, {"sec-fetch-site": "none"}):
         browser = house.member()
         token = form_token(browser.get("/health/account/"))
@@ -71,7 +71,7 @@ def test_the_token_does_not_count_in_the_address(house: House) -> None:
     assert browser.post(f"/health/sign-out/?csrf_token={token}").status_code == 403
 
 
-def test_a_token_of_a_form_ends_with_its_session(house: House) -> None:
+def test_the_token_of_a_form_expires_with_its_session(house: House) -> None:
     browser = house.member()
     token = form_token(browser.get("/health/account/"))
     browser.post("/health/sign-out/", data={"csrf_token": token})

@@ -37,7 +37,7 @@ OPEN = {
     "/health/sign-in/oidc/",
     "/health/sign-in/oidc/callback/",
 }
-"""Written here again on purpose: what else the guard opens, these tests find."""
+"""Repeated here on purpose, so that these tests find anything else that the guard opens."""
 
 PARAMETERS = {
     "source": "web",
@@ -46,13 +46,13 @@ PARAMETERS = {
     "token_id": "1",
     "path": "dashboard.css",
 }
-"""Something for every parameter of a path, so that a route answers if it is asked."""
+"""A value for every parameter of a path, so that every route can be requested."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def _walk(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, bool]]:
-    """Every path of an application with something for each parameter, and whether it is a socket."""
+    """Every path of an application, with a value for each parameter, and whether it is a socket."""
     for route in routes:
         included: Any = getattr(route, "original_router", None)
         path = prefix + getattr(route, "path", "")
@@ -78,7 +78,7 @@ def _opens(browser: TestClient, path: str, **headers: str) -> bool:
 
 
 @pytest.mark.slow
-def test_every_route_refuses_strangers_but_those_that_are_open_on_purpose(house: House) -> None:
+def test_every_route_refuses_strangers_except_those_that_are_open_on_purpose(house: House) -> None:
     walked = dict(_walk(house.app.routes))
     browser, machine = house.stranger(), house.stranger(accept="application/json")
 
@@ -96,7 +96,7 @@ def test_every_route_refuses_strangers_but_those_that_are_open_on_purpose(house:
                 assert (path in OPEN) or is_refused(response), f"{method} {path} answers {response.status_code}"
 
 
-def test_a_route_that_is_added_tomorrow_is_guarded_too(house: House) -> None:
+def test_a_route_that_is_added_later_is_guarded_too(house: House) -> None:
     @house.app.get("/health/sign-in/secret/")
     @house.app.get("/health/tomorrow/")
     def tomorrow() -> str:
@@ -183,13 +183,13 @@ def test_no_trick_with_the_path_opens_anything(house: House) -> None:
 
     for path in TRICKS:
         response = browser.get(path)
-        # A path with a query is what it is without; that one is healthz, which says ok.
+        # The query does not count, so this path is healthz, which says ok.
         assert is_refused(response) or response.text.strip() == "ok", path
 
 
 @pytest.mark.slow
 def test_no_trick_with_the_path_opens_anything_over_a_real_connection(house: House) -> None:
-    """A client of ours would tidy these paths up before it sends them."""
+    """Over a raw socket, since HTTP clients normalize such paths before they send them."""
     import socket  # noqa: PLC0415 - one test only
 
     tricks = [
@@ -225,7 +225,7 @@ def test_static_files_stay_within_their_folder_for_staff_too(house: House) -> No
         assert browser.get(f"/health/static/{path}").status_code in {400, 404}, path
 
 
-def test_a_socket_opens_for_a_session_on_our_own_page_only(house: House) -> None:
+def test_a_socket_opens_only_for_a_session_on_the_dashboards_own_page(house: House) -> None:
     @house.app.websocket("/health/tomorrow/")
     async def tomorrow(socket: WebSocket) -> None:
         await socket.accept()
@@ -245,7 +245,7 @@ def test_a_socket_opens_for_a_session_on_our_own_page_only(house: House) -> None
 # Sessions
 
 
-def test_a_disabled_account_loses_everything_at_once_also_by_another_process(house: House) -> None:
+def test_a_disabled_account_loses_access_immediately_even_if_another_process_disables_it(house: House) -> None:
     token, _ = house.add_token()
     browser, machine = house.member(), house.machine(token)
     assert browser.get("/health/account/").status_code == 200
@@ -258,7 +258,7 @@ def test_a_disabled_account_loses_everything_at_once_also_by_another_process(hou
     assert not _opens(browser, "/health/live/", origin=URL)
 
 
-def test_a_session_that_ended_elsewhere_is_over_at_once(house: House) -> None:
+def test_a_session_that_another_process_ends_is_refused_immediately(house: House) -> None:
     browser = house.member()
     account = house.staff.account(NAME)
     assert account is not None
@@ -270,7 +270,7 @@ def test_a_session_that_ended_elsewhere_is_over_at_once(house: House) -> None:
 
 
 @pytest.mark.parametrize(("hours", "is_in"), [(11.999, True), (12, False), (12.001, False)])
-def test_a_session_is_good_for_its_hours(house: House, hours: float, is_in: bool) -> None:
+def test_a_session_is_valid_for_its_hours(house: House, hours: float, is_in: bool) -> None:
     browser = house.member()
     assert browser.get("/health/account/").status_code == 200
 
@@ -292,7 +292,7 @@ def test_a_session_ends_when_the_store_says_so_whatever_its_cookie_says(house: H
     assert is_refused(browser.get("/health/account/"))
 
 
-def test_what_is_asked_twice_in_a_row_is_not_looked_up_twice(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_is_looked_up_once_for_two_requests_in_a_row(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     browser, staff = house.member(), house.dashboard.access.staff
     asked: list[str] = []
     ask = staff.session
@@ -309,7 +309,7 @@ def test_what_is_asked_twice_in_a_row_is_not_looked_up_twice(house: House, monke
     assert len(asked) == 1
 
 
-def test_a_cookie_that_was_changed_is_no_cookie(house: House) -> None:
+def test_a_changed_cookie_is_refused(house: House) -> None:
     browser = house.member()
     value = browser.cookies[SESSION_COOKIE]
     assert browser.get("/health/account/").status_code == 200
@@ -332,7 +332,7 @@ def test_a_cookie_that_was_changed_is_no_cookie(house: House) -> None:
         assert is_refused(response), changed
 
 
-def test_a_cookie_signed_for_another_purpose_is_no_session(house: House) -> None:
+def test_a_cookie_signed_for_another_purpose_is_not_a_session(house: House) -> None:
     browser, access = house.member(), house.dashboard.access
     account = house.staff.account(NAME)
     assert account is not None
@@ -372,7 +372,7 @@ def test_feed_readers_show_a_token_as_a_password(house: House) -> None:
     assert reader.get("/health/incidents.atom", auth=(token, "anything")).status_code == 401
 
 
-def test_a_token_is_refused_at_once_when_it_is_revoked(house: House) -> None:
+def test_a_token_is_refused_immediately_after_it_is_revoked(house: House) -> None:
     token, number = house.add_token()
     machine = house.machine(token)
     assert machine.get("/api/health/version/").status_code == 200
@@ -383,7 +383,7 @@ def test_a_token_is_refused_at_once_when_it_is_revoked(house: House) -> None:
 
 
 @pytest.mark.parametrize(("days", "status_code"), [(29.999, 200), (30, 401), (30.001, 401)])
-def test_a_token_is_refused_when_its_days_are_over(house: House, days: float, status_code: int) -> None:
+def test_a_token_is_refused_after_it_expires(house: House, days: float, status_code: int) -> None:
     token, _ = house.add_token(days=30)
 
     house.clock.move(days=days)
@@ -391,7 +391,7 @@ def test_a_token_is_refused_when_its_days_are_over(house: House, days: float, st
     assert house.machine(token).get("/api/health/version/").status_code == status_code
 
 
-def test_anything_but_a_whole_token_is_none(house: House) -> None:
+def test_anything_but_a_whole_token_is_refused(house: House) -> None:
     token, _ = house.add_token()
     machine = house.stranger(accept="application/json")
 
@@ -414,7 +414,7 @@ def test_anything_but_a_whole_token_is_none(house: House) -> None:
         assert response.status_code == 401, header
 
 
-def test_a_token_in_an_address_is_refused_even_for_who_is_signed_in(house: House) -> None:
+def test_a_token_in_an_address_is_refused_even_for_a_user_who_is_signed_in(house: House) -> None:
     token, _ = house.add_token()
     browser = house.member()
 

@@ -37,8 +37,8 @@ POLICY = {
 
 
 def assert_is_armoured(response: Response, *, is_https: bool = False) -> None:
-    """Every header that keeps a page from being used against who reads it."""
-    shown = dict(one.split(" ", 1) for one in response.headers["content-security-policy"].split("; "))
+    """Require every header that keeps a page from being used against its reader."""
+    shown = dict(directive.split(" ", 1) for directive in response.headers["content-security-policy"].split("; "))
     assert shown == POLICY
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["x-frame-options"] == "DENY"
@@ -52,7 +52,7 @@ def assert_is_armoured(response: Response, *, is_https: bool = False) -> None:
         assert len(response.headers.get_list(name)) == 1
 
 
-def test_every_kind_of_answer_is_armoured(house: House) -> None:
+def test_every_kind_of_response_has_the_protective_headers(house: House) -> None:
     token, _ = house.add_token()
 
     @house.app.get("/health/broken/")
@@ -95,14 +95,14 @@ def test_every_kind_of_answer_is_armoured(house: House) -> None:
         assert "secret inside" not in response.text
 
 
-def test_pages_and_answers_are_kept_by_no_cache(house: House) -> None:
+def test_pages_and_responses_are_not_stored_by_any_cache(house: House) -> None:
     member = house.member()
 
     for path in ("/health/account/", "/health/", "/health/sign-in/", "/health/nothing/"):
         assert member.get(path).headers["cache-control"] in {"no-store, private", "no-store"}, path
 
 
-def test_https_is_asked_to_stay_and_its_cookies_never_leave_it(https_house: House) -> None:
+def test_https_is_enforced_and_its_cookies_are_never_sent_without_it(https_house: House) -> None:
     browser = https_house.stranger()
     page = browser.get("/health/sign-in/")
     response = sign_in(browser)
@@ -110,7 +110,7 @@ def test_https_is_asked_to_stay_and_its_cookies_never_leave_it(https_house: Hous
     assert has_entered(response)
     assert_is_armoured(page, is_https=True)
     cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
-    assert {one.partition("=")[0] for one in cookies} == {"__Host-tq_session", "__Host-tq_sign_in"}
+    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"__Host-tq_session", "__Host-tq_sign_in"}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "secure", "path=/", "samesite=lax"} <= flags
@@ -118,13 +118,13 @@ def test_https_is_asked_to_stay_and_its_cookies_never_leave_it(https_house: Hous
     assert browser.get("/health/account/").status_code == 200
 
 
-def test_on_loopback_cookies_travel_by_plain_http(house: House) -> None:
+def test_on_loopback_cookies_are_sent_over_plain_http(house: House) -> None:
     browser = house.stranger()
     page = browser.get("/health/sign-in/")
     response = sign_in(browser)
 
     cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
-    assert {one.partition("=")[0] for one in cookies} == {"tq_session", "tq_sign_in"}
+    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"tq_session", "tq_sign_in"}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "path=/", "samesite=lax"} <= flags
@@ -134,12 +134,12 @@ def test_on_loopback_cookies_travel_by_plain_http(house: House) -> None:
 # Host
 
 
-def test_on_loopback_its_names_are_ours(house: House) -> None:
+def test_on_loopback_all_of_its_host_names_are_accepted(house: House) -> None:
     for host in ("127.0.0.1:3001", "127.0.0.1", "localhost:3001", "localhost:80", "[::1]:3001", "LOCALHOST"):
         assert house.stranger().get("/health/sign-in/", headers={"host": host}).status_code == 200, host
 
 
-def test_elsewhere_the_name_of_the_setting_is_ours(https_house: House) -> None:
+def test_elsewhere_only_the_host_of_the_setting_is_accepted(https_house: House) -> None:
     for host in ("telemetry.example.org", "telemetry.example.org:443", "Telemetry.Example.ORG"):
         assert https_house.stranger().get("/health/sign-in/", headers={"host": host}).status_code == 200, host
 
@@ -173,7 +173,7 @@ def test_foreign_hosts_are_refused(https_house: House) -> None:
         assert "evil" not in response.text + str(response.headers), host
 
 
-def test_two_hosts_are_none(house: House) -> None:
+def test_two_host_headers_are_refused(house: House) -> None:
     hosts = [("host", "127.0.0.1:3001"), ("host", "evil.example"), ("accept", "text/html")]
 
     assert house.stranger().get("/health/sign-in/", headers=hosts).status_code == 400
@@ -206,7 +206,7 @@ def test_no_header_can_be_smuggled_in_through_an_address(house: House) -> None:
         "/health/\r\nSet-Cookie: a=b",
         "/health/%E5%98%8A%E5%98%8DSet-Cookie:a=b",
     ):
-        responses += [one.get("/health/sign-in/", params={"next": wanted}) for one in (stranger, member)]
+        responses += [client.get("/health/sign-in/", params={"next": wanted}) for client in (stranger, member)]
 
     for response in responses:
         assert "a=b" not in response.headers.get("set-cookie", "")
@@ -259,7 +259,7 @@ def test_only_plain_forms_are_read(house: House) -> None:
         assert response.status_code == 415, kind
 
 
-def test_whoever_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MOST_SECONDS", 0.01)
 
     async def never() -> Message:

@@ -1,4 +1,4 @@
-"""What a person, a browser or a machine holds in its hand stands in no log, however much is logged."""
+"""Secrets of people, browsers and machines never appear in a log, however much is logged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEW = "four blue kettles whistle"
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Every line that any logger writes, at its most talkative."""
+    """Every line that any logger writes at its most verbose level."""
     written: list[str] = []
 
     class Keeping(logging.Handler):
@@ -45,16 +45,16 @@ def lines() -> Iterator[list[str]]:
     talkative = [
         root,
         logging.getLogger("sqlalchemy"),
-        *(logging.getLogger(f"uvicorn{one}") for one in ("", ".error", ".access")),
+        *(logging.getLogger(f"uvicorn{suffix}") for suffix in ("", ".error", ".access")),
     ]
-    before = [one.level for one in talkative]
+    before = [logger.level for logger in talkative]
     root.addHandler(handler)
-    for one in talkative:
-        one.setLevel(logging.DEBUG)
+    for logger in talkative:
+        logger.setLevel(logging.DEBUG)
     yield written
     root.removeHandler(handler)
-    for one, level in zip(talkative, before, strict=True):
-        one.setLevel(level)
+    for logger, level in zip(talkative, before, strict=True):
+        logger.setLevel(level)
 
 
 def _sign_in(client: Client, password: str) -> Response:
@@ -106,7 +106,7 @@ def test_no_log_line_and_no_error_page_shows_a_secret(house: House, lines: list[
         second = client.cookies[SESSION_COOKIE]
 
     new_token = made.partition('id="new-token">')[2].partition("<")[0]
-    session_ids = [access.signer("session").open(one, house.clock()) for one in (first, second)]
+    session_ids = [access.signer("session").open(cookie_value, house.clock()) for cookie_value in (first, second)]
     stored = house.staff.account(NAME)
     assert stored is not None
     secrets = {

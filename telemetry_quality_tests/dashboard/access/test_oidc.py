@@ -49,7 +49,7 @@ def running() -> Iterator[FakeProvider]:
 
 @pytest.fixture
 def provider(running: FakeProvider) -> FakeProvider:
-    """The provider, honest again."""
+    """The provider, reset to be honest."""
     issuer = running.issuer
     running.__init__()  # type: ignore[misc]
     running.issuer = issuer
@@ -68,12 +68,12 @@ def _house(folder: Path, issuer: str, claim: str = "email") -> Iterator[House]:
 
 @pytest.fixture
 def house(tmp_path: Path, provider: FakeProvider) -> Iterator[House]:
-    with _house(tmp_path, provider.issuer) as one:
-        yield one
+    with _house(tmp_path, provider.issuer) as house:
+        yield house
 
 
 def _visit_provider(browser: TestClient, **query: str) -> str:
-    """Start, and let the provider answer; the address it sends the browser back to."""
+    """Start a sign-in and let the provider respond; the address to which it sends the browser back."""
     start = browser.get("/health/sign-in/oidc/", params=query)
     assert start.status_code == 303, start.text
     response = httpx.get(start.headers["location"], trust_env=False)
@@ -88,8 +88,8 @@ def _sign_in(browser: TestClient, **query: str) -> Response:
 
 
 def _last(house: House) -> tuple[str, str, SignInOutcome]:
-    one = house.staff.sign_ins()[0]
-    return one.account_name, one.method, one.outcome
+    attempt = house.staff.sign_ins()[0]
+    return attempt.account_name, attempt.method, attempt.outcome
 
 
 def _assert_refused(house: House, response: Response, browser: TestClient) -> None:
@@ -100,7 +100,7 @@ def _assert_refused(house: House, response: Response, browser: TestClient) -> No
     assert 'role="alert"' in response.text
 
 
-def test_whom_the_provider_knows_and_the_store_too_is_in(house: House, provider: FakeProvider) -> None:
+def test_somebody_whom_provider_and_store_know_is_signed_in(house: House, provider: FakeProvider) -> None:
     browser = house.stranger()
     assert "Sign in at work" in browser.get("/health/sign-in/").text
 
@@ -121,7 +121,7 @@ def test_whom_the_provider_knows_and_the_store_too_is_in(house: House, provider:
     assert "tq_oidc" not in browser.cookies
 
 
-def test_the_same_person_comes_in_again(house: House, provider: FakeProvider) -> None:
+def test_the_same_person_can_sign_in_again(house: House, provider: FakeProvider) -> None:
     assert has_entered(_sign_in(house.stranger()))
     assert has_entered(_sign_in(house.stranger()))
 
@@ -134,14 +134,14 @@ def test_somebody_else_who_was_given_the_address_is_not_let_in(house: House, pro
     _assert_refused(house, _sign_in(browser), browser)
 
 
-def test_an_account_the_store_does_not_have_is_never_made(house: House, provider: FakeProvider) -> None:
+def test_an_account_that_the_store_does_not_have_is_never_created(house: House, provider: FakeProvider) -> None:
     provider.claims["email"] = "mallory@evil.example"
     browser = house.stranger()
 
     _assert_refused(house, _sign_in(browser), browser)
 
     assert _last(house)[0] == "mallory@evil.example"
-    assert [one.name for one in house.staff.accounts()] == [NAME]
+    assert [account.name for account in house.staff.accounts()] == [NAME]
 
 
 def test_a_disabled_account_stays_out_though_the_provider_knows_it(house: House) -> None:
@@ -174,7 +174,7 @@ WRONG_CLAIMS: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_a_wrong_claim_lets_nobody_in_and_each_try_is_kept(house: House, provider: FakeProvider) -> None:
+def test_a_wrong_claim_lets_nobody_in_and_each_attempt_is_recorded(house: House, provider: FakeProvider) -> None:
     for number, claims in enumerate(WRONG_CLAIMS, 1):
         provider.claims = claims
         house.clock.move(minutes=1)
@@ -207,7 +207,7 @@ def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(house: House
 
 
 def test_a_response_that_this_browser_did_not_ask_for_is_refused(house: House) -> None:
-    """Somebody sends their own answer as a link, to have us sign in as them."""
+    """An attacker may send their own response as a link, to sign somebody in to the attacker's account."""
     back = _visit_provider(house.stranger())
     victim, other = house.stranger(), house.stranger()
     _visit_provider(other)
@@ -235,7 +235,7 @@ def test_the_provider_must_answer_within_ten_minutes(house: House, minutes: floa
     assert has_entered(browser.get(back)) is is_in
 
 
-def test_a_cookie_that_was_changed_or_is_another_one_is_no_state(house: House) -> None:
+def test_a_changed_cookie_or_another_cookie_is_not_accepted_as_state(house: House) -> None:
     for kind in ("changed", "made up", "another"):
         browser = house.stranger()
         browser.get("/health/sign-in/")
@@ -248,7 +248,7 @@ def test_a_cookie_that_was_changed_or_is_another_one_is_no_state(house: House) -
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example/", "/\\evil.example"])
-def test_the_way_through_the_provider_leads_to_our_own_pages_only(house: House, wanted: str) -> None:
+def test_a_sign_in_at_the_provider_leads_only_to_the_dashboards_own_pages(house: House, wanted: str) -> None:
     assert _sign_in(house.stranger(), next=wanted).headers["location"] == "/health/"
 
 
@@ -264,7 +264,7 @@ def test_a_failing_provider_is_reported_in_one_sentence(house: House, provider: 
     assert "script" not in response.text
 
 
-def test_what_the_provider_says_of_an_error_is_not_repeated(house: House) -> None:
+def test_what_the_provider_says_about_an_error_is_not_repeated(house: House) -> None:
     browser = house.stranger()
     _visit_provider(browser)
 
@@ -274,7 +274,7 @@ def test_what_the_provider_says_of_an_error_is_not_repeated(house: House) -> Non
     assert "555" not in response.text
 
 
-def test_a_provider_that_is_down_is_reported_in_one_sentence_and_asked_again(
+def test_a_provider_that_is_down_is_reported_in_one_sentence_and_tried_again(
     house: House, provider: FakeProvider
 ) -> None:
     provider.breaks = "discovery"
@@ -299,14 +299,14 @@ def test_a_provider_that_cannot_be_reached_is_reported_in_one_sentence(tmp_path:
         assert machine.json()["error"]["reason_code"] == "PROVIDER_UNREACHABLE"
 
 
-def test_a_provider_that_calls_itself_another_one_is_not_believed(house: House, provider: FakeProvider) -> None:
+def test_a_provider_that_names_another_issuer_is_refused(house: House, provider: FakeProvider) -> None:
     provider.metadata["issuer"] = "https://evil.example"
     browser = house.stranger()
 
     _assert_refused(house, browser.get("/health/sign-in/oidc/"), browser)
 
 
-def test_without_a_provider_there_is_no_such_way(tmp_path: Path) -> None:
+def test_without_a_provider_nobody_can_sign_in_there(tmp_path: Path) -> None:
     with house_of(make_settings(tmp_path)) as house:
         browser = house.stranger()
 
@@ -315,7 +315,7 @@ def test_without_a_provider_there_is_no_such_way(tmp_path: Path) -> None:
         assert browser.get(CALLBACK).status_code == 404
 
 
-def test_the_cookie_of_the_way_through_the_provider_is_guarded(tmp_path: Path, provider: FakeProvider) -> None:
+def test_the_cookie_of_a_sign_in_at_the_provider_is_protected(tmp_path: Path, provider: FakeProvider) -> None:
     oidc = OidcSettings(issuer=provider.issuer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
     with house_of(make_settings(tmp_path, url="https://telemetry.example.org", oidc=oidc)) as house:
         cookie = house.stranger().get("/health/sign-in/oidc/").headers["set-cookie"]
@@ -325,7 +325,7 @@ def test_the_cookie_of_the_way_through_the_provider_is_guarded(tmp_path: Path, p
     assert {"httponly", "secure", "path=/", "samesite=lax", "max-age=600"} <= flags
 
 
-def test_nothing_of_the_way_through_the_provider_is_logged(
+def test_nothing_secret_of_a_sign_in_at_the_provider_is_logged(
     house: House, provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -339,7 +339,9 @@ def test_nothing_of_the_way_through_the_provider_is_logged(
 
     query = parse_qs(urlsplit(back).query)
     lines = [
-        f"{one.getMessage()} {one.args!r}" for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))
+        f"{record.getMessage()} {record.args!r}"
+        for record in caplog.records
+        if not record.name.startswith(("httpx", "httpcore"))
     ]
     # The provider logs in this process too.
     text = "\n".join(line for line in lines if "GET /authorize" not in line)

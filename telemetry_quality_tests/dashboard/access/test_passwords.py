@@ -1,4 +1,4 @@
-"""A password costs time to try, whether or not there is an account, and is not one that is tried first."""
+"""Checking a password takes time, whether or not the account exists, and easily guessed passwords are refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_right_password_matches_and_no_other_does(kept: str) -> None:
         assert not matches(kept, other)
 
 
-def test_what_is_kept_is_argon2id_at_the_costs_of_rfc_9106_and_another_text_each_time(kept: str) -> None:
+def test_the_hash_is_argon2id_at_the_costs_of_rfc_9106_and_different_each_time(kept: str) -> None:
     parameters = extract_parameters(kept)
     assert parameters.type is Type.ID
     assert (parameters.memory_cost, parameters.time_cost) == (64 * 1024, 3)
@@ -53,18 +53,18 @@ def test_what_is_kept_is_argon2id_at_the_costs_of_rfc_9106_and_another_text_each
 
 
 @pytest.mark.parametrize("text", ["", GOOD, "x" * (MAXIMUM_BYTES + 1)])
-def test_no_password_matches_where_there_is_none(text: str) -> None:
+def test_no_password_matches_an_account_without_one(text: str) -> None:
     assert not matches(None, text)
 
 
-def test_what_is_kept_of_nobody_costs_as_much_to_try_as_what_is_kept_of_somebody(kept: str) -> None:
+def test_a_password_without_an_account_costs_as_much_to_check_as_one_with_an_account(kept: str) -> None:
     assert extract_parameters(passwords._NOBODYS_HASH) == extract_parameters(kept)
     assert not needs_rehash(passwords._NOBODYS_HASH)
     assert shortest(None) > shortest(kept) / 3
 
 
 def shortest(password_hash: str | None) -> float:
-    """Seconds that a try takes when nothing else gets in its way."""
+    """The seconds that an attempt takes without interference."""
     return min(seconds(password_hash) for _ in range(3))
 
 
@@ -75,12 +75,12 @@ def seconds(password_hash: str | None) -> float:
 
 
 @pytest.mark.parametrize("broken", ["", "plain", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ"])
-def test_what_is_no_hash_matches_nothing(broken: str) -> None:
+def test_an_invalid_hash_matches_nothing(broken: str) -> None:
     assert not matches(broken, "")
     assert not matches(broken, broken)
 
 
-def test_a_hash_made_at_other_costs_still_matches_and_is_to_be_made_anew(kept: str) -> None:
+def test_a_hash_made_at_other_costs_still_matches_and_needs_a_rehash(kept: str) -> None:
     cheap = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(GOOD)
     assert matches(cheap, GOOD)
     assert (needs_rehash(cheap), needs_rehash(kept)) == (True, False)
@@ -90,11 +90,11 @@ def test_an_accent_is_the_same_however_it_is_typed() -> None:
     assert matches(hash_password("Gr\u00fcner Hering 12"), "Gru\u0308ner Hering 12")
 
 
-def test_what_has_no_bytes_is_hashed_all_the_same() -> None:
+def test_characters_without_a_utf_8_encoding_are_hashed_too() -> None:
     assert not matches(hash_password("a lone \udcff surrogate"), GOOD)
 
 
-def test_more_than_the_most_is_never_hashed_and_never_matches() -> None:
+def test_a_password_over_the_limit_is_never_hashed_and_never_matches() -> None:
     assert len(LONGEST) == MAXIMUM_BYTES
     kept = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY).hash(f"{LONGEST}x")
     assert not matches(kept, f"{LONGEST}x")
@@ -134,7 +134,7 @@ def test_a_password_that_is_easily_guessed_is_refused_without_being_repeated(tex
 
 
 @pytest.mark.parametrize("text", ["benjamin1234", "Benjamin-Benjamin", "!!!benjamin!!!"])
-def test_digits_and_signs_around_a_name_do_not_make_it_a_password(text: str) -> None:
+def test_digits_and_punctuation_around_a_name_do_not_make_it_a_password(text: str) -> None:
     with pytest.raises(RequestError, match="is the account's name"):
         require_good_password(text, "benjamin@example.org")
     require_good_password(text, "somebody@example.org")
@@ -158,7 +158,7 @@ def test_digits_and_signs_around_a_name_do_not_make_it_a_password(text: str) -> 
         "鷺と灯と砂利と九十と雨傘",
     ],
 )
-def test_anything_else_of_twelve_characters_will_do(text: str) -> None:
+def test_anything_else_of_twelve_characters_is_accepted(text: str) -> None:
     assert len(text) >= MINIMUM_LENGTH
     assert len(set(text)) >= MINIMUM_VARIETY
     require_good_password(text, "ada@example.org")

@@ -33,7 +33,7 @@ WRONG = "three green kettles snore"
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str]]:
-    """What was hashed; the real work is left out where only counting matters."""
+    """The passwords that were hashed, without the real work, for tests that only count."""
     seen: list[tuple[str | None, str]] = []
 
     def matches(password_hash: str | None, text: str) -> bool:
@@ -45,10 +45,10 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str]]:
 
 
 def _outcomes(house: House) -> list[SignInOutcome]:
-    return [one.outcome for one in reversed(house.staff.sign_ins())]
+    return [attempt.outcome for attempt in reversed(house.staff.sign_ins())]
 
 
-def test_whoever_knows_name_and_password_is_in_and_it_is_kept(house: House) -> None:
+def test_somebody_who_knows_name_and_password_is_signed_in_and_recorded(house: House) -> None:
     browser = house.stranger()
 
     response = sign_in(browser, name="Ada", next="/health/snapshots/?page=2")
@@ -78,7 +78,7 @@ def test_a_disabled_account_is_not_let_in(house: House) -> None:
     assert _outcomes(house) == [SignInOutcome.DISABLED]
 
 
-def test_an_account_without_password_is_not_let_in_by_any(house: House) -> None:
+def test_an_account_without_a_password_is_not_let_in_by_any_password(house: House) -> None:
     house.add_account("bob", None)
 
     assert sign_in(house.stranger(), name="bob", password="").status_code == 403
@@ -99,7 +99,7 @@ def test_unknown_and_known_accounts_get_the_same_response_after_the_same_work(
     assert [text for _, text in tried] == [WRONG] * 3
 
 
-def test_a_new_cost_of_hashing_reaches_who_signs_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_hashing_cost_is_applied_at_the_next_sign_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     account = house.staff.account(NAME)
     assert account is not None
     monkeypatch.setattr(users, "needs_rehash", lambda _: True)
@@ -116,7 +116,7 @@ def test_a_new_cost_of_hashing_reaches_who_signs_in(house: House, monkeypatch: p
 # Session fixation
 
 
-def test_a_session_that_was_there_before_signing_in_is_never_adopted(house: House) -> None:
+def test_a_session_from_before_signing_in_is_never_reused(house: House) -> None:
     planted = house.member().cookies[SESSION_COOKIE]
     browser = house.stranger()
     page = browser.get("/health/sign-in/")
@@ -135,7 +135,7 @@ def test_a_session_that_was_there_before_signing_in_is_never_adopted(house: Hous
     assert is_refused(other.get("/health/account/"))
 
 
-def test_a_made_up_session_is_never_adopted(house: House) -> None:
+def test_an_invented_session_is_never_accepted(house: House) -> None:
     planted = "abc.9999999999.AAAA"
     browser = house.stranger()
     give(browser, SESSION_COOKIE, planted)
@@ -148,7 +148,7 @@ def test_a_made_up_session_is_never_adopted(house: House) -> None:
     ]
 
 
-def test_every_sign_in_has_an_id_of_its_own(house: House) -> None:
+def test_every_sign_in_has_its_own_session_id(house: House) -> None:
     assert len({house.member().cookies[SESSION_COOKIE] for _ in range(5)}) == 5
 
 
@@ -167,7 +167,7 @@ def test_signing_out_ends_the_session_not_only_the_cookie(house: House) -> None:
     assert _outcomes(house) == [SignInOutcome.SIGNED_IN, SignInOutcome.SIGNED_OUT]
 
 
-# Where it leads
+# Where signing in leads
 
 
 ELSEWHERE = (
@@ -205,7 +205,7 @@ ELSEWHERE = (
 )
 
 
-def test_signing_in_leads_nowhere_but_to_our_own_pages(house: House, tried: list[tuple[str | None, str]]) -> None:
+def test_signing_in_leads_only_to_the_dashboards_own_pages(house: House, tried: list[tuple[str | None, str]]) -> None:
     for wanted in ELSEWHERE:
         browser = house.stranger()
         shown = browser.get("/health/sign-in/", params={"next": wanted})
@@ -221,7 +221,7 @@ def test_signing_in_leads_nowhere_but_to_our_own_pages(house: House, tried: list
 
 
 def test_a_sign_in_form_of_another_site_is_refused(house: House, tried: list[tuple[str | None, str]]) -> None:
-    """Or somebody could make us look at their account and type into it."""
+    """Otherwise an attacker could sign somebody in to the attacker's account."""
     browser = _opened(house)
 
     for token in ("", "0" * 64, "é"):
@@ -265,7 +265,7 @@ def test_a_sign_in_from_another_site_is_refused_even_with_the_right_token(
     assert tried == []
 
 
-def test_the_form_stays_good_after_a_mistake(house: House, tried: list[tuple[str | None, str]]) -> None:
+def test_the_form_stays_valid_after_a_mistake(house: House, tried: list[tuple[str | None, str]]) -> None:
     browser = house.stranger()
     page = sign_in(browser, password=WRONG)
 
@@ -280,7 +280,7 @@ def test_the_form_stays_good_after_a_mistake(house: House, tried: list[tuple[str
 
 
 @pytest.mark.parametrize(("failures", "is_in"), [(4, True), (5, False), (6, False)])
-def test_five_wrong_passwords_for_an_account_are_enough(
+def test_five_wrong_passwords_for_an_account_throttle_it(
     house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
 ) -> None:
     assert ACCOUNT_FAILURES == 5
@@ -291,12 +291,12 @@ def test_five_wrong_passwords_for_an_account_are_enough(
 
     assert has_entered(response) is is_in
     assert (response.status_code == 429) is not is_in
-    # Throttled tries are not hashed.
+    # Throttled attempts are not hashed.
     assert len(tried) == min(failures, 5) + is_in
 
 
 @pytest.mark.parametrize(("failures", "is_in"), [(19, True), (20, False), (21, False)])
-def test_twenty_wrong_passwords_from_an_address_are_enough(
+def test_twenty_wrong_passwords_from_an_address_throttle_it(
     house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
 ) -> None:
     assert ADDRESS_FAILURES == 20
@@ -312,20 +312,20 @@ def test_twenty_wrong_passwords_from_an_address_are_enough(
 
 
 @pytest.mark.parametrize(("minutes", "is_in"), [(14.99, False), (15, True), (15.01, True)])
-def test_who_was_throttled_may_try_again_when_the_window_moved_on(
+def test_a_throttled_user_may_try_again_after_the_window_has_passed(
     house: House, tried: list[tuple[str | None, str]], minutes: float, is_in: bool
 ) -> None:
     for _ in range(5):
         sign_in(house.stranger(), password=WRONG)
     house.clock.move(minutes=minutes / 2)
-    # Trying on does not prolong it.
+    # Further attempts do not prolong it.
     assert sign_in(house.stranger()).status_code == 429
     house.clock.move(minutes=minutes / 2)
 
     assert has_entered(sign_in(house.stranger())) is is_in
 
 
-def test_throttled_tries_say_when_to_come_back_and_the_same_for_unknown_accounts(
+def test_throttled_attempts_say_when_to_try_again_also_for_unknown_accounts(
     house: House, tried: list[tuple[str | None, str]]
 ) -> None:
     responses = []
@@ -340,7 +340,9 @@ def test_throttled_tries_say_when_to_come_back_and_the_same_for_unknown_accounts
     assert responses[0][:2] == (429, "900")
 
 
-def test_throttled_tries_are_kept_but_do_not_fill_the_disk(house: House, tried: list[tuple[str | None, str]]) -> None:
+def test_throttled_attempts_are_recorded_but_do_not_fill_the_disk(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
     for _ in range(9):
         sign_in(house.stranger(), password=WRONG)
     assert _outcomes(house) == [SignInOutcome.WRONG_PASSWORD] * 5 + [SignInOutcome.THROTTLED]
@@ -350,7 +352,7 @@ def test_throttled_tries_are_kept_but_do_not_fill_the_disk(house: House, tried: 
     assert _outcomes(house)[-2:] == [SignInOutcome.THROTTLED] * 2
 
 
-def test_guesses_at_the_same_moment_are_counted_one_by_one(house: House, tried: list[tuple[str | None, str]]) -> None:
+def test_simultaneous_guesses_are_counted_one_by_one(house: House, tried: list[tuple[str | None, str]]) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one test only
 
     def guess(_: int) -> None:
@@ -363,7 +365,7 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(house: House, tried: 
     assert len(tried) == 5
 
 
-def test_when_too_many_sign_in_at_once_the_others_are_asked_to_come_back(
+def test_when_too_many_sign_in_at_once_the_rest_are_asked_to_try_later(
     house: House, tried: list[tuple[str | None, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "MOST_WAITING", 0)
@@ -386,7 +388,7 @@ def test_when_too_many_sign_in_at_once_the_others_are_asked_to_come_back(
         ("testclient", "testclient"),
     ],
 )
-def test_addresses_are_counted_by_what_one_machine_can_have(host: str, counted: str) -> None:
+def test_addresses_are_counted_by_the_network_that_one_machine_may_own(host: str, counted: str) -> None:
     from starlette.requests import HTTPConnection  # noqa: PLC0415 - one test only
 
     assert address_of(HTTPConnection({"type": "http", "headers": [], "client": (host, 1)})) == counted
@@ -399,4 +401,4 @@ def test_a_forwarded_address_that_nobody_vouches_for_is_not_believed(
         response = sign_in(house.stranger(**{"x-forwarded-for": f"198.51.100.{number}"}), name=f"n{number}")
 
     assert response.status_code == 403
-    assert {one.address for one in house.staff.sign_ins()} == {ADDRESS}
+    assert {attempt.address for attempt in house.staff.sign_ins()} == {ADDRESS}

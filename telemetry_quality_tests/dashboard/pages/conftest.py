@@ -1,4 +1,4 @@
-"""What tests of pages share; nobody changes it."""
+"""Fixtures that tests of pages share and do not change."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Twelve days; a test that changes something copies them."""
-    one = open_twelve_days(tmp_path_factory.mktemp("desk"))
-    yield one
-    one.close()
+    """A desk with twelve days; a test that changes something copies it."""
+    desk = open_twelve_days(tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.close()
 
 
 @pytest.fixture(scope="package")
 def incidents_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Two incidents; a test that decides on one copies them."""
-    one = open_two_incidents(tmp_path_factory.mktemp("desk"))
-    yield one
-    one.close()
+    """A desk with two incidents; a test that decides on one copies it."""
+    desk = open_two_incidents(tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.close()

@@ -23,7 +23,7 @@ CHECKS = (
     "telemetry_quality_tests/dashboard/pages/test_every_page.py",
     "telemetry_quality_tests/dashboard/access/test_guard.py",
     "telemetry_quality_tests/test_docs.py::test_the_dashboard_s_docs_name_every_address_and_no_other",
-    "telemetry_quality_tests/test_docs.py::test_the_dashboard_s_docs_say_who_may_ask_where",
+    "telemetry_quality_tests/test_docs.py::test_the_docs_of_the_dashboard_say_who_may_use_which_address",
 )
 
 

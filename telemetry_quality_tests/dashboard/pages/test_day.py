@@ -1,4 +1,4 @@
-"""One day with its numbers, verdicts, causes, parts, sample and revisions."""
+"""The page of a day, with its numbers, verdicts, root causes, breakdowns, sample and revisions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def test_a_bad_day_shows_what_failed_first(desk: Desk) -> None:
     page = page_of(desk, web_day(BAD_DAY))
     assert page.one("h1").text == f"web, Mon {BAD_DAY}: unhealthy"
-    (table,) = [one for one in page.all("table") if one.rows()[0][0] == "Outcome"]
+    (table,) = [candidate for candidate in page.all("table") if candidate.rows()[0][0] == "Outcome"]
     outcomes = [row[0].split()[-1] for row in table.rows()[1:]]
     assert outcomes == sorted(outcomes, key=["failed", "unknown", "passed"].index)
     assert outcomes[0] == "failed"
@@ -38,8 +38,8 @@ def test_a_bad_day_shows_what_failed_first(desk: Desk) -> None:
 
 def test_a_day_shows_its_numbers_with_their_limits(desk: Desk) -> None:
     facts = {
-        one.one("dt").text: one.one("dd").text
-        for one in page_of(desk, web_day(BAD_DAY)).one("dl", class_="facts").all("div")
+        row.one("dt").text: row.one("dd").text
+        for row in page_of(desk, web_day(BAD_DAY)).one("dl", class_="facts").all("div")
     }
     assert facts["Errors"] == "✗beyond its limit: 12.00 %120 events, limit 5 %"
     assert facts["Events"] == "1,0000.0 % against 1,000 expected; normal 900 to 1,100"
@@ -51,8 +51,8 @@ def test_a_day_that_could_not_be_read_says_why_and_shows_no_zero(desk: Desk) -> 
     main = page_of(desk, web_day(UNREADABLE_DAY)).one("main")
     assert "is-unknown" in main.one("section", class_="verdict").classes
     assert f"Why it could not be read: The file {EVIL} cannot be read. FILE_CORRUPT" in main.text
-    facts = [one.one("dd").text for one in main.one("dl", class_="facts").all("div")]
-    assert all(one.startswith("–") for one in facts)
+    facts = [row.one("dd").text for row in main.one("dl", class_="facts").all("div")]
+    assert all(fact.startswith("–") for fact in facts)
 
 
 def test_a_day_without_events_is_not_a_day_that_could_not_be_read(desk: Desk) -> None:
@@ -72,22 +72,22 @@ def test_a_day_without_a_snapshot_is_neither_healthy_nor_empty(desk: Desk) -> No
     )
 
 
-def test_a_day_leads_to_its_neighbours_that_have_a_snapshot(desk: Desk) -> None:
+def test_a_day_links_to_its_neighbours_with_a_snapshot(desk: Desk) -> None:
     steps = page_of(desk, web_day(UNREADABLE_DAY)).one("nav", class_="steps")
     assert steps.one("a", rel="prev").attributes["href"] == web_day(EMPTY_DAY)
     assert steps.one("a", rel="next").attributes["href"] == web_day(BAD_DAY)
 
 
-def test_a_root_cause_names_places_shares_and_since_when(desk: Desk) -> None:
+def test_a_root_cause_names_segments_shares_and_since_when(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", aria_labelledby="explanation")
     place, *rest = section.one("table").rows()[1]
     assert place.startswith(f"platform={EVIL} × event_name=💥")
     assert rest == ["3.0", "90", "88 %", f"Mon {BAD_DAY}"]
 
 
-def test_a_day_is_cut_by_hour_signal_and_version(desk: Desk) -> None:
+def test_a_day_is_broken_down_by_hour_signal_and_version(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", aria_labelledby="aggregates")
-    hours, signals, versions = (one.rows() for one in section.all("table"))
+    hours, signals, versions = (table.rows() for table in section.all("table"))
     assert len(hours) == 25
     assert hours[4][0:2] + hours[4][3:6] == ["03:00", "50", "50.0 %", "5", "10.00 %"]
     assert hours[1][0:2] + hours[1][3:6] == ["00:00", "0", "0.0 %", "0", "–"]
@@ -101,7 +101,7 @@ def test_the_sample_shows_what_failed_and_why(desk: Desk) -> None:
     assert section.one("details").text == "The 3 events that passed e0, e1, e2"
 
 
-def test_revisions_stand_side_by_side_and_what_changed_is_marked(desk: Desk) -> None:
+def test_revisions_are_shown_side_by_side_and_changes_are_marked(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", id="revisions")
     rows = {row[0]: row[1:] for row in section.one("table").rows()}
     assert rows[""] == ["Revision 1", "Revision 2", "Revision 3 (shown)"]
@@ -112,7 +112,7 @@ def test_revisions_stand_side_by_side_and_what_changed_is_marked(desk: Desk) -> 
     assert "Since revision 2: 12.00 % errors instead of 9.00." in section.text
 
 
-def test_an_earlier_revision_is_shown_as_what_it_is(desk: Desk) -> None:
+def test_an_earlier_revision_is_shown_as_such(desk: Desk) -> None:
     main = page_of(desk, f"{web_day(YESTERDAY)}?revision=1").one("main")
     assert "This is revision 1; revision 3 is the current one." in main.text
     assert main.one("dl", class_="facts").all("dd")[1].text.startswith("0.00 %")
@@ -145,7 +145,7 @@ def test_a_revision_that_a_day_does_not_have_is_not_found(desk: Desk, revision: 
         "source of the past",
     ],
 )
-def test_a_day_that_nobody_has_is_not_found(desk: Desk, address: str) -> None:
+def test_a_day_that_does_not_exist_is_not_found(desk: Desk, address: str) -> None:
     assert " is required" in api_error_of(desk, address, 404) or "must be a day" in api_error_of(desk, address, 404)
 
 

@@ -1,4 +1,4 @@
-"""Pages say what the store says, in words and numbers, without a script, and nothing stored can do anything there."""
+"""Pages show the store in words and numbers, without a script, and stored text is inert."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_stored_markup_is_inert_and_no_page_styles_or_scripts_inline(desk: Desk,
     for element in page.all():
         assert not [name for name in element.attributes if name == "style" or name.startswith("on")]
         assert element.tag not in {"img", "style", "iframe", "object"}
-    assert all("src" in one.attributes and not one.text for one in page.all("script"))
+    assert all("src" in script.attributes and not script.text for script in page.all("script"))
     assert "💥" * 1000 not in response.text
 
 
@@ -59,14 +59,14 @@ def test_every_page_has_one_main_heading_and_labels_its_tables(desk: Desk, addre
         return
     assert len(page.all("h1")) == 1
     for table in page.all("table"):
-        assert [one for one in table.all("th") if one.attributes.get("scope")]
-    ids = [one.attributes["id"] for one in page.all() if "id" in one.attributes]
+        assert [heading for heading in table.all("th") if heading.attributes.get("scope")]
+    ids = [element.attributes["id"] for element in page.all() if "id" in element.attributes]
     assert len(ids) == len(set(ids))
-    named = [one.attributes["aria-labelledby"] for one in page.all() if "aria-labelledby" in one.attributes]
+    named = [element.attributes["aria-labelledby"] for element in page.all() if "aria-labelledby" in element.attributes]
     assert set(named) <= set(ids)
 
 
-def test_a_page_is_made_once_as_long_as_the_store_says_the_same(desk: Desk, tmp_path: Path) -> None:
+def test_a_page_is_rendered_once_until_the_store_changes(desk: Desk, tmp_path: Path) -> None:
     copy = desk.copy_to(tmp_path)
     asked: list[str] = []
 
@@ -76,10 +76,10 @@ def test_a_page_is_made_once_as_long_as_the_store_says_the_same(desk: Desk, tmp_
     event.listen(Engine, "before_cursor_execute", watch)
     try:
         first = page_of(copy, web_day(BAD_DAY))
-        assert [one for one in asked if "guardrail_verdict" in one]
+        assert [statement for statement in asked if "guardrail_verdict" in statement]
         asked.clear()
         again = page_of(copy, web_day(BAD_DAY))
-        assert not [one for one in asked if "guardrail_verdict" in one]
+        assert not [statement for statement in asked if "guardrail_verdict" in statement]
         assert first.one("main").text == again.one("main").text
         keep(copy.store, BAD_DAY, "web", total_events=4321)
         copy.now = NOW + timedelta(seconds=30)
@@ -109,7 +109,7 @@ def test_every_module_that_declares_a_page_is_listed() -> None:
     assert sorted(page.path for page in declared) == sorted(page.path for page in pages.PAGES)
 
 
-def test_every_page_has_a_template_of_its_own() -> None:
+def test_every_page_has_its_own_template() -> None:
     templates = [page.template for page in pages.PAGES]
     assert len(set(templates)) == len(templates)
     assert all((TEMPLATES / name).is_file() for name in templates)
@@ -119,7 +119,7 @@ def test_the_navigation_leads_to_the_pages_with_an_entry_and_marks_their_section
     entries = [(page.path, page.navigation) for page in pages.PAGES if page.navigation]
     for path, words in entries:
         navigation = page_of(desk, path).one("nav", aria_label="Main")
-        assert [(one.attributes["href"], one.text) for one in navigation.all("a")] == entries
+        assert [(link.attributes["href"], link.text) for link in navigation.all("a")] == entries
         assert navigation.one("a", aria_current="page").text == words
     day = page_of(desk, web_day(YESTERDAY)).one("nav", aria_label="Main")
     assert day.one("a", aria_current="page").text == "Snapshots"

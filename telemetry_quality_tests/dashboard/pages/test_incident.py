@@ -1,4 +1,4 @@
-"""One incident as people see it, and what they decide, which is kept under their own name and for ever."""
+"""The page of an incident, and decisions, which are stored for ever under the user's name."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def own(incidents_desk: Desk, tmp_path: Path) -> Iterator[Desk]:
-    """A copy to decide in."""
-    one = incidents_desk.copy_to(tmp_path)
-    yield one
-    one.close()
+    """A copy for tests that make decisions."""
+    copy = incidents_desk.copy_to(tmp_path)
+    yield copy
+    copy.close()
 
 
 def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
-    """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's."""
+    """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's token."""
     form = main_of(desk, address).one("form")
     token = form.one("input", name="csrf_token").attributes["value"]
     headers = desk.by_session | {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
@@ -68,7 +68,7 @@ def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> 
         ("dismiss", "dismissed it", "dismissed"),
     ],
 )
-def test_a_decision_is_kept_under_the_name_of_who_is_signed_in(own: Desk, action: str, words: str, state: str) -> None:
+def test_a_decision_is_stored_under_the_name_of_the_user(own: Desk, action: str, words: str, state: str) -> None:
     response = decide(own, action=action, note=" We know. ", by="somebody else")
     assert (response.status_code, response.headers["location"]) == (303, OPEN)
     (kept,) = own.store.incident_actions("web")
@@ -119,7 +119,7 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
         ({"action": "acknowledge", "csrf_token": ""}, 403, "token of this session's own form is required"),
     ],
 )
-def test_what_cannot_be_decided_is_refused_and_nothing_is_kept(
+def test_an_invalid_decision_is_refused_and_not_stored(
     own: Desk, fields: dict[str, str], status: int, words: str
 ) -> None:
     response = decide(own, **fields)
@@ -135,7 +135,7 @@ def test_a_token_can_neither_see_nor_decide(own: Desk) -> None:
     assert not own.store.incident_actions("web")
 
 
-def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
+def test_a_decision_can_only_be_sent_by_a_form(incidents_desk: Desk) -> None:
     assert incidents_desk.ask(f"{OPEN}actions/").status_code == 405
 
 
@@ -148,13 +148,13 @@ def test_a_decision_is_only_ever_sent_by_a_form(incidents_desk: Desk) -> None:
         (f"{LIST}nobody/{FIRST}/", "One of the sources app, web is required"),
     ],
 )
-def test_an_incident_that_nobody_has_is_not_found(incidents_desk: Desk, address: str, words: str) -> None:
+def test_an_incident_that_does_not_exist_is_not_found(incidents_desk: Desk, address: str, words: str) -> None:
     response = incidents_desk.ask(address, headers=incidents_desk.by_session | {"Accept": "text/html"})
     assert response.status_code == 404
     assert words in read(response.text).text
 
 
-def test_an_incident_that_healed_cannot_be_decided_on(own: Desk) -> None:
+def test_an_incident_that_no_longer_exists_cannot_be_decided_on(own: Desk) -> None:
     token = main_of(own, CLOSED).one("input", name="csrf_token").attributes["value"]
     keep(own.store, OLD, "web")
     own.now = NOW + timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""The list of incidents as people see it."""
+"""The page with the list of incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of snapshots: filtered, sorted, page by page."""
+"""The log of snapshots: filtered, sorted and paged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def log_rows(page: Element) -> list[list[str]]:
     return [row[:3] for row in page.one("main").one("table").rows()[1:]]
 
 
-def test_the_log_lists_current_snapshots_newest_first_and_leaves_the_unknown_unknown(desk: Desk) -> None:
+def test_the_log_lists_current_snapshots_newest_first_and_shows_unknown_values_as_dashes(desk: Desk) -> None:
     page = page_of(desk, "/health/snapshots/?source=web")
     assert [row[0][-10:] for row in log_rows(page)][:2] == [str(YESTERDAY), str(YESTERDAY - timedelta(days=1))]
     table = {row[0][-10:]: row for row in page.one("main").one("table").rows()[1:]}
@@ -35,30 +35,32 @@ def test_the_log_lists_current_snapshots_newest_first_and_leaves_the_unknown_unk
     assert len(table) == 11
 
 
-def test_the_log_links_a_day_with_revisions_to_their_comparison(desk: Desk) -> None:
+def test_the_log_links_a_day_with_several_revisions_to_their_comparison(desk: Desk) -> None:
     row = page_of(desk, "/health/snapshots/?source=web").one("tbody").all("tr")[0]
     link = row.one("a", href=f"{web_day(YESTERDAY)}#revisions")
     assert (link.text, link.attributes["aria-label"]) == ("3", "Compare 3 revisions")
 
 
-def test_the_log_is_filtered_by_its_form_whose_empty_fields_ask_for_nothing(desk: Desk) -> None:
+def test_the_log_is_filtered_by_its_form_whose_empty_fields_are_ignored(desk: Desk) -> None:
     page = page_of(desk, "/health/snapshots/?source=web&status=unhealthy&status=unknown&first=&last=&page_size=50")
     assert {row[2] for row in log_rows(page)} == {"✗ unhealthy", "? unknown"}
     form = page.one("form", class_="filters")
     assert form.attributes["method"] == "get"
-    checked = [one.attributes["value"] for one in form.all("input", type="checkbox") if "checked" in one.attributes]
+    checked = [
+        field.attributes["value"] for field in form.all("input", type="checkbox") if "checked" in field.attributes
+    ]
     assert checked == ["unknown", "unhealthy"]
-    assert [one.text for one in form.all("option") if "selected" in one.attributes] == ["web", "50"]
+    assert [option.text for option in form.all("option") if "selected" in option.attributes] == ["web", "50"]
     assert form.one("a", href="/health/snapshots/").text == "Clear"
 
 
-def test_headings_sort_and_say_how_the_log_is_sorted(desk: Desk) -> None:
+def test_headings_sort_the_log_and_show_how_it_is_sorted(desk: Desk) -> None:
     page = page_of(desk, "/health/snapshots/?source=web&sort=total_events&descending=false")
-    (heading,) = [one for one in page.all("th") if "aria-sort" in one.attributes]
+    (heading,) = [cell for cell in page.all("th") if "aria-sort" in cell.attributes]
     assert heading.attributes["aria-sort"] == "ascending"
     assert heading.text.startswith("Events")
     assert heading.one("a").attributes["href"] == "?source=web&sort=total_events&descending=true"
-    links = {one.text: one.one("a").attributes["href"] for one in page.all("th") if one.all("a", class_="sort")}
+    links = {cell.text: cell.one("a").attributes["href"] for cell in page.all("th") if cell.all("a", class_="sort")}
     assert links["Source"] == "?source=web&sort=source&descending=false"
     assert links["Errors %"] == "?source=web&sort=error_rate_percent&descending=true"
     assert log_rows(page)[0][0].endswith(str(EMPTY_DAY))
@@ -72,7 +74,7 @@ def test_pages_of_the_log_and_its_exports_keep_the_filters(desk: Desk) -> None:
     assert paging.one("a", rel="next").attributes["href"] == f"?{kept}&sort=source&page_size=2&page=2"
     assert paging.one("span", aria_current="page").text == "1"
     assert "4 snapshots, page 1 of 2" in paging.text
-    exports = [one.attributes["href"] for one in page.all("a") if "download" in one.attributes]
+    exports = [link.attributes["href"] for link in page.all("a") if "download" in link.attributes]
     assert exports == [f"/health/snapshots.csv?{kept}", f"/health/snapshots.parquet?{kept}"]
     for address in exports:
         assert desk.ask(address).status_code == 200
@@ -95,5 +97,5 @@ def test_filters_that_match_nothing_say_so(desk: Desk) -> None:
         ("first=2026-03-02&last=2026-03-01", "first must not be after last"),
     ],
 )
-def test_a_wrong_question_is_refused_with_a_sentence(desk: Desk, query: str, words: str) -> None:
+def test_an_invalid_parameter_is_refused_with_a_sentence(desk: Desk, query: str, words: str) -> None:
     assert words in api_error_of(desk, f"/health/snapshots/?{query}", 422)

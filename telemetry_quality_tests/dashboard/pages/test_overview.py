@@ -1,4 +1,4 @@
-"""The first page shows the verdict first, and what is not known is shown as such."""
+"""The first page shows the verdict first, and unknown values as unknown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.dashboard.desk import Desk
 
 
-def test_the_bare_address_leads_to_the_dashboard(desk: Desk) -> None:
+def test_the_bare_address_redirects_to_the_dashboard(desk: Desk) -> None:
     response = desk.ask("/")
     assert (response.status_code, response.headers["location"]) == (303, "/health/")
 
@@ -52,7 +52,7 @@ def test_all_sources_are_listed_with_their_last_days(desk: Desk) -> None:
     web, app = (row.text for row in table.one("tbody").all("tr"))
     assert "✗ unhealthy" in web
     assert "✓ healthy" in app
-    strips = [one.attributes["aria-label"] for one in table.all("svg")]
+    strips = [strip.attributes["aria-label"] for strip in table.all("svg")]
     assert strips[0].startswith("7 healthy, 2 unhealthy, 1 no activity, 1 unknown, ")
     assert strips[1].startswith("12 healthy, ")
     assert table.one("tr", aria_current="true").text.startswith("app")
@@ -64,7 +64,7 @@ def test_another_source_can_be_chosen(desk: Desk) -> None:
     assert "No incidents are open." in page.text
 
 
-def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Desk) -> None:
+def test_windows_mark_values_beyond_their_threshold_by_more_than_colour(desk: Desk) -> None:
     rows = {row[0]: row[1:] for row in page_of(desk, "/health/?source=web").one("table", class_="windows").rows()}
     assert rows["Errors"][0] == "✗beyond the threshold: 12.00\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ")
     assert rows["Errors"][-1] == "> 5 %"
@@ -81,24 +81,28 @@ def test_windows_mark_what_is_beyond_its_threshold_by_more_than_colour(desk: Des
 def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
     shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], BUILT_IN, policy_of())
-    (errors,) = [one for one in shown if one.words == "Errors"]
-    assert [one.is_beyond for one in errors.cells] == [False, is_beyond]
+    (errors,) = [figure for figure in shown if figure.words == "Errors"]
+    assert [cell.is_beyond for cell in errors.cells] == [False, is_beyond]
 
 
 @pytest.mark.parametrize(("value", "is_beyond"), [(98.9, True), (99.0, False), (99.1, False)])
 def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
     windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
     window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
-    (sample,) = [one for one in window_figures(None, [window], BUILT_IN, policy_of()) if one.words == "Sample passed"]
-    assert [one.is_beyond for one in sample.cells] == [False, is_beyond]
+    (sample,) = [
+        figure for figure in window_figures(None, [window], BUILT_IN, policy_of()) if figure.words == "Sample passed"
+    ]
+    assert [cell.is_beyond for cell in sample.cells] == [False, is_beyond]
 
 
-def test_charts_are_drawn_from_a_table_in_which_the_unknown_is_empty_and_not_zero(desk: Desk) -> None:
+def test_charts_are_drawn_from_a_table_in_which_unknown_values_are_empty_and_not_zero(desk: Desk) -> None:
     page = page_of(desk, "/health/?source=web")
     table = page.one("table", id="daily")
-    assert {one.attributes["data-table"] for one in page.all("figure")} == {"daily"}
-    names = [one.attributes.get("data-name") for one in table.all("th") if one.attributes.get("scope") == "col"]
-    rows = {one.attributes["data-day"]: one for one in table.one("tbody").all("tr")}
+    assert {figure.attributes["data-table"] for figure in page.all("figure")} == {"daily"}
+    names = [
+        heading.attributes.get("data-name") for heading in table.all("th") if heading.attributes.get("scope") == "col"
+    ]
+    rows = {row.attributes["data-day"]: row for row in table.one("tbody").all("tr")}
     for day, status in ((UNREADABLE_DAY, "unknown"), (MISSING_DAY, "missing")):
         cells = dict(zip(names, rows[str(day)].children, strict=True))
         assert rows[str(day)].attributes["data-status"] == status
@@ -111,7 +115,7 @@ def test_charts_are_drawn_from_a_table_in_which_the_unknown_is_empty_and_not_zer
 
 def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> None:
     calendar = page_of(desk, "/health/?source=web").one("div", class_="calendar")
-    squares = {one.attributes["aria-label"]: one for one in calendar.all("a")}
+    squares = {link.attributes["aria-label"]: link for link in calendar.all("a")}
     assert len(squares) == (YESTERDAY - date(2026, 2, 1)).days + 1
     assert squares[f"{YESTERDAY} unhealthy"].attributes["href"] == web_day(YESTERDAY)
     shown = {f"{BAD_DAY} unhealthy": "✗", f"{UNREADABLE_DAY} unknown": "?", f"{MISSING_DAY} no snapshot": "·"}
@@ -122,7 +126,7 @@ def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> N
 
 
 def test_the_legend_counts_the_year_with_signs(desk: Desk) -> None:
-    words = [one.text for one in page_of(desk, "/health/?source=web").one("ul", class_="legend").all("li")]
+    words = [item.text for item in page_of(desk, "/health/?source=web").one("ul", class_="legend").all("li")]
     assert "✗ 2 unhealthy" in words
     assert "∅ 1 no activity" in words
 
@@ -133,7 +137,7 @@ def test_a_source_that_the_settings_no_longer_name_still_has_its_log(desk: Desk)
     assert "12 snapshots" in page_of(desk, "/health/snapshots/?source=old").text
 
 
-def test_a_source_that_nobody_has_is_not_found(desk: Desk) -> None:
+def test_a_source_that_does_not_exist_is_not_found(desk: Desk) -> None:
     assert "One of the sources app, old, web is required" in api_error_of(desk, "/health/?source=nobody", 404)
 
 
@@ -141,11 +145,11 @@ def test_a_snapshot_that_is_overdue_is_shown_loudly_before_anything_else(desk: D
     state = desk.dashboard.keeper.state()
     main = read(overview.overview_main(state, desk.settings, NOW + timedelta(days=1), "web"))
     alarms = main.all(role="alert")
-    assert [one.text.split()[1] for one in alarms] == ["web:", "app:"]
+    assert [alarm.text.split()[1] for alarm in alarms] == ["web:", "app:"]
     assert f"There is no snapshot of {YESTERDAY + timedelta(days=1)}; the last one is of {YESTERDAY}" in alarms[0].text
     assert main.children[0] is alarms[0]
     assert "is-unknown" in main.one("section", class_="verdict").classes
-    assert "is-healthy" not in [name for one in main.all("section") for name in one.classes]
+    assert "is-healthy" not in [name for section in main.all("section") for name in section.classes]
 
 
 def test_a_store_without_a_snapshot_says_what_to_do(tmp_path: Path) -> None:
@@ -161,7 +165,7 @@ def test_a_store_without_a_snapshot_says_what_to_do(tmp_path: Path) -> None:
         desk.close()
 
 
-def test_a_store_that_cannot_be_read_any_more_is_shown_loudly_above_what_it_said_last(
+def test_a_store_that_can_no_longer_be_read_is_reported_above_its_last_known_content(
     desk: Desk, tmp_path: Path
 ) -> None:
     copy = desk.copy_to(tmp_path)
@@ -183,7 +187,7 @@ def test_a_store_that_cannot_be_read_any_more_is_shown_loudly_above_what_it_said
     assert "is-unknown" in after[0].one("section", class_="verdict").classes
 
 
-def test_a_store_that_could_never_be_read_is_not_one_without_snapshots(tmp_path: Path) -> None:
+def test_a_store_that_could_never_be_read_is_not_shown_as_empty(tmp_path: Path) -> None:
     reader = StoreReader(f"sqlite:///{tmp_path / 'none.db'}")
     main = read(overview.overview_main(StateKeeper(reader, lambda: NOW).state(), make_settings(tmp_path), NOW, None))
     assert main.children[0].attributes["role"] == "alert"
@@ -201,5 +205,5 @@ def test_a_store_that_could_never_be_read_is_not_one_without_snapshots(tmp_path:
         ("It is not judged yet.", "It is not judged yet", ""),
     ],
 )
-def test_a_verdict_is_split_into_what_is_read_from_afar_and_the_rest(sentence: str, head: str, rest: str) -> None:
+def test_a_verdict_is_split_into_headline_and_details(sentence: str, head: str, rest: str) -> None:
     assert overview.headline_of(sentence) == (head, rest)

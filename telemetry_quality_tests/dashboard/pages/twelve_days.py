@@ -1,4 +1,4 @@
-"""Twelve days of three sources, some of them bad, and how tests look at their pages."""
+"""Twelve days of three sources, some of them bad, and helpers to read their pages."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ EMPTY_DAY = YESTERDAY - timedelta(days=5)
 
 def open_twelve_days(folder: Path) -> Desk:
     """Twelve days of ``web``, of ``app`` and of ``old``, which the settings no longer name."""
-    one = open_desk(folder, "web", "app", dagster_url="http://127.0.0.1:3000")
+    desk = open_desk(folder, "web", "app", dagster_url="http://127.0.0.1:3000")
     special: dict[date, dict[str, Any]] = {BAD_DAY: BAD, UNREADABLE_DAY: UNREADABLE, EMPTY_DAY: {"total_events": 0}}
     for back in range(11, -1, -1):
         day = YESTERDAY - timedelta(days=back)
         if day != MISSING_DAY:
-            keep(one.store, day, "web", **special.get(day, {"total_events": 1000 + back}))
-        keep(one.store, day, "app")
-        keep(one.store, day, "old")
-    _keep_evil(one)
-    return one
+            keep(desk.store, day, "web", **special.get(day, {"total_events": 1000 + back}))
+        keep(desk.store, day, "app")
+        keep(desk.store, day, "old")
+    _keep_evil(desk)
+    return desk
 
 
 def _keep_evil(desk: Desk) -> None:
-    """Yesterday's ``web``: bad in places and of events whose names are markup, read once and judged three times."""
+    """Yesterday's ``web``: bad in some segments, with names that are markup, scanned once and judged three times."""
     rows = [
         make_row(hour=hour, event_name=name, service_version=LONG, events=10, errors=1)
         for hour in (3, 4)
@@ -68,10 +68,10 @@ def _keep_evil(desk: Desk) -> None:
         bad: dict[str, Any] = {"error_events": int(10 * rate), "error_rate_percent": rate}
         judged = judge_day(make_evidence(make_figures(**bad), YESTERDAY), policy_of(), SCHEMA)
         blamed = [
-            replace(one, contributors=(Contributor(place, 3.0, 90.0, 88.0, BAD_DAY),))
-            if one.outcome is Outcome.FAILED
-            else one
-            for one in judged
+            replace(verdict, contributors=(Contributor(place, 3.0, 90.0, 88.0, BAD_DAY),))
+            if verdict.outcome is Outcome.FAILED
+            else verdict
+            for verdict in judged
         ]
         desk.store.append_snapshot(make_snapshot(YESTERDAY, **bad), blamed)
 

@@ -24,13 +24,13 @@ CLOSED = f"{LIST}web/{OLD}/"
 
 
 def open_two_incidents(folder: Path) -> Desk:
-    """``web`` with a closed incident of one day and an open one of two, ``app`` without any."""
-    one = open_desk(folder, "web", "app")
+    """``web`` with a closed incident of one day and an open incident of two; ``app`` without incidents."""
+    desk = open_desk(folder, "web", "app")
     for back in range(9, -1, -1):
         day = YESTERDAY - timedelta(days=back)
-        keep(one.store, day, "web", **(BAD if day in {OLD, FIRST, YESTERDAY} else {}))
-        keep(one.store, day, "app")
-    return one
+        keep(desk.store, day, "web", **(BAD if day in {OLD, FIRST, YESTERDAY} else {}))
+        keep(desk.store, day, "app")
+    return desk
 
 
 def main_of(desk: Desk, address: str) -> Element:
