@@ -126,6 +126,11 @@ class Location:
     schema: EventSchema = CONTRACT_SCHEMA
 
 
+def rates_of(schema: EventSchema) -> dict[str, dict[str, Any]]:
+    """The rates of a schema as settings have them."""
+    return {rate.name: {"where": rate.where, "of": rate.of, "above_percent": 50} for rate in schema.rates}
+
+
 def roles_of(schema: EventSchema) -> dict[str, Any]:
     """The roles as ``[sources.NAME.roles]`` has them, for a connector that is opened by settings."""
     return {role: getattr(schema, role) for role in RoleSettings.model_fields}

@@ -29,12 +29,15 @@ from telemetry_quality_tests.sources.test_contract import (
     test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal,
     test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
+    test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
+    test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
     test_what_arrives_bearing_an_impossible_time_is_counted_where_it_arrived,
     test_without_a_column_of_arrival_there_are_no_arrivals,
+    test_without_rates_nothing_is_counted_for_any,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ CONTRACT = (
     test_events_without_ids_repeat_where_all_that_is_known_of_them_is_equal,
     test_every_hour_of_a_local_day_is_counted_where_it_belongs,
     test_frequent_values_are_counted_within_the_day,
+    test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
+    test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
+    test_without_rates_nothing_is_counted_for_any,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
