@@ -144,7 +144,7 @@ def test_update_delete_and_truncate_are_refused_whoever_asks(filled_url: str, ta
     [
         ("UPDATE integrity_snapshot SET error_events = 7 WHERE sequence = 1", "integrity_snapshot"),
         ("UPDATE event_aggregate SET events = events + 1 WHERE id = 1", "day_scan"),
-        ("UPDATE guardrail_verdict SET causes = '[]' WHERE id = 1", "integrity_snapshot"),
+        ("UPDATE guardrail_verdict SET contributors = '[]' WHERE id = 1", "integrity_snapshot"),
         ("DELETE FROM day_scan WHERE sequence = 3", "day_scan"),
         ("DELETE FROM incident_action", "incident_action"),
         ("TRUNCATE sign_in", "sign_in"),
