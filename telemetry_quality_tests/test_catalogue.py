@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -140,6 +141,14 @@ def test_numbers_of_the_day_are_exactly_what_the_catalogue_declares() -> None:
 
 def test_the_docs_list_every_number() -> None:
     assert numbers_table() in (DOCS / "add-a-number.md").read_text(encoding="utf-8")
+
+
+def test_the_declaration_on_the_page_about_numbers_is_the_one_in_the_code() -> None:
+    page = (DOCS / "add-a-number.md").read_text(encoding="utf-8")
+    (declaration,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    source = (DOCS.parent / "telemetry_quality" / "core" / "metrics.py").read_text(encoding="utf-8")
+
+    assert indent(declaration, "    ") in source
 
 
 # Guardrails
