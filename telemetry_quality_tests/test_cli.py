@@ -165,6 +165,7 @@ def test_every_command_that_shows_days_shows_the_verdict_of_each_guardrail(termi
     assert failed["sentence"].startswith("25.00 % of 40 events are errors (10)")
 
 
+@pytest.mark.slow
 def test_a_failure_says_where_for_people_and_for_machines(terminal: Terminal) -> None:
     for offset in range(3, 10):
         terminal.write_day(FIRST_DAY + timedelta(days=offset))

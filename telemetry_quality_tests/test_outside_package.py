@@ -203,6 +203,7 @@ def test_its_threshold_can_be_set_and_judges(station: Path, answer: Any) -> None
     assert answer("snapshot", str(LAST))["days"][0]["status"] == "degraded"
 
 
+@pytest.mark.slow
 def test_the_test_on_the_page_passes_and_would_notice_another_threshold(tmp_path: Path) -> None:
     run_block(tmp_path, GUARDRAIL + GUARDRAIL_TEST, is_passing=True)
     run_block(tmp_path, GUARDRAIL.replace("90.0,", "91.0,") + GUARDRAIL_TEST, is_passing=False)

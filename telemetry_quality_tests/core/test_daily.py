@@ -871,6 +871,7 @@ def any_day(day: date, draw: st.DataObject) -> DayScan | UnreadableDay:
 
 
 # Each example fills two stores, so a failure is shown as it was found: shrinking would take minutes.
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(draw=st.data())
 def test_no_verdict_and_no_number_of_a_day_depends_on_what_happens_later(

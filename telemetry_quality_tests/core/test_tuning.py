@@ -539,8 +539,8 @@ class TestRates:
         random = Random(5)
         stream = [replace(evidence, rate_counts={"lost": random.randint(*counts)}) for evidence in make_stream(120)]
         schema = replace(PLATFORMS, rates=(rate,))
-        trials = back_test(stream, policy_of(schema.rates), schema)
-        (trial,) = (trial for trial in trials if trial.guardrail == "rate_lost")
+        (rule,) = rate_guardrails(schema.rates)
+        trial = trial_of(rule, rule.thresholds[0], stream, policy_of(schema.rates), schema)
         proposal = propose(trial)
         assert (proposal.advice, proposal.proposed and proposal.proposed.threshold) == (advice, proposed)
         assert trial.at(trial.today).catches.keys() == {Fault.SPOILED}

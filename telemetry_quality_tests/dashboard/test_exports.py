@@ -286,6 +286,7 @@ def test_exports_refuse_the_sorting_and_paging_of_the_log(desk: Desk) -> None:
     assert desk.ask(f"{CSV}?page=2").status_code == 422
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_a_long_log_is_exported() -> None:
     chunk = [replace(make_snapshot(), day=date(2020, 1, 1) + timedelta(days=n)) for n in range(500)]
 

@@ -113,6 +113,7 @@ def test_a_page_equals_sorting_and_filtering_the_current_rows(rows: list[Journal
     assert SnapshotIndex().extended(rows).page(query) == naive_page(rows, query)
 
 
+@pytest.mark.slow
 @given(journals(), st.lists(st.integers(0, 25), max_size=4), queries())
 def test_an_index_built_in_pieces_equals_one_built_at_once(
     rows: list[JournalRow], cuts: list[int], query: LogQuery

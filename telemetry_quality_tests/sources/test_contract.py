@@ -1068,6 +1068,7 @@ def test_the_slices_of_every_dimension_and_its_hours_sum_to_the_day(
 FLIGHTS = SHARED_DATA / "flights_events.parquet"
 
 
+@pytest.mark.slow
 def test_a_real_year_has_48_days_over_5_percent_errors_and_64_over_1_percent_without_a_version() -> None:
     """The figures were counted independently of this code, over the local days of New York in 2013."""
     if not FLIGHTS.is_file():

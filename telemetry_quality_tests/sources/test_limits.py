@@ -63,6 +63,7 @@ def sqlite(folder: Path) -> EventSource:
     return SqliteSource(f"sqlite:///{folder / 'events.db'}", "events", SCHEMA, time_limit_seconds=LIMIT_SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connect", [duckdb_file, sqlite], ids=lambda connect: connect.__name__)
 def test_a_day_that_takes_too_long_is_interrupted_and_the_other_days_are_read(
     tmp_path: Path, connect: Callable[[Path], EventSource]

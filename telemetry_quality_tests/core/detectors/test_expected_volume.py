@@ -404,6 +404,7 @@ def false_alarms_percent(series: list[tuple[date, int, str]], choices: Expectati
     return 100 * fmean(alarms)
 
 
+@pytest.mark.slow
 def test_on_real_series_the_weekday_baseline_raises_at_most_a_third_of_the_false_alarms() -> None:
     files = sorted((SHARED_DATA / "daily").glob("*.csv"))
     if not files:

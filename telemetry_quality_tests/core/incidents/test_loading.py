@@ -144,6 +144,7 @@ def test_the_days_of_an_incident_are_consecutive_judged_days_and_it_is_open_whil
         assert incident.is_open is (end == len(telling) - 1)
 
 
+@pytest.mark.slow
 @given(pasts(), st.integers(1, 14), st.integers(0, 14))
 def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past: Past, first: int, days: int) -> None:
     begin, end = day(first), day(first) + timedelta(days=days)
