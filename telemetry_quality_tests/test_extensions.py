@@ -395,3 +395,17 @@ def test_a_guardrail_that_breaks_while_it_judges_fails_the_day_and_stops_no_othe
     assert "ZeroDivisionError" in broken.sentence
     assert "ZeroDivisionError: division by zero" in caplog.text
     assert {verdict.outcome for verdict in rest} <= {"passed", "unknown"}
+
+
+@pytest.mark.parametrize("found", ["float('nan')", "float('inf')"])
+def test_a_number_that_is_not_finite_is_unknown_and_fails_its_guardrail(tmp_path: Path, found: str) -> None:
+    entry_points = {"telemetry_quality.guardrails": {"busiest_signal": "telemetry_broken:GUARDRAIL"}}
+    text = GUARDRAIL.replace("    counts = [", f"    return {found}\n    counts = [", 1)
+    write_package(tmp_path, "telemetry-broken", {"telemetry_broken.py": text}, entry_points)
+
+    with installed(tmp_path):
+        evidence = with_extra_numbers(make_evidence(), guardrails())
+        *_, broken = judge_day(evidence, policy_of(), SCHEMA)
+
+    assert evidence.figures.extra_numbers == {"busiest_signal_percent": None}
+    assert broken.reason_code == "GUARDRAIL_BROKEN"

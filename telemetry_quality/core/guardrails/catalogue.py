@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import replace
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails import (
@@ -161,14 +162,19 @@ def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[
     return tuple(_judged(rule, evidence, policy) for rule in rules)
 
 
+def _outside() -> tuple[Guardrail, ...]:
+    """The guardrails of other packages."""
+    return guardrails()[len(BUILT_IN) :]
+
+
 def _judged(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
     """The verdict of one guardrail; one of another package that breaks fails the day, and stops no other guardrail."""
-    if rule in BUILT_IN:
+    if rule not in _outside():
         return rule.judge(evidence, policy)
     try:
         for number in rule.numbers:
             if evidence.figures.number(number.metric.name) is None:
-                number.compute(evidence)
+                _finite(number, evidence)
         return rule.judge(evidence, policy)
     except Exception as error:
         log.exception("The guardrail %s could not judge %s", rule.name, evidence.day)
@@ -183,14 +189,31 @@ def with_extra_numbers(evidence: Evidence, rules: Iterable[Guardrail]) -> Eviden
     """The evidence with the numbers that ``rules`` add; a day that could not be read gets none."""
     if evidence.figures.unreadable_reason_code is not None:
         return evidence
-    extra = {number.metric.name: _computed(number, evidence) for rule in rules for number in rule.numbers}
+    extra = {
+        number.metric.name: _computed(number, evidence) if rule in _outside() else number.compute(evidence)
+        for rule in rules
+        for number in rule.numbers
+    }
     return replace(evidence, figures=replace(evidence.figures, extra_numbers=extra)) if extra else evidence
 
 
 def _computed(number: ExtraNumber, evidence: Evidence) -> float | None:
     """The number, unknown where computing it breaks: ``judge_day`` reports that."""
     try:
-        found = number.compute(evidence)
+        return _finite(number, evidence)
     except Exception:  # noqa: BLE001 - it is logged when its guardrail judges
         return None
-    return None if found is None else float(found)
+
+
+def _finite(number: ExtraNumber, evidence: Evidence) -> float | None:
+    """The number as the store can hold it.
+
+    Raises:
+        ValueError: If it is infinite or not a number.
+    """
+    found = number.compute(evidence)
+    if found is None:
+        return None
+    if not isfinite(found):
+        raise ValueError(f"{number.metric.name} must be finite, but {found} was computed")
+    return float(found)
