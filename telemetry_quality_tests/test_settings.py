@@ -120,6 +120,8 @@ def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
     roles = ROLES | {"observed_at": "seen", "critical_fields": ["user_id", "amount"], "dimensions": ["country"]}
     guardrails: dict[str, Any] = {
         **{setting.name: 60 for setting in settings_of(BUILT_IN)},
+        "rest": ["sat", "sun"],
+        "rest_days": [date(2026, 12, 24), "2026-07-27...2026-08-09"],
         "error_rate_percent": 2.5,
         "missing_version_percent": 3,
         "volume_deviation_percent": 150.0,
@@ -157,7 +159,7 @@ def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
     source = load_settings(file).sources["web"]
 
     assert source.calendar() == Calendar(ZoneInfo("America/New_York"), date(2026, 1, 1), date(2026, 12, 31))
-    assert source.policy() == policy_of(**guardrails)
+    assert source.policy() == policy_of(**guardrails | {"rest_days": ("2026-12-24", "2026-07-27...2026-08-09")})
     assert source.event_schema() == EventSchema(
         **ROLES,
         observed_at="seen",
@@ -633,6 +635,9 @@ def test_a_file_needs_at_least_one_source(tmp_path: Path) -> None:
         ("volume_far_percent", 100, "less than 100"),
         ("interval_percent", 49.9, "greater than or equal to 50"),
         ("interval_percent", 100, "less than 100"),
+        ("rest", ["sunday"], "must hold only mon, tue, wed, thu, fri, sat, sun"),
+        ("rest_days", ["Christmas"], "must hold only dates such as 2025-12-24, or ranges"),
+        ("rest_days", ["2025-08-10...2025-07-28"], "or ranges of dates such as 2025-07-28...2025-08-10"),
         ("minimum_events", -1, "greater than or equal to 0"),
         ("minimum_events", 1.5, "valid integer"),
         ("leak_sigmas", -0.1, "greater than or equal to 0"),

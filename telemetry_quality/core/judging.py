@@ -18,7 +18,16 @@ from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
-from telemetry_quality.core.policies import BASELINE, COMPLETE_PERCENT, HOLIDAYS, INTERVAL_PERCENT
+from telemetry_quality.core.policies import (
+    BASELINE,
+    COMPLETE_PERCENT,
+    HOLIDAYS,
+    INTERVAL_PERCENT,
+    REST,
+    REST_DAYS,
+    WEEKDAYS,
+    rest_dates,
+)
 from telemetry_quality.core.root_cause import DayBreakdown, RateMeasure, find_root_cause, reference_days
 from telemetry_quality.core.root_cause import sentence as root_cause_sentence
 
@@ -127,7 +136,13 @@ def usual_completeness(day: date, context: HistoricalContext, calendar: Calendar
 
 def expectation_settings(policy: Policy) -> ExpectationSettings:
     """The settings of the policy that an expectation depends on."""
-    return ExpectationSettings(policy[BASELINE], policy[INTERVAL_PERCENT], policy[HOLIDAYS])
+    return ExpectationSettings(
+        policy[BASELINE],
+        policy[INTERVAL_PERCENT],
+        policy[HOLIDAYS],
+        frozenset(WEEKDAYS.index(name) for name in policy[REST]),
+        rest_dates(policy[REST_DAYS]),
+    )
 
 
 def evidence_of(

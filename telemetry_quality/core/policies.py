@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from telemetry_quality.core.calendar_effects import is_holiday_country
+from telemetry_quality.core.days import ONE_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +87,42 @@ def _holidays_complaint(value: str | None) -> str | None:
     return "must be a country or country-subdivision code such as US or US-NY"
 
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""How ``rest`` names the weekdays, in the order of ``date.weekday``."""
+
+
+def _rest_complaint(value: tuple[str, ...]) -> str | None:
+    return None if set(value) <= set(WEEKDAYS) else f"must hold only {', '.join(WEEKDAYS)}"
+
+
+def rest_dates(rest_days: tuple[str, ...]) -> frozenset[date]:
+    """The dates of the setting ``rest_days``.
+
+    Raises:
+        ValueError: If an entry is neither a date nor a range ``FIRST...LAST`` of at most LONGEST_REST_DAYS.
+    """
+    days: set[date] = set()
+    for entry in rest_days:
+        first_text, _, last_text = entry.partition("...")
+        first = date.fromisoformat(first_text)
+        last = date.fromisoformat(last_text) if last_text else first
+        if not 0 <= (last - first).days < LONGEST_REST_DAYS:
+            raise ValueError(f"{entry} is not a range of days")
+        days.update(first + n * ONE_DAY for n in range((last - first).days + 1))
+    return frozenset(days)
+
+
+LONGEST_REST_DAYS = 400
+
+
+def _rest_days_complaint(value: tuple[str, ...]) -> str | None:
+    try:
+        rest_dates(value)
+    except ValueError:
+        return "must hold only dates such as 2025-12-24, or ranges of dates such as 2025-07-28...2025-08-10"
+    return None
+
+
 BASELINES = ("weekday", "trailing_mean")
 
 BASELINE = Setting(
@@ -103,6 +141,20 @@ INTERVAL_PERCENT = Setting(
     "interval_percent", 99.0, "how many normal days lie within the interval", 50, 100, is_below_maximum=True
 )
 MINIMUM_EVENTS = Setting("minimum_events", 20, "where fewer are expected, neither volume nor silence is judged", 0)
+NOTHING: tuple[str, ...] = ()
+
+REST = Setting(
+    "rest",
+    NOTHING,
+    'weekdays on which the stream may rest, such as `["sat", "sun"]`: fewer events than usual, or none, pass',
+    complaint=_rest_complaint,
+)
+REST_DAYS = Setting(
+    "rest_days",
+    NOTHING,
+    'dates on which it may rest, known beforehand, such as `["2025-07-28...2025-08-10"]`; they are not learnt from',
+    complaint=_rest_days_complaint,
+)
 COMPLETE_PERCENT = Setting(
     "complete_percent", 99.0, "a day is provisional until this share of its events has usually arrived", 0, 100
 )
@@ -113,6 +165,8 @@ SHARED: tuple[Setting[Any], ...] = (
     HOLIDAYS,
     INTERVAL_PERCENT,
     MINIMUM_EVENTS,
+    REST,
+    REST_DAYS,
     COMPLETE_PERCENT,
     SAMPLE_SIZE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from telemetry_quality.connectors import SettingsTable
 from telemetry_quality.core.guardrails.catalogue import guardrails, settings_of
@@ -43,6 +43,8 @@ def _model(rules: tuple[Guardrail, ...]) -> type[GuardrailSettings]:
 def _type_of(setting: Setting[Any]) -> Any:
     """The type of a setting, with its bounds."""
     kind: Any = str | None if setting.default is None else type(setting.default)
+    if kind is tuple:
+        kind = tuple[Annotated[str, BeforeValidator(str)], ...]  # TOML has dates of its own.
     bounds = {"ge": setting.minimum, "lt" if setting.is_below_maximum else "le": setting.maximum}
     limits: dict[str, Any] = {name: value for name, value in bounds.items() if value is not None}
 

@@ -44,11 +44,13 @@ def test_equal_policies_have_equal_texts() -> None:
 
 
 CHANGES: dict[str, Any] = {
-    **{setting.name: 6 * type(setting.default)(1) for setting in settings_of(BUILT_IN) if setting.default is not None},
+    **{setting.name: 6 * type(setting.default)(1) for setting in settings_of(BUILT_IN) if setting.default},
     "interval_percent": 95.0,
     "volume_rule": "either",
     "baseline": "trailing_mean",
     "holidays": "US",
+    "rest": ("sat", "sun"),
+    "rest_days": ("2026-12-24",),
 }
 """Another value of every setting."""
 

@@ -68,11 +68,15 @@ class ExpectationSettings:
         baseline: ``trailing_mean`` or ``weekday``.
         interval_percent: The percentage of the stream's normal days that lie within the interval.
         holidays: Country, or country and subdivision, whose holidays count; None for no holidays.
+        rest: Weekdays, as ``date.weekday`` counts them, on which the stream may rest.
+        rest_days: Dates on which it may rest.
     """
 
     baseline: str
     interval_percent: float
     holidays: str | None
+    rest: frozenset[int] = frozenset()
+    rest_days: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +89,35 @@ class Expectation:
             errors are known.
         high: Upper end of the interval.
         known_from: While ``events`` is None, the first day for which it will be known if no day is missing from now on.
+        is_empty_usual: Whether a day without a single event would be ordinary here: a weekend of a business stream.
     """
 
     events: float | None = None
     low: float | None = None
     high: float | None = None
     known_from: date | None = None
+    is_empty_usual: bool = False
 
 
-def expect(day: date, history: Mapping[date, int], settings: ExpectationSettings) -> Expectation:
+def expect(
+    day: date, history: Mapping[date, int], settings: ExpectationSettings, new_levels: Collection[date] = ()
+) -> Expectation:
     """The volume to expect on ``day``, and the interval of this stream's normal days.
 
     Args:
         day: The day to be judged; its own count and later ones in ``history`` are ignored.
         history: Events per readable day; days that could not be read are absent.
-        settings: The baseline, the holiday calendar and the level of the interval.
+        settings: The baseline, the holiday calendar, days of rest and the level of the interval.
+        new_levels: Days from which on somebody accepted another level as normal.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
     earlier = {past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day}
     if settings.baseline == "trailing_mean":
-        return _expect_trailing_mean(day, earlier, settings)
-    return _expect_weekday(day, earlier, settings)
+        since = max((past for past in new_levels if past <= day), default=date.min)
+        return _expect_trailing_mean(day, {past: count for past, count in earlier.items() if past >= since}, settings)
+    return _expect_weekday(day, earlier, settings, new_levels)
 
 
 def surprise(count: int, expectation: Expectation) -> float | None:
@@ -180,7 +190,9 @@ def _expect_trailing_mean(day: date, history: Mapping[date, int], settings: Expe
     return _within(log(events), spread, [error / spread for error in errors], settings)
 
 
-def _expect_weekday(day: date, history: Mapping[date, int], settings: ExpectationSettings) -> Expectation:
+def _expect_weekday(
+    day: date, history: Mapping[date, int], settings: ExpectationSettings, new_levels: Collection[date]
+) -> Expectation:
     """Two smoothers of the log count, corrected by yesterday's surprise, each with its own one-step errors.
 
     Each smoother holds a level and an offset per weekday, one slow and one quick; they are weighted by how well
@@ -198,7 +210,7 @@ def _expect_weekday(day: date, history: Mapping[date, int], settings: Expectatio
 
     if not is_enough(day, history):
         return Expectation(known_from=_known_from(day, history, is_enough))
-    stream = learn(history, effects)
+    stream = learn(history, effects, new_levels)
     forecast = stream.forecast(day, effects.get(day))
     if len(stream.tail) < ERRORS_MINIMUM:
         return Expectation(_events(forecast.middle))

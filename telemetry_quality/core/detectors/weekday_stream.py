@@ -14,7 +14,7 @@ from telemetry_quality.core.calendar_effects import BETWEEN, HOLIDAY, NEAR
 from telemetry_quality.core.days import ONE_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.calendar_effects import CalendarEffect
@@ -104,14 +104,25 @@ LARGEST_HOLIDAY_SQUARE = 9
 """Share of earlier effects' squared errors that carries over, and the multiple of the expected square that clips."""
 
 
-def learn(history: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> Stream:
-    """The stream after all of ``history``, which holds PROFILE_MINIMUM or more ordinary days."""
+def learn(
+    history: Mapping[date, int], effects: Mapping[date, CalendarEffect], new_levels: Collection[date] = ()
+) -> Stream:
+    """The stream after all of ``history``, which holds PROFILE_MINIMUM or more ordinary days.
+
+    Args:
+        history: Events per readable day.
+        effects: The calendar effects of its days.
+        new_levels: Days from which on another level is normal.
+    """
     points = [(past, log(max(history[past], 1))) for past in sorted(history)]
     first = [point for point in points if point[0] not in effects][:PROFILE_MINIMUM]
     stream = Stream(first)
     for past, value in points:
         if past > first[-1][0]:
-            stream.learn(past, value, effects.get(past))
+            if past in new_levels:
+                stream.take_level(past, value)
+            else:
+                stream.learn(past, value, effects.get(past))
     return stream
 
 
@@ -213,6 +224,16 @@ class Stream:
             return
         self._learn_carry(min(max(error, -LARGEST_CARRIED * spread), LARGEST_CARRIED * spread))
         self._learn_spread(day.weekday(), error, forecast.weekday_factor)
+
+    def take_level(self, day: date, value: float) -> None:
+        """Take the log count of the next day as the level that is normal from now on."""
+        forecast = self.forecast(day, None)
+        for smoother, before in ((self.slow, forecast.slow), (self.quick, forecast.quick)):
+            smoother.level += value - before
+        self.last_day = day
+        self.sides.clear()
+        self.variances.clear()
+        self.surprise = 0.0
 
     def _carry(self) -> float:
         """Share of the last surprise to expect again: a regression on the stream's own surprises, with a prior."""

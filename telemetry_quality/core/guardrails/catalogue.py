@@ -147,7 +147,9 @@ def policy_of(own_rates: tuple[Rate, ...] = (), /, **values: Any) -> Policy:
     given = {name: values.get(name, setting.default) for name, setting in settings.items()}
     # 5 and 5.0 are the same threshold.
     real = {name: float(given[name]) for name, setting in settings.items() if isinstance(setting.default, float)}
-    return Policy(given | real)
+    # JSON, which policies are stored in, has lists only.
+    several = {name: tuple(given[name]) for name, setting in settings.items() if isinstance(setting.default, tuple)}
+    return Policy(given | real | several)
 
 
 def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
