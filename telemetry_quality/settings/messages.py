@@ -104,7 +104,8 @@ def _wrong_value(mistake: _Mistake) -> str:
 
 
 def _may_be_repeated(mistake: _Mistake) -> bool:
-    if not isinstance(mistake.found, (int, float, str, date)) or "://" in str(mistake.found):
+    values = mistake.found if isinstance(mistake.found, list) else [mistake.found]
+    if not all(isinstance(value, (int, float, str, date)) for value in values) or "://" in str(values):
         return False
     return all(field is None or field.repr for _, field in _path(mistake.keys, mistake.connector))
 
