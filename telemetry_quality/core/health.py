@@ -8,8 +8,11 @@ from datetime import date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY, why_empty_is_usual
 from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.judging import expectation_of, load_totals
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SettingsError, SourceError, StoreError
 
@@ -52,7 +55,7 @@ class AnomalySpikes:
 
 @dataclass(frozen=True, slots=True)
 class ZeroActivity:
-    """The answer to "has the stream gone silent?"; None means not known."""
+    """The answer to "has the stream gone silent?"; None means not known, and a usually empty day is not silence."""
 
     is_zero_activity: bool | None = None
     day: date | None = None
@@ -153,7 +156,7 @@ class TelemetryHealthService:
 
     @_never_raises(ZeroActivity)
     def detect_zero_activity(self, now: datetime) -> ZeroActivity:
-        """Whether the last day that was complete at the aware instant ``now`` has no events at all."""
+        """Whether the last day that was complete at the aware instant ``now`` has no events, which is not usual."""
         _require_kind(now, datetime)
         day = self._work.calendar.latest_day(now)
         self._work.calendar.require(day, now)
@@ -161,8 +164,23 @@ class TelemetryHealthService:
         if isinstance(count, UnreadableDay):
             log.error("detect_zero_activity: %s %s", count.reason_code, count.reason)
             return ZeroActivity(None, day, None, count.reason_code, count.reason)
-        code = "ACTIVE" if count else "ZERO_ACTIVITY"
-        return ZeroActivity(count == 0, day, count, code, f"{count:,} events were seen on {day}.")
+        seen = f"{count:,} events were seen on {day}"
+        if count:
+            return ZeroActivity(False, day, count, "ACTIVE", f"{seen}.")
+        expectation = self._expectation(day)
+        if expectation.is_empty_usual:
+            why = why_empty_is_usual(day, expectation, self._work.policy)
+            return ZeroActivity(False, day, count, USUALLY_EMPTY, f"{seen}, which is usual: {why}.")
+        return ZeroActivity(True, day, count, "ZERO_ACTIVITY", f"{seen}.")
+
+    def _expectation(self, day: date) -> Expectation:
+        """What the stored history suggests for ``day``: nothing if there is no store to ask."""
+        try:
+            context = load_totals(self._work.store, self._work.name, day)
+        except StoreError as error:
+            log.warning("detect_zero_activity: STORE_FAILED %s", error)
+            return Expectation()
+        return expectation_of(day, context, self._work.policy)
 
     @_never_raises(VersionMismatch)
     def detect_version_mismatch(self, day: date) -> VersionMismatch:

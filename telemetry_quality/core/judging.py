@@ -86,6 +86,10 @@ class HistoricalContext:
         earlier = (day - timedelta(days=n) for n in range(days, 0, -1))
         return [past for past in earlier if past in self.totals and past not in self.left_out]
 
+    def totals_before(self, day: date) -> dict[date, int]:
+        """Events of the days whose volume ``day`` may be compared with, oldest first."""
+        return {past: self.totals[past] for past in self.before(day, HISTORY_DAYS)}
+
     @cached_property
     def _breakdowns(self) -> dict[date, DayBreakdown]:
         return {}
@@ -101,9 +105,6 @@ class HistoricalContext:
 def load_history(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
     """Load what is needed to judge ``days``."""
     first, last = min(days), max(days)
-    scans: dict[date, list[StoredScan]] = {}
-    for scan in store.scans(source, first - timedelta(days=HISTORY_DAYS), last):
-        scans.setdefault(scan.day, []).append(scan)
     own = store.slices(source, first, last, with_hours=False)
     before = store.slices(
         source, first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
@@ -112,7 +113,19 @@ def load_history(store: QualityStore, source: str, days: Sequence[date]) -> Hist
         day: {segment: counts for segment, counts in slices.items() if counts.events >= SMALL_SLICE}
         for day, slices in own.items()
     }
-    return HistoricalContext(store, source, scans, before | large, own, _left_out(store, source))
+    return HistoricalContext(store, source, _scans(store, source, days), before | large, own, _left_out(store, source))
+
+
+def load_totals(store: QualityStore, source: str, day: date) -> HistoricalContext:
+    """Load what is needed to say how many events to expect on ``day``."""
+    return HistoricalContext(store, source, _scans(store, source, [day]), {}, {}, _left_out(store, source))
+
+
+def _scans(store: QualityStore, source: str, days: Sequence[date]) -> dict[date, list[StoredScan]]:
+    scans: dict[date, list[StoredScan]] = {}
+    for scan in store.scans(source, min(days) - timedelta(days=HISTORY_DAYS), max(days)):
+        scans.setdefault(scan.day, []).append(scan)
+    return scans
 
 
 def _left_out(store: QualityStore, source: str) -> frozenset[date]:
@@ -145,13 +158,18 @@ def expectation_settings(policy: Policy) -> ExpectationSettings:
     )
 
 
+def expectation_of(day: date, context: HistoricalContext, policy: Policy) -> Expectation:
+    """The volume to expect on a whole ``day``, which need not have been read."""
+    return expect(day, context.totals_before(day), expectation_settings(policy))
+
+
 def evidence_of(
     day: date, context: HistoricalContext, policy: Policy, calendar: Calendar, schema: EventSchema, *, now: datetime
 ) -> Evidence:
     """All that guardrails may look at, none of it younger than the day."""
     scan = context.scans[day][-1]
-    history = {past: context.totals[past] for past in context.before(day, HISTORY_DAYS)}
-    expectation = expect(day, history, expectation_settings(policy))
+    history = context.totals_before(day)
+    expectation = expectation_of(day, context, policy)
     completeness = usual_completeness(day, context, calendar, now)
     if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
         # Whole percents: otherwise every look at a provisional day would be a new revision.

@@ -24,6 +24,7 @@ class DayStatus(StrEnum):
     UNKNOWN = "unknown"
     """The day could not be read or was never judged: neither healthy nor zero."""
     NO_ACTIVITY = "no_activity"
+    """The day has no events, which is not usual for the stream; on a usually empty day the other verdicts decide."""
     UNHEALTHY = "unhealthy"
     """A CRITICAL guardrail failed."""
     DEGRADED = "degraded"
@@ -129,7 +130,8 @@ def day_status(figures: DayFigures, verdicts: Sequence[Verdict]) -> DayStatus:
     """The status of a day by its figures and verdicts."""
     if figures.unreadable_reason_code is not None:
         return DayStatus.UNKNOWN
-    if not figures.total_events:
+    is_activity_as_usual = any(v.guardrail == "activity" and v.outcome is Outcome.PASSED for v in verdicts)
+    if not figures.total_events and not is_activity_as_usual:
         return DayStatus.NO_ACTIVITY
     failed = [verdict for verdict in verdicts if verdict.outcome is Outcome.FAILED]
     if any(verdict.level is Level.CRITICAL for verdict in failed):

@@ -85,6 +85,8 @@ def _verdict(status: DayStatus, wrong: Sequence[Wrong]) -> str:
 
 def _seen(figures: Figures) -> str:
     """The number of events and its deviation from what was expected."""
+    if not figures.total_events:
+        return "not a single event was seen, which is usual on such a day"
     events = f"{figures.total_events:,} event{'' if figures.total_events == 1 else 's'}"
     deviation = figures.volume_deviation_percent
     if deviation is None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.core.detectors.expected_volume import Expectation
+from telemetry_quality.core.guardrails import activity
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of, judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.metrics import DayFigures
@@ -273,19 +275,78 @@ def test_a_single_event_is_activity(total: int, outcome: Outcome, reason_code: s
     assert (verdict.value, verdict.threshold, verdict.level) == (total, 0, Level.CRITICAL)
 
 
+WITHOUT_EVENTS = make_figures(
+    total_events=0,
+    error_rate_percent=None,
+    missing_version_percent=None,
+    sample_size=0,
+    sample_passed=0,
+    sampling_success_rate_percent=None,
+    volume_deviation_percent=-100.0,
+    is_volume_unusual=True,
+    compared_events=0,
+    duplicate_percent=None,
+)
+
+
+def judge_rest(figures: DayFigures, policy: Policy | None = None, *, is_empty_usual: bool = True) -> dict[str, Verdict]:
+    """The verdicts on a Tuesday, by guardrail."""
+    evidence = make_evidence(figures, expectation=Expectation(1000.0, 0.0, 1200.0, is_empty_usual=is_empty_usual))
+    return {verdict.guardrail: verdict for verdict in judge_day(evidence, policy or policy_of(), FULL_SCHEMA)}
+
+
+@pytest.mark.parametrize("rule", ["deviation", "unusual", "both", "either"])
+def test_an_empty_day_that_is_usual_passes_activity_and_volume_and_says_why(rule: str) -> None:
+    verdicts = judge_rest(WITHOUT_EVENTS, policy_of(volume_rule=rule))
+
+    for name in ("activity", "volume"):
+        assert (verdicts[name].outcome, verdicts[name].reason_code) == (PASSED, "USUALLY_EMPTY")
+    assert (verdicts["activity"].value, verdicts["activity"].level) == (0, Level.CRITICAL)
+    assert {verdict.outcome for name, verdict in verdicts.items() if name not in {"activity", "volume"}} == {UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("expected", "why"),
+    [
+        (None, "earlier days like it were often empty"),
+        (0.5, "earlier days like it were often empty"),
+        (0.51, "only about 1 a day are expected"),
+        (3.0, "only about 3 a day are expected"),
+        (5.2, "only about 5 a day are expected"),
+        (5.3, "earlier days like it were often empty"),
+    ],
+)
+def test_an_empty_day_that_is_usual_because_few_events_are_expected_says_how_many(
+    expected: float | None, why: str
+) -> None:
+    evidence = make_evidence(WITHOUT_EVENTS, expectation=Expectation(expected, 0.0, 9.0, is_empty_usual=True))
+
+    verdict = activity.judge(evidence, policy_of())
+    assert verdict.sentence == f"Not a single event was seen, which is usual: {why}."
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_declared"),
+    [({"rest": ["tue"]}, True), ({"rest": ["mon", "wed"]}, False), ({"rest_days": ["2026-03-09...2026-03-10"]}, True)],
+)
+def test_an_empty_day_of_rest_names_the_settings_as_the_reason(settings: dict[str, Any], is_declared: bool) -> None:
+    sentence = judge_rest(WITHOUT_EVENTS, policy_of(**settings))["activity"].sentence
+
+    assert ("the settings name it as a day of rest" in sentence) is is_declared
+
+
+def test_an_empty_day_that_is_not_usual_is_critical_and_events_on_a_day_of_rest_are_activity() -> None:
+    empty, busy = judge_rest(WITHOUT_EVENTS, is_empty_usual=False), judge_rest(make_figures())
+
+    assert [(found["activity"].outcome, found["activity"].reason_code) for found in (empty, busy)] == [
+        (FAILED, "ZERO_ACTIVITY"),
+        (PASSED, "ACTIVE"),
+    ]
+    assert (empty["volume"].outcome, busy["volume"].reason_code) == (FAILED, "VOLUME_OK")
+
+
 def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_else_is_made_up() -> None:
-    figures = make_figures(
-        total_events=0,
-        error_rate_percent=None,
-        missing_version_percent=None,
-        sample_size=0,
-        sample_passed=0,
-        sampling_success_rate_percent=None,
-        volume_deviation_percent=-100.0,
-        is_volume_unusual=True,
-        compared_events=0,
-        duplicate_percent=None,
-    )
+    figures = WITHOUT_EVENTS
 
     assert {verdict.guardrail: verdict.reason_code for verdict in verdicts_of(figures)} == {
         "activity": "ZERO_ACTIVITY",

@@ -232,6 +232,13 @@ def test_whether_a_stream_is_silent_needs_no_store(tmp_path: Path) -> None:
     assert service.detect_zero_activity(AFTER_DAY).is_zero_activity is False
 
 
+def test_an_empty_day_is_silence_if_no_store_says_that_it_is_usual(tmp_path: Path) -> None:
+    store = SqlQualityStore(f"sqlite:///{tmp_path / 'absent.db'}")
+    activity = make_service(tmp_path, make_source(make_row(events=0)), store=store).detect_zero_activity(AFTER_DAY)
+
+    assert (activity.is_zero_activity, activity.reason_code) == (True, "ZERO_ACTIVITY")
+
+
 # Never an exception
 
 

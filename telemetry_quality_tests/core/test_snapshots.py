@@ -78,6 +78,24 @@ def test_the_status_is_the_worst_of_what_is_known(figures: dict[str, Any], statu
     assert make_snapshot(**figures).status is status
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [
+        ({"activity": Outcome.PASSED, "error_rate": Outcome.UNKNOWN}, DayStatus.HEALTHY),
+        ({"activity": Outcome.PASSED, "volume": Outcome.FAILED}, DayStatus.DEGRADED),
+        ({"activity": Outcome.FAILED, "volume": Outcome.FAILED}, DayStatus.NO_ACTIVITY),
+        ({"activity": Outcome.UNKNOWN}, DayStatus.NO_ACTIVITY),
+        ({}, DayStatus.NO_ACTIVITY),
+    ],
+)
+def test_an_empty_day_is_healthy_only_if_its_emptiness_passed_and_nothing_else_failed(
+    outcomes: dict[str, Outcome], status: DayStatus
+) -> None:
+    verdicts = [Verdict(name, Level.WARNING, outcome, "CODE", 0, 0, "Words.") for name, outcome in outcomes.items()]
+
+    assert day_status(make_figures(total_events=0), verdicts) is status
+
+
 @pytest.mark.parametrize("figures", [NO_EVENTS, {}, ERROR_SPIKE])
 def test_a_day_that_could_not_be_read_is_never_healthy_nor_silent(figures: dict[str, Any]) -> None:
     snapshot = make_snapshot(**figures, unreadable_reason_code="FILE_CORRUPT")

@@ -127,6 +127,12 @@ def test_a_day_without_events_cannot_be_trusted_and_says_how_many_were_expected(
     assert "expected" not in sentence(none, status="no_activity", total_events=0, expected_events=None)
 
 
+def test_a_healthy_day_without_events_says_that_there_were_none() -> None:
+    assert sentence(status="healthy", total_events=0, volume_deviation_percent=-100.0) == (
+        "2026-03-10 can be trusted: not a single event was seen, which is usual on such a day."
+    )
+
+
 def test_a_day_that_could_not_be_read_is_unknown_and_not_empty() -> None:
     wrong = wrong_on(YESTERDAY, make_incidents(make_unreadable(BEFORE), make_unreadable()))
     assert day_sentence(YESTERDAY, make_unknown_row(), wrong) == (

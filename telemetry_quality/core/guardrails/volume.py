@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
@@ -56,15 +57,10 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     of the days that lost half of their events instead of 78 %. While the interval is unknown, ``both`` and
     ``either`` use the deviation alone. A day that deviates *and* is unusual fails at WARNING.
     """
-    figures = evidence.figures
-    deviation, threshold = figures.volume_deviation_percent, policy[THRESHOLD]
-    if figures.expected_events is None:
-        return _unknown(policy, HISTORY_TOO_SHORT, _too_short(evidence))
-    if _is_small(figures, policy):
-        return _verdict(policy, Outcome.PASSED, "VOLUME_TOO_SMALL", deviation, _small(figures, policy))
-    if deviation is None:
-        sentence = f"{figures.total_events:,} events cannot be compared: earlier days suggest that there are none."
-        return _unknown(policy, "NOTHING_EXPECTED", sentence)
+    if (verdict := _without_comparison(evidence, policy)) is not None:
+        return verdict
+    figures, threshold = evidence.figures, policy[THRESHOLD]
+    deviation = figures.volume_deviation_percent or 0.0
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
     is_far = deviates and unusual is False and _is_far(figures, policy)
     fails = _fails(policy[RULE], deviates=deviates, unusual=unusual, is_far=is_far)
@@ -78,6 +74,23 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     code = "VOLUME_HIGH" if deviation > 0 else "VOLUME_LOW"
     level = Level.WARNING if deviates and unusual else LEVEL
     return _verdict(policy, Outcome.FAILED, code, deviation, sentence, level=level)
+
+
+def _without_comparison(evidence: Evidence, policy: Policy) -> Verdict | None:
+    """The verdict on a day that is not compared with what was expected of it; None if it is to be compared."""
+    figures = evidence.figures
+    deviation = figures.volume_deviation_percent
+    if not figures.total_events and evidence.expectation.is_empty_usual:
+        # Whichever rule is set: activity says why the day may be empty.
+        return _verdict(policy, Outcome.PASSED, USUALLY_EMPTY, deviation, "No events are usual on such a day.")
+    if figures.expected_events is None:
+        return _unknown(policy, HISTORY_TOO_SHORT, _too_short(evidence))
+    if _is_small(figures, policy):
+        return _verdict(policy, Outcome.PASSED, "VOLUME_TOO_SMALL", deviation, _small(figures, policy))
+    if deviation is None:
+        sentence = f"{figures.total_events:,} events cannot be compared: earlier days suggest that there are none."
+        return _unknown(policy, "NOTHING_EXPECTED", sentence)
+    return None
 
 
 def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> bool | None:

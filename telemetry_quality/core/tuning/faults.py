@@ -43,7 +43,7 @@ def inject(
     if fault is Fault.TAGS:
         return _without_tags(evidence, schema)
     if fault is Fault.ZERO:
-        return _emptied(evidence)
+        return None if evidence.expectation.is_empty_usual else _emptied(evidence)
     if fault is Fault.DOUBLED:
         return _doubled(evidence)
     if fault is Fault.SPOILED:
