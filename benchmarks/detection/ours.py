@@ -1,10 +1,16 @@
-"""This project's own baseline and leak check, as the guardrails use them: through ``telemetry_quality.core``."""
+"""This project's own guardrails of a day's count, as they judge it: through ``telemetry_quality.core``.
+
+Each method knows the calendar of the series' country; ``as_shipped`` takes it away, as it is in the default settings.
+Limits are those of the guardrails ``volume`` and ``activity``, since a user gets the alarms of both.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, wraps
 from math import inf, isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
 
 from detection.plain import around, both, either
 from detection.protocol import Days, Limits
@@ -24,6 +30,27 @@ if TYPE_CHECKING:
     from telemetry_quality.core.policies import Policy
 
 
+Answer = TypeVar("Answer")
+
+LEAST_ACTIVITY = 1
+"""The smallest count that the guardrail ``activity`` accepts on a day that is not usually empty."""
+
+
+def as_shipped(method: Callable[[Days, int], Answer]) -> Callable[[Days, int], Answer]:
+    """``method`` with the default settings, in which there is no calendar."""
+
+    @wraps(method)
+    def without_calendar(days: Days, index: int) -> Answer:
+        return method(_without_country(days), index)
+
+    return without_calendar
+
+
+@lru_cache(maxsize=4_000)
+def _without_country(days: Days) -> Days:
+    return Days(days.dates, days.counts, np.zeros(len(days.counts), dtype=np.bool_), None)
+
+
 def deviation(days: Days, index: int) -> Limits | None:
     """Alarm if the count is more than 30 % away from what is expected."""
     return _limits(days, index, lambda expected, _low, _high: around(expected))
@@ -32,7 +59,7 @@ def deviation(days: Days, index: int) -> Limits | None:
 def unusual(days: Days, index: int) -> Limits | None:
     """Alarm if the count lies outside the interval that is usual for this stream, once that is known."""
     if _expect(days, index).low is None:
-        return None
+        return _with_activity(None, days, index)
     return _limits(days, index, lambda _expected, low, high: Limits(low, high, (low, high)))
 
 
@@ -66,27 +93,45 @@ def leak(days: Days, index: int) -> bool:
     return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SIGMAS])
 
 
+def any_guardrail(days: Days, index: int) -> bool:
+    """Whether a user would get any alarm from the counts alone: volume by the default rule, activity, or a leak."""
+    limits = deviation_and_unusual(days, index)
+    return (limits is not None and limits.is_alarm(float(days.counts[index]))) or leak(days, index)
+
+
 def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits]) -> Limits | None:
-    """The limits by ``rule``, as the volume guardrail applies it; None while there is no expectation."""
-    events, low, high = _expect(days, index)
+    """The limits by ``rule``, as the volume guardrail applies it, and of the activity guardrail."""
+    events, low, high, _ = _expect(days, index)
     if events is None:
-        return None
+        return _with_activity(None, days, index)
     limits = around(events) if low is None or high is None else rule(events, low, high)
     smallest = _policy(days.region)[MINIMUM_EVENTS]
-    # Few events expected and few seen: the guardrail does not judge such days.
-    return limits if events >= smallest else Limits(-inf, max(limits.high, smallest - 1), limits.interval)
+    if events < smallest:
+        # Few events expected and few seen: the volume guardrail does not judge such days.
+        limits = Limits(-inf, max(limits.high, smallest - 1), limits.interval)
+    return _with_activity(limits, days, index)
+
+
+def _with_activity(limits: Limits | None, days: Days, index: int) -> Limits | None:
+    """``limits`` that do not accept an empty day either, unless it would be usual."""
+    if _expect(days, index).is_empty_usual:
+        return limits
+    if limits is None:
+        return Limits(LEAST_ACTIVITY, inf)
+    return limits._replace(low=max(limits.low, LEAST_ACTIVITY))
 
 
 class _Expected(NamedTuple):
     events: float | None
     low: float | None
     high: float | None
+    is_empty_usual: bool
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=100_000)
 def _expect(days: Days, index: int) -> _Expected:
     found = expect(days.dates[index], _history(days, index), expectation_settings(_policy(days.region)))
-    return _Expected(found.events, found.low, found.high)
+    return _Expected(found.events, found.low, found.high, found.is_empty_usual)
 
 
 def _history(days: Days, stop: int) -> dict[date, int]:
@@ -96,5 +141,5 @@ def _history(days: Days, stop: int) -> dict[date, int]:
 
 
 @lru_cache
-def _policy(region: str) -> Policy:
+def _policy(region: str | None) -> Policy:
     return policy_of(holidays=region)

@@ -45,13 +45,20 @@ FAULTS: dict[str, float] = {
 
 LEAK_PERCENT_PER_DAY = 2.0
 LEAK_DAYS = 30
-LEAK_STARTS = 5
+LEAK_STARTS = 20
 """Leaks per series, each in a history of its own, from a sample with a fixed seed."""
 
+COUNTRIES = "series.csv"
+"""The file of a folder that says which country each series is from: ``file,country``, the country may be empty."""
+
 REGIONS: dict[str, str] = {"melbourne": "AU-VIC"}
-"""Holiday calendar by the beginning of a file's name; every other series is taken to be from DEFAULT_REGION."""
+"""Holiday calendar by the beginning of a file's name, for series that COUNTRIES does not list; every other one of these
+is taken to be from DEFAULT_REGION."""
 
 DEFAULT_REGION = "US"
+
+LOW_VOLUME = "low_"
+"""How the names of series begin that have few events a day: their figures are reported apart."""
 
 ROW_MISSING = "row missing"
 """How the note of a day begins that could not be read: it is absent, whatever its count says."""
@@ -83,13 +90,13 @@ class Days:
         dates: Consecutive days.
         counts: Events per day, NaN where a day is absent.
         holidays: Whether the calendar of the series' country calls the day a holiday.
-        region: That calendar, ``US`` or ``AU-VIC``.
+        region: That calendar, ``US`` or ``AU-VIC``; None for a series without a country.
     """
 
     dates: tuple[date, ...]
     counts: Floats
     holidays: Flags
-    region: str = DEFAULT_REGION
+    region: str | None = DEFAULT_REGION
 
     def with_counts(self, counts: Floats) -> Days:
         """The same calendar with other counts; a new object, so that nothing recorded of this one is used."""
@@ -109,6 +116,11 @@ class Series:
         counts = self.days.counts
         return [i for i in range(WARM_UP_DAYS, len(counts)) if self.labels[i] == label and isfinite(counts[i])]
 
+    @property
+    def is_low_volume(self) -> bool:
+        """Whether the name says that there are few events a day."""
+        return self.name.startswith(LOW_VOLUME)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Method:
@@ -122,6 +134,7 @@ class Method:
         needs: Libraries it cannot do without.
         sample: Days of each label judged per series at most, drawn with a fixed seed; None judges every one.
         leak_starts: Leaks tried per series at most; 0 where it would take too long.
+        label: Words for the picture, if they are not the title.
     """
 
     name: str
@@ -131,6 +144,7 @@ class Method:
     needs: tuple[str, ...] = ()
     sample: int | None = None
     leak_starts: int = LEAK_STARTS
+    label: str = ""
 
 
 @dataclass(slots=True)
@@ -174,21 +188,55 @@ class Figures:
 
 
 def load_folder(folder: Path) -> list[Series]:
-    """Every ``*.csv`` of ``folder``, by name.
+    """Every ``*.csv`` of ``folder`` except COUNTRIES, by name.
 
     Raises:
-        SystemExit: In one sentence, if the folder is absent or holds no series.
+        SystemExit: In one sentence, if the folder is absent or holds no series, or if COUNTRIES cannot be understood.
     """
-    files = sorted(folder.glob("*.csv"))
+    files = sorted(file for file in folder.glob("*.csv") if file.name != COUNTRIES)
     if not files:
         raise SystemExit(
             f"A folder with daily series (*.csv with date,count,label,note) is required, but {folder} "
             f"{'holds none' if folder.is_dir() else 'does not exist'}; pass --data FOLDER."
         )
-    return [load_series(file) for file in files]
+    known = load_countries(folder)
+    return [load_series(file, known.get(file.stem, region_of(file.stem))) for file in files]
 
 
-def load_series(file: Path) -> Series:
+def load_countries(folder: Path) -> dict[str, str | None]:
+    """The region of each series that COUNTRIES lists, None if it has no country; empty without such a file.
+
+    Raises:
+        SystemExit: In one sentence, if the file lacks a column or names a country without a calendar.
+    """
+    file = folder / COUNTRIES
+    if not file.is_file():
+        return {}
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = csv.DictReader(lines)
+        if not {"file", "country"} <= set(rows.fieldnames or ()):
+            raise SystemExit(f"{file} requires the columns file,country, but has {','.join(rows.fieldnames or ())}.")
+        regions = {series_name(row["file"] or ""): (row["country"] or "").strip() or None for row in rows}
+    for name, region in regions.items():
+        if region is not None and not _has_calendar(region):
+            raise SystemExit(f"{file}: {name} requires a country that has a calendar, but {region!r} was found.")
+    return regions
+
+
+def series_name(file_name: str) -> str:
+    """The name of a series: that of its file, with or without ``.csv`` or ``.csv.gz``."""
+    return file_name.strip().removesuffix(".gz").removesuffix(".csv")
+
+
+def _has_calendar(region: str) -> bool:
+    try:
+        public_holidays(region, 2000, 2000)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def load_series(file: Path, region: str | None) -> Series:
     """One series; days between the first and the last that have no row, or no count, are absent."""
     with file.open(newline="", encoding="utf-8") as lines:
         rows = {date.fromisoformat(row["date"]): row for row in csv.DictReader(lines)}
@@ -196,7 +244,7 @@ def load_series(file: Path) -> Series:
     dates = tuple(first + timedelta(days=n) for n in range((last - first).days + 1))
     counts = np.array([_count(rows.get(day, {})) for day in dates])
     labels = tuple(rows.get(day, {}).get("label") or "" for day in dates)
-    return Series(file.stem, make_days(dates, counts, region_of(file.stem)), labels)
+    return Series(series_name(file.name), make_days(dates, counts, region), labels)
 
 
 def _count(row: Mapping[str, str]) -> float:
@@ -204,14 +252,16 @@ def _count(row: Mapping[str, str]) -> float:
     return nan if is_absent else float(row["count"])
 
 
-def make_days(dates: tuple[date, ...], counts: Floats, region: str = DEFAULT_REGION) -> Days:
-    """Days with the public holidays of ``region``."""
+def make_days(dates: tuple[date, ...], counts: Floats, region: str | None = DEFAULT_REGION) -> Days:
+    """Days with the public holidays of ``region``, if there is one."""
     known = public_holidays(region, dates[0].year, dates[-1].year)
     return Days(dates, counts, np.array([day in known for day in dates]), region)
 
 
 @lru_cache
-def public_holidays(region: str, first_year: int, last_year: int) -> frozenset[date]:
+def public_holidays(region: str | None, first_year: int, last_year: int) -> frozenset[date]:
+    if region is None:
+        return frozenset()
     country, _, subdivision = region.partition("-")
     years = range(first_year, last_year + 1)
     return frozenset(calendars.country_holidays(country, subdiv=subdivision or None, years=years))
@@ -242,8 +292,12 @@ def faulty_counts(count: float) -> Iterator[tuple[str, float]]:
         yield fault, float(round(count * factor))
 
 
+@lru_cache(maxsize=4_000)
 def leaking(days: Days, start: int) -> Days:
-    """``days`` with a leak from ``start`` on, two percent more of each day's events missing than the day before."""
+    """``days`` with a leak from ``start`` on, two percent more of each day's events missing than the day before.
+
+    The same object every time, so that what methods remember of it is used again.
+    """
     counts = days.counts.copy()
     stop = min(start + LEAK_DAYS, len(counts))
     kept = (1 - LEAK_PERCENT_PER_DAY / 100) ** np.arange(1, stop - start + 1)
@@ -330,20 +384,21 @@ def summarize(method: Method, tallies: Mapping[str, Tally], seconds: float = nan
         name=method.name,
         title=method.title,
         normal_days=pooled.judged[NORMAL],
-        false_alarms_mean=_mean_over_groups(tallies, NORMAL),
+        false_alarms_mean=mean_over_groups(tallies, NORMAL),
         false_alarms_median=median(rates) if rates else nan,
         holidays_alarmed_percent=pooled.percent(HOLIDAY),
         incident_days=pooled.judged[INCIDENT],
         incident_days_hit=pooled.alarms[INCIDENT],
-        recall_percent={fault: _mean_over_groups(tallies, fault) for fault in FAULTS},
-        coverage_percent=100 - _mean_over_groups(tallies, OUTSIDE),
-        leaks_found_percent=_mean_over_groups(tallies, LEAK),
-        leaks_imagined_percent=_mean_over_groups(tallies, NO_LEAK),
+        recall_percent={fault: mean_over_groups(tallies, fault) for fault in FAULTS},
+        coverage_percent=100 - mean_over_groups(tallies, OUTSIDE),
+        leaks_found_percent=mean_over_groups(tallies, LEAK),
+        leaks_imagined_percent=mean_over_groups(tallies, NO_LEAK),
         milliseconds_per_day=1000 * seconds / days if days else nan,
     )
 
 
-def _mean_over_groups(tallies: Mapping[str, Tally], kind: str) -> float:
+def mean_over_groups(tallies: Mapping[str, Tally], kind: str) -> float:
+    """Alarms per 100 of ``kind``, averaged within each group of series and then over the groups."""
     group_of = groups(tallies)
     rates: dict[str, list[float]] = {}
     for name, tally in tallies.items():

@@ -47,9 +47,9 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def recall(out: Path, folder: Sequence[Series]) -> dict[str, Figures]:
-    """Recorded figures by method; empty if anything has changed."""
-    file = out / FILE
+def recall(out: Path, folder: Sequence[Series], name: str = FILE) -> dict[str, Figures]:
+    """Figures by method recorded in the file ``name``; empty if anything has changed."""
+    file = out / name
     if not file.exists():
         return {}
     recorded = json.loads(file.read_text(encoding="utf-8"))
@@ -58,12 +58,12 @@ def recall(out: Path, folder: Sequence[Series]) -> dict[str, Figures]:
     return {figures["name"]: Figures(**figures) for figures in recorded["figures"]}
 
 
-def record(out: Path, folder: Sequence[Series], figures: Iterable[Figures]) -> None:
+def record(out: Path, folder: Sequence[Series], figures: Iterable[Figures], name: str = FILE) -> None:
     """Add ``figures`` to those already recorded, except for this project's own methods."""
-    known = recall(out, folder) | {row.name: row for row in figures if not row.name.startswith("ours_")}
+    known = recall(out, folder, name) | {row.name: row for row in figures if not row.name.startswith("ours_")}
     out.mkdir(parents=True, exist_ok=True)
     recorded = {
         "fingerprint": fingerprint(folder),
         "figures": [asdict(row) for row in known.values()],
     }
-    (out / FILE).write_text(json.dumps(recorded), encoding="utf-8")
+    (out / name).write_text(json.dumps(recorded), encoding="utf-8")

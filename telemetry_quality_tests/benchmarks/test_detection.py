@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from detection import ours, peers, plain, records, report
+from detection.hours import HOURLY_METHODS
 from detection.methods import METHODS
 from detection.protocol import (
     FAULTS,
@@ -41,8 +42,9 @@ from detection.protocol import (
     summarize,
 )
 
-from telemetry_quality.core.detectors.expected_volume import expect
-from telemetry_quality.core.guardrails import volume
+from telemetry_quality.core.calendar_effects import calendar_effects
+from telemetry_quality.core.detectors.expected_volume import Expectation, expect
+from telemetry_quality.core.guardrails import activity, volume
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import expectation_settings
@@ -83,6 +85,11 @@ def answer(method: Method, days: Days, index: int) -> object:
     if method.finds is not None:
         return method.finds(days, index)
     return method.limits(days, index) if method.limits else None
+
+
+def is_alarm(method: Method, days: Days, index: int, count: float) -> bool:
+    limits = method.limits(days, index) if method.limits else None
+    return limits is not None and limits.is_alarm(count)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -238,7 +245,7 @@ def test_a_day_without_a_row_or_a_count_is_absent_and_a_zero_is_a_zero(tmp_path:
         "date,count,label,note\n"
         "2026-01-25,10,,\n2026-01-26,0,holiday,Australia Day\n2026-01-28,,,\n2026-01-29,0.0,,row missing in source\n"
     )
-    series = load_series(file)
+    series = load_series(file, region_of(file.stem))
     assert series.days.counts.tolist() == pytest.approx([10, 0, nan, nan, nan], nan_ok=True)
     assert series.labels == ("", "holiday", "", "", "")
     assert series.days.holidays.tolist() == [False, True, False, False, False], "Victoria's calendar, not the US one"
@@ -250,6 +257,44 @@ def test_a_folder_without_series_is_refused_in_one_sentence(tmp_path: Path, name
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match=rf"is required, but .*{name} .*; pass --data FOLDER\.$"):
         report.main(["--data", str(tmp_path / name)])
+
+
+def write_series(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_text("date,count,label,note\n2026-01-26,10,,\n2026-07-03,10,,\n")
+
+
+def test_a_folder_says_which_country_each_series_is_from(tmp_path: Path) -> None:
+    write_series(tmp_path, "melbourne_a.csv", "melbourne_b.csv", "shop.csv", "taxi.csv", "wiki.csv")
+    (tmp_path / "series.csv").write_text("file,country\nmelbourne_a.csv,US\nshop,AU-VIC\nwiki.csv,\n")
+    regions = {series.name: series.days.region for series in load_folder(tmp_path)}
+    assert regions == {
+        "melbourne_a": "US",
+        "melbourne_b": "AU-VIC",
+        "shop": "AU-VIC",
+        "taxi": "US",
+        "wiki": None,
+    }, "series.csv itself is no series, and what it does not list is from where its name says"
+
+
+def test_a_series_without_a_country_has_no_holidays(tmp_path: Path) -> None:
+    write_series(tmp_path, "wiki.csv", "shop.csv")
+    (tmp_path / "series.csv").write_text("file,country\nwiki,\nshop.csv,US\n")
+    shop, wiki = load_folder(tmp_path)
+    assert (shop.days.holidays.sum(), wiki.days.holidays.sum()) == (4, 0), "of the US, from 26 January to 3 July"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("name,land\nshop,US\n", "requires the columns file,country"), ("file,country\nshop,XX\n", "but 'XX' was found")],
+)
+def test_countries_that_are_not_understood_are_refused_in_one_sentence(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    write_series(tmp_path, "shop.csv")
+    (tmp_path / "series.csv").write_text(text)
+    with pytest.raises(SystemExit, match=rf"{complaint}.*\.$"):
+        load_folder(tmp_path)
 
 
 def test_elementarys_limits_are_where_its_own_score_is_three() -> None:
@@ -295,11 +340,39 @@ def test_our_limits_by_both_are_where_the_guardrail_itself_fails(spread: float) 
     history = {day: int(count) for day, count in zip(days.dates[:80], counts[:80], strict=True)}
     policy = policy_of(holidays=days.region)
     expectation = expect(days.dates[80], history, expectation_settings(policy))
-    for count in range(1, 3000, 7):
+    for count in range(0, 3000, 7):
         scan = make_stored_scan(count)
         figures = figures_of(Basis(scan, expectation, 100.0, policy))
-        verdict = volume.judge(make_evidence(figures, expectation=expectation), policy)
-        assert (verdict.outcome is Outcome.FAILED) == limits.is_alarm(count), count
+        evidence = make_evidence(figures, expectation=expectation)
+        verdicts = [guardrail.judge(evidence, policy) for guardrail in (volume, activity)]
+        assert (Outcome.FAILED in {verdict.outcome for verdict in verdicts}) == limits.is_alarm(count), count
+
+
+@pytest.mark.parametrize("known_days", [3, 80])
+def test_an_empty_day_is_an_alarm_unless_it_is_usual(known_days: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, few = METHODS["ours_both"], [3.0] * 81
+    assert is_alarm(both, make_series(few).days, known_days, 0), "although the volume of so few events is not judged"
+    monkeypatch.setattr(ours, "expect", lambda *_: Expectation(3.0, 0.0, 9.0, is_empty_usual=True))
+    assert not is_alarm(both, make_series(few).days, known_days, 0)
+
+
+def test_as_shipped_there_is_no_calendar_and_with_one_a_holiday_is_expected_to_be_quiet() -> None:
+    dates = [START + timedelta(days=n) for n in range(146)]
+    assert dates[-1] == date(2026, 5, 26)
+    quiet = [1000.0 * (0.4 if day in calendar_effects("US", 2026) or day.weekday() >= 5 else 1) for day in dates]
+    memorial_day = 144
+    days = make_series(quiet).days
+    alarms = {name: is_alarm(METHODS[name], days, memorial_day, 400) for name in ("ours_both", "ours_both_calendar")}
+    assert alarms == {"ours_both": True, "ours_both_calendar": False}
+
+
+def test_all_guardrails_together_alarm_where_the_default_or_the_leak_check_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = make_series().days
+    monkeypatch.setattr(ours, "deviation_and_unusual", lambda _days, index: Limits(0, 10_000 if index % 2 else 1))
+    monkeypatch.setattr(ours, "leak", lambda _days, index: index % 3 == 0)
+    assert [ours.any_guardrail(days, index) for index in range(60, 66)] == [True, False, True, True, True, False]
 
 
 def test_the_level_is_the_median_of_the_week_around_a_day() -> None:
@@ -315,6 +388,19 @@ def test_the_report_writes_a_table_and_leaves_out_what_was_not_measured(tmp_path
     assert "always the same limits" in table
     assert "–" in table
     assert (tmp_path / "table.csv").read_text().startswith("name,method,")
+
+
+def test_low_volume_series_are_reported_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, count in (("shop", 1000), ("low_shop", 5)):
+        rows = [f"{START + timedelta(days=n)},{count},," for n in range(WARM_UP_DAYS + 3)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["date,count,label,note", *rows, ""]))
+    out = tmp_path / "out"
+    report.main(["--data", str(tmp_path), "--out", str(out), "--methods", "trailing_mean_r30"])
+    assert "Low-volume series" in capsys.readouterr().out
+    for table in ("table.csv", "table_low.csv"):
+        (row,) = (out / table).read_text().splitlines()[1:]
+        assert row.startswith("trailing_mean_r30,")
+        assert ",3," in row, "three days of one series"
 
 
 def test_figures_are_recorded_until_a_count_changes_and_ours_never(tmp_path: Path) -> None:
@@ -339,6 +425,13 @@ def test_the_docs_name_every_method_and_no_other() -> None:
     text = report.DOCS.read_text(encoding="utf-8")
     described = text.split("## The methods\n")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", described, flags=re.MULTILINE) == list(METHODS)
+
+
+def test_the_hourly_table_in_the_docs_has_a_row_per_method_and_a_column_per_heading() -> None:
+    table = report.DOCS.read_text(encoding="utf-8").split(report.BEGIN_HOURS)[1].split(report.END)[0]
+    header, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    assert tuple(header) == report.HOURLY_HEADINGS
+    assert [row[0] for row in rows] == [method.title for method in HOURLY_METHODS]
 
 
 def test_the_table_in_the_docs_has_a_row_per_method_and_a_column_per_heading() -> None:
