@@ -1,8 +1,11 @@
-"""Quantiles of distributions that are not in the standard library."""
+"""Quantiles and tails of distributions that are not in the standard library."""
 
 from __future__ import annotations
 
-from math import cos, pi, sin, sqrt, tan
+from math import cos, exp, fsum, lgamma, log, log1p, pi, sin, sqrt, tan
+
+NEGLIGIBLE = 1e-17
+"""Terms smaller than this share of the largest do not change a sum of floats."""
 
 
 def student_t5_reach(share: float) -> float:
@@ -22,3 +25,30 @@ def student_t5_reach(share: float) -> float:
         inside = 2 / pi * (angle + sin(angle) * (cos(angle) + 2 / 3 * cos(angle) ** 3))
         low, high = (angle, high) if inside < share else (low, angle)
     return sqrt(5) * tan(low)
+
+
+def binomial_tail(least: int, trials: int, probability: float) -> float:
+    """The probability of ``least`` or more successes in ``trials``, summed outwards from the largest term.
+
+    Raises:
+        ValueError: If not ``0 <= least <= trials`` and ``0 < probability < 1``.
+    """
+    if not (0 <= least <= trials and 0 < probability < 1):
+        raise ValueError(f"{least} of {trials} at a probability of {probability} is not a binomial count.")
+    odds = probability / (1 - probability)
+    largest = max(least, int((trials + 1) * probability))
+    ways = lgamma(trials + 1) - lgamma(largest + 1) - lgamma(trials - largest + 1)
+    highest = exp(ways + largest * log(probability) + (trials - largest) * log1p(-probability))
+    terms, term = [highest], highest
+    for wins in range(largest, trials):
+        term *= (trials - wins) / (wins + 1) * odds
+        terms.append(term)
+        if term < NEGLIGIBLE * highest:
+            break
+    term = highest
+    for wins in range(largest, least, -1):
+        term *= wins / (trials - wins + 1) / odds
+        terms.append(term)
+        if term < NEGLIGIBLE * highest:
+            break
+    return min(fsum(terms), 1.0)

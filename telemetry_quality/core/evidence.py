@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.events import Slice, SliceCounts
     from telemetry_quality.core.metrics import DayFigures
+    from telemetry_quality.core.shares import ShareCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Evidence:
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.
         late_percents: Share of late events of each earlier readable day, where it is known.
+        small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
+            days, by the name of the share (see ``share_counts``).
     """
 
     day: date
@@ -40,3 +43,4 @@ class Evidence:
     missing_critical: Mapping[str, int] = field(default_factory=dict)
     rate_counts: Mapping[str, int] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)
+    small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)

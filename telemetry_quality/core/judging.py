@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
+from telemetry_quality.core.detectors.small_counts import SMALL_DAY, USUAL_DAYS
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
@@ -30,6 +31,7 @@ from telemetry_quality.core.policies import (
 )
 from telemetry_quality.core.root_cause import DayBreakdown, RateMeasure, find_root_cause, reference_days
 from telemetry_quality.core.root_cause import sentence as root_cause_sentence
+from telemetry_quality.core.shares import share_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.core.root_cause import Measure
     from telemetry_quality.core.scans import StoredScan
+    from telemetry_quality.core.shares import ShareCount
 
 SMALL_SLICE = 5
 """Slices of earlier days with fewer events show nothing and are not loaded."""
@@ -190,8 +193,23 @@ def evidence_of(
             for past in context.before(day, ARRIVAL_DAYS)
             if past in context.late_percents
         },
+        small_shares=_small_shares(day, context, schema),
     )
     return with_extra_numbers(evidence, guardrails_of(schema))
+
+
+def _small_shares(day: date, context: HistoricalContext, schema: EventSchema) -> dict[str, dict[date, ShareCount]]:
+    """The counts of the shares that are of few events on ``day``, on the day and on the days before it."""
+    small = {
+        name: {day: count}
+        for name, count in share_counts(context.scans[day][-1], schema.rates).items()
+        if count.whole < SMALL_DAY
+    }
+    for past in context.before(day, USUAL_DAYS) if small else ():
+        counts = share_counts(context.scans[past][-1], schema.rates)
+        for name in small.keys() & counts.keys():
+            small[name][past] = counts[name]
+    return small
 
 
 def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:

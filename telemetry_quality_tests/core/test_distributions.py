@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from fractions import Fraction
+from math import comb
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.core.distributions import student_t5_reach
+from telemetry_quality.core.distributions import binomial_tail, student_t5_reach
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,26 @@ def test_a_larger_share_never_reaches_less_far(share: float, other: float) -> No
 def test_a_share_that_no_distribution_has_is_an_error(share: float) -> None:
     with pytest.raises(ValueError, match="A share from 0 to below 1 is required"):
         student_t5_reach(share)
+
+
+@given(st.integers(0, 120), st.integers(0, 120), st.fractions(Fraction(1, 1000), Fraction(999, 1000)))
+def test_the_tail_of_a_binomial_distribution_is_the_exact_sum(least: int, more: int, share: Fraction) -> None:
+    trials = least + more
+    exact = sum(
+        (comb(trials, k) * share**k * (1 - share) ** (trials - k) for k in range(least, trials + 1)), Fraction(0)
+    )
+
+    assert binomial_tail(least, trials, float(share)) == pytest.approx(float(exact), rel=1e-9, abs=1e-300)
+
+
+def test_the_tail_of_many_trials_is_as_scipy_has_it() -> None:
+    # By scipy.stats.binom.sf.
+    assert binomial_tail(2100, 100_000, 0.02) == pytest.approx(0.01276871751, rel=1e-9)
+    assert binomial_tail(0, 100_000, 0.02) == 1.0
+    assert binomial_tail(100_000, 100_000, 0.5) == 0.0
+
+
+@pytest.mark.parametrize("arguments", [(-1, 3, 0.5), (4, 3, 0.5), (1, 3, 0.0), (1, 3, 1.0)])
+def test_an_impossible_binomial_count_is_refused(arguments: tuple[int, int, float]) -> None:
+    with pytest.raises(ValueError, match="binomial count"):
+        binomial_tail(*arguments)

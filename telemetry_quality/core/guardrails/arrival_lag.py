@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -62,6 +63,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, HISTORY_TOO_SHORT, share, threshold, sentence)
     usual, limit = usual_late_shares(evidence.day, history)
     comparison = f"{usual:.1f} % is usual, and up to {limit:.1f} % is normal here"
+    if share > limit and (why := explained_by_usual_share(evidence, "late_percent", share)) is not None:
+        sentence = f"{facts}, {beyond_words(threshold, why)}.{_provisional(figures)}"
+        return Verdict(NAME, LEVEL, Outcome.PASSED, USUAL_SHARE, share, threshold, sentence)
     if share > limit:
         sentence = f"{facts}, more than the {threshold:g} % allowed; {comparison}.{_provisional(figures)}"
         return Verdict(NAME, LEVEL, Outcome.FAILED, "ARRIVALS_LATE", share, threshold, sentence)

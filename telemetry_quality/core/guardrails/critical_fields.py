@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Contributor, Level, Outcome, Segment, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
+from telemetry_quality.core.shares import field_share
 
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventSchema
@@ -29,7 +31,10 @@ def applies(schema: EventSchema) -> bool:
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold; the field that is missing most often decides."""
+    """Fails strictly above the threshold; the field that is missing most often decides.
+
+    On a day of few events, fields that are usually missing as often pass.
+    """
     total, threshold = evidence.figures.total_events, policy[THRESHOLD]
     if not total:
         sentence = "Critical fields cannot be judged: there are no events."
@@ -40,13 +45,17 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if worst is None:
         sentence = "Critical fields cannot be judged: they were not counted."
         return Verdict(NAME, LEVEL, Outcome.UNKNOWN, "NOT_COUNTED", None, threshold, sentence)
-    failing = {name: share for name, share in shares.items() if share > threshold}
+    beyond = {name: share for name, share in shares.items() if share > threshold}
+    explained = {name: explained_by_usual_share(evidence, field_share(name), share) for name, share in beyond.items()}
+    failing = {name: share for name, share in beyond.items() if explained[name] is None}
     if not failing:
         name = next(iter(shares))
-        sentence = f"{percent(worst, threshold, 2)} of {total:,} events carry no {name}, within {threshold:g} %."
+        words = beyond_words(threshold, explained[name]) if beyond else f"within {threshold:g} %"
+        sentence = f"{percent(worst, threshold, 2)} of {total:,} events carry no {name}, {words}."
         if not worst:
             sentence = f"All {total:,} events carry {_listed(sorted(shares))}."
-        return Verdict(NAME, LEVEL, Outcome.PASSED, "CRITICAL_FIELDS_PRESENT", worst, threshold, sentence)
+        code = USUAL_SHARE if beyond else "CRITICAL_FIELDS_PRESENT"
+        return Verdict(NAME, LEVEL, Outcome.PASSED, code, worst, threshold, sentence)
     facts = [
         f"{percent(share, threshold, 2)} carry no {name} ({evidence.missing_critical[name]:,})"
         for name, share in failing.items()

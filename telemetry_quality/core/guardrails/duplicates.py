@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
@@ -39,8 +40,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         outcome, code = Outcome.UNKNOWN, _unknown_code(figures)
         sentence = "Duplicates cannot be judged: no event could be compared with the others."
     elif share > threshold:
-        outcome, code = Outcome.FAILED, "DUPLICATES_HIGH"
-        sentence = f"{_facts(figures, share, threshold)}, more than the {threshold:g} % allowed."
+        why = explained_by_usual_share(evidence, "duplicate_percent", share)
+        outcome, code = (Outcome.FAILED, "DUPLICATES_HIGH") if why is None else (Outcome.PASSED, USUAL_SHARE)
+        sentence = f"{_facts(figures, share, threshold)}, {beyond_words(threshold, why)}."
     else:
         outcome, code = Outcome.PASSED, "DUPLICATES_OK"
         sentence = f"{_facts(figures, share, threshold)}, within {threshold:g} %."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
@@ -20,7 +21,10 @@ THRESHOLD = percent_threshold("error_rate_percent", 5.0, "CRITICAL strictly abov
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails strictly above the threshold; unknown if no event of the day says whether it is an error."""
+    """Fails strictly above the threshold, unless the day has few events and the stream's usual rate explains them.
+
+    Unknown if no event of the day says whether it is an error.
+    """
     figures = evidence.figures
     rate, threshold = figures.error_rate_percent, policy[THRESHOLD]
     if rate is None:
@@ -32,10 +36,11 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
             "is an error."
         )
     elif rate > threshold:
-        outcome, code = Outcome.FAILED, "ERROR_RATE_HIGH"
+        why = explained_by_usual_share(evidence, "error_rate_percent", rate)
+        outcome, code = (Outcome.FAILED, "ERROR_RATE_HIGH") if why is None else (Outcome.PASSED, USUAL_SHARE)
         sentence = (
             f"{percent(rate, threshold, 2)} of {figures.total_events:,} events are errors ({figures.error_events:,}), "
-            f"more than the {threshold:g} % allowed."
+            f"{beyond_words(threshold, why)}."
         )
     else:
         outcome, code = Outcome.PASSED, "ERROR_RATE_OK"

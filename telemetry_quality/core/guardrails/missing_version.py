@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
@@ -27,10 +28,11 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Version tags cannot be judged: there are no events."
     elif share > threshold:
-        outcome, code = Outcome.FAILED, "VERSION_MISSING"
+        why = explained_by_usual_share(evidence, "missing_version_percent", share)
+        outcome, code = (Outcome.FAILED, "VERSION_MISSING") if why is None else (Outcome.PASSED, USUAL_SHARE)
         sentence = (
             f"{percent(share, threshold, 2)} of {figures.total_events:,} events carry no version "
-            f"({figures.missing_version_events:,}), more than the {threshold:g} % allowed."
+            f"({figures.missing_version_events:,}), {beyond_words(threshold, why)}."
         )
     else:
         outcome, code = Outcome.PASSED, "VERSION_PRESENT"

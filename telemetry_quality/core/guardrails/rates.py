@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.events import Rate
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, limit
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.metrics import Formula, Metric, Unit, percent_of
 from telemetry_quality.core.policies import Direction, Setting, Threshold, percent_threshold
 from telemetry_quality.core.root_cause.tables import RateMeasure
+from telemetry_quality.core.shares import rate_share
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -72,7 +74,7 @@ def _guardrail(rate: Rate) -> Guardrail:
     name, metric = f"{PREFIX}{rate.name}", _metric(rate)
 
     def judge(evidence: Evidence, policy: Policy) -> Verdict:
-        """Fails strictly above the upper limit or strictly below the lower one."""
+        """Fails strictly above the upper limit or strictly below the lower one, unless so few events are usual."""
         return _verdict(rate, limits, evidence, policy)
 
     def compute(evidence: Evidence) -> float | None:
@@ -136,7 +138,7 @@ def _metric(rate: Rate) -> Metric:
     among = "" if rate.of is None else f", among the events for which {rate.of}"
     base = "events" if rate.of is None else "events that it is a share of"
     return Metric(
-        name=f"{PREFIX}{rate.name}_percent",
+        name=rate_share(rate.name),
         label=label.capitalize(),
         description=rate.description or f"Share of events for which {rate.where}{among}",
         unit=Unit.PERCENT,
@@ -160,8 +162,8 @@ def _verdict(rate: Rate, limits: _Limits, evidence: Evidence, policy: Policy) ->
     name, level, total = f"{PREFIX}{rate.name}", Level(rate.level), evidence.figures.total_events or 0
     found = rate.found(evidence.rate_counts, total)
     if not total or found is None or not found[1]:
-        code, why = _why_unknown(rate, total, found)
-        sentence = f"The rate {rate.name} cannot be judged: {why}."
+        code, reason = _why_unknown(rate, total, found)
+        sentence = f"The rate {rate.name} cannot be judged: {reason}."
         return Verdict(name, level, Outcome.UNKNOWN, code, None, None, sentence)
     matching, base = found
     value = 100 * matching / base
@@ -169,10 +171,14 @@ def _verdict(rate: Rate, limits: _Limits, evidence: Evidence, policy: Policy) ->
     outcome, code, words = Outcome.PASSED, RATE_OK, limits.words(policy)
     if limits.above and value > policy[limits.above]:
         threshold = policy[limits.above]
-        outcome, code, words = Outcome.FAILED, RATE_HIGH, f"more than the {threshold:g} % allowed"
+        why = explained_by_usual_share(evidence, rate_share(rate.name), value)
+        outcome, code = (Outcome.FAILED, RATE_HIGH) if why is None else (Outcome.PASSED, USUAL_SHARE)
+        words = beyond_words(threshold, why)
     elif limits.below and value < policy[limits.below]:
         threshold = policy[limits.below]
-        outcome, code, words = Outcome.FAILED, RATE_LOW, f"less than the {threshold:g} % required"
+        why = explained_by_usual_share(evidence, rate_share(rate.name), value, is_low=True)
+        outcome, code = (Outcome.FAILED, RATE_LOW) if why is None else (Outcome.PASSED, USUAL_SHARE)
+        words = beyond_words(threshold, why, is_low=True)
     share = percent(value, value if threshold is None else threshold, 2)
     sentence = f"The rate {rate.name} is {share} ({matching:,} of {base:,} events), {words}."
     return Verdict(name, level, outcome, code, value, threshold, sentence)

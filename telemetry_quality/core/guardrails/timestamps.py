@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
 
@@ -37,8 +38,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Timestamps cannot be judged: it is not known which events arrived on the day."
     elif share > threshold:
-        outcome, code = Outcome.FAILED, "TIMESTAMPS_IMPOSSIBLE"
-        sentence = f"{_facts(share, threshold)}, more than the {threshold:g} % allowed."
+        why = explained_by_usual_share(evidence, "invalid_timestamp_percent", share)
+        outcome, code = (Outcome.FAILED, "TIMESTAMPS_IMPOSSIBLE") if why is None else (Outcome.PASSED, USUAL_SHARE)
+        sentence = f"{_facts(share, threshold)}, {beyond_words(threshold, why)}."
     else:
         outcome, code, sentence = (
             Outcome.PASSED,

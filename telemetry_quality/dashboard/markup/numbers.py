@@ -24,7 +24,8 @@ class Limit(NamedTuple):
     """A threshold that a number is compared with.
 
     Attributes:
-        is_firm: Whether a number beyond it always fails; otherwise a number that is usual for the stream may pass.
+        is_firm: Whether a number beyond it fails, unless the day has few events; otherwise a number that is usual for
+            the stream may pass.
     """
 
     value: float
