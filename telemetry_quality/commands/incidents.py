@@ -47,6 +47,7 @@ PAST_TENSE = {
     Action.MUTE: "muted it",
     Action.CONFIRM: "confirmed it",
     Action.DISMISS: "dismissed it",
+    Action.ACCEPT: "accepted it",
 }
 
 key_argument = click.argument("key")
@@ -156,7 +157,10 @@ def acknowledge(key: str, **options: Any) -> int:
 @source_option
 @json_option
 def mute(key: str, until: date | None, **options: Any) -> int:
-    """Log none of an incident's alerts until a day; they are still stored."""
+    """Log none of an incident's alerts until a day; they are still stored, and the days still fail.
+
+    If what happened was intended, accept it instead: then later days pass.
+    """
     return _decide(key, Action.MUTE, until=until or utc_now().date() - ONE_DAY, **options)
 
 
@@ -180,8 +184,23 @@ def confirm(key: str, **options: Any) -> int:
 @source_option
 @json_option
 def dismiss(key: str, **options: Any) -> int:
-    """Record that it was not an incident; revokes a confirmation."""
+    """Record that it was not an incident; revokes a confirmation or an acceptance."""
     return _decide(key, Action.DISMISS, **options)
+
+
+@incidents.command()
+@key_argument
+@by_option
+@note_option
+@config_option
+@source_option
+@json_option
+def accept(key: str, **options: Any) -> int:
+    """Accept an incident as intended: what it found is normal from its first day on.
+
+    Later days are judged by the new level, and nothing more is raised about it.
+    """
+    return _decide(key, Action.ACCEPT, **options)
 
 
 def _decide(

@@ -1,4 +1,4 @@
-"""Dispatch: which alerts are new, and which of them somebody has muted."""
+"""Dispatch: which alerts are new, and which of them somebody has muted or accepted."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def dispatch(store: QualityStore, alerts: Sequence[Alert], log: Callable[[Alert]
     """Log the new ones of ``alerts``, then store all; returns how many were logged.
 
     Alerts are logged first and stored afterwards: a crash in between repeats an alert rather than losing it. Two kinds
-    are stored but not logged: alerts of muted incidents, and alerts of a revision that repeats a dispatched verdict of
-    the revision before without a new scan, because other thresholds or another history changed nothing.
+    are stored but not logged: alerts of muted or accepted incidents, and alerts of a revision that repeats a dispatched
+    verdict of the revision before without a new scan, because other thresholds or another history changed nothing.
     """
     fresh = store.new_alerts(alerts)
     complete = [_since_the_revision_before(store, alert) for alert in fresh]
@@ -53,18 +53,19 @@ def _since_the_revision_before(store: QualityStore, alert: Alert) -> tuple[Alert
 
 
 def unmuted_alerts(store: QualityStore, alerts: Sequence[Alert], today: date) -> list[Alert]:
-    """The ``alerts`` whose incident is not muted on ``today``."""
+    """The ``alerts`` whose incident is neither muted on ``today`` nor accepted as intended."""
     muted: set[tuple[str, date, str]] = set()
     for source in {alert.source for alert in alerts}:
         if any(
-            action.action is Action.MUTE and action.until and action.until >= today
+            action.action is Action.ACCEPT
+            or (action.action is Action.MUTE and action.until is not None and action.until >= today)
             for action in store.incident_actions(source)
         ):
             days = [alert.day for alert in alerts if alert.source == source]
             muted |= {
                 (source, failure.day, failure.guardrail)
                 for incident in incidents_of(store, source, min(days), max(days))
-                if is_muted(incident, today)
+                if is_muted(incident, today) or incident.is_accepted
                 for failure in incident.failures
             }
     return [alert for alert in alerts if (alert.source, alert.day, alert.guardrail) not in muted]

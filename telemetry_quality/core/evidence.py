@@ -33,6 +33,7 @@ class Evidence:
         late_percents: Share of late events of each earlier readable day, where it is known.
         small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
             days, by the name of the share (see ``share_counts``).
+        new_levels: Earlier days whose level of the whole stream somebody accepted as normal.
     """
 
     day: date
@@ -44,3 +45,4 @@ class Evidence:
     rate_counts: Mapping[str, int] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
+    new_levels: frozenset[date] = frozenset()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
@@ -16,6 +17,7 @@ from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
@@ -29,7 +31,7 @@ from telemetry_quality.core.policies import (
     WEEKDAYS,
     rest_dates,
 )
-from telemetry_quality.core.root_cause import DayBreakdown, RateMeasure, find_root_cause, reference_days
+from telemetry_quality.core.root_cause import DayBreakdown, Measure, RateMeasure, find_root_cause, reference_days
 from telemetry_quality.core.root_cause import sentence as root_cause_sentence
 from telemetry_quality.core.shares import share_counts
 
@@ -39,10 +41,11 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
+    from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore
-    from telemetry_quality.core.root_cause import Measure
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.shares import ShareCount
 
@@ -59,6 +62,7 @@ class HistoricalContext:
         slices: The slices of all days, without small ones, by which a day is compared with earlier days.
         own_slices: All slices of the days to be judged: 4 events instead of 400 are not the same as none.
         left_out: Days of confirmed incidents, which no day is compared with.
+        acceptances: What people accepted as intended.
     """
 
     store: QualityStore
@@ -67,6 +71,7 @@ class HistoricalContext:
     slices: Mapping[date, Mapping[Slice, SliceCounts]]
     own_slices: Mapping[date, Mapping[Slice, SliceCounts]]
     left_out: frozenset[date]
+    acceptances: Acceptances = field(default_factory=Acceptances)
 
     @cached_property
     def totals(self) -> dict[date, int]:
@@ -93,6 +98,31 @@ class HistoricalContext:
         """Events of the days whose volume ``day`` may be compared with, oldest first."""
         return {past: self.totals[past] for past in self.before(day, HISTORY_DAYS)}
 
+    def new_levels(self, day: date) -> frozenset[date]:
+        """The days before ``day`` whose level somebody accepted as normal; nothing at all is no level."""
+        accepted = (past for past in self.acceptances.before(day).level_days if past < day)
+        return frozenset(past for past in accepted if past not in self.left_out and self.totals.get(past))
+
+    def slices_before(self, day: date, acceptances: Acceptances) -> dict[date, Mapping[Slice, SliceCounts]]:
+        """The slices that those of ``day`` are compared with, without segments that are learnt anew."""
+        days = (past for past in self.before(day, WINDOW_DAYS) if past in self.slices)
+        return {past: self._without(past, acceptances.forgotten(past)) for past in days}
+
+    def _without(self, past: date, forgotten: frozenset[frozenset[Any]]) -> Mapping[Slice, SliceCounts]:
+        if not forgotten:
+            return self.slices[past]
+        if (past, forgotten) not in self._remembered:
+            self._remembered[past, forgotten] = {
+                segment: counts
+                for segment, counts in self.slices[past].items()
+                if not any(parts.issubset(segment.parts) for parts in forgotten)
+            }
+        return self._remembered[past, forgotten]
+
+    @cached_property
+    def _remembered(self) -> dict[tuple[date, frozenset[frozenset[Any]]], Mapping[Slice, SliceCounts]]:
+        return {}
+
     @cached_property
     def _breakdowns(self) -> dict[date, DayBreakdown]:
         return {}
@@ -116,12 +146,12 @@ def load_history(store: QualityStore, source: str, days: Sequence[date]) -> Hist
         day: {segment: counts for segment, counts in slices.items() if counts.events >= SMALL_SLICE}
         for day, slices in own.items()
     }
-    return HistoricalContext(store, source, _scans(store, source, days), before | large, own, _left_out(store, source))
+    return HistoricalContext(store, source, _scans(store, source, days), before | large, own, *_said(store, source))
 
 
 def load_totals(store: QualityStore, source: str, day: date) -> HistoricalContext:
     """Load what is needed to say how many events to expect on ``day``."""
-    return HistoricalContext(store, source, _scans(store, source, [day]), {}, {}, _left_out(store, source))
+    return HistoricalContext(store, source, _scans(store, source, [day]), {}, {}, *_said(store, source))
 
 
 def _scans(store: QualityStore, source: str, days: Sequence[date]) -> dict[date, list[StoredScan]]:
@@ -131,8 +161,14 @@ def _scans(store: QualityStore, source: str, days: Sequence[date]) -> dict[date,
     return scans
 
 
-def _left_out(store: QualityStore, source: str) -> frozenset[date]:
-    confirmations = [action for action in store.incident_actions(source) if action.action is Action.CONFIRM]
+def _said(store: QualityStore, source: str) -> tuple[frozenset[date], Acceptances]:
+    """What people said about the source: the days that are left out, and what they accepted."""
+    actions = store.incident_actions(source)
+    return _left_out(store, source, actions), acceptances_of(actions)
+
+
+def _left_out(store: QualityStore, source: str, actions: Sequence[IncidentAction]) -> frozenset[date]:
+    confirmations = [action for action in actions if action.action is Action.CONFIRM]
     if not confirmations:
         return frozenset()
     first, last = min(action.day for action in confirmations), max(action.last_seen for action in confirmations)
@@ -163,7 +199,7 @@ def expectation_settings(policy: Policy) -> ExpectationSettings:
 
 def expectation_of(day: date, context: HistoricalContext, policy: Policy) -> Expectation:
     """The volume to expect on a whole ``day``, which need not have been read."""
-    return expect(day, context.totals_before(day), expectation_settings(policy))
+    return expect(day, context.totals_before(day), expectation_settings(policy), context.new_levels(day))
 
 
 def evidence_of(
@@ -177,7 +213,7 @@ def evidence_of(
     if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
         # Whole percents: otherwise every look at a provisional day would be a new revision.
         expectation = _scaled(expectation, floor(completeness) / 100)
-    slices = {past: context.slices[past] for past in context.before(day, WINDOW_DAYS) if past in context.slices}
+    slices = context.slices_before(day, context.acceptances.before(day))
     # A day without slices could not be read or has no events, which must not look like silence of all segments.
     own = {day: context.own_slices[day]} if day in context.own_slices else {}
     evidence = Evidence(
@@ -194,6 +230,7 @@ def evidence_of(
             if past in context.late_percents
         },
         small_shares=_small_shares(day, context, schema),
+        new_levels=context.new_levels(day),
     )
     return with_extra_numbers(evidence, guardrails_of(schema))
 
@@ -213,23 +250,74 @@ def _small_shares(day: date, context: HistoricalContext, schema: EventSchema) ->
 
 
 def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema: EventSchema) -> tuple[Verdict, ...]:
-    """One verdict per guardrail; failed verdicts name their root cause."""
-    verdicts = judge_day(evidence, policy, schema)
+    """One verdict per guardrail; failed verdicts name their root cause, and pass if somebody accepted it."""
     rules = {rule.name: rule for rule in guardrails_of(schema)}
+    accepted = context.acceptances.before(evidence.day)
     return tuple(
-        _with_root_cause(verdict, measure, evidence, context)
-        if verdict.outcome is Outcome.FAILED and (measure := rules[verdict.guardrail].measure_of(verdict)) is not None
-        else verdict
-        for verdict in verdicts
+        _accepted(verdict, rules[verdict.guardrail], evidence, context, policy)
+        if accepted.actions
+        else _explained(verdict, rules[verdict.guardrail], evidence, context)
+        for verdict in judge_day(evidence, policy, schema)
     )
 
 
-def _with_root_cause(
-    verdict: Verdict, measure: Measure | RateMeasure, evidence: Evidence, context: HistoricalContext
+def _accepted(
+    verdict: Verdict, rule: Guardrail, evidence: Evidence, context: HistoricalContext, policy: Policy
 ) -> Verdict:
+    """The verdict on a day after an acceptance, explained, or passed if it finds only what was accepted."""
+    accepted = context.acceptances.before(evidence.day)
+    if verdict.outcome is Outcome.PASSED and rule.accepted_as is AcceptedAs.SEGMENT:
+        has_segments = accepted.are_about_segments(evidence.day)
+        return _with_accepted_segments(verdict, rule, evidence, context, policy) if has_segments else verdict
+    since = accepted.first_day(rule.name)
+    if since is None or rule.accepted_as is AcceptedAs.LEVEL:
+        return accepted.applied(_explained(verdict, rule, evidence, context), rule, evidence.day)
+    # Accepted days say nothing about what changed: compared with them, it may seem to lie in any segment.
+    found = accepted.applied(_explained(verdict, rule, evidence, context, since), rule, evidence.day)
+    if found.outcome is not Outcome.FAILED or rule.measure_of(verdict) is None:
+        return found
+    return _explained(verdict, rule, evidence, context)
+
+
+def _with_accepted_segments(
+    verdict: Verdict, rule: Guardrail, evidence: Evidence, context: HistoricalContext, policy: Policy
+) -> Verdict:
+    """A verdict that passes because segments are learnt anew, and would fail otherwise, says who accepted that."""
+    day = evidence.day
+    own = {day: evidence.slices[day]} if day in evidence.slices else {}
+    everything = replace(evidence, slices=context.slices_before(day, Acceptances()) | own)
+    otherwise = rule.judge(everything, policy)
+    action = context.acceptances.before(day).of_segments(otherwise, day)
+    if otherwise.outcome is not Outcome.FAILED or action is None:
+        return verdict
+    return as_accepted(otherwise, action)
+
+
+def _explained(
+    verdict: Verdict, rule: Guardrail, evidence: Evidence, context: HistoricalContext, until: date | None = None
+) -> Verdict:
+    """The verdict with its root cause if it failed, compared with earlier days, or with those before ``until``."""
+    measure = rule.measure_of(verdict)
+    if verdict.outcome is not Outcome.FAILED or measure is None:
+        return verdict
     earlier = context.before(evidence.day, WINDOW_DAYS)
+    if until is not None:
+        earlier = [past for past in earlier if past < until]
+    return _with_root_cause(verdict, measure, evidence, context, earlier)
+
+
+def _with_root_cause(
+    verdict: Verdict,
+    measure: Measure | RateMeasure,
+    evidence: Evidence,
+    context: HistoricalContext,
+    earlier: Sequence[date],
+) -> Verdict:
     if isinstance(measure, RateMeasure):
         earlier = [past for past in earlier if measure.is_counted(context.scans[past][-1].rate_counts or ())]
+    if evidence.new_levels and measure is Measure.EVENTS:
+        # Days of the level before would name what was accepted.
+        earlier = [past for past in earlier if past >= max(evidence.new_levels)] or earlier
     reference = reference_days(evidence.day, earlier)
     contributors = find_root_cause(
         measure,

@@ -42,6 +42,8 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
         muted_until=incident.muted_until,
         is_confirmed=incident.is_confirmed,
         is_dismissed=incident.is_dismissed,
+        is_accepted=incident.is_accepted,
+        accepted_by=incident.accepted_by,
     )
 
 

@@ -137,6 +137,8 @@ class IncidentLine(_Response):
     muted_until: date | None = Field(description="The last day, in UTC, on which its alerts are muted.")
     is_confirmed: bool = Field(description="Whether somebody confirmed some of its days as a real incident.")
     is_dismissed: bool = Field(description="Whether somebody dismissed it as not an incident.")
+    is_accepted: bool = Field(description="Whether somebody accepted all its failed days as intended.")
+    accepted_by: str | None = Field(description="Who accepted it as intended.")
 
 
 class FailureResponse(_Response):

@@ -6,7 +6,6 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import fields
-from datetime import date
 from functools import partial
 from itertools import groupby, islice, repeat
 from operator import itemgetter, neg
@@ -24,8 +23,8 @@ from telemetry_quality.core.events import (
     SliceCounts,
     UnreadableDay,
 )
-from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
-from telemetry_quality.core.incidents import Action, IncidentAction
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Verdict
+from telemetry_quality.core.incidents import AcceptedFailure, Action, IncidentAction
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.storage.hashing import content_hash
@@ -33,6 +32,7 @@ from telemetry_quality.storage.tables import event_aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from sqlalchemy import ColumnElement, Table
 
@@ -324,7 +324,7 @@ def verdicts_of(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[date, int, Verd
     """Day, revision and verdict of rows with these two and VERDICT_COLUMNS, with JSON as text."""
     documents = _parsed(row[-1] for row in rows)
     for day, revision, guardrail, level, outcome, reason_code, value, threshold, sentence, _ in rows:
-        contributors = tuple(_contributor_of(contributor) for contributor in next(documents))
+        contributors = tuple(map(Contributor.from_json, next(documents)))
         judged = (reason_code, value, threshold, sentence, contributors)
         yield day, revision, Verdict(guardrail, Level(level), Outcome(outcome), *judged)
 
@@ -335,17 +335,6 @@ def verdicts_by_revision(rows: Sequence[Sequence[Any]]) -> dict[date, dict[int, 
     for (day, revision), of_one in groupby(verdicts_of(rows), key=itemgetter(0, 1)):
         days[day][revision] = tuple(verdict for *_, verdict in of_one)
     return dict(days)
-
-
-def _contributor_of(row: Mapping[str, Any]) -> Contributor:
-    hours, since = row["hours"], row["since"]
-    return Contributor(
-        segment=Segment(tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours)),
-        expected=row["expected"],
-        found=row["found"],
-        share_percent=row["share_percent"],
-        since=None if since is None else date.fromisoformat(since),
-    )
 
 
 def verdicts_hash(rows: Sequence[Mapping[Any, Any]]) -> str:
@@ -364,13 +353,19 @@ def action_row(action: IncidentAction) -> Row:
         "note": action.note,
         "until": action.until,
         "acted_at": action.acted_at,
+        "accepted": [failure.as_json() for failure in action.accepted] or None,
     }
 
 
 def action_of(row: Mapping[Any, Any]) -> IncidentAction:
     """The incident action in a row of ``incident_action``."""
     names = ("source", "day", "root_cause", "note", "until", "acted_at")
-    return IncidentAction(**{name: row[name] for name in names}, action=Action(row["action"]), by=row["acted_by"])
+    return IncidentAction(
+        **{name: row[name] for name in names},
+        action=Action(row["action"]),
+        by=row["acted_by"],
+        accepted=tuple(map(AcceptedFailure.from_json, row["accepted"] or ())),
+    )
 
 
 def as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:

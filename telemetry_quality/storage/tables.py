@@ -287,9 +287,12 @@ incident_action = Table(
     Column("note", StoredText, nullable=False),
     Column("until", Date),
     Column("acted_at", UtcDateTime, nullable=False),
+    Column("accepted", OptionalJson),
     *_chain(),
     sqlite_autoincrement=True,
 )
+
+"""``accepted`` holds how the guardrails had failed if the action is accept; null for other actions."""
 
 sign_in = Table(
     "sign_in",

@@ -241,6 +241,7 @@ def test_a_day_that_heals_by_a_later_revision_leaves_its_incident(terminal: Term
         (["mute", "--until", "2999-12-31"], "open, muted until 2999-12-31"),
         (["confirm"], "open, confirmed"),
         (["dismiss"], "open, dismissed"),
+        (["accept"], "closed, accepted by ada"),
     ],
 )
 def test_an_action_is_stored_and_the_output_shows_the_new_state(
@@ -374,5 +375,5 @@ def test_listing_logs_nothing(terminal: Terminal, caplog: pytest.LogCaptureFixtu
 def test_help_names_every_command_and_the_days_it_takes(terminal: Terminal) -> None:
     code, out, _ = terminal.type("--help")
     assert code == 0
-    for name in ("show", "acknowledge", "mute", "confirm", "dismiss"):
+    for name in ("show", "acknowledge", "mute", "confirm", "dismiss", "accept"):
         assert f"  {name} " in out

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
-from telemetry_quality.core.incidents import Action, IncidentAction
+from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
+from telemetry_quality.core.incidents.acceptance import accepted_failures
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan
@@ -38,6 +39,7 @@ VERDICTS = (
     Verdict("sample", Level.WARNING, Outcome.UNKNOWN, "NO_EVENTS", None, None, ""),
     Verdict("activity", Level.CRITICAL, Outcome.PASSED, "ACTIVITY_SEEN", 12.0, 1.0, "Twelve events."),
 )
+ACCEPTED_FAILURES = accepted_failures(failures_of(DAY, 1, VERDICTS))
 
 
 def make_full_scan(day: date = DAY, **overrides: Any) -> DayScan:

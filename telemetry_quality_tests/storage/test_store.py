@@ -33,6 +33,7 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import SCHEMA_REVISION, integrity_snapshot
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, row_order, spread
 from telemetry_quality_tests.storage.examples import (
+    ACCEPTED_FAILURES,
     ARRIVALS,
     CONTRIBUTORS,
     DUPLICATES,
@@ -618,6 +619,7 @@ def test_incident_actions_are_read_back_exactly_oldest_first_even_if_repeated(st
         make_action(),
         make_action(day=DATE_NEVER_READ, action=Action.CONFIRM, until=None, note="", acted_at=LATER),
         make_action(root_cause=ODD_TEXTS[1], by=ODD_TEXTS[0], action=Action.DISMISS, acted_at=NOW),
+        make_action(action=Action.ACCEPT, accepted=ACCEPTED_FAILURES),
         make_action(),
     ]
     for action in actions:

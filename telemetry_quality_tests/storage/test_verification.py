@@ -16,6 +16,7 @@ from sqlalchemy import JSON
 from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality.storage.staff.store import StaffStore
@@ -23,7 +24,14 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store, spread
-from telemetry_quality_tests.storage.examples import SLICES, VERDICTS, make_action, make_full_scan, make_sign_in
+from telemetry_quality_tests.storage.examples import (
+    ACCEPTED_FAILURES,
+    SLICES,
+    VERDICTS,
+    make_action,
+    make_full_scan,
+    make_sign_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +85,7 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
         snapshot = replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}", **FLAGS)
         store.append_snapshot(snapshot, VERDICTS[:2])
-        store.append_incident_action(make_action(day=day))
+        store.append_incident_action(make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
     store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
@@ -213,7 +221,7 @@ def test_an_action_is_named_by_what_was_decided_on_what(tmp_path: Path, store: S
     with behind_the_back_of(tmp_path) as connection:
         connection.execute("UPDATE incident_action SET acted_by = 'nobody' WHERE sequence = 2")
     (finding,) = store.verify().findings
-    assert finding.sentence == f"web {DAYS[1]} mute platform=ios was changed after it was written."
+    assert finding.sentence == f"web {DAYS[1]} accept platform=ios was changed after it was written."
 
 
 def test_a_failure_edited_into_a_success_is_found_and_named_by_who_and_when(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telemetry_quality.core.guardrails.verdicts import Verdict, percent
@@ -44,6 +45,17 @@ def share_words(what: str) -> ShortWords:
     return lambda failure: f"{percent(failure.value, failure.threshold, 2)} of events {what} {limit(failure)}"
 
 
+class AcceptedAs(StrEnum):
+    """How a failure that somebody accepted becomes normal."""
+
+    LIMIT = "limit"
+    """What is no worse than the accepted failure passes."""
+    LEVEL = "level"
+    """The guardrail takes the accepted days as the new level of the stream, and judges later days by that."""
+    SEGMENT = "segment"
+    """The segments that failed are learnt anew from the first accepted day on."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraNumber:
     """A number of the day that a guardrail adds; stored in ``DayFigures.extra_numbers``.
@@ -79,6 +91,7 @@ class Guardrail:
         knows_usual: Whether a number beyond the threshold passes if it is usual for the stream.
         is_segment_in_words: Whether ``short_words`` name the segment.
         shares_out: Whether the contributors hold shares of one change.
+        accepted_as: How a failure that somebody accepted becomes normal.
         reads_slices: Whether the guardrail looks at every segment of many days, which takes milliseconds.
     """
 
@@ -99,6 +112,7 @@ class Guardrail:
     knows_usual: bool = False
     is_segment_in_words: bool = False
     shares_out: bool = True
+    accepted_as: AcceptedAs = AcceptedAs.LIMIT
     reads_slices: bool = False
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.leak import leak
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -45,7 +46,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         return _unknown(policy, "DAY_PROVISIONAL", "A slow loss cannot be judged yet: the day is provisional.")
     if not evidence.figures.total_events:
         return _unknown(policy, NO_EVENTS, "A slow loss cannot be judged: there are no events.")
-    history = {day: count for day, count in evidence.totals.items() if day <= evidence.day}
+    # An accepted level is no loss: the days before it are not compared with those after it.
+    since = max(evidence.new_levels, default=date.min)
+    history = {day: count for day, count in evidence.totals.items() if since <= day <= evidence.day}
     found = leak(evidence.day, history, policy[HOLIDAYS])
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
@@ -92,4 +95,5 @@ GUARDRAIL = Guardrail(
         f"{percent(failure.value, failure.threshold, 0)} fewer events than a few weeks ago {limit(failure)}"
     ),
     faults=frozenset({Fault.LEAK}),
+    accepted_as=AcceptedAs.LEVEL,
 )

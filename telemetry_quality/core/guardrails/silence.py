@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.silence import SilenceSettings, silent_segments
 from telemetry_quality.core.detectors.windows import window_of
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Failure, Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
@@ -108,4 +108,5 @@ GUARDRAIL = Guardrail(
     short_words=_short_words,
     is_segment_in_words=True,
     reads_slices=True,
+    accepted_as=AcceptedAs.SEGMENT,
 )

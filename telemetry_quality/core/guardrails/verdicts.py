@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Mapping
 
 
 class Level(StrEnum):
@@ -55,6 +56,11 @@ class Segment:
         return text if self.hours is None else f"{text}, {self.hours_text}"
 
     @property
+    def name(self) -> str:
+        """The conditions without the hours."""
+        return str(Segment(self.parts))
+
+    @property
     def hours_text(self) -> str:
         """``hours 14 to 23``, or ``all hours``."""
         return "all hours" if self.hours is None else f"hours {self.hours[0]} to {self.hours[1]}"
@@ -88,7 +94,21 @@ class Contributor:
             "since": None if self.since is None else self.since.isoformat(),
         }
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Contributor:
+        """The contributor whose ``as_json`` this is."""
+        hours, since = row["hours"], row["since"]
+        return cls(
+            segment=Segment(tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours)),
+            expected=row["expected"],
+            found=row["found"],
+            share_percent=row["share_percent"],
+            since=None if since is None else date.fromisoformat(since),
+        )
 
+
+ACCEPTED = "ACCEPTED"
+"""Why a day passes that would fail: somebody accepted what is found as intended."""
 DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
 HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
 from telemetry_quality.core.root_cause.tables import Measure
@@ -189,4 +189,5 @@ GUARDRAIL = Guardrail(
     knows_usual=True,
     measure=Measure.EVENTS,
     faults=frozenset({Fault.DROP_20, Fault.DROP_35, Fault.DROP_50, Fault.RISE_50, Fault.DOUBLED, Fault.ZERO}),
+    accepted_as=AcceptedAs.LEVEL,
 )

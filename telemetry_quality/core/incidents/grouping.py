@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Segment
 from telemetry_quality.core.incidents.decisions import with_actions
-from telemetry_quality.core.incidents.model import (
-    EVERYWHERE,
-    UNREADABLE,
-    FailedGuardrail,
-    Incident,
-    is_same_segment,
-    severity,
-)
+from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, severity
+from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE, is_same_segment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -68,6 +62,7 @@ def failures_of(day: date, revision: int, verdicts: Iterable[Verdict]) -> list[F
                     foremost,
                     is_confined,
                     revision,
+                    verdict.contributors,
                 )
             )
     return failures

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.rates import RATE_LOW
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
-from telemetry_quality.core.guardrails.verdicts import Level, Segment
+from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.incidents.acceptance import AcceptedFailure, accepted_failures
+from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE, segment_parts
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date, datetime
 
-EVERYWHERE = str(Segment())
-UNREADABLE = "unreadable"
-"""The root cause of a day that could not be read: nothing is known about its events."""
+    from telemetry_quality.core.guardrails.verdicts import Contributor
 
 
 class Action(StrEnum):
@@ -33,7 +33,9 @@ class Action(StrEnum):
     CONFIRM = "confirm"
     """A real incident: later days are not compared with its days."""
     DISMISS = "dismiss"
-    """Not an incident: revokes an earlier confirmation."""
+    """Not an incident: revokes an earlier confirmation or acceptance."""
+    ACCEPT = "accept"
+    """Intended: what was found is normal from its first day on, and nothing more is raised about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class IncidentAction:
         root_cause: The root cause of the incident at that time.
         by: Who decided.
         until: The last failed day that was seen; for MUTE the last day that is muted.
+        accepted: How the guardrails had failed; empty unless the action is ACCEPT.
     """
 
     source: str
@@ -55,6 +58,7 @@ class IncidentAction:
     note: str
     until: date | None
     acted_at: datetime
+    accepted: tuple[AcceptedFailure, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name; JSON types only."""
@@ -66,6 +70,7 @@ class IncidentAction:
             "day": self.day.isoformat(),
             "until": self.until and self.until.isoformat(),
             "root_cause": self.root_cause,
+            "accepted": [failure.as_json() for failure in self.accepted],
         }
 
     @property
@@ -86,6 +91,7 @@ class FailedGuardrail:
         root_cause: The segment that holds most of the change, EVERYWHERE if none does, or UNREADABLE.
         foremost: The segment named first, even if it holds less than most of the change; empty if none is named.
         is_confined: Whether nearly all of it lies there, so that a failure elsewhere has another root cause.
+        contributors: The segments that changed, as the verdict names them.
     """
 
     day: date
@@ -99,6 +105,7 @@ class FailedGuardrail:
     foremost: str
     is_confined: bool
     revision: int
+    contributors: tuple[Contributor, ...] = ()
 
     def times_threshold(self) -> float:
         """How many times its threshold the value is; infinite if there is nothing to divide by.
@@ -221,8 +228,17 @@ class Incident:
     @property
     def is_dismissed(self) -> bool:
         """Whether somebody dismissed it, and nobody confirmed it afterwards."""
-        action = self._latest(Action.CONFIRM, Action.DISMISS)
-        return action is not None and action.action is Action.DISMISS
+        return self._last_word is not None and self._last_word.action is Action.DISMISS
+
+    @property
+    def accepted_by(self) -> str | None:
+        """Who accepted it as intended, if nobody confirmed or dismissed it afterwards."""
+        return None if self._acceptance is None else self._acceptance.by
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether somebody accepted all its failed days as intended, so that nothing more is raised about it."""
+        return self._acceptance is not None and self.last_day <= self._acceptance.last_seen
 
     def state_words(self, today: date) -> tuple[str, ...]:
         """Its state for a person, such as ``open``, ``acknowledged by ada``, ``muted until 2026-03-12``."""
@@ -236,6 +252,9 @@ class Incident:
             words.append("confirmed" if is_whole else f"confirmed for {len(confirmed)} of {len(self.days)} days")
         elif self.is_dismissed:
             words.append("dismissed")
+        if self._acceptance is not None:
+            seen = "" if self.is_accepted else f" up to {self._acceptance.last_seen}"
+            words.append(f"accepted{seen} by {self._acceptance.by}")
         return tuple(words)
 
     def as_json(self, today: date) -> dict[str, Any]:
@@ -257,6 +276,8 @@ class Incident:
             "is_confirmed": self.is_confirmed,
             "confirmed_days": _texts(self.confirmed_days),
             "is_dismissed": self.is_dismissed,
+            "is_accepted": self.is_accepted,
+            "accepted_by": self.accepted_by,
             "failures": [failure.as_json() for failure in self.failures],
             "actions": [action.as_json() for action in self.actions],
         }
@@ -267,7 +288,8 @@ class Incident:
         """The action that records this decision; the caller must store it.
 
         Raises:
-            RequestError: If ``by`` is empty, or the incident would be muted until a day in the past.
+            RequestError: If ``by`` is empty, the incident would be muted until a day in the past, or days that could
+                not be read would be accepted.
         """
         if not by.strip():
             raise RequestError("The name of the person who decides is required, but it is empty; pass --by NAME.")
@@ -279,19 +301,37 @@ class Incident:
                     f"but {muted_until} was found; choose the last day on which nobody needs to hear of it."
                 )
             seen = (self.last_day, muted_until)
-        return IncidentAction(self.source, seen[0], self.root_cause, action, by.strip(), note.strip(), seen[1], now)
+        if action is Action.ACCEPT and self.root_cause == UNREADABLE:
+            raise RequestError(
+                f"An incident of days that could be read is required to accept it, but the days of {self.key} could "
+                "not be read, so that nobody knows what they hold; correct the source and read them again."
+            )
+        accepted = accepted_failures(self.failures) if action is Action.ACCEPT else ()
+        return IncidentAction(
+            self.source, seen[0], self.root_cause, action, by.strip(), note.strip(), seen[1], now, accepted
+        )
 
     @cached_property
     def _worst(self) -> list[FailedGuardrail]:
         level = self.level
         return [failure for failure in self.failures if failure.level == level]
 
+    @property
+    def _last_word(self) -> IncidentAction | None:
+        """The latest action that says what the incident was."""
+        return self._latest(Action.CONFIRM, Action.DISMISS, Action.ACCEPT)
+
+    @property
+    def _acceptance(self) -> IncidentAction | None:
+        action = self._last_word
+        return action if action is not None and action.action is Action.ACCEPT else None
+
     def _latest(self, *kinds: Action) -> IncidentAction | None:
         return next((action for action in reversed(self.actions) if action.action in kinds), None)
 
     def _decision(self, day: date) -> Action | None:
-        """The latest action that confirmed or dismissed ``day``; None if there is none."""
-        kinds = (Action.CONFIRM, Action.DISMISS)
+        """The latest action that confirmed, dismissed or accepted ``day``; None if there is none."""
+        kinds = (Action.CONFIRM, Action.DISMISS, Action.ACCEPT)
         return next(
             (
                 action.action
@@ -305,19 +345,6 @@ class Incident:
 def is_muted(incident: Incident, today: date) -> bool:
     """Whether alerts of ``incident`` are stored but not dispatched on ``today``."""
     return incident.muted_until is not None and today <= incident.muted_until
-
-
-def segment_parts(segment: str) -> frozenset[str]:
-    """The conditions of a segment, each as text."""
-    return frozenset(segment.split(" × "))
-
-
-def is_same_segment(segment: str, other_segment: str) -> bool:
-    """Whether two segments are equal or nested; EVERYWHERE contains no segment, because it means spread evenly."""
-    if EVERYWHERE in {segment, other_segment} or not (segment and other_segment):
-        return segment == other_segment != ""
-    parts, other_parts = segment_parts(segment), segment_parts(other_segment)
-    return parts <= other_parts or other_parts <= parts
 
 
 def severity(level: Level) -> int:

@@ -36,6 +36,7 @@ PAST_TENSE = {
     Action.MUTE: "muted it",
     Action.CONFIRM: "confirmed it",
     Action.DISMISS: "dismissed it",
+    Action.ACCEPT: "accepted it",
 }
 
 

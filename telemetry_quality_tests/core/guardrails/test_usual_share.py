@@ -59,7 +59,9 @@ ONE_BAD_OF_THREE: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
 """Per guardrail: the share, the figures and the evidence of a day with one bad event of three, and how it fails."""
 
 
-def make_shares(share: str, earlier: tuple[int, int], today: tuple[int, int] = (1, 3), days: int = 50) -> dict[str, dict[date, ShareCount]]:
+def make_shares(
+    share: str, earlier: tuple[int, int], today: tuple[int, int] = (1, 3), days: int = 50
+) -> dict[str, dict[date, ShareCount]]:
     """The counts of a share: ``days`` equal days, then DAY."""
     history = {DAY - timedelta(days=n): ShareCount(*earlier) for n in range(1, days + 1)}
     return {share: {**history, DAY: ShareCount(*today)}}

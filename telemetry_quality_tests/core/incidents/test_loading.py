@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -100,7 +100,8 @@ def failed_days(draw: st.DrawFn, number: int) -> tuple[FailedGuardrail, ...]:
         root_cause, level = draw(st.sampled_from(SEGMENTS)), draw(st.sampled_from(Level))
         foremost = root_cause if root_cause != EVERYWHERE else draw(st.sampled_from(("", IOS, WEB, EVERYWHERE)))
         is_confined = root_cause == foremost and draw(st.booleans())
-        failures.append(fail(number, name, root_cause, level=level, foremost=foremost, is_confined=is_confined))
+        failure = fail(number, name, root_cause, level=level, foremost=foremost, is_confined=is_confined)
+        failures.append(replace(failure, contributors=verdict_of(failure).contributors))
     return tuple(failures)
 
 
@@ -110,8 +111,10 @@ def pasts(draw: st.DrawFn) -> Past:
     past = Past({day(number): draw(failed_days(number)) for number in sorted(numbers)})
     incidents = group(past.failures, past.judged)
     actions = [
-        draw(st.sampled_from(incidents)).decide(action, "ada", NOW, muted_until=TODAY)
+        incident.decide(action, "ada", NOW, muted_until=TODAY)
         for action in (draw(st.lists(st.sampled_from(Action), max_size=3)) if incidents else [])
+        for incident in (draw(st.sampled_from(incidents)),)
+        if action is not Action.ACCEPT or incident.root_cause != UNREADABLE
     ]
     healed = draw(st.sets(st.sampled_from(sorted(past.judged)), max_size=2)) if actions else set()
     return Past(

@@ -66,6 +66,7 @@ def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> 
         ("acknowledge", "acknowledged it", "acknowledged by ada"),
         ("confirm", "confirmed it", "confirmed"),
         ("dismiss", "dismissed it", "dismissed"),
+        ("accept", "accepted it", "accepted by ada"),
     ],
 )
 def test_a_decision_is_stored_under_the_name_of_the_user(own: Desk, action: str, words: str, state: str) -> None:
@@ -112,7 +113,7 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({}, 422, "One of acknowledge, mute, confirm, dismiss is required"),
+        ({}, 422, "One of acknowledge, mute, confirm, dismiss, accept is required"),
         ({"action": "delete"}, 422, "but 'delete' was found"),
         ({"action": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
         ({"action": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),

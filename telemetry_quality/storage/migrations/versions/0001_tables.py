@@ -260,6 +260,7 @@ def _create_incident_action() -> None:
         sa.Column("note", StoredText, nullable=False),
         sa.Column("until", sa.Date),
         sa.Column("acted_at", UtcDateTime, nullable=False),
+        sa.Column("accepted", sa.JSON),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_incident_action"),
         sqlite_autoincrement=True,
