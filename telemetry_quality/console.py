@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from telemetry_quality.core.guardrails.said_once import said_once, young_days
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.metrics import MAIN, Unit
 from telemetry_quality.core.progress import Pace
@@ -127,9 +129,14 @@ def print_days(days: Iterable[Listed]) -> None:
     for metric in SHOWN:
         table.add_column(metric.label.lower(), justify="right", no_wrap=True)
     table.add_column("guardrails that failed")
+    judged: defaultdict[str, list[tuple[date, Sequence[Verdict]]]] = defaultdict(list)
     for source, day, snapshot, verdicts in days:
         table.add_row(source, str(day), *_cells(snapshot, verdicts))
+        judged[source].append((day, verdicts))
     console().print(table)
+    for source, of_source in judged.items():
+        if sentence := young_days(of_source):
+            console().print(f"{source}: {sentence}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> None:
@@ -140,9 +147,11 @@ def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verd
     if snapshot.unreadable_reason is not None:
         click.echo(visible(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}"))
         return
-    for verdict in verdicts:
+    for names, sentence, verdict in said_once(verdicts):
         colour, sign = OUTCOME_SIGNS[verdict.outcome]
-        click.echo(f"  {click.style(sign, fg=colour)} {verdict.guardrail:16}{visible(verdict.sentence)}")
+        # Several names are in the sentence already.
+        name = verdict.guardrail if names == verdict.guardrail else "not judged"
+        click.echo(f"  {click.style(sign, fg=colour)} {name:16}{visible(sentence)}")
 
 
 SHOWN = tuple(metric for metric in MAIN if metric.unit is not Unit.SIGNED_PERCENT)

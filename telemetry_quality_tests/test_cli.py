@@ -263,8 +263,8 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
     assert [rule["outcome"] for rule in rules] == ["passed", "failed"]
     assert (rules[1]["level"], rules[1]["reason_code"]) == ("CRITICAL", "RATE_HIGH")
     assert rules[1]["sentence"].startswith(
-        "The rate failures is 25.00 % (10 of 40 events), more than the 20 % allowed. 92 % of the additional events "
-        "that match the rate failures fall into hours 0 to 4 ("
+        "The rate failures is 25.00 % (10 of 40 events), more than the 20 % allowed. 90 % of the additional events "
+        "that match the rate failures fall between 00:00 and 05:00 ("
     )
     assert rules[1]["contributors"][0]["hours"] == [0, 4]
     assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made)

@@ -270,7 +270,7 @@ def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) ->
             _level(incident.level),
             _state(incident, today),
             _text(", ".join(incident.guardrails)),
-            _text(incident.root_cause),
+            _text(incident.where),
             _text(f"{incident.peak.day} {incident.peak.sentence}"),
         )
     console().print(table)
@@ -289,7 +289,7 @@ def _print_incident(incident: Incident, today: date) -> None:
     table.add_row(
         "guardrails", _text(", ".join(f"{guardrail} ({len(days)})" for guardrail, days in incident.guardrails.items()))
     )
-    table.add_row("root cause", _text(incident.root_cause))
+    table.add_row("root cause", _text(incident.where))
     table.add_row("peak", _text(f"{peak.day} {peak.guardrail}: {peak.sentence}"))
     out.print(f"[bold]{incident.key}[/]")
     out.print(table)

@@ -37,6 +37,17 @@ def day_window(day: date, zone: ZoneInfo) -> DayWindow:
     return DayWindow(day, _first_instant(day, zone), _first_instant(day + ONE_DAY, zone))
 
 
+def clock_times(day: date, hours: tuple[int, int], zone: ZoneInfo) -> tuple[str, str] | None:
+    """When the first of ``hours`` since the day began begins and the last one ends, by the clock in ``zone``.
+
+    None where that is what counting hours from midnight says anyway: except on two days a year, if at all.
+    """
+    window = day_window(day, zone)
+    begin, end = (window.start + timedelta(hours=hour) for hour in (hours[0], hours[1] + 1))
+    shown = f"{begin.astimezone(zone):%H:%M}", "24:00" if end >= window.end else f"{end.astimezone(zone):%H:%M}"
+    return None if shown == (f"{hours[0]:02}:00", f"{hours[1] + 1:02}:00") else shown
+
+
 def _first_instant(day: date, zone: ZoneInfo) -> datetime:
     """The instant at which ``day`` begins; if clocks jump over midnight, the instant of the jump."""
     midnight = datetime.combine(day, time.min)

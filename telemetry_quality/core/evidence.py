@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
+    from zoneinfo import ZoneInfo
 
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.events import Slice, SliceCounts
@@ -30,6 +31,7 @@ class Evidence:
             out of earlier days.
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.
+        zone: The time zone of the day, by whose clock hours are described; None for hours since the day began.
         late_percents: Share of late events of each earlier readable day, where it is known.
         small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
             days, by the name of the share (see ``share_counts``).
@@ -46,3 +48,4 @@ class Evidence:
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     new_levels: frozenset[date] = frozenset()
+    zone: ZoneInfo | None = None

@@ -9,6 +9,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted
+from telemetry_quality.core.days import clock_times
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
@@ -31,8 +32,14 @@ from telemetry_quality.core.policies import (
     WEEKDAYS,
     rest_dates,
 )
-from telemetry_quality.core.root_cause import DayBreakdown, Measure, RateMeasure, find_root_cause, reference_days
-from telemetry_quality.core.root_cause import sentence as root_cause_sentence
+from telemetry_quality.core.root_cause import (
+    DayBreakdown,
+    Measure,
+    RateMeasure,
+    explained,
+    find_root_cause,
+    reference_days,
+)
 from telemetry_quality.core.shares import share_counts
 
 if TYPE_CHECKING:
@@ -42,7 +49,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
     from telemetry_quality.core.guardrails.guardrail import Guardrail
-    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore
@@ -231,6 +238,7 @@ def evidence_of(
         },
         small_shares=_small_shares(day, context, schema),
         new_levels=context.new_levels(day),
+        zone=calendar.zone,
     )
     return with_extra_numbers(evidence, guardrails_of(schema))
 
@@ -327,8 +335,14 @@ def _with_root_cause(
     )
     if not contributors:
         return verdict
-    text = f"{verdict.sentence} {root_cause_sentence(contributors, measure)}"
-    return replace(verdict, sentence=text, contributors=(*verdict.contributors, *contributors))
+    return explained(verdict, [_by_the_clock(contributor, evidence) for contributor in contributors], measure)
+
+
+def _by_the_clock(contributor: Contributor, evidence: Evidence) -> Contributor:
+    segment = contributor.segment
+    if segment.hours is None or evidence.zone is None:
+        return contributor
+    return replace(contributor, segment=replace(segment, clock=clock_times(evidence.day, segment.hours, evidence.zone)))
 
 
 def _scaled(expectation: Expectation, ratio: float) -> Expectation:

@@ -33,7 +33,7 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
         days=len(incident.days),
         is_open=incident.is_open,
         level=incident.level,
-        root_cause=incident.root_cause,
+        root_cause=incident.where,
         guardrails=tuple(incident.guardrails),
         sentence=incident_sentence(incident),
         state=incident.state_words(today),
@@ -60,7 +60,8 @@ def incident_response(incident: Incident, today: date) -> IncidentResponse:
 
 
 def _failure(failure: FailedGuardrail) -> FailureResponse:
-    return FailureResponse.model_validate({name: getattr(failure, name) for name in FailureResponse.model_fields})
+    fields = {name: getattr(failure, name) for name in FailureResponse.model_fields}
+    return FailureResponse.model_validate(fields | {"root_cause": failure.where})
 
 
 def _action(action: IncidentAction) -> ActionResponse:

@@ -128,7 +128,9 @@ class IncidentLine(_Response):
     days: int = Field(description="Failed days so far.")
     is_open: bool = Field(description="Whether no later judged day has closed it.")
     level: Level = Field(description="The highest level of any of its days.")
-    root_cause: str = Field(description="The root cause of the worst failures: a segment, everywhere, or unreadable.")
+    root_cause: str = Field(
+        description="The root cause of the worst failure: a segment with its hours, everywhere, or unreadable."
+    )
     guardrails: tuple[str, ...] = Field(description="The guardrails that failed, the most frequent first.")
     sentence: str = Field(description="What happened, since when and where.")
     state: tuple[str, ...] = Field(description="Its state in words, such as open, acknowledged by ada.")
@@ -151,7 +153,9 @@ class FailureResponse(_Response):
     value: float | None = Field(description="The number that was judged.")
     threshold: float | None = Field(description="The threshold it was compared with.")
     sentence: str = Field(description="What happened, for a person.")
-    root_cause: str = Field(description="The segment that explains most of it, everywhere, or unreadable.")
+    root_cause: str = Field(
+        description="The segment, with its hours, that explains most of it, everywhere, or unreadable."
+    )
     revision: int = Field(description="The revision of the snapshot that holds this verdict.")
 
 
@@ -278,7 +282,7 @@ class Year(_Response):
 class ContributorResponse(_Response):
     """A segment that changed, and its share of the change."""
 
-    segment: str = Field(description="The segment, such as carrier=EV, or everywhere.")
+    segment: str = Field(description="The segment, such as carrier=EV, between 07:00 and 10:00, or everywhere.")
     expected: float = Field(description="What earlier days suggest for the segment.")
     found: float = Field(description="What was found there on the day.")
     share_percent: float | None = Field(description="The segment's share of the whole day's change.")

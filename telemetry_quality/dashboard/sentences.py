@@ -5,12 +5,14 @@ A guardrail's own sentence has every detail; these sentences have what somebody 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import Failure
+from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
+from telemetry_quality.core.incidents import UNREADABLE
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
+    from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.incidents import FailedGuardrail, Incident
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.reader import JournalRow
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 MOST_ALSO = 2
 """The failures named in addition to the worst; the page lists all of them."""
 
-LONGEST_SEGMENT = 120
-"""The characters shown of a segment: values may be long, and a sentence has to stay readable."""
+LONGEST_VALUE = 60
+"""The characters shown of each value of a segment: values may be long, and a sentence has to stay readable."""
 
 
 class Wrong(NamedTuple):
@@ -118,16 +121,14 @@ def _since(day: date, worst: Wrong) -> list[str]:
 
 
 def _where(failure: FailedGuardrail) -> list[str]:
-    """The segment that holds most of the change, or more than any other; empty if none is known."""
-    rule = guardrail_named(failure.guardrail)
-    if rule is not None and rule.is_segment_in_words:
+    """Where the change lies; empty if that is not known, or is said by the short words."""
+    if failure.cause is None:
         return []
-    if failure.root_cause not in {EVERYWHERE, UNREADABLE}:
-        is_shared_out = rule is None or rule.shares_out
-        return [f"{'most of it ' if is_shared_out else ''}at {segment_words(failure.root_cause)}"]
-    if failure.foremost == EVERYWHERE:
-        return ["spread over the whole stream"]
-    return [f"above all at {segment_words(failure.foremost)}"] if failure.foremost else []
+    rule = guardrail_named(failure.guardrail)
+    if failure.cause.share_percent is None and rule is not None and rule.is_segment_in_words:
+        return []
+    clause = replace(failure.cause, segment=_shown(failure.cause.segment)).clause()
+    return [clause] if clause else []
 
 
 def _also(words: Sequence[str]) -> str:
@@ -149,8 +150,8 @@ def failure_words(failure: FailedGuardrail) -> str:
         or threshold is None
     ):
         return _clause(failure.sentence)
-    segment = None if failure.root_cause == EVERYWHERE else segment_words(failure.root_cause)
-    return rule.short_words(Failure(value, threshold, segment))
+    named = None if failure.cause is None else failure.cause.named
+    return rule.short_words(Failure(value, threshold, str(_shown(named)) if named and named.parts else None))
 
 
 def incident_sentence(incident: Incident) -> str:
@@ -163,15 +164,15 @@ def incident_sentence(incident: Incident) -> str:
     return f"{when} ({count} failed days), at its worst on {peak.day}: {worst}."
 
 
-def segment_words(segment: str) -> str:
-    """A segment, shortened if it is long, without invisible characters."""
-    text = segment if len(segment) <= LONGEST_SEGMENT else f"{segment[:LONGEST_SEGMENT]}…"
-    return visible(text)
+def _shown(segment: Segment) -> Segment:
+    """A segment for a sentence: long values shortened, without invisible characters."""
+    return replace(
+        segment, parts=tuple((name, None if value is None else _short(value)) for name, value in segment.parts)
+    )
 
 
-def listed(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _short(value: str) -> str:
+    return visible(value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…")
 
 
 def _clause(sentence: str) -> str:

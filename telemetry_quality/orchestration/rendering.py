@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from telemetry_quality.core.events import DayAggregates, Totals
+    from telemetry_quality.core.guardrails.said_once import Said
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -79,19 +81,20 @@ def snapshot_metadata(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[V
         "status": snapshot.status.value,
         "revision": snapshot.revision,
         **_present(**{name: snapshot.number(name) for name in (*SNAPSHOT_NUMBERS, *snapshot.extra_numbers)}),
-        "guardrails": dg.MetadataValue.table([_verdict_record(verdict) for verdict in verdicts]),
+        "guardrails": dg.MetadataValue.table([_verdict_record(said) for said in said_once(verdicts)]),
         "content_hash": snapshot.content_hash,
     }
 
 
-def _verdict_record(verdict: Verdict) -> dg.TableRecord:
+def _verdict_record(said: Said[Verdict]) -> dg.TableRecord:
+    names, sentence, verdict = said
     return dg.TableRecord(
         {
-            "guardrail": verdict.guardrail,
+            "guardrail": names,
             "outcome": verdict.outcome.value,
             "level": verdict.level.value,
             "reason_code": verdict.reason_code,
-            "sentence": verdict.sentence,
+            "sentence": sentence,
         }
     )
 

@@ -82,7 +82,7 @@ def _read_the_bad_day(window: Visit, stage: Stage) -> None:
     for words in (
         "50.75 % of 930 events are errors (472), more than the 5 % allowed.",
         "17.31 % of 930 events carry no version (161), more than the 1 % allowed.",
-        "everywhere, hours 14 to 23",
+        "between 14:00 and 24:00",
         f"{passed:.0f} of 100 sampled events pass",
     ):
         assert words in window.text, words

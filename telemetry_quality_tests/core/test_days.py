@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.days import Calendar, day_window, days_between, latest_complete_day
+from telemetry_quality.core.days import Calendar, clock_times, day_window, days_between, latest_complete_day
 from telemetry_quality.errors import RequestError
 from telemetry_quality_tests.builders import NEW_YORK, NOW
 
@@ -198,3 +198,22 @@ def test_a_day_beyond_either_end_of_a_calendar_is_refused_with_what_is_allowed(
         f"A complete day from 2026-01-01 to 2026-05-31 is required, but {day} was asked for; "
         "choose another day or change first_day or last_day in the settings."
     )
+
+
+@pytest.mark.parametrize(
+    ("day", "hours", "shown"),
+    [
+        (date(2026, 3, 28), (14, 17), None),
+        (date(2026, 3, 29), (0, 0), None),
+        (date(2026, 3, 29), (0, 1), ("00:00", "03:00")),
+        (date(2026, 3, 29), (14, 17), ("15:00", "19:00")),
+        (date(2026, 3, 29), (14, 22), ("15:00", "24:00")),
+        (date(2026, 10, 25), (14, 17), ("13:00", "17:00")),
+        (date(2026, 10, 25), (14, 24), ("13:00", "24:00")),
+        (date(2026, 10, 26), (14, 23), None),
+    ],
+)
+def test_hours_since_the_day_began_are_read_from_the_clock_where_it_was_changed(
+    day: date, hours: tuple[int, int], shown: tuple[str, str] | None
+) -> None:
+    assert clock_times(day, hours, ZoneInfo("Europe/Berlin")) == shown

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Segment
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE, FailedGuardrail, group_incidents
 from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.dashboard.state import DashboardState
@@ -74,6 +74,14 @@ def make_unknown_row(day: date = YESTERDAY, **overrides: Any) -> JournalRow:
     kept = {"sequence", "source", "day", "revision", "status", "computed_at", "policy", "run_id"}
     nothing: dict[str, Any] = {name: None for name in JournalRow._fields if name not in kept}
     return make_journal_row(day)._replace(status="unknown", **nothing)._replace(**overrides)
+
+
+def because(
+    segment: Segment, share_percent: float | None = None, named: Segment | None = None
+) -> tuple[Contributor, ...]:
+    """The contributors of a failure with this root cause, and what its guardrail itself names."""
+    cause = Contributor(segment, 1.0, 2.0, share_percent)
+    return (cause,) if share_percent is None or named is None else (cause, Contributor(named, 1.0, 2.0))
 
 
 def make_failure(day: date = YESTERDAY, **overrides: Any) -> FailedGuardrail:

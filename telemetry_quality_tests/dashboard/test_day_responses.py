@@ -100,7 +100,7 @@ def test_a_segment_is_shown_in_words_with_its_share() -> None:
     assert (shown.guardrail, shown.level, shown.outcome, shown.threshold) == ("error_rate", "CRITICAL", "failed", 5.0)
     assert [listed.model_dump() for listed in shown.contributors] == [
         {
-            "segment": "carrier=EV, hours 7 to 9",
+            "segment": "carrier=EV, between 07:00 and 10:00",
             "expected": 12.0,
             "found": 472.0,
             "share_percent": 88.5,

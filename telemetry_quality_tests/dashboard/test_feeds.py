@@ -10,13 +10,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from telemetry_quality.core.guardrails.verdicts import Segment
 from telemetry_quality.core.incidents import Action, group_incidents
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import feeds
 from telemetry_quality.dashboard.feeds import badge_of, feed_of
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
-from telemetry_quality_tests.dashboard.states import make_failure, make_incidents, make_journal_row, make_state
+from telemetry_quality_tests.dashboard.states import because, make_failure, make_incidents, make_journal_row, make_state
 from telemetry_quality_tests.dashboard.test_error_shape import break_store, error_of
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ HOSTILE = "<script>alert(1)</script> & \x00\x1b\ufffe\udc80 ]]> “ü”"
 
 def test_stored_text_stays_text_in_the_feed_even_if_xml_cannot_hold_it() -> None:
     day = date(2026, 3, 1)
-    hostile = make_incidents(make_failure(day, sentence=HOSTILE, root_cause=HOSTILE))
+    hostile = make_incidents(make_failure(day, sentence=HOSTILE, contributors=because(Segment((("name", HOSTILE),)))))
     state = make_state(make_journal_row(day, status="unhealthy"), incidents=hostile)
     written = feed_of(state, "http://localhost:3001", date(2026, 3, 2))
     root = ET.fromstring(written)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.guardrails.verdicts import Level, Segment
 from telemetry_quality.core.incidents import Action, group_incidents
 from telemetry_quality.dashboard.incident_responses import (
     find_incident,
@@ -18,6 +18,7 @@ from telemetry_quality_tests.dashboard.states import (
     MORNING,
     TODAY,
     YESTERDAY,
+    because,
     make_failure,
     make_incidents,
     make_state,
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.state import DashboardState
 
 MARCH = [date(2026, 3, number) for number in range(1, 11)]
-AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+AT_EV: dict[str, Any] = {
+    "root_cause": "carrier=EV",
+    "foremost": "carrier=EV",
+    "is_confined": True,
+    "contributors": because(Segment((("carrier", "EV"),)), 81.4),
+}
 
 
 @pytest.fixture

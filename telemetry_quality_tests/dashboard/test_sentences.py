@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.guardrails.verdicts import Level, Segment
+from telemetry_quality.core.root_cause import Cause
 from telemetry_quality.dashboard.sentences import day_sentence, failure_words, incident_sentence, wrong_on
 from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     YESTERDAY,
+    because,
     make_failure,
     make_incidents,
     make_journal_row,
@@ -18,7 +21,15 @@ from telemetry_quality_tests.dashboard.states import (
     make_unreadable,
 )
 
-AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+EV = Segment((("carrier", "EV"),))
+IOS = Segment((("platform", "ios"),))
+NO_CARRIER = Segment((("carrier", None),))
+AT_EV: dict[str, Any] = {
+    "root_cause": "carrier=EV",
+    "foremost": "carrier=EV",
+    "is_confined": True,
+    "contributors": because(EV, 81.4),
+}
 NO_VERSION: dict[str, Any] = {
     "guardrail": "missing_version",
     "level": Level.WARNING,
@@ -56,7 +67,7 @@ def test_a_provisional_day_says_that_it_may_change() -> None:
 
 def test_a_broken_day_is_shown_with_what_is_wrong_since_when_and_where() -> None:
     assert sentence(make_failure(BEFORE, **AT_EV), make_failure(**AT_EV), status="unhealthy") == (
-        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, 81 % of it at carrier=EV."
     )
 
 
@@ -82,13 +93,26 @@ def test_a_guardrail_that_passed_in_between_is_not_said_to_have_failed_since() -
     )
 
 
-def test_a_segment_with_less_than_half_of_the_change_is_named_only_as_the_first() -> None:
-    assert sentence(make_failure(foremost="carrier=EV"), status="unhealthy") == (
-        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), above all at carrier=EV."
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (Cause(EV, 39.9), "no single segment holds it, the largest is carrier=EV with 40 %"),
+        (Cause(EV, 40.0), "40 % of it at carrier=EV"),
+        (Cause(replace(EV, hours=(14, 17)), 98.2), "98 % of it at carrier=EV, between 14:00 and 18:00"),
+        (Cause(Segment(hours=(14, 17)), 98.2), "98 % of it between 14:00 and 18:00"),
+        (Cause(Segment(hours=(14, 17)), 10.0), "no single segment holds it, the largest is between 14:00 and 18:00"),
+        (Cause(Segment(), 100.0), "spread over the whole stream"),
+    ],
+)
+def test_the_headline_names_the_segment_and_the_hours_of_the_evidence(cause: Cause, words: str) -> None:
+    day, failure = (
+        sentence(make_failure(contributors=because(cause.segment, cause.share_percent)), status="unhealthy"),
+        make_failure(contributors=because(cause.segment, cause.share_percent)),
     )
-    assert sentence(make_failure(foremost="everywhere"), status="unhealthy").endswith(
-        "(limit 5 %), spread over the whole stream."
-    )
+    assert day.startswith(f"2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), {words}")
+    (incident,) = make_incidents(failure)
+    assert f", {words}" in incident_sentence(incident)
+    assert incident.where == failure.where == str(cause)
 
 
 def test_the_worst_is_shown_first_and_the_rest_in_short() -> None:
@@ -167,13 +191,16 @@ def test_a_day_whose_failures_are_not_known_yet_has_a_sentence_too(status: str, 
             {"guardrail": "duplicates", "value": 12.0, "threshold": 10.0},
             "12.00 % of events repeat another one (limit 10 %)",
         ),
-        ({"guardrail": "silence", "value": 1.0, "threshold": 0.0, "root_cause": "platform=ios"}, "platform=ios silent"),
         (
-            {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "root_cause": "platform=ios"},
+            {"guardrail": "silence", "value": 1.0, "threshold": 0.0, "contributors": because(IOS)},
+            "platform=ios silent",
+        ),
+        (
+            {"guardrail": "silence", "value": 2.0, "threshold": 0.0, "contributors": because(IOS)},
             "platform=ios and 1 more segment silent",
         ),
         (
-            {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "root_cause": "platform=ios"},
+            {"guardrail": "silence", "value": 4.0, "threshold": 0.0, "contributors": because(IOS)},
             "platform=ios and 3 more segments silent",
         ),
         (
@@ -185,11 +212,16 @@ def test_a_day_whose_failures_are_not_known_yet_has_a_sentence_too(status: str, 
             "versions shifted by 35.0 points (limit 10)",
         ),
         (
-            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "root_cause": "carrier=(null)"},
+            {
+                "guardrail": "critical_fields",
+                "value": 2.0,
+                "threshold": 1.0,
+                "contributors": because(EV, 90, NO_CARRIER),
+            },
             "2.00 % of events without carrier (limit 1 %)",
         ),
         (
-            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0, "root_cause": "everywhere"},
+            {"guardrail": "critical_fields", "value": 2.0, "threshold": 1.0},
             "2.00 % of events without a critical field (limit 1 %)",
         ),
         ({"guardrail": "arrival_lag", "value": 9.0, "threshold": 5.0}, "9.00 % of events arrived late (limit 5 %)"),
@@ -206,22 +238,23 @@ def test_every_guardrail_has_short_words() -> None:
 
 
 def test_words_that_already_name_the_segment_do_not_repeat_it() -> None:
-    silent = make_failure(guardrail="silence", level=Level.WARNING, value=1.0, threshold=0.0, **AT_EV)
+    silent = make_failure(guardrail="silence", level=Level.WARNING, value=1.0, threshold=0.0, contributors=because(EV))
     assert sentence(silent, status="degraded") == "2026-03-10 can be trusted only in part: carrier=EV silent."
-    drift = make_failure(guardrail="version_drift", level=Level.WARNING, value=35.0, threshold=10.0, **AT_EV)
+    drift = replace(silent, guardrail="version_drift", value=35.0, threshold=10.0)
     assert sentence(drift, status="degraded").endswith("versions shifted by 35.0 points (limit 10), at carrier=EV.")
 
 
 def test_a_segment_from_the_events_is_shortened_and_has_no_invisible_characters() -> None:
-    nasty = f"event_name=\x1b[31m\n{'x' * 500}"
-    text = sentence(make_failure(root_cause=nasty, foremost=nasty), status="unhealthy")
+    nasty = Segment((("event_name", f"\x1b[31m\n{'x' * 500}"), ("platform", "y" * 500)), (14, 17))
+    text = sentence(make_failure(contributors=because(nasty, 90)), status="unhealthy")
     assert text.isprintable()
+    assert text.endswith(f"{'y' * 60}…, between 14:00 and 18:00.")
     assert len(text) < 300
 
 
 def test_an_incident_of_one_day_is_shown_with_that_day() -> None:
     (incident,) = make_incidents(make_failure(**AT_EV))
-    assert incident_sentence(incident) == "2026-03-10: error rate 50.75 % (limit 5 %), most of it at carrier=EV."
+    assert incident_sentence(incident) == "2026-03-10: error rate 50.75 % (limit 5 %), 81 % of it at carrier=EV."
 
 
 def test_an_incident_of_several_days_is_described_by_its_worst_day() -> None:

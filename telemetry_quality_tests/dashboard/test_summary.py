@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.guardrails.verdicts import Level, Segment
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import RequestError
@@ -14,6 +14,7 @@ from telemetry_quality_tests.dashboard.states import (
     DUE_AT,
     MORNING,
     YESTERDAY,
+    because,
     make_failure,
     make_incidents,
     make_journal_row,
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.reader import JournalRow
 
 MOMENT = timedelta(microseconds=1)
-AT_EV: dict[str, Any] = {"root_cause": "carrier=EV", "foremost": "carrier=EV", "is_confined": True}
+AT_EV: dict[str, Any] = {
+    "root_cause": "carrier=EV",
+    "foremost": "carrier=EV",
+    "is_confined": True,
+    "contributors": because(Segment((("carrier", "EV"),)), 81.4),
+}
 
 
 def summary_of(*rows: JournalRow, now: datetime = MORNING, **source: Any) -> SourceSummary:
@@ -70,7 +76,7 @@ def test_a_broken_yesterday_says_what_since_when_and_where_and_lists_its_inciden
     state = make_state(make_journal_row(status="unhealthy"), incidents=incidents)
     source_summary = summarize(state, make_settings(), MORNING).sources[0]
     assert source_summary.sentence == (
-        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, most of it at carrier=EV."
+        "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %), since 2026-03-09, 81 % of it at carrier=EV."
     )
     assert source_summary.since == BEFORE
     assert [line.key for line in source_summary.open_incidents] == ["web/2026-03-09"]

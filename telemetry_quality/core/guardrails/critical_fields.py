@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Contributor, Level, Outcome, Segment, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
@@ -53,20 +54,16 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         words = beyond_words(threshold, explained[name]) if beyond else f"within {threshold:g} %"
         sentence = f"{percent(worst, threshold, 2)} of {total:,} events carry no {name}, {words}."
         if not worst:
-            sentence = f"All {total:,} events carry {_listed(sorted(shares))}."
+            sentence = f"All {total:,} events carry {listed(sorted(shares))}."
         code = USUAL_SHARE if beyond else "CRITICAL_FIELDS_PRESENT"
         return Verdict(NAME, LEVEL, Outcome.PASSED, code, worst, threshold, sentence)
     facts = [
         f"{percent(share, threshold, 2)} carry no {name} ({evidence.missing_critical[name]:,})"
         for name, share in failing.items()
     ]
-    sentence = f"Of {total:,} events {_listed(facts)}, more than the {threshold:g} % allowed."
+    sentence = f"Of {total:,} events {listed(facts)}, more than the {threshold:g} % allowed."
     contributors = tuple(Contributor(Segment(((name, None),)), threshold, share) for name, share in failing.items())
     return Verdict(NAME, LEVEL, Outcome.FAILED, "CRITICAL_FIELD_MISSING", worst, threshold, sentence, contributors)
-
-
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _short_words(failure: Failure) -> str:

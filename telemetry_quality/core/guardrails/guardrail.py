@@ -90,7 +90,6 @@ class Guardrail:
         applies: Whether the guardrail can judge a source of this schema at all.
         knows_usual: Whether a number beyond the threshold passes if it is usual for the stream.
         is_segment_in_words: Whether ``short_words`` name the segment.
-        shares_out: Whether the contributors hold shares of one change.
         accepted_as: How a failure that somebody accepted becomes normal.
         reads_slices: Whether the guardrail looks at every segment of many days, which takes milliseconds.
     """
@@ -111,7 +110,6 @@ class Guardrail:
     applies: Callable[[EventSchema], bool] = lambda _: True
     knows_usual: bool = False
     is_segment_in_words: bool = False
-    shares_out: bool = True
     accepted_as: AcceptedAs = AcceptedAs.LIMIT
     reads_slices: bool = False
 

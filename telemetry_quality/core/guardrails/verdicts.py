@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -45,25 +45,32 @@ class Segment:
     Attributes:
         parts: Names and values; an empty tuple means everywhere.
         hours: First and last whole hour since the day began; None for the whole day.
+        clock: When these hours begin and end by the clock, where a change of the clock moves them; otherwise None.
     """
 
     parts: tuple[tuple[str, str | None], ...] = ()
     hours: tuple[int, int] | None = None
+    clock: tuple[str, str] | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        words = [f"{name}={'(null)' if value is None else value}" for name, value in self.parts]
-        text = " × ".join(words) or "everywhere"
-        return text if self.hours is None else f"{text}, {self.hours_text}"
+        """``carrier=MQ, between 14:00 and 18:00``; ``everywhere`` for all events."""
+        if self.hours is None:
+            return self.name
+        return f"{self.name}, {self.hours_text}" if self.parts else self.hours_text
 
     @property
     def name(self) -> str:
-        """The conditions without the hours."""
-        return str(Segment(self.parts))
+        """The segment without its hours: ``carrier=MQ``, or ``everywhere``."""
+        words = [f"{name}={'(null)' if value is None else value}" for name, value in self.parts]
+        return " × ".join(words) or "everywhere"
 
     @property
     def hours_text(self) -> str:
-        """``hours 14 to 23``, or ``all hours``."""
-        return "all hours" if self.hours is None else f"hours {self.hours[0]} to {self.hours[1]}"
+        """``between 14:00 and 18:00``, by the clock and without the end; ``all day`` for the whole day."""
+        if self.hours is None:
+            return "all day"
+        begin, end = self.clock or (f"{self.hours[0]:02}:00", f"{self.hours[1] + 1:02}:00")
+        return f"between {begin} and {end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Contributor:
         return {
             "parts": [list(part) for part in self.segment.parts],
             "hours": None if self.segment.hours is None else list(self.segment.hours),
+            **({} if self.segment.clock is None else {"clock": list(self.segment.clock)}),
             "expected": self.expected,
             "found": self.found,
             "share_percent": self.share_percent,
@@ -97,9 +105,11 @@ class Contributor:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Contributor:
         """The contributor whose ``as_json`` this is."""
-        hours, since = row["hours"], row["since"]
+        hours, clock, since = row["hours"], row.get("clock"), row["since"]
         return cls(
-            segment=Segment(tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours)),
+            segment=Segment(
+                tuple(map(tuple, row["parts"])), None if hours is None else tuple(hours), clock and tuple(clock)
+            ),
             expected=row["expected"],
             found=row["found"],
             share_percent=row["share_percent"],

@@ -118,6 +118,5 @@ GUARDRAIL = Guardrail(
     thresholds=(THRESHOLD,),
     short_words=lambda failure: f"versions shifted by {failure.value:.1f} points (limit {failure.threshold:g})",
     faults=frozenset({Fault.TAGS}),
-    shares_out=False,
     reads_slices=True,
 )

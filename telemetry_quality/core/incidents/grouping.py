@@ -8,10 +8,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome, Segment
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.incidents.decisions import with_actions
 from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, severity
 from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE, is_same_segment
+from telemetry_quality.core.root_cause import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
-
-MOST_PERCENT = 50
-"""A segment that holds at least this share of a change is its root cause."""
+    from telemetry_quality.core.root_cause import Cause
 
 CONFINED_PERCENT = 80
 """A segment that holds at least this share leaves too little for another segment to have the same root cause."""
@@ -48,7 +47,8 @@ def failures_of(day: date, revision: int, verdicts: Iterable[Verdict]) -> list[F
     for verdict in verdicts:
         is_unreadable = verdict.reason_code == DAY_UNREADABLE and verdict.guardrail == ACTIVITY
         if verdict.outcome is Outcome.FAILED or is_unreadable:
-            root_cause, foremost, is_confined = (UNREADABLE, "", False) if is_unreadable else _segments(verdict)
+            cause = None if is_unreadable else cause_of(verdict.contributors)
+            root_cause, foremost, is_confined = (UNREADABLE, "", False) if is_unreadable else _places(cause)
             failures.append(
                 FailedGuardrail(
                     day,
@@ -96,19 +96,15 @@ def group_incidents(
     return with_actions(incidents, actions)
 
 
-def _segments(verdict: Verdict) -> tuple[str, str, bool]:
+def _places(cause: Cause | None) -> tuple[str, str, bool]:
     """Root cause, foremost segment, and whether nearly all lies there; hours differ day by day and do not count."""
-    if not verdict.contributors:
+    if cause is None:
         return EVERYWHERE, "", False
-    first = verdict.contributors[0]
-    # What is missing is named before where it is missing, but only the latter is comparable with other guardrails.
-    where = next((contributor for contributor in verdict.contributors if contributor.share_percent is not None), first)
-    segment, foremost = str(Segment(first.segment.parts)), str(Segment(where.segment.parts))
-    explains_most = first.share_percent is None or first.share_percent >= MOST_PERCENT
-    if where.share_percent is None:
-        is_named = foremost != EVERYWHERE
-        return segment, foremost if is_named else "", is_named
-    return (segment if explains_most else EVERYWHERE), foremost, where.share_percent >= CONFINED_PERCENT
+    place = cause.segment.name
+    if cause.share_percent is None:
+        is_named = place != EVERYWHERE
+        return place, place if is_named else "", is_named
+    return (place if cause.is_held else EVERYWHERE), place, cause.share_percent >= CONFINED_PERCENT
 
 
 def _meet(group: _Group, other_group: _Group) -> bool:

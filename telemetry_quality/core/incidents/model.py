@@ -14,6 +14,7 @@ from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents.acceptance import AcceptedFailure, accepted_failures
 from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE, segment_parts
+from telemetry_quality.core.root_cause import cause_of
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.guardrails.verdicts import Contributor
+    from telemetry_quality.core.root_cause import Cause
 
 
 class Action(StrEnum):
@@ -88,8 +90,9 @@ class FailedGuardrail:
     """A failed verdict of a day as it stands now, or the verdict that the day could not be read.
 
     Attributes:
-        root_cause: The segment that holds most of the change, EVERYWHERE if none does, or UNREADABLE.
-        foremost: The segment named first, even if it holds less than most of the change; empty if none is named.
+        root_cause: The segment that holds the change, EVERYWHERE if none does, or UNREADABLE; always without hours,
+            because failures of several days are compared by it.
+        foremost: The segment named first, even if it holds little of the change; empty if none is named.
         is_confined: Whether nearly all of it lies there, so that a failure elsewhere has another root cause.
         contributors: The segments that changed, as the verdict names them.
     """
@@ -106,6 +109,17 @@ class FailedGuardrail:
     is_confined: bool
     revision: int
     contributors: tuple[Contributor, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """What people are told about it; None if nothing is known."""
+        return cause_of(self.contributors)
+
+    @property
+    def where(self) -> str:
+        """The root cause for people, with its hours."""
+        cause = None if self.root_cause == UNREADABLE else self.cause
+        return self.root_cause if cause is None else str(cause)
 
     def times_threshold(self) -> float:
         """How many times its threshold the value is; infinite if there is nothing to divide by.
@@ -128,7 +142,7 @@ class FailedGuardrail:
             "value": self.value,
             "threshold": self.threshold,
             "sentence": self.sentence,
-            "root_cause": self.root_cause,
+            "root_cause": self.where,
             "foremost": self.foremost,
             "is_confined": self.is_confined,
             "revision": self.revision,
@@ -182,7 +196,10 @@ class Incident:
 
     @cached_property
     def root_cause(self) -> str:
-        """The root cause of the worst failures on most days; of several the widest segment, but everywhere last."""
+        """The root cause of the worst failures on most days; of several the widest segment, but everywhere last.
+
+        Actions apply to it; people see ``where``.
+        """
         blamed = Counter(root_cause for _, root_cause in {(failure.day, failure.root_cause) for failure in self._worst})
         return min(
             blamed,
@@ -193,6 +210,11 @@ class Incident:
                 root_cause,
             ),
         )
+
+    @property
+    def where(self) -> str:
+        """The root cause for people, with its hours: that of the worst failure, which the headline is about."""
+        return self.peak.where
 
     @cached_property
     def peak(self) -> FailedGuardrail:
@@ -267,7 +289,7 @@ class Incident:
             "days": _texts(self.days),
             "is_open": self.is_open,
             "level": self.level.value,
-            "root_cause": self.root_cause,
+            "root_cause": self.where,
             "guardrails": {name: _texts(days) for name, days in self.guardrails.items()},
             "peak": self.peak.as_json(),
             "acknowledged_by": self.acknowledged_by,

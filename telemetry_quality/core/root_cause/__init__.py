@@ -17,6 +17,15 @@ from __future__ import annotations
 
 from telemetry_quality.core.root_cause.answer import find_root_cause
 from telemetry_quality.core.root_cause.tables import DayBreakdown, Measure, RateMeasure, reference_days
-from telemetry_quality.core.root_cause.wording import sentence
+from telemetry_quality.core.root_cause.wording import Cause, cause_of, explained
 
-__all__ = ["DayBreakdown", "Measure", "RateMeasure", "find_root_cause", "reference_days", "sentence"]
+__all__ = [
+    "Cause",
+    "DayBreakdown",
+    "Measure",
+    "RateMeasure",
+    "cause_of",
+    "explained",
+    "find_root_cause",
+    "reference_days",
+]

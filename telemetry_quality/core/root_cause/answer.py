@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR
 from telemetry_quality.core.guardrails.verdicts import Contributor
@@ -13,15 +13,25 @@ from telemetry_quality.core.root_cause.noise import DAY_SPREAD, LEAST_SPREAD, RA
 from telemetry_quality.core.root_cause.search import Search
 from telemetry_quality.core.root_cause.tables import Measure, RateMeasure, day_tables
 from telemetry_quality.core.root_cause.untagged import untagged_segment
+from telemetry_quality.core.root_cause.wording import HELD_PERCENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.root_cause.likelihood import Fit, Hypothesis
     from telemetry_quality.core.root_cause.noise import Table
     from telemetry_quality.core.root_cause.tables import DayBreakdown, Tables
 
 MAXIMUM_CONTRIBUTORS = 5
+
+SAME_HOURS = 1
+"""Ranges whose ends differ by at most so many hours are one range."""
+
+WHOLE_DAY = (0, 23)
+
+SAME_RATIO = 0.9
+"""A segment whose part holds at least this ratio of its change is the same root cause as that part."""
 
 
 def find_root_cause(
@@ -45,7 +55,7 @@ def find_root_cause(
     tables, spread = _tables(measure, day, past, expected_events)
     if not tables:
         return ()
-    contributors = list(_contributors(Search(tables, spread).run(), measure))
+    contributors = _contributors(Search(tables, spread).run(), measure)
     if measure is Measure.MISSING_VERSION and contributors:
         segment = untagged_segment(contributors[0], day, past)
         if segment is not None:
@@ -88,30 +98,69 @@ def _day_spread(totals: Sequence[int]) -> float:
     return min(0.15**2, (squares + 3 * DAY_SPREAD**2) / (len(totals) + 2))
 
 
-def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) -> Iterable[Contributor]:
-    """The best hypothesis and the others that explain something, each set of events under one name only.
+def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) -> list[Contributor]:
+    """The likeliest segment, unless it holds too little to be the root cause; all others by share and excess.
 
-    Fewer events may be a fault; fewer errors or fewer missing versions never are.
+    Each set of events has one name. Fewer events may be a fault; fewer errors or fewer missing versions never are.
     """
-    if not ranked:
-        return
-    seen: set[tuple[float, float]] = set()
+    kept: list[Hypothesis] = []
     for position, hypothesis in enumerate(ranked):
         fit = hypothesis.fits[0]
-        same = (round(fit.found, 6), round(fit.mean, 6))
         if measure is not Measure.EVENTS and fit.found <= fit.mean:
             continue
-        if same in seen or (position and hypothesis.score <= 0 and hypothesis.key != EVERYWHERE):
+        if position and hypothesis.score <= 0 and hypothesis.key != EVERYWHERE:
             continue
-        seen.add(same)
-        yield Contributor(hypothesis.segment, fit.mean, fit.found, _share_percent(fit))
-        if len(seen) == MAXIMUM_CONTRIBUTORS:
-            return
+        if not any(_is_nearly(hypothesis, likelier) for likelier in kept):
+            kept.append(hypothesis)
+    changes = [_Change.of(hypothesis, kept) for hypothesis in kept]
+    likeliest = changes[:1] if changes and changes[0].share_percent >= HELD_PERCENT else []
+    others = sorted(changes[len(likeliest) :], key=lambda change: change.weight, reverse=True)
+    return [change.contributor() for change in (*likeliest, *others)][:MAXIMUM_CONTRIBUTORS]
 
 
-def _share_percent(fit: Fit) -> float:
-    """Share of the whole change; all of it if the rest moved the other way."""
-    change, whole = fit.found - fit.mean, fit.table.total_found - fit.table.total_mean
-    if change == 0:
-        return 0.0
-    return min(100.0, 100 * abs(change) / abs(whole)) if change * whole > 0 else 100.0
+class _Change(NamedTuple):
+    """How a segment changed."""
+
+    segment: Segment
+    fit: Fit
+    share_percent: float
+
+    @classmethod
+    def of(cls, hypothesis: Hypothesis, known: Sequence[Hypothesis]) -> _Change:
+        """The change with its share of the day's change, or of the largest known one if the rest moved against it."""
+        fit = hypothesis.fits[0]
+        change, whole = fit.found - fit.mean, fit.table.total_found - fit.table.total_mean
+        others = (other.fits[0].found - other.fits[0].mean for other in known)
+        largest = max(abs(other) for other in (change, whole, *others) if other * change >= 0)
+        return cls(hypothesis.segment, fit, 100 * (abs(change) / largest) if largest else 0.0)
+
+    @property
+    def weight(self) -> float:
+        """Share × excess, which is how much of what could change did: large only for all of the change and no more."""
+        return self.share_percent * abs(self.fit.found - self.fit.mean) / (self.fit.room or 1.0)
+
+    def contributor(self) -> Contributor:
+        """The change as verdicts hold it."""
+        return Contributor(self.segment, self.fit.mean, self.fit.found, self.share_percent)
+
+
+def _is_nearly(hypothesis: Hypothesis, likelier: Hypothesis) -> bool:
+    """Whether two segments are one for people: the same events, hours that differ by one, or a part with nearly all."""
+    fit, other = hypothesis.fits[0], likelier.fits[0]
+    if (round(fit.found, 6), round(fit.mean, 6)) == (round(other.found, 6), round(other.mean, 6)):
+        return True
+    if hypothesis.parts == likelier.parts:
+        pairs = zip(hypothesis.hours or WHOLE_DAY, likelier.hours or WHOLE_DAY, strict=True)
+        if all(abs(hour - other_hour) <= SAME_HOURS for hour, other_hour in pairs):
+            return True
+    if not (_contains(hypothesis, likelier) or _contains(likelier, hypothesis)):
+        return False
+    change, other_change = fit.found - fit.mean, other.found - other.mean
+    smaller, larger = sorted((abs(change), abs(other_change)))
+    return change * other_change > 0 and smaller >= SAME_RATIO * larger
+
+
+def _contains(outer: Hypothesis, inner: Hypothesis) -> bool:
+    hours, within = outer.hours, inner.hours
+    holds_hours = hours is None or (within is not None and hours[0] <= within[0] and within[1] <= hours[1])
+    return holds_hours and set(outer.parts) <= set(inner.parts)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
+from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.dashboard import parameters
@@ -94,7 +95,7 @@ def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | 
         signs=SIGNS,
         zone=zone,
         facts=day_facts(shown, rules) if shown else [],
-        verdicts=verdicts,
+        verdicts=said_once(verdicts),
         explained=[verdict for verdict in verdicts if verdict.contributors],
         sample_verdict=next((verdict for verdict in verdicts if verdict.guardrail == SAMPLE), None),
         failed_events=[event for event in response.sample if not event.passed],

@@ -6,13 +6,14 @@ from math import inf
 import pytest
 
 from telemetry_quality.core.days import days_between
-from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Contributor, Level, Outcome, Segment
+from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Contributor, Level, Outcome
 from telemetry_quality.core.incidents import (
     EVERYWHERE,
     UNREADABLE,
     Action,
     failures_of,
 )
+from telemetry_quality.core.root_cause import cause_of
 from telemetry_quality_tests.core.incidents.march import (
     FIRST,
     IOS,
@@ -30,15 +31,15 @@ from telemetry_quality_tests.core.incidents.march import (
     unreadable,
 )
 
-USER_ID = "user_id=(null)"
+USER_ID = "user_id="
 
 
 @pytest.mark.parametrize(
     ("root_causes", "root_cause", "foremost", "is_confined"),
     [
         ((), EVERYWHERE, "", False),
-        ((segment(IOS, 49.9),), EVERYWHERE, IOS, False),
-        ((segment(IOS, 50.0),), IOS, IOS, False),
+        ((segment(IOS, 39.9),), EVERYWHERE, IOS, False),
+        ((segment(IOS, 40.0),), IOS, IOS, False),
         ((segment(IOS, 79.9),), IOS, IOS, False),
         ((segment(IOS, 80.0), segment(WEB, 20.0)), IOS, IOS, True),
         ((segment(IOS, None),), IOS, IOS, True),
@@ -47,8 +48,8 @@ USER_ID = "user_id=(null)"
         ((segment("", 100.0, (3, 5)),), EVERYWHERE, EVERYWHERE, True),
         ((segment("", 40.0),), EVERYWHERE, EVERYWHERE, False),
         ((segment("", None),), EVERYWHERE, "", False),
-        ((Contributor(Segment((("user_id", None),)), 1.0, 2.0), segment(IOS, 90.0)), USER_ID, IOS, True),
-        ((Contributor(Segment((("user_id", None),)), 1.0, 2.0), segment(IOS, 40.0)), USER_ID, IOS, False),
+        ((segment(IOS, 90.0), segment(USER_ID, None)), IOS, IOS, True),
+        ((segment(IOS, 30.0), segment(USER_ID, None)), EVERYWHERE, IOS, False),
     ],
 )
 def test_the_root_cause_is_the_segment_that_holds_most_of_the_change_whatever_the_hour(
@@ -61,6 +62,7 @@ def test_the_root_cause_is_the_segment_that_holds_most_of_the_change_whatever_th
         is_confined,
         2,
     )
+    assert failure.cause == cause_of(root_causes)
 
 
 def test_only_failures_count_and_a_day_that_could_not_be_read_counts_once() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
-from telemetry_quality.core.root_cause import Measure, RateMeasure, find_root_cause, sentence
+from telemetry_quality.core.root_cause import Measure, RateMeasure, find_root_cause
+from telemetry_quality.core.root_cause.wording import sentence
 from telemetry_quality_tests.core.root_cause.streams import (
     PAST,
     REFERENCE,
