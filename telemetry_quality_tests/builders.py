@@ -231,6 +231,7 @@ def make_stored_scan(total_events: int = 1000, **overrides: Any) -> StoredScan:
         late_events=0,
         sample_size=100,
         sample_passed=100,
+        verified_events=None,
         unreadable_reason_code=None,
         unreadable_reason=None,
         missing_critical=None,

@@ -16,7 +16,7 @@ from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, load_history, usual_completeness
 from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
 from telemetry_quality.core.prefetch import prefetching
-from telemetry_quality.core.sampling import signals_seen_before, verify_sample
+from telemetry_quality.core.sampling import count_verified, signals_seen_before, verify_sample
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
@@ -115,7 +115,8 @@ class DailyWork:
                     continue
                 known = catalogue if catalogue is not None else signals_seen_before(scan.day, first_seen)
                 verdicts = verify_sample(scan.sample, self.source.schema, known)
-                yield self.store.append_scan(self.name, scan, verdicts, now), scan.aggregates
+                verified = count_verified(scan, self.source.schema, known)
+                yield self.store.append_scan(self.name, scan, verdicts, now, verified), scan.aggregates
                 for name in scan.aggregates.signals():
                     first_seen[name] = min(first_seen.get(name, scan.day), scan.day)
 

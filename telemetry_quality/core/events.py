@@ -457,6 +457,10 @@ class SampledEvent:
     missing_critical_fields: tuple[str, ...] = ()
 
 
+EventGroup = tuple[str | None, str | None]
+"""An event name and a version."""
+
+
 @dataclass(frozen=True, slots=True)
 class DayScan:
     """A day that could be read.
@@ -465,6 +469,8 @@ class DayScan:
         slices: The slices that ``Slice`` describes.
         duplicates: None if they could not be counted.
         arrivals: None if the schema has no ``observed_at`` or they could not be counted.
+        incomplete_events: Events without an id or without a critical field, per event name and version that has any;
+            None if they were not counted.
     """
 
     day: date
@@ -473,6 +479,7 @@ class DayScan:
     slices: Mapping[Slice, SliceCounts] = field(default_factory=dict)
     duplicates: Duplicates | None = None
     arrivals: Arrivals | None = None
+    incomplete_events: Mapping[EventGroup, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,6 +271,22 @@ class DayFigures:
         is_main=True,
         is_fact=True,
     )
+    verified_events: int | None = _number(
+        "Events that would pass",
+        "How many of all events of the day would pass the verification that the sampled ones are put to.",
+        Unit.EVENTS,
+        Formula("counted", lambda basis, _: basis.scan.verified_events),
+        is_plotted=False,
+    )
+    verified_percent: float | None = _number(
+        "Pass, of all events",
+        "Share of all events of the day that would pass the verification of the sample.",
+        Unit.PERCENT,
+        share("verified_events", "total_events"),
+        count="verified_events",
+        phrase="of all events would pass",
+        is_fact=True,
+    )
     expected_events: float | None = _number(
         "Expected",
         "Events that earlier days lead to expect; of a provisional day, those expected to have arrived by then. "

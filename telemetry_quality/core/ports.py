@@ -91,9 +91,22 @@ class QualityStore(IncidentStore, Protocol):
         ...
 
     def append_scan(
-        self, source: str, scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
+        self,
+        source: str,
+        scan: DayScan | UnreadableDay,
+        sample: Sequence[SampleVerdict],
+        now: datetime,
+        verified_events: int | None = None,
     ) -> StoredScan:
-        """Append a revision if the content differs from the latest one; return the latest either way."""
+        """Append a revision if the content differs from the latest one; return the latest either way.
+
+        Args:
+            source: The source's name.
+            scan: What was read.
+            sample: The verdicts on its sampled events.
+            now: When it was read.
+            verified_events: How many of all events of the day would pass the sample's verification.
+        """
         ...
 
     def latest_scans(self, source: str, days: Iterable[date]) -> dict[date, StoredScan]:

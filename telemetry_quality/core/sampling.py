@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
-    from telemetry_quality.core.events import EventSchema, SampledEvent
+    from telemetry_quality.core.events import DayScan, EventSchema, SampledEvent
 
 MISSING_EVENT_ID = "MISSING_EVENT_ID"
 MISSING_EVENT_NAME = "MISSING_EVENT_NAME"
@@ -45,14 +45,30 @@ def verify_sample(
     return tuple(SampleVerdict(event.event_id, _reasons(event, schema, known_signals)) for event in sample)
 
 
+def count_verified(scan: DayScan, schema: EventSchema, known_signals: Collection[str] | None) -> int | None:
+    """How many of all events of a day would pass ``verify_sample``; None if the scan does not say."""
+    if scan.incomplete_events is None:
+        return None
+    incomplete, passes = scan.incomplete_events, 0
+    for row in scan.aggregates.rows:
+        name, version = row.event_name, row.service_version
+        if _name_reason(name, known_signals) is None and not schema.is_missing_version(version):
+            passes += row.events - incomplete.get((name, version), 0)
+    return passes
+
+
+def _name_reason(name: str | None, known_signals: Collection[str] | None) -> str | None:
+    if name is None or not name.strip():
+        return MISSING_EVENT_NAME
+    return UNKNOWN_SIGNAL if known_signals is not None and name not in known_signals else None
+
+
 def _reasons(event: SampledEvent, schema: EventSchema, known_signals: Collection[str] | None) -> tuple[str, ...]:
     reasons = []
     if event.event_id is None and schema.event_id is not None:
         reasons.append(MISSING_EVENT_ID)
-    if event.event_name is None or not event.event_name.strip():
-        reasons.append(MISSING_EVENT_NAME)
-    elif known_signals is not None and event.event_name not in known_signals:
-        reasons.append(UNKNOWN_SIGNAL)
+    if (reason := _name_reason(event.event_name, known_signals)) is not None:
+        reasons.append(reason)
     if schema.is_missing_version(event.service_version):
         reasons.append(MISSING_VERSION)
     reasons.extend(f"{MISSING_CRITICAL_FIELD}:{name}" for name in event.missing_critical_fields)

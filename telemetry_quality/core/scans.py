@@ -18,6 +18,7 @@ class StoredScan:
 
     Attributes:
         figures_hash: Hash of all that was read; scans with equal hashes have equal content.
+        verified_events: How many of all events would pass the sample's verification; None if they were not counted.
         missing_critical: Events without a value, per critical field.
         rate_counts: Events per rate count of the schema; None if no rate was counted.
         duplicates: None if they were not counted.
@@ -37,6 +38,7 @@ class StoredScan:
     late_events: int | None
     sample_size: int | None
     sample_passed: int | None
+    verified_events: int | None
     unreadable_reason_code: str | None
     unreadable_reason: str | None
     missing_critical: Mapping[str, int] | None

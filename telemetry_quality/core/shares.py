@@ -28,6 +28,8 @@ def share_counts(scan: StoredScan, rates: Iterable[Rate] = ()) -> dict[str, Shar
     found = {"missing_version_percent": ShareCount(scan.missing_version_events or 0, events)}
     if events != scan.error_unknown_events:
         found["error_rate_percent"] = ShareCount(scan.error_events or 0, events)
+    if scan.verified_events is not None:
+        found["verified_percent"] = ShareCount(scan.verified_events, events)
     for field, missing in (scan.missing_critical or {}).items():
         found[field_share(field)] = ShareCount(missing, events)
     if scan.duplicates is not None:

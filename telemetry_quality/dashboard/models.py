@@ -376,6 +376,7 @@ class ScanResponse(_Response):
     late_events: Count
     sample_size: int | None
     sample_passed: int | None
+    verified_events: int | None
     unreadable_reason_code: str | None
     unreadable_reason: str | None
 

@@ -67,7 +67,10 @@ def sample_metadata(scan: StoredScan) -> dict[str, Any]:
         "dagster/partition_row_count": size,
         "sample_size": size,
         "sample_passed": passed,
-        **_present(sampling_success_rate_percent=100 * passed / size if size else None),
+        **_present(
+            sampling_success_rate_percent=100 * passed / size if size else None,
+            verified_events=scan.verified_events,
+        ),
     }
 
 

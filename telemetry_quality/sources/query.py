@@ -144,7 +144,7 @@ class EventTable:
         Columns: day index, name, version and these counts: events, errors, events of unknown error state, late events,
         missing values per critical field, and one per rate count. Then, per hour that has events, the hour and the
         same counts as one text with commas between the numbers, which takes engine, driver and Python less time than
-        24 rows.
+        24 rows. Last, the day's incomplete events, see ``incomplete``.
         """
         # A single day needs no day index: one key less saves a twentieth of the time.
         days = () if len(day_range.windows) == 1 else ("day_index",)
@@ -152,14 +152,15 @@ class EventTable:
         groups = self._event_groups(day_range, (*days, "hour", "name", "version"))
         whole_numbers = (cast(groups.c[name], String) for name in ("hour", *counts))
         hours = select(
-            *(groups.c[name] for name in (*days, "name", "version", *counts)),
+            *(groups.c[name] for name in (*days, "name", "version", *counts, "incomplete_events")),
             joined(*whole_numbers, by=",").label("numbers"),
         ).subquery("hours")
         day, names = [hours.c[name] for name in days], (hours.c.name, hours.c.version)
-        sums = (cast(func.sum(hours.c[name]), BigInteger) for name in counts)
+        *sums, incomplete = (cast(func.sum(hours.c[name]), BigInteger) for name in (*counts, "incomplete_events"))
+        columns = (*names, *sums, listed(hours.c.numbers), incomplete)
         order = (exact_text(name).nulls_first() for name in names)
         return (
-            select(*(day or [literal(0, BigInteger).label("day_index")]), *names, *sums, listed(hours.c.numbers))
+            select(*(day or [literal(0, BigInteger).label("day_index")]), *columns)
             .group_by(*day, *names)
             .order_by(*day, *order)
         )
@@ -174,8 +175,10 @@ class EventTable:
             version=self.text(self.schema.service_version),
             is_error=self.is_error(),
             is_late=self._is_late(),
+            is_unidentified=self._is_unidentified(),
             **self._named_conditions(),
         )
+        is_incomplete = or_(events.c.is_unidentified, *(events.c[name] for name in self.missing_critical()))
         grouped = [events.c[key] for key in keys]
         counts = (
             func.count().label("events"),
@@ -183,6 +186,7 @@ class EventTable:
             count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
             count_where(events.c.is_late).label("late_events"),
             *(count_where(events.c[name]).label(name) for name in self._named_conditions()),
+            count_where(is_incomplete).label("incomplete_events"),
         )
         groups = select(*grouped, *counts).group_by(*grouped).cte("event_groups")
         # PostgreSQL cannot know how few groups there are, and would sort the events to get the groups in order.
@@ -190,7 +194,7 @@ class EventTable:
 
     def _named_conditions(self) -> dict[str, ColumnElement[bool]]:
         """The conditions that are counted by name: missing critical fields, then rates."""
-        return self._missing_critical() | self.rate_conditions()
+        return self.missing_critical() | self.rate_conditions()
 
     def count_query(self, day_range: DayRange) -> Select[Any]:
         """One row per day that has events: day index, events."""
@@ -202,7 +206,7 @@ class EventTable:
 
         Grouped by version, because only the core knows which versions count as missing.
         """
-        named = self._missing_critical() | self.rate_conditions()
+        named = self.missing_critical() | self.rate_conditions()
         events = self.events_of(
             day_range, version=self.text(self.schema.service_version), is_error=self.is_error(), **named
         )
@@ -243,7 +247,7 @@ class EventTable:
             "id": self._event_id(),
             "name": self.text(self.schema.event_name),
             "version": self.text(self.schema.service_version),
-            **self._missing_critical(),
+            **self.missing_critical(),
         }
         if self.schema.event_id is None or not self.finds_nulls:
             return self.events_of(day_range, drawn=self._hash(self._drawn_text()), **fields)
@@ -280,7 +284,8 @@ class EventTable:
         # for each; it does not flatten a subquery with an offset.
         return query if self.is_typed else query.offset(0)
 
-    def _missing_critical(self) -> dict[str, ColumnElement[bool]]:
+    def missing_critical(self) -> dict[str, ColumnElement[bool]]:
+        """Whether an event lacks each critical field, in their order."""
         fields = self.schema.critical_fields
         return {f"missing_{position}": self._is_missing(name) for position, name in enumerate(fields)}
 
@@ -412,6 +417,16 @@ class EventTable:
             for ticks, per_second in map(self.ticks, (self.schema.observed_at, self.schema.occurred_at))
         ]
         return seconds[0] - seconds[1] > 60 * self.schema.allowed_lateness_minutes
+
+    @property
+    def counts_unidentified_apart(self) -> bool:
+        """Whether events without an id are not counted in the aggregate query, which then need not read the ids."""
+        return self.finds_nulls and self.schema.event_id is not None
+
+    def _is_unidentified(self) -> ColumnElement[bool]:
+        if self.schema.event_id is None or self.counts_unidentified_apart:
+            return false()
+        return self.column(self.schema.event_id).is_(None)
 
     def _event_id(self) -> ColumnElement[Any]:
         return cast(null(), String) if self.schema.event_id is None else self.text(self.schema.event_id)

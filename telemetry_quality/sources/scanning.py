@@ -23,6 +23,7 @@ from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.sources.arrivals import read_arrivals
 from telemetry_quality.sources.duplicates import read_duplicates
 from telemetry_quality.sources.functions import HASH_SPACE
+from telemetry_quality.sources.incomplete import add_unidentified
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import DayRange, day_ranges_of
 from telemetry_quality.sources.slices import read_slices
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import Arrivals, EventSchema
+    from telemetry_quality.core.events import Arrivals, EventGroup, EventSchema
     from telemetry_quality.sources.query import EventTable, Execute
 
 
@@ -95,11 +96,13 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     events = tables.of(day_range)
     # Read first: if the table cannot serve all days together, each day is read by itself.
     arrivals = _arrivals_if_possible(execute, tables, events, day_range)
-    days = {} if events is None else _aggregates(execute(events.aggregate_query(day_range)), tables.schema)
+    rows = [] if events is None else execute(events.aggregate_query(day_range))
+    days = _aggregates(rows, tables.schema)
     counts = {index: day.totals().events for index, day in days.items()}
     samples = {} if events is None else read_sample(execute, events, day_range, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, day_range, days)
     duplicates = {} if events is None else read_duplicates(execute, events, day_range, counts)
+    incomplete = {} if events is None else _incomplete(execute, events, day_range, rows)
     return {
         window.day: DayScan(
             window.day,
@@ -108,9 +111,22 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
             slices.get(index, {}),
             duplicates.get(index, Duplicates(0, 0)),
             arrivals.get(index),
+            incomplete.get(index, {}),
         )
         for index, window in enumerate(day_range.windows)
     }
+
+
+def _incomplete(
+    execute: Execute, events: EventTable, day_range: DayRange, rows: Sequence[Sequence[Any]]
+) -> dict[int, dict[EventGroup, int]]:
+    """The incomplete events of each day, by day index; ``rows`` are those of the aggregate query."""
+    found: dict[int, dict[EventGroup, int]] = {}
+    for index, name, version, *_, count in rows:
+        if count:
+            found.setdefault(index, {})[name, version] = count
+    add_unidentified(execute, events, day_range, found)
+    return found
 
 
 def _arrivals_if_possible(
@@ -173,7 +189,7 @@ def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int
                     rate_names=rate_names,
                     is_missing=is_missing[version],
                 )
-                for _, name, version, *counts, numbers in rows
+                for _, name, version, *counts, numbers, _ in rows
             )
             days[day_index] = DayAggregates(tuple(aggregates), fields, rate_names)
     return days

@@ -49,6 +49,7 @@ FIGURES = (
     "missing_critical",
     "sample_size",
     "sample_passed",
+    "verified_events",
     "compared_events",
     "duplicate_events",
     "late_events",
@@ -78,7 +79,9 @@ SCAN_COLUMNS = (
 SNAPSHOT_FIELDS = tuple(field.name for field in fields(TelemetryIntegritySnapshot))
 
 
-def figures_row(scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict]) -> Row:
+def figures_row(
+    scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], verified_events: int | None = None
+) -> Row:
     """The FIGURES of a scan."""
     figures: Row = dict.fromkeys(FIGURES)
     if isinstance(scan, UnreadableDay):
@@ -92,6 +95,7 @@ def figures_row(scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict]) 
         "late_events": totals.late_events,
         "sample_size": len(sample),
         "sample_passed": sum(verdict.passed for verdict in sample),
+        "verified_events": verified_events,
         "missing_critical": scan.aggregates.missing_critical(),
         "rate_counts": scan.aggregates.rate_counts() or None,
         **_duplicates_row(scan.duplicates),
@@ -136,6 +140,8 @@ def _named_counts(names: Sequence[str], different: Iterable[tuple[int, ...]]) ->
 
 RATE_COUNTS = "rate_counts"
 """Stored last in aggregates and slices; without rates, a scan is hashed as if this did not exist."""
+
+_HASHED_IF_KNOWN = frozenset({RATE_COUNTS, "verified_events"})
 
 AGGREGATE_FIELDS = (*(name for name in AggregateRow._fields if name != RATE_COUNTS), RATE_COUNTS)
 """The stored fields of an AggregateRow, in this order."""
@@ -266,7 +272,7 @@ def figures_hash(
 
 
 def _is_hashed(name: str, value: Any) -> bool:
-    return name != RATE_COUNTS or value is not None
+    return name not in _HASHED_IF_KNOWN or value is not None
 
 
 def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:

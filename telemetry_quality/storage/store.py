@@ -97,10 +97,15 @@ class SqlQualityStore(MigratedDatabase):
         super().__init__(open_engine(url))
 
     def append_scan(
-        self, source: str, scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], now: datetime
+        self,
+        source: str,
+        scan: DayScan | UnreadableDay,
+        sample: Sequence[SampleVerdict],
+        now: datetime,
+        verified_events: int | None = None,
     ) -> StoredScan:
         """Append a revision if the content differs from the latest one; return the latest in either case."""
-        figures = figures_row(scan, sample)
+        figures = figures_row(scan, sample, verified_events)
         aggregates, verdicts, slices = aggregate_rows(scan), sample_rows(sample), slice_rows(scan)
         hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:

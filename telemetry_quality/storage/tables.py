@@ -120,6 +120,7 @@ day_scan = Table(
     Column("missing_critical", OptionalJson),
     Column("sample_size", Integer),
     Column("sample_passed", Integer),
+    Column("verified_events", BigInteger),
     Column("compared_events", BigInteger),
     Column("duplicate_events", BigInteger),
     Column("late_events", BigInteger),

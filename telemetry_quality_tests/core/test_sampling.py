@@ -15,10 +15,11 @@ from telemetry_quality.core.sampling import (
     LEARNING_DAYS,
     SampleVerdict,
     clopper_pearson_percent,
+    count_verified,
     signals_seen_before,
     verify_sample,
 )
-from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_row, make_scan
 
 names = st.sampled_from("abcdef")
 
@@ -55,6 +56,23 @@ def test_every_mistake_of_an_event_has_a_reason_code(event: SampledEvent, reason
 
     assert verdict == SampleVerdict(event.event_id, reason_codes)
     assert verdict.passed is (not reason_codes)
+
+
+def test_events_that_would_pass_are_those_with_a_known_name_and_a_version_that_are_complete() -> None:
+    scan = make_scan(
+        DAY,
+        make_row(events=50),
+        make_row(event_name=None, events=1),
+        make_row(event_name=" ", events=2),
+        make_row(event_name="page.veiw", events=4),
+        make_row(service_version="unknown", events=8),
+        make_row(service_version="2.0", events=16),
+        incomplete_events={("page.view", "1.0"): 5, ("page.veiw", "1.0"): 1, ("page.view", "unknown"): 8},
+    )
+
+    assert count_verified(scan, SCHEMA, {"page.view"}) == 45 + 16
+    assert count_verified(scan, SCHEMA, None) == 45 + 16 + 3
+    assert count_verified(replace(scan, incomplete_events=None), SCHEMA, None) is None
 
 
 def test_missing_ids_are_no_mistake_in_a_stream_without_ids() -> None:

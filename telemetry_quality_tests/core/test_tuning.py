@@ -212,6 +212,7 @@ class TestFaults:
             late_events=0,
             sample_size=0,
             sample_passed=0,
+            verified_events=None,
             unreadable_reason_code=None,
             unreadable_reason=None,
             missing_critical={"country": 0},

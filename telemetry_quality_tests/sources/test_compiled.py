@@ -24,6 +24,7 @@ from telemetry_quality.core.events import Rate
 from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_query
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duplicates import duplicate_query
+from telemetry_quality.sources.incomplete import unidentified_query
 from telemetry_quality.sources.query import DayRange, EventTable
 from telemetry_quality.sources.slices import slice_query
 from telemetry_quality_tests.builders import DAY, SCHEMA
@@ -72,6 +73,7 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
     events = EventTable(table("events", *map(column, columns)), columns, schema, "salt", is_typed=not is_text)
     day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
     yield "aggregates", events.aggregate_query(day_range)
+    yield "unidentified", unidentified_query(events, day_range)
     yield "count", events.count_query(day_range)
     yield "versions", events.version_query(day_range)
     yield "sample", events.sample_query(day_range, {0: 2**60, 1: 2**61}, 100)

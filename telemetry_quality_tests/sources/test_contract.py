@@ -30,11 +30,13 @@ from telemetry_quality.core.events import (
     DayCounts,
     DayScan,
     Duplicates,
+    EventGroup,
     Rate,
     SampledEvent,
     Slice,
     SliceCounts,
 )
+from telemetry_quality.core.sampling import count_verified, verify_sample
 from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
 from telemetry_quality.sources import duplicates
@@ -307,6 +309,16 @@ def rated(events: Sequence[Event]) -> tuple[int, ...]:
     return tuple(sum(map(holds, events)) for holds in COUNTED_FOR_RATES.values())
 
 
+def incomplete(events: Sequence[Event], window: DayWindow) -> Counter[EventGroup]:
+    """The day's events without an id or a critical field, counted the slow way."""
+    return Counter(
+        (event["event_name"], event["service_version"])
+        for event in events
+        if is_within(event["occurred_at"], window)
+        and (event["event_id"] is None or not (event.get("user_id") or "").strip() or event.get("session") is None)
+    )
+
+
 def is_within(instant: datetime | None, window: DayWindow) -> bool:
     return instant is not None and window.start <= instant < window.end
 
@@ -390,6 +402,7 @@ def assert_days_are_read_as_counted(
         assert not expected or scan.aggregates.rate_names == CONTRACT_SCHEMA.rate_counts
         assert len(scan.sample) == min(100, sum(row.events for row in expected))
         assert scan.slices == sliced(events, window)
+        assert scan.incomplete_events == incomplete(events, window)
         assert scan.duplicates == duplicated(events, window)
         assert scan.arrivals == arrived(events, window)
         assert read(source, [window]) == [scan], "a day alone must read as it does in a range"
@@ -447,6 +460,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "critical_fields_null_and_blank": [
         make_event(event_id=f"c{n}", user_id=user, session=session)
         for n, (user, session) in enumerate([("u", 1), (None, 0), ("", None), ("  ", None), ("u", -1)])
+    ],
+    "ids_and_fields_missing_together": [
+        make_event(event_id=event_id, user_id=user, service_version=version)
+        for event_id, user, version in product((None, "i1", "i2"), (None, "u"), (None, "1.0", "2.0"))
     ],
     "events_that_came_late": [
         make_event(event_id=f"l{n}", observed_at=None if delay is None else NOON + timedelta(seconds=delay))
@@ -512,11 +529,24 @@ def test_the_same_events_are_the_same_day_wherever_they_live(all_cases: AllCases
     scan = all_cases.scans[window.day]
     assert each_hour(scan.aggregates) == counted(ALL_EVENTS, window)
     assert scan.slices == sliced(ALL_EVENTS, window)
+    assert scan.incomplete_events == incomplete(ALL_EVENTS, window)
     assert scan.duplicates == duplicated(ALL_EVENTS, window)
     assert scan.arrivals == arrived(ALL_EVENTS, window)
     assert len(scan.sample) == min(100, sum(row.events for row in scan.aggregates.rows))
     assert scan.aggregates.critical_fields == (("user_id", "session") if CASES[case] else ())
     assert scan.aggregates.rate_names == (CONTRACT_SCHEMA.rate_counts if CASES[case] else ())
+
+
+@pytest.mark.parametrize("case", [name for name, events in CASES.items() if len(events) <= 100])
+@pytest.mark.parametrize("known", [None, {"page.view", " "}])
+def test_as_many_events_of_a_day_would_pass_as_pass_where_each_is_sampled(
+    all_cases: AllCases, case: str, known: set[str] | None
+) -> None:
+    scan = all_cases.scans[CASE_DAYS[case]]
+    verdicts = verify_sample(scan.sample, CONTRACT_SCHEMA, known)
+
+    assert len(verdicts) == scan.aggregates.totals().events
+    assert count_verified(scan, CONTRACT_SCHEMA, known) == sum(verdict.passed for verdict in verdicts)
 
 
 def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCases) -> None:
@@ -525,7 +555,7 @@ def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCa
     assert len(empty) >= len(CASE_WINDOWS) - len(CASES) - 2
     for day in empty:
         arrivals = arrived(ALL_EVENTS, day_window(day, UTC_ZONE))
-        expected = DayScan(day, DayAggregates(), duplicates=Duplicates(0, 0), arrivals=arrivals)
+        expected = DayScan(day, DayAggregates(), duplicates=Duplicates(0, 0), arrivals=arrivals, incomplete_events={})
         assert all_cases.scans[day] == expected
 
 

@@ -84,20 +84,24 @@ WITH event_groups AS
 count(*) AS events, \
 count(*) FILTER (WHERE events_in_range.is_error) AS errors, \
 count(*) FILTER (WHERE events_in_range.is_error IS NULL) AS error_unknown_events, \
-count(*) FILTER (WHERE events_in_range.is_late) AS late_events
+count(*) FILTER (WHERE events_in_range.is_late) AS late_events, \
+count(*) FILTER (WHERE events_in_range.is_unidentified) AS incomplete_events
 FROM (SELECT 0 AS day_index, \
 (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 3600000000)) AS hour, \
-events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late
+events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late, \
+events.event_id IS NULL AS is_unidentified
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_in_range \
 GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
 SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
-CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1
+CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1, \
+CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_5
 FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
 event_groups.events AS events, event_groups.errors AS errors, \
 event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
+event_groups.incomplete_events AS incomplete_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers
@@ -110,11 +114,12 @@ WITH event_groups AS
 count(*) AS events, \
 count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, \
 count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS error_unknown_events, \
-count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events
+count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events, \
+count(CASE WHEN events_in_range.is_unidentified = 1 THEN 1 END) AS incomplete_events
 FROM (SELECT 0 AS day_index, \
 (telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 3600000000 AS hour, \
 CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
-events.is_error AS is_error, 0 AS is_late
+events.is_error AS is_error, 0 AS is_late, events.event_id IS NULL AS is_unidentified
 FROM events
 WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
 AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
@@ -123,10 +128,12 @@ LIMIT ? OFFSET 0) AS events_in_range \
 GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
 SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
 CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
-CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1
+CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1, \
+CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_5
 FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
 event_groups.events AS events, event_groups.errors AS errors, \
 event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
+event_groups.incomplete_events AS incomplete_events, \
 CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
 CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
 CAST(event_groups.late_events AS VARCHAR) AS numbers

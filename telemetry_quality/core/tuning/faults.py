@@ -90,6 +90,7 @@ def _scaled(evidence: Evidence, factor: float) -> Evidence:
             total,
             error_events=times(figures.error_events),
             missing_version_events=times(figures.missing_version_events),
+            verified_events=times(figures.verified_events),
             compared_events=times(figures.compared_events),
             duplicate_events=times(figures.duplicate_events),
         ),
@@ -140,7 +141,7 @@ def _spoiled(evidence: Evidence) -> Evidence:
         return None if percent is None else percent + (100 - percent) * SPOILED_RATIO
 
     figures = evidence.figures
-    total, size = figures.total_events or 0, figures.sample_size or 0
+    total, size, verified = figures.total_events or 0, figures.sample_size or 0, figures.verified_events
     passed = size - (count(size - (figures.sample_passed or 0), size) or 0)
     spoiled = replace(
         figures,
@@ -148,6 +149,8 @@ def _spoiled(evidence: Evidence) -> Evidence:
         error_rate_percent=share(figures.error_rate_percent),
         sample_passed=passed,
         sampling_success_rate_percent=100 * passed / size if size else None,
+        verified_events=None if verified is None else total - (count(total - verified, total) or 0),
+        verified_percent=None if verified is None else (1 - SPOILED_RATIO) * (figures.verified_percent or 0),
         critical_missing_percent=share(figures.critical_missing_percent),
         late_percent=share(figures.late_percent),
         invalid_timestamp_percent=share(figures.invalid_timestamp_percent),

@@ -1,0 +1,45 @@
+"""Incomplete events: those without an id or without a critical field, per event name and version.
+
+Together with the names and versions, they say how many of all events of a day would pass the sample's verification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, func, not_, or_, select
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.events import EventGroup
+    from telemetry_quality.sources.query import DayRange, EventTable, Execute
+
+
+def add_unidentified(
+    execute: Execute, events: EventTable, day_range: DayRange, incomplete: dict[int, dict[EventGroup, int]]
+) -> None:
+    """Add the events that only lack an id, where the aggregate query leaves them out."""
+    if not events.counts_unidentified_apart:
+        return
+    for index, name, version, count in execute(unidentified_query(events, day_range)):
+        of_day = incomplete.setdefault(index, {})
+        of_day[name, version] = of_day.get((name, version), 0) + count
+
+
+def unidentified_query(events: EventTable, day_range: DayRange) -> Select[Any]:
+    """One row per day, event name and version: day index, name, version, events without an id but complete otherwise.
+
+    An engine with statistics finds out without a scan that there are none, while the ids of all events are most of
+    the bytes of a day.
+    """
+    schema = events.schema
+    missing = events.missing_critical().values()
+    conditions = [events.column(schema.event_id or "").is_(None), *([not_(or_(*missing))] if missing else [])]
+    found = events.events_of(
+        day_range,
+        *conditions,
+        day_index=events.day_index(day_range),
+        name=events.text(schema.event_name),
+        version=events.text(schema.service_version),
+    )
+    keys = (found.c.day_index, found.c.name, found.c.version)
+    return select(*keys, func.count()).group_by(*keys)
