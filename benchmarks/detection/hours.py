@@ -30,6 +30,14 @@ from detection.protocol import (
     region_of,
     series_name,
 )
+from telemetry_quality.core.detectors.expected_volume import Expectation
+from telemetry_quality.core.detectors.windows import WINDOW_DAYS
+from telemetry_quality.core.evidence import Evidence
+from telemetry_quality.core.guardrails import missing_hours
+from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.hours import HOURS, DayHours
+from telemetry_quality.core.metrics import DayFigures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +45,6 @@ if TYPE_CHECKING:
 
     from detection.protocol import Floats, Limits
 
-HOURS = 24
 DAYTIME = (8, 20)
 """The first hour of an outage in the daytime at the earliest, and the hour it has ended by."""
 
@@ -85,13 +92,12 @@ class HourlyMethod:
     Attributes:
         name: Key in the results.
         title: Words for the table.
-        is_alarm: Whether a day with these 24 counts raises an alarm, given the days before it; None if this version
-            of the product has no such guardrail.
+        is_alarm: Whether a day with these 24 counts raises an alarm, given the days before it.
     """
 
     name: str
     title: str
-    is_alarm: Callable[[HourlySeries, int, Floats], bool] | None
+    is_alarm: Callable[[HourlySeries, int, Floats], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,32 @@ def by_sum(
     return is_alarm
 
 
+def by_hours(*, has_calendar: bool) -> Callable[[HourlySeries, int, Floats], bool]:
+    """Judge the hours of the day by the guardrail ``missing_hours``."""
+
+    def is_alarm(series: HourlySeries, index: int, hours: Floats) -> bool:
+        dates = series.days.dates
+        earlier = (i for i in range(max(0, index - WINDOW_DAYS), index) if isfinite(series.days.counts[i]))
+        known = {dates[i]: _day_hours(series.hours[i]) for i in earlier} | {dates[index]: _day_hours(hours)}
+        figures = DayFigures(total_events=int(hours.sum()))
+        evidence = Evidence(dates[index], figures, Expectation(), hours=known)
+        policy = policy_of(holidays=series.days.region if has_calendar else None)
+        return missing_hours.judge(evidence, policy).outcome is Outcome.FAILED
+
+    return is_alarm
+
+
+def _day_hours(counts: Floats) -> DayHours:
+    return DayHours(tuple(counts.astype(int).tolist()), (0,) * HOURS)
+
+
+def by_either(
+    *alarms: Callable[[HourlySeries, int, Floats], bool],
+) -> Callable[[HourlySeries, int, Floats], bool]:
+    """Alarm if any of the ``alarms`` does."""
+    return lambda series, index, hours: any(is_alarm(series, index, hours) for is_alarm in alarms)
+
+
 HOURLY_METHODS = (
     HourlyMethod("ours_both", "telemetry-quality, both (default)", by_sum(ours.as_shipped(ours.deviation_and_unusual))),
     HourlyMethod("ours_both_calendar", "… with the country's calendar", by_sum(ours.deviation_and_unusual)),
@@ -128,7 +160,13 @@ HOURLY_METHODS = (
         by_sum(ours.as_shipped(ours.deviation_or_unusual)),
     ),
     HourlyMethod("ours_either_calendar", "… with the country's calendar", by_sum(ours.deviation_or_unusual)),
-    HourlyMethod("ours_missing_hours", "telemetry-quality, missing hours (not in this version)", None),
+    HourlyMethod("ours_missing_hours", "telemetry-quality, missing hours", by_hours(has_calendar=False)),
+    HourlyMethod("ours_missing_hours_calendar", "… with the country's calendar", by_hours(has_calendar=True)),
+    HourlyMethod(
+        "ours_both_and_hours",
+        "telemetry-quality, default and missing hours together",
+        by_either(by_sum(ours.as_shipped(ours.deviation_and_unusual)), by_hours(has_calendar=False)),
+    ),
 )
 
 
@@ -189,8 +227,6 @@ def outages(hours: Floats, seed: Sequence[int]) -> Iterator[tuple[str, Floats]]:
 
 def judge_hourly(method: HourlyMethod, folder: Sequence[HourlySeries]) -> HourlyFigures:
     """Judge every series by one method; no outage enters the history of another day."""
-    if method.is_alarm is None:
-        return HourlyFigures(method.name, method.title)
     began = perf_counter()
     tallies = {series.name: _judge_series(method.is_alarm, series) for series in folder}
     judgements = sum(sum(tally.judged.values()) for tally in tallies.values())

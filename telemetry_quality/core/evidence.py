@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.days import clock_times
+from telemetry_quality.core.guardrails.verdicts import Segment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.events import Slice, SliceCounts
+    from telemetry_quality.core.hours import DayHours
     from telemetry_quality.core.metrics import DayFigures
     from telemetry_quality.core.shares import ShareCount
 
@@ -29,6 +33,7 @@ class Evidence:
         totals: Events of each readable day among the last HISTORY_DAYS days, including the day itself.
         slices: The slices of the day and of a window of days before it, per day; slices with few events may be left
             out of earlier days.
+        hours: The hours of the day and of a window of days before it.
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.
         zone: The time zone of the day, by whose clock hours are described; None for hours since the day began.
@@ -43,9 +48,15 @@ class Evidence:
     expectation: Expectation
     totals: Mapping[date, int] = field(default_factory=dict)
     slices: Mapping[date, Mapping[Slice, SliceCounts]] = field(default_factory=dict)
+    hours: Mapping[date, DayHours] = field(default_factory=dict)
     missing_critical: Mapping[str, int] = field(default_factory=dict)
     rate_counts: Mapping[str, int] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     new_levels: frozenset[date] = frozenset()
     zone: ZoneInfo | None = None
+
+    def segment_of_hours(self, first: int, last: int) -> Segment:
+        """All events of the day in these whole hours since it began, described by the clock."""
+        hours = first, last
+        return Segment(hours=hours, clock=None if self.zone is None else clock_times(self.day, hours, self.zone))

@@ -20,6 +20,7 @@ from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs
 from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.hours import day_hours
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import (
@@ -43,13 +44,14 @@ from telemetry_quality.core.root_cause import (
 from telemetry_quality.core.shares import share_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
+    from telemetry_quality.core.hours import DayHours
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore
@@ -129,6 +131,17 @@ class HistoricalContext:
     @cached_property
     def _remembered(self) -> dict[tuple[date, frozenset[frozenset[Any]]], Mapping[Slice, SliceCounts]]:
         return {}
+
+    @cached_property
+    def _hours(self) -> dict[date, DayHours]:
+        return {}
+
+    def hours(self, days: Collection[date], calendar: Calendar) -> dict[date, DayHours]:
+        """The hours of those days whose hours were counted, converted once for all days that are judged."""
+        for day in days:
+            if day not in self._hours and (totals := self.scans[day][-1].hours) is not None:
+                self._hours[day] = day_hours(totals, day, calendar)
+        return {day: self._hours[day] for day in days if day in self._hours}
 
     @cached_property
     def _breakdowns(self) -> dict[date, DayBreakdown]:
@@ -229,6 +242,7 @@ def evidence_of(
         expectation,
         totals=history if scan.total_events is None else history | {day: scan.total_events},
         slices=slices | own,
+        hours=context.hours([*context.before(day, WINDOW_DAYS), day], calendar),
         missing_critical=scan.missing_critical or {},
         rate_counts=scan.rate_counts or {},
         late_percents={

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.events import Arrivals, Duplicates
+    from telemetry_quality.core.hours import HourTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class StoredScan:
         rate_counts: Events per rate count of the schema; None if no rate was counted.
         duplicates: None if they were not counted.
         arrivals: None if they were not counted.
+        hours: The events and errors of each hour.
         is_new: Whether this call appended the scan; False if the latest scan already had the same content.
     """
 
@@ -46,3 +48,4 @@ class StoredScan:
     duplicates: Duplicates | None
     arrivals: Arrivals | None
     is_new: bool
+    hours: HourTotals | None = None

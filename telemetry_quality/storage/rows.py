@@ -24,6 +24,7 @@ from telemetry_quality.core.events import (
     UnreadableDay,
 )
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Verdict
+from telemetry_quality.core.hours import HourTotals, hour_totals
 from telemetry_quality.core.incidents import AcceptedFailure, Action, IncidentAction
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
@@ -54,6 +55,7 @@ FIGURES = (
     "duplicate_events",
     "late_events",
     "arrivals_by_hour",
+    "totals_by_hour",
     "rate_counts",
     "observed_events",
     "future_events",
@@ -66,7 +68,7 @@ FIGURES = (
 
 _DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
-_DOCUMENTS = ("missing_critical", "arrivals_by_hour", "rate_counts")
+_DOCUMENTS = ("missing_critical", "arrivals_by_hour", "totals_by_hour", "rate_counts")
 SCAN_COLUMNS = (
     *("source", "day", "revision", "scanned_at", "figures_hash"),
     *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_DOCUMENTS}),
@@ -97,6 +99,7 @@ def figures_row(
         "sample_passed": sum(verdict.passed for verdict in sample),
         "verified_events": verified_events,
         "missing_critical": scan.aggregates.missing_critical(),
+        "totals_by_hour": {name: list(counts) for name, counts in hour_totals(scan.aggregates)._asdict().items()},
         "rate_counts": scan.aggregates.rate_counts() or None,
         **_duplicates_row(scan.duplicates),
         **_arrivals_row(scan.arrivals),
@@ -282,8 +285,9 @@ def stored_scan(row: Mapping[Any, Any], *, is_new: bool) -> StoredScan:
 
 def stored_scans(rows: Sequence[Sequence[Any]]) -> list[StoredScan]:
     """The StoredScans of SCAN_COLUMNS, with JSON as text; judging a day reads hundreds of them."""
-    documents = _parsed(text for row in rows for text in row[-3:])
-    return [_scan([*row[:-3], *islice(documents, 3)], is_new=False) for row in rows]
+    count = len(_DOCUMENTS)
+    documents = _parsed(text for row in rows for text in row[-count:])
+    return [_scan([*row[:-count], *islice(documents, count)], is_new=False) for row in rows]
 
 
 def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
@@ -292,13 +296,16 @@ def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
 
 
 def _scan(values: Iterable[Any], *, is_new: bool) -> StoredScan:
-    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour, rate_counts = values
+    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour, hours, rate_counts = (
+        values
+    )
     return StoredScan(
         **dict(zip(SCAN_COLUMNS, plain, strict=False)),
         missing_critical=missing_critical,
         rate_counts=rate_counts,
         duplicates=None if compared is None else Duplicates(compared, duplicated),
         arrivals=None if by_hour is None else Arrivals(tuple(by_hour), observed, future, stale, undated),
+        hours=None if hours is None else HourTotals(tuple(hours["events"]), tuple(hours["errors"])),
         is_new=is_new,
     )
 

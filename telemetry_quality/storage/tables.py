@@ -125,6 +125,7 @@ day_scan = Table(
     Column("duplicate_events", BigInteger),
     Column("late_events", BigInteger),
     Column("arrivals_by_hour", OptionalJson),
+    Column("totals_by_hour", OptionalJson),
     Column("rate_counts", OptionalJson),
     Column("observed_events", BigInteger),
     Column("future_events", BigInteger),

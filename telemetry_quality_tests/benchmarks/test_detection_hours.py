@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from datetime import date, timedelta
-from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,15 +121,22 @@ def test_the_daily_sum_is_judged_by_the_daily_limits() -> None:
     series = make_hourly()
     index = len(series.hours) - 1
     both = hours.HOURLY_METHODS[0].is_alarm
-    assert both is not None
     assert not both(series, index, series.hours[index])
     assert both(series, index, series.hours[index] * 0.5)
 
 
-def test_a_guardrail_that_is_not_there_is_a_row_that_says_so() -> None:
-    figures = judge_hourly(HourlyMethod("missing", "missing (not in this version)", None), [make_hourly()])
-    assert isnan(figures.false_alarms_mean)
-    assert all(isnan(found) for found in figures.found_percent.values())
+def test_the_hours_are_judged_by_the_guardrail_of_hours_which_sees_only_earlier_days() -> None:
+    series = make_hourly()
+    by_name = {method.name: method.is_alarm for method in hours.HOURLY_METHODS}
+    index = WARM_UP_DAYS + 1
+    series.hours[index + 1 :] = np.nan
+    left = series.hours[index].copy()
+    left[9:12] = 0
+    assert not by_name["ours_missing_hours"](series, index, series.hours[index])
+    assert not by_name["ours_both"](series, index, left)
+    for name in ("ours_missing_hours", "ours_missing_hours_calendar", "ours_both_and_hours"):
+        assert by_name[name](series, index, left)
+    assert by_name["ours_both_and_hours"](series, index, series.hours[index] * 0.5)
 
 
 def test_the_report_writes_the_hourly_table(tmp_path: Path) -> None:

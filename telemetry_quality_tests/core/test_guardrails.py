@@ -54,6 +54,8 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "duplicates": Level.WARNING,
         "silence": Level.WARNING,
         "leak": Level.WARNING,
+        "missing_hours": Level.WARNING,
+        "error_burst": Level.WARNING,
         "version_drift": Level.WARNING,
         "critical_fields": Level.WARNING,
         "arrival_lag": Level.WARNING,
@@ -96,6 +98,8 @@ def test_a_healthy_day_passes_every_guardrail_that_needs_no_history() -> None:
     assert {name for name, verdict in verdicts.items() if verdict.outcome is UNKNOWN} == {
         "silence",
         "leak",
+        "missing_hours",
+        "error_burst",
         "version_drift",
     }
 
@@ -357,6 +361,8 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         "duplicates": "NO_EVENTS",
         "silence": "NO_EVENTS",
         "leak": "NO_EVENTS",
+        "missing_hours": "NO_EVENTS",
+        "error_burst": "NO_EVENTS",
         "version_drift": "NO_EVENTS",
         "critical_fields": "NO_EVENTS",
         "arrival_lag": "NO_EVENTS",

@@ -408,7 +408,8 @@ def test_days_of_confirmed_incidents_are_left_out_of_everything_a_day_is_compare
     dismissed = evidence(work, policy=TRAILING)
 
     assert before.expectation.events == pytest.approx(200)
-    assert bad not in {*confirmed.totals, *confirmed.slices, *confirmed.late_percents}
+    assert bad not in {*confirmed.totals, *confirmed.slices, *confirmed.late_percents, *confirmed.hours}
+    assert bad in before.hours
     assert [len(by_day) for by_day in (confirmed.totals, confirmed.slices, confirmed.late_percents)] == [10, 10, 9]
     assert confirmed.expectation.events == pytest.approx(100)
     assert dismissed == before

@@ -400,7 +400,7 @@ class TestBackTest:
 class TestThresholds:
     def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
         thresholds = [threshold for rule in BUILT_IN for threshold in rule.thresholds]
-        assert len(thresholds) == 10
+        assert len(thresholds) == 12
         for threshold in thresholds:
             low, high = threshold.proposed
             assert low <= threshold.default <= high

@@ -22,6 +22,7 @@ from telemetry_quality.core.events import (
 )
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.hours import HourTotals
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.ports import JudgedDay
@@ -282,6 +283,15 @@ def test_a_full_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
     assert store.slices("web", DAY, DAY) == {DAY: SLICES}
     assert store.append_scan("web", make_full_scan(), SAMPLE, LATER) == replace(stored, is_new=False)
     assert store.verify().findings == ()
+
+
+def test_the_hours_of_a_day_are_read_back_exactly(store: SqlQualityStore) -> None:
+    row = spread(make_row(hour=1, events=7, errors=2), make_row(hour=4, events=3))
+    stored = store.append_scan("web", make_scan(DAY, row, make_row(hour=2, event_name="order", events=5)), (), NOW)
+    assert stored.hours == HourTotals((0, 7, 5, 0, 3), (0, 2, 0, 0, 0))
+    assert store.scans("web", DAY, DAY)[0].hours == stored.hours
+    unreadable = store.append_scan("web", UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken."), (), NOW)
+    assert unreadable.hours is None
 
 
 def make_rated_reading(paid: int = 7, paid_of_a_slice: int = 5) -> DayScan:

@@ -124,6 +124,7 @@ NO_EVENTS = "NO_EVENTS"
 HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"
 SLICES_NOT_COUNTED = "SLICES_NOT_COUNTED"
 """Why a day is unknown: its scan has no slices."""
+HOURS_NOT_COUNTED = "HOURS_NOT_COUNTED"
 
 
 @dataclass(frozen=True, slots=True)

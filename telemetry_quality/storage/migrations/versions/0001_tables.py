@@ -87,6 +87,7 @@ def _create_day_scan() -> None:
         sa.Column("duplicate_events", sa.BigInteger),
         sa.Column("late_events", sa.BigInteger),
         sa.Column("arrivals_by_hour", sa.JSON),
+        sa.Column("totals_by_hour", sa.JSON),
         sa.Column("rate_counts", sa.JSON),
         sa.Column("observed_events", sa.BigInteger),
         sa.Column("future_events", sa.BigInteger),

@@ -1,0 +1,351 @@
+"""Hours: runs of hours that are far below the same hours of the same weekdays, given the rest of the day.
+
+How far is judged by the run's own history: hours that vary much, by weather or in bursts, must be emptier than hours
+that are the same every day. A day that is down evenly has no missing hours; that is for ``expected_volume``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import exp, log, sqrt
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetry_quality.core.detectors.windows import WINDOW_MINIMUM
+from telemetry_quality.core.hours import ALL_HOURS, HOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+LONGEST_RUN = 12
+"""The longest run that is looked for; if the hours beside it are far below too, they are part of it."""
+PEERS_MINIMUM = 4
+"""With fewer days of the same weekday, all working days or all weekend days are peers of a day."""
+FAR_RATIO = 0.3
+"""Up to this share of the expected events, a run is far below."""
+LEAST_EXPECTED = 9.0
+"""A run in which fewer events are expected may be empty by chance."""
+LARGEST_SHARE = 0.85
+"""A run that usually holds a larger share of the day leaves too little to compare it with."""
+LEAST_REST = 0.1
+"""With at most this share of the usual events in the other hours, the whole day is out."""
+SIMILAR_VOLUME = 0.2
+"""A day may resemble another weekday, as holidays do, if that has at least this share of the events."""
+CHANCE = 2e-3
+"""The chance of a false alarm on a day whose hours vary as they did before."""
+LOOKS_PER_RUN = 4
+"""Runs overlap: a day is looked at about as often as it holds such runs side by side, times this."""
+LEAST_VARIATION = 0.06
+"""Smallest standard deviation, in logs, of a run beyond chance."""
+FEW_DAYS_DOUBT = 10
+"""The variance of a run is widened by this over the number of known days, since few days show little."""
+ODD_DAYS = 40
+"""Of so many days, two may have had an outage in the run, which says nothing about how much it varies."""
+LOWEST_DAYS, LOWEST_SIGMAS = 2, 3.0
+"""Each day has a lowest run at some time of the day. LOWEST_DAYS of these may have been outages; in six weeks, the
+next one lies about LOWEST_SIGMAS standard deviations below what was expected."""
+FIT_RATIO = 1.5
+"""Another weekday may fit the other hours of the day this much worse than its own, and is still a likeness."""
+COMPARED_EXPECTED, COMPARED_HOURS = 8.0, 4
+"""An hour with so many expected events, and so many of these hours, show how well the usual profile fits the day."""
+SQUARE_PER_MEDIAN = 2.2
+"""Variance over the median of the squares, for normally distributed values."""
+MOST_CANDIDATES, MOST_RUNS = 12, 3
+
+
+class MissingHours(NamedTuple):
+    """A run of hours that is far below.
+
+    Attributes:
+        first: Its first hour, in whole hours since the day began.
+        last: Its last hour, likewise.
+        expected: Events to expect in the run, given the rest of the day.
+        found: Events in the run.
+        missing_percent: The missing events, in percent of the events to expect on the whole day.
+    """
+
+    first: int
+    last: int
+    expected: float
+    found: int
+    missing_percent: float
+
+
+def missing_hours(
+    day: date, counts: Sequence[int], earlier: Mapping[date, Sequence[float | None]], clock: Sequence[int] = ALL_HOURS
+) -> list[MissingHours] | None:
+    """The runs of hours that are far below, the most missing events first; None if too few earlier days are known.
+
+    Args:
+        day: The day to be judged.
+        counts: Its events in each hour since it began: 23, 24 or 25 numbers.
+        earlier: The counts of earlier days per hour of the clock, as ``hours.ClockCounts`` describes them; empty days,
+            the day itself and later days are ignored.
+        clock: The hour of the clock of each of ``counts``.
+    """
+    past = _Past({known: hours for known, hours in earlier.items() if known < day and any(hours)})
+    if len(past.counts) < WINDOW_MINIMUM or len(past.peers(day.weekday())) < PEERS_MINIMUM:
+        return None
+    found: list[MissingHours] = []
+    today = _Today(day, counts, clock, past)
+    while len(found) < MOST_RUNS and (run := today.missing_run()) is not None:
+        found.append(run)
+        today = today.without(run)
+    return sorted(found, key=lambda run: run.found - run.expected)
+
+
+class _Sums(NamedTuple):
+    """Sums up to each hour, from 0 to the whole day: what was counted, and what is usual on that weekday."""
+
+    counted: Sequence[float]
+    usual: Sequence[float]
+
+
+class _Run(NamedTuple):
+    """A run on a day: expected given the rest of the day, and found."""
+
+    expected: float
+    found: float
+    scale: float
+
+    @property
+    def log_ratio(self) -> float:
+        """The log of found over expected; half an event more, because either may be zero."""
+        return log((self.found + 0.5) / (self.expected + 0.5))
+
+
+def _run(sums: _Sums, first: int, last: int) -> _Run | None:
+    """The hours ``first`` to ``last``; None if the other hours cannot show how busy the day is."""
+    usual, found = (prefix[last + 1] - prefix[first] for prefix in reversed(sums))
+    whole = sums.usual[-1]
+    if not 0 < usual <= LARGEST_SHARE * whole:
+        return None
+    scale = (sums.counted[-1] - found) / (whole - usual)
+    return _Run(usual * scale, found, scale) if scale > LEAST_REST else None
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The days before the judged day."""
+
+    counts: Mapping[date, Sequence[float | None]]
+    _profiles: dict[int, list[float]] = field(default_factory=dict)
+    _sums: list[_Sums] = field(default_factory=list)
+
+    def peers(self, weekday: int) -> list[date]:
+        """The days of that weekday; while they are few, all working days or all weekend days."""
+        same = [past for past in self.counts if past.weekday() == weekday]
+        if len(same) >= PEERS_MINIMUM:
+            return same
+        return [past for past in self.counts if (past.weekday() < 5) == (weekday < 5)]
+
+    def profile(self, weekday: int) -> list[float]:
+        """The median events per hour of the clock."""
+        if weekday not in self._profiles:
+            peers = [self.counts[past] for past in self.peers(weekday)]
+            known = ([count for counts in peers if (count := counts[hour]) is not None] for hour in range(HOURS))
+            self._profiles[weekday] = [float(median(counts)) if counts else 0.0 for counts in known]
+        return self._profiles[weekday]
+
+    @property
+    def sums(self) -> list[_Sums]:
+        """Of each day; an hour that a day did not have counts as usual."""
+        if not self._sums:
+            for day, counts in self.counts.items():
+                usual = self.profile(day.weekday())
+                known = [normal if count is None else count for count, normal in zip(counts, usual, strict=True)]
+                self._sums.append(_Sums((0.0, *accumulate(known)), (0.0, *accumulate(usual))))
+        return self._sums
+
+    def variance(self, first: int, last: int) -> float | None:
+        """How much the log of this run varies from day to day beyond chance; None if too few days show it.
+
+        Args:
+            first: The first hour of the run by the clock.
+            last: The last hour.
+        """
+        runs = [run for sums in self.sums if (run := _run(sums, first, last)) is not None and run.expected >= 1]
+        if len(runs) < WINDOW_MINIMUM - PEERS_MINIMUM:
+            return None
+        body = sorted(runs, key=lambda run: run.log_ratio)[1 + len(runs) // ODD_DAYS : -1]
+        mean_square = sum(run.log_ratio**2 for run in body) / len(body) * (1 + FEW_DAYS_DOUBT / len(body))
+        by_chance = sum(1 / (run.expected + 0.5) for run in body) / len(body)
+        return max(mean_square - by_chance, LEAST_VARIATION**2)
+
+    def variance_of_lowest(self, length: int, share: float) -> float:
+        """The same from the lowest run of this length on each day, at any time: bad weather keeps no hours.
+
+        Args:
+            length: Hours of the runs.
+            share: The least share of the day that a run usually holds.
+        """
+        lowest = sorted(
+            (low for sums in self.sums if (low := _lowest(sums, length, share)) is not None),
+            key=lambda run: run.log_ratio,
+        )
+        if len(lowest) <= LOWEST_DAYS:
+            return 0.0
+        run = lowest[LOWEST_DAYS]
+        return max(0.0, (run.log_ratio / LOWEST_SIGMAS) ** 2 - 1 / (run.expected + 0.5))
+
+
+def _lowest(sums: _Sums, length: int, share: float) -> _Run | None:
+    least = share * sums.usual[-1]
+    runs = [
+        run
+        for first in range(HOURS - length + 1)
+        if sums.usual[first + length] - sums.usual[first] >= least
+        and (run := _run(sums, first, first + length - 1)) is not None
+    ]
+    return min(runs, key=lambda run: run.log_ratio, default=None)
+
+
+@dataclass(frozen=True)
+class _Today:
+    """The judged day; hours of runs that were found before are blank: zero in counts and profiles."""
+
+    day: date
+    counts: Sequence[float]
+    clock: Sequence[int]
+    past: _Past
+    blank: frozenset[int] = frozenset()
+
+    def without(self, run: MissingHours) -> _Today:
+        """The same day without these hours."""
+        blank = self.blank | frozenset(range(run.first, run.last + 1))
+        counts = [0 if position in blank else count for position, count in enumerate(self.counts)]
+        return _Today(self.day, counts, self.clock, self.past, blank)
+
+    def _sums(self, weekday: int) -> _Sums:
+        """The day against the profile of a weekday."""
+        profile = self.past.profile(weekday)
+        usual = [0.0 if position in self.blank else profile[hour] for position, hour in enumerate(self.clock)]
+        return _Sums((0.0, *accumulate(self.counts)), (0.0, *accumulate(usual)))
+
+    def _shapes(self) -> list[_Sums]:
+        """The day against its own weekday, then against all others that it may resemble."""
+        own = self._sums(self.day.weekday())
+        others = (self._sums(weekday) for weekday in range(7) if weekday != self.day.weekday())
+        return [own, *(sums for sums in others if sums.usual[-1] >= SIMILAR_VOLUME * own.usual[-1])]
+
+    def missing_run(self) -> MissingHours | None:
+        """The most surprising run that is far below against every weekday and beyond its own history."""
+        own = self._sums(self.day.weekday())
+        candidates = sorted(self._candidates(own), reverse=True)[:MOST_CANDIDATES]
+        shapes = self._shapes() if candidates else []
+        for _, first, last in candidates:
+            least = self._least(shapes, first, last)
+            if _is_far_below(least) and self._is_beyond_history(least, first, last, own):
+                return self._described(own, first, last)
+        return None
+
+    def _least(self, shapes: Sequence[_Sums], first: int, last: int) -> _Run:
+        """The run against the weekday that expects least of it, among those that fit the other hours."""
+        runs = [(run, sums) for sums in shapes if (run := _run(sums, first, last)) is not None]
+        (own, own_sums), *others = runs
+        others_expected = own.scale * own_sums.usual[-1] - own.expected
+        worst = max(FIT_RATIO * self._dispersion(own, own_sums, first, last), len(self.counts) / others_expected)
+        fitting = [run for run, sums in others if self._dispersion(run, sums, first, last) <= worst]
+        return min([own, *fitting], key=lambda run: run.expected)
+
+    def _dispersion(self, run: _Run, sums: _Sums, first: int, last: int) -> float:
+        """How far the other hours are from a weekday's profile beyond chance: an estimate of variance over mean²."""
+        excess = squares = 0.0
+        for position, count in enumerate(self.counts):
+            if not first <= position <= last:
+                expected = run.scale * (sums.usual[position + 1] - sums.usual[position])
+                excess += (count - expected) ** 2 - expected
+                squares += expected**2
+        return excess / squares if squares else 0.0
+
+    @staticmethod
+    def _candidates(own: _Sums) -> Iterator[tuple[float, int, int]]:
+        """The runs that are far below, with how surprising they are by chance alone."""
+        for first in range(len(own.usual) - 1):
+            for last in range(first, min(first + LONGEST_RUN, len(own.usual) - 1)):
+                run = _run(own, first, last)
+                if run is not None and _is_far_below(run):
+                    yield _surprise(run.found, run.expected), first, last
+
+    def _is_beyond_history(self, run: _Run, first: int, last: int, own: _Sums) -> bool:
+        """Whether the run's history makes so few events less likely than CHANCE, with all runs looked at."""
+        variance = self.past.variance(self.clock[first], self.clock[last])
+        if variance is None:
+            return False
+        share = 0.5 * (own.usual[last + 1] - own.usual[first]) / own.usual[-1]
+        lowest = self.past.variance_of_lowest(min(last - first + 1, HOURS), share)
+        sigma = sqrt(max(variance, lowest, self._misfit(own, first, last)))
+        looks = LOOKS_PER_RUN * own.usual[-1] / (own.usual[last + 1] - own.usual[first])
+        return _least_cost(run, sigma, len(self.past.counts)) > log(looks / CHANCE)
+
+    def _misfit(self, own: _Sums, first: int, last: int) -> float:
+        """The variance, in logs, of the other hours of the day: on a holiday the usual profile fits badly."""
+        run, squares = _run(own, first, last), []
+        scale = run.scale if run is not None else 0.0
+        for position, count in enumerate(self.counts):
+            expected = scale * (own.usual[position + 1] - own.usual[position])
+            if not first <= position <= last and expected >= COMPARED_EXPECTED:
+                squares.append(log((count + 0.5) / (expected + 0.5)) ** 2 - 1 / expected)
+        return SQUARE_PER_MEDIAN * max(0.0, median(squares)) if len(squares) >= COMPARED_HOURS else 0.0
+
+    def _extended(self, own: _Sums, first: int, last: int, scale: float) -> tuple[int, int]:
+        """The run with the hours beside it that are far below too."""
+
+        def is_low(position: int) -> bool:
+            if not 0 <= position < len(self.counts):
+                return False
+            usual = own.usual[position + 1] - own.usual[position]
+            return usual > 0 and self.counts[position] <= FAR_RATIO * scale * usual
+
+        while is_low(last + 1):
+            last += 1
+        while is_low(first - 1):
+            first -= 1
+        return first, last
+
+    def _described(self, own: _Sums, first: int, last: int) -> MissingHours | None:
+        """The run as it is reported, together with the low hours beside it unless that leaves no rest."""
+        run = _run(own, first, last)
+        if run is None:
+            return None
+        wide = self._extended(own, first, last, run.scale)
+        if (extended := _run(own, *wide)) is not None:
+            (first, last), run = wide, extended
+        profile = self.past.profile(self.day.weekday())
+        whole = run.scale * sum(profile[hour] for hour in self.clock)
+        missing = 100 * (run.expected - run.found) / whole
+        return MissingHours(first, last, run.expected, round(run.found), missing)
+
+
+def _is_far_below(run: _Run) -> bool:
+    return run.expected >= LEAST_EXPECTED and run.found <= FAR_RATIO * run.expected
+
+
+def _surprise(found: float, expected: float) -> float:
+    """Chernoff's bound: minus the log of the chance of at most ``found`` events by a Poisson law."""
+    return expected - found + (found * log(found / expected) if found else 0.0)
+
+
+def _least_cost(run: _Run, sigma: float, days: int) -> float:
+    """Minus the log of the chance of at most so few events, by the likeliest way in which that can happen.
+
+    The level of the run falls by some factor, whose log has Student's distribution with as many degrees of freedom as
+    there are days, and the events then fall short by chance. The sum of both is smallest in between; it is convex
+    enough for a search by the golden section.
+    """
+
+    def cost(fall: float) -> float:
+        level = run.expected * exp(-fall)
+        by_chance = _surprise(run.found, level) if level > run.found else 0.0
+        return (days + 1) / 2 * log(1 + (fall / sigma) ** 2 / days) + by_chance
+
+    low, high = 0.0, log(run.expected / max(run.found, 0.05))
+    for _ in range(25):
+        step = 0.618 * (high - low)
+        if cost(high - step) < cost(low + step):
+            high = low + step
+        else:
+            low = high - step
+    return cost((low + high) / 2)
