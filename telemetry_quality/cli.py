@@ -26,6 +26,7 @@ MODULES = {
     "check": "check",
     "count": "count",
     "dashboard": "dashboard",
+    "days": "marks",
     "demo": "demo",
     "health": "days",
     "incidents": "incidents",

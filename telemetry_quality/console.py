@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
@@ -23,9 +23,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.metrics import Metric
 
-    Listed = tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]
+
+class ListedDay(NamedTuple):
+    """A day of a source as a command shows it; without a snapshot if the store has none."""
+
+    source: str
+    day: date
+    snapshot: TelemetryIntegritySnapshot | None
+    verdicts: Sequence[Verdict]
+    mark: MarkedDays | None = None
+
 
 # A status is never shown by colour alone, but also by a sign and a word.
 STATUS_SIGNS = {
@@ -119,8 +129,9 @@ def _bar(out: Console, what: str, pace: Pace) -> Iterator[Advance]:
         yield advance
 
 
-def print_days(days: Iterable[Listed]) -> None:
+def print_days(days: Iterable[ListedDay]) -> None:
     """Print one line per source and day: status, numbers and failed guardrails."""
+    from rich.markup import escape  # noqa: PLC0415 - late: JSON readers do not need it
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -130,8 +141,10 @@ def print_days(days: Iterable[Listed]) -> None:
         table.add_column(metric.label.lower(), justify="right", no_wrap=True)
     table.add_column("guardrails that failed")
     judged: defaultdict[str, list[tuple[date, Sequence[Verdict]]]] = defaultdict(list)
-    for source, day, snapshot, verdicts in days:
-        table.add_row(source, str(day), *_cells(snapshot, verdicts))
+    for source, day, snapshot, verdicts, mark in days:
+        *cells, failed = _cells(snapshot, verdicts)
+        said = "" if mark is None else visible(mark.words)
+        table.add_row(source, str(day), *cells, escape("; ".join(words for words in (failed, said) if words)))
         judged[source].append((day, verdicts))
     console().print(table)
     for source, of_source in judged.items():
@@ -139,11 +152,15 @@ def print_days(days: Iterable[Listed]) -> None:
             console().print(f"{source}: {sentence}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_snapshot(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> None:
-    """Print a day with the sentence of every guardrail."""
+def print_snapshot(
+    snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict], mark: MarkedDays | None = None
+) -> None:
+    """Print a day with what somebody said about it, and the sentence of every guardrail."""
     colour, sign = STATUS_SIGNS[snapshot.status]
     status = click.style(f"{sign} {snapshot.status}", fg=colour)
     click.echo(f"{snapshot.source} {snapshot.day}, revision {snapshot.revision}: {status}")
+    if mark is not None:
+        click.echo(visible(f"  {mark.sentence}"))
     if snapshot.unreadable_reason is not None:
         click.echo(visible(f"  {snapshot.unreadable_reason_code}: {snapshot.unreadable_reason}"))
         return

@@ -138,7 +138,7 @@ def test_health_lists_one_object_per_source_and_day_oldest_first_with_every_fiel
         ("web", "2026-02-02"),
         ("web", "2026-02-03"),
     ]
-    fields = {*TelemetryIntegritySnapshot.__dataclass_fields__, "guardrails"}
+    fields = {*TelemetryIntegritySnapshot.__dataclass_fields__, "guardrails", "mark"}
     assert all(day.keys() == fields for day in shown["days"])
     missing = shown["days"][0]
     assert {name: value for name, value in missing.items() if value is not None} == {

@@ -23,11 +23,12 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
-from telemetry_quality.console import print_days, print_snapshot, progress
+from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.dispatch import dispatch
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot, unknown_day_as_json
+from telemetry_quality.core.marks import is_trustworthy, marks_of
+from telemetry_quality.core.snapshots import DayStatus, unknown_day_as_json
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.daily import DailyWork, Judgement
-    from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.storage.store import SqlQualityStore
 
 alert_log = logging.getLogger("telemetry_quality.alerts")
@@ -54,10 +54,10 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _take_snapshots(work, [day], is_shown=False)
     if as_json:
-        print_json({"days": [day_as_json(taken.snapshot, taken.verdicts)]})
+        print_json({"days": [day_as_json(_listed(taken))]})
     else:
-        print_snapshot(taken.snapshot, taken.verdicts)
-    return exit_code([taken.snapshot])
+        print_snapshot(taken.snapshot, taken.verdicts, taken.mark)
+    return exit_code([_listed(taken)])
 
 
 @click.command()
@@ -79,12 +79,12 @@ def backfill(
     latest = its.calendar().latest_day(utc_now())
     days = day_range(first or latest, last or latest)
     work = daily_work(settings, name)
-    taken = _take_snapshots(work, days, is_shown=not as_json)
+    taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)]
     if as_json:
-        print_json({"days": [day_as_json(judgement.snapshot, judgement.verdicts) for judgement in taken]})
+        print_json({"days": [day_as_json(listed) for listed in taken]})
     else:
-        print_days([(name, judgement.snapshot.day, judgement.snapshot, judgement.verdicts) for judgement in taken])
-    return exit_code([judgement.snapshot for judgement in taken])
+        print_days(taken)
+    return exit_code(taken)
 
 
 @click.command()
@@ -108,45 +108,51 @@ def health(  # noqa: PLR0917
     settings = load_settings(config)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     store, now = open_store(settings), utc_now()
-    listed: list[tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]] = []
+    listed: list[ListedDay] = []
     for name in names:
         calendar = settings.sources[name].calendar()
         end = last or calendar.latest_day(now)
         # Days before the source's first day do not exist, so they are shown only on request.
         begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
         listed += known_days(store, name, day_range(begin, end))
-    listed.sort(key=lambda line: line[1])
+    listed.sort(key=lambda line: line.day)
     if as_json:
-        print_json(
-            {
-                "days": [
-                    day_as_json(snapshot, verdicts)
-                    if snapshot
-                    else {**unknown_day_as_json(name, day), "guardrails": []}
-                    for name, day, snapshot, verdicts in listed
-                ]
-            }
-        )
+        print_json({"days": [day_as_json(line) for line in listed]})
     else:
         print_days(listed)
-    return exit_code([snapshot for _, _, snapshot, _ in listed])
+    return exit_code(listed)
 
 
-def known_days(
-    store: SqlQualityStore, name: str, days: Sequence[date]
-) -> list[tuple[str, date, TelemetryIntegritySnapshot | None, Sequence[Verdict]]]:
-    """Each day with its snapshot and verdicts, if the store has them."""
+def known_days(store: SqlQualityStore, name: str, days: Sequence[date]) -> list[ListedDay]:
+    """Each day with its snapshot, its verdicts and its mark, if the store has them."""
+    marks = marks_of(store.marked_days(name))
     known = {snapshot.day: snapshot for snapshot in store.snapshots(name, days[0], days[-1])}
     verdicts = store.verdicts(name, days[0], days[-1])
     return [
-        (name, day, known.get(day), verdicts.get(day, {}).get(known[day].revision or 0, ()) if day in known else ())
+        ListedDay(
+            name,
+            day,
+            known.get(day),
+            verdicts.get(day, {}).get(known[day].revision or 0, ()) if day in known else (),
+            marks.get(day),
+        )
         for day in days
     ]
 
 
-def day_as_json(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """A snapshot with the verdict of each guardrail."""
-    return {**snapshot.as_json(), "guardrails": [verdict.as_json() for verdict in verdicts]}
+def day_as_json(listed: ListedDay) -> dict[str, Any]:
+    """A snapshot with the verdict of each guardrail and what somebody said about the day."""
+    source, day, snapshot, verdicts, mark = listed
+    return {
+        **(unknown_day_as_json(source, day) if snapshot is None else snapshot.as_json()),
+        "guardrails": [verdict.as_json() for verdict in verdicts],
+        "mark": mark and mark.as_json(),
+    }
+
+
+def _listed(judgement: Judgement) -> ListedDay:
+    snapshot = judgement.snapshot
+    return ListedDay(snapshot.source, snapshot.day, snapshot, judgement.verdicts, judgement.mark)
 
 
 def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
@@ -169,9 +175,14 @@ def _log(alert: Alert) -> None:
     alert_log.log(getattr(logging, Level(alert.level).value), alert.line())
 
 
-def exit_code(snapshots: Iterable[TelemetryIntegritySnapshot | None]) -> int:
+def exit_code(days: Iterable[ListedDay]) -> int:
     """The exit code of a command that shows these days; a day without a snapshot is unknown."""
-    statuses = {DayStatus.UNKNOWN if snapshot is None else snapshot.status for snapshot in snapshots}
-    if not statuses or DayStatus.UNKNOWN in statuses:
+    codes = [_exit_code(listed) for listed in days]
+    return max(codes, default=EXIT_UNKNOWN)
+
+
+def _exit_code(listed: ListedDay) -> int:
+    if listed.snapshot is None or listed.snapshot.status is DayStatus.UNKNOWN:
         return EXIT_UNKNOWN
-    return EXIT_HEALTHY if statuses == {DayStatus.HEALTHY} else EXIT_NOT_HEALTHY
+    is_trusted = is_trustworthy(listed.mark, listed.snapshot.status)
+    return EXIT_HEALTHY if is_trusted else EXIT_NOT_HEALTHY

@@ -46,11 +46,11 @@ def demo(  # noqa: PLR0917
         stage.backfill(settings, wanted, advance)
     known = known_days(open_store(settings), stage.SOURCE, wanted)
     if as_json:
-        print_json({"days": [day_as_json(snapshot, verdicts) for _, _, snapshot, verdicts in known if snapshot]})
+        print_json({"days": [day_as_json(listed) for listed in known if listed.snapshot]})
     else:
         print_days(known)
     if no_serve:
-        return exit_code([snapshot for _, _, snapshot, _ in known])
+        return exit_code(known)
     click.echo(stage.greeting(settings, host, port, dashboard_port, utc_now()), err=True)
     stage.serve(host, port, dashboard_port)
     return EXIT_HEALTHY

@@ -31,6 +31,25 @@ class _Day(click.ParamType[date | None]):
 
 DAY = _Day()
 
+
+class _DayOrRange(click.ParamType[tuple[date, date]]):
+    """``2013-02-08``, or ``2013-02-08...2013-02-10``."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[date, date]:
+        if isinstance(value, tuple):
+            return value
+        first, dots, last = value.partition("...")
+        try:
+            return date.fromisoformat(first), date.fromisoformat(last if dots else first)
+        except ValueError:
+            sentence = "a day such as 2013-02-08, or a range such as 2013-02-08...2013-02-10, is required"
+            self.fail(f"{sentence}, but {value!r} was given", param, ctx)
+
+
+DAY_OR_RANGE = _DayOrRange()
+
 config_option = click.option(
     "--config", metavar="FILE", help=f"Settings file (default: {DEFAULT_FILE} in this folder)."
 )

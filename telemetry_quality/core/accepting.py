@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs
-from telemetry_quality.core.guardrails.verdicts import ACCEPTED, Outcome
+from telemetry_quality.core.guardrails.verdicts import ACCEPTED, MARKED_SPECIAL, Outcome
 from telemetry_quality.core.incidents import Action, failures_of
 from telemetry_quality.core.incidents.grouping import CONFINED_PERCENT
 from telemetry_quality.core.incidents.segments import is_same_segment
+from telemetry_quality.core.marks import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,11 +26,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import AcceptedFailure, FailedGuardrail, IncidentAction
+    from telemetry_quality.core.marks import MarkedDays
 
     Parts = frozenset[tuple[str, str | None]]
-
-LONGEST_NOTE_SHOWN = 200
-"""How many characters of a note a verdict's sentence repeats."""
 
 EVERYTHING_GONE = -100.0
 """The deviation of a volume of nothing, which is no level that could be learnt."""
@@ -137,13 +136,19 @@ def as_accepted(verdict: Verdict, action: IncidentAction) -> Verdict:
     return replace(verdict, outcome=Outcome.PASSED, reason_code=ACCEPTED, sentence=sentence)
 
 
+def as_special(verdict: Verdict, marked: MarkedDays) -> Verdict:
+    """A verdict that compares a day with ordinary days, given that somebody marked the day as special."""
+    if verdict.outcome is Outcome.UNKNOWN:
+        return verdict
+    special = replace(verdict, sentence=f"{verdict.sentence} {marked.sentence}")
+    if verdict.outcome is Outcome.PASSED:
+        return special
+    return replace(special, outcome=Outcome.PASSED, reason_code=MARKED_SPECIAL)
+
+
 def _by(action: IncidentAction) -> str:
-    """Who accepted it, when, and why: ``accepted by ada on 2025-03-08: retired with 5.0``."""
-    note = " ".join(action.note.split())
-    if len(note) > LONGEST_NOTE_SHOWN:
-        note = f"{note[: LONGEST_NOTE_SHOWN - 1]}…"
-    end = "" if note.endswith((".", "…", "!", "?")) else "."
-    return f"accepted by {action.by} on {action.acted_at.date()}{f': {note}' if note else ''}{end}"
+    """Who accepted it, when, and why: ``accepted by ada on 2025-03-08: retired with 5.0.``."""
+    return f"accepted by {action.by} on {said(action.acted_at, action.note)}"
 
 
 def _says_otherwise(later: IncidentAction, acceptance: IncidentAction) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import EventSource, QualityStore
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -58,12 +59,14 @@ class Judgement:
 
     Attributes:
         is_new: Whether this call appended the snapshot; False if the latest snapshot already said the same.
+        mark: What somebody said about the day.
     """
 
     snapshot: TelemetryIntegritySnapshot
     verdicts: tuple[Verdict, ...]
     scan: StoredScan
     is_new: bool
+    mark: MarkedDays | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,8 @@ class DailyWork:
                 run_id=run_id,
             )
             stored, is_new = self.store.append_snapshot(snapshot, verdicts)
-            yield Judgement(stored, verdicts if is_new else self._verdicts_of(stored), scan, is_new)
+            said = verdicts if is_new else self._verdicts_of(stored)
+            yield Judgement(stored, said, scan, is_new, context.marks.get(day))
 
     def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
         """The verdicts of a stored snapshot."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.alerts import changes
 from telemetry_quality.core.incidents import Action, incidents_of, is_muted
+from telemetry_quality.core.marks import Mark, days_marked, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ def _since_the_revision_before(store: QualityStore, alert: Alert) -> tuple[Alert
 
 
 def unmuted_alerts(store: QualityStore, alerts: Sequence[Alert], today: date) -> list[Alert]:
-    """The ``alerts`` whose incident is neither muted on ``today`` nor accepted as intended."""
+    """The ``alerts`` whose incident is neither muted on ``today`` nor accepted, and whose day is not accepted."""
     muted: set[tuple[str, date, str]] = set()
     for source in {alert.source for alert in alerts}:
         if any(
@@ -68,4 +69,6 @@ def unmuted_alerts(store: QualityStore, alerts: Sequence[Alert], today: date) ->
                 if is_muted(incident, today) or incident.is_accepted
                 for failure in incident.failures
             }
+        accepted = days_marked(marks_of(store.marked_days(source)), {Mark.ACCEPTED})
+        muted |= {(source, alert.day, alert.guardrail) for alert in alerts if alert.day in accepted}
     return [alert for alert in alerts if (alert.source, alert.day, alert.guardrail) not in muted]

@@ -13,6 +13,7 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY, why_empty_is_usual
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import expectation_of, load_totals
+from telemetry_quality.core.marks import is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SettingsError, SourceError, StoreError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telemetry_quality.core.daily import DailyWork, Judgement
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 log = logging.getLogger(__name__)
@@ -29,16 +31,25 @@ INTERNAL_ERROR = "INTERNAL_ERROR"
 
 @dataclass(frozen=True, slots=True)
 class DailyIntegrity:
-    """The answer to "can this day be trusted?"; without a snapshot, ``reason_code`` says why."""
+    """The answer to "can this day be trusted?"; without a snapshot, ``reason_code`` says why.
+
+    Attributes:
+        mark: What somebody said about the day.
+    """
 
     status: DayStatus = DayStatus.UNKNOWN
     snapshot: TelemetryIntegritySnapshot | None = None
     reason_code: str | None = None
     reason: str | None = None
+    mark: MarkedDays | None = None
 
     def is_healthy(self) -> bool:
         """True if and only if the day was read, judged and found healthy."""
         return self.status is DayStatus.HEALTHY
+
+    def is_trustworthy(self) -> bool:
+        """The same, except that somebody may have marked the judged day as bad, or accepted it as it is."""
+        return is_trustworthy(self.mark, self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +147,11 @@ class TelemetryHealthService:
     @_never_raises(DailyIntegrity)
     def calculate_daily_integrity(self, day: date) -> DailyIntegrity:
         """Read, judge and store ``day``; the same numbers add nothing to the store."""
-        snapshot = self._read_and_judge(day).snapshot
-        return DailyIntegrity(snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
+        judgement = self._read_and_judge(day)
+        snapshot = judgement.snapshot
+        return DailyIntegrity(
+            snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason, judgement.mark
+        )
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import floor
 from typing import TYPE_CHECKING, Any
 
-from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted
+from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted, as_special
 from telemetry_quality.core.days import clock_times
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
@@ -22,6 +22,7 @@ from telemetry_quality.core.guardrails.guardrail import AcceptedAs
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.hours import day_hours
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
+from telemetry_quality.core.marks import Mark, days_marked, marks_of
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import (
     BASELINE,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
     from telemetry_quality.core.hours import DayHours
     from telemetry_quality.core.incidents import IncidentAction
+    from telemetry_quality.core.marks import MarkedDays, Marks
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.core.scans import StoredScan
@@ -70,8 +72,9 @@ class HistoricalContext:
         scans: All revisions of each day's scan, the latest last.
         slices: The slices of all days, without small ones, by which a day is compared with earlier days.
         own_slices: All slices of the days to be judged: 4 events instead of 400 are not the same as none.
-        left_out: Days of confirmed incidents, which no day is compared with.
+        left_out: Days of confirmed incidents, and bad and special days, which no day is compared with.
         acceptances: What people accepted as intended.
+        marks: What people said about days.
     """
 
     store: QualityStore
@@ -81,6 +84,7 @@ class HistoricalContext:
     own_slices: Mapping[date, Mapping[Slice, SliceCounts]]
     left_out: frozenset[date]
     acceptances: Acceptances = field(default_factory=Acceptances)
+    marks: Mapping[date, MarkedDays] = field(default_factory=dict)
 
     @cached_property
     def totals(self) -> dict[date, int]:
@@ -181,13 +185,14 @@ def _scans(store: QualityStore, source: str, days: Sequence[date]) -> dict[date,
     return scans
 
 
-def _said(store: QualityStore, source: str) -> tuple[frozenset[date], Acceptances]:
-    """What people said about the source: the days that are left out, and what they accepted."""
-    actions = store.incident_actions(source)
-    return _left_out(store, source, actions), acceptances_of(actions)
+def _said(store: QualityStore, source: str) -> tuple[frozenset[date], Acceptances, Marks]:
+    """What people said about the source: the days that are left out, what they accepted, and what they marked."""
+    actions, marks = store.incident_actions(source), marks_of(store.marked_days(source))
+    confirmed = _confirmed(store, source, actions) - days_marked(marks, {Mark.ACCEPTED})
+    return confirmed | days_marked(marks, {Mark.BAD, Mark.SPECIAL}), acceptances_of(actions), marks
 
 
-def _left_out(store: QualityStore, source: str, actions: Sequence[IncidentAction]) -> frozenset[date]:
+def _confirmed(store: QualityStore, source: str, actions: Sequence[IncidentAction]) -> frozenset[date]:
     confirmations = [action for action in actions if action.action is Action.CONFIRM]
     if not confirmations:
         return frozenset()
@@ -275,11 +280,17 @@ def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema
     """One verdict per guardrail; failed verdicts name their root cause, and pass if somebody accepted it."""
     rules = {rule.name: rule for rule in guardrails_of(schema)}
     accepted = context.acceptances.before(evidence.day)
-    return tuple(
+    verdicts = tuple(
         _accepted(verdict, rules[verdict.guardrail], evidence, context, policy)
         if accepted.actions
         else _explained(verdict, rules[verdict.guardrail], evidence, context)
         for verdict in judge_day(evidence, policy, schema)
+    )
+    marked = context.marks.get(evidence.day)
+    if marked is None or marked.mark is not Mark.SPECIAL:
+        return verdicts
+    return tuple(
+        as_special(verdict, marked) if rules[verdict.guardrail].needs_ordinary_days else verdict for verdict in verdicts
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -80,6 +81,10 @@ class IncidentStore(Protocol):
 
     def incident_actions(self, source: str) -> list[IncidentAction]:
         """All actions on incidents of the source, oldest first."""
+        ...
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        """All that people said about days of the source, oldest first."""
         ...
 
 
@@ -151,6 +156,10 @@ class QualityStore(IncidentStore, Protocol):
 
     def append_incident_action(self, action: IncidentAction) -> None:
         """Store what somebody decided about an incident."""
+        ...
+
+    def append_marked_days(self, marked: MarkedDays) -> None:
+        """Store what somebody said about days."""
         ...
 
     def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from telemetry_quality.core.alerts import changes
+from telemetry_quality.core.marks import is_trustworthy
 from telemetry_quality.core.metrics import NOT_LISTED
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_responses import incident_line, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, mark_response, worst_first
 from telemetry_quality.dashboard.models import (
     BreakdownResponse,
     BreakdownRowResponse,
@@ -61,14 +62,18 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
     touching = {failure.incident.key: failure.incident for failure in wrong}.values()
     previous_day, next_day = state.index.neighbours(source, day)
     revisions = _revisions(stored, settings)
+    marked = state.mark(source, day)
     return DayResponse(
         source=source,
         day=day,
         time_zone=settings.sources[source].time_zone,
         status=latest.status if latest else DayStatus.UNKNOWN,
-        is_trustworthy=latest is not None and latest.is_healthy(),
+        is_trustworthy=is_trustworthy(marked, latest.status if latest else DayStatus.UNKNOWN),
+        mark=mark_response(marked),
         sentence=(
-            day_sentence(day, latest, wrong) if latest else sentence_without_snapshot(state, settings, now, source, day)
+            day_sentence(day, latest, wrong, marked)
+            if latest
+            else sentence_without_snapshot(state, settings, now, source, day)
         ),
         since=wrong[0].incident.first_day if wrong else None,
         trouble=state.trouble,

@@ -12,6 +12,7 @@ from telemetry_quality.dashboard.models import (
     IncidentLine,
     IncidentResponse,
     IncidentsResponse,
+    MarkResponse,
 )
 from telemetry_quality.dashboard.sentences import incident_sentence
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.incidents import FailedGuardrail, Incident, IncidentAction
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.dashboard.state import DashboardState
 
 
@@ -57,6 +59,13 @@ def incident_response(incident: Incident, today: date) -> IncidentResponse:
         failures=tuple(_failure(failure) for failure in incident.failures),
         actions=tuple(_action(action) for action in incident.actions),
     )
+
+
+def mark_response(marked: MarkedDays | None) -> MarkResponse | None:
+    """What somebody said about a day; None if nobody said anything."""
+    if marked is None:
+        return None
+    return MarkResponse.model_validate({name: getattr(marked, name) for name in MarkResponse.model_fields})
 
 
 def _failure(failure: FailedGuardrail) -> FailureResponse:

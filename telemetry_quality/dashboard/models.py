@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.marks import Mark
 from telemetry_quality.core.metrics import LISTED, NOT_LISTED, Metric
 from telemetry_quality.core.snapshots import DayStatus
 
@@ -28,7 +29,7 @@ class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DayMark(StrEnum):
+class CalendarStatus(StrEnum):
     """What a calendar shows for a day: its status, or why it has no status."""
 
     UNKNOWN = "unknown"
@@ -114,6 +115,17 @@ class Window(_Response):
     error_rate_percent: Percent
     missing_version_percent: Percent
     sampling_success_rate_percent: Percent
+
+
+class MarkResponse(_Response):
+    """What somebody said about a day, apart from what the guardrails found."""
+
+    mark: Mark = Field(description="bad: cannot be trusted; special: like no ordinary day; accepted: can be trusted.")
+    by: str = Field(description="Who said it.")
+    note: str
+    marked_at: datetime
+    day: Day
+    until: date = Field(description="The last day about which the same was said.")
 
 
 class IncidentLine(_Response):
@@ -204,7 +216,10 @@ class SourceSummary(_Response):
         description="The day shown: the latest complete day that should have a snapshot by now; null if there is none."
     )
     status: DayStatus = Field(description="The status of that day; unknown if it has no snapshot.")
-    is_trustworthy: bool = Field(description="True exactly for the status healthy.")
+    is_trustworthy: bool = Field(
+        description="Whether the status is healthy, unless somebody marked the day as bad or accepted."
+    )
+    mark: MarkResponse | None = Field(description="What somebody said about the day.")
     sentence: str = Field(description="The verdict in words: what is wrong, by how much, since when and where.")
     since: date | None = Field(description="The first day of that day's worst incident; null without an incident.")
     is_stale: bool = Field(description="Whether a snapshot that should exist by now is missing.")
@@ -226,7 +241,7 @@ class Summary(_Response):
     read_at: datetime = Field(description="When the store was last read, in UTC.")
     version: str = Field(description="Changes if and only if the content of the store changes.")
     status: DayStatus = Field(description="The worst status of all sources; unknown while the store cannot be read.")
-    is_trustworthy: bool = Field(description="Whether the store can be read and the day of every source is healthy.")
+    is_trustworthy: bool = Field(description="Whether the store can be read and every source can be trusted.")
     sentence: str = Field(description="The verdict in words.")
     trouble: str | None = Field(
         description="Why the store cannot be read now; the response then shows its last known content."
@@ -238,7 +253,7 @@ class DailyPoint(_Response):
     """A day in a chart: what was found, what was expected, and the thresholds in force on that day."""
 
     day: Day
-    status: DayMark
+    status: CalendarStatus
     total_events: Count
     expected_events: Events
     expected_low_events: Events
@@ -258,8 +273,9 @@ class YearDay(_Response):
     """A square of the calendar."""
 
     day: Day
-    status: DayMark
+    status: CalendarStatus
     total_events: Count
+    mark: str | None = Field(description="What somebody said about the day, such as marked bad by ada.")
 
 
 class Week(_Response):
@@ -276,7 +292,7 @@ class Year(_Response):
     first: Day
     last: Day
     weeks: tuple[Week, ...]
-    counts: dict[DayMark, int] = Field(description="The number of days with each status, without days outside.")
+    counts: dict[CalendarStatus, int] = Field(description="The number of days with each status, without days outside.")
 
 
 class ContributorResponse(_Response):
@@ -388,7 +404,10 @@ class DayResponse(_Response):
     day: Day
     time_zone: str
     status: DayStatus = Field(description="The status of the latest revision; unknown without a snapshot.")
-    is_trustworthy: bool = Field(description="True exactly for the status healthy.")
+    is_trustworthy: bool = Field(
+        description="Whether the status is healthy, unless somebody marked the day as bad or accepted."
+    )
+    mark: MarkResponse | None = Field(description="What somebody said about the day.")
     sentence: str = Field(description="The verdict in words.")
     since: date | None = Field(description="The first day of the day's worst incident; null without an incident.")
     trouble: str | None = Field(description="Why the store cannot be read now.")

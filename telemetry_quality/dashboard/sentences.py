@@ -13,6 +13,7 @@ from telemetry_quality.core.guardrails.guardrail import Failure
 from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import UNREADABLE
+from telemetry_quality.core.marks import Mark, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.incidents import FailedGuardrail, Incident
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.reader import JournalRow
 
@@ -50,13 +52,22 @@ def wrong_on(day: date, incidents: Iterable[Incident]) -> list[Wrong]:
     return sorted(found, key=lambda failed: (levels.index(failed.failure.level), -failed.failure.times_threshold()))
 
 
-def day_sentence(day: date, figures: Figures, wrong: Sequence[Wrong]) -> str:
-    """Whether a day with a snapshot can be trusted and, if not, what is ``wrong``, given with the worst first."""
+def day_sentence(day: date, figures: Figures, wrong: Sequence[Wrong], marked: MarkedDays | None = None) -> str:
+    """Whether a day with a snapshot can be trusted and, if not, what is ``wrong``, given with the worst first.
+
+    What somebody ``marked`` decides; what the guardrails found is said all the same.
+    """
     status = DayStatus(figures.status)
     if status is DayStatus.UNKNOWN:
-        return _unreadable_sentence(day, wrong)
+        return " ".join([_unreadable_sentence(day, wrong), *([visible(marked.sentence)] if marked else [])])
     words = _seen(figures) if status is DayStatus.HEALTHY else _what(day, wrong) or _without_failures(status)
     sentences = [f"{day} {_verdict(status, wrong)}: {words}."]
+    if marked is not None and marked.mark is Mark.SPECIAL:
+        sentences.append(visible(marked.sentence))
+    elif marked is not None:
+        verdict = "can be trusted" if is_trustworthy(marked, status) else "cannot be trusted"
+        begun, _, said = visible(marked.sentence).partition(" ")
+        sentences = [f"{day} {verdict}: {begun.lower()} {said} The guardrails found: {words}."]
     if status is DayStatus.NO_ACTIVITY and figures.expected_events:
         sentences.append(f"About {figures.expected_events:,.0f} were expected.")
     if figures.is_provisional:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.models import (
+    CalendarStatus,
     DailyPoint,
-    DayMark,
     LogResponse,
     SnapshotLine,
     Week,
@@ -162,10 +162,10 @@ def _policy(text: str) -> dict[str, Any]:
     return policy
 
 
-def _mark(state: DashboardState, row: JournalRow | None) -> DayMark:
+def _mark(state: DashboardState, row: JournalRow | None) -> CalendarStatus:
     if row is not None:
-        return DayMark(row.status)
-    return DayMark.MISSING if state.has_been_read else DayMark.UNKNOWN
+        return CalendarStatus(row.status)
+    return CalendarStatus.MISSING if state.has_been_read else CalendarStatus.UNKNOWN
 
 
 def year_of(state: DashboardState, source: str, last: date, first: date | None = None) -> Year:
@@ -181,17 +181,18 @@ def year_of(state: DashboardState, source: str, last: date, first: date | None =
     days = [
         YearDay(
             day=day,
-            status=_mark(state, row) if earliest <= day <= last else DayMark.OUTSIDE,
+            status=_mark(state, row) if earliest <= day <= last else CalendarStatus.OUTSIDE,
             total_events=row.total_events if row and earliest <= day <= last else None,
+            mark=marked.words if (marked := state.mark(source, day)) else None,
         )
         for day, row in zip(days_between(monday, sunday), rows, strict=True)
     ]
     weeks = [days[start : start + 7] for start in range(0, len(days), 7)]
-    counts = Counter(day.status for day in days if day.status is not DayMark.OUTSIDE)
+    counts = Counter(day.status for day in days if day.status is not CalendarStatus.OUTSIDE)
     return Year(
         source=source,
         first=begin,
         last=last,
         weeks=tuple(Week(first=week[0].day, days=tuple(week)) for week in weeks),
-        counts={mark: counts[mark] for mark in DayMark if mark is not DayMark.OUTSIDE},
+        counts={mark: counts[mark] for mark in CalendarStatus if mark is not CalendarStatus.OUTSIDE},
     )

@@ -16,13 +16,16 @@ from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from telemetry_quality.core.marks import marks_of
 from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
+    from datetime import date
 
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.marks import MarkedDays, Marks
     from telemetry_quality.storage.reader import StoreReader
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class DashboardState:
 
     Attributes:
         incidents: The incidents of each source, oldest first.
+        marks: What people said about days, per source.
         version: Changes if and only if the content does; the same in every process that reads the same store.
         read_at: When the content was read; with ``trouble``, when it was last known to be current.
         trouble: Why the store cannot be read now, in one sentence; None if it can.
@@ -65,6 +69,11 @@ class DashboardState:
     trouble: str | None = None
     has_been_read: bool = True
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
+    marks: Mapping[str, Marks] = field(default_factory=dict)
+
+    def mark(self, source: str, day: date) -> MarkedDays | None:
+        """What somebody said about a day."""
+        return self.marks.get(source, {}).get(day)
 
     def cached(self, source: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` computes from the source's days, once for each ``key``, which names all else it depends on."""
@@ -91,6 +100,8 @@ class _Loaded:
 
     Attributes:
         actions: Per source, the hash of its last incident action.
+        marks: What people said about days, per source.
+        last_marks: Per source, the hash of its last mark of days.
         cache: See DashboardState.
         last_hash: The hash of the last row of the journal; if it differs in the store, the store is another one.
     """
@@ -98,12 +109,15 @@ class _Loaded:
     index: SnapshotIndex = field(default_factory=SnapshotIndex)
     incidents: Mapping[str, tuple[Incident, ...]] = field(default_factory=dict)
     actions: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, Marks] = field(default_factory=dict)
+    last_marks: Mapping[str, str] = field(default_factory=dict)
     last_hash: str | None = None
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     def version(self) -> str:
         """A hash of the last snapshot and the last actions; both are chained, so it covers everything before them."""
-        return _short_hash(self.index.last_sequence, self.last_hash, sorted(self.actions.items()))
+        said = sorted(self.actions.items()), sorted(self.last_marks.items())
+        return _short_hash(self.index.last_sequence, self.last_hash, *said)
 
 
 def _short_hash(*content: object) -> str:
@@ -120,17 +134,27 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
         before = _Loaded()
     rows = reader.journal(before.index.last_sequence)
     # Actions before incidents: the hash of an action that arrives in between differs next time.
-    actions = reader.last_actions()
-    if not rows and actions == before.actions:
+    actions, last_marks = reader.last_actions(), reader.last_marks()
+    if not rows and actions == before.actions and last_marks == before.last_marks:
         return before
     index = before.index.extended(rows)
+    marked = {source for source, content_hash in last_marks.items() if before.last_marks.get(source) != content_hash}
     changed = {row.source for row in rows} | {
-        source for source in index.sources if actions.get(source) != before.actions.get(source)
+        source for source in index.sources if source in marked or actions.get(source) != before.actions.get(source)
     }
     incidents = {source: tuple(reader.incidents(source)) for source in sorted(changed)}
     last_hash = reader.content_hash(index.last_sequence)
     cache = {source: {} if source in changed else before.cache[source] for source in index.sources}
-    return _Loaded(index, {**before.incidents, **incidents}, actions, last_hash, cache)
+    marks = {**before.marks, **{source: marks_of(reader.marked_days(source)) for source in sorted(marked)}}
+    return _Loaded(
+        index,
+        incidents={**before.incidents, **incidents},
+        actions=actions,
+        marks=marks,
+        last_marks=last_marks,
+        last_hash=last_hash,
+        cache=cache,
+    )
 
 
 class StateKeeper:
@@ -207,7 +231,9 @@ class StateKeeper:
         self._checked_at = now
         if loaded is not self._loaded or self._state.trouble is not None:
             self._loaded = loaded
-            self._state = DashboardState(loaded.index, loaded.incidents, loaded.version(), now, cache=loaded.cache)
+            self._state = DashboardState(
+                loaded.index, loaded.incidents, loaded.version(), now, cache=loaded.cache, marks=loaded.marks
+            )
 
     def _show_trouble(self, sentence: str) -> None:
         """Show the trouble with a new version, so that open pages update and say so."""

@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.days import ONE_DAY, latest_complete_day
+from telemetry_quality.core.marks import Mark, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_responses import incident_line, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, mark_response, worst_first
 from telemetry_quality.dashboard.models import SourceSummary, Summary
 from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality.dashboard.series import snapshot_line, windows_of
@@ -131,6 +132,7 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
     incidents = state.incidents.get(source, ())
     wrong = wrong_on(shown.day, incidents) if shown.day and shown.row else []
     status = DayStatus(shown.row.status) if shown.row else DayStatus.UNKNOWN
+    marked = None if shown.day is None else state.mark(source, shown.day)
     is_stale = shown.day is not None and shown.row is None and state.has_been_read
     sentence = _sentence(view, shown, wrong)
     return SourceSummary(
@@ -139,7 +141,8 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
         first_day=view.calendar.first_day,
         day=shown.day,
         status=status,
-        is_trustworthy=status is DayStatus.HEALTHY,
+        is_trustworthy=is_trustworthy(marked, status),
+        mark=mark_response(marked),
         sentence=sentence,
         since=wrong[0].incident.first_day if wrong else None,
         is_stale=is_stale,
@@ -167,13 +170,19 @@ def _windows(view: _View, day: date | None) -> dict[str, Window]:
 def _sentence(view: _View, shown: _ShownDay, wrong: Sequence[Wrong]) -> str:
     sentences = []
     if shown.day is not None:
-        sentences.append(day_sentence(shown.day, shown.row, wrong) if shown.row else _missing_sentence(view, shown.day))
+        sentences.append(_judged_sentence(view, shown.day, shown.row, wrong))
     if shown.awaited is not None:
         sentences.append(_awaited_sentence(view, shown.awaited))
     if not sentences:
         first = view.calendar.first_day
         return f"Nothing is known yet: the first day of {view.source} is {first}, which is not over."
     return " ".join(sentences)
+
+
+def _judged_sentence(view: _View, day: date, row: JournalRow | None, wrong: Sequence[Wrong]) -> str:
+    if row is None:
+        return _missing_sentence(view, day)
+    return day_sentence(day, row, wrong, view.state.mark(view.source, day))
 
 
 def sentence_without_snapshot(state: DashboardState, settings: Settings, now: datetime, source: str, day: date) -> str:
@@ -226,7 +235,7 @@ def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
     on = f" on {day}" if day else ""
     names: dict[str, list[str]] = defaultdict(list)
     for source_summary in sources:
-        names[_GROUPS[source_summary.status]].append(source_summary.source)
+        names[_group(source_summary)].append(source_summary.source)
     total = len(sources)
     if len(names[_TRUSTED]) == total:
         return f"All {total} sources can be trusted{on}."
@@ -255,6 +264,14 @@ _PHRASES = {
     _NOT_KNOWN: "Whether {count} can be trusted{on} is not known",
     _IN_PART: "{count} can be trusted only in part{on}",
 }
+
+
+def _group(source_summary: SourceSummary) -> str:
+    """How far a source can be trusted; people may have said otherwise than its status."""
+    if source_summary.is_trustworthy or source_summary.status is DayStatus.UNKNOWN:
+        return _GROUPS[DayStatus.HEALTHY if source_summary.is_trustworthy else DayStatus.UNKNOWN]
+    is_bad = source_summary.mark is not None and source_summary.mark.mark is Mark.BAD
+    return _NOT_TRUSTED if is_bad else _GROUPS[source_summary.status]
 
 
 def _named(names: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, or_, select
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, verdicts_by_revision
-from telemetry_quality.storage.tables import guardrail_verdict, incident_action, integrity_snapshot
+from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, mark_of, verdicts_by_revision
+from telemetry_quality.storage.tables import day_mark, guardrail_verdict, incident_action, integrity_snapshot
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
+    from telemetry_quality.core.marks import MarkedDays
 
 _SAID = guardrail_verdict.c
 _FAILED = or_(
@@ -60,3 +61,8 @@ class History:
         """All actions on incidents of the source, oldest first."""
         query = select(incident_action).where(incident_action.c.source == source).order_by(incident_action.c.sequence)
         return [action_of(row) for row in self._connection.execute(query).mappings()]
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        """All that people said about days of the source, oldest first."""
+        query = select(day_mark).where(day_mark.c.source == source).order_by(day_mark.c.sequence)
+        return [mark_of(row) for row in self._connection.execute(query).mappings()]

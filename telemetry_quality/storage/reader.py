@@ -35,6 +35,7 @@ from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
     StoredText,
     current_snapshot,
+    day_mark,
     day_scan,
     event_aggregate,
     event_sample,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
@@ -191,6 +193,16 @@ class StoreReader:
         with self._read_only() as connection:
             return dict(connection.execute(_LAST_ACTIONS).all())
 
+    def last_marks(self) -> dict[str, str]:
+        """The content hash of the latest mark of days, for each source that has any."""
+        with self._read_only() as connection:
+            return dict(connection.execute(_LAST_MARKS).all())
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        """All that people said about days of the source, oldest first."""
+        with self._read_only() as connection:
+            return History(connection).marked_days(source)
+
     def incidents(self, source: str) -> list[Incident]:
         """All incidents that the source ever had, oldest first, with their actions."""
         with self._read_only() as connection, garbage_collection_paused():
@@ -313,9 +325,14 @@ _JOURNAL = (
     .order_by(integrity_snapshot.c.sequence)
 )
 _CONTENT_HASH = select(integrity_snapshot.c.content_hash).where(integrity_snapshot.c.sequence == bindparam("sequence"))
-_LAST_ACTIONS = select(incident_action.c.source, incident_action.c.content_hash).where(
-    incident_action.c.sequence.in_(select(func.max(incident_action.c.sequence)).group_by(incident_action.c.source))
-)
+
+
+def _last_of_each_source(chained: Table) -> Select[Any]:
+    latest = select(func.max(chained.c.sequence)).group_by(chained.c.source)
+    return select(chained.c.source, chained.c.content_hash).where(chained.c.sequence.in_(latest))
+
+
+_LAST_ACTIONS, _LAST_MARKS = _last_of_each_source(incident_action), _last_of_each_source(day_mark)
 _REVISIONS = (
     select(*(integrity_snapshot.c[name] for name in SNAPSHOT_FIELDS))
     .where(*_of_day(integrity_snapshot))

@@ -26,6 +26,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Verdict
 from telemetry_quality.core.hours import HourTotals, hour_totals
 from telemetry_quality.core.incidents import AcceptedFailure, Action, IncidentAction
+from telemetry_quality.core.marks import Mark, MarkedDays
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.storage.hashing import content_hash
@@ -379,6 +380,26 @@ def action_of(row: Mapping[Any, Any]) -> IncidentAction:
         by=row["acted_by"],
         accepted=tuple(map(AcceptedFailure.from_json, row["accepted"] or ())),
     )
+
+
+def mark_row(marked: MarkedDays) -> Row:
+    """The row of ``day_mark``."""
+    return {
+        "source": marked.source,
+        "day": marked.day,
+        "until": marked.until,
+        "mark": marked.mark and marked.mark.value,
+        "marked_by": marked.by,
+        "note": marked.note,
+        "marked_at": marked.marked_at,
+    }
+
+
+def mark_of(row: Mapping[Any, Any]) -> MarkedDays:
+    """What somebody said about days, in a row of ``day_mark``."""
+    names = ("source", "day", "until", "note", "marked_at")
+    mark = None if row["mark"] is None else Mark(row["mark"])
+    return MarkedDays(**{name: row[name] for name in names}, mark=mark, by=row["marked_by"])
 
 
 def as_text(stored: Table, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:

@@ -26,6 +26,7 @@ from telemetry_quality.storage.rows import (
     as_text,
     figures_hash,
     figures_row,
+    mark_row,
     sample_rows,
     slice_rows,
     snapshot_of,
@@ -39,6 +40,7 @@ from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (
     alert,
     current_snapshot,
+    day_mark,
     day_scan,
     event_aggregate,
     event_sample,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.ports import JudgedDay
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
@@ -256,6 +259,16 @@ class SqlQualityStore(MigratedDatabase):
         """All actions on incidents of the source, oldest first."""
         with self._read_only() as connection:
             return History(connection).incident_actions(source)
+
+    def append_marked_days(self, marked: MarkedDays) -> None:
+        """Store what somebody said about days."""
+        with self._writing() as connection:
+            append(connection, day_mark, mark_row(marked))
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        """All that people said about days of the source, oldest first."""
+        with self._read_only() as connection:
+            return History(connection).marked_days(source)
 
     def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
         """Those of ``alerts`` that are not stored yet, without repetition, in order."""

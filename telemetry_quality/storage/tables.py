@@ -296,6 +296,22 @@ incident_action = Table(
 
 """``accepted`` holds how the guardrails had failed if the action is accept; null for other actions."""
 
+day_mark = Table(
+    "day_mark",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("source", StoredText, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("until", Date, nullable=False),
+    Column("mark", StoredText),
+    Column("marked_by", StoredText, nullable=False),
+    Column("note", StoredText, nullable=False),
+    Column("marked_at", UtcDateTime, nullable=False),
+    *_chain(),
+    sqlite_autoincrement=True,
+)
+"""What people said about the days from ``day`` to ``until``; a null ``mark`` withdraws what was said before."""
+
 sign_in = Table(
     "sign_in",
     metadata,
@@ -363,7 +379,7 @@ staff_secret = Table(
 )
 """One row: the key that signs cookies, shared by all workers."""
 
-CHAINED = (day_scan, integrity_snapshot, alert, incident_action, sign_in)
+CHAINED = (day_scan, integrity_snapshot, alert, incident_action, day_mark, sign_in)
 """Tables whose rows contain the hash of the row before them."""
 
 MUTABLE = (staff_account, staff_session, staff_token, staff_secret)

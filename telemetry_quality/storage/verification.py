@@ -187,7 +187,10 @@ def _key(row: Mapping[Any, Any]) -> Key:
 
 
 def _row_name(row: Mapping[Any, Any]) -> str:
-    about = f"revision {row['revision']}" if "revision" in row else f"{row['action']} {row['root_cause']}"
+    if "revision" in row:
+        about = f"revision {row['revision']}"
+    else:
+        about = f"{row['action']} {row['root_cause']}" if "action" in row else f"mark {row['mark']}"
     return f"{row['source']} {row['day']} {about}"
 
 

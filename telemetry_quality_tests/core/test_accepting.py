@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.accepting import LONGEST_NOTE_SHOWN
 from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.dispatch import unmuted_alerts
 from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import ACCEPTED, Outcome
 from telemetry_quality.core.incidents import Action, incidents_of
+from telemetry_quality.core.marks import LONGEST_NOTE_SHOWN
 from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_sliced_scan, make_work
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ STEP = 30
 class Stream:
     """A stream whose days are read at once, and judged one after the other."""
 
-    def __init__(self, folder: Path, scans: Iterable[DayScan]) -> None:
+    def __init__(self, folder: Path, scans: Iterable[DayScan], **overrides: Any) -> None:
         days: dict[date, DayScan | UnreadableDay] = {scan.day: scan for scan in scans}
         self.days = list(days)
-        self.work: DailyWork = make_work(folder, FakeSource(days))
+        self.work: DailyWork = make_work(folder, FakeSource(days), **overrides)
         list(self.work.read(self.days, NOW))
 
     def judge(self, first: int, last: int) -> list[Judgement]:
@@ -64,13 +64,13 @@ def verdict_of(judged: Judgement, guardrail: str) -> Verdict:
     return next(verdict for verdict in judged.verdicts if verdict.guardrail == guardrail)
 
 
-def scans(counts: Callable[[int], Mapping[str, int]], days: int = 100) -> list[DayScan]:
+def scans(counts: Callable[[int], Mapping[str, int]], days: int = 100, weekend: float = 0.4) -> list[DayScan]:
     """Days of ``counts(number)`` events per platform, three percent of noise, less at weekends."""
     random = Random(7)
     made = []
     for number in range(days):
         day = FIRST + timedelta(number)
-        size = 0.4 if day.weekday() > 4 else 1.0
+        size = weekend if day.weekday() > 4 else 1.0
         events = {name: round(random.gauss(count, 0.03 * count) * size) for name, count in counts(number).items()}
         made.append(make_sliced_scan(day, {name: count for name, count in events.items() if count}))
     return made

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.dashboard import pages, rendering
 from telemetry_quality.dashboard.access.identity import User
-from telemetry_quality.dashboard.models import DayMark
+from telemetry_quality.dashboard.models import CalendarStatus
 from telemetry_quality_tests.dashboard.markup import read
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def test_an_instant_is_shown_in_its_zone_and_in_utc_on_hover(month: int, text: s
     assert time.attributes["datetime"] == f"2026-{month:02}-11T12:30:05+00:00"
 
 
-@pytest.mark.parametrize("value", [*DayMark, *Level, *Outcome])
+@pytest.mark.parametrize("value", [*CalendarStatus, *Level, *Outcome])
 def test_no_status_is_shown_by_colour_alone(value: str) -> None:
-    if value == DayMark.OUTSIDE:
+    if value == CalendarStatus.OUTSIDE:
         return
     written = read(rendering.status(value)).one("span", class_="status")
     sign = written.one("span", aria_hidden="true").text
@@ -103,7 +103,7 @@ def test_no_status_is_shown_by_colour_alone(value: str) -> None:
 
 
 def test_signs_of_one_kind_differ() -> None:
-    statuses = [mark.value for mark in DayMark if mark is not DayMark.OUTSIDE]
+    statuses = [mark.value for mark in CalendarStatus if mark is not CalendarStatus.OUTSIDE]
     for kind in (statuses, list(Level), list(Outcome)):
         assert len({rendering.SIGNS[status][0] for status in kind}) == len(kind)
 

@@ -8,7 +8,7 @@ import pytest
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.index import LogQuery
-from telemetry_quality.dashboard.models import DayMark
+from telemetry_quality.dashboard.models import CalendarStatus
 from telemetry_quality.dashboard.series import daily_series, log_response, snapshot_line, window_of, year_of
 from telemetry_quality_tests.builders import make_snapshot
 from telemetry_quality_tests.dashboard.states import (
@@ -153,26 +153,26 @@ def test_a_calendar_distinguishes_missing_days_from_days_outside() -> None:
     rows = [make_journal_row(BEFORE, 1, status="unhealthy"), make_journal_row(TODAY, 2)]
     year = year_of(make_state(*rows), "web", YESTERDAY, date(2026, 3, 8))
     marks = {day.day: day.status for week in year.weeks for day in week.days}
-    assert marks[date(2026, 3, 7)] is DayMark.OUTSIDE
-    assert marks[date(2026, 3, 8)] is DayMark.MISSING
-    assert marks[BEFORE] is DayMark.UNHEALTHY
-    assert marks[YESTERDAY] is DayMark.MISSING
-    assert marks[TODAY] is DayMark.OUTSIDE
+    assert marks[date(2026, 3, 7)] is CalendarStatus.OUTSIDE
+    assert marks[date(2026, 3, 8)] is CalendarStatus.MISSING
+    assert marks[BEFORE] is CalendarStatus.UNHEALTHY
+    assert marks[YESTERDAY] is CalendarStatus.MISSING
+    assert marks[TODAY] is CalendarStatus.OUTSIDE
     assert year.counts == {
-        **dict.fromkeys((mark for mark in DayMark if mark is not DayMark.OUTSIDE), 0),
-        DayMark.MISSING: 2,
-        DayMark.UNHEALTHY: 1,
+        **dict.fromkeys((mark for mark in CalendarStatus if mark is not CalendarStatus.OUTSIDE), 0),
+        CalendarStatus.MISSING: 2,
+        CalendarStatus.UNHEALTHY: 1,
     }
 
 
 def test_a_calendar_without_a_first_day_begins_with_the_first_snapshot() -> None:
     year = year_of(make_state(make_journal_row(BEFORE)), "web", YESTERDAY)
-    assert year.counts[DayMark.MISSING] == 1
+    assert year.counts[CalendarStatus.MISSING] == 1
 
 
 def test_until_the_store_has_been_read_no_day_is_called_missing() -> None:
     state = make_state(trouble="The store is gone.", has_been_read=False)
     assert {point.status for point in daily_series(state, "web", YESTERDAY, 5)} == {"unknown"}
-    assert year_of(state, "web", YESTERDAY, BEFORE).counts[DayMark.UNKNOWN] == 2
+    assert year_of(state, "web", YESTERDAY, BEFORE).counts[CalendarStatus.UNKNOWN] == 2
     window = window_of(state, "web", YESTERDAY, 7)
     assert (window.unknown_days, window.missing_days) == (7, 0)

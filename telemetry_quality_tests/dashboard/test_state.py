@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.storage.reader import JournalRow
 
 BROKEN: dict[str, Any] = {"error_events": 500, "error_rate_percent": 50.0}
@@ -77,6 +78,14 @@ class Watched:
     def content_hash(self, sequence: int) -> str | None:
         self._noted("content_hash", sequence)
         return self.reader.content_hash(sequence)
+
+    def last_marks(self) -> dict[str, str]:
+        self._noted("last_marks")
+        return self.reader.last_marks()
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        self._noted("marked_days", source)
+        return self.reader.marked_days(source)
 
     def last_actions(self) -> dict[str, str]:
         self._noted("last_actions")

@@ -12,6 +12,7 @@ from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, 
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
 from telemetry_quality.core.incidents.acceptance import accepted_failures
+from telemetry_quality.core.marks import Mark, MarkedDays
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan
@@ -69,6 +70,20 @@ def make_action(**overrides: Any) -> IncidentAction:
         acted_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
     )
     return replace(action, **overrides)
+
+
+def make_mark(**overrides: Any) -> MarkedDays:
+    """Somebody says that a week was bad."""
+    marked = MarkedDays(
+        source="web",
+        day=DAY,
+        until=date(2026, 3, 16),
+        mark=Mark.BAD,
+        by="ada@example.org",
+        note="it's known; see “the plan”",
+        marked_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
+    )
+    return replace(marked, **overrides)
 
 
 def make_sign_in(**overrides: Any) -> SignIn:

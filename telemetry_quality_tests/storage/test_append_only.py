@@ -12,7 +12,7 @@ from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, metadata
 from telemetry_quality_tests.builders import NOW, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ KEYS = {
     "guardrail_verdict": ("id", "source, day, revision, position"),
     "alert": ("sequence", "source, day, guardrail, revision"),
     "incident_action": ("sequence", "sequence"),
+    "day_mark": ("sequence", "sequence"),
     "sign_in": ("sequence", "sequence"),
 }
 TEXT = dict.fromkeys(KEYS, "source") | {"sign_in": "account_name"}
@@ -42,6 +43,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
     store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
     store.append_incident_action(make_action())
+    store.append_marked_days(make_mark())
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
     staff.record(make_sign_in())
     staff.close()

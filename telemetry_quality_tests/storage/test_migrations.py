@@ -24,7 +24,7 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_scan, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
@@ -82,6 +82,7 @@ def fill(folder: Path) -> None:
     snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
     store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
     store.append_incident_action(make_action())
+    store.append_marked_days(make_mark())
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)
     staff.open_session(ada.id, "id", "password", NOW, NOW.replace(year=2100))

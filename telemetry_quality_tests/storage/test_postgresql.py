@@ -36,7 +36,7 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_sign_in, run
+from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in, run
 from telemetry_quality_tests.storage.test_concurrency import append_at_once, tampering
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def fill(url: str) -> None:
         snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
         store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
         store.append_incident_action(make_action(day=day))
+        store.append_marked_days(make_mark())
         staff.record(make_sign_in(account_name="a\x00b", at=NOW + timedelta(microseconds=1)))
     store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
     staff.close()
@@ -147,6 +148,7 @@ def test_update_delete_and_truncate_are_refused_whoever_asks(filled_url: str, ta
         ("UPDATE guardrail_verdict SET contributors = '[]' WHERE id = 1", "integrity_snapshot"),
         ("DELETE FROM day_scan WHERE sequence = 3", "day_scan"),
         ("DELETE FROM incident_action", "incident_action"),
+        ("UPDATE day_mark SET mark = 'special'", "day_mark"),
         ("TRUNCATE sign_in", "sign_in"),
         ("INSERT INTO sign_in SELECT 3, at, '', '', '', '', '', '' FROM sign_in WHERE sequence = 2", "sign_in"),
     ],

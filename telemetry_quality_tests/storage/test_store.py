@@ -24,6 +24,7 @@ from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.hours import HourTotals
 from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.marks import Mark
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.sampling import SampleVerdict
@@ -42,6 +43,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_full_scan,
+    make_mark,
     run,
 )
 
@@ -622,6 +624,22 @@ def test_revisions_are_all_snapshots_of_a_day_in_order(store: SqlQualityStore) -
     store.append_snapshot(make_snapshot(source="app"), VERDICTS)
     assert store.revisions("web", DAY) == stored
     assert store.revisions("web", DATE_NEVER_READ) == []
+
+
+def test_marks_are_read_back_exactly_oldest_first_even_if_repeated(store: SqlQualityStore) -> None:
+    said = [
+        make_mark(),
+        make_mark(mark=None, note="", until=DAY, marked_at=LATER),
+        make_mark(mark=Mark.ACCEPTED, by=ODD_TEXTS[0], note=ODD_TEXTS[1]),
+        make_mark(),
+    ]
+    for marked in said:
+        store.append_marked_days(marked)
+    store.append_marked_days(make_mark(source="app", mark=Mark.SPECIAL))
+    assert store.marked_days("web") == said
+    assert store.marked_days("app") == [make_mark(source="app", mark=Mark.SPECIAL)]
+    assert store.marked_days("none") == []
+    assert store.verify().findings == ()
 
 
 def test_incident_actions_are_read_back_exactly_oldest_first_even_if_repeated(store: SqlQualityStore) -> None:

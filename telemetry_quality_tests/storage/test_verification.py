@@ -30,6 +30,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_full_scan,
+    make_mark,
     make_sign_in,
 )
 
@@ -88,6 +89,7 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         snapshot = replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}", **FLAGS)
         store.append_snapshot(snapshot, VERDICTS[:2])
         store.append_incident_action(make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES))
+        store.append_marked_days(make_mark(day=day))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
     store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
@@ -217,6 +219,13 @@ def test_verdicts_that_were_swapped_or_moved_to_another_day_are_found(tmp_path: 
             )
     (finding,) = store.verify().findings
     assert finding.sentence == f"The verdicts of web {DAYS[1]} revision 1 were changed after they were written."
+
+
+def test_a_mark_is_named_by_what_was_said_of_which_day(tmp_path: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE day_mark SET marked_by = 'nobody' WHERE sequence = 2")
+    (finding,) = store.verify().findings
+    assert finding.sentence == f"web {DAYS[1]} mark bad was changed after it was written."
 
 
 def test_an_action_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQualityStore) -> None:

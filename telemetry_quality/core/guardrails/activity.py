@@ -54,4 +54,5 @@ GUARDRAIL = Guardrail(
     short_words=lambda _: "not a single event was seen",
     knows_usual=True,
     faults=frozenset({Fault.ZERO}),
+    needs_ordinary_days=True,
 )

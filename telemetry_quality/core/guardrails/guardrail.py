@@ -91,6 +91,7 @@ class Guardrail:
         knows_usual: Whether a number beyond the threshold passes if it is usual for the stream.
         is_segment_in_words: Whether ``short_words`` name the segment.
         accepted_as: How a failure that somebody accepted becomes normal.
+        needs_ordinary_days: Whether it compares the day with ordinary days, which says nothing about a special day.
         reads_slices: Whether the guardrail looks at every segment of many days, which takes milliseconds.
     """
 
@@ -111,6 +112,7 @@ class Guardrail:
     knows_usual: bool = False
     is_segment_in_words: bool = False
     accepted_as: AcceptedAs = AcceptedAs.LIMIT
+    needs_ordinary_days: bool = False
     reads_slices: bool = False
 
     @property

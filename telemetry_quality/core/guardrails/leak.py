@@ -96,4 +96,5 @@ GUARDRAIL = Guardrail(
     ),
     faults=frozenset({Fault.LEAK}),
     accepted_as=AcceptedAs.LEVEL,
+    needs_ordinary_days=True,
 )

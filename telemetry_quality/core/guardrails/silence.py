@@ -109,4 +109,5 @@ GUARDRAIL = Guardrail(
     is_segment_in_words=True,
     reads_slices=True,
     accepted_as=AcceptedAs.SEGMENT,
+    needs_ordinary_days=True,
 )

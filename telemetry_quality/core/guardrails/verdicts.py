@@ -119,6 +119,8 @@ class Contributor:
 
 ACCEPTED = "ACCEPTED"
 """Why a day passes that would fail: somebody accepted what is found as intended."""
+MARKED_SPECIAL = "MARKED_SPECIAL"
+"""Why a day passes that would fail: somebody marked it as special, so it is not compared with ordinary days."""
 DAY_UNREADABLE = "DAY_UNREADABLE"
 NO_EVENTS = "NO_EVENTS"
 HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"

@@ -119,4 +119,5 @@ GUARDRAIL = Guardrail(
     short_words=lambda failure: f"versions shifted by {failure.value:.1f} points (limit {failure.threshold:g})",
     faults=frozenset({Fault.TAGS}),
     reads_slices=True,
+    needs_ordinary_days=True,
 )

@@ -190,4 +190,5 @@ GUARDRAIL = Guardrail(
     measure=Measure.EVENTS,
     faults=frozenset({Fault.DROP_20, Fault.DROP_35, Fault.DROP_50, Fault.RISE_50, Fault.DOUBLED, Fault.ZERO}),
     accepted_as=AcceptedAs.LEVEL,
+    needs_ordinary_days=True,
 )

@@ -136,9 +136,10 @@ def _most_changed(contributors: Iterable[Contributor]) -> tuple[Contributor, ...
     """Each segment as far as it changed at most, those that changed most first."""
     most: dict[Any, Contributor] = {}
     for contributor in contributors:
-        known = most.get(contributor.segment)
+        key = contributor.segment.parts, contributor.segment.hours
+        known = most.get(key)
         if known is None or abs(_change(contributor)) > abs(_change(known)):
-            most[contributor.segment] = replace(contributor, since=None)
+            most[key] = replace(contributor, since=None)
     return tuple(sorted(most.values(), key=lambda contributor: -abs(_change(contributor)))[:MOST_SEGMENTS])
 
 

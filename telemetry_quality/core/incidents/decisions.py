@@ -22,13 +22,13 @@ def confirmed_days(incidents: Iterable[Incident]) -> frozenset[date]:
 
 
 def with_actions(incidents: Sequence[Incident], actions: Iterable[IncidentAction]) -> list[Incident]:
-    """The incidents, each with the actions that apply to it, in their order; accepted ones are closed."""
+    """The incidents, each with the actions that apply to it, in their order; settled ones are closed."""
     found: dict[str, list[IncidentAction]] = defaultdict(list)
     for action in actions:
         for incident in _meant(action, incidents):
             found[incident.key].append(action)
     decided = [replace(incident, actions=tuple(found[incident.key])) for incident in incidents]
-    return [replace(incident, is_open=incident.is_open and not incident.is_accepted) for incident in decided]
+    return [replace(incident, is_open=incident.is_open and not incident.is_settled) for incident in decided]
 
 
 def _meant(action: IncidentAction, incidents: Iterable[Incident]) -> list[Incident]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,17 @@ def group_incidents(
     failures: Iterable[FailedGuardrail],
     judged_days: Collection[date],
     actions: Iterable[IncidentAction] = (),
+    accepted_days: Collection[date] = (),
 ) -> list[Incident]:
-    """The incidents that ``failures`` make up, oldest first, with their ``actions``, which are given oldest first."""
+    """The incidents that ``failures`` make up, oldest first.
+
+    Args:
+        source: Its name.
+        failures: In any order.
+        judged_days: All days that were judged, whether they failed or not.
+        actions: What was decided about the incidents, oldest first.
+        accepted_days: Days that somebody marked as accepted.
+    """
     by_day: dict[date, list[FailedGuardrail]] = defaultdict(list)
     for failure in failures:
         by_day[failure.day].append(failure)
@@ -92,7 +101,10 @@ def group_incidents(
         ]
         alive += begun
         strands += begun
-    incidents = _named(source, strands, alive)
+    incidents = [
+        replace(incident, accepted_days=tuple(day for day in incident.days if day in accepted_days))
+        for incident in _named(source, strands, alive)
+    ]
     return with_actions(incidents, actions)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.incidents.grouping import failures_of, group_incidents
+from telemetry_quality.core.marks import Mark, days_marked, marks_of
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def incidents_of(
                 failures += failures_of(
                     judged_day.day, judged_day.revision, failed[judged_day.day].get(judged_day.revision, ())
                 )
-    found = group_incidents(source, failures, judged, actions)
+    accepted = days_marked(marks_of(store.marked_days(source)), {Mark.ACCEPTED})
+    found = group_incidents(source, failures, judged, actions, accepted)
     return [incident for incident in found if incident.first_day <= last and first <= incident.last_day]
 
 

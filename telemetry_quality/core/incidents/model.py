@@ -158,6 +158,7 @@ class Incident:
         failures: By day; never empty.
         is_open: Whether no later judged day has closed it.
         actions: Oldest first.
+        accepted_days: Those of its days that somebody marked as accepted.
     """
 
     key: str
@@ -165,6 +166,7 @@ class Incident:
     failures: tuple[FailedGuardrail, ...]
     is_open: bool
     actions: tuple[IncidentAction, ...] = ()
+    accepted_days: tuple[date, ...] = ()
 
     @cached_property
     def days(self) -> tuple[date, ...]:
@@ -262,6 +264,11 @@ class Incident:
         """Whether somebody accepted all its failed days as intended, so that nothing more is raised about it."""
         return self._acceptance is not None and self.last_day <= self._acceptance.last_seen
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is raised about it, because it, or the last of its days, was accepted."""
+        return self.is_accepted or self.last_day in self.accepted_days
+
     def state_words(self, today: date) -> tuple[str, ...]:
         """Its state for a person, such as ``open``, ``acknowledged by ada``, ``muted until 2026-03-12``."""
         words = ["open" if self.is_open else "closed"]
@@ -277,6 +284,8 @@ class Incident:
         if self._acceptance is not None:
             seen = "" if self.is_accepted else f" up to {self._acceptance.last_seen}"
             words.append(f"accepted{seen} by {self._acceptance.by}")
+        if self.accepted_days:
+            words.append(f"{len(self.accepted_days)} of {len(self.days)} days marked accepted")
         return tuple(words)
 
     def as_json(self, today: date) -> dict[str, Any]:
@@ -300,6 +309,7 @@ class Incident:
             "is_dismissed": self.is_dismissed,
             "is_accepted": self.is_accepted,
             "accepted_by": self.accepted_by,
+            "accepted_days": _texts(self.accepted_days),
             "failures": [failure.as_json() for failure in self.failures],
             "actions": [action.as_json() for action in self.actions],
         }

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from telemetry_quality.dashboard.models import DayMark
+from telemetry_quality.core.visible import visible
+from telemetry_quality.dashboard.models import CalendarStatus
 from telemetry_quality.dashboard.rendering import SIGNS, WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
-    from telemetry_quality.dashboard.models import Week, Year
+    from telemetry_quality.dashboard.models import Week, Year, YearDay
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -43,9 +43,9 @@ def calendar(year: Year) -> Markup:
     rows = []
     weeks = _weeks_of(year)
     for weekday, words in enumerate(WEEKDAYS):
-        cells = [_square(year.source, week.days[weekday].day, week.days[weekday].status) for week in weeks]
+        cells = [_square(year.source, week.days[weekday]) for week in weeks]
         rows.append(f'<tr><th scope="row">{words}</th>{"".join(cells)}</tr>')
-    return Markup(  # noqa: S704 - dates, our own marks, and a name that the settings hold to small letters
+    return Markup(  # noqa: S704 - dates, our own marks, escaped words, and a name that the settings hold to small letters
         '<div class="scroll calendar" tabindex="0" role="group" aria-label="Calendar"><table><thead><tr><td></td>'
         f"{_month_row(weeks)}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -53,17 +53,20 @@ def calendar(year: Year) -> Markup:
 
 def _weeks_of(year: Year) -> Sequence[Week]:
     """The weeks of the year, starting with the one that holds the source's first day."""
-    outside = (all(day.status is DayMark.OUTSIDE for day in week.days) for week in year.weeks)
+    outside = (all(day.status is CalendarStatus.OUTSIDE for day in week.days) for week in year.weeks)
     return year.weeks[next((at for at, is_outside in enumerate(outside) if not is_outside), 0) :]
 
 
-def _square(source: str, square: date, mark: DayMark) -> str:
-    if mark is DayMark.OUTSIDE:
+def _square(source: str, square: YearDay) -> str:
+    status = square.status
+    if status is CalendarStatus.OUTSIDE:
         return "<td></td>"
-    words = f"{square} {SIGNS[mark.value][1]}"
+    said = "" if square.mark is None else f", {visible(square.mark)}"
+    words = escape(f"{square.day} {SIGNS[status.value][1]}{said}")
+    kind = f"cell-{status.value}{' marked' if said else ''}"
     return (
-        f'<td><a class="cell-{mark.value}" href="/health/snapshots/{escape(source)}/{square}/" aria-label="{words}" '
-        f'title="{words}">{CELL_SIGNS[mark.value]}</a></td>'
+        f'<td><a class="{kind}" href="/health/snapshots/{escape(source)}/{square.day}/" aria-label="{words}" '
+        f'title="{words}">{CELL_SIGNS[status.value]}</a></td>'
     )
 
 

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
 from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
-from telemetry_quality.dashboard import parameters
+from telemetry_quality.dashboard import parameters  # noqa: TC001 - pydantic evaluates the annotation
 from telemetry_quality.dashboard.api import address_key, require_day, this_minute
-from telemetry_quality.dashboard.api_errors import ApiError, invalid
+from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows, table_rows
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.markup.sample import event_list
-from telemetry_quality.dashboard.pages.declaration import Page
-from telemetry_quality.dashboard.pages.questions import asked_for, placed
-from telemetry_quality.dashboard.rendering import SIGNS, page, render
+from telemetry_quality.dashboard.pages.declaration import Page, Route
+from telemetry_quality.dashboard.pages.marking import mark, mark_section
+from telemetry_quality.dashboard.pages.questions import asked_for, source_and_day
+from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -50,7 +50,7 @@ async def one_day(request: Request) -> Response:
     """Respond with the page of a day."""
     dashboard, asked = dashboard_of(request), asked_for(request, OneRevision)
     state, now = await dashboard.state(), this_minute(dashboard)
-    source, day = _source_and_day(request)
+    source, day = source_and_day(request)
     require_day(dashboard, state, source, day, now)
 
     known = dashboard.settings.sources.get(source)
@@ -61,18 +61,9 @@ async def one_day(request: Request) -> Response:
 
     load = partial(dashboard.reader.day, source, day)
     made = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
-    main = Markup(made.decode())  # noqa: S704 - a template made it
+    user = user_of(request)
+    main = Markup(made.decode()) + mark_section(state, source, day, user.csrf_token if user else "")  # noqa: S704 - a template made it
     return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=state.version)
-
-
-def _source_and_day(request: Request) -> tuple[str, date]:
-    try:
-        return str(request.path_params["source"]), _DAY.validate_python(request.path_params["day"])
-    except ValidationError as error:
-        raise ApiError(404, "NO_SUCH_DAY", invalid(placed(error, "day")).sentence) from None
-
-
-_DAY: TypeAdapter[date] = TypeAdapter(parameters.Day)
 
 
 def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
@@ -126,4 +117,10 @@ def _outcome_order(verdict: Any) -> int:
     return [Outcome.FAILED, Outcome.UNKNOWN, Outcome.PASSED].index(verdict.outcome)
 
 
-PAGE = Page("/health/snapshots/{source}/{day}/", one_day, "day.html", section="snapshots")
+PAGE = Page(
+    "/health/snapshots/{source}/{day}/",
+    one_day,
+    "day.html",
+    section="snapshots",
+    more=(Route("/health/snapshots/{source}/{day}/marks/", mark, "POST"),),
+)

@@ -10,11 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.marks import LONGEST_NOTE
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.incident_responses import find_incident, incident_response
 from telemetry_quality.dashboard.pages.declaration import Page, Route
+from telemetry_quality.dashboard.pages.questions import note_of
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
-
-LONGEST_NOTE = 2_000
 
 PAST_TENSE = {
     Action.ACKNOWLEDGE: "acknowledged it",
@@ -85,7 +85,7 @@ def _decide(request: Request, fields: dict[str, str]) -> Response:
         _action_of(fields.get("action", "")),
         user.account_name,
         dashboard.clock(),
-        note=_note_of(fields.get("note", "")),
+        note=note_of(fields.get("note", "")),
         muted_until=_until_of(fields.get("until", "")),
     )
     dashboard.action_store.append_incident_action(decided)
@@ -115,16 +115,6 @@ def _action_of(text: str) -> Action:
         raise ApiError(
             422, "INVALID_ACTION", f"One of {known} is required, but {shown(text)} was found; choose one."
         ) from None
-
-
-def _note_of(text: str) -> str:
-    if len(text) > LONGEST_NOTE:
-        raise ApiError(
-            422,
-            "NOTE_TOO_LONG",
-            f"A note of at most {LONGEST_NOTE} characters is required, but {len(text)} were found; shorten it.",
-        )
-    return text
 
 
 def _until_of(text: str) -> date | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.dashboard.models import SourceSummary
+    from telemetry_quality.dashboard.models import SourceSummary, Summary
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
@@ -80,7 +80,7 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
         details=details if several else f"{details[:1].upper()}{details[1:]}",
         has_been_read=state.has_been_read,
         chosen=chosen,
-        status=summary.status.value,
+        status=_sign_of(summary),
         several=several,
         troubled=shown[:MOST_SHOWN] if several else [],
         not_shown=max(0, len(shown) - MOST_SHOWN) if several else 0,
@@ -97,6 +97,13 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
         zone=ZoneInfo(chosen.time_zone),
         signs=SIGNS,
     )
+
+
+def _sign_of(summary: Summary) -> str:
+    """The status whose sign agrees with the verdict: people may have said otherwise than the guardrails."""
+    if summary.is_trustworthy:
+        return DayStatus.HEALTHY.value
+    return DayStatus.UNHEALTHY.value if summary.status is DayStatus.HEALTHY else summary.status.value
 
 
 def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chosen: bool) -> Markup:

@@ -1,19 +1,21 @@
-"""The parameters of a page's address, and the cache of its content."""
+"""What requests for pages hold: parameters, days and notes; and the cache of a page's content."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 from markupsafe import Markup
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from telemetry_quality.core.marks import LONGEST_NOTE
+from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key
-from telemetry_quality.dashboard.api_errors import invalid
+from telemetry_quality.dashboard.api_errors import ApiError, invalid
 from telemetry_quality.dashboard.context import dashboard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from starlette.requests import Request
 
@@ -51,3 +53,33 @@ async def kept(request: Request, state: DashboardState, now: datetime | None, ma
     key = address_key(request, now)
     response = await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
     return Markup(response.decode())  # noqa: S704 - a template made it
+
+
+def source_and_day(request: Request) -> tuple[str, date]:
+    """The source and the day in the address of a page.
+
+    Raises:
+        ApiError: If it is no day.
+    """
+    try:
+        return str(request.path_params["source"]), _DAY.validate_python(request.path_params["day"])
+    except ValidationError as error:
+        raise ApiError(404, "NO_SUCH_DAY", invalid(placed(error, "day")).sentence) from None
+
+
+_DAY: TypeAdapter[date] = TypeAdapter(parameters.Day)
+
+
+def note_of(text: str) -> str:
+    """The note in a form.
+
+    Raises:
+        ApiError: If it is too long.
+    """
+    if len(text) > LONGEST_NOTE:
+        raise ApiError(
+            422,
+            "NOTE_TOO_LONG",
+            f"A note of at most {LONGEST_NOTE} characters is required, but {len(text)} were found; shorten it.",
+        )
+    return text

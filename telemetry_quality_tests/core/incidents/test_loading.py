@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -33,6 +33,9 @@ from telemetry_quality_tests.core.incidents.march import (
     segment,
     unreadable,
 )
+
+if TYPE_CHECKING:
+    from telemetry_quality.core.marks import MarkedDays
 
 
 def test_an_unknown_key_is_refused_with_the_key_that_may_have_been_meant() -> None:
@@ -76,6 +79,9 @@ class Past:
 
     def incident_actions(self, source: str) -> list[IncidentAction]:
         return list(self.actions)
+
+    def marked_days(self, source: str) -> list[MarkedDays]:
+        return []
 
 
 def verdict_of(failure: FailedGuardrail) -> Verdict:

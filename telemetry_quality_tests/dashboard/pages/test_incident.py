@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from telemetry_quality.core.incidents import Action
-from telemetry_quality.dashboard.pages import incident
+from telemetry_quality.core.marks import LONGEST_NOTE
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
 from telemetry_quality_tests.dashboard.pages.two_incidents import CLOSED, FIRST, LIST, OLD, OPEN, main_of
@@ -95,7 +95,7 @@ def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("length", "status"),
-    [(incident.LONGEST_NOTE - 1, 303), (incident.LONGEST_NOTE, 303), (incident.LONGEST_NOTE + 1, 422)],
+    [(LONGEST_NOTE - 1, 303), (LONGEST_NOTE, 303), (LONGEST_NOTE + 1, 422)],
 )
 def test_a_note_has_a_longest_length(own: Desk, length: int, status: int) -> None:
     assert decide(own, action="acknowledge", note="n" * length).status_code == status

@@ -23,6 +23,7 @@ UNIQUE = {
     "guardrail_verdict": (("id",), POSITION_KEY),
     "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
     "incident_action": (("sequence",),),
+    "day_mark": (("sequence",),),
     "sign_in": (("sequence",),),
 }
 """The tables that are append-only, with the keys by which their rows are unique."""
@@ -38,6 +39,7 @@ def upgrade() -> None:
     _create_guardrail_verdict()
     _create_alert()
     _create_incident_action()
+    _create_day_mark()
     _create_sign_in()
     _create_staff_account()
     _create_staff_session()
@@ -267,6 +269,23 @@ def _create_incident_action() -> None:
         sa.Column("accepted", sa.JSON),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_incident_action"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_day_mark() -> None:
+    op.create_table(
+        "day_mark",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("until", sa.Date, nullable=False),
+        sa.Column("mark", StoredText),
+        sa.Column("marked_by", StoredText, nullable=False),
+        sa.Column("note", StoredText, nullable=False),
+        sa.Column("marked_at", UtcDateTime, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_day_mark"),
         sqlite_autoincrement=True,
     )
 

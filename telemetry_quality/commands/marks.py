@@ -1,0 +1,171 @@
+"""The command ``telemetry-quality days``: says what days were, lists what was said, and withdraws it.
+
+Exit codes: 0 done; 2 failed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from telemetry_quality.assembly import open_store, utc_now
+from telemetry_quality.commands.incidents import by_option, note_option
+from telemetry_quality.commands.options import (
+    DAY_OR_RANGE,
+    EXIT_HEALTHY,
+    config_option,
+    json_option,
+    print_json,
+    say,
+    source_option,
+)
+from telemetry_quality.console import console
+from telemetry_quality.core.marks import Mark, MarkedDays, mark_days, marks_of
+from telemetry_quality.core.visible import visible
+from telemetry_quality.errors import RequestError
+from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+days_argument = click.argument("days", metavar="DAY|FIRST...LAST", type=DAY_OR_RANGE)
+
+
+@click.group()
+def days() -> int:
+    """Say what days were: bad, special or accepted; later days are judged by that."""
+    return EXIT_HEALTHY
+
+
+@days.command()
+@days_argument
+@click.option("--bad", "is_bad", is_flag=True, help="Its events are wrong: no day is compared with it.")
+@click.option("--special", "is_special", is_flag=True, help="Like no ordinary day: judged apart, and not learnt from.")
+@click.option("--accepted", "is_accepted", is_flag=True, help="Can be trusted as it is; nothing more is raised.")
+@by_option
+@note_option
+@config_option
+@source_option
+@json_option
+def mark(  # noqa: PLR0917
+    days: tuple[date, date],
+    is_bad: bool,
+    is_special: bool,
+    is_accepted: bool,
+    by: str,
+    note: str,
+    config: str | None,
+    source: str | None,
+    as_json: bool,
+) -> int:
+    """Mark a day, or the days FIRST...LAST, judged or not, as --bad, --special or --accepted."""
+    given = {Mark.BAD: is_bad, Mark.SPECIAL: is_special, Mark.ACCEPTED: is_accepted}
+    chosen = [kind for kind, is_given in given.items() if is_given]
+    if len(chosen) != 1:
+        raise click.UsageError("One of --bad, --special and --accepted is required.")
+    return _say(days, chosen[0], by=by, note=note, config=config, source=source, as_json=as_json)
+
+
+@days.command()
+@days_argument
+@by_option
+@note_option
+@config_option
+@source_option
+@json_option
+def unmark(  # noqa: PLR0917
+    days: tuple[date, date], by: str, note: str, config: str | None, source: str | None, as_json: bool
+) -> int:
+    """Withdraw the marks of a day, or of the days FIRST...LAST; what was said stays in the store."""
+    return _say(days, None, by=by, note=note, config=config, source=source, as_json=as_json)
+
+
+@days.command("list")
+@click.option("--all", "is_all", is_flag=True, help="Include what was replaced or withdrawn.")
+@config_option
+@source_option
+@json_option
+def list_(is_all: bool, config: str | None, source: str | None, as_json: bool) -> int:
+    """List the marks in force, by day."""
+    settings = load_settings(config)
+    store = open_store(settings)
+    names = [settings.source(source)[0]] if source else list(settings.sources)
+    said = [marked for name in names for marked in _said(store.marked_days(name), is_all=is_all)]
+    said.sort(key=lambda marked: (marked.day, marked.marked_at))
+    if as_json:
+        print_json({"marks": [marked.as_json() for marked in said]})
+    else:
+        _print(said)
+    return EXIT_HEALTHY
+
+
+def _say(
+    days: tuple[date, date],
+    kind: Mark | None,
+    *,
+    by: str,
+    note: str,
+    config: str | None,
+    source: str | None,
+    as_json: bool,
+) -> int:
+    """Store what somebody says about days."""
+    settings = load_settings(config)
+    name, _ = settings.source(source)
+    store = open_store(settings)
+    if kind is None:
+        _require_marks(store.marked_days(name), days)
+    said = mark_days(name, days, kind, by, utc_now(), note=note)
+    store.append_marked_days(said)
+    later = " It affects what is judged from now on: telemetry-quality backfill judges days again."
+    if kind is Mark.ACCEPTED:
+        later = ""
+    say(as_json, {"mark": said.as_json()}, visible(f"{_days(said)} of {name}: {said.words}.{later}"))
+    return EXIT_HEALTHY
+
+
+def _require_marks(said: Sequence[MarkedDays], days: tuple[date, date]) -> None:
+    """Refuse to withdraw what was never said."""
+    first, last = days
+    if not any(first <= day <= last for day in marks_of(said)):
+        raise RequestError(
+            f"A marked day is required, but no day of {first}...{last} is; telemetry-quality days list shows them."
+        )
+
+
+def _said(said: Sequence[MarkedDays], *, is_all: bool) -> list[MarkedDays]:
+    """All that was said, or that which still counts for at least one day."""
+    if is_all:
+        return list(said)
+    in_force = {id(marked) for marked in marks_of(said).values()}
+    return [marked for marked in said if id(marked) in in_force]
+
+
+def _print(said: Sequence[MarkedDays]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
+    from rich.text import Text  # noqa: PLC0415
+
+    if not said:
+        click.echo("No days are marked.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("source", "days", "mark"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("by", "on", "note"):
+        table.add_column(heading, overflow="fold")
+    for marked in said:
+        table.add_row(
+            marked.source,
+            _days(marked),
+            marked.mark or "unmarked",
+            Text(visible(marked.by)),
+            str(marked.marked_at.date()),
+            Text(visible(marked.note)),
+        )
+    console().print(table)
+
+
+def _days(marked: MarkedDays) -> str:
+    return str(marked.day) if marked.day == marked.until else f"{marked.day}...{marked.until}"
