@@ -14,6 +14,7 @@ from telemetry_quality.core.events import Rate, Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.rates import rate_guardrails
+from telemetry_quality.core.hours import DayHours
 from telemetry_quality.core.judging import load_history
 from telemetry_quality.core.metrics import Basis, figures_of
 from telemetry_quality.core.policies import Direction
@@ -64,6 +65,10 @@ SLICES = {
 RATED = replace(PLATFORMS, rates=(Rate("paid", "is_paid", "is_basket"), Rate("lost", "is_lost")))
 
 
+HOURS = DayHours((20,) * 8 + (60,) * 12 + (30,) * 4, (1,) * 8 + (3,) * 12 + (1,) * 4)
+"""The hours of 1,000 events and 48 errors: busy from 8 to 19."""
+
+
 def make_day(**figures: Any) -> Evidence:
     """A day of 1,000 events: 50 errors, 20 events without a version, 100 duplicates."""
     usual = make_figures(
@@ -74,7 +79,9 @@ def make_day(**figures: Any) -> Evidence:
         duplicate_events=100,
         duplicate_percent=10.0,
     )
-    return make_evidence(replace(usual, **figures), slices={DAY: SLICES}, missing_critical={"country": 7})
+    return make_evidence(
+        replace(usual, **figures), slices={DAY: SLICES}, missing_critical={"country": 7}, hours={DAY: HOURS}
+    )
 
 
 def broken(fault: Fault, evidence: Evidence | None = None) -> Evidence:
@@ -107,7 +114,8 @@ def make_stream(
             compared_events=total,
         )
         expectation = Expectation(1000.0, 900.0, 1100.0)
-        stream.append(make_evidence(figures, day, totals=earlier, slices=known, expectation=expectation))
+        hours = {past: DayHours((totals[past] // 24,) * 24, (0,) * 24) for past in known}
+        stream.append(make_evidence(figures, day, totals=earlier, slices=known, hours=hours, expectation=expectation))
     return stream
 
 
@@ -256,6 +264,31 @@ class TestFaults:
 
     def test_nothing_can_break_on_a_day_without_events(self) -> None:
         assert inject(Fault.DROP_50, make_day(total_events=0), PLATFORMS) is None
+
+    def test_three_busy_hours_in_a_row_lose_all_their_events(self) -> None:
+        changed = broken(Fault.DEAD_HOURS)
+        dead = [hour for hour, count in enumerate(changed.hours[DAY].events) if count == 0]
+        assert len(dead) == 3
+        assert dead[-1] - dead[0] == 2
+        assert sum(HOURS.events[dead[0] : dead[-1] + 1]) >= 125
+        assert changed.hours[DAY].errors[dead[0]] == 0
+        assert changed.figures.total_events == changed.totals[DAY] == sum(changed.hours[DAY].events)
+
+    def test_every_second_event_of_three_busy_hours_becomes_an_error(self) -> None:
+        changed = broken(Fault.BURST)
+        more = [new - old for new, old in zip(changed.hours[DAY].errors, HOURS.errors, strict=True)]
+        assert sorted(more)[-4:] == [0, 28, 28, 28]
+        assert changed.hours[DAY].events == HOURS.events
+        assert changed.figures.error_events == 48 + 84
+
+    def test_other_days_break_at_other_hours(self) -> None:
+        days = [DAY + timedelta(days=n) for n in range(10)]
+        evidence = [make_evidence(make_figures(), day, hours={day: HOURS}) for day in days]
+        assert len({broken(Fault.DEAD_HOURS, found).hours[found.day].events for found in evidence}) > 5
+
+    @pytest.mark.parametrize("fault", [Fault.DEAD_HOURS, Fault.BURST])
+    def test_hours_that_were_not_counted_cannot_break(self, fault: Fault) -> None:
+        assert inject(fault, replace(make_day(), hours={}), PLATFORMS) is None
 
     def test_a_leak_takes_2_percent_more_every_day_from_its_start(self) -> None:
         days = [DAY - timedelta(days=n) for n in (3, 2, 1, 0)]

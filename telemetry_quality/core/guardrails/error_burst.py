@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.error_bursts import HourErrors, error_burst, is_history_enough
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -80,4 +81,6 @@ GUARDRAIL = Guardrail(
     judge=judge,
     thresholds=(THRESHOLD,),
     short_words=_short_words,
+    faults=frozenset({Fault.BURST}),
+    reads_slices=True,
 )

@@ -38,6 +38,10 @@ class Fault(StrEnum):
     """Each day loses 2 % of what was left on the day before."""
     TAGS = "missing_tags", "no tags", 0.95
     """One value of the first dimension, or else one signal, sends no versions."""
+    DEAD_HOURS = "three_dead_hours", "3 h out", 0.95
+    """Three hours in a row that are at least as busy as the average lose all their events."""
+    BURST = "three_hours_of_errors", "3 h errors", 0.95
+    """In three such hours, every second event without an error becomes an error."""
     SPOILED = "spoiled_10_percent", "10 % bad", 0.95
     """One in ten good events turns bad: an error, without critical fields, late, with an invalid timestamp, and on the
     wrong side of the limit of each rate."""

@@ -92,7 +92,7 @@ class Guardrail:
         is_segment_in_words: Whether ``short_words`` name the segment.
         accepted_as: How a failure that somebody accepted becomes normal.
         needs_ordinary_days: Whether it compares the day with ordinary days, which says nothing about a special day.
-        reads_slices: Whether the guardrail looks at every segment of many days, which takes milliseconds.
+        reads_slices: Whether the guardrail looks at every segment or hour of many days, which takes milliseconds.
     """
 
     name: str

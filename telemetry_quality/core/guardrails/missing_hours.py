@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.detectors.hours import missing_hours
+from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -126,4 +127,7 @@ GUARDRAIL = Guardrail(
     judge=judge,
     thresholds=(THRESHOLD,),
     short_words=_short_words,
+    faults=frozenset({Fault.DEAD_HOURS}),
+    needs_ordinary_days=True,
+    reads_slices=True,
 )

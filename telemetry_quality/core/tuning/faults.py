@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 LEAK_FACTOR = 0.98
 SPOILED_RATIO = 0.1
+BAD_HOURS = 3
 
+
+PARTIAL = frozenset({Fault.TAGS, Fault.DEAD_HOURS, Fault.BURST})
+"""Faults of a part of the day or of the stream, which a day may not have."""
 
 FACTORS = {Fault.DROP_20: 0.80, Fault.DROP_35: 0.65, Fault.DROP_50: 0.50, Fault.RISE_50: 1.50}
 
@@ -40,8 +44,8 @@ def inject(
     """
     if not evidence.figures.total_events:
         return None
-    if fault is Fault.TAGS:
-        return _without_tags(evidence, schema)
+    if fault in PARTIAL:
+        return _without_tags(evidence, schema) if fault is Fault.TAGS else _with_bad_hours(fault, evidence)
     if fault is Fault.ZERO:
         return None if evidence.expectation.is_empty_usual else _emptied(evidence)
     if fault is Fault.DOUBLED:
@@ -169,6 +173,36 @@ def _spoiled_rates(evidence: Evidence, schema: EventSchema, fails: Direction) ->
             spoiled = -matching if fails is Direction.BELOW else base - matching
             counts[rate.name] = matching + round(spoiled * SPOILED_RATIO)
     return counts
+
+
+def _with_bad_hours(fault: Fault, evidence: Evidence) -> Evidence | None:
+    """Three busy hours without events, or full of errors; None if the hours were not counted.
+
+    Different days break at different hours. Only the hours and the totals change, which the guardrails of hours judge.
+    """
+    hours = evidence.hours.get(evidence.day)
+    if hours is None or len(hours.events) < BAD_HOURS:
+        return None
+    starts = range(len(hours.events) - BAD_HOURS + 1)
+    average = BAD_HOURS * sum(hours.events) / len(hours.events)
+    busy = [start for start in starts if sum(hours.events[start : start + BAD_HOURS]) >= average]
+    if not busy:
+        return None
+    start = busy[evidence.day.toordinal() % len(busy)]
+    bad = range(start, start + BAD_HOURS)
+    events, errors = list(hours.events), list(hours.errors)
+    for hour in bad:
+        if fault is Fault.DEAD_HOURS:
+            events[hour] = errors[hour] = 0
+        else:
+            errors[hour] += (events[hour] - errors[hour]) // 2
+    broken = replace(hours, events=tuple(events), errors=tuple(errors))
+    return replace(
+        evidence,
+        figures=_figures_with(evidence, sum(events), error_events=sum(errors)),
+        hours={**evidence.hours, evidence.day: broken},
+        totals={**evidence.totals, evidence.day: sum(events)},
+    )
 
 
 def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
