@@ -52,3 +52,27 @@ def binomial_tail(least: int, trials: int, probability: float) -> float:
         if term < NEGLIGIBLE * highest:
             break
     return min(fsum(terms), 1.0)
+
+
+def negative_binomial_tails(count: int, mean: float, dispersion: float) -> tuple[float, float]:
+    """The probabilities of ``count`` or fewer and of ``count`` or more.
+
+    Args:
+        count: How many were counted.
+        mean: The expected count.
+        dispersion: The variance in multiples of the mean; a count without a further spread, a Poisson count, has 1.
+
+    Raises:
+        ValueError: If not ``0 <= count``, ``0 < mean`` and ``1 < dispersion``.
+    """
+    if not (count >= 0 and mean > 0 and dispersion > 1):
+        raise ValueError(f"{count} at a mean of {mean} and a dispersion of {dispersion} is no negative binomial count.")
+    size, growth = mean / (dispersion - 1), (dispersion - 1) / dispersion
+    logarithm = size * -log(dispersion)
+    logs = [logarithm]
+    for k in range(count):
+        logarithm += log((size + k) / (k + 1) * growth)
+        logs.append(logarithm)
+    terms = list(map(exp, logs))
+    lower = fsum(terms)
+    return min(lower, 1.0), min(max(1.0 - fsum(terms[:-1]), 0.0), 1.0)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from telemetry_quality.core.calendar_effects import is_holiday_country
@@ -95,6 +96,7 @@ def _rest_complaint(value: tuple[str, ...]) -> str | None:
     return None if set(value) <= set(WEEKDAYS) else f"must hold only {', '.join(WEEKDAYS)}"
 
 
+@lru_cache(maxsize=16)
 def rest_dates(rest_days: tuple[str, ...]) -> frozenset[date]:
     """The dates of the setting ``rest_days``.
 
@@ -140,7 +142,12 @@ HOLIDAYS: Setting[str | None] = Setting(
 INTERVAL_PERCENT = Setting(
     "interval_percent", 99.0, "how many normal days lie within the interval", 50, 100, is_below_maximum=True
 )
-MINIMUM_EVENTS = Setting("minimum_events", 20, "where fewer are expected, neither volume nor silence is judged", 0)
+MINIMUM_EVENTS = Setting(
+    "minimum_events",
+    20,
+    "where fewer are expected, the volume is judged by the sum of several days, and silence is not judged",
+    0,
+)
 NOTHING: tuple[str, ...] = ()
 
 REST = Setting(
@@ -198,3 +205,8 @@ class Policy:
     def text(self) -> str:
         """Canonical JSON: two policies are equal exactly when their texts are."""
         return json.dumps(self.values, sort_keys=True, separators=(",", ":"))
+
+
+def is_day_of_rest(day: date, policy: Policy) -> bool:
+    """Whether the settings say that the stream may rest on ``day``."""
+    return WEEKDAYS[day.weekday()] in policy[REST] or day in rest_dates(policy[REST_DAYS])

@@ -4,10 +4,10 @@ from fractions import Fraction
 from math import comb
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.distributions import binomial_tail, student_t5_reach
+from telemetry_quality.core.distributions import binomial_tail, negative_binomial_tails, student_t5_reach
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,10 @@ def test_a_share_that_no_distribution_has_is_an_error(share: float) -> None:
         student_t5_reach(share)
 
 
-@given(st.integers(0, 120), st.integers(0, 120), st.fractions(Fraction(1, 1000), Fraction(999, 1000)))
+@settings(deadline=None)
+@given(
+    st.integers(0, 60), st.integers(0, 60), st.fractions(Fraction(1, 1000), Fraction(999, 1000), max_denominator=1000)
+)
 def test_the_tail_of_a_binomial_distribution_is_the_exact_sum(least: int, more: int, share: Fraction) -> None:
     trials = least + more
     exact = sum(
@@ -69,3 +72,24 @@ def test_the_tail_of_many_trials_is_as_scipy_has_it() -> None:
 def test_an_impossible_binomial_count_is_refused(arguments: tuple[int, int, float]) -> None:
     with pytest.raises(ValueError, match="binomial count"):
         binomial_tail(*arguments)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60), st.integers(1, 80), st.integers(2, 8))
+def test_the_tails_of_a_negative_binomial_distribution_are_the_exact_sums(
+    count: int, size: int, dispersion: int
+) -> None:
+    """With a whole ``size``, it counts failures before the ``size``th success."""
+    success = Fraction(1, dispersion)
+    exact = [comb(k + size - 1, k) * success**size * (1 - success) ** k for k in range(count + 1)]
+
+    lower, upper = negative_binomial_tails(count, size * (dispersion - 1), dispersion)
+
+    assert lower == pytest.approx(float(sum(exact)), abs=1e-12)
+    assert upper == pytest.approx(float(1 - sum(exact[:-1])), abs=1e-12)
+
+
+@pytest.mark.parametrize("arguments", [(-1, 3.0, 2.0), (1, 0.0, 2.0), (1, 3.0, 1.0)])
+def test_an_impossible_negative_binomial_count_is_refused(arguments: tuple[int, float, float]) -> None:
+    with pytest.raises(ValueError, match="negative binomial count"):
+        negative_binomial_tails(*arguments)

@@ -462,8 +462,13 @@ CASES: dict[str, list[dict[str, Any]]] = {
         for n, (user, session) in enumerate([("u", 1), (None, 0), ("", None), ("  ", None), ("u", -1)])
     ],
     "ids_and_fields_missing_together": [
-        make_event(event_id=event_id, user_id=user, service_version=version)
-        for event_id, user, version in product((None, "i1", "i2"), (None, "u"), (None, "1.0", "2.0"))
+        make_event(
+            event_id=f"i{n}" if has_id else None,
+            occurred_at=NOON + timedelta(seconds=n),
+            user_id=user,
+            service_version=version,
+        )
+        for n, (has_id, user, version) in enumerate(product((True, True, False), (None, "u"), (None, "1.0", "2.0")))
     ],
     "events_that_came_late": [
         make_event(event_id=f"l{n}", observed_at=None if delay is None else NOON + timedelta(seconds=delay))

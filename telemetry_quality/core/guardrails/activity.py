@@ -8,7 +8,7 @@ from telemetry_quality.core.detectors.expected_volume import FEW_EVENTS
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
-from telemetry_quality.core.policies import REST, REST_DAYS, WEEKDAYS, rest_dates
+from telemetry_quality.core.policies import is_day_of_rest
 
 if TYPE_CHECKING:
     from datetime import date
@@ -38,7 +38,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 def why_empty_is_usual(day: date, expectation: Expectation, policy: Policy) -> str:
     """Why an empty ``day`` is usual, where ``expectation`` says that it is."""
-    if WEEKDAYS[day.weekday()] in policy[REST] or day in rest_dates(policy[REST_DAYS]):
+    if is_day_of_rest(day, policy):
         return "the settings name it as a day of rest"
     if 0.5 < (expectation.events or 0) < FEW_EVENTS:
         return f"only about {expectation.events:.0f} a day are expected"

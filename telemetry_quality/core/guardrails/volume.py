@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.detectors.small_sums import sum_of_days
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Level, Outcome, Verdict, percent
-from telemetry_quality.core.policies import INTERVAL_PERCENT, MINIMUM_EVENTS, Direction, Setting, Threshold, one_of
+from telemetry_quality.core.policies import (
+    INTERVAL_PERCENT,
+    MINIMUM_EVENTS,
+    Direction,
+    Setting,
+    Threshold,
+    is_day_of_rest,
+    one_of,
+)
 from telemetry_quality.core.root_cause.tables import Measure
 
 if TYPE_CHECKING:
@@ -29,6 +39,9 @@ THRESHOLD = Threshold(
     fails=Direction.EITHER,
     proposed=(10.0, 200.0),
 )
+VOLUME_SUM_LOW, VOLUME_SUM_HIGH = "VOLUME_SUM_LOW", "VOLUME_SUM_HIGH"
+"""Why a day of few events fails: so do the last such days together."""
+
 RULES = ("deviation", "unusual", "both", "either")
 
 RULE = Setting(
@@ -82,15 +95,47 @@ def _without_comparison(evidence: Evidence, policy: Policy) -> Verdict | None:
     deviation = figures.volume_deviation_percent
     if not figures.total_events and evidence.expectation.is_empty_usual:
         # Whichever rule is set: activity says why the day may be empty.
-        return _verdict(policy, Outcome.PASSED, USUALLY_EMPTY, deviation, "No events are usual on such a day.")
+        usual = _verdict(policy, Outcome.PASSED, USUALLY_EMPTY, deviation, "No events are usual on such a day.")
+        return _by_sum(evidence, policy) or usual
     if figures.expected_events is None:
         return _unknown(policy, HISTORY_TOO_SHORT, _too_short(evidence))
     if _is_small(figures, policy):
-        return _verdict(policy, Outcome.PASSED, "VOLUME_TOO_SMALL", deviation, _small(figures, policy))
+        small = _verdict(policy, Outcome.PASSED, "VOLUME_TOO_SMALL", deviation, _small(figures, policy))
+        return _by_sum(evidence, policy) or small
     if deviation is None:
         sentence = f"{figures.total_events:,} events cannot be compared: earlier days suggest that there are none."
         return _unknown(policy, "NOTHING_EXPECTED", sentence)
     return None
+
+
+def _by_sum(evidence: Evidence, policy: Policy) -> Verdict | None:
+    """The verdict on a day of few events by the sum of the last such days; None if it cannot be judged by that either.
+
+    Whatever the rule, the sum must be unusual and deviate by more than the threshold: a small sum often deviates.
+    """
+    figures, threshold = evidence.figures, policy[THRESHOLD]
+    if figures.is_provisional or is_day_of_rest(evidence.day, policy):
+        return None
+    first = max((past for past in evidence.new_levels if past <= evidence.day), default=date.min)
+    counts = {
+        past: count
+        for past, count in evidence.totals.items()
+        if first <= past <= evidence.day and not is_day_of_rest(past, policy)
+    }
+    found = sum_of_days(evidence.day, counts, policy[MINIMUM_EVENTS])
+    if found is None:
+        return None
+    deviation = found.deviation_percent
+    sentence = (
+        f"{figures.total_events:,} events are too few to be judged alone; the last {found.days} days of few events "
+        f"hold {found.events:,}, {percent(abs(deviation), threshold, 1)} {_direction(deviation)} the "
+        f"{found.usual_events:,.0f} that are usual"
+    )
+    if not found.is_unusual or abs(deviation) <= threshold:
+        return _verdict(policy, Outcome.PASSED, "VOLUME_SUM_OK", deviation, f"{sentence}, as chance explains.")
+    code = VOLUME_SUM_HIGH if deviation > 0 else VOLUME_SUM_LOW
+    sentence = f"{sentence}, more than the {threshold:g} % allowed and more than chance explains."
+    return _verdict(policy, Outcome.FAILED, code, deviation, sentence, level=Level.WARNING)
 
 
 def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> bool | None:
@@ -116,7 +161,7 @@ def _is_small(figures: DayFigures, policy: Policy) -> bool:
 def _small(figures: DayFigures, policy: Policy) -> str:
     return (
         f"{figures.total_events:,} events, {figures.expected_events:,.0f} expected: "
-        f"volumes below {policy[MINIMUM_EVENTS]:,} are not judged."
+        f"volumes below {policy[MINIMUM_EVENTS]:,} are judged only together, and too few such days are known."
     )
 
 
@@ -129,11 +174,14 @@ def _too_short(evidence: Evidence) -> str:
 
 
 def _facts(figures: DayFigures, deviation: float, threshold: float) -> str:
-    direction = "above" if deviation > 0 else "below" if deviation < 0 else "from"
     return (
-        f"{figures.total_events:,} events are {percent(abs(deviation), threshold, 1)} {direction} "
+        f"{figures.total_events:,} events are {percent(abs(deviation), threshold, 1)} {_direction(deviation)} "
         f"the {figures.expected_events:,.0f} expected"
     )
+
+
+def _direction(deviation: float) -> str:
+    return "above" if deviation > 0 else "below" if deviation < 0 else "from"
 
 
 def _deviation_words(threshold: float, *, deviates: bool) -> str:
@@ -188,6 +236,8 @@ GUARDRAIL = Guardrail(
     short_words=_short_words,
     knows_usual=True,
     measure=Measure.EVENTS,
+    # A day of few events does not show where the events of several days are missing.
+    measures={VOLUME_SUM_LOW: None, VOLUME_SUM_HIGH: None},
     faults=frozenset({Fault.DROP_20, Fault.DROP_35, Fault.DROP_50, Fault.RISE_50, Fault.DOUBLED, Fault.ZERO}),
     accepted_as=AcceptedAs.LEVEL,
     needs_ordinary_days=True,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.small_counts import (
@@ -116,6 +116,7 @@ def test_exactly_the_level_is_explained() -> None:
 counts = st.integers(0, 99).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole)))
 
 
+@settings(deadline=None)
 @given(
     st.lists(counts.map(lambda count: ShareCount(*count)), max_size=80),
     st.dictionaries(st.integers(0, 30), counts, max_size=8),
@@ -127,6 +128,7 @@ def test_no_later_day_changes_the_usual_share(earlier: list[ShareCount], later: 
     assert usual_share(DAY, history | later_days) == usual_share(DAY, history)
 
 
+@settings(deadline=None)
 @given(counts.filter(lambda count: count[0] > 0), st.integers(0, 500), st.integers(0, 500))
 def test_more_bad_events_are_never_explained_better(count: tuple[int, int], part: int, rest: int) -> None:
     bad, events = count
