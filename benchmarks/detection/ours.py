@@ -17,11 +17,10 @@ from detection.protocol import Days, Limits
 from telemetry_quality.core.detectors.expected_volume import EVERYDAY, expect
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.leak import SIGMAS as LEAK_SIGMAS
-from telemetry_quality.core.guardrails.leak import THRESHOLD as LEAK_PERCENT
+from telemetry_quality.core.guardrails.leak import is_leak, rest_settings
 from telemetry_quality.core.guardrails.volume import FAR_PERCENT
 from telemetry_quality.core.judging import expectation_settings
-from telemetry_quality.core.policies import HOLIDAYS, MINIMUM_EVENTS
+from telemetry_quality.core.policies import MINIMUM_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,10 +86,10 @@ def deviation_or_unusual(days: Days, index: int) -> Limits | None:
 
 
 def leak(days: Days, index: int) -> bool:
-    """Whether the leak guardrail would fail: the loss is above its percentage and above its sigmas."""
+    """Whether the leak guardrail would fail."""
     policy = _policy(days.region)
-    found = leak_evidence(days.dates[index], _history(days, index + 1), policy[HOLIDAYS])
-    return bool(found and found.drop_percent > policy[LEAK_PERCENT] and found.scale > policy[LEAK_SIGMAS])
+    found = leak_evidence(days.dates[index], _history(days, index + 1), rest_settings(policy))
+    return found is not None and is_leak(found, policy)
 
 
 def any_guardrail(days: Days, index: int) -> bool:

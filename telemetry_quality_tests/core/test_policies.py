@@ -23,7 +23,7 @@ def test_the_defaults_are_the_thresholds_of_the_mission() -> None:
             "sample_success_percent": 99.0,
             "duplicate_percent": 10.0,
             "leak_percent": 15.0,
-            "leak_sigmas": 2.75,
+            "leak_sigmas": 1.0,
             "version_drift_percent": 10.0,
             "critical_missing_percent": 1.0,
             "late_percent": 5.0,

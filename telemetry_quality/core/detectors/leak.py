@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
 from math import exp, log, sqrt
 from statistics import median
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
+from telemetry_quality.core.detectors.ramp import is_ramp
+from telemetry_quality.core.detectors.robust import robust_sigma
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
+    from collections.abc import Collection, Mapping, Sequence
 
 RECENT_DAYS, RECENT_MINIMUM = 8, 5
 """How many of the last ordinary days are judged by their median fall, and how few of them are enough."""
 RECENT_REACH_DAYS = 28
 """Greatest age of the oldest of them."""
-LATEST_REACH_DAYS = 7
-"""Greatest age of the latest of them: a stream that was not read lately is not judged."""
-REFERENCE_WEEKS = (3, 4, 5, 6, 7)
+REFERENCE_DAYS = (21, 28, 35, 42, 49)
 REFERENCE_MINIMUM = 2
-"""The weeks before each day that it is compared with, and how many of them must be known."""
+"""The days before each day that it is compared with, and how many of them must be known."""
 SETTLED_DAYS = 28
 """Smallest age of the days that give the spread: a leak must not widen the spread it is judged by."""
 
 FIRST_SPREAD, FIRST_SPREAD_DAYS = 0.08, 30
 SMALLEST_SPREAD = 0.03
 """Spread of the falls before any is known, the days of evidence this prior is worth, and the smallest spread."""
+BODY_QUANTILE, BODY_SIGMAS = 0.8, 1.28
+"""Four of five earlier falls and rises are smaller than the spread times BODY_SIGMAS, as with a normal distribution."""
 LARGEST_FALL = 0.5
-"""Falls of the log count are clipped here: a larger one was an outage and shows no more of the stream's spread."""
+"""Falls of the log count are clipped here: larger ones were steps, seasons and outages, or the stream is so restless
+that a wider spread would hide any leak."""
+NOISE_DAYS = 120
+NOISE_SHARE = 0.6
+"""The latest settled days whose changes from day to day show the noise, and its least share of the spread: a median of
+eight days has 0.44 of a single one's noise, and a fall that is no larger than that proves nothing."""
 MEDIAN_SPREAD = 0.6
 """Spread of a median of eight counts less a median of a few others, relative to that of a single Poisson count."""
+FAR_FALL, FAR_SIGMAS = 0.7, 3
+OUTAGE_MINIMUM, OUTAGE_DAYS = 3, 21
+"""So many days in a row that lie farther than FAR_FALL from their references, in logs, and than FAR_SIGMAS of a Poisson
+count, and are back near them within OUTAGE_DAYS, were an outage; fewer hardly move a median."""
 LAST_YEAR_DAYS = 364
 LAST_YEAR_SHARE = 0.8
 """The share of the same weekday's fall a year before that counts as seasonal."""
+
+LATEST_DAYS = 4
+OWN_SHARE = 0.5
+"""A leak goes on: the last LATEST_DAYS are no better than the RECENT_DAYS, and the day shows OWN_SHARE of the fall."""
+GROWTH_SHARES = ((7, 0.15), (14, 0.2))
+"""How much of the fall came after the fall of so many days before, at least."""
+GROWTH_REACH_DAYS = 7
+"""How much older the fall may be that stands for the one of so many days before."""
+SHAPE_DAYS, SHAPE_MINIMUM = 42, 12
+"""The days on which a step and a ramp are compared, and how many of them must be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,8 @@ class LeakEvidence:
     Attributes:
         drop_percent: How far the recent level lies below the older reference; negative if it lies above.
         scale: The drop in sigmas.
+        is_slow: Whether the level came down little by little and still does. A step, a loss that has come to its end
+            and a few bad days are not slow losses.
         since: About when the loss began.
         reference_events: Events a day that the reference suggests for the recent days.
         recent_events: Events a day on the recent days.
@@ -53,82 +77,183 @@ class LeakEvidence:
 
     drop_percent: float
     scale: float
+    is_slow: bool
     since: date
     reference_events: float
     recent_events: float
 
 
-def leak(day: date, history: Mapping[date, int], holidays: str | None) -> LeakEvidence | None:
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """The days that a stream's level does not show on.
+
+    Attributes:
+        holidays: Country, or country and subdivision, whose calendar effects count; None for no holidays.
+        weekdays: Weekdays, as ``date.weekday`` counts them, on which the stream rests.
+        dates: Dates on which it rests.
+    """
+
+    holidays: str | None = None
+    weekdays: Collection[int] = ()
+    dates: Collection[date] = ()
+
+    def is_ordinary(self, day: date) -> bool:
+        """Whether ``day`` is neither a day of rest nor a holiday or near one.
+
+        Raises:
+            SettingsError: If the ``holidays`` library does not know the region.
+        """
+        return (
+            day.weekday() not in self.weekdays
+            and day not in self.dates
+            and day not in calendar_effects(self.holidays, day.year)
+        )
+
+
+def leak(
+    day: date, history: Mapping[date, int], rest: RestSettings, new_levels: Collection[date] = ()
+) -> LeakEvidence | None:
     """How far the last ordinary days lie below those three to seven weeks before; None if too few are known.
 
     Each ordinary day is compared with the median of the same weekday in the reference weeks; the median of the
-    last RECENT_DAYS comparisons is the fall (in logs). Its spread is the root mean square of the stream's earlier
-    falls, with a prior. Most of the fall on the same days of last year is seasonal and not a leak. On 28 real
-    series in 15 groups, 15 % and 2.75 sigmas found a loss of 2 % a day within 30 days in 77 of 100 starts, at 1.6
-    false alarms per 100 normal days.
+    last RECENT_DAYS comparisons is the fall (in logs). Its spread comes from the BODY_QUANTILE of the stream's earlier
+    falls and rises, with a prior, so that a summer, an outage or a new level hardly widens it. Most of the fall on
+    the same days of last year is seasonal and not a leak. What tells a leak from other falls is its shape: see
+    ``_is_slow``. Holidays, days of rest and empty days neither teach nor are judged. docs/detection.md has figures.
 
     Args:
         day: The day to be judged; ``history`` holds its own count too, and later days there are ignored.
         history: Events per readable day.
-        holidays: Country, or country and subdivision, whose calendar effects are neither judged nor referred to.
+        rest: The days that are not ordinary.
+        new_levels: Days from which on somebody accepted another level as normal; nothing is compared across them.
 
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
-    effects = calendar_effects(holidays, day.year)
-    start = day - timedelta(days=HISTORY_DAYS)
-    logs = {
-        past: log(max(history[past], 1)) for past in sorted(history) if start <= past <= day and past not in effects
-    }
-    falls = _falls(logs)
+    path = _compare(day, history, rest, sorted(new.toordinal() for new in new_levels if new <= day))
+    singles, falls, logs = path.singles, path.falls, path.logs
+    today = day.toordinal()
     recent = list(falls)[-RECENT_DAYS:]
-    if (
-        not recent
-        or recent[-1] < day - timedelta(days=LATEST_REACH_DAYS)
-        or recent[0] < day - timedelta(days=RECENT_REACH_DAYS)
-    ):
+    if not recent or recent[-1] != today or recent[0] < today - RECENT_REACH_DAYS:
         return None
     level = median(logs[past] for past in recent)
-    fall = falls[recent[-1]] - LAST_YEAR_SHARE * _fall_last_year(recent[-1], falls)
-    settled = [past_fall for past, past_fall in falls.items() if past <= day - timedelta(days=SETTLED_DAYS)]
-    spread = max(_spread(settled), MEDIAN_SPREAD * exp(-level / 2))
+    fall = falls[today] - LAST_YEAR_SHARE * max(falls.get(today - LAST_YEAR_DAYS, 0.0), 0.0)
+    settled = today - SETTLED_DAYS
+    spread = max(
+        _spread([past_fall for past, past_fall in falls.items() if past <= settled]),
+        _noise([single for past, single in singles.items() if past <= settled]),
+        MEDIAN_SPREAD * exp(-level / 2),
+    )
     return LeakEvidence(
         drop_percent=100 * (1 - exp(-fall)),
         scale=fall / spread,
-        since=_since(falls, spread),
+        is_slow=_is_slow(singles, falls),
+        since=date.fromordinal(_since(falls, spread)),
         reference_events=exp(level + fall),
         recent_events=exp(level),
     )
 
 
-def _falls(logs: Mapping[date, float]) -> dict[date, float]:
-    """How far each day and the ordinary days just before it lie below their references; positive means lower."""
-    singles: list[float] = []
-    falls: dict[date, float] = {}
-    for past, value in logs.items():
-        references = [logs[earlier] for n in REFERENCE_WEEKS if (earlier := past - timedelta(weeks=n)) in logs]
-        if len(references) < REFERENCE_MINIMUM:
+@dataclass(slots=True)
+class _Compared:
+    """By ordinal day: how far each ordinary day lies below its references, the medians of these, and the log counts.
+
+    Positive means lower.
+    """
+
+    singles: dict[int, float]
+    falls: dict[int, float]
+    logs: dict[int, float]
+    latest: list[float] = field(default_factory=list)
+
+    def add(self, day: int, single: float) -> None:
+        self.singles[day] = single
+        self.latest = [*self.latest[1 - RECENT_DAYS :], single]
+        if len(self.latest) >= RECENT_MINIMUM:
+            self.falls[day] = median(self.latest)
+
+    def start_anew(self) -> None:
+        self.latest = []
+
+    def forget(self, outage: Sequence[int]) -> None:
+        """Leave out the days of an outage, which has ended: they are no reference, and show no fall."""
+        for day in outage:
+            del self.logs[day], self.singles[day]
+            self.falls.pop(day, None)
+        self.latest = list(self.singles.values())[-RECENT_DAYS:] if self.latest else []
+
+
+def _compare(day: date, history: Mapping[date, int], rest: RestSettings, new_levels: Sequence[int]) -> _Compared:
+    start = day - timedelta(days=HISTORY_DAYS)
+    known = [past for past in sorted(history) if start <= past <= day and rest.is_ordinary(past)]
+    logs = {past.toordinal(): log(history[past]) for past in known if history[past]}
+    empty = {past.toordinal() for past in known if not history[past]}
+    path = _Compared({}, {}, logs)
+    far: list[int] = []
+    level = 0
+    for past, value in list(logs.items()):
+        if (since := bisect_right(new_levels, past)) != level:
+            level, far = since, []
+            path.start_anew()
+        oldest = new_levels[level - 1] if level else 0
+        weeks = [earlier for n in REFERENCE_DAYS if (earlier := past - n) >= oldest]
+        references = [logs[earlier] for earlier in weeks if earlier in logs]
+        is_usually_empty = empty and sum(earlier in empty for earlier in weeks) > len(references)
+        if len(references) < REFERENCE_MINIMUM or is_usually_empty:
             continue
-        singles.append(median(references) - value)
-        if len(singles) >= RECENT_MINIMUM:
-            falls[past] = median(singles[-RECENT_DAYS:])
-    return falls
-
-
-def _fall_last_year(day: date, falls: Mapping[date, float]) -> float:
-    return max(falls.get(day - timedelta(days=LAST_YEAR_DAYS), 0.0), 0.0)
+        reference = median(references)
+        single = reference - value
+        if far and abs(single) < FAR_FALL / 2:
+            if len(far) >= OUTAGE_MINIMUM and past - far[0] <= OUTAGE_DAYS:
+                path.forget(far)
+            far = []
+        elif abs(single) > max(FAR_FALL, FAR_SIGMAS * exp(-reference / 2)):
+            far.append(past)
+        path.add(past, single)
+    return path
 
 
 def _spread(settled: Sequence[float]) -> float:
-    squares = sum(min(fall * fall, LARGEST_FALL**2) for fall in settled) + FIRST_SPREAD_DAYS * FIRST_SPREAD**2
-    return max(sqrt(squares / (len(settled) + FIRST_SPREAD_DAYS)), SMALLEST_SPREAD)
+    sizes = sorted(abs(fall) for fall in settled)
+    body = min(sizes[int(BODY_QUANTILE * (len(sizes) - 1))], LARGEST_FALL) / BODY_SIGMAS if sizes else 0.0
+    squares = len(sizes) * body**2 + FIRST_SPREAD_DAYS * FIRST_SPREAD**2
+    return max(sqrt(squares / (len(sizes) + FIRST_SPREAD_DAYS)), SMALLEST_SPREAD)
 
 
-def _since(falls: dict[date, float], spread: float) -> date:
+def _noise(settled: Sequence[float]) -> float:
+    """How much of the spread the stream's noise from day to day makes inevitable, however few falls are known."""
+    latest = settled[-NOISE_DAYS:]
+    if len(latest) < RECENT_DAYS:
+        return 0.0
+    changes = [later - earlier for earlier, later in pairwise(latest)]
+    return NOISE_SHARE * robust_sigma(changes, 0.0) / sqrt(2)
+
+
+def _is_slow(singles: dict[int, float], falls: dict[int, float]) -> bool:
+    """Whether the fall came little by little and goes on, which noise, steps and what follows an outage do not."""
+    today, fall = next(reversed(falls.items()))
+    latest = list(singles.values())[-LATEST_DAYS:]
+    if fall <= 0 or median(latest) < fall or latest[-1] < OWN_SHARE * fall:
+        return False
+    for days, share in GROWTH_SHARES:
+        before = _fall_before(today - days, falls)
+        if before is None or fall - before < share * fall:
+            return False
+    shape = [single for past, single in singles.items() if past > today - SHAPE_DAYS]
+    return len(shape) >= SHAPE_MINIMUM and is_ramp(shape)
+
+
+def _fall_before(day: int, falls: Mapping[int, float]) -> float | None:
+    """The fall of the latest day not after ``day``; None if that is too old."""
+    ages = range(GROWTH_REACH_DAYS + 1)
+    return next((falls[day - age] for age in ages if day - age in falls), None)
+
+
+def _since(falls: dict[int, float], spread: float) -> int:
     """The start of the last unbroken series of days more than one spread low, moved back by half a median's window."""
     began = last = next(reversed(falls))
     for past in reversed(falls):
         if falls[past] <= spread and past != last:
             break
         began = past
-    return began - timedelta(days=RECENT_DAYS // 2)
+    return began - RECENT_DAYS // 2

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.detectors.leak import leak
+from telemetry_quality.core.detectors.leak import RestSettings, leak
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Guardrail, limit
 from telemetry_quality.core.guardrails.verdicts import (
@@ -18,7 +17,15 @@ from telemetry_quality.core.guardrails.verdicts import (
     Verdict,
     percent,
 )
-from telemetry_quality.core.policies import HOLIDAYS, Setting, percent_threshold
+from telemetry_quality.core.policies import (
+    HOLIDAYS,
+    REST,
+    REST_DAYS,
+    WEEKDAYS,
+    Setting,
+    percent_threshold,
+    rest_dates,
+)
 
 if TYPE_CHECKING:
     from telemetry_quality.core.detectors.leak import LeakEvidence
@@ -34,29 +41,46 @@ THRESHOLD = percent_threshold(
     # A loss of 2 % a day adds up to 45 % in a month.
     proposed=(5.0, 40.0),
 )
-SIGMAS = Setting("leak_sigmas", 2.75, "the same loss, in sigmas", 0)
+SIGMAS = Setting("leak_sigmas", 1.0, "the same loss, in sigmas of the falls that this stream has had before", 0)
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
-    """Fails if the loss is strictly above both ``leak_percent`` and ``leak_sigmas``.
+    """Fails if the loss is strictly above both ``leak_percent`` and ``leak_sigmas``, came slowly and goes on.
 
-    Neither a provisional day, whose missing events may still arrive, nor an empty day is judged.
+    Neither a provisional day, whose missing events may still arrive, nor an empty day, a holiday or a day of rest is
+    judged. On 49 real series in 18 groups, those of low volume apart, this found a loss of 2 % a day within 30 days in
+    92 of 100 starts, at 1.0 false alarms per 100 normal days: see docs/detection.md.
     """
     if evidence.figures.is_provisional:
         return _unknown(policy, "DAY_PROVISIONAL", "A slow loss cannot be judged yet: the day is provisional.")
     if not evidence.figures.total_events:
         return _unknown(policy, NO_EVENTS, "A slow loss cannot be judged: there are no events.")
-    # An accepted level is no loss: the days before it are not compared with those after it.
-    since = max(evidence.new_levels, default=date.min)
-    history = {day: count for day, count in evidence.totals.items() if since <= day <= evidence.day}
-    found = leak(evidence.day, history, policy[HOLIDAYS])
+    rest = rest_settings(policy)
+    if not rest.is_ordinary(evidence.day):
+        return _unknown(
+            policy, "DAY_OF_REST", "A slow loss is not judged on holidays, days near them and days of rest."
+        )
+    history = {day: count for day, count in evidence.totals.items() if day <= evidence.day}
+    found = leak(evidence.day, history, rest, evidence.new_levels)
     if found is None:
         sentence = "A slow loss cannot be judged yet: too few earlier days are known."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
-    if found.drop_percent > policy[THRESHOLD] and found.scale > policy[SIGMAS]:
+    if is_leak(found, policy):
         return _failed(found, policy)
-    sentence = f"The last days hold {_compared(found, policy)}: no slow loss."
+    why = "" if found.is_slow or found.drop_percent <= policy[THRESHOLD] else ", but not less from week to week"
+    sentence = f"The last days hold {_compared(found, policy)}{why}: no slow loss."
     return Verdict(NAME, LEVEL, Outcome.PASSED, "LEAK_NONE", found.drop_percent, policy[THRESHOLD], sentence)
+
+
+def is_leak(found: LeakEvidence, policy: Policy) -> bool:
+    """Whether what was found is a slow loss that is large enough by both settings."""
+    return found.is_slow and found.drop_percent > policy[THRESHOLD] and found.scale > policy[SIGMAS]
+
+
+def rest_settings(policy: Policy) -> RestSettings:
+    """The days on which the policy does not expect the stream's level to show."""
+    weekdays = frozenset(WEEKDAYS.index(name) for name in policy[REST])
+    return RestSettings(policy[HOLIDAYS], weekdays, rest_dates(policy[REST_DAYS]))
 
 
 def _failed(found: LeakEvidence, policy: Policy) -> Verdict:

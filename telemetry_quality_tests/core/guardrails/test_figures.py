@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality.core.detectors.expected_volume import Expectation
+from telemetry_quality.core.detectors.leak import LeakEvidence
 from telemetry_quality.core.guardrails import (
     arrival_lag,
     critical_fields,
@@ -20,6 +21,7 @@ from telemetry_quality.core.guardrails import (
 )
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
+from telemetry_quality.core.policies import WEEKDAYS
 from telemetry_quality_tests.builders import DAY, make_evidence, make_figures
 
 if TYPE_CHECKING:
@@ -267,6 +269,53 @@ def test_a_steady_stream_leaks_nothing_and_later_days_are_ignored() -> None:
 )
 def test_a_loss_must_be_large_and_larger_than_the_spread_of_the_stream(policy: Policy, outcome: Outcome) -> None:
     assert leak.judge(make_evidence(totals=leaking(2.0)), policy).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("percent", "sigmas", "is_slow", "expected"),
+    [
+        (BEYOND / 2, nextafter(1.0, inf), True, True),
+        (15.0, 2.0, True, False),
+        (20.0, 1.0, True, False),
+        (20.0, 2.0, False, False),
+    ],
+)
+def test_a_leak_is_slow_and_strictly_above_both_settings(
+    percent: float, sigmas: float, is_slow: bool, expected: bool
+) -> None:
+    found = LeakEvidence(percent, sigmas, is_slow, since=DAY, reference_events=100, recent_events=80)
+
+    assert leak.is_leak(found, policy_of()) is expected
+
+
+def test_a_step_passes_and_says_why() -> None:
+    step = {day: 600 if (DAY - day).days < 20 else 1000 for day in leaking(0.0)}
+    verdict = leak.judge(make_evidence(totals=step), policy_of())
+
+    assert (verdict.outcome, verdict.reason_code) == (PASSED, "LEAK_NONE")
+    assert verdict.value == pytest.approx(40)
+    assert verdict.sentence.endswith("(600 against 1,000), but not less from week to week: no slow loss.")
+
+
+def test_a_loss_since_somebody_accepted_another_level_counts_from_there_on() -> None:
+    history = leaking(2.0, days=25)
+    accepted = make_evidence(totals=history, new_levels=frozenset({DAY - timedelta(days=10)}))
+
+    assert leak.judge(make_evidence(totals=history), policy_of()).outcome is FAILED
+    assert leak.judge(accepted, policy_of()).reason_code == "HISTORY_TOO_SHORT"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        policy_of(rest=(WEEKDAYS[DAY.weekday()],)),
+        policy_of(rest_days=(DAY.isoformat(),)),
+    ],
+)
+def test_a_loss_is_not_judged_on_a_day_of_rest(policy: Policy) -> None:
+    verdict = leak.judge(make_evidence(totals=leaking(2.0)), policy)
+
+    assert (verdict.outcome, verdict.reason_code) == (UNKNOWN, "DAY_OF_REST")
 
 
 @pytest.mark.parametrize(
