@@ -13,7 +13,7 @@ from telemetry_quality.core.days import clock_times
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
-from telemetry_quality.core.detectors.small_counts import SMALL_DAY, USUAL_DAYS
+from telemetry_quality.core.detectors.small_counts import SMALL_DAY, USUAL_DAYS, is_empty_by_chance
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
@@ -224,7 +224,11 @@ def expectation_settings(policy: Policy) -> ExpectationSettings:
 
 def expectation_of(day: date, context: HistoricalContext, policy: Policy) -> Expectation:
     """The volume to expect on a whole ``day``, which need not have been read."""
-    return expect(day, context.totals_before(day), expectation_settings(policy), context.new_levels(day))
+    history = context.totals_before(day)
+    expectation = expect(day, history, expectation_settings(policy), context.new_levels(day))
+    if expectation.events is None and is_empty_by_chance(day, history):
+        return replace(expectation, is_empty_usual=True)
+    return expectation
 
 
 def evidence_of(

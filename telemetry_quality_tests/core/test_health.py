@@ -232,6 +232,27 @@ def test_whether_a_stream_is_silent_needs_no_store(tmp_path: Path) -> None:
     assert service.detect_zero_activity(AFTER_DAY).is_zero_activity is False
 
 
+def test_an_empty_day_of_a_stream_that_has_few_events_is_no_silence_and_says_why(tmp_path: Path) -> None:
+    days = [DAY - timedelta(days=n) for n in range(5, 0, -1)]
+    source = FakeSource(
+        {**{day: make_scan(day, make_row(events=2)) for day in days}, DAY: make_scan(DAY, make_row(events=0))}
+    )
+    service = make_service(tmp_path, source)
+    read_history(service, 5)
+
+    activity = service.detect_zero_activity(AFTER_DAY)
+
+    assert (activity.is_zero_activity, activity.total_events, activity.reason_code) == (False, 0, "USUALLY_EMPTY")
+    assert activity.reason == (
+        "0 events were seen on 2026-03-10, which is usual: "
+        "so few events were seen on earlier days that chance explains it."
+    )
+    integrity = service.calculate_daily_integrity(DAY)
+    assert integrity.is_healthy()
+    assert integrity.snapshot is not None
+    assert (integrity.snapshot.total_events, integrity.snapshot.is_zero_activity) == (0, False)
+
+
 def test_an_empty_day_is_silence_if_no_store_says_that_it_is_usual(tmp_path: Path) -> None:
     store = SqlQualityStore(f"sqlite:///{tmp_path / 'absent.db'}")
     activity = make_service(tmp_path, make_source(make_row(events=0)), store=store).detect_zero_activity(AFTER_DAY)

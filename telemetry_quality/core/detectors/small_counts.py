@@ -45,6 +45,11 @@ LEAST_WEEKS = 3
 """Weeks that must be known before one of them can be told to be odd."""
 
 
+EMPTY_LEVEL, EMPTY_DAYS = 0.005, 14
+"""Days without events in a row are no surprise if chance empties so many days that often, by the last EMPTY_DAYS days
+that are known before them."""
+
+
 class UsualShare(NamedTuple):
     """How many events of the last USUAL_DAYS days count, without odd weeks."""
 
@@ -100,3 +105,21 @@ def chance_of(count: ShareCount | UsualShare, usual: UsualShare) -> float:
 def is_explained(count: ShareCount, usual: UsualShare) -> bool:
     """Whether chance explains the count."""
     return chance_of(count, usual) >= LEVEL
+
+
+def is_empty_by_chance(day: date, totals: Mapping[date, int]) -> bool:
+    """Whether so few events were seen before that ``day``, and empty days just before it, may be empty by chance.
+
+    For the first days of a stream, of which no weekday is known yet. The probability is that of a Poisson count whose
+    mean is known only from x events in n days: with Jeffreys' prior, none in m days has (n / (n + m)) ** (x + 1/2).
+
+    Args:
+        day: The day to be judged; its own count and later ones are ignored.
+        totals: Events per readable day.
+    """
+    earlier = [totals[past] for n in range(1, EMPTY_DAYS + 1) if (past := day - timedelta(n)) in totals]
+    run = next((position for position, total in enumerate(earlier) if total), len(earlier))
+    known, events = len(earlier) - run, sum(earlier)
+    if known < KNOWN_DAYS:
+        return False
+    return bool((known / (known + run + 1)) ** (events + 0.5) > EMPTY_LEVEL)

@@ -40,7 +40,9 @@ def why_empty_is_usual(day: date, expectation: Expectation, policy: Policy) -> s
     """Why an empty ``day`` is usual, where ``expectation`` says that it is."""
     if is_day_of_rest(day, policy):
         return "the settings name it as a day of rest"
-    if 0.5 < (expectation.events or 0) < FEW_EVENTS:
+    if expectation.events is None:
+        return "so few events were seen on earlier days that chance explains it"
+    if 0.5 < expectation.events < FEW_EVENTS:
         return f"only about {expectation.events:.0f} a day are expected"
     return "earlier days like it were often empty"
 

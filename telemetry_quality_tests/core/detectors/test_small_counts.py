@@ -17,6 +17,7 @@ from telemetry_quality.core.detectors.small_counts import (
     USUAL_DAYS,
     UsualShare,
     chance_of,
+    is_empty_by_chance,
     is_explained,
     usual_share,
 )
@@ -135,3 +136,37 @@ def test_more_bad_events_are_never_explained_better(count: tuple[int, int], part
     usual = UsualShare(part, part + rest)
 
     assert chance_of(ShareCount(bad, events), usual) <= chance_of(ShareCount(bad - 1, events), usual) * (1 + 1e-9)
+
+
+def make_totals(*totals: int) -> dict[date, int]:
+    """The events of the days before DAY, the latest last."""
+    return {DAY - timedelta(days=n): total for n, total in enumerate(reversed(totals), start=1)}
+
+
+@pytest.mark.parametrize(
+    ("totals", "by_chance"),
+    [
+        ((), False),
+        ((3, 3, 3), False),
+        ((3, 3, 3, 3), True),
+        ((5, 5, 5, 5), True),
+        ((6, 6, 6, 5), True),
+        ((6, 6, 6, 6), False),
+        ((2000, 2000, 2000, 2000, 2000), False),
+        ((3, 2, 1, 4, 0), True),
+        ((3, 2, 1, 4, 0, 0), False),
+        ((0, 0, 0, 0, 0), False),
+        ((5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5), True),
+        ((6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6), False),
+    ],
+)
+def test_the_first_days_of_a_stream_of_few_events_may_be_empty_by_chance(
+    totals: tuple[int, ...], by_chance: bool
+) -> None:
+    assert is_empty_by_chance(DAY, make_totals(*totals)) is by_chance
+
+
+def test_only_the_last_two_weeks_before_the_day_say_how_many_events_are_few() -> None:
+    assert is_empty_by_chance(DAY, make_totals(*[500] * 5, *[3] * 14))
+    assert not is_empty_by_chance(DAY, make_totals(*[500] * 5, *[3] * 13))
+    assert is_empty_by_chance(DAY, make_totals(*[3] * 5) | {DAY: 500, DAY + timedelta(days=1): 500})
