@@ -41,6 +41,7 @@ from telemetry_quality.core.root_cause import (
     explained,
     find_root_cause,
     reference_days,
+    segment_within,
 )
 from telemetry_quality.core.shares import share_counts
 
@@ -334,13 +335,32 @@ def _explained(
     verdict: Verdict, rule: Guardrail, evidence: Evidence, context: HistoricalContext, until: date | None = None
 ) -> Verdict:
     """The verdict with its root cause if it failed, compared with earlier days, or with those before ``until``."""
-    measure = rule.measure_of(verdict)
-    if verdict.outcome is not Outcome.FAILED or measure is None:
+    measure, within = rule.measure_of(verdict), rule.measure_within
+    if verdict.outcome is not Outcome.FAILED or (measure is None and within is None):
         return verdict
     earlier = context.before(evidence.day, WINDOW_DAYS)
     if until is not None:
         earlier = [past for past in earlier if past < until]
-    return _with_root_cause(verdict, measure, evidence, context, earlier)
+    if within is not None:
+        return _with_segment(verdict, within, context, reference_days(evidence.day, earlier), evidence.day)
+    return verdict if measure is None else _with_root_cause(verdict, measure, evidence, context, earlier)
+
+
+def _with_segment(
+    verdict: Verdict, measure: Measure, context: HistoricalContext, reference: Sequence[date], day: date
+) -> Verdict:
+    """The verdict with the segment that holds what is wrong in its foremost hours, if a single one does."""
+    first, *others = verdict.contributors
+    if first.segment.hours is None:
+        return verdict
+    earlier = [context.breakdown(past) for past in reference]
+    held = segment_within(first.segment.hours, measure, context.breakdown(day), earlier)
+    if held is None:
+        return verdict
+    segment = replace(first.segment, parts=(held.part,))
+    sentence = f"{verdict.sentence} {held.share_percent:.0f} % of them are {segment}."
+    contributor = replace(first, segment=segment, expected=held.expected, found=held.found)
+    return replace(verdict, sentence=sentence, contributors=(contributor, *others))
 
 
 def _with_root_cause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -9,15 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import DayAggregates
+from telemetry_quality.core.events import DayAggregates, Slice, SliceCounts
 from telemetry_quality.core.hours import ALL_HOURS, DayHours, HourTotals, clock_of, day_hours, hour_totals
-from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_work, spread
+from telemetry_quality_tests.builders import NOW, SCHEMA, FakeSource, make_row, make_scan, make_work, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.events import DayScan
 
 NEW_YORK = Calendar(ZoneInfo("America/New_York"), date(2013, 1, 1))
 ORDINARY, SPRING, AUTUMN = date(2013, 6, 1), date(2013, 3, 10), date(2013, 11, 3)
@@ -100,3 +102,39 @@ def test_no_later_day_changes_the_verdict_on_the_hours_of_a_day(tmp_path: Path) 
     emptied = read_days(tmp_path / "emptied", days | {day: [0, 0, 0, 5, *[0] * 20] for day in later})
     assert verdicts_on(work, judged) == verdicts_on(emptied, judged) == ["HOURS_MISSING"]
     assert verdicts_on(emptied, judged, *later)[0] == "HOURS_MISSING"
+
+
+def day_on_two_platforms(day: date, *, ios: int = 80, errors: int = 0) -> DayScan:
+    """80 and 20 events an hour, apart from the events of ios and the errors of web between 9:00 and 12:00."""
+    rows, slices = [], {}
+    for hour in range(24):
+        is_bad = 9 <= hour <= 11
+        counts = {"ios": (ios if is_bad else 80, 0), "web": (20, errors if is_bad else 0)}
+        rows.append(make_row(hour=hour, events=sum(events for events, _ in counts.values()), errors=counts["web"][1]))
+        for platform, (events, wrong) in counts.items():
+            slices[Slice("platform", platform, "hour", str(hour))] = SliceCounts(events, wrong, 0)
+    return make_scan(day, spread(*rows), slices=slices)
+
+
+@pytest.mark.parametrize(
+    ("bad", "guardrail", "segment", "end"),
+    [
+        ({"ios": 0}, "missing_hours", "platform=ios", "100 % of them are platform=ios, between 09:00 and 12:00."),
+        ({"ios": 0}, "error_burst", None, "No hours have far more errors than usual."),
+        ({"errors": 15}, "error_burst", "platform=web", "100 % of them are platform=web, between 09:00 and 12:00."),
+    ],
+)
+def test_the_single_segment_behind_bad_hours_is_named(
+    tmp_path: Path, bad: Mapping[str, int], guardrail: str, segment: str | None, end: str
+) -> None:
+    days = [date(2013, 6, 1) + timedelta(days=n) for n in range(29)]
+    scans = {day: day_on_two_platforms(day) for day in days} | {days[-1]: day_on_two_platforms(days[-1], **bad)}
+    work = make_work(tmp_path, FakeSource(dict(scans), schema=replace(SCHEMA, dimensions=("platform",))))
+    work = replace(work, calendar=NEW_YORK)
+    list(work.read(days, NOW))
+    (judgement,) = work.judge(days[-1:], NOW)
+    (verdict,) = (verdict for verdict in judgement.verdicts if verdict.guardrail == guardrail)
+
+    assert [contributor.segment.name for contributor in verdict.contributors] == [segment] * bool(segment)
+    assert [contributor.segment.hours for contributor in verdict.contributors] == [(9, 11)] * bool(segment)
+    assert verdict.sentence.endswith(end)

@@ -121,7 +121,9 @@ def _surprise(burst: ErrorBurst, past: Sequence[tuple[list[float], list[float]]]
     ordinary = known[:-ODD_DAYS]
     if len(ordinary) < WINDOW_MINIMUM - ODD_DAYS:
         return 0.0
-    ratio = (sum(found for _, found in ordinary) + 1) / sum(size for size, _ in ordinary)
+    # One error more in all hours together: none so far does not mean never.
+    ratio = sum(found for _, found in ordinary) / sum(size for size, _ in ordinary)
+    ratio += 1 / sum(events[-1] for events, _ in past)
     mean = max(burst.expected, burst.events * ratio)
     if burst.errors <= FAR_FACTOR * mean:
         return 0.0

@@ -18,6 +18,7 @@ from telemetry_quality.core.guardrails.verdicts import (
     percent,
 )
 from telemetry_quality.core.policies import percent_threshold
+from telemetry_quality.core.root_cause.tables import Measure
 
 if TYPE_CHECKING:
     from telemetry_quality.core.evidence import Evidence
@@ -81,6 +82,7 @@ GUARDRAIL = Guardrail(
     judge=judge,
     thresholds=(THRESHOLD,),
     short_words=_short_words,
+    measure_within=Measure.ERRORS,
     faults=frozenset({Fault.BURST}),
     reads_slices=True,
 )

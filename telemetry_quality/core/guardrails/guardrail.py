@@ -85,6 +85,7 @@ class Guardrail:
         numbers: Numbers that the guardrail adds to the day.
         short_words: Describes a failure in a few words; without it the sentence is shown.
         measure: What to search for the root cause; None if the guardrail names it itself or needs none.
+        measure_within: What to search for a single segment, within the hours that the guardrail names.
         measures: The measures that replace ``measure`` for failures with certain reason codes; None for no search.
         faults: The known faults that the guardrail should catch when thresholds are tried.
         applies: Whether the guardrail can judge a source of this schema at all.
@@ -106,6 +107,7 @@ class Guardrail:
     numbers: tuple[ExtraNumber, ...] = ()
     short_words: ShortWords | None = None
     measure: Measure | None = None
+    measure_within: Measure | None = None
     measures: Mapping[str, RateMeasure | None] = field(default_factory=dict, hash=False)
     faults: frozenset[Fault] = field(default_factory=frozenset)
     applies: Callable[[EventSchema], bool] = lambda _: True

@@ -22,6 +22,7 @@ from telemetry_quality.core.guardrails.verdicts import (
     percent,
 )
 from telemetry_quality.core.policies import HOLIDAYS, percent_threshold
+from telemetry_quality.core.root_cause.tables import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +128,7 @@ GUARDRAIL = Guardrail(
     judge=judge,
     thresholds=(THRESHOLD,),
     short_words=_short_words,
+    measure_within=Measure.EVENTS,
     faults=frozenset({Fault.DEAD_HOURS}),
     needs_ordinary_days=True,
     reads_slices=True,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from telemetry_quality.core.root_cause.answer import find_root_cause
 from telemetry_quality.core.root_cause.tables import DayBreakdown, Measure, RateMeasure, reference_days
+from telemetry_quality.core.root_cause.within_hours import segment_within
 from telemetry_quality.core.root_cause.wording import Cause, cause_of, explained
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "explained",
     "find_root_cause",
     "reference_days",
+    "segment_within",
 ]

@@ -109,5 +109,12 @@ def test_an_hour_that_an_earlier_day_did_not_have_says_nothing_about_that_day() 
 def test_the_bound_of_chance_agrees_with_chernoffs() -> None:
     steady = [([100.0 * n for n in range(25)], [1.0 * n for n in range(25)]) for _ in range(14)]
     surprise = error_bursts._surprise(ErrorBurst(9, 9, 1.0, 20, 100), steady, range(24))
-    mean, k = 100 * 13 / 1200, 1 / error_bursts.LEAST_DISPERSION
+    mean, k = 1 + 100 / (14 * 2400), 1 / error_bursts.LEAST_DISPERSION
     assert surprise == pytest.approx(20 * log(20 * (k + mean) / (mean * (k + 20))) + k * log((k + mean) / (k + 20)))
+
+
+@pytest.mark.parametrize("usual", [0, 1])
+def test_good_hours_beside_a_burst_do_not_belong_to_it(usual: int) -> None:
+    found = burst({9: 15, 10: 15, 11: 15}, known(lambda _n, _hour: usual), other=0)
+    assert found is not None
+    assert (found.first, found.last) == (9, 11)
