@@ -104,7 +104,7 @@ def test_exit_codes_say_healthy_not_healthy_and_unknown(terminal: Terminal) -> N
 def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Terminal) -> None:
     code, made = terminal.json("backfill", "2026-02-01", "2026-02-02")
     assert code == 1
-    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made)
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made | {"other_rules": []})
     code, shown = terminal.json("health", "--days", "3")
     assert code == 2
     assert shown["days"][:2] == made["days"]
@@ -154,7 +154,8 @@ def test_every_command_that_shows_days_shows_the_verdict_of_each_guardrail(termi
     _, taken = terminal.json("snapshot", "2026-02-02")
     _, made = terminal.json("backfill", "2026-02-02", "2026-02-02")
     _, shown = terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")
-    assert taken == made == shown
+    assert taken == made
+    assert shown == made | {"other_rules": []}
     schema = load_settings("telemetry.toml").sources["web"].event_schema()
     guardrails = {guardrail["guardrail"]: guardrail for guardrail in shown["days"][0]["guardrails"]}
     assert list(guardrails) == [rule.name for rule in guardrails_of(schema)]
@@ -267,7 +268,7 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
         "that match the rate failures fall between 00:00 and 05:00 ("
     )
     assert rules[1]["contributors"][0]["hours"] == [0, 4]
-    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made)
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made | {"other_rules": []})
     assert terminal.type("verify")[0] == 0
 
 
@@ -656,3 +657,43 @@ def test_control_characters_in_event_names_are_escaped(terminal: Terminal, capsy
     )
     console.print_snapshot(make_snapshot(), [verdict])
     assert "event_name=�[2J�gone is silent." in capsys.readouterr().out
+
+
+def test_days_that_were_counted_in_another_time_zone_are_said_and_scanned_again_by_the_command_given(
+    terminal: Terminal,
+) -> None:
+    terminal.type("backfill", "2026-02-01", "2026-02-02")
+    _, before = terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02")
+    assert before["other_rules"] == []
+
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace('path = "events"', 'path = "events"\ntime_zone = "Asia/Tokyo"'))
+    _, after = terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02")
+    (found,) = after["other_rules"]
+
+    assert (found["days"], found["changed"], found["command"]) == (
+        2,
+        ["time_zone"],
+        "telemetry-quality backfill 2026-02-01 2026-02-02 --source web",
+    )
+    assert f"! {found['sentence']}" in terminal.type("health", "--days", "2")[1]
+    assert found["sentence"] in terminal.type("check", "--day", "2026-02-02")[1]
+    assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["other_rules"] == found
+
+    terminal.type(*found["command"].split()[1:])
+    assert terminal.json("health", "--days", "2")[1]["other_rules"] == []
+    assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["other_rules"] is None
+
+
+def test_check_says_if_the_store_cannot_say_how_days_were_counted(terminal: Terminal) -> None:
+    (terminal.folder / "quality.db").unlink()
+    code, out, _ = terminal.type("check", "--day", "2026-02-02")
+    assert code == 0
+    assert "Whether stored days were counted by these settings is not known:" in out
+
+
+def test_thresholds_are_no_settings_that_days_are_counted_by(terminal: Terminal) -> None:
+    terminal.type("backfill", "2026-02-01", "2026-02-02")
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(f"{file.read_text()}\n[sources.web.guardrails]\nerror_rate_percent = 50\n")
+    assert terminal.json("health", "--days", "2")[1]["other_rules"] == []

@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import open_source, utc_now
+from telemetry_quality.assembly import open_source, open_store, utc_now
 from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, print_json, source_option
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
+from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
 from telemetry_quality.core.visible import visible
-from telemetry_quality.errors import SettingsError, SourceError
+from telemetry_quality.errors import SettingsError, SourceError, StoreError
 from telemetry_quality.extensions import find_extensions
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from telemetry_quality.settings import SourceSettings
+    from telemetry_quality.settings import Settings, SourceSettings
 
 
 @click.command()
@@ -39,7 +40,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
     found = []
     for name in names:
         try:
-            found.append(_checked(name, settings.sources[name], day))
+            found.append(_checked(name, settings.sources[name], day) | _other_rules(settings, name))
         except SourceError as error:
             raise SettingsError(f"sources.{name}{_table_of(error)}{error}") from None
     if as_json:
@@ -113,6 +114,16 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     }
 
 
+def _other_rules(settings: Settings, name: str) -> dict[str, Any]:
+    """The stored days that were counted by other settings, or why the store does not say."""
+    store = open_store(settings)
+    try:
+        found = other_rules(name, store.counted_days(name), settings.sources[name].counting_rules())
+    except StoreError as error:
+        return {"other_rules": None, "store_error": str(error)}
+    return {"other_rules": found and found.as_json(), "store_error": None}
+
+
 def _print_checked(found: dict[str, Any]) -> None:
     out = console()
     out.print(f"[bold]{found['source']}[/]: the settings fit the events.")
@@ -135,6 +146,16 @@ def _print_checked(found: dict[str, Any]) -> None:
     for column, values in found["dimensions"].items():
         for value, events in values.items():
             out.print(f"    {column:24}{events:>14,}  {visible(str(value))}", markup=False)
+    _print_warnings(found)
+
+
+def _print_warnings(found: dict[str, Any]) -> None:
+    out = console()
+    if found["other_rules"]:
+        out.print(f"  ! {found['other_rules']['sentence']}", markup=False, soft_wrap=True)
+    if found["store_error"]:
+        line = f"  Whether stored days were counted by these settings is not known: {found['store_error']}"
+        out.print(line, markup=False, soft_wrap=True)
     if found["holds_up_writers"]:
         out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
     if found["full_scan"]:

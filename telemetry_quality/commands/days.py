@@ -25,6 +25,7 @@ from telemetry_quality.commands.options import (
 )
 from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of
+from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.dispatch import dispatch
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.marks import is_trustworthy, marks_of
@@ -116,10 +117,18 @@ def health(  # noqa: PLR0917
         begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
         listed += known_days(store, name, day_range(begin, end))
     listed.sort(key=lambda line: line.day)
+    counted = [
+        found
+        for name in names
+        if (found := other_rules(name, store.counted_days(name), settings.sources[name].counting_rules()))
+    ]
     if as_json:
-        print_json({"days": [day_as_json(line) for line in listed]})
+        other = [found.as_json() for found in counted]
+        print_json({"days": [day_as_json(line) for line in listed], "other_rules": other})
     else:
         print_days(listed)
+        for found in counted:
+            click.echo(f"! {found.sentence}")
     return exit_code(listed)
 
 

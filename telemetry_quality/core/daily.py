@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from time import sleep
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, load_history, usual_completeness
@@ -85,6 +86,11 @@ class DailyWork:
     policy: Policy
     wait: Callable[[float], None] = field(default=sleep, repr=False)
 
+    @cached_property
+    def counting_rules(self) -> str:
+        """The rules by which days are counted now."""
+        return counting_rules(self.source.schema, self.calendar.zone)
+
     def read(self, days: Sequence[date], now: datetime) -> Iterator[StoredScan]:
         """Read ``days`` from the source and store what changed; yields one scan per day, in order.
 
@@ -119,7 +125,10 @@ class DailyWork:
                 known = catalogue if catalogue is not None else signals_seen_before(scan.day, first_seen)
                 verdicts = verify_sample(scan.sample, self.source.schema, known)
                 verified = count_verified(scan, self.source.schema, known)
-                yield self.store.append_scan(self.name, scan, verdicts, now, verified), scan.aggregates
+                stored = self.store.append_scan(
+                    self.name, scan, verdicts, now, verified, counting_rules=self.counting_rules
+                )
+                yield stored, scan.aggregates
                 for name in scan.aggregates.signals():
                     first_seen[name] = min(first_seen.get(name, scan.day), scan.day)
 

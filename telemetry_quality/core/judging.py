@@ -9,6 +9,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted, as_special
+from telemetry_quality.core.counting import ARRIVALS, EVERYTHING, RATE, changed_rules, counts_rate
 from telemetry_quality.core.days import clock_times
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
 from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
@@ -19,7 +20,7 @@ from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs
-from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Outcome
 from telemetry_quality.core.hours import day_hours
 from telemetry_quality.core.incidents import Action, confirmed_days, incidents_of
 from telemetry_quality.core.marks import Mark, days_marked, marks_of
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.events import EventSchema, Slice, SliceCounts
+    from telemetry_quality.core.events import EventSchema, Rate, Slice, SliceCounts
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
     from telemetry_quality.core.hours import DayHours
@@ -105,8 +106,27 @@ class HistoricalContext:
 
     def before(self, day: date, days: int) -> list[date]:
         """The days among the last ``days`` days that ``day`` may be compared with, oldest first."""
-        earlier = (day - timedelta(days=n) for n in range(days, 0, -1))
-        return [past for past in earlier if past in self.totals and past not in self.left_out]
+        earlier, rules = (day - timedelta(days=n) for n in range(days, 0, -1)), self._rules(day)
+        return [
+            past
+            for past in earlier
+            if past in self.totals
+            and past not in self.left_out
+            and not EVERYTHING & changed_rules(self.scans[past][-1].counting_rules, rules)
+        ]
+
+    def rules_changed(self, past: date, day: date) -> frozenset[str]:
+        """The names of the rules by which ``day`` was, or would be, counted otherwise than ``past``."""
+        return changed_rules(self._rules(past), self._rules(day))
+
+    def _rules(self, day: date) -> str | None:
+        known = self.scans.get(day) or (self.scans[max(self.scans)] if self.scans else None)
+        return None if known is None else known[-1].counting_rules
+
+    def counted_otherwise(self, day: date) -> list[date]:
+        """The days among the last WINDOW_DAYS that cannot be compared, because they were counted by other rules."""
+        earlier = (day - timedelta(days=n) for n in range(WINDOW_DAYS, 0, -1))
+        return [past for past in earlier if past in self.totals and EVERYTHING & self.rules_changed(past, day)]
 
     def totals_before(self, day: date) -> dict[date, int]:
         """Events of the days whose volume ``day`` may be compared with, oldest first."""
@@ -254,11 +274,11 @@ def evidence_of(
         slices=slices | own,
         hours=context.hours([*context.before(day, WINDOW_DAYS), day], calendar),
         missing_critical=scan.missing_critical or {},
-        rate_counts=scan.rate_counts or {},
+        rate_counts=_rate_counts(scan, schema),
         late_percents={
             past: context.late_percents[past]
             for past in context.before(day, ARRIVAL_DAYS)
-            if past in context.late_percents
+            if past in context.late_percents and not ARRIVALS & context.rules_changed(past, day)
         },
         small_shares=_small_shares(day, context, schema),
         new_levels=context.new_levels(day),
@@ -267,15 +287,27 @@ def evidence_of(
     return with_extra_numbers(evidence, guardrails_of(schema))
 
 
+def _rate_counts(scan: StoredScan, schema: EventSchema) -> dict[str, int]:
+    """The counts of the day for those rates that mean the same as when it was scanned."""
+    same = {name for rate in _rates_of(scan, schema) for name in (rate.name, rate.base_name)}
+    return {name: count for name, count in (scan.rate_counts or {}).items() if name in same}
+
+
+def _rates_of(scan: StoredScan, schema: EventSchema) -> list[Rate]:
+    return [rate for rate in schema.rates if counts_rate(scan.counting_rules, rate)]
+
+
+def _shares(scan: StoredScan, schema: EventSchema) -> dict[str, ShareCount]:
+    return share_counts(scan, _rates_of(scan, schema))
+
+
 def _small_shares(day: date, context: HistoricalContext, schema: EventSchema) -> dict[str, dict[date, ShareCount]]:
     """The counts of the shares that are of few events on ``day``, on the day and on the days before it."""
     small = {
-        name: {day: count}
-        for name, count in share_counts(context.scans[day][-1], schema.rates).items()
-        if count.whole < SMALL_DAY
+        name: {day: count} for name, count in _shares(context.scans[day][-1], schema).items() if count.whole < SMALL_DAY
     }
     for past in context.before(day, USUAL_DAYS) if small else ():
-        counts = share_counts(context.scans[past][-1], schema.rates)
+        counts = _shares(context.scans[past][-1], schema)
         for name in small.keys() & counts.keys():
             small[name][past] = counts[name]
     return small
@@ -291,12 +323,27 @@ def judge(evidence: Evidence, context: HistoricalContext, policy: Policy, schema
         else _explained(verdict, rules[verdict.guardrail], evidence, context)
         for verdict in judge_day(evidence, policy, schema)
     )
+    if young := [verdict for verdict in verdicts if verdict.reason_code == HISTORY_TOO_SHORT]:
+        why = _why_young(evidence.day, context)
+        verdicts = tuple(
+            replace(verdict, sentence=f"{verdict.sentence}{why}") if verdict in young else verdict
+            for verdict in verdicts
+        )
     marked = context.marks.get(evidence.day)
     if marked is None or marked.mark is not Mark.SPECIAL:
         return verdicts
     return tuple(
         as_special(verdict, marked) if rules[verdict.guardrail].needs_ordinary_days else verdict for verdict in verdicts
     )
+
+
+def _why_young(day: date, context: HistoricalContext) -> str:
+    """Whether earlier days cannot be compared because the settings have changed since."""
+    days = context.counted_otherwise(day)
+    if not days:
+        return ""
+    names = ", ".join(sorted(EVERYTHING & frozenset[str]().union(*(context.rules_changed(past, day) for past in days))))
+    return f" Earlier days up to {days[-1]} are not compared: they were counted by other settings ({names})."
 
 
 def _accepted(
@@ -371,7 +418,12 @@ def _with_root_cause(
     earlier: Sequence[date],
 ) -> Verdict:
     if isinstance(measure, RateMeasure):
-        earlier = [past for past in earlier if measure.is_counted(context.scans[past][-1].rate_counts or ())]
+        earlier = [
+            past
+            for past in earlier
+            if measure.is_counted(context.scans[past][-1].rate_counts or ())
+            and f"{RATE}{measure.rate}" not in context.rules_changed(past, evidence.day)
+        ]
     if evidence.new_levels and measure is Measure.EVENTS:
         # Days of the level before would name what was accepted.
         earlier = [past for past in earlier if past >= max(evidence.new_levels)] or earlier

@@ -102,6 +102,8 @@ class QualityStore(IncidentStore, Protocol):
         sample: Sequence[SampleVerdict],
         now: datetime,
         verified_events: int | None = None,
+        *,
+        counting_rules: str | None = None,
     ) -> StoredScan:
         """Append a revision if the content differs from the latest one; return the latest either way.
 
@@ -111,6 +113,7 @@ class QualityStore(IncidentStore, Protocol):
             sample: The verdicts on its sampled events.
             now: When it was read.
             verified_events: How many of all events of the day would pass the sample's verification.
+            counting_rules: The rules by which the day was counted; None if they are not known.
         """
         ...
 

@@ -25,6 +25,7 @@ class StoredScan:
         duplicates: None if they were not counted.
         arrivals: None if they were not counted.
         hours: The events and errors of each hour.
+        counting_rules: The rules by which it was counted, see ``counting``; None if they are not known.
         is_new: Whether this call appended the scan; False if the latest scan already had the same content.
     """
 
@@ -49,3 +50,4 @@ class StoredScan:
     arrivals: Arrivals | None
     is_new: bool
     hours: HourTotals | None = None
+    counting_rules: str | None = None

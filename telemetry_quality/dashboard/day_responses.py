@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from telemetry_quality.core.alerts import changes
+from telemetry_quality.core.counting import changed_rules
 from telemetry_quality.core.marks import is_trustworthy
 from telemetry_quality.core.metrics import NOT_LISTED
 from telemetry_quality.core.snapshots import DayStatus
@@ -86,9 +87,18 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
         by_version=_breakdown(stored.by_version, stored.more_versions),
         by_hour=_breakdown(stored.by_hour, 0),
         sample=_SAMPLE.validate_python(stored.sample, from_attributes=True),
+        other_rules=_rules_changed(stored, settings),
         previous_day=previous_day,
         next_day=next_day,
         dagster_run_url=dagster_url_of(settings, source, day, latest.run_id if latest else None),
+    )
+
+
+def _rules_changed(stored: StoredDay, settings: Settings) -> tuple[str, ...]:
+    if not stored.scans:
+        return ()
+    return tuple(
+        sorted(changed_rules(stored.scans[-1].counting_rules, settings.sources[stored.source].counting_rules()))
     )
 
 

@@ -128,6 +128,17 @@ class MarkResponse(_Response):
     until: date = Field(description="The last day about which the same was said.")
 
 
+class OtherRulesResponse(_Response):
+    """Stored days that were counted by other settings than those of now."""
+
+    days: int = Field(description="How many stored days.")
+    first: Day
+    last: date = Field(description="The last of them.")
+    changed: tuple[str, ...] = Field(description="The settings that have changed since.")
+    sentence: str = Field(description="What was found, what follows from it, and the remedy.")
+    command: str = Field(description="The command that scans these days again.")
+
+
 class IncidentLine(_Response):
     """An incident in a list: failures with one root cause on consecutive judged days."""
 
@@ -230,6 +241,9 @@ class SourceSummary(_Response):
     awaited_until: datetime | None = Field(description="When its snapshot becomes overdue, in UTC.")
     last_snapshot_day: date | None = Field(description="The latest day with a snapshot.")
     snapshot: SnapshotLine | None = Field(description="The snapshot of the day shown.")
+    other_rules: OtherRulesResponse | None = Field(
+        description="Stored days that were counted by other settings; null if there are none."
+    )
     windows: dict[str, Window] = Field(description='The last 7 and 30 days, under the keys "7" and "30".')
     open_incidents: tuple[IncidentLine, ...] = Field(description="Open incidents, the worst first.")
 
@@ -420,6 +434,9 @@ class DayResponse(_Response):
     by_version: BreakdownResponse
     by_hour: BreakdownResponse
     sample: tuple[SampledResponse, ...]
+    other_rules: tuple[str, ...] = Field(
+        description="The settings that have changed since the day was counted: scan it again."
+    )
     previous_day: date | None = Field(description="The previous day with a snapshot.")
     next_day: date | None = Field(description="The next day with a snapshot.")
     dagster_run_url: str | None = Field(description="The page in Dagster of the run, or of the day's partition.")

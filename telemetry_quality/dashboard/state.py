@@ -21,9 +21,10 @@ from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from datetime import date
 
+    from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.marks import MarkedDays, Marks
     from telemetry_quality.storage.reader import StoreReader
@@ -55,6 +56,7 @@ class DashboardState:
     Attributes:
         incidents: The incidents of each source, oldest first.
         marks: What people said about days, per source.
+        counted: How many days were counted by each set of rules, per source.
         version: Changes if and only if the content does; the same in every process that reads the same store.
         read_at: When the content was read; with ``trouble``, when it was last known to be current.
         trouble: Why the store cannot be read now, in one sentence; None if it can.
@@ -70,6 +72,7 @@ class DashboardState:
     has_been_read: bool = True
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
     marks: Mapping[str, Marks] = field(default_factory=dict)
+    counted: Mapping[str, Sequence[CountedDays]] = field(default_factory=dict)
 
     def mark(self, source: str, day: date) -> MarkedDays | None:
         """What somebody said about a day."""
@@ -102,6 +105,7 @@ class _Loaded:
         actions: Per source, the hash of its last incident action.
         marks: What people said about days, per source.
         last_marks: Per source, the hash of its last mark of days.
+        counted: How many days were counted by each set of rules, per source.
         cache: See DashboardState.
         last_hash: The hash of the last row of the journal; if it differs in the store, the store is another one.
     """
@@ -111,6 +115,7 @@ class _Loaded:
     actions: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, Marks] = field(default_factory=dict)
     last_marks: Mapping[str, str] = field(default_factory=dict)
+    counted: Mapping[str, Sequence[CountedDays]] = field(default_factory=dict)
     last_hash: str | None = None
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
 
@@ -152,6 +157,7 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
         actions=actions,
         marks=marks,
         last_marks=last_marks,
+        counted={**before.counted, **{source: reader.counted_days(source) for source in sorted(changed)}},
         last_hash=last_hash,
         cache=cache,
     )
@@ -232,7 +238,13 @@ class StateKeeper:
         if loaded is not self._loaded or self._state.trouble is not None:
             self._loaded = loaded
             self._state = DashboardState(
-                loaded.index, loaded.incidents, loaded.version(), now, cache=loaded.cache, marks=loaded.marks
+                loaded.index,
+                loaded.incidents,
+                loaded.version(),
+                now,
+                cache=loaded.cache,
+                marks=loaded.marks,
+                counted=loaded.counted,
             )
 
     def _show_trouble(self, sentence: str) -> None:

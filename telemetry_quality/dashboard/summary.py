@@ -12,11 +12,12 @@ from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.days import ONE_DAY, latest_complete_day
 from telemetry_quality.core.marks import Mark, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.incident_responses import incident_line, mark_response, worst_first
-from telemetry_quality.dashboard.models import SourceSummary, Summary
+from telemetry_quality.dashboard.models import OtherRulesResponse, SourceSummary, Summary
 from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality.dashboard.series import snapshot_line, windows_of
 from telemetry_quality.errors import RequestError
@@ -151,9 +152,18 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
         awaited_until=shown.awaited and view.due_at(shown.awaited),
         last_snapshot_day=last and last.day,
         snapshot=shown.row and snapshot_line(shown.row),
+        other_rules=_other_rules(view),
         windows=_windows(view, shown.day),
         open_incidents=_open_lines(incidents, now),
     )
+
+
+def _other_rules(view: _View) -> OtherRulesResponse | None:
+    now = view.settings.sources[view.source].counting_rules()
+    found = other_rules(view.source, view.state.counted.get(view.source, ()), now)
+    if found is None:
+        return None
+    return OtherRulesResponse.model_validate({name: getattr(found, name) for name in OtherRulesResponse.model_fields})
 
 
 def _open_lines(incidents: Iterable[Incident], now: datetime) -> tuple[IncidentLine, ...]:

@@ -23,6 +23,7 @@ from telemetry_quality.connectors import (
     protocol_of,
     without_credentials,
 )
+from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
 from telemetry_quality.core.guardrails.catalogue import policy_of
@@ -230,6 +231,10 @@ class SourceSettings(SettingsTable):
     def policy(self) -> Policy:
         """When a day of this source fails."""
         return policy_of(self._rates(), **self.guardrails.model_dump())
+
+    def counting_rules(self) -> str:
+        """The rules by which its days are counted."""
+        return counting_rules(self.event_schema(), ZoneInfo(self.time_zone))
 
     def event_schema(self) -> EventSchema:
         """Which columns play which roles."""

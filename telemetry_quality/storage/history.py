@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
+from telemetry_quality.core.counting import CountedDays
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, mark_of, verdicts_by_revision
-from telemetry_quality.storage.tables import day_mark, guardrail_verdict, incident_action, integrity_snapshot
+from telemetry_quality.storage.tables import day_mark, day_scan, guardrail_verdict, incident_action, integrity_snapshot
 
 if TYPE_CHECKING:
     from datetime import date
@@ -66,3 +67,21 @@ class History:
         """All that people said about days of the source, oldest first."""
         query = select(day_mark).where(day_mark.c.source == source).order_by(day_mark.c.sequence)
         return [mark_of(row) for row in self._connection.execute(query).mappings()]
+
+    def counted_days(self, source: str) -> list[CountedDays]:
+        """How many days were counted by each set of rules, by their latest scans; unreadable days were not."""
+        kept = day_scan.c
+        latest = (
+            select(kept.day, func.max(kept.revision).label("revision"))
+            .where(kept.source == source)
+            .group_by(kept.day)
+            .subquery()
+        )
+        query = (
+            select(kept.counting_rules, func.min(kept.day), func.max(kept.day), func.count())
+            .join(latest, and_(kept.day == latest.c.day, kept.revision == latest.c.revision))
+            .where(kept.source == source, kept.counting_rules.is_not(None))
+            .group_by(kept.counting_rules)
+            .order_by(kept.counting_rules)
+        )
+        return [CountedDays(*row) for row in self._connection.execute(query)]

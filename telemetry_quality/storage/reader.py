@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select, Table
 
+    from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
@@ -202,6 +203,11 @@ class StoreReader:
         """All that people said about days of the source, oldest first."""
         with self._read_only() as connection:
             return History(connection).marked_days(source)
+
+    def counted_days(self, source: str) -> list[CountedDays]:
+        """How many days were counted by each set of rules, by their latest scans."""
+        with self._read_only() as connection:
+            return History(connection).counted_days(source)
 
     def incidents(self, source: str) -> list[Incident]:
         """All incidents that the source ever had, oldest first, with their actions."""

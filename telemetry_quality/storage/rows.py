@@ -62,6 +62,7 @@ FIGURES = (
     "future_events",
     "stale_events",
     "undated_events",
+    "counting_rules",
     "unreadable_reason_code",
     "unreadable_reason",
 )
@@ -83,9 +84,12 @@ SNAPSHOT_FIELDS = tuple(field.name for field in fields(TelemetryIntegritySnapsho
 
 
 def figures_row(
-    scan: DayScan | UnreadableDay, sample: Sequence[SampleVerdict], verified_events: int | None = None
+    scan: DayScan | UnreadableDay,
+    sample: Sequence[SampleVerdict],
+    verified_events: int | None = None,
+    counting_rules: str | None = None,
 ) -> Row:
-    """The FIGURES of a scan."""
+    """The FIGURES of a scan; a day that could not be read was not counted by any rules."""
     figures: Row = dict.fromkeys(FIGURES)
     if isinstance(scan, UnreadableDay):
         return figures | {"unreadable_reason_code": scan.reason_code, "unreadable_reason": scan.reason}
@@ -102,6 +106,7 @@ def figures_row(
         "missing_critical": scan.aggregates.missing_critical(),
         "totals_by_hour": {name: list(counts) for name, counts in hour_totals(scan.aggregates)._asdict().items()},
         "rate_counts": scan.aggregates.rate_counts() or None,
+        "counting_rules": counting_rules,
         **_duplicates_row(scan.duplicates),
         **_arrivals_row(scan.arrivals),
     }
@@ -145,7 +150,7 @@ def _named_counts(names: Sequence[str], different: Iterable[tuple[int, ...]]) ->
 RATE_COUNTS = "rate_counts"
 """Stored last in aggregates and slices; without rates, a scan is hashed as if this did not exist."""
 
-_HASHED_IF_KNOWN = frozenset({RATE_COUNTS, "verified_events"})
+_HASHED_IF_KNOWN = frozenset({RATE_COUNTS, "verified_events", "counting_rules"})
 
 AGGREGATE_FIELDS = (*(name for name in AggregateRow._fields if name != RATE_COUNTS), RATE_COUNTS)
 """The stored fields of an AggregateRow, in this order."""

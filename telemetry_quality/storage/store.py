@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
+    from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
@@ -106,9 +107,11 @@ class SqlQualityStore(MigratedDatabase):
         sample: Sequence[SampleVerdict],
         now: datetime,
         verified_events: int | None = None,
+        *,
+        counting_rules: str | None = None,
     ) -> StoredScan:
         """Append a revision if the content differs from the latest one; return the latest in either case."""
-        figures = figures_row(scan, sample, verified_events)
+        figures = figures_row(scan, sample, verified_events, counting_rules)
         aggregates, verdicts, slices = aggregate_rows(scan), sample_rows(sample), slice_rows(scan)
         hashed = figures_hash(figures, aggregates, verdicts, slices)
         with self._writing() as connection:
@@ -154,6 +157,11 @@ class SqlQualityStore(MigratedDatabase):
             same = (event_aggregate.c[name] == latest[name] for name in ("source", "day", "revision"))
             query = select(*AGGREGATE_COLUMNS).where(*same).order_by(event_aggregate.c.id)
             return aggregates_of(connection.execute(query).all())
+
+    def counted_days(self, source: str) -> list[CountedDays]:
+        """How many days were counted by each set of rules, by their latest scans."""
+        with self._read_only() as connection:
+            return History(connection).counted_days(source)
 
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True

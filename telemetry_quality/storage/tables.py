@@ -131,6 +131,7 @@ day_scan = Table(
     Column("future_events", BigInteger),
     Column("stale_events", BigInteger),
     Column("undated_events", BigInteger),
+    Column("counting_rules", StoredText),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
     Column("figures_hash", StoredText, nullable=False),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
+    from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.storage.reader import JournalRow
@@ -78,6 +79,9 @@ class Watched:
     def content_hash(self, sequence: int) -> str | None:
         self._noted("content_hash", sequence)
         return self.reader.content_hash(sequence)
+
+    def counted_days(self, source: str) -> list[CountedDays]:
+        return self.reader.counted_days(source)
 
     def last_marks(self) -> dict[str, str]:
         self._noted("last_marks")
