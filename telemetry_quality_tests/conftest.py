@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from telemetry_quality_tests.servers import running_object_server, running_postgresql, running_spark
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 # A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes on a busy machine says nothing about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 HERE = Path(__file__).parent

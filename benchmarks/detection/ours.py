@@ -6,15 +6,15 @@ Limits are those of the guardrails ``volume`` and ``activity``, since a user get
 
 from __future__ import annotations
 
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from math import inf, isfinite
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from detection.plain import around, both, either
 from detection.protocol import Days, Limits
-from telemetry_quality.core.detectors.expected_volume import EVERYDAY, expect
+from telemetry_quality.core.detectors.expected_volume import EVERY_HOLIDAY, EVERYDAY, Expectation, expect
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.leak import is_leak, rest_settings
@@ -64,13 +64,14 @@ def unusual(days: Days, index: int) -> Limits | None:
 
 def deviation_and_unusual(days: Days, index: int) -> Limits | None:
     """Alarm if both do, or if a day is far off within the interval; without an interval, by the deviation alone."""
-    return _limits(days, index, _both_or_far)
+    everyday = EVERY_HOLIDAY if _expect(days, index).calendar_effect else EVERYDAY
+    return _limits(days, index, partial(_both_or_far, everyday))
 
 
-def _both_or_far(expected: float, low: float, high: float) -> Limits:
+def _both_or_far(everyday: float, expected: float, low: float, high: float) -> Limits:
     """The rule ``both`` of the volume guardrail as limits: see ``expected_volume.is_far``."""
     left = 1 - policy_of()[FAR_PERCENT] / 100
-    everyday_low, everyday_high = (expected * (end / expected) ** EVERYDAY for end in (low, high))
+    everyday_low, everyday_high = (expected * (end / expected) ** everyday for end in (low, high))
     far = Limits(min(left * expected, everyday_low), max(expected / left, everyday_high))
     limits = both(expected, low, high)
     return Limits(
@@ -100,7 +101,8 @@ def any_guardrail(days: Days, index: int) -> bool:
 
 def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits]) -> Limits | None:
     """The limits by ``rule``, as the volume guardrail applies it, and of the activity guardrail."""
-    events, low, high, _ = _expect(days, index)
+    found = _expect(days, index)
+    events, low, high = found.events, found.low, found.high
     if events is None:
         return _with_activity(None, days, index)
     limits = around(events) if low is None or high is None else rule(events, low, high)
@@ -120,17 +122,9 @@ def _with_activity(limits: Limits | None, days: Days, index: int) -> Limits | No
     return limits._replace(low=max(limits.low, LEAST_ACTIVITY))
 
 
-class _Expected(NamedTuple):
-    events: float | None
-    low: float | None
-    high: float | None
-    is_empty_usual: bool
-
-
 @lru_cache(maxsize=100_000)
-def _expect(days: Days, index: int) -> _Expected:
-    found = expect(days.dates[index], _history(days, index), expectation_settings(_policy(days.region)))
-    return _Expected(found.events, found.low, found.high, found.is_empty_usual)
+def _expect(days: Days, index: int) -> Expectation:
+    return expect(days.dates[index], _history(days, index), expectation_settings(_policy(days.region)))
 
 
 def _history(days: Days, stop: int) -> dict[date, int]:

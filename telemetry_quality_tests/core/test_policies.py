@@ -19,7 +19,7 @@ def test_the_defaults_are_the_thresholds_of_the_mission() -> None:
             "missing_version_percent": 1.0,
             "volume_deviation_percent": 30.0,
             "volume_rule": "both",
-            "volume_far_percent": 40.0,
+            "volume_far_percent": 35.0,
             "sample_success_percent": 99.0,
             "duplicate_percent": 10.0,
             "leak_percent": 15.0,

@@ -5,9 +5,8 @@ What a day's count means for the verdict belongs to the guardrails; slow losses 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import lru_cache
 from itertools import count as count_from
 from math import exp, inf, log, sqrt
 from statistics import fmean
@@ -15,18 +14,15 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.days import ONE_DAY
+from telemetry_quality.core.detectors.intervals import FIRST_REACH, Reach, reach_of
+from telemetry_quality.core.detectors.regime import LARGEST_TAIL, SMALLEST_SPREAD, TAIL_DAYS
 from telemetry_quality.core.detectors.robust import robust_sigma
-from telemetry_quality.core.detectors.weekday_stream import (
-    LARGEST_TAIL,
-    PROFILE_MINIMUM,
-    SMALLEST_SPREAD,
-    TAIL_DAYS,
-    learn,
-)
-from telemetry_quality.core.distributions import student_t5_reach
+from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, Calendar, learn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
+
+    from telemetry_quality.core.detectors.weekday_stream import Stream
 
 HISTORY_DAYS = 400
 """How far back a baseline may look: a little more than a year, to see every holiday once."""
@@ -40,21 +36,14 @@ ERRORS_MINIMUM = 7
 FEW_EVENTS = 5.3
 """If fewer are expected, a day without events is no surprise: a Poisson count is then zero on over 1 day in 200."""
 
-EVERYDAY = 0.5
-"""Four of five normal days lie no farther out than this share of the way to the end of a 99 % interval."""
+EVERYDAY = 0.4
+"""Most normal days lie no farther out than this share of the way to the end of a 99 % interval."""
 
-FIRST_REACH, TAIL_EVIDENCE_DAYS = 3.0, 40
-"""Reach of an interval in spreads before any error is known, and how many days of evidence this prior is worth."""
+EVERY_HOLIDAY = 0.65
+"""The same on holidays and the days beside them, which differ more."""
 
-LEAST_REACH = 0.5
-"""Smallest reach of an interval, in spreads, even if the stream went exactly as forecast."""
-
-BODY_QUANTILE, TAIL_QUANTILE = 0.9, 0.99
-TAIL_RATIO = 2.1
-"""TAIL_QUANTILE over BODY_QUANTILE in most streams: between a normal and a t distribution of 3 degrees of freedom."""
-
-OWN_TAIL_MINIMUM, OWN_TAIL_SHARE = 50, 0.5
-"""Errors that must be known before their own TAIL_QUANTILE counts, and its weight once TAIL_DAYS are known."""
+REST = "day of rest"
+"""The calendar effect of days on which the settings let the stream rest."""
 
 LARGEST_LOGARITHM = 700.0
 """Just below the value at which ``exp`` overflows."""
@@ -89,6 +78,7 @@ class Expectation:
             errors are known.
         high: Upper end of the interval.
         known_from: While ``events`` is None, the first day for which it will be known if no day is missing from now on.
+        calendar_effect: Why the day may not be an ordinary one: ``Labor Day``, ``perhaps Labor Day``, ``day of rest``.
         is_empty_usual: Whether a day without a single event would be ordinary here: a weekend of a business stream.
     """
 
@@ -96,6 +86,7 @@ class Expectation:
     low: float | None = None
     high: float | None = None
     known_from: date | None = None
+    calendar_effect: str | None = None
     is_empty_usual: bool = False
 
 
@@ -113,11 +104,17 @@ def expect(
     Raises:
         SettingsError: If the ``holidays`` library does not know the region.
     """
-    earlier = {past: count for past, count in history.items() if day - timedelta(days=HISTORY_DAYS) <= past < day}
+    start = day - timedelta(days=HISTORY_DAYS)
+    earlier = {past: count for past, count in history.items() if start <= past < day and past not in settings.rest_days}
     if settings.baseline == "trailing_mean":
         since = max((past for past in new_levels if past <= day), default=date.min)
-        return _expect_trailing_mean(day, {past: count for past, count in earlier.items() if past >= since}, settings)
-    return _expect_weekday(day, earlier, settings, new_levels)
+        found = _expect_trailing_mean(day, {past: n for past, n in earlier.items() if past >= since}, settings)
+    else:
+        found = _expect_weekday(day, earlier, settings, new_levels)
+    if day in settings.rest_days or day.weekday() in settings.rest:
+        low = None if found.low is None else 0.0
+        return replace(found, low=low, calendar_effect=REST, is_empty_usual=True)
+    return found
 
 
 def surprise(count: int, expectation: Expectation) -> float | None:
@@ -148,7 +145,8 @@ def is_far(count: int, expectation: Expectation, loss_percent: float) -> bool:
         return False
     deviation = 100 * (count - expectation.events) / expectation.events
     gain = 100 * (100 / (100 - loss_percent) - 1)
-    return (deviation < -loss_percent or deviation > gain) and surprised > EVERYDAY
+    everyday = EVERY_HOLIDAY if expectation.calendar_effect else EVERYDAY
+    return (deviation < -loss_percent or deviation > gain) and surprised > everyday
 
 
 def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, Collection[date]], bool]) -> date:
@@ -187,7 +185,8 @@ def _expect_trailing_mean(day: date, history: Mapping[date, int], settings: Expe
     if len(errors) < ERRORS_MINIMUM or not events:
         return Expectation(events)
     spread = max(robust_sigma(errors, 0.0), SMALLEST_SPREAD, 1 / sqrt(max(events, 1)))
-    return _within(log(events), spread, [error / spread for error in errors], settings)
+    tail = [min(max(error / spread, -LARGEST_TAIL), LARGEST_TAIL) for error in errors]
+    return _within(log(events), spread, reach_of(tail, settings.interval_percent))
 
 
 def _expect_weekday(
@@ -196,10 +195,11 @@ def _expect_weekday(
     """Two smoothers of the log count, corrected by yesterday's surprise, each with its own one-step errors.
 
     Each smoother holds a level and an offset per weekday, one slow and one quick; they are weighted by how well
-    each forecast this stream lately. Surprises are clipped, so that an incident in the history does not become
-    the expectation, unless they persist, which makes a new level. A share of yesterday's surprise, learnt from the
-    stream, is expected again. Days with a calendar effect teach neither level nor weekdays and are expected to be
-    like earlier ones of their kind. DETECTION.md compares this with other methods. After Holt (1957), Winters
+    each forecast this stream lately. Surprises are clipped, and days that are far off or empty teach nothing, so that
+    an incident in the history does not become the expectation, unless they persist, which makes a new level. A share
+    of yesterday's surprise, learnt from the stream, is expected again. Days with a calendar effect teach neither level
+    nor weekdays and are expected to be like earlier ones of their kind; days that come back each month or every second
+    week are expected to do so. docs/detection.md compares this with other methods. After Holt (1957), Winters
     (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
     """
     effects = calendar_effects(settings.holidays, day.year)
@@ -208,15 +208,41 @@ def _expect_weekday(
         start = later - timedelta(days=PROFILE_DAYS)
         return sum(start <= past < later and past not in effects for past in days) >= PROFILE_MINIMUM
 
-    if not is_enough(day, history):
-        return Expectation(known_from=_known_from(day, history, is_enough))
-    stream = learn(history, effects, new_levels)
-    forecast = stream.forecast(day, effects.get(day))
-    if len(stream.tail) < ERRORS_MINIMUM:
-        return Expectation(_events(forecast.middle))
+    # Days before the first event are not days of the stream.
+    begin = min((past for past, count in history.items() if count), default=day)
+    known = {past: count for past, count in history.items() if past >= begin}
+    if not is_enough(day, known):
+        return Expectation(known_from=_known_from(day, known, is_enough))
+    stream = learn(known, Calendar(effects if settings.holidays else None, settings.rest, new_levels))
+    return expectation_of(stream, day, settings.interval_percent)
+
+
+def expectation_of(stream: Stream, day: date, interval_percent: float) -> Expectation:
+    """What to expect of ``day`` from the stream as it was learnt up to the day before."""
+    reach = reach_of(stream.tail, interval_percent)
     # The small errors of a steady stream do not show how far off its first holidays may be.
-    least = FIRST_REACH if day in effects else 0.0
-    return _within(forecast.middle, forecast.spread, stream.tail, settings, least)
+    wide = Reach(max(reach.below, FIRST_REACH), max(reach.above, FIRST_REACH))
+    effect_of_day = stream.effects.get(day)
+    forecast = stream.forecast(day)
+    found = _within(forecast.middle, forecast.spread, wide if effect_of_day else reach)
+    if recurring := stream.forecast_recurrence(day):
+        found = _either(_within(recurring.middle, recurring.spread, reach), found)
+    if possible := stream.possible_holiday(day):
+        quiet = stream.forecast_holiday(day, possible)
+        found = _either(found, _within(quiet.middle, quiet.spread, wide))
+    if is_empty := stream.is_empty_usual(day):
+        found = replace(found, low=0.0)
+    if len(stream.tail) < ERRORS_MINIMUM:
+        found = replace(found, low=None, high=None)
+    reason = effect_of_day.name if effect_of_day else f"perhaps {possible.name}" if possible else None
+    return replace(found, calendar_effect=reason, is_empty_usual=is_empty)
+
+
+def _either(likely: Expectation, possible: Expectation) -> Expectation:
+    """The likely day is expected, but the other one would be no surprise."""
+    lows = [low for low in (likely.low, possible.low) if low is not None]
+    highs = [high for high in (likely.high, possible.high) if high is not None]
+    return Expectation(likely.events, min(lows), max(highs))
 
 
 def _events(logarithm: float) -> float:
@@ -224,44 +250,8 @@ def _events(logarithm: float) -> float:
     return float(f"{exp(min(logarithm, LARGEST_LOGARITHM)):.12g}")
 
 
-def _within(
-    middle: float, spread: float, tail: Collection[float], settings: ExpectationSettings, least_reach: float = 0.0
-) -> Expectation:
-    """The interval around ``middle``; ``tail`` holds earlier one-step errors, each in the spread of its own day."""
-    reach = spread * max(_reach(tail), least_reach) * _level_factor(settings.interval_percent)
+def _within(middle: float, spread: float, reach: Reach) -> Expectation:
+    """The interval around ``middle``."""
     events = _events(middle)
-    low = 0.0 if events < FEW_EVENTS else _events(middle - reach)
-    return Expectation(events, low, _events(middle + reach))
-
-
-def _reach(tail: Collection[float]) -> float:
-    """Spreads from the middle to either end of the interval that holds 99 % of normal days.
-
-    A few weeks of errors say little about the largest in a hundred, so the reach combines what they do show, their
-    BODY_QUANTILE times TAIL_RATIO, with their own extreme if there are enough of them, and with a prior of
-    FIRST_REACH.
-    """
-    sizes = sorted(min(abs(error), LARGEST_TAIL) for error in tail)
-    known = len(sizes)
-    reach = TAIL_RATIO * _quantile(sizes, BODY_QUANTILE)
-    if known >= OWN_TAIL_MINIMUM:
-        share = OWN_TAIL_SHARE * min(1, known / TAIL_DAYS)
-        reach = reach ** (1 - share) * _quantile(sizes, TAIL_QUANTILE) ** share
-    prior = TAIL_EVIDENCE_DAYS * log(FIRST_REACH)
-    return exp((known * log(max(reach, LEAST_REACH)) + prior) / (known + TAIL_EVIDENCE_DAYS))
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    position = share * (len(ordered) - 1)
-    below = int(position)
-    above = min(below + 1, len(ordered) - 1)
-
-    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
-
-
-@lru_cache(maxsize=16)
-def _level_factor(percent: float) -> float:
-    """Reach of a ``percent`` interval relative to the 99 % interval, by a t distribution of five degrees of freedom."""
-    if percent == 99:
-        return 1.0
-    return student_t5_reach(percent / 100) / student_t5_reach(0.99)
+    low = 0.0 if events < FEW_EVENTS else _events(middle - reach.below * spread)
+    return Expectation(events, low, _events(middle + reach.above * spread))

@@ -53,8 +53,8 @@ RULE = Setting(
 )
 FAR_PERCENT = Setting(
     "volume_far_percent",
-    40.0,
-    "by the rule `both`: a loss above this, or a gain as far upwards (40 % fewer, 67 % more), fails inside the "
+    35.0,
+    "by the rule `both`: a loss above this, or a gain as far upwards (35 % fewer, 54 % more), fails inside the "
     "interval too, unless the stream moves that far every other day",
     0,
     100,
@@ -75,12 +75,12 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     figures, threshold = evidence.figures, policy[THRESHOLD]
     deviation = figures.volume_deviation_percent or 0.0
     deviates, unusual = abs(deviation) > threshold, figures.is_volume_unusual
-    is_far = deviates and unusual is False and _is_far(figures, policy)
+    is_far = deviates and unusual is False and _is_far(evidence, policy)
     fails = _fails(policy[RULE], deviates=deviates, unusual=unusual, is_far=is_far)
     if fails is None:
-        sentence = f"{_facts(figures, deviation, threshold)}; which days are normal for this stream is not known yet."
+        sentence = f"{_facts(evidence, deviation, threshold)}; which days are normal for this stream is not known yet."
         return _unknown(policy, HISTORY_TOO_SHORT, sentence)
-    sentence = f"{_facts(figures, deviation, threshold)}, {_deviation_words(threshold, deviates=deviates)}"
+    sentence = f"{_facts(evidence, deviation, threshold)}, {_deviation_words(threshold, deviates=deviates)}"
     sentence += f"{_usual_words(figures, policy, is_far=is_far)}.{_provisional_words(figures)}"
     if not fails:
         return _verdict(policy, Outcome.PASSED, "VOLUME_OK", deviation, sentence)
@@ -147,9 +147,15 @@ def _fails(rule: str, *, deviates: bool, unusual: bool | None, is_far: bool) -> 
     return deviates and (unusual or is_far) if rule == "both" else deviates or unusual
 
 
-def _is_far(figures: DayFigures, policy: Policy) -> bool:
+def _is_far(evidence: Evidence, policy: Policy) -> bool:
     """Whether a day within the interval is so far off that it fails anyway: see ``expected_volume.is_far``."""
-    expectation = Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
+    figures = evidence.figures
+    expectation = Expectation(
+        figures.expected_events,
+        figures.expected_low_events,
+        figures.expected_high_events,
+        calendar_effect=evidence.expectation.calendar_effect,
+    )
     return is_far(figures.total_events or 0, expectation, policy[FAR_PERCENT])
 
 
@@ -173,10 +179,11 @@ def _too_short(evidence: Evidence) -> str:
     return f"{sentence}; if no day is missing, it can be judged from {known_from}."
 
 
-def _facts(figures: DayFigures, deviation: float, threshold: float) -> str:
+def _facts(evidence: Evidence, deviation: float, threshold: float) -> str:
+    figures, reason = evidence.figures, evidence.expectation.calendar_effect
     return (
         f"{figures.total_events:,} events are {percent(abs(deviation), threshold, 1)} {_direction(deviation)} "
-        f"the {figures.expected_events:,.0f} expected"
+        f"the {figures.expected_events:,.0f} expected{f' ({reason})' if reason else ''}"
     )
 
 
