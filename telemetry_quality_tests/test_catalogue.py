@@ -196,3 +196,16 @@ def test_a_schema_with_every_role_is_judged_by_every_guardrail() -> None:
     schema = replace(SCHEMA, critical_fields=("user_id",), observed_at="seen_at", dimensions=("platform",))
 
     assert guardrails_of(schema) == BUILT_IN
+
+
+@pytest.mark.parametrize(("outcome", "is_marked"), [("failed", True), ("unknown", True), ("passed", False)])
+def test_a_number_beyond_its_limit_is_marked_unless_its_guardrail_let_the_day_pass(
+    outcome: str, is_marked: bool
+) -> None:
+    verdict = {
+        "guardrail": "error_rate", "level": "CRITICAL", "outcome": outcome, "reason_code": "CODE", "value": 50.0,
+        "threshold": 5.0, "sentence": "Words.", "contributors": (),
+    }  # fmt: skip
+    facts = {fact.words: fact.is_beyond for fact in day_facts(make_revision(verdicts=(verdict,)), BUILT_IN)}
+
+    assert (facts["Errors"], facts["No version"]) == (is_marked, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.guardrails.catalogue import metric_named
+from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.dashboard.markup.numbers import limits_of, metrics_of, text_of, value_of
 from telemetry_quality.dashboard.rendering import number, signed
 
@@ -48,7 +49,13 @@ def _fact(metric: Metric, revision: RevisionResponse, rules: Sequence[Guardrail]
     words += [limit.words for limit in limits]
     is_beyond = value is not None and any(limit.is_beyond(value) for limit in limits)
     text = text_of(metric, value, limits[0].value if limits else None)
-    return Fact(metric.label, text, ", ".join(words), is_beyond)
+    return Fact(metric.label, text, ", ".join(words), is_beyond and not _has_passed(metric, revision, rules))
+
+
+def _has_passed(metric: Metric, revision: RevisionResponse, rules: Sequence[Guardrail]) -> bool:
+    """Whether a guardrail of the number let the day pass, such as a day of few events whose share is usual."""
+    names = {rule.name for rule in rules if rule.metric == metric.name}
+    return any(verdict.guardrail in names and verdict.outcome is Outcome.PASSED for verdict in revision.verdicts)
 
 
 def _counted(metric: Metric, revision: RevisionResponse) -> list[str]:
