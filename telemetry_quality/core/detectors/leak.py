@@ -53,10 +53,10 @@ LAST_YEAR_SHARE = 0.8
 LATEST_DAYS = 4
 OWN_SHARE = 0.5
 """A leak goes on: the last LATEST_DAYS are no better than the RECENT_DAYS, and the day shows OWN_SHARE of the fall."""
-GROWTH_SHARES = ((7, 0.15), (14, 0.2))
-"""How much of the fall came after the fall of so many days before, at least."""
+GROWTH_DAYS, GROWTH_SHARE = 7, 0.15
+"""How much of the fall came within the last GROWTH_DAYS, at least."""
 GROWTH_REACH_DAYS = 7
-"""How much older the fall may be that stands for the one of so many days before."""
+"""How much older the fall may be that stands for the one of GROWTH_DAYS before."""
 SHAPE_DAYS, SHAPE_MINIMUM = 42, 12
 """The days on which a step and a ramp are compared, and how many of them must be known."""
 
@@ -235,10 +235,9 @@ def _is_slow(singles: dict[int, float], falls: dict[int, float]) -> bool:
     latest = list(singles.values())[-LATEST_DAYS:]
     if fall <= 0 or median(latest) < fall or latest[-1] < OWN_SHARE * fall:
         return False
-    for days, share in GROWTH_SHARES:
-        before = _fall_before(today - days, falls)
-        if before is None or fall - before < share * fall:
-            return False
+    before = _fall_before(today - GROWTH_DAYS, falls)
+    if before is None or fall - before < GROWTH_SHARE * fall:
+        return False
     shape = [single for past, single in singles.items() if past > today - SHAPE_DAYS]
     return len(shape) >= SHAPE_MINIMUM and is_ramp(shape)
 

@@ -261,7 +261,7 @@ def swinging(fall: float, share: float, days: int = 400) -> dict[date, int]:
 
 def test_the_spread_is_what_four_of_five_earlier_falls_do_not_exceed() -> None:
     # The median of five references moves half-way through their weeks: each level shows as a fall, and as a rise later.
-    rarely, often = (spread_of(leak(DAY, swinging(0.3, share), None)) for share in (0.05, 0.4))
+    rarely, often = (spread_of(leak(DAY, swinging(0.3, share), None)) for share in (0.12, 0.4))
 
     known = 400 - 32 - 28
     assert rarely == pytest.approx(0.03)
@@ -379,6 +379,41 @@ def test_an_outage_in_the_history_hides_no_leak(outage_days: int) -> None:
 
     leaked = leaking(days, start)
     assert any(is_leak(leak(start + timedelta(days=n), leaked, None)) for n in range(30))
+
+
+@pytest.mark.parametrize(
+    ("left", "outage_days", "is_forgotten"),
+    [
+        (0.1, 2, False),
+        (0.1, 3, True),
+        (0.1, 21, True),
+        (0.1, 22, False),
+        (exp(-0.6), 5, False),
+        (exp(-0.8), 5, True),
+        (exp(0.8), 5, True),
+    ],
+)
+def test_an_outage_that_has_ended_is_as_if_its_days_were_not_known(
+    left: float, outage_days: int, is_forgotten: bool
+) -> None:
+    days = make_days(DAY, 160, noisy_week(0.02))
+    outage = {day: round(days[day] * left) for n in range(outage_days) if (day := DAY - timedelta(days=50 - n))}
+    unknown = {day: count for day, count in days.items() if day not in outage}
+
+    assert (leak(DAY, days | outage, None) == leak(DAY, unknown, None)) is is_forgotten
+
+
+def test_days_of_few_events_that_are_low_by_chance_are_no_outage() -> None:
+    days = make_days(DAY, 160, lambda day: 8 + day.toordinal() % 3)
+    few = {DAY - timedelta(days=50 - n): 4 for n in range(14)}
+    unknown = {day: count for day, count in days.items() if day not in few}
+
+    assert leak(DAY, days | few, None) != leak(DAY, unknown, None)
+
+
+@pytest.mark.parametrize(("flat_days", "goes_on"), [(5, True), (7, True), (8, False), (12, False)])
+def test_a_fall_must_have_grown_within_the_last_week(flat_days: int, goes_on: bool) -> None:
+    assert is_slow(*RAMP, *[RAMP[-1]] * flat_days) is goes_on
 
 
 def test_a_loss_that_has_come_to_its_end_is_not_a_leak_any_more() -> None:
