@@ -57,6 +57,7 @@ migrations: $(VENV)/.dev
 bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts/bench.md and bench.svg
 	$(BIN)/python benchmarks/day.py
 	$(BIN)/python benchmarks/year.py
+	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/inserts.py
 	$(BIN)/python benchmarks/postgresql.py
 	$(BIN)/python benchmarks/root_cause.py

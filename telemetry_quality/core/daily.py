@@ -11,16 +11,18 @@ from functools import cached_property, partial
 from time import sleep
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.accepting import Acceptances
 from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.core.judging import evidence_of, judge, load_history, usual_completeness
+from telemetry_quality.core.judging import evidence_of, judge, load_history, load_totals, usual_completeness
 from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
 from telemetry_quality.core.prefetch import prefetching
 from telemetry_quality.core.sampling import count_verified, signals_seen_before, verify_sample
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
+from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.judging import HistoricalContext
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.core.ports import EventSource, QualityStore
@@ -151,23 +154,53 @@ class DailyWork:
                     f"A day must be read before it is judged, but {day} of {self.name} never was; "
                     f"run telemetry-quality snapshot {day}."
                 )
-            scan = context.scans[day][-1]
+            with garbage_collection_paused():
+                judgement = self._judge_day(day, context, now, run_id)
+            yield judgement
+
+    def _judge_day(self, day: date, context: HistoricalContext, now: datetime, run_id: str | None) -> Judgement:
+        scan = context.scans[day][-1]
+        evidence = evidence_of(day, context, self.policy, self.calendar, self.source.schema, now=now)
+        verdicts = judge(evidence, context, self.policy, self.source.schema)
+        snapshot = take_snapshot(
+            source=self.name,
+            day=day,
+            figures=evidence.figures,
+            verdicts=verdicts,
+            policy=self.policy,
+            scan_revision=scan.revision,
+            scan_hash=scan.figures_hash,
+            now=now,
+            run_id=run_id,
+        )
+        stored, is_new = self.store.append_snapshot(snapshot, verdicts)
+        said = verdicts if is_new else self._verdicts_of(stored)
+        return Judgement(stored, said, scan, is_new, context.marks.get(day))
+
+    def still_valid(self, day: date, names: Collection[str], now: datetime) -> Judgement | None:
+        """The stored judgement of ``day``, if judging it again would say the same by the guardrails with these names.
+
+        Judging by a few guardrails needs no segments and no root cause, which is most of the work. None if the day has
+        to be read or judged first, or what is known about it has changed since.
+
+        Raises:
+            StoreError: If the store fails.
+        """
+        with self.store.kept_open(), garbage_collection_paused():
+            scan = self.store.latest_scans(self.name, [day]).get(day)
+            snapshot = next(iter(self.store.snapshots(self.name, day, day)), None)
+            if scan is None or snapshot is None or snapshot.is_provisional or snapshot.scan_hash != scan.figures_hash:
+                return None
+            verdicts = self._verdicts_of(snapshot)
+            context = load_totals(self.store, self.name, day)
+            has_been_spoken_of = context.acceptances != Acceptances() or day in context.marks
+            if self._is_outdated(snapshot, verdicts) or has_been_spoken_of:
+                return None
             evidence = evidence_of(day, context, self.policy, self.calendar, self.source.schema, now=now)
-            verdicts = judge(evidence, context, self.policy, self.source.schema)
-            snapshot = take_snapshot(
-                source=self.name,
-                day=day,
-                figures=evidence.figures,
-                verdicts=verdicts,
-                policy=self.policy,
-                scan_revision=scan.revision,
-                scan_hash=scan.figures_hash,
-                now=now,
-                run_id=run_id,
-            )
-            stored, is_new = self.store.append_snapshot(snapshot, verdicts)
-            said = verdicts if is_new else self._verdicts_of(stored)
-            yield Judgement(stored, said, scan, is_new, context.marks.get(day))
+            rules = [rule for rule in guardrails_of(self.source.schema) if rule.name in names]
+            stored = {verdict.guardrail: verdict for verdict in verdicts}
+            is_same = all(_says_the_same(rule.judge(evidence, self.policy), stored[rule.name]) for rule in rules)
+            return Judgement(snapshot, verdicts, scan, is_new=False) if is_same else None
 
     def _verdicts_of(self, snapshot: TelemetryIntegritySnapshot) -> tuple[Verdict, ...]:
         """The verdicts of a stored snapshot."""
@@ -262,6 +295,14 @@ class DailyWork:
         if len(known) == len(days):
             raise error
         return [known.get(day) or _unreadable(day, error) for day in days]
+
+
+def _says_the_same(verdict: Verdict, stored: Verdict) -> bool:
+    """Whether two verdicts differ at most in their root cause."""
+    return all(
+        getattr(verdict, name) == getattr(stored, name)
+        for name in ("level", "outcome", "reason_code", "value", "threshold")
+    )
 
 
 def _days_at_once(scans: Sequence[DayScan | UnreadableDay | StoredScan]) -> int:

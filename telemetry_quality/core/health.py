@@ -156,7 +156,7 @@ class TelemetryHealthService:
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:
         """Whether the error rate or the volume of ``day`` breaches its guardrail; reads it only if needed."""
-        judgement = self._known(day)
+        judgement = self._known(day, ("error_rate", "volume"))
         snapshot = judgement.snapshot
         code, reason = _reason(judgement, ("error_rate", "volume"))
         return AnomalySpikes(
@@ -199,7 +199,7 @@ class TelemetryHealthService:
     @_never_raises(VersionMismatch)
     def detect_version_mismatch(self, day: date) -> VersionMismatch:
         """Whether too many events of ``day`` carry no version; reads the day only if it was not read before."""
-        judgement = self._known(day)
+        judgement = self._known(day, ("missing_version",))
         snapshot = judgement.snapshot
         code, reason = _reason(judgement, ("missing_version",))
         return VersionMismatch(
@@ -216,10 +216,13 @@ class TelemetryHealthService:
             pass
         return self._judged(day)
 
-    def _known(self, day: date) -> Judgement:
-        """Judge ``day``; read it first if it was never read or could not be read."""
+    def _known(self, day: date, names: tuple[str, ...]) -> Judgement:
+        """The judgement of ``day`` by the guardrails with these names; read first if it never was or could not be."""
         _require_kind(day, date)
-        self._work.calendar.require(day, self._clock())
+        now = self._clock()
+        self._work.calendar.require(day, now)
+        if (judgement := self._work.still_valid(day, names, now)) is not None and _is_readable(judgement):
+            return judgement
         scan = self._work.store.latest_scans(self._work.name, [day]).get(day)
         is_known = scan is not None and scan.unreadable_reason_code is None
         return self._judged(day) if is_known else self._read_and_judge(day)
@@ -230,6 +233,10 @@ class TelemetryHealthService:
         if snapshot.unreadable_reason_code is not None:
             log.error("%s %s: %s %s", snapshot.source, day, snapshot.unreadable_reason_code, snapshot.unreadable_reason)
         return judgement
+
+
+def _is_readable(judgement: Judgement) -> bool:
+    return judgement.snapshot.unreadable_reason_code is None
 
 
 def _reason(judgement: Judgement, names: tuple[str, ...]) -> tuple[str | None, str | None]:

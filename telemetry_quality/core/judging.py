@@ -16,7 +16,7 @@ from telemetry_quality.core.detectors.late_arrivals import ARRIVAL_DAYS
 from telemetry_quality.core.detectors.lateness import completeness_curve, usual_completeness_percent
 from telemetry_quality.core.detectors.small_counts import SMALL_DAY, USUAL_DAYS, is_empty_by_chance
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
-from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS
+from telemetry_quality.core.events import MAXIMUM_ARRIVAL_HOURS, DayAggregates
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_day, with_extra_numbers
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs
@@ -45,6 +45,7 @@ from telemetry_quality.core.root_cause import (
     segment_within,
 )
 from telemetry_quality.core.shares import share_counts
+from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -172,16 +173,21 @@ class HistoricalContext:
     def _breakdowns(self) -> dict[date, DayBreakdown]:
         return {}
 
-    def breakdown(self, day: date) -> DayBreakdown:
-        """The breakdown of a day, loaded once, since consecutive bad days are compared with the same days."""
-        if day not in self._breakdowns:
-            slices = self.store.slices(self.source, day, day).get(day, {})
-            self._breakdowns[day] = DayBreakdown(day, self.store.aggregates(self.source, day), slices)
-        return self._breakdowns[day]
+    def breakdowns(self, days: Sequence[date]) -> list[DayBreakdown]:
+        """The breakdowns of ``days``, loaded once, since consecutive bad days are compared with the same days."""
+        if missing := [day for day in days if day not in self._breakdowns]:
+            found = self.store.breakdowns(self.source, missing)
+            self._breakdowns.update((day, found.get(day) or DayBreakdown(day, DayAggregates())) for day in missing)
+        return [self._breakdowns[day] for day in days]
 
 
 def load_history(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
     """Load what is needed to judge ``days``."""
+    with garbage_collection_paused():
+        return _loaded(store, source, days)
+
+
+def _loaded(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
     first, last = min(days), max(days)
     own = store.slices(source, first, last, with_hours=False)
     before = store.slices(
@@ -400,8 +406,8 @@ def _with_segment(
     first, *others = verdict.contributors
     if first.segment.hours is None:
         return verdict
-    earlier = [context.breakdown(past) for past in reference]
-    held = segment_within(first.segment.hours, measure, context.breakdown(day), earlier)
+    own, *earlier = context.breakdowns([day, *reference])
+    held = segment_within(first.segment.hours, measure, own, earlier)
     if held is None:
         return verdict
     segment = replace(first.segment, parts=(held.part,))
@@ -428,12 +434,8 @@ def _with_root_cause(
         # Days of the level before would name what was accepted.
         earlier = [past for past in earlier if past >= max(evidence.new_levels)] or earlier
     reference = reference_days(evidence.day, earlier)
-    contributors = find_root_cause(
-        measure,
-        context.breakdown(evidence.day),
-        [context.breakdown(past) for past in reference],
-        evidence.figures.expected_events,
-    )
+    day, *past = context.breakdowns([evidence.day, *reference])
+    contributors = find_root_cause(measure, day, past, evidence.figures.expected_events)
     if not contributors:
         return verdict
     return explained(verdict, [_by_the_clock(contributor, evidence) for contributor in contributors], measure)

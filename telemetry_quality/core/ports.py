@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.marks import MarkedDays
+    from telemetry_quality.core.root_cause import DayBreakdown
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -123,6 +124,10 @@ class QualityStore(IncidentStore, Protocol):
 
     def aggregates(self, source: str, day: date) -> DayAggregates:
         """The aggregates of the day's latest scan; empty if there is none."""
+        ...
+
+    def breakdowns(self, source: str, days: Collection[date]) -> dict[date, DayBreakdown]:
+        """The aggregates and slices of the latest scan of each of ``days``; days that have none are left out."""
         ...
 
     def scans(self, source: str, first: date, last: date) -> list[StoredScan]:

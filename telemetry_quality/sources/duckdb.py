@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -159,6 +160,12 @@ class DuckDBClient:
                     raise KeyboardInterrupt from None
                 raise
 
+    def forget_files(self) -> None:
+        """Forget what was read of any file: it may be another one when it is read next."""
+        with self._translated():
+            self.connection.execute("SET enable_external_file_cache = false")
+            self.connection.execute("SET enable_external_file_cache = true")
+
     def interrupt(self) -> None:
         """Stop the query that another thread is running."""
         if self._objects is not None:
@@ -277,6 +284,7 @@ class ParquetSource(DuckDBSource):
         self.path = _pattern(path)
         self._zone = zone
         self._footers = Footers()
+        self._idle: dict[int, list[DuckDBClient]] = {}
         self._seconds = time_limit_seconds
 
     def columns(self) -> dict[str, Column]:
@@ -293,6 +301,32 @@ class ParquetSource(DuckDBSource):
     def new_client(self) -> DuckDBClient:
         """A DuckDB that may list the files."""
         return DuckDBClient(self.path, self._seconds, objects=self._store.file_system() if self._store else None)
+
+    @contextmanager
+    def _client(self) -> Iterator[DuckDBClient]:
+        """A DuckDB that is not in use, or a new one: opening it takes as long as counting a small day.
+
+        None is used by two threads, or after a fork or an error, and none remembers what was in a file.
+        """
+        if self._store is not None:
+            with super()._client() as client:
+                yield client
+            return
+        idle = self._idle.setdefault(os.getpid(), [])
+        try:
+            client = idle.pop()
+        except IndexError:
+            client = self.new_client()
+        self._open = client
+        try:
+            yield client
+            client.forget_files()
+        except BaseException:
+            client.connection.close()
+            raise
+        finally:
+            self._open = None
+        idle.append(client)
 
     def _tables(self, client: DuckDBClient) -> _FileTables:
         return _FileTables(client, self._index(client), self.schema, self._salt)

@@ -242,8 +242,16 @@ class SliceReader:
     def __init__(self) -> None:
         self._known = _KnownSlices()
 
-    def slices_of(self, row: Sequence[Any], minimum_events: int) -> Iterator[tuple[Slice, SliceCounts]]:
-        """The slices with at least so many events in a row of SLICE_COLUMNS."""
+    def slices_by_day(self, rows: Sequence[Sequence[Any]], minimum_events: int) -> dict[date, dict[Slice, SliceCounts]]:
+        """The slices with at least so many events of each day, from rows of the day and SLICE_COLUMNS."""
+        days: dict[date, dict[Slice, SliceCounts]] = {}
+        documents = _parsed(text for row in rows for text in row[3:])
+        for day, dimension, by, *texts in rows:
+            row = (dimension, by, *islice(documents, len(texts)))
+            days.setdefault(day, {}).update(self._slices_of(row, minimum_events))
+        return days
+
+    def _slices_of(self, row: Sequence[Any], minimum_events: int) -> Iterator[tuple[Slice, SliceCounts]]:
         dimension, by, value, by_value, events, errors, missing_version, rates = row
         count = bisect_right(events, -minimum_events, key=neg)
         parts = zip(repeat(dimension, count), value, repeat(by), by_value or repeat(None), strict=False)
@@ -261,6 +269,7 @@ class _KnownSlices(dict[tuple[Any, ...], Slice]):
 _new_counts = cast("Callable[[tuple[Any, ...]], SliceCounts]", partial(tuple.__new__, SliceCounts))
 
 SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "errors", "missing_version", RATE_COUNTS)
+"""What SliceReader reads after the day, with JSON as text."""
 
 
 def figures_hash(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR, DayAggregates, UnreadableDay
+from telemetry_quality.core.root_cause import DayBreakdown
 from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
@@ -52,7 +55,7 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
@@ -136,8 +139,9 @@ class SqlQualityStore(MigratedDatabase):
         wanted = set(days)
         if not wanted:
             return {}
-        latest = _latest_revisions(day_scan, source, min(wanted), max(wanted))
-        query = _scans(source).join(latest, _is_of(day_scan, latest))
+        are_wanted = day_scan.c.day.between(min(wanted), max(wanted))
+        latest = _latest_revisions(day_scan, source, are_wanted)
+        query = _scans(source).join(latest, _is_of(day_scan, latest)).where(are_wanted)
         with self._read_only() as connection:
             stored = stored_scans(connection.execute(query).all())
         return {scan.day: scan for scan in stored if scan.day in wanted}
@@ -163,24 +167,35 @@ class SqlQualityStore(MigratedDatabase):
         with self._read_only() as connection:
             return History(connection).counted_days(source)
 
+    def breakdowns(self, source: str, days: Collection[date]) -> dict[date, DayBreakdown]:
+        """The aggregates and all slices of each day's latest scan, in two queries; days without a scan are left out."""
+        latest = _latest_revisions(day_scan, source, day_scan.c.day.in_(days))
+        aggregates = (
+            select(event_aggregate.c.day, *AGGREGATE_COLUMNS)
+            .join(latest, _is_of(event_aggregate, latest))
+            .where(event_aggregate.c.source == source, event_aggregate.c.day.in_(days))
+            .order_by(event_aggregate.c.day, event_aggregate.c.id)
+        )
+        with self._read_only() as connection, garbage_collection_paused():
+            rows = connection.execute(aggregates).all()
+            query = _slices(source, latest).where(event_slice.c.day.in_(days))
+            slices = SliceReader().slices_by_day(connection.execute(query).all(), 0)
+        by_day = {day: aggregates_of([row[1:] for row in found]) for day, found in groupby(rows, key=itemgetter(0))}
+        return {
+            day: DayBreakdown(day, by_day.get(day, DayAggregates()), slices.get(day, {}))
+            for day in sorted({*by_day, *slices})
+        }
+
     def slices(
         self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
     ) -> dict[date, dict[Slice, SliceCounts]]:
         """The slices of each day's latest scan with enough events; days without stored slices are left out."""
-        latest = _latest_revisions(day_scan, source, first, last)
-        query = (
-            select(event_slice.c.day, *(event_slice.c[name] for name in SLICE_COLUMNS))
-            .join(latest, _is_of(event_slice, latest))
-            .where(event_slice.c.source == source)
-        )
+        latest = _latest_revisions(day_scan, source, day_scan.c.day.between(first, last))
+        query = _slices(source, latest).where(event_slice.c.day.between(first, last))
         if not with_hours:
             query = query.where(func.coalesce(event_slice.c.by_dimension, "") != HOUR)
-        days: dict[date, dict[Slice, SliceCounts]] = {}
-        reader = SliceReader()
         with self._read_only() as connection, garbage_collection_paused():
-            for day, *row in connection.execute(query):
-                days.setdefault(day, {}).update(reader.slices_of(row, minimum_events))
-        return days
+            return SliceReader().slices_by_day(connection.execute(query).all(), minimum_events)
 
     def signals_first_seen(self, source: str) -> dict[str, date]:
         """The first day on which each event name was ever read."""
@@ -320,13 +335,25 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
-def _latest_revisions(chained: Table, source: str, first: date, last: date) -> Subquery:
-    """The latest revision of each day from ``first`` to ``last``."""
+def _latest_revisions(chained: Table, source: str, are_wanted: ColumnElement[bool]) -> Subquery:
+    """The latest revision of each wanted day.
+
+    What is joined to it has to name the days too: otherwise the database reads all days of the source.
+    """
     return (
         select(chained.c.day, func.max(chained.c.revision).label("revision"))
-        .where(chained.c.source == source, chained.c.day.between(first, last))
+        .where(chained.c.source == source, are_wanted)
         .group_by(chained.c.day)
         .subquery()
+    )
+
+
+def _slices(source: str, latest: Subquery) -> Select[Any]:
+    """The slices of the latest scans, with their day."""
+    return (
+        select(event_slice.c.day, *as_text(event_slice, SLICE_COLUMNS))
+        .join(latest, _is_of(event_slice, latest))
+        .where(event_slice.c.source == source)
     )
 
 

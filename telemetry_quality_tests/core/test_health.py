@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telemetry_quality.core import daily
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.health import (
     AnomalySpikes,
     DailyIntegrity,
@@ -20,6 +22,7 @@ from telemetry_quality.core.health import (
     VersionMismatch,
     ZeroActivity,
 )
+from telemetry_quality.core.judging import judge
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.storage.store import SqlQualityStore
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import AggregateRow, DayScan
+    from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.guardrails.verdicts import Verdict
 
     Result = DailyIntegrity | AnomalySpikes | ZeroActivity | VersionMismatch
 
@@ -509,3 +514,61 @@ def test_days_that_were_read_are_judged_without_reading_them_again(tmp_path: Pat
     assert service.detect_anomaly_spikes(DAY).has_error_spike is True
     assert service.detect_version_mismatch(DAY).has_version_anomaly is False
     assert source.calls == calls
+
+
+def judged(service: TelemetryHealthService, monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """The days that are judged in full from now on."""
+    days: list[date] = []
+
+    def judging(evidence: Evidence, *rest: Any) -> tuple[Verdict, ...]:
+        days.append(evidence.day)
+        return judge(evidence, *rest)
+
+    monkeypatch.setattr(daily, "judge", judging)
+    return days
+
+
+@pytest.mark.parametrize("method", ["detect_anomaly_spikes", "detect_version_mismatch"])
+@pytest.mark.parametrize("row", [make_row(), make_row(errors=60, missing_version=20)])
+def test_a_day_that_is_stored_is_answered_without_searching_its_root_causes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, row: AggregateRow
+) -> None:
+    service = make_service(tmp_path, make_source(row, history_days=30))
+    read_history(service, 30)
+    first = ask(service, method, DAY)
+    days = judged(service, monkeypatch)
+
+    assert ask(service, method, DAY) == first
+    assert days == []
+
+
+def test_a_stored_day_is_judged_again_as_soon_as_what_is_known_of_earlier_days_changes_its_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source(history_days=30)
+    service = make_service(tmp_path, source)
+    read_history(service, 30)
+    before = service.detect_anomaly_spikes(DAY)
+    earlier = [DAY - timedelta(days=n) for n in range(30, 0, -1)]
+    changed = FakeSource({day: make_scan(day, make_row(events=1000)) for day in earlier})
+    other = make_service(tmp_path, changed)
+    for day in earlier:
+        other.calculate_daily_integrity(day)
+    days = judged(service, monkeypatch)
+
+    after = service.detect_anomaly_spikes(DAY)
+
+    assert (before.has_volume_anomaly, after.has_volume_anomaly) == (False, True)
+    assert days == [DAY]
+
+
+def test_a_stored_day_is_judged_again_by_another_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = make_row(errors=4)
+    service = make_service(tmp_path, make_source(row))
+    assert service.detect_anomaly_spikes(DAY).has_error_spike is False
+    stricter = make_service(tmp_path, make_source(row), policy=policy_of(error_rate_percent=1.0))
+
+    days = judged(stricter, monkeypatch)
+
+    assert stricter.detect_anomaly_spikes(DAY).has_error_spike is True
+    assert days == [DAY]

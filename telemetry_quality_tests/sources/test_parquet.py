@@ -16,7 +16,7 @@ from telemetry_quality.core.days import day_window, days_between
 from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources import parquet
-from telemetry_quality.sources.duckdb import ParquetSource
+from telemetry_quality.sources.duckdb import DuckDBClient, ParquetSource
 from telemetry_quality.sources.parquet import ParquetFile, describe_files
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, make_events, write_parquet
 
@@ -642,3 +642,40 @@ def test_a_file_may_hold_arrivals_of_a_day_unless_its_footer_says_otherwise(
     begin, end = (None if hour is None else window.start + timedelta(hours=hour) for hour in (first, last))
     file = ParquetFile("a", rows=1, first_observed=begin, last_observed=end)
     assert file.may_hold_arrivals(window.start, window.end) is may_hold
+
+
+def test_a_duckdb_is_opened_once_for_many_reads_and_not_used_again_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[DuckDBClient] = []
+    new_client = ParquetSource.new_client
+
+    def opening(source: ParquetSource) -> DuckDBClient:
+        opened.append(new_client(source))
+        return opened[-1]
+
+    monkeypatch.setattr(ParquetSource, "new_client", opening)
+    source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
+    (file, *_) = write_days(tmp_path, "events-{day}.parquet")
+    windows = [day_window(DAY, UTC_ZONE)]
+    first = source.count_days(windows)
+
+    assert source.count_days(windows) == first
+    assert len(opened) == 1
+    with pytest.raises(SourceError), source._client() as client:
+        client.columns_of("no_such_table")
+    assert source.count_days(windows) == first
+    assert len(opened) == 2
+    assert file.exists()
+
+
+def test_a_file_that_was_replaced_within_its_timestamp_is_read_anew(tmp_path: Path) -> None:
+    source = ParquetSource(str(tmp_path), SCHEMA, UTC_ZONE)
+    windows = [day_window(DAY, UTC_ZONE)]
+    counts = []
+    for count in (3, 4):
+        file = write_parquet(tmp_path / "events.parquet", make_events(count))
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        counts.append(source.count_days(windows)[DAY])
+
+    assert counts == [3, 4]

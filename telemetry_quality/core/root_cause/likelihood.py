@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.events import HOUR
 from telemetry_quality.core.guardrails.verdicts import Segment
+from telemetry_quality.core.root_cause.noise import HALF_AN_EVENT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telemetry_quality.core.root_cause.noise import Table
 
 Key = tuple[tuple[tuple[str, str | None], ...], tuple[int, int] | None]
@@ -30,18 +33,23 @@ def badness(off: float) -> float:
     return off * off if off <= ODD else ODD * (2 * off - ODD)
 
 
-def _log_likelihood(found: float, mean: float, table: Table) -> float:
-    mean = max(mean, 0.0)
-    variance = 1.0 + table.sampling * mean * (table.dispersion + table.cell_spread * mean)
-    off = abs(found - mean) / sqrt(variance)
-    return -0.5 * (badness(off) + log(variance))
+def _log_likelihoods(found: Sequence[float], means: Sequence[float], table: Table) -> list[float]:
+    """The log-likelihood of each cell; written out, since a search asks for tens of thousands."""
+    linear, square = table.sampling * table.dispersion, table.sampling * table.cell_spread
+    likelihoods = []
+    for count, mean in zip(found, means, strict=True):
+        variance = 1.0 + mean * (linear + square * mean) if mean > 0 else 1.0
+        off = abs(count - mean if mean > 0 else count) / sqrt(variance)
+        bad = off * off if off <= ODD else ODD * (2 * off - ODD)
+        likelihoods.append(-0.5 * (bad + log(variance)))
+    return likelihoods
 
 
 def _outside(table: Table, step: int) -> tuple[float, list[float]]:
     known = table.outside.get(step)
     if known is None:
         ratio = exp(step * STEP)
-        by_cell = [_log_likelihood(f, ratio * m, table) for f, m in zip(table.found, table.mean, strict=True)]
+        by_cell = _log_likelihoods(table.found, [ratio * mean for mean in table.mean], table)
         known = table.outside[step] = sum(by_cell), by_cell
     return known
 
@@ -104,9 +112,9 @@ def set_day_ratio(fit: Fit, day_spread: float, spread: float) -> None:
     It is drawn towards 1 the more, the steadier days like this one are and the less significant the rest is.
     """
     table = fit.table
-    rest_found = max(0.0, table.total_found - fit.found) + 0.5
-    rest_mean = max(0.0, table.total_mean - fit.mean) + 0.5
-    noise = 1 / rest_mean + spread * max(0.0, 1 - rest_mean / (table.total_mean + 0.5))
+    rest_found = max(0.0, table.total_found - fit.found) + HALF_AN_EVENT
+    rest_mean = max(0.0, table.total_mean - fit.mean) + HALF_AN_EVENT
+    noise = 1 / rest_mean + spread * max(0.0, 1 - rest_mean / (table.total_mean + HALF_AN_EVENT))
     off = log(rest_found / rest_mean) * sqrt(day_spread) / (day_spread + noise)
     fit.step = round(max(-FARTHEST, min(FARTHEST, off)) * sqrt(day_spread) / STEP)
     fit.penalty = 0.5 * badness(abs(off))
@@ -119,7 +127,7 @@ def power_of(fit: Fit, spread: float) -> float:
     if table.floor_rate:  # all segments are compared above a common rate: having had nothing before earns no bonus
         floor = (fit.mean + fit.room) * table.floor_rate
         expected, found = floor, max(0.0, found - expected + floor)
-    expected = expected or 0.5
+    expected = expected or HALF_AN_EVENT
     ratio = found * log(found / expected) if found > 0 else 0.0
     if not table.floor_rate and found < expected:
         # Volumes vary by factors, which hardly ever leave nothing: negative binomial.
@@ -136,5 +144,7 @@ def judge_cells(fit: Fit) -> None:
     total, by_cell = _outside(table, fit.step)
     change = (fit.found - ratio * fit.mean) / fit.room if fit.room > 0 else 0.0
     found, mean, room = table.found, table.mean, table.room
-    inside = sum(_log_likelihood(found[i], ratio * mean[i] + change * room[i], table) - by_cell[i] for i in fit.inside)
+    cells = fit.inside
+    changed = [ratio * mean[i] + change * room[i] for i in cells]
+    inside = sum(_log_likelihoods([found[i] for i in cells], changed, table)) - sum([by_cell[i] for i in cells])
     fit.gain = total + inside - fit.penalty

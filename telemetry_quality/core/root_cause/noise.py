@@ -88,6 +88,7 @@ def _noise(history: History, prior: float) -> tuple[float, float]:
 
 
 LEAST_SPREAD = 0.02
+"""No noise is taken to be smaller, however alike the few reference days are."""
 
 
 def _group_spread(history: History, prior: float, dispersion: float) -> float:
@@ -128,11 +129,12 @@ def _center(values: Sequence[float]) -> float:
 
 
 def _by_group(table: Table, values: Sequence[Sequence[float]], axis: int) -> list[list[float]]:
-    sums: list[list[float]] = []
-    for members in table.groups[axis].values():
-        columns = [values[position] for position in members]
-        sums.append([sum(day) for day in zip(*columns, strict=True)])
-    return sums
+    return [
+        [sum(day) for day in zip(*[values[position] for position in members], strict=True)]
+        if len(members) > 1
+        else list(values[members[0]])
+        for members in table.groups[axis].values()
+    ]
 
 
 def _groups(index: Mapping[Cell, int]) -> tuple[dict[object, list[int]], dict[object, list[int]]]:
@@ -213,6 +215,10 @@ def _margins(cells: Iterable[Cell], counts: Mapping[Cell, int]) -> tuple[dict[ob
     return first, second
 
 
+HALF_AN_EVENT = 0.5
+"""Added to counts before a ratio is formed (Haldane and Anscombe), so that nothing at all still has a logarithm."""
+
+
 FLOOR_RATE = 0.001
 """All segments are compared above the stream's own rate, or at least this: having had nothing before earns no bonus."""
 
@@ -223,16 +229,14 @@ PRIOR_EVENTS = 50
 def _rates(cells: Sequence[Cell], sizes: Mapping[Cell, int], found: Mapping[Cell, int]) -> list[float]:
     """The reference rate of each cell, drawn towards the rate that its two margins suggest."""
     all_size, all_found = sum(sizes.values()), sum(found.values())
-    whole = (all_found + 0.5) / (all_size + 1)
-    size_margins, found_margins = _margins(cells, sizes), _margins(cells, found)
-
-    def margin(axis: int, value: object) -> float:
-        size, count = size_margins[axis][value], found_margins[axis][value]
-        return (count + PRIOR_EVENTS * whole) / (size + PRIOR_EVENTS)
-
+    whole = (all_found + HALF_AN_EVENT) / (all_size + 1)
+    margins = [
+        {value: (counts[value] + PRIOR_EVENTS * whole) / (size + PRIOR_EVENTS) for value, size in of_axis.items()}
+        for of_axis, counts in zip(_margins(cells, sizes), _margins(cells, found), strict=True)
+    ]
     rates = []
     for cell in cells:
-        suggested = min(1.0, margin(0, cell[0]) * margin(1, cell[1]) / whole)
+        suggested = min(1.0, margins[0][cell[0]] * margins[1][cell[1]] / whole)
         rate = (found.get(cell, 0) + PRIOR_EVENTS * suggested) / (sizes.get(cell, 0) + PRIOR_EVENTS)
         rates.append(min(1.0, rate))
     return rates

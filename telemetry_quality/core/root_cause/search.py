@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from heapq import nlargest
 from math import log, sqrt
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import HOUR
@@ -83,16 +83,21 @@ class Search:
         first = table.attributes[0]
         by_hour = {_hour(hour): inside for hour, inside in table.groups[1].items()}
         if self.hour_ranges is None:
-            self.hour_ranges = _ranges({hour: fit_cells(table, inside) for hour, inside in by_hour.items()}, self.ratio)
+            fits = {hour: fit_cells(table, inside) for hour, inside in by_hour.items()}
+            self.hour_ranges = _ranges(
+                {hour: _moments(table, self.ratio, fit.found, fit.mean, fit.room) for hour, fit in fits.items()}
+            )
         for hours in self.hour_ranges:
             inside = [i for hour, members in by_hour.items() if hours[0] <= hour <= hours[1] for i in members]
             if 0 < len(inside) < len(table.found):
                 self._add(table, ((), hours), inside, table.group_spreads[1] / sqrt(hours[1] - hours[0] + 1))
         for value, members in table.groups[0].items():
+            if all(_is_ordinary(table, position) for position in members):
+                continue
             hour_of = {_hour(table.cells[position][1]): position for position in members}
-            for hours in _ranges(
-                {hour: fit_cells(table, [position]) for hour, position in hour_of.items()}, self.ratio
-            ):
+            found, mean, room = table.found, table.mean, table.room
+            moments = {hour: _moments(table, self.ratio, found[i], mean[i], room[i]) for hour, i in hour_of.items()}
+            for hours in _ranges(moments):
                 inside = [i for hour, i in hour_of.items() if hours[0] <= hour <= hours[1]]
                 spread = max(table.own_spreads[0][value], table.cell_spread / len(inside))
                 self._add(table, ((_condition(first, value),), hours), inside, spread)
@@ -159,7 +164,10 @@ class _Rival(NamedTuple):
 
 
 SCREENED = 60
+"""How many of the most powerful segments are judged by all cells: with half as many, some faults are missed."""
+
 HOUR_RANGES = 100
+"""How many ranges of hours a day may be said to have: the price of naming hours."""
 
 
 def _is_ordinary(table: Table, position: int) -> bool:
@@ -188,33 +196,38 @@ def _hour(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _ranges(fits: Mapping[int, Fit], ratio: float) -> list[tuple[int, int]]:
+def _ranges(moments: Mapping[int, tuple[float, float]]) -> list[tuple[int, int]]:
     """The ranges of hours that changed most uniformly: two that grew and two that shrank.
 
     A range gains by a common change of its hours, weighted by their noise: a maximum-likelihood range.
     """
-    hours = sorted(fits)
-    if len(hours) < 2:
-        return []
-    moments = [_moments(fits[hour], ratio) for hour in hours]
+    hours = sorted(moments)
+    changes, weights = [moments[hour][0] for hour in hours], [moments[hour][1] for hour in hours]
     up: list[tuple[float, tuple[int, int]]] = []
     down: list[tuple[float, tuple[int, int]]] = []
-    for start in range(len(hours)):
+    count = len(hours)
+    for start in range(count):
         change = weight = 0.0
-        for end in range(start, len(hours)):
-            change += moments[end][0]
-            weight += moments[end][1]
-            if weight <= 0 or end - start + 1 == len(hours):
+        # All hours are no range.
+        for end in range(start, count if start else count - 1):
+            change += changes[end]
+            weight += weights[end]
+            if weight <= 0:
                 continue
-            ranges = up if change > 0 else down
-            ranges.append((change * change / weight, (hours[start], hours[end])))
-    return [hours for ranges in (up, down) for _, hours in nlargest(RANGES, ranges)]
+            ranges, gain = up if change > 0 else down, change * change / weight
+            if len(ranges) < RANGES or gain > ranges[-1][0]:
+                ranges.append((gain, (hours[start], hours[end])))
+                ranges.sort(key=_by_gain, reverse=True)
+                del ranges[RANGES:]
+    return [hours for ranges in (up, down) for _, hours in ranges]
 
 
 RANGES = 2
+_by_gain = itemgetter(0)
 
 
-def _moments(fit: Fit, ratio: float) -> tuple[float, float]:
-    expected = ratio * fit.mean
-    variance = 1.0 + fit.table.sampling * expected * (fit.table.dispersion + fit.table.cell_spread * expected)
-    return (fit.found - expected) * fit.room / variance, fit.room * fit.room / variance
+def _moments(table: Table, ratio: float, found: float, mean: float, room: float) -> tuple[float, float]:
+    """The change of some cells and its weight."""
+    expected = ratio * mean
+    variance = 1.0 + table.sampling * expected * (table.dispersion + table.cell_spread * expected)
+    return (found - expected) * room / variance, room * room / variance

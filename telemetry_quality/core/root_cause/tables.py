@@ -55,11 +55,20 @@ class DayBreakdown:
     Attributes:
         aggregates: By hour, event name and version.
         slices: By each dimension of the schema, and by it × event name, × version and × hour.
+        tables: What ``day_tables`` made of it so far: guardrails that fail together are compared with the same days.
     """
 
     day: date
     aggregates: DayAggregates
     slices: Mapping[Slice, SliceCounts] = field(default_factory=dict)
+    tables: dict[Measure | RateMeasure, Tables] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _hours: list[HourlyCounts | None] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def hours(self) -> list[HourlyCounts | None]:
+        """The hourly counts of each row of the aggregates."""
+        if not self._hours:
+            self._hours.extend(hourly_counts(self.aggregates.rows))
+        return self._hours
 
 
 def reference_days(day: date, candidates: Collection[date]) -> tuple[date, ...]:
@@ -87,22 +96,28 @@ Tables = dict[tuple[str, str], Counts]
 SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VERSION, HOUR))
 
 
-def _signal_tables(aggregates: DayAggregates, measure: Measure | RateMeasure) -> Tables:
+def _signal_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """Signal × version, signal × hour, version × hour: the pairs that the aggregates hold."""
-    rows = aggregates.rows
-    pairs = [Counts(defaultdict(int), defaultdict(int)) for _ in SIGNAL_TABLES]
-    sizes, found = [counts.sizes for counts in pairs], [counts.found for counts in pairs]
-    rate_counts = _rate_counts(measure, aggregates.rate_names) if isinstance(measure, RateMeasure) else None
-    for row, spread in zip(rows, hourly_counts(rows), strict=True):
-        if rate_counts is not None:
-            base, matching = rate_counts(row, spread)
-            _count(row, base, sizes)
+    rows, sizes, found = day.aggregates.rows, _empty_pairs(), _empty_pairs()
+    has_base = isinstance(measure, RateMeasure) and measure.base is not None
+    counts_of = _rate_counts(measure, day.aggregates.rate_names) if isinstance(measure, RateMeasure) else None
+    for row, spread in zip(rows, day.hours(), strict=True):
+        if counts_of is not None:
+            base, matching = counts_of(row, spread)
             _count(row, matching, found)
-            continue
-        _count(row, _counted(row, spread, Measure.EVENTS), sizes)
-        if isinstance(measure, Measure) and measure is not Measure.EVENTS:
+            if has_base:
+                _count(row, base, sizes)
+        elif measure is Measure.EVENTS:
+            _count(row, _counted(row, spread, Measure.EVENTS), sizes)
+        elif isinstance(measure, Measure):
             _count(row, _counted(row, spread, measure), found)
-    return dict(zip(SIGNAL_TABLES, pairs, strict=True))
+    if measure is not Measure.EVENTS and not has_base:
+        sizes = [day_tables(day, Measure.EVENTS)[key].sizes for key in SIGNAL_TABLES]
+    return {key: Counts(*pair) for key, pair in zip(SIGNAL_TABLES, zip(sizes, found, strict=True), strict=True)}
+
+
+def _empty_pairs() -> list[dict[Cell, int]]:
+    return [defaultdict(int) for _ in SIGNAL_TABLES]
 
 
 _Counted = tuple[int, "Iterable[tuple[int, int]]"]
@@ -181,15 +196,13 @@ def _slice_counts(measure: Measure | RateMeasure, names: Sequence[str]) -> Calla
     return rate_counts
 
 
-def _dimension_tables(
-    slices: Mapping[Slice, SliceCounts], measure: Measure | RateMeasure, rate_names: Sequence[str]
-) -> Tables:
+def _dimension_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """Each dimension of the schema × signal, × version, × hour."""
     tables: Tables = {}
     if measure in {Measure.MISSING_CRITICAL, Measure.LATE}:
         return tables  # slices do not count these
-    counted = _slice_counts(measure, rate_names)
-    for (dimension, value, by, by_value), counts in slices.items():
+    counted = _slice_counts(measure, day.aggregates.rate_names)
+    for (dimension, value, by, by_value), counts in day.slices.items():
         if by is None:
             continue
         table = tables.get((dimension, by))
@@ -198,16 +211,17 @@ def _dimension_tables(
         cell = (value, int(by_value) if by == HOUR and by_value is not None else by_value)
         size, found = counted(counts)
         table.sizes[cell] = size
-        if measure is not Measure.EVENTS:
+        if found and measure is not Measure.EVENTS:
             table.found[cell] = found
     return tables
 
 
 def day_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """All tables of a day that can show where a change of ``measure`` happened."""
-    aggregates = day.aggregates
-    tables = _signal_tables(aggregates, measure) | _dimension_tables(day.slices, measure, aggregates.rate_names)
-    if measure is Measure.MISSING_VERSION:
-        # Every missing version lies in the slice of the null version, which is true but not a root cause.
-        return {key: counts for key, counts in tables.items() if SERVICE_VERSION not in key}
-    return tables
+    if measure not in day.tables:
+        tables = _signal_tables(day, measure) | _dimension_tables(day, measure)
+        if measure is Measure.MISSING_VERSION:
+            # Every missing version lies in the slice of the null version, which is true but not a root cause.
+            tables = {key: counts for key, counts in tables.items() if SERVICE_VERSION not in key}
+        day.tables[measure] = tables
+    return day.tables[measure]

@@ -62,7 +62,7 @@ def _suspects(segment: Segment, tables: Mapping[tuple[str, str], Table], moved: 
         shares = _shares(
             [condition for condition in conditions if condition[0] != attribute or allowed is None], lost, tables
         )
-        doubts = {version: _disbelief(lost, {version: 1.0}, moved) for version in lost}
+        doubts = _disbelief_in_one(lost, moved)
         version = min(doubts, key=lambda name: doubts[name])
         yield str(version), _disbelief(lost, shares, moved) - doubts[version] - log(len(lost))
 
@@ -88,6 +88,16 @@ def _disbelief(lost: Mapping[object, _Loss], shares: Mapping[object, float], mov
         off = abs(loss.lacking - moved * shares.get(value, 0.0)) / sqrt(loss.variance)
         total += 0.5 * badness(off)
     return total
+
+
+def _disbelief_in_one(lost: Mapping[object, _Loss], moved: float) -> dict[object, float]:
+    """How badly the losses fit if a single value lost everything, for each value."""
+    without = {value: _disbelief({value: loss}, {}, moved) for value, loss in lost.items()}
+    all_others = sum(without.values())
+    return {
+        value: all_others - without[value] + _disbelief({value: loss}, {value: 1.0}, moved)
+        for value, loss in lost.items()
+    }
 
 
 def _row(table: Table, version: object, attribute: str) -> dict[object, int]:

@@ -13,8 +13,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.guardrails.verdicts import Segment
-from telemetry_quality.core.root_cause import DayBreakdown, Measure, find_root_cause
-from telemetry_quality_tests.core.root_cause.streams import PAST, SEGMENTS, at, double, fail, lose, make_events, untag
+from telemetry_quality.core.root_cause import DayBreakdown, Measure, RateMeasure, find_root_cause
+from telemetry_quality.core.root_cause.answer import _tables
+from telemetry_quality.core.root_cause.noise import LEAST_SPREAD
+from telemetry_quality.core.root_cause.search import SCREENED, Search
+from telemetry_quality_tests.core.root_cause.streams import (
+    PAST,
+    SEGMENTS,
+    at,
+    double,
+    fail,
+    lose,
+    make_events,
+    sell,
+    untag,
+)
 from telemetry_quality_tests.core.root_cause.streams import break_down as breakdown_of
 
 if TYPE_CHECKING:
@@ -258,3 +271,27 @@ def test_a_version_is_named_once_it_is_far_likelier_than_another_to_have_lost_it
     contributor = find_root_cause(Measure.MISSING_VERSION, breakdown_of(events), reference((3000,) * 4), None)[0]
 
     assert (contributor.segment.parts == where.parts) is is_named
+
+
+def test_only_the_most_powerful_segments_are_judged_by_all_cells() -> None:
+    day, past = breakdown_of(make_events(3000, noise=Random(100))), reference((3000,) * 4)
+    tables, spread = _tables(Measure.EVENTS, day, past, None)
+    search = Search(tables, spread)
+
+    ranked = search.run()
+
+    assert SCREENED <= len(ranked) < len(search.hypotheses)
+    # Those with hours are compared with the same segment without hours, and all with everywhere.
+    assert len([hypothesis for hypothesis in ranked if hypothesis.hours is not None]) <= SCREENED == 60
+
+
+def test_reference_days_that_are_exactly_alike_are_still_not_taken_to_be_without_noise() -> None:
+    day = breakdown_of(at(SEGMENT_OF["platform=ios"], lose(0.03), make_events(3_000_000)))
+    alike = [breakdown_of(make_events(3_000_000), past) for past in PAST]
+
+    tables, _ = _tables(Measure.EVENTS, day, alike, None)
+
+    assert min(min(table.group_spreads) for table in tables) >= LEAST_SPREAD**2 == 0.0004
+    rate = RateMeasure("paid", "paid.of")
+    sold = [breakdown_of([sell(1.0)(group) for group in make_events(3000)], past) for past in PAST]
+    assert _tables(rate, sold[-1], sold[:-1], None)[1] == pytest.approx(LEAST_SPREAD**2)
