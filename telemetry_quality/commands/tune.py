@@ -5,17 +5,21 @@ Exit codes: 0 the history was tried, whatever the result; 2 too little history i
 The JSON output, in which every key is always present::
 
     {"source": "web", "first_day": "2013-01-01", "last_day": "2013-12-31", "days": 365, "left_out_days": 0,
+     "confirmed_days": 0, "dismissed_days": 0, "judge_again": "telemetry-quality backfill 2013-01-01 2013-12-31 ...",
      "target_false_alarms_per_100_days": 1.0,
      "guardrails": [{"guardrail": "volume", "setting": "volume_deviation_percent", "advice": "tighten",
                      "sentence": "...", "today": SCORE, "proposed": SCORE or null}],
      "fragment": "[sources.web.guardrails]...", "written_to": null}
 
-SCORE is ``{"threshold", "judged_days", "unknown_days", "alarms", "false_alarms_per_100_days", "caught_percent",
-"tried_days"}``; the last two map the names of Fault to a number, null for faults that do not concern the guardrail.
+SCORE is ``{"threshold", "judged_days", "unknown_days", "alarms", "dismissed_alarms", "confirmed_days", "found_days",
+"false_alarms_per_100_days", "false_alarms_interval", "caught_percent", "tried_days"}``; the interval is that of 95 %,
+null without judged days, and the last two map the names of Fault to a number, null for faults that do not concern the
+guardrail.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +30,9 @@ from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json
 from telemetry_quality.console import console, progress
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.judging import load_history
-from telemetry_quality.core.tuning.backtest import back_test, stored_evidences
+from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.core.judging import evidence_of, load_history
+from telemetry_quality.core.tuning.backtest import Labels, back_test, stored_evidences
 from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS, propose
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import load_settings
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.daily import DailyWork
     from telemetry_quality.core.evidence import Evidence
+    from telemetry_quality.core.judging import HistoricalContext
     from telemetry_quality.core.tuning.backtest import Score
     from telemetry_quality.core.tuning.proposals import Proposal
 
@@ -77,18 +83,25 @@ def tune(  # noqa: PLR0917
     settings = load_settings(config)
     name, _ = settings.source(source)
     work, now = daily_work(settings, name), utc_now()
-    evidences, left_out_days, proposals = _tried(work, _last_days(work, days, now), target, now, is_shown=not as_json)
-    text = fragment(name, proposals, target, (evidences[0].day, evidences[-1].day))
+    evidences, left_out_days, labels, proposals = _tried(
+        work, _last_days(work, days, now), target, now, is_shown=not as_json
+    )
+    first, last = evidences[0].day, evidences[-1].day
+    text = fragment(name, proposals, target, (first, last))
+    again = f"telemetry-quality backfill {first} {last} --source {name}"
     if write is not None and text:
         _write(write, text)
     if as_json:
         print_json(
             {
                 "source": name,
-                "first_day": evidences[0].day.isoformat(),
-                "last_day": evidences[-1].day.isoformat(),
+                "first_day": first.isoformat(),
+                "last_day": last.isoformat(),
                 "days": len(evidences),
                 "left_out_days": left_out_days,
+                "confirmed_days": len({evidence.day for found in labels.confirmed.values() for evidence in found}),
+                "dismissed_days": len({day for days in labels.dismissed.values() for day in days}),
+                "judge_again": again,
                 "target_false_alarms_per_100_days": target,
                 "guardrails": [_as_json(proposal) for proposal in proposals],
                 "fragment": text,
@@ -97,7 +110,7 @@ def tune(  # noqa: PLR0917
         )
     else:
         _print(proposals)
-        _print_advice(text, write)
+        _print_advice(text, write, again)
     return EXIT_HEALTHY
 
 
@@ -109,8 +122,8 @@ def _last_days(work: DailyWork, count: int, now: datetime) -> list[date]:
 
 def _tried(
     work: DailyWork, days: Sequence[date], target: float, now: datetime, *, is_shown: bool
-) -> tuple[list[Evidence], int, list[Proposal]]:
-    """The tried days, how many of ``days`` are left out as confirmed incidents, and the proposals.
+) -> tuple[list[Evidence], int, Labels, list[Proposal]]:
+    """The tried days, how many of ``days`` are left out, what people said about failures, and the proposals.
 
     Raises:
         RequestError: If too few days are left.
@@ -129,8 +142,31 @@ def _tried(
         for evidence in stored_evidences(usable, context, work.policy, work.calendar, schema, now=now):
             evidences.append(evidence)
             advance(1)
-        trials = back_test(evidences, work.policy, schema, advance)
-    return evidences, sum(day in context.left_out for day in days), [propose(trial, target) for trial in trials]
+        labels = _labels(work, days, context, now)
+        trials = back_test(evidences, work.policy, schema, advance, labels)
+    left_out_days = sum(day in context.left_out for day in days)
+    return evidences, left_out_days, labels, [propose(trial, target) for trial in trials]
+
+
+def _labels(work: DailyWork, days: Sequence[date], context: HistoricalContext, now: datetime) -> Labels:
+    """What people said about the failures of ``days``, by guardrail."""
+    dismissed: defaultdict[str, set[date]] = defaultdict(set)
+    confirmed: defaultdict[str, set[date]] = defaultdict(set)
+    known = {day for day in days if day in context.totals}
+    for incident in incidents_of(work.store, work.name, min(days), max(days)):
+        for failure in incident.failures:
+            if failure.day in known and failure.day in incident.confirmed_days:
+                confirmed[failure.guardrail].add(failure.day)
+            elif failure.day in known and incident.is_dismissed:
+                dismissed[failure.guardrail].add(failure.day)
+    wanted = sorted(set().union(*confirmed.values()))
+    evidence = {
+        day: evidence_of(day, context, work.policy, work.calendar, work.source.schema, now=now) for day in wanted
+    }
+    return Labels(
+        {name: frozenset(of_guardrail) for name, of_guardrail in dismissed.items()},
+        {name: tuple(evidence[day] for day in sorted(of_guardrail)) for name, of_guardrail in confirmed.items()},
+    )
 
 
 def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tuple[date, date]) -> str:
@@ -196,12 +232,12 @@ def _print(proposals: Sequence[Proposal]) -> None:
             out.print(f"  {proposal.guardrail}: {proposal.sentence}", markup=False, soft_wrap=True)
     out.print(
         "An alarm outside confirmed incidents is false. A real incident that nobody confirmed counts as false; "
-        "telemetry-quality incidents confirms it.",
+        "telemetry-quality incidents confirms it. What was dismissed is avoided, and what was confirmed must be found.",
         soft_wrap=True,
     )
 
 
-def _print_advice(text: str, write: str | None) -> None:
+def _print_advice(text: str, write: str | None, again: str) -> None:
     if not text:
         click.echo(f"No other threshold is proposed{', nothing was written' if write else ''}.")
         return
@@ -211,7 +247,7 @@ def _print_advice(text: str, write: str | None) -> None:
     written = f"Wrote this to {write}. " if write else ""
     click.echo(
         f"{written}Nothing is applied: copy the keys you agree with into the same tables of your settings, "
-        "then run telemetry-quality check; from then on, days are judged by them."
+        f"then run telemetry-quality check. New days are judged by them; to judge these days again, run\n  {again}"
     )
 
 
@@ -227,7 +263,10 @@ def _threshold(score: Score) -> str:
 
 
 def _alarms(score: Score) -> str:
-    return "" if score.alarms_per_100_days is None else f"{score.alarms_per_100_days:.1f}"
+    if score.alarms_per_100_days is None or score.alarms_interval is None:
+        return ""
+    low, high = score.alarms_interval
+    return f"{score.alarms_per_100_days:.1f} ({low:.0f} to {high:.0f})"
 
 
 def _caught(score: Score, fault: Fault) -> str:
@@ -253,7 +292,11 @@ def _score_as_json(score: Score) -> dict[str, Any]:
         "judged_days": score.judged_days,
         "unknown_days": score.unknown_days,
         "alarms": score.alarms,
+        "dismissed_alarms": score.dismissed_alarms,
+        "confirmed_days": score.confirmed_days,
+        "found_days": score.found_days,
         "false_alarms_per_100_days": score.alarms_per_100_days,
+        "false_alarms_interval": None if score.alarms_interval is None else list(score.alarms_interval),
         "caught_percent": {fault.value: catch.percent if catch else None for fault, catch in catches.items()},
         "tried_days": {fault.value: catch.tried if catch else None for fault, catch in catches.items()},
     }

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.commands.tune import fragment, tune
 from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.missing_version import THRESHOLD
+from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.core.tuning.backtest import Score
 from telemetry_quality.core.tuning.proposals import Advice, Proposal
 from telemetry_quality.errors import RequestError, SettingsError
@@ -108,6 +110,7 @@ def test_a_proposal_is_printed_with_how_to_apply_it_and_no_file_appears(
     assert "missing_version_percent = 3.0  # 1 today." in out
     assert "A real incident that nobody confirmed counts as false" in out
     assert "Nothing is applied: copy the keys you agree with" in out
+    assert f"to judge these days again, run\n  telemetry-quality backfill {FIRST_DAY} " in out
     assert {file.name: file.stat().st_size for file in station.iterdir()} == before
 
 
@@ -163,8 +166,8 @@ def test_too_little_history_says_what_is_required_what_was_found_and_the_remedy(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "telemetry.toml").write_text(SETTINGS)
-    fill_store(tmp_path, days=59)
-    with pytest.raises(RequestError, match=r"at least 60 stored days .* but 59 of web .* run telemetry-quality"):
+    fill_store(tmp_path, days=13)
+    with pytest.raises(RequestError, match=r"at least 14 stored days .* but 13 of web .* run telemetry-quality"):
         run()
 
 
@@ -186,7 +189,7 @@ def test_a_generous_target_leaves_thresholds_that_alarm_more(station: Path, caps
     assert rules["missing_version"]["advice"] == "keep"
 
 
-@pytest.mark.parametrize("arguments", [["--target", "-1"], ["--target", "101"], ["--days", "59"]])
+@pytest.mark.parametrize("arguments", [["--target", "-1"], ["--target", "101"], ["--days", "13"]])
 def test_an_impossible_option_is_refused(arguments: list[str]) -> None:
     with pytest.raises(click.UsageError):
         run(*arguments)
@@ -200,6 +203,9 @@ def test_the_json_answer_has_one_shape(station: Path, capsys: pytest.CaptureFixt
         "last_day",
         "days",
         "left_out_days",
+        "confirmed_days",
+        "dismissed_days",
+        "judge_again",
         "target_false_alarms_per_100_days",
         "guardrails",
         "fragment",
@@ -214,6 +220,10 @@ def test_the_json_answer_has_one_shape(station: Path, capsys: pytest.CaptureFixt
                 "judged_days",
                 "unknown_days",
                 "alarms",
+                "dismissed_alarms",
+                "confirmed_days",
+                "found_days",
+                "false_alarms_interval",
                 "false_alarms_per_100_days",
                 "caught_percent",
                 "tried_days",
@@ -223,3 +233,40 @@ def test_the_json_answer_has_one_shape(station: Path, capsys: pytest.CaptureFixt
 
 def test_no_proposal_is_no_fragment() -> None:
     assert fragment("web", [], 1.0, (FIRST_DAY, FIRST_DAY)) == ""
+
+
+def test_fourteen_days_are_answered_with_their_uncertainty(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = answer(capsys, "--days", "14")
+    (rule,) = [rule for rule in document["guardrails"] if rule["guardrail"] == "error_rate"]
+
+    assert document["days"] == 14
+    assert rule["today"]["false_alarms_interval"] == pytest.approx([0.0, 23.2], abs=0.1)
+    assert rule["sentence"] == (
+        "Nothing is certain yet. 0 of 14 days failed, which may be 0 to 23 in 100 in the long run."
+    )
+    assert run("--days", "14") == 0
+    assert "0.0 (0 to 23)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("action", [Action.DISMISS, Action.CONFIRM])
+def test_what_people_said_about_incidents_labels_their_days(
+    station: Path, capsys: pytest.CaptureFixture[str], action: Action
+) -> None:
+    work = daily_work(load_settings(), "web")
+    list(work.judge([scan.day for scan in work.store.scans("web", FIRST_DAY, date(2026, 12, 31))], utc_now()))
+    incident = next(
+        incident for incident in incidents_of(work.store, "web") if "missing_version" in incident.guardrails
+    )
+    work.store.append_incident_action(incident.decide(action, "ada", utc_now()))
+
+    document = answer(capsys)
+
+    (rule,) = [rule for rule in document["guardrails"] if rule["guardrail"] == "missing_version"]
+    failed = len(incident.guardrails["missing_version"])
+    assert failed > 0
+    if action is Action.CONFIRM:
+        assert (document["confirmed_days"], document["dismissed_days"]) == (len(incident.days), 0)
+        assert (rule["today"]["confirmed_days"], rule["today"]["found_days"]) == (failed, failed)
+    else:
+        assert (document["confirmed_days"], document["dismissed_days"]) == (0, len(incident.days))
+        assert rule["today"]["dismissed_alarms"] == failed

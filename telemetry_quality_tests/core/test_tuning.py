@@ -501,10 +501,44 @@ class TestProposals:
         assert proposal.proposed is not None
         assert (proposal.proposed.threshold, proposal.proposed.alarms) == (40.0, 5)
 
-    @pytest.mark.parametrize(("days", "advice"), [(59, Advice.TOO_LITTLE_HISTORY), (60, Advice.LOOSEN)])
-    def test_nothing_is_proposed_from_fewer_than_60_judged_days(self, days: int, advice: Advice) -> None:
+    @pytest.mark.parametrize(("days", "advice"), [(13, Advice.TOO_LITTLE_HISTORY), (14, Advice.LOOSEN)])
+    def test_nothing_is_proposed_from_fewer_than_14_judged_days(self, days: int, advice: Advice) -> None:
         proposal = propose(make_trial([9] * days))
         assert proposal.advice is advice
+
+    @pytest.mark.parametrize(("days", "advice"), [(59, Advice.KEEP), (60, Advice.TIGHTEN)])
+    def test_a_threshold_is_tightened_only_from_60_days_on(self, days: int, advice: Advice) -> None:
+        at_20 = candidates(threshold_named("volume_deviation_percent"), 30.0).index(20.0)
+        catches = {Fault.DROP_20: (Try(range(100), range(at_20 + 1)),) * 100, Fault.ZERO: caught_below(100)}
+        assert propose(make_trial([0] * days, catches)).advice is advice
+
+    @pytest.mark.parametrize(("alarms", "advice"), [(1, Advice.KEEP), (2, Advice.LOOSEN)])
+    def test_a_young_threshold_is_loosened_if_its_alarms_are_certainly_too_many(
+        self, alarms: int, advice: Advice
+    ) -> None:
+        proposal = propose(make_trial([9] * alarms + [0] * (14 - alarms)))
+        assert proposal.advice is advice
+        assert f"{alarms} of 14 days failed, which may be " in proposal.sentence
+
+    def test_a_dismissed_alarm_is_avoided_however_young_the_stream_is(self) -> None:
+        failing = [9] + [0] * 13
+        assert propose(make_trial(failing)).advice is Advice.KEEP
+        proposal = propose(replace(make_trial(failing), dismissed=(9,)))
+        assert proposal.advice is Advice.LOOSEN
+        assert proposal.proposed is not None
+        assert (proposal.today.dismissed_alarms, proposal.proposed.dismissed_alarms) == (1, 0)
+
+    def test_a_dismissed_alarm_is_avoided_although_the_target_allows_it(self) -> None:
+        failing = [9] + [0] * 199
+        assert propose(make_trial(failing)).advice is Advice.KEEP
+        assert propose(replace(make_trial(failing), dismissed=(9,))).advice is Advice.LOOSEN
+
+    @pytest.mark.parametrize("found_at", [9, 11])
+    def test_a_threshold_that_misses_a_confirmed_day_is_never_proposed(self, found_at: int) -> None:
+        noisy = [9] * 50 + [0] * 50
+        proposal = propose(replace(make_trial(noisy), confirmed=(found_at,)))
+        assert proposal.proposed is None or proposal.proposed.found_days == 1
+        assert (proposal.proposed is None) is (found_at == 9)
 
     def test_a_guardrail_that_never_had_a_value_says_so(self) -> None:
         proposal = propose(replace(make_trial([]), unknown_days=365))

@@ -14,6 +14,7 @@ from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import evidence_of
 from telemetry_quality.core.policies import Direction
+from telemetry_quality.core.sampling import clopper_pearson_percent
 from telemetry_quality.core.tuning.faults import inject, leaking
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ LEAK_DAYS = 30
 LEAK_STARTS = 24
 
 _MANTISSAS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What people said about failures, by guardrail.
+
+    Attributes:
+        dismissed: Days of dismissed incidents: false alarms, which a proposal should avoid.
+        confirmed: The evidence of days of confirmed incidents, which a proposal must find.
+    """
+
+    dismissed: Mapping[str, frozenset[date]]
+    confirmed: Mapping[str, tuple[Evidence, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,9 @@ class Score:
     Attributes:
         alarms: Days that failed. They count as false alarms, because nobody confirmed an incident on them.
         catches: The catches of each fault that concerns the guardrail.
+        dismissed_alarms: Those of the alarms that somebody dismissed.
+        confirmed_days: Days on which somebody confirmed a failure of the guardrail; they are not among the judged days.
+        found_days: Those of the confirmed days that fail.
     """
 
     threshold: float | None
@@ -80,6 +97,14 @@ class Score:
     unknown_days: int
     alarms: int
     catches: Mapping[Fault, Catch]
+    dismissed_alarms: int = 0
+    confirmed_days: int = 0
+    found_days: int = 0
+
+    @property
+    def alarms_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the false alarms per 100 days in the long run; None if no day was judged."""
+        return clopper_pearson_percent(self.alarms, self.judged_days) if self.judged_days else None
 
     @property
     def alarms_per_100_days(self) -> float | None:
@@ -104,6 +129,8 @@ class Trial:
         failing: At how many thresholds, from the strictest on, each judged day fails; oldest day first.
         unknown_days: Days that could not be judged.
         tries: The tries of each fault that concerns the guardrail.
+        dismissed: As ``failing``, for the days on which somebody dismissed a failure of this guardrail.
+        confirmed: As ``failing``, for the days on which somebody confirmed one.
     """
 
     guardrail: str
@@ -113,6 +140,8 @@ class Trial:
     failing: tuple[int, ...]
     unknown_days: int
     tries: Mapping[Fault, tuple[Try, ...]] = field(repr=False)
+    dismissed: tuple[int, ...] = ()
+    confirmed: tuple[int, ...] = ()
 
     @property
     def setting(self) -> str | None:
@@ -134,6 +163,9 @@ class Trial:
             self.unknown_days,
             alarms_at(self.failing, position),
             catches,
+            alarms_at(self.dismissed, position),
+            len(self.confirmed),
+            alarms_at(self.confirmed, position),
         )
 
 
@@ -165,6 +197,7 @@ def back_test(
     policy: Policy,
     schema: EventSchema,
     advance: Callable[[int], None] = lambda _: None,
+    labels: Labels | None = None,
 ) -> tuple[Trial, ...]:
     """Try every guardrail of the source on days as they were and with faults, at all values of its thresholds.
 
@@ -173,10 +206,13 @@ def back_test(
         policy: The policy in force today; only the threshold that is tried changes.
         schema: Determines the guardrails, and the dimensions of the stream.
         advance: Called with the number of days after each guardrail.
+        labels: What people said about failures; nothing by default.
     """
     trials = []
     for rule in guardrails_of(schema):
-        trials += [trial_of(rule, threshold, evidences, policy, schema) for threshold in rule.thresholds or (None,)]
+        trials += [
+            trial_of(rule, threshold, evidences, policy, schema, labels) for threshold in rule.thresholds or (None,)
+        ]
         advance(len(evidences))
     return tuple(trials)
 
@@ -190,8 +226,13 @@ def whole_weeks(evidences: Sequence[Evidence], limit: int) -> Sequence[Evidence]
     return [evidence for start in starts for evidence in evidences[start : start + 7]]
 
 
-def trial_of(
-    rule: Guardrail, threshold: Threshold | None, evidences: Sequence[Evidence], policy: Policy, schema: EventSchema
+def trial_of(  # noqa: PLR0917
+    rule: Guardrail,
+    threshold: Threshold | None,
+    evidences: Sequence[Evidence],
+    policy: Policy,
+    schema: EventSchema,
+    labels: Labels | None = None,
 ) -> Trial:
     """The trial of one guardrail and threshold; slow guardrails are tried only on some of the days."""
     days = whole_weeks(evidences, MAXIMUM_SLICED_DAYS) if rule.reads_slices else evidences
@@ -222,6 +263,21 @@ def trial_of(
             for fault in Fault
             if fault in rule.faults
         },
+        *_labelled(rule, judged, policies, labels),
+    )
+
+
+def _labelled(
+    rule: Guardrail, judged: _Judged, policies: Sequence[Policy], labels: Labels | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """At how many thresholds the dismissed days fail, and the confirmed days."""
+    if labels is None:
+        return (), ()
+    dismissed = labels.dismissed.get(rule.name, frozenset())
+    confirmed = (_failing(rule, evidence, policies) for evidence in labels.confirmed.get(rule.name, ()))
+    return (
+        tuple(count for day, (_, count) in judged.items() if day in dismissed),
+        tuple(count for count in confirmed if count is not None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.tuning.backtest import Score, Trial
 
-MINIMUM_DAYS = 60
+MINIMUM_DAYS = 14
 """Nothing is proposed from fewer judged days."""
+
+CERTAIN_DAYS = 60
+"""From fewer judged days, a threshold is only loosened, and only if its false alarms are certainly too many."""
 
 MINIMUM_TRIES = 10
 """A catch rate from fewer tries is not compared with another."""
@@ -63,6 +66,10 @@ def propose(trial: Trial, target: float = 1.0) -> Proposal:
     to the noise, raises at most ``target`` both in the earlier half of the days and in the later half.
     Today's threshold was not chosen by these days: it fits if it raises at most ``target``.
 
+    A threshold with alarms that somebody dismissed does not fit, and one that misses a day that somebody confirmed, and
+    that today's finds, is never proposed. From fewer than CERTAIN_DAYS a threshold is only loosened, and only if
+    somebody dismissed its alarms, or the 95 % interval of its false alarms lies above ``target``.
+
     If today's fits, it stays unless another that fits catches CLEARLY_POINTS more. A threshold that would hide
     what today's catches (see ``Fault.kept_ratio``), or is not known to catch anything, is never proposed. If that
     leaves none that fits, the one with the fewest alarms, or the strictest within ``target`` on these days, is
@@ -74,10 +81,23 @@ def propose(trial: Trial, target: float = 1.0) -> Proposal:
     if today.judged_days < MINIMUM_DAYS:
         return _nothing(trial, Advice.TOO_LITTLE_HISTORY, _too_little(today))
     allowed = [position for position in _proposable(trial) if _is_useful(trial.at(position), today)]
+    is_young = today.judged_days < CERTAIN_DAYS
+    if is_young:
+        lowest, _ = today.alarms_interval or (0.0, 0.0)
+        if lowest <= target and not today.dismissed_alarms:
+            return _nothing(trial, Advice.KEEP, f"Nothing is certain yet. {_uncertainty(today)}")
+        allowed = [position for position in allowed if position > trial.today]
     best = _best(trial, [position for position in allowed if _fits(trial, position, target)])
-    if (today.alarms_per_100_days or 0) <= target:
+    if (today.alarms_per_100_days or 0) <= target and not today.dismissed_alarms:
         return _better(trial, best)
-    return _quieter(trial, best, allowed, target)
+    proposal = _quieter(trial, best, allowed, target)
+    return replace(proposal, sentence=f"{proposal.sentence} {_uncertainty(today)}") if is_young else proposal
+
+
+def _uncertainty(score: Score) -> str:
+    low, high = score.alarms_interval or (0.0, 100.0)
+    failed = f"{score.alarms} of {score.judged_days} days failed"
+    return f"{failed}, which may be {low:.0f} to {high:.0f} in 100 in the long run."
 
 
 def _better(trial: Trial, best: int | None) -> Proposal:
@@ -91,8 +111,12 @@ def _quieter(trial: Trial, best: int | None, allowed: Sequence[int], target: flo
     """The proposal if today's threshold raises too many false alarms."""
     if best is not None:
         return _change(trial, best, "Today's threshold raises too many false alarms; this one fits with a margin.")
-    quietest = min(allowed, key=lambda position: (_excess(trial.at(position), target), position), default=trial.today)
-    if 2 * trial.at(quietest).alarms <= trial.at(trial.today).alarms:
+    quietest = min(
+        allowed,
+        key=lambda position: (trial.at(position).dismissed_alarms, _excess(trial.at(position), target), position),
+        default=trial.today,
+    )
+    if quietest != trial.today and 2 * trial.at(quietest).alarms <= trial.at(trial.today).alarms:
         return _change(
             trial,
             quietest,
@@ -123,7 +147,9 @@ def _fits(trial: Trial, position: int, target: float) -> bool:
     )
     middle = len(trial.failing) // 2
     halves = trial.failing[:middle], trial.failing[middle:]
-    return all(100 * alarms_at(half, stricter) <= target * len(half) for half in halves)
+    return not trial.at(position).dismissed_alarms and all(
+        100 * alarms_at(half, stricter) <= target * len(half) for half in halves
+    )
 
 
 def _is_a_step(trial: Trial, stricter: int, position: int) -> bool:
@@ -135,8 +161,8 @@ def _is_a_step(trial: Trial, stricter: int, position: int) -> bool:
 
 
 def _is_useful(score: Score, today: Score) -> bool:
-    """Whether the threshold is known to catch something, and enough of what today's threshold catches."""
-    if not score.catch_percent:
+    """Whether the threshold is known to catch something, and enough of what today's threshold finds and catches."""
+    if not score.catch_percent or score.found_days < today.found_days:
         return False
     for fault, before in today.catches.items():
         after = score.catches.get(fault)
