@@ -120,7 +120,7 @@ def _run(sums: _Sums, first: int, last: int) -> _Run | None:
     """The hours ``first`` to ``last``; None if the other hours cannot show how busy the day is."""
     usual, found = (prefix[last + 1] - prefix[first] for prefix in reversed(sums))
     whole = sums.usual[-1]
-    if not 0 < usual <= LARGEST_SHARE * whole:
+    if whole <= 0 or usual > LARGEST_SHARE * whole:
         return None
     scale = (sums.counted[-1] - found) / (whole - usual)
     return _Run(usual * scale, found, scale) if scale > LEAST_REST else None

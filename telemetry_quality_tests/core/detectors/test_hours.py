@@ -251,3 +251,69 @@ def test_any_counts_can_be_judged(earlier: list[list[int]], counts: list[int]) -
         assert run.found == sum(counts[run.first : run.last + 1])
         assert run.found <= detector.FAR_RATIO * run.expected + 1
         assert 0 < run.missing_percent <= 100
+
+
+@pytest.mark.parametrize(("beside", "is_judged"), [(14, False), (15, True), (16, True)])
+def test_a_run_that_usually_holds_more_than_85_percent_of_the_day_leaves_too_little_to_compare(
+    beside: int, is_judged: bool
+) -> None:
+    sums = detector._Sums([0.0, 0.0, float(beside)], [0.0, 100.0 - beside, 100.0])
+    assert (detector._run(sums, 0, 0) is not None) is is_judged
+
+
+@pytest.mark.parametrize(("ratio", "is_judged"), [(0.09, False), (0.1, False), (0.11, True)])
+def test_with_a_tenth_of_the_usual_events_in_the_other_hours_the_whole_day_is_out(
+    ratio: float, is_judged: bool
+) -> None:
+    sums = detector._Sums([0.0, 0.0, 50 * ratio], [0.0, 50.0, 100.0])
+    assert (detector._run(sums, 0, 0) is not None) is is_judged
+
+
+@pytest.mark.parametrize(("weeks", "count"), [(3, 15), (4, 4), (5, 5)])
+def test_four_days_of_the_weekday_are_enough_peers(weeks: int, count: int) -> None:
+    past = detector._Past({FIRST + timedelta(days=n): [100] * 24 for n in range(7 * weeks)})
+    assert len(past.peers(0)) == count
+
+
+def test_days_without_events_are_not_learnt_from() -> None:
+    known = days_of(lambda _: BUSINESS, 42)
+    day = max(known) + timedelta(days=1)
+    counts = [0 if 9 <= hour <= 11 else count for hour, count in enumerate(BUSINESS)]
+    out = {past: [0] * 24 if (day - past).days in {7, 14, 21, 28} else hours for past, hours in known.items()}
+    assert spans(missing_hours(day, counts, out)) == [(9, 11)]
+
+
+def test_a_weekday_that_fits_the_rest_of_the_day_badly_excuses_nothing() -> None:
+    known = days_of(lambda day: COMMUTE if day.weekday() < 5 else LEISURE, 42)
+    day = max(known) + timedelta(days=1)
+    counts = [count // 5 if hour in {7, 8} else count for hour, count in enumerate(COMMUTE)]
+    assert spans(missing_hours(day, counts, known)) == [(7, 8)]
+
+
+@pytest.mark.parametrize(("share", "is_found"), [(0.15, True), (0.3, False)])
+def test_only_a_weekday_of_similar_volume_shows_what_a_day_may_resemble(share: float, is_found: bool) -> None:
+    # At weekends the same hours, but none in the morning, which half of the other hours cannot tell.
+    weekend = [0 if 9 <= hour <= 11 else round(100 * share) for hour in range(24)]
+    known = {FIRST + timedelta(days=n): weekend if n % 7 > 4 else [100] * 24 for n in range(42)}
+    day = FIRST + timedelta(days=42)
+    assert bool(missing_hours(day, [0 if 9 <= hour <= 11 else 100 for hour in range(24)], known)) is is_found
+
+
+def test_a_run_that_never_varied_is_still_taken_to_vary_by_six_percent() -> None:
+    past = detector._Past({FIRST + timedelta(days=n): [100] * 24 for n in range(42)})
+    assert past.variance(9, 11) == pytest.approx(0.06**2)
+
+
+def test_few_days_widen_the_variance_of_a_run() -> None:
+    def past_of(days: int) -> detector._Past:
+        return detector._Past(
+            {
+                FIRST + timedelta(days=n): [10_000 * (2 if hour == 9 and n % 2 else 1) for hour in range(24)]
+                for n in range(days)
+            }
+        )
+
+    few, many = past_of(14).variance(9, 9), past_of(210).variance(9, 9)
+    assert few is not None
+    assert many is not None
+    assert few > 1.5 * many
