@@ -34,6 +34,7 @@ PERCENTS = (
     "late_percent",
     "invalid_timestamp_percent",
     "leak_percent",
+    "segment_error_percent",
     "version_drift_percent",
     "complete_percent",
 )

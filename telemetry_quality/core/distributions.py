@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, exp, fsum, lgamma, log, log1p, pi, sin, sqrt, tan
+from math import cos, exp, fsum, inf, lgamma, log, log1p, pi, sin, sqrt, tan
 
 NEGLIGIBLE = 1e-17
 """Terms smaller than this share of the largest do not change a sum of floats."""
@@ -76,3 +76,37 @@ def negative_binomial_tails(count: int, mean: float, dispersion: float) -> tuple
     terms = list(map(exp, logs))
     lower = fsum(terms)
     return min(lower, 1.0), min(max(1.0 - fsum(terms[:-1]), 0.0), 1.0)
+
+
+def log_chance_of_at_least(found: int, events: int, mean: float, correlation: float) -> float:
+    """Log of an upper bound of the chance that at least ``found`` of ``events`` count, by the beta-binomial.
+
+    The bound adds a geometric series to the exact probability of ``found``, since the ratio of successive probabilities
+    only falls from there on; it is exact at ``found = events`` and hardly above the exact tail where that is small.
+
+    Source: Griffiths, "Maximum likelihood estimation for the beta-binomial distribution", Biometrics 29 (1973).
+
+    Args:
+        found: Events that count, 0 to ``events``.
+        events: At least 1.
+        mean: Their expected share, 0 to 1; at 0 none is possible.
+        correlation: Of two events of a day, above 0 and below 1: the variance is that of the binomial times
+            ``1 + (events - 1) * correlation``.
+    """
+    if found <= mean * events:
+        return 0.0
+    if mean <= 0:
+        return -inf
+    a, b = mean * (1 / correlation - 1), (1 - mean) * (1 / correlation - 1)
+    probability = (
+        lgamma(events + 1)
+        - lgamma(found + 1)
+        - lgamma(events - found + 1)
+        + (lgamma(found + a) + lgamma(events - found + b) - lgamma(events + a + b))
+        - (lgamma(a) + lgamma(b) - lgamma(a + b))
+    )
+    left = events - found
+    # Each ratio is (left / (left + b - 1)) * ((found + a) / (found + 1)), and the second factor is at most this.
+    ratio = left / (left + b - 1) * max(1.0, (found + a) / (found + 1)) if left else 0.0
+    # Without a falling ratio there is no bound: the share may just as well be anything.
+    return min(probability - log1p(-ratio), 0.0) if 0 <= ratio < 1 else 0.0

@@ -371,6 +371,13 @@ class Slice(NamedTuple):
         return (first,) if self.by is None else (first, (self.by, self.by_value))
 
     @property
+    def parents(self) -> tuple[Slice, ...]:
+        """The two slices whose intersection this is; none for a slice of one condition."""
+        if self.by is None:
+            return ()
+        return Slice(self.dimension, self.value), Slice(self.by, self.by_value)
+
+    @property
     def order(self) -> tuple[str, ...]:
         """A sort key that orders all slices, null before empty."""
         return tuple(text for name, value in self.parts for text in (name, "" if value is None else f"={value}"))

@@ -145,7 +145,8 @@ INTERVAL_PERCENT = Setting(
 MINIMUM_EVENTS = Setting(
     "minimum_events",
     20,
-    "where fewer are expected, the volume is judged by the sum of several days, and silence is not judged",
+    "where fewer are expected, the volume is judged by the sum of several days, and neither silence nor the volume of "
+    "a segment is judged",
     0,
 )
 NOTHING: tuple[str, ...] = ()

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb
+from math import comb, exp, inf, lgamma, log
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry_quality.core.distributions import binomial_tail, negative_binomial_tails, student_t5_reach
+from telemetry_quality.core.distributions import (
+    binomial_tail,
+    log_chance_of_at_least,
+    negative_binomial_tails,
+    student_t5_reach,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +98,47 @@ def test_the_tails_of_a_negative_binomial_distribution_are_the_exact_sums(
 def test_an_impossible_negative_binomial_count_is_refused(arguments: tuple[int, float, float]) -> None:
     with pytest.raises(ValueError, match="negative binomial count"):
         negative_binomial_tails(*arguments)
+
+
+def beta_binomial(count: int, events: int, mean: float, correlation: float) -> float:
+    a, b = mean * (1 / correlation - 1), (1 - mean) * (1 / correlation - 1)
+    beta = lgamma(count + a) + lgamma(events - count + b) - lgamma(events + a + b)
+    return comb(events, count) * exp(beta - lgamma(a) - lgamma(b) + lgamma(a + b))
+
+
+@given(st.integers(1, 80), st.data(), st.floats(0.001, 0.999), st.floats(1e-4, 0.9))
+def test_the_chance_of_errors_is_at_least_the_exact_sum(
+    events: int, data: st.DataObject, mean: float, correlation: float
+) -> None:
+    found = data.draw(st.integers(0, events))
+    exact = sum(beta_binomial(count, events, mean, correlation) for count in range(found, events + 1))
+
+    assert log_chance_of_at_least(found, events, mean, correlation) >= log(max(exact, 1e-300)) - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("found", "events", "mean", "correlation"),
+    [(10, 20, 0.01, 0.01), (20, 20, 0.01, 0.05), (60, 400, 0.02, 0.002), (30, 40, 0.3, 0.02)],
+)
+def test_the_chance_of_many_errors_is_hardly_above_the_exact_sum(
+    found: int, events: int, mean: float, correlation: float
+) -> None:
+    exact = sum(beta_binomial(count, events, mean, correlation) for count in range(found, events + 1))
+
+    assert log_chance_of_at_least(found, events, mean, correlation) == pytest.approx(log(exact), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("found", "mean", "chance"), [(0, 0.1, 0.0), (10, 0.1, 0.0), (1, 0.0, -inf), (0, 0.0, 0.0), (60, 0.5, 0.0)]
+)
+def test_the_chance_of_the_expected_is_one_and_of_the_impossible_none(found: int, mean: float, chance: float) -> None:
+    # The last is a rate that may be anything, so that nothing is unlikely.
+    assert log_chance_of_at_least(found, 100, mean, 0.9) == chance
+
+
+def test_more_errors_are_never_likelier() -> None:
+    chances = [log_chance_of_at_least(found, 500_000, 0.01, 0.001) for found in range(6000, 500_001, 1300)]
+
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > -2
+    assert chances[-1] < -3000

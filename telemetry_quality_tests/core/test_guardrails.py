@@ -53,6 +53,8 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "sample": Level.WARNING,
         "duplicates": Level.WARNING,
         "silence": Level.WARNING,
+        "segment_errors": Level.WARNING,
+        "segment_volume": Level.WARNING,
         "leak": Level.WARNING,
         "missing_hours": Level.WARNING,
         "error_burst": Level.WARNING,
@@ -97,6 +99,8 @@ def test_a_healthy_day_passes_every_guardrail_that_needs_no_history() -> None:
     }
     assert {name for name, verdict in verdicts.items() if verdict.outcome is UNKNOWN} == {
         "silence",
+        "segment_errors",
+        "segment_volume",
         "leak",
         "missing_hours",
         "error_burst",
@@ -360,6 +364,8 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         "sample": "NO_EVENTS",
         "duplicates": "NO_EVENTS",
         "silence": "NO_EVENTS",
+        "segment_errors": "NO_EVENTS",
+        "segment_volume": "NO_EVENTS",
         "leak": "NO_EVENTS",
         "missing_hours": "NO_EVENTS",
         "error_burst": "NO_EVENTS",

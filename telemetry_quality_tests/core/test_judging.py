@@ -573,7 +573,7 @@ def test_a_guardrail_names_a_root_cause_if_and_only_if_it_failed(tmp_path: Path)
     facts, root_cause = by_guardrail["error_rate"].sentence.split(" more than the 5 % allowed. ")
     assert facts.startswith("20.00 % of 1,000 events are errors (200),")
     assert "platform=ios" in root_cause
-    assert {name for name, verdict in by_guardrail.items() if verdict.contributors} == {"error_rate"}
+    assert {name for name, verdict in by_guardrail.items() if verdict.contributors} == {"error_rate", "segment_errors"}
 
 
 def test_a_drop_of_volume_says_which_platform_lost_it(tmp_path: Path) -> None:

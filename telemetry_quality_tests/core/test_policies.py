@@ -24,6 +24,8 @@ def test_the_defaults_are_the_thresholds_of_the_mission() -> None:
             "duplicate_percent": 10.0,
             "leak_percent": 15.0,
             "leak_sigmas": 1.0,
+            "segment_error_percent": 5.0,
+            "segment_volume_percent": 33.0,
             "version_drift_percent": 10.0,
             "critical_missing_percent": 1.0,
             "late_percent": 5.0,

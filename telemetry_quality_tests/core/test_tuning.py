@@ -95,7 +95,8 @@ def make_stream(
     volume: Callable[[int], int] = lambda _: 1000,
     missing: Callable[[int], float] = lambda _: 0.0,
 ) -> list[Evidence]:
-    """Consecutive days with 1,000 events expected on each, between 900 and 1,100; 70 % android, 30 % ios."""
+    """Consecutive days with 1,000 events expected on each, between 900 and 1,100; 70 % android, 30 % ios, which
+    has 10 % refunds."""
     first = DAY - timedelta(days=days - 1)
     totals = {first + timedelta(days=n): volume(max(n, 0)) for n in range(-100, days)}
     slices = {day: _platforms(total) for day, total in totals.items()}
@@ -125,9 +126,13 @@ def _platforms(total: int) -> dict[Slice, SliceCounts]:
     for platform, events in (("android", total - ios), ("ios", ios)):
         day_slices[Slice("platform", platform)] = SliceCounts(events, 0, 0)
         day_slices[Slice("platform", platform, "service_version", "1.0")] = SliceCounts(events, 0, 0)
-        day_slices[Slice("platform", platform, "event_name", "page.view")] = SliceCounts(events, 0, 0)
+        views = events - (round(0.1 * total) if platform == "ios" else 0)
+        day_slices[Slice("platform", platform, "event_name", "page.view")] = SliceCounts(views, 0, 0)
+    refunds = SliceCounts(round(0.1 * total), 0, 0)
     return {
-        Slice("event_name", "page.view"): SliceCounts(total, 0, 0),
+        Slice("event_name", "page.view"): SliceCounts(total - refunds.events, 0, 0),
+        Slice("event_name", "refund"): refunds,
+        Slice("platform", "ios", "event_name", "refund"): refunds,
         Slice("service_version", "1.0"): SliceCounts(total, 0, 0),
         **day_slices,
     }
@@ -326,6 +331,39 @@ class TestFaults:
         assert day_slices[Slice("service_version", "1.0")].events == 780 - 234
         assert day_slices[Slice("service_version", None)].events == 20 + 234 + 60
 
+    @staticmethod
+    def with_a_small_signal(events: int = 100) -> Evidence:
+        refund = Slice("platform", "ios", "event_name", "refund")
+        day_slices = {
+            Slice("event_name", "page.view"): SliceCounts(1000 - events, 10, 0),
+            Slice("event_name", "refund"): SliceCounts(events, 4, 0),
+            Slice("platform", "ios"): SliceCounts(events + 50, 5, 0),
+            refund: SliceCounts(events, 4, 0),
+        }
+        return replace(make_day(), slices={DAY: day_slices})
+
+    def test_half_of_the_good_events_of_a_small_signal_turn_into_errors(self) -> None:
+        changed = broken(Fault.SIGNAL_FAILS, self.with_a_small_signal())
+        day_slices = changed.slices[DAY]
+        assert day_slices[Slice("event_name", "refund")] == SliceCounts(100, 52, 0)
+        assert day_slices[Slice("platform", "ios", "event_name", "refund")].errors == 52
+        assert day_slices[Slice("platform", "ios")] == SliceCounts(150, 53, 0)
+        assert day_slices[Slice("event_name", "page.view")].errors == 10
+        before = make_day().figures
+        assert changed.figures.error_events == (before.error_events or 0) + 48
+        assert changed.figures.error_rate_percent == pytest.approx((before.error_rate_percent or 0) + 4.8)
+
+    def test_a_small_signal_loses_half_of_its_events(self) -> None:
+        changed = broken(Fault.SIGNAL_HALVED, self.with_a_small_signal())
+        assert changed.slices[DAY][Slice("event_name", "refund")].events == 50
+        assert changed.slices[DAY][Slice("platform", "ios")].events == 100
+        assert changed.totals[DAY] == changed.figures.total_events == 950
+
+    @pytest.mark.parametrize(("events", "is_small"), [(100, True), (101, False)])
+    def test_a_signal_is_small_with_a_tenth_of_the_events(self, events: int, is_small: bool) -> None:
+        changed = inject(Fault.SIGNAL_FAILS, self.with_a_small_signal(events), PLATFORMS)
+        assert (changed is not None) is is_small
+
     def test_of_two_equal_platforms_one_is_chosen_and_a_single_platform_never(self) -> None:
         def with_events(**platforms: int) -> Evidence:
             day_slices = {Slice("platform", value): SliceCounts(events, 0, 0) for value, events in platforms.items()}
@@ -356,7 +394,8 @@ class TestFaults:
 
     def test_the_earlier_days_are_left_as_they_were(self) -> None:
         earlier = DAY - timedelta(days=1)
-        evidence = replace(make_day(), slices={earlier: SLICES, DAY: SLICES}, totals={earlier: 900, DAY: 1000})
+        today = SLICES | {Slice("event_name", "refund"): SliceCounts(60, 0, 0)}
+        evidence = replace(make_day(), slices={earlier: SLICES, DAY: today}, totals={earlier: 900, DAY: 1000})
         for fault in Fault:
             if fault is not Fault.LEAK:
                 changed = broken(fault, evidence)
@@ -433,7 +472,7 @@ class TestBackTest:
 class TestThresholds:
     def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
         thresholds = [threshold for rule in BUILT_IN for threshold in rule.thresholds]
-        assert len(thresholds) == 12
+        assert len(thresholds) == 14
         for threshold in thresholds:
             low, high = threshold.proposed
             assert low <= threshold.default <= high

@@ -39,6 +39,8 @@ def tries(*caught: Container[int]) -> tuple[Try, ...]:
         ("sample_success_percent", 99.5, 80),
         ("duplicate_percent", 1, 40),
         ("leak_percent", 5, 40),
+        ("segment_error_percent", 1, 50),
+        ("segment_volume_percent", 10, 80),
         ("version_drift_percent", 2, 50),
         ("critical_missing_percent", 0.1, 50),
         ("late_percent", 0.5, 50),

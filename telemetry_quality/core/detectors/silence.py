@@ -105,7 +105,7 @@ def _silent_segments(window: Window, settings: SilenceSettings, completeness_per
     to_come = window.weekday_totals.get(weekday, 0.0) * (1 - (completeness_percent or 100.0) / 100)
     other = _most_hidden_by_other(today)
     for segment in set().union(*peers):
-        if not _is_watched(segment):
+        if not is_watched(segment):
             continue
         found = today[segment].events if segment in today else 0
         most = max(peer[segment].events for peer in peers if segment in peer)
@@ -121,7 +121,8 @@ def _silent_segments(window: Window, settings: SilenceSettings, completeness_per
             yield silent
 
 
-def _is_watched(segment: Slice) -> bool:
+def is_watched(segment: Slice) -> bool:
+    """Whether the segment is a signal, a dimension value, or a signal within one."""
     return segment.by in {None, EVENT_NAME} and segment.dimension != SERVICE_VERSION and OTHER_VALUES not in segment
 
 
@@ -231,11 +232,5 @@ def _log_chance(found: int, expected: float, ratios: Sequence[float]) -> float:
 def _without_children(silent: Sequence[Silent]) -> list[Silent]:
     """Parents only, the most expected first: if a platform is silent, so is each of its signals."""
     segments = {silence.segment for silence in silent}
-    top = [silence for silence in silent if not any(parent in segments for parent in _parents(silence.segment))]
+    top = [silence for silence in silent if not any(parent in segments for parent in silence.segment.parents)]
     return sorted(top, key=lambda silence: (-silence.expected, silence.segment.order))
-
-
-def _parents(segment: Slice) -> tuple[Slice, ...]:
-    if segment.by is None:
-        return ()
-    return Slice(segment.dimension, segment.value), Slice(segment.by, segment.by_value)

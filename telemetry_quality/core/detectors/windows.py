@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import log
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.events import EVENT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.events import Slice, SliceCounts
@@ -74,3 +75,28 @@ def _total(slices: Mapping[Slice, SliceCounts]) -> int:
     return sum(
         counts.events for segment, counts in slices.items() if segment.dimension == EVENT_NAME and segment.by is None
     )
+
+
+class Likely(Protocol):
+    """A finding, and how likely it was by chance."""
+
+    @property
+    def log_chance(self) -> float:
+        """Log of the chance."""
+
+
+Finding = TypeVar("Finding", bound=Likely)
+
+
+def significant(found: Sequence[Finding], watched: int, chance: float) -> list[Finding]:
+    """The findings that chance does not explain, the least likely first.
+
+    Source: Benjamini and Hochberg, "Controlling the false discovery rate", J. R. Statist. Soc. B 57 (1995). If nothing
+    is wrong, at most ``chance`` of the days have any finding, however many segments are watched.
+    """
+    ordered = sorted(found, key=lambda finding: finding.log_chance)
+    last = 0
+    for rank, finding in enumerate(ordered, start=1):
+        if finding.log_chance <= log(chance * rank / watched):
+            last = rank
+    return ordered[:last]

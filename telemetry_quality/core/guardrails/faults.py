@@ -42,6 +42,10 @@ class Fault(StrEnum):
     """Three hours in a row that are at least as busy as the average lose all their events."""
     BURST = "three_hours_of_errors", "3 h errors", 0.95
     """In three such hours, every second event without an error becomes an error."""
+    SIGNAL_FAILS = "failing_signal", "signal fails", 0.95
+    """Half of the good events of a small signal turn into errors."""
+    SIGNAL_HALVED = "halved_signal", "signal halved"
+    """A small signal loses half of its events."""
     SPOILED = "spoiled_10_percent", "10 % bad", 0.95
     """One in ten good events turns bad: an error, without critical fields, late, with an invalid timestamp, and on the
     wrong side of the limit of each rate."""

@@ -11,7 +11,7 @@ from telemetry_quality.core.metrics import METRICS, Unit, deviation_percent, is_
 from telemetry_quality.core.policies import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from telemetry_quality.core.events import EventSchema
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LEAK_FACTOR = 0.98
 SPOILED_RATIO = 0.1
 BAD_HOURS = 3
+SMALL_SIGNAL = 0.1
+"""A signal with up to this share of the events is small: the total hides what happens to it."""
 
 
 PARTIAL = frozenset({Fault.TAGS, Fault.DEAD_HOURS, Fault.BURST})
@@ -46,13 +48,13 @@ def inject(
         return None
     if fault in PARTIAL:
         return _without_tags(evidence, schema) if fault is Fault.TAGS else _with_bad_hours(fault, evidence)
+    if fault in SIGNAL_FAULTS:
+        return _with_small_signal(evidence, SIGNAL_FAULTS[fault])
     if fault is Fault.ZERO:
         return None if evidence.expectation.is_empty_usual else _emptied(evidence)
-    if fault is Fault.DOUBLED:
-        return _doubled(evidence)
     if fault is Fault.SPOILED:
         return replace(_spoiled(evidence), rate_counts=_spoiled_rates(evidence, schema, fails))
-    return _scaled(evidence, FACTORS[fault])
+    return _doubled(evidence) if fault is Fault.DOUBLED else _scaled(evidence, FACTORS[fault])
 
 
 def leaking(evidence: Evidence, start: date) -> Evidence:
@@ -221,6 +223,44 @@ def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
     figures = replace(evidence.figures, missing_version_events=missing, missing_version_percent=100 * missing / total)
     changed = _untagged(slices, dimension, value, counts.events / total)
     return replace(evidence, figures=figures, slices={**evidence.slices, evidence.day: changed})
+
+
+def _half_failing(counts: SliceCounts) -> SliceCounts:
+    return counts._replace(errors=counts.errors + (counts.events - counts.errors) // 2)
+
+
+SIGNAL_FAULTS: dict[Fault, Callable[[SliceCounts], SliceCounts]] = {
+    Fault.SIGNAL_FAILS: _half_failing,
+    Fault.SIGNAL_HALVED: lambda counts: counts.scaled(0.5),
+}
+
+
+def _with_small_signal(evidence: Evidence, change: Callable[[SliceCounts], SliceCounts]) -> Evidence | None:
+    """The evidence with a changed signal, the busiest small one; None if there is none.
+
+    Dimension values change by what they have of it; which versions they have is not known.
+    """
+    slices, day = dict(evidence.slices.get(evidence.day, {})), evidence.day
+    total, errors = evidence.figures.total_events or 0, evidence.figures.error_events
+    small = [
+        segment
+        for segment, counts in slices.items()
+        if segment.dimension == EVENT_NAME and segment.by is None and counts.events <= SMALL_SIGNAL * total
+    ]
+    if not small or errors is None:
+        return None
+    signal = max(small, key=lambda segment: (slices[segment].events, segment.order))
+    before, after = slices[signal], change(slices[signal])
+    for segment in [segment for segment in slices if signal in {segment, *segment.parents}]:
+        counts = slices[segment]
+        slices[segment] = change(counts)
+        if (parent := Slice(segment.dimension, segment.value)) != signal and parent in slices:
+            slices[parent] = slices[parent].plus(counts.scaled(-1)).plus(slices[segment])
+    total, errors = total + after.events - before.events, errors + after.errors - before.errors
+    figures = _figures_with(evidence, total, error_events=errors, error_rate_percent=100 * errors / total)
+    left = {segment: counts for segment, counts in slices.items() if counts.events}
+    totals = {**evidence.totals, day: total}
+    return replace(evidence, figures=figures, totals=totals, slices={**evidence.slices, day: left})
 
 
 def _one_value(slices: Mapping[Slice, SliceCounts], dimension: str, total: int) -> str | None:
