@@ -14,7 +14,13 @@ import numpy as np
 
 from detection.plain import around, both, either
 from detection.protocol import Days, Limits
-from telemetry_quality.core.detectors.expected_volume import EVERY_HOLIDAY, EVERYDAY, Expectation, expect
+from telemetry_quality.core.detectors.expected_volume import (
+    EVERY_HOLIDAY,
+    EVERYDAY,
+    Expectation,
+    expect,
+    is_steadier_than_chance,
+)
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.leak import is_leak, rest_settings
@@ -107,7 +113,7 @@ def _limits(days: Days, index: int, rule: Callable[[float, float, float], Limits
         return _with_activity(None, days, index)
     limits = around(events) if low is None or high is None else rule(events, low, high)
     smallest = _policy(days.region)[MINIMUM_EVENTS]
-    if events < smallest:
+    if events < smallest and not is_steadier_than_chance(found):
         # Few events expected and few seen: the volume guardrail does not judge such days.
         limits = Limits(-inf, max(limits.high, smallest - 1), limits.interval)
     return _with_activity(limits, days, index)

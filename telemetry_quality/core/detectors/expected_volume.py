@@ -36,6 +36,10 @@ ERRORS_MINIMUM = 7
 FEW_EVENTS = 5.3
 """If fewer are expected, a day without events is no surprise: a Poisson count is then zero on over 1 day in 200."""
 
+STEADY, POISSON_REACH = 0.7, 2.58
+"""A stream is steady if the lower half of its interval is shorter than this share of that of a Poisson count, which
+holds POISSON_REACH standard deviations."""
+
 EVERYDAY = 0.4
 """Most normal days lie no farther out than this share of the way to the end of a 99 % interval."""
 
@@ -131,6 +135,17 @@ def surprise(count: int, expectation: Expectation) -> float | None:
     if low == 0:
         return 0.0
     return log(count / events) / log(low / events) if count else inf
+
+
+def is_steadier_than_chance(expectation: Expectation) -> bool:
+    """Whether the stream varies clearly less than independent events would: a few scheduled jobs, the same every day.
+
+    The lower end of its interval is compared with that of a Poisson count (in logs, by the normal approximation).
+    """
+    events, low = expectation.events, expectation.low
+    if not events or not low:
+        return False
+    return log(events / low) < STEADY * POISSON_REACH / sqrt(events)
 
 
 def is_far(count: int, expectation: Expectation, loss_percent: float) -> bool:
@@ -253,5 +268,8 @@ def _events(logarithm: float) -> float:
 def _within(middle: float, spread: float, reach: Reach) -> Expectation:
     """The interval around ``middle``."""
     events = _events(middle)
-    low = 0.0 if events < FEW_EVENTS else _events(middle - reach.below * spread)
-    return Expectation(events, low, _events(middle + reach.above * spread))
+    # One event more or less is never unusual, however steady the stream.
+    low = min(_events(middle - reach.below * spread), max(events - 1, 0.0))
+    return Expectation(
+        events, 0.0 if events < FEW_EVENTS else low, max(_events(middle + reach.above * spread), events + 1)
+    )

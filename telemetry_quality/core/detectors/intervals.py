@@ -20,8 +20,8 @@ LEAST_REACH = 0.5
 """Smallest reach of an interval, in spreads, even if the stream went exactly as forecast."""
 
 BODY_QUANTILE, TAIL_QUANTILE = 0.9, 0.99
-TAIL_RATIO = 2.1
-"""TAIL_QUANTILE over BODY_QUANTILE in most streams: between a normal and a t distribution of 3 degrees of freedom."""
+TAIL_RATIO = 2.2
+"""TAIL_QUANTILE over BODY_QUANTILE in most streams: about that of a t distribution of 3 degrees of freedom."""
 
 OWN_TAIL_MINIMUM, OWN_TAIL_SHARE = 50, 0.5
 """Errors that must be known before their own TAIL_QUANTILE counts, and its weight once TAIL_DAYS are known."""

@@ -65,6 +65,10 @@ at how many times the stream's variance a square is clipped."""
 GAP_VARIANCE, LONGEST_GAP_DAYS = 0.05, 14
 """Each day since the last ordinary one, up to LONGEST_GAP_DAYS, adds so much of the stream's variance."""
 
+CHANCE_DAYS = 14
+LARGEST_CHANCE_SQUARE = 9.0
+"""Days of evidence that Poisson's variance is worth, and at how many times that variance a square is clipped."""
+
 TAIL_DAYS = 200
 LARGEST_TAIL = 6.0
 """How many of the latest errors are stored, and the spreads at which an error is clipped."""
@@ -132,6 +136,7 @@ class Regime:
         self.variance_days = FIRST_SPREAD_DAYS
         self.weekday_squares = [0.0] * WEEK
         self.weekday_weights = [0.0] * WEEK
+        self.chance_squares = 0.0
         self.surprise = 0.0
         self.carried = self.carriers = 0.0
         self.tail: deque[float] = deque(maxlen=TAIL_DAYS)
@@ -161,7 +166,7 @@ class Regime:
         disagreement = weight * (1 - weight) * (quick - slow) ** 2
         gap = min((day - self.last_day).days - 1, LONGEST_GAP_DAYS)
         variance = self.variance * (factor + GAP_VARIANCE * gap) + disagreement
-        return Forecast(slow, quick, base, middle, spread_of(variance, middle), weight, factor)
+        return Forecast(slow, quick, base, middle, spread_of(variance, middle, self._chance()), weight, factor)
 
     def weekdays(self, quick_weight: float) -> list[float]:
         """The offsets of the weekdays, weighted like the forecast."""
@@ -171,6 +176,7 @@ class Regime:
         """Learn the log count of an ordinary day, of which ``forecast`` was expected."""
         error = value - forecast.middle
         self.learn_tail(error / forecast.spread)
+        self.chance_squares += min(error * error * exp(forecast.middle), LARGEST_CHANCE_SQUARE)
         spread = sqrt(self.variance)
         self._learn_level(day.weekday(), value, forecast, OUTLIER * spread)
         self.last_day = day
@@ -192,6 +198,10 @@ class Regime:
         """Move what is expected on one weekday, and on no other."""
         self.slow.move_weekday(weekday, change)
         self.quick.move_weekday(weekday, change)
+
+    def _chance(self) -> float:
+        """The variance of counts relative to Poisson: scheduled jobs, nine a day, vary less."""
+        return min(1.0, (self.chance_squares + CHANCE_DAYS) / (self.days_learnt + CHANCE_DAYS))
 
     def _carry(self) -> float:
         """Share of the last surprise to expect again: a regression on the stream's own surprises, with a prior."""
@@ -226,6 +236,12 @@ class Regime:
         self.variance = max(decay * self.variance + (1 - decay) * fresh, SMALLEST_SPREAD**2 / 4)
 
 
-def spread_of(variance: float, middle: float) -> float:
-    """The spread to expect around ``middle``: never below SMALLEST_SPREAD, nor below that of a Poisson count."""
-    return max(sqrt(variance), SMALLEST_SPREAD, exp(-middle / 2))
+def spread_of(variance: float, middle: float, chance: float = 1.0) -> float:
+    """The spread to expect around ``middle``: never below SMALLEST_SPREAD, nor below that of chance.
+
+    Args:
+        variance: The variance of the log count.
+        middle: The log count to expect.
+        chance: The variance that chance adds, relative to that of a Poisson count.
+    """
+    return max(sqrt(variance), SMALLEST_SPREAD, sqrt(chance) * exp(-middle / 2))

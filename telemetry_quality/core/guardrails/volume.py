@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.detectors.expected_volume import Expectation, is_far
+from telemetry_quality.core.detectors.expected_volume import Expectation, is_far, is_steadier_than_chance
 from telemetry_quality.core.detectors.small_sums import sum_of_days
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY
 from telemetry_quality.core.guardrails.faults import Fault
@@ -160,8 +160,15 @@ def _is_far(evidence: Evidence, policy: Policy) -> bool:
 
 
 def _is_small(figures: DayFigures, policy: Policy) -> bool:
-    """Whether both numbers are so small that their difference says nothing: 2 → 4 is not an incident."""
-    return max(figures.expected_events or 0, figures.total_events or 0) < policy[MINIMUM_EVENTS]
+    """Whether both numbers are so small that their difference says nothing: 2 → 4 is not an incident.
+
+    Where a stream is steadier than chance, as nine scheduled jobs a day are, small numbers do say something.
+    """
+    if max(figures.expected_events or 0, figures.total_events or 0) >= policy[MINIMUM_EVENTS]:
+        return False
+    return not is_steadier_than_chance(
+        Expectation(figures.expected_events, figures.expected_low_events, figures.expected_high_events)
+    )
 
 
 def _small(figures: DayFigures, policy: Policy) -> str:

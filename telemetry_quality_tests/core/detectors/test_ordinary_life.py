@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.calendar_effects import calendar_effects
-from telemetry_quality.core.detectors.expected_volume import REST, Expectation, expect, is_far
+from telemetry_quality.core.detectors.expected_volume import REST, Expectation, expect, is_far, is_steadier_than_chance
 from telemetry_quality.core.detectors.kept_holidays import KeptHolidays
 from telemetry_quality.core.detectors.level_changes import RETURN_DAYS, SHIFT_DAYS, SURE_SHIFT_DAYS
 from telemetry_quality.core.guardrails.catalogue import policy_of
@@ -226,6 +226,35 @@ def test_one_black_friday_does_not_teach_that_christmas_eve_is_busy() -> None:
 def test_on_a_holiday_a_day_is_far_off_later_than_on_an_ordinary_day(count: int, is_far_off: bool) -> None:
     assert is_far(count, Expectation(1000, 300, 3000, calendar_effect="Labor Day"), 35) is is_far_off
     assert is_far(count, Expectation(1000, 300, 3000), 35)
+
+
+def test_nine_jobs_a_day_are_steadier_than_chance_and_nine_users_a_day_are_not() -> None:
+    random = Random(6)
+    jobs = {day_at(n): 8 if n % 15 == 7 else 9 for n in range(120)}
+    users = {day_at(n): sum(random.random() < 0.01 for _ in range(900)) for n in range(120)}
+    steady, chance = expected(day_at(120), jobs), expected(day_at(120), users)
+
+    assert is_steadier_than_chance(steady)
+    assert steady.low is not None
+    assert 5 < steady.low <= 8
+    assert not is_steadier_than_chance(chance)
+    assert chance.low is not None
+    assert chance.low < 5
+
+
+@pytest.mark.parametrize(("low", "is_steady"), [(5.64, False), (5.66, True)])
+def test_a_stream_is_steady_if_its_interval_is_clearly_shorter_than_that_of_chance(low: float, is_steady: bool) -> None:
+    # 0.7 x 2.58 / sqrt(10) = 0.571 in logs.
+    assert is_steadier_than_chance(Expectation(10, low, 20)) is is_steady
+
+
+def test_one_event_more_or_less_is_never_unusual() -> None:
+    always = {day_at(n): 9 for n in range(200)}
+    found = expected(day_at(200), always)
+
+    assert found.low == 8
+    assert found.high is not None
+    assert 10 <= found.high < 11
 
 
 def test_on_days_of_rest_nothing_is_missed_and_rest_days_are_not_learnt_from() -> None:

@@ -48,7 +48,7 @@ def figures_of(steps: list[tuple[bool, float, float]], *, of_special_days: bool)
         ("wandering", (7.75023, 10.83016)),
         ("stepping", (13.42783, 8.85857)),
         ("gappy", (6.26426, 8.91432)),
-        ("few", (34.56800, 45.75158)),
+        ("few", (34.56800, 45.72153)),
         ("steady", (0.92409, 2.22691)),
         ("growing", (5.65464, 7.83308)),
     ],
