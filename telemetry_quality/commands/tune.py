@@ -213,8 +213,9 @@ def _print(proposals: Sequence[Proposal]) -> None:
     table.add_column("guardrail", no_wrap=True)
     table.add_column("threshold", justify="right")
     table.add_column("days", justify="right")
-    table.add_column("false alarms per 100", justify="right")
-    for fault in Fault:
+    table.add_column("false alarms per 100", justify="right", no_wrap=True)
+    tried = [fault for fault in Fault if any(_caught(proposal.today, fault) for proposal in proposals)]
+    for fault in tried:
         table.add_column(fault.label, justify="right")
     for proposal in proposals:
         table.add_row(
@@ -222,7 +223,7 @@ def _print(proposals: Sequence[Proposal]) -> None:
             _both(proposal, _threshold),
             str(proposal.today.judged_days),
             _both(proposal, _alarms),
-            *(_both(proposal, lambda score, fault=fault: _caught(score, fault)) for fault in Fault),
+            *(_both(proposal, lambda score, fault=fault: _caught(score, fault)) for fault in tried),
         )
     out = console()
     out.print("Caught: % of the days with an inserted fault; 'a → b' is today's threshold and the proposed one.")
