@@ -18,7 +18,7 @@ from telemetry_quality.core.incidents.segments import EVERYWHERE, is_same_segmen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from telemetry_quality.core.incidents.model import FailedGuardrail
+    from telemetry_quality.core.incidents.failures import FailedGuardrail
 
 MARKEDLY = 1.25
 """A failure up to this many times as far beyond its threshold as the worst accepted one is no worse: days differ."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.incidents.decisions import with_actions
-from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, severity
+from telemetry_quality.core.incidents.failures import FailedGuardrail
+from telemetry_quality.core.incidents.model import Incident, severity
 from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE, is_same_segment
 from telemetry_quality.core.root_cause import cause_of
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from telemetry_quality.core.incidents.model import FailedGuardrail, Incident, IncidentAction
+    from telemetry_quality.core.incidents.failures import FailedGuardrail
+    from telemetry_quality.core.incidents.model import Incident, IncidentAction
     from telemetry_quality.core.ports import IncidentStore, JudgedDay
 
 

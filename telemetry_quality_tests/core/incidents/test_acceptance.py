@@ -28,7 +28,7 @@ from telemetry_quality_tests.core.incidents.march import (
 )
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.incidents.model import FailedGuardrail
+    from telemetry_quality.core.incidents.failures import FailedGuardrail
 
 
 def accepted(*failures: FailedGuardrail) -> AcceptedFailure:
