@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     Parts = frozenset[tuple[str, str | None]]
 
+SETTLING = timedelta(days=7)
+"""How long an accepted level rests mostly on the accepted days themselves: one week shows each weekday once."""
+
 EVERYTHING_GONE = -100.0
 """The deviation of a volume of nothing, which is no level that could be learnt."""
 
@@ -96,6 +99,25 @@ class Acceptances:
                 verdict = replace(verdict, sentence=sentence, contributors=rest)
                 (failure,) = failures_of(day, 0, [verdict])
         return verdict
+
+    def settling_since(self, guardrail: str, day: date) -> date | None:
+        """The first day of an acceptance so recent that its level may rest on odd days; None if there is none."""
+        recent = (action.day for action, _ in self._of(guardrail, day) if day - action.last_seen <= SETTLING)
+        return min(recent, default=None)
+
+    def settled(self, verdict: Verdict, day: date) -> Verdict | None:
+        """The verdict measured from the level before, passed if it finds no more than what was accepted; else None."""
+        if verdict.outcome is not Outcome.FAILED:
+            return None
+        (failure,) = failures_of(day, 0, [verdict])
+        return next(
+            (
+                as_accepted(verdict, action)
+                for action, accepted in self._of(verdict.guardrail, day)
+                if day - action.last_seen <= SETTLING and accepted.covers(failure)
+            ),
+            None,
+        )
 
     def are_about_segments(self, day: date) -> bool:
         """Whether segments are learnt anew among the days that ``day`` is compared with."""

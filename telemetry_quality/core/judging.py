@@ -264,11 +264,8 @@ def evidence_of(
     """All that guardrails may look at, none of it younger than the day."""
     scan = context.scans[day][-1]
     history = context.totals_before(day)
-    expectation = expectation_of(day, context, policy)
     completeness = usual_completeness(day, context, calendar, now)
-    if completeness is not None and completeness < policy[COMPLETE_PERCENT]:
-        # Whole percents: otherwise every look at a provisional day would be a new revision.
-        expectation = _scaled(expectation, floor(completeness) / 100)
+    expectation = _arrived(expectation_of(day, context, policy), completeness, policy)
     slices = context.slices_before(day, context.acceptances.before(day))
     # A day without slices could not be read or has no events, which must not look like silence of all segments.
     own = {day: context.own_slices[day]} if day in context.own_slices else {}
@@ -362,12 +359,30 @@ def _accepted(
         return _with_accepted_segments(verdict, rule, evidence, context, policy) if has_segments else verdict
     since = accepted.first_day(rule.name)
     if since is None or rule.accepted_as is AcceptedAs.LEVEL:
-        return accepted.applied(_explained(verdict, rule, evidence, context), rule, evidence.day)
+        found = accepted.applied(_explained(verdict, rule, evidence, context), rule, evidence.day)
+        settling = accepted.settling_since(rule.name, evidence.day)
+        if settling is None or found.outcome is not Outcome.FAILED:
+            return found
+        # The accepted days may have been odd ones: measured from the level before, this one may be no worse.
+        otherwise = rule.judge(_before_acceptance(evidence, context, policy, settling), policy)
+        return accepted.settled(_explained(otherwise, rule, evidence, context, settling), evidence.day) or found
     # Accepted days say nothing about what changed: compared with them, it may seem to lie in any segment.
     found = accepted.applied(_explained(verdict, rule, evidence, context, since), rule, evidence.day)
     if found.outcome is not Outcome.FAILED or rule.measure_of(verdict) is None:
         return found
     return _explained(verdict, rule, evidence, context)
+
+
+def _before_acceptance(evidence: Evidence, context: HistoricalContext, policy: Policy, since: date) -> Evidence:
+    """The evidence by the level before ``since``, when somebody accepted another one."""
+    day, completeness = evidence.day, evidence.figures.completeness_percent
+    before = {past: total for past, total in context.totals_before(day).items() if past < since}
+    levels = [past for past in context.new_levels(day) if past < since]
+    usual = expect(day, before, expectation_settings(policy), levels)
+    expectation = _arrived(usual, completeness, policy)
+    figures = figures_of(Basis(context.scans[day][-1], expectation, completeness, policy))
+    figures = replace(figures, extra_numbers=evidence.figures.extra_numbers)
+    return replace(evidence, figures=figures, expectation=expectation, new_levels=frozenset())
 
 
 def _with_accepted_segments(
@@ -446,6 +461,14 @@ def _by_the_clock(contributor: Contributor, evidence: Evidence) -> Contributor:
     if segment.hours is None or evidence.zone is None:
         return contributor
     return replace(contributor, segment=replace(segment, clock=clock_times(evidence.day, segment.hours, evidence.zone)))
+
+
+def _arrived(expectation: Expectation, completeness: float | None, policy: Policy) -> Expectation:
+    """What of the expected events has usually arrived by now."""
+    if completeness is None or completeness >= policy[COMPLETE_PERCENT]:
+        return expectation
+    # Whole percents: otherwise every look at a provisional day would be a new revision.
+    return _scaled(expectation, floor(completeness) / 100)
 
 
 def _scaled(expectation: Expectation, ratio: float) -> Expectation:

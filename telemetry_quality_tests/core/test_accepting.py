@@ -104,6 +104,22 @@ def test_a_further_loss_on_top_of_an_accepted_level_alarms_again(tmp_path: Path)
     assert set(failed(stream.judge(STEP + 1, STEP + 10))) == {STEP + 10}
 
 
+@pytest.mark.parametrize(("number", "is_excused"), [(STEP + 1, True), (STEP + 7, True), (STEP + 8, False)])
+def test_for_a_week_a_day_passes_that_is_no_worse_than_what_was_accepted_though_the_accepted_day_was_odd(
+    tmp_path: Path, number: int, is_excused: bool
+) -> None:
+    """The accepted day had 1,000 of 5,000 events, all later ones have 1,500, which is half as many again."""
+    made = scans(lambda n: {"web": 5000 if n < STEP else 1000 if n < number else 1500}, number + 1, weekend=1.0)
+    stream = Stream(tmp_path, made)
+    stream.judge(0, STEP)
+    stream.decide(STEP)
+
+    *_, judged = stream.judge(STEP + 1, number)
+
+    assert ("volume" not in failed([judged]).get(number, set())) is is_excused
+    assert (verdict_of(judged, "volume").reason_code == ACCEPTED) is is_excused
+
+
 def test_a_return_to_the_level_before_the_acceptance_alarms(tmp_path: Path) -> None:
     stream = Stream(tmp_path, scans(lambda n: {"web": 2000 if STEP <= n < STEP + 10 else 5000}, 45))
     stream.judge(0, STEP)
