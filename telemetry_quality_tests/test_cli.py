@@ -697,3 +697,16 @@ def test_thresholds_are_no_settings_that_days_are_counted_by(terminal: Terminal)
     file = terminal.folder / "telemetry.toml"
     file.write_text(f"{file.read_text()}\n[sources.web.guardrails]\nerror_rate_percent = 50\n")
     assert terminal.json("health", "--days", "2")[1]["other_rules"] == []
+
+
+def test_days_with_too_short_a_history_say_so_once_with_the_guardrails_concerned(terminal: Terminal) -> None:
+    _, taken, _ = terminal.type("snapshot", "2026-02-01")
+    assert taken.count("Too few earlier days are known to judge ") == 1
+    assert "too few earlier days" not in taken
+    terminal.type("snapshot", "2026-02-02")
+
+    _, shown, _ = terminal.type("health", "--first", "2026-02-01", "--last", "2026-02-02")
+
+    (line,) = [line for line in shown.splitlines() if "Too few earlier days" in line]
+    assert "were known on 2 days from 2026-02-01 to 2026-02-02 to judge " in line
+    assert "leak" in line

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR
-from telemetry_quality.core.guardrails.verdicts import Contributor
+from telemetry_quality.core.guardrails.verdicts import Contributor, Segment
 from telemetry_quality.core.root_cause.likelihood import EVERYWHERE
 from telemetry_quality.core.root_cause.noise import DAY_SPREAD, LEAST_SPREAD, RATE_SPREAD, rate_table, volume_table
 from telemetry_quality.core.root_cause.search import Search
@@ -18,12 +18,14 @@ from telemetry_quality.core.root_cause.wording import HELD_PERCENT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.root_cause.likelihood import Fit, Hypothesis
     from telemetry_quality.core.root_cause.noise import Table
     from telemetry_quality.core.root_cause.tables import DayBreakdown, Tables
 
 MAXIMUM_CONTRIBUTORS = 5
+
+OUTWEIGHED = 2.0
+"""How many times as heavy another segment must be to come before the likeliest one, if that holds little."""
 
 SAME_HOURS = 1
 """Ranges whose ends differ by at most so many hours are one range."""
@@ -113,9 +115,23 @@ def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) 
         if not any(_is_nearly(hypothesis, likelier) for likelier in kept):
             kept.append(hypothesis)
     changes = [_Change.of(hypothesis, kept) for hypothesis in kept]
-    likeliest = changes[:1] if changes and changes[0].share_percent >= HELD_PERCENT else []
-    others = sorted(changes[len(likeliest) :], key=lambda change: change.weight, reverse=True)
-    return [change.contributor() for change in (*likeliest, *others)][:MAXIMUM_CONTRIBUTORS]
+    if not changes:
+        return []
+    first = _first(changes)
+    others = sorted(
+        (change for change in changes if change is not first), key=lambda change: change.weight, reverse=True
+    )
+    return [change.contributor() for change in (first, *others)][:MAXIMUM_CONTRIBUTORS]
+
+
+def _first(changes: Sequence[_Change]) -> _Change:
+    """The likeliest of the changes, unless it holds too little and another segment clearly outweighs it."""
+    likeliest, *others = changes
+    if likeliest.share_percent >= HELD_PERCENT:
+        return likeliest
+    segments = [change for change in others if change.segment != Segment()]
+    heaviest = max(segments, key=lambda change: change.weight, default=likeliest)
+    return heaviest if heaviest.weight > OUTWEIGHED * likeliest.weight else likeliest
 
 
 class _Change(NamedTuple):

@@ -92,7 +92,7 @@ class Search:
             if 0 < len(inside) < len(table.found):
                 self._add(table, ((), hours), inside, table.group_spreads[1] / sqrt(hours[1] - hours[0] + 1))
         for value, members in table.groups[0].items():
-            if all(_is_ordinary(table, position) for position in members):
+            if all(_is_ordinary(table, position, QUIET) for position in members):
                 continue
             hour_of = {_hour(table.cells[position][1]): position for position in members}
             found, mean, room = table.found, table.mean, table.room
@@ -163,6 +163,9 @@ class _Rival(NamedTuple):
     inside: frozenset[int]
 
 
+QUIET = 0.5
+"""A value is not searched for hours if each of its hours is within so many standard deviations of what was expected."""
+
 SCREENED = 60
 """How many of the most powerful segments are judged by all cells: with half as many, some faults are missed."""
 
@@ -170,11 +173,11 @@ HOUR_RANGES = 100
 """How many ranges of hours a day may be said to have: the price of naming hours."""
 
 
-def _is_ordinary(table: Table, position: int) -> bool:
+def _is_ordinary(table: Table, position: int, sigmas: float = 1.0) -> bool:
     """Whether a cell is within a standard deviation of what was expected: alone it explains nothing."""
     mean = table.mean[position]
     variance = 1.0 + table.sampling * mean * (table.dispersion + table.cell_spread * mean)
-    return (table.found[position] - mean) ** 2 < variance
+    return (table.found[position] - mean) ** 2 < sigmas**2 * variance
 
 
 def _common_ratio(table: Table) -> float:

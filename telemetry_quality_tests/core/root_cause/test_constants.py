@@ -14,7 +14,8 @@ import pytest
 
 from telemetry_quality.core.guardrails.verdicts import Segment
 from telemetry_quality.core.root_cause import DayBreakdown, Measure, RateMeasure, find_root_cause
-from telemetry_quality.core.root_cause.answer import _tables
+from telemetry_quality.core.root_cause.answer import _Change, _first, _tables
+from telemetry_quality.core.root_cause.likelihood import Fit
 from telemetry_quality.core.root_cause.noise import LEAST_SPREAD
 from telemetry_quality.core.root_cause.search import SCREENED, Search
 from telemetry_quality_tests.core.root_cause.streams import (
@@ -215,10 +216,10 @@ def reference(volumes: tuple[int, ...]) -> Sequence[DayBreakdown]:
             "event_name=search",
             "loses 15 %",
             (20000, 90000, 30000, 60000),
-            52266.0,
+            8682.8927,
             (
-                "everywhere",
                 "event_name=purchase",
+                "everywhere",
             ),
         ),
         (
@@ -295,3 +296,18 @@ def test_reference_days_that_are_exactly_alike_are_still_not_taken_to_be_without
     rate = RateMeasure("paid", "paid.of")
     sold = [breakdown_of([sell(1.0)(group) for group in make_events(3000)], past) for past in PAST]
     assert _tables(rate, sold[-1], sold[:-1], None)[1] == pytest.approx(LEAST_SPREAD**2)
+
+
+@pytest.mark.parametrize(("share", "heavier", "first"), [(40.0, 9.0, 0), (39.9, 2.0, 0), (39.9, 2.1, 1)])
+def test_the_likeliest_segment_comes_first_unless_it_holds_little_and_another_outweighs_it(
+    share: float, heavier: float, first: int
+) -> None:
+    table = _tables(Measure.EVENTS, breakdown_of(make_events(3000)), reference((3000,) * 4), None)[0][0]
+    shares = (share, share * heavier, 100.0)
+    # Each lost the same part of its events, so their weights are as their shares.
+    changes = [
+        _Change(segment, Fit(table, [], 0.0, 100.0, 100.0), of_change)
+        for segment, of_change in zip((SEGMENTS[0], SEGMENTS[1], Segment()), shares, strict=True)
+    ]
+
+    assert _first(changes) is changes[first]
