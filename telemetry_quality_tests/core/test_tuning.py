@@ -607,7 +607,7 @@ class TestProposals:
         proposal = propose(trial, target)
         if proposal.proposed is None:
             return
-        assert len(failing) >= 60
+        assert len(failing) >= 14
         assert proposal.proposed.threshold is not None
         assert 10 <= proposal.proposed.threshold <= 200
         assert proposal.proposed.threshold != today

@@ -86,6 +86,20 @@ def test_a_provisional_volume_says_what_the_expectation_counts() -> None:
     assert "provisional" not in judge_volume(is_provisional=False).sentence
 
 
+@pytest.mark.parametrize(("low", "is_judged"), [(8.0, True), (4.0, False)])
+def test_small_volumes_are_judged_where_the_stream_is_steadier_than_chance(low: float, is_judged: bool) -> None:
+    verdict = judge_volume(
+        total_events=4,
+        expected_events=9.0,
+        expected_low_events=low,
+        expected_high_events=18.0,
+        volume_deviation_percent=-55.6,
+        is_volume_unusual=True,
+    )
+
+    assert verdict.reason_code == ("VOLUME_LOW" if is_judged else "VOLUME_TOO_SMALL")
+
+
 @pytest.mark.parametrize("rule", volume.RULES)
 @pytest.mark.parametrize(("total", "expected", "is_small"), [(19, 19.9, True), (20, 2.0, False), (1, 20.0, False)])
 def test_a_volume_is_not_judged_where_both_numbers_are_small(
@@ -96,6 +110,8 @@ def test_a_volume_is_not_judged_where_both_numbers_are_small(
         rule,
         total_events=total,
         expected_events=expected,
+        expected_low_events=expected / 4,
+        expected_high_events=expected * 4,
         volume_deviation_percent=deviation,
         is_volume_unusual=True,
     )
