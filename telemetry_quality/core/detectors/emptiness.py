@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.days import ONE_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
 WEEKS = 8
@@ -77,15 +77,13 @@ def _has_every_month(day: date, history: Mapping[date, int]) -> bool:
     return all(history.get(past) for past in months) and sum(map(bool, counts)) < MONTHLY_SHARE * len(counts)
 
 
-def same_day_of_months(day: date, months: int) -> list[date]:
+def same_day_of_months(day: date, months: int) -> Iterator[date]:
     """The same day of the last ``months`` months before, the latest first; the last day where a month has fewer."""
-    found = []
     first = day.replace(day=1)
     for _ in range(months):
         last = first - ONE_DAY
-        found.append(last.replace(day=min(day.day, last.day)))
         first = last.replace(day=1)
-    return found
+        yield first.replace(day=min(day.day, last.day))
 
 
 def _empty_share(day: date, history: Mapping[date, int]) -> float:

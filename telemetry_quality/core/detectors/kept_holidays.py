@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from math import exp, log
 from typing import TYPE_CHECKING
 
@@ -40,28 +41,27 @@ LEAST_LOG = -12.0
 """Smallest log weight of a calendar, so that one odd year does not rule it out for ever."""
 
 
+@lru_cache(maxsize=8)
+def _effects_in(year: int) -> Mapping[date, Mapping[str, CalendarEffect]]:
+    """The calendar effects of the year's days, by country."""
+    found: defaultdict[date, dict[str, CalendarEffect]] = defaultdict(dict)
+    for country in COUNTRIES:
+        for day, effect in calendar_effects(country, year).items():
+            if day.year == year:
+                found[day][country] = effect
+    return dict(found)
+
+
 class KeptHolidays:
     """How likely each country's holidays are the stream's own (Bayes' rule over the days seen)."""
 
     def __init__(self) -> None:
         other = (1 - NONE_SHARE - FIRST_SHARE) / (len(COUNTRIES) - 1)
         self.logs = dict.fromkeys(COUNTRIES, log(other)) | {COUNTRIES[0]: log(FIRST_SHARE), NO_COUNTRY: log(NONE_SHARE)}
-        self.effects: dict[int, Mapping[date, Mapping[str, CalendarEffect]]] = {}
-
-    def on(self, day: date) -> Mapping[str, CalendarEffect]:
-        """The calendar effects of the day, by country."""
-        if day.year not in self.effects:
-            found: defaultdict[date, dict[str, CalendarEffect]] = defaultdict(dict)
-            for country in COUNTRIES:
-                for past, effect in calendar_effects(country, day.year).items():
-                    if past.year == day.year:
-                        found[past][country] = effect
-            self.effects[day.year] = found
-        return self.effects[day.year].get(day, {})
 
     def possible(self, day: date) -> CalendarEffect | None:
         """The likeliest reason why the day may be a holiday of this stream; None if that is unlikely."""
-        effects = self.on(day)
+        effects = _effects_in(day.year).get(day, {})
         if not effects:
             return None
         total = sum(exp(weight) for weight in self.logs.values())
@@ -73,8 +73,8 @@ class KeptHolidays:
 
     def learn(self, day: date, *, is_quiet: bool) -> None:
         """Learn whether a day that is a holiday somewhere was far quieter than an ordinary day."""
-        effects = self.on(day)
-        if not any(effect.kind == HOLIDAY for effect in effects.values()):
+        effects = _effects_in(day.year).get(day, {})
+        if not effects or not any(effect.kind == HOLIDAY for effect in effects.values()):
             return
         for country in self.logs:
             is_kept = country in effects and effects[country].kind == HOLIDAY

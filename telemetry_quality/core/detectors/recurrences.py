@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from math import log
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,29 +38,34 @@ class Recurrences:
     """How far earlier days strayed, by which a day that recurs is recognized."""
 
     def __init__(self) -> None:
-        self.days: dict[date, _Strayed] = {}
+        # By the day's ordinal number, since this is looked at for every day that is learnt.
+        self.days: dict[int, _Strayed] = {}
 
     def learn(self, day: date, rest: float, sigmas: float, lift: float) -> None:
         """Learn how far an ordinary day strayed from its weekday, in logs and in spreads, and from its week."""
-        self.days[day] = _Strayed(rest, sigmas, lift)
+        self.days[day.toordinal()] = _Strayed(rest, sigmas, lift)
 
     def expected(self, day: date, weekday_offset: float, spread: float) -> float | None:
         """How far ``day`` will stray from what its weekday suggests, in logs; None if nothing recurs."""
-        return self._monthly(day) or self._fortnightly(day, weekday_offset, spread)
+        return self._monthly(day) or self._fortnightly(day.toordinal(), weekday_offset, spread)
 
     def _monthly(self, day: date) -> float | None:
-        found = [self.days.get(past) for past in same_day_of_months(day, MONTHS)]
-        rests = [strayed.rest for strayed in found if strayed and _is_far(strayed)]
-        if len(rests) < MONTHS or max(rests) - min(rests) >= ALIKE or min(rests) * max(rests) < 0:
-            return None
-        return median(rests)
+        rests = []
+        for past in same_day_of_months(day, MONTHS):
+            strayed = self.days.get(past.toordinal())
+            if strayed is None or not _is_far(strayed):
+                return None
+            rests.append(strayed.rest)
+        return median(rests) if max(rests) - min(rests) < ALIKE and min(rests) * max(rests) > 0 else None
 
-    def _fortnightly(self, day: date, weekday_offset: float, spread: float) -> float | None:
-        lifts = [self.days.get(day - timedelta(weeks=n)) for n in range(1, 2 * WEEKS + 1)]
-        other = [strayed.lift for strayed in lifts[0::2] if strayed]
-        same = [strayed.lift for strayed in lifts[1::2] if strayed]
-        if min(len(other), len(same)) < WEEKS:
-            return None
+    def _fortnightly(self, ordinal: int, weekday_offset: float, spread: float) -> float | None:
+        same, other = [], []
+        for n in range(1, WEEKS + 1):
+            strayed, between = self.days.get(ordinal - 14 * n), self.days.get(ordinal - 14 * n + 7)
+            if strayed is None or between is None:
+                return None
+            same.append(strayed.lift)
+            other.append(between.lift)
         gap = max(APART, APART_SPREADS * spread)
         if min(same) - max(other) > gap or min(other) - max(same) > gap:
             return median(same) - weekday_offset

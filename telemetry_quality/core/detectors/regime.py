@@ -168,9 +168,14 @@ class Regime:
         variance = self.variance * (factor + GAP_VARIANCE * gap) + disagreement
         return Forecast(slow, quick, base, middle, spread_of(variance, middle, self._chance()), weight, factor)
 
+    def offset(self, weekday: int, quick_weight: float) -> float:
+        """The offset of one weekday, weighted like the forecast."""
+        slow = self.slow.offsets[weekday]
+        return slow + quick_weight * (self.quick.offsets[weekday] - slow)
+
     def weekdays(self, quick_weight: float) -> list[float]:
-        """The offsets of the weekdays, weighted like the forecast."""
-        return [s + quick_weight * (q - s) for s, q in zip(self.slow.offsets, self.quick.offsets, strict=True)]
+        """The offsets of all weekdays, weighted like the forecast."""
+        return [self.offset(weekday, quick_weight) for weekday in range(WEEK)]
 
     def learn(self, day: date, value: float, forecast: Forecast) -> None:
         """Learn the log count of an ordinary day, of which ``forecast`` was expected."""

@@ -146,16 +146,16 @@ class Stream:
         elif effect_of_day:
             self._learn_effect(day, value, effect_of_day, regime)
         elif count or self.is_empty_usual(day):
-            self._learn_ordinary(day, self._without_recurrence(day, value, forecast, regime), regime)
+            self._learn_ordinary(day, self._without_recurrence(day, value, forecast, regime), forecast, regime)
 
     def _recurrence(self, day: date, forecast: Forecast, regime: Regime) -> float | None:
-        offset = regime.weekdays(forecast.quick_weight)[day.weekday()]
+        offset = regime.offset(day.weekday(), forecast.quick_weight)
         return self.recurrences.expected(day, offset, sqrt(regime.variance))
 
     def _without_recurrence(self, day: date, value: float, forecast: Forecast, regime: Regime) -> float:
         """The value without what recurs, if it did; all of it is remembered for the next time."""
         rest, recurrence = value - forecast.base, self._recurrence(day, forecast, regime)
-        offset = regime.weekdays(forecast.quick_weight)[day.weekday()]
+        offset = regime.offset(day.weekday(), forecast.quick_weight)
         if forecast.base > LEAST_RECURRING:
             self.recurrences.learn(day, rest, rest / forecast.spread, rest + offset)
         return value if recurrence is None or abs(rest) < abs(rest - recurrence) else value - recurrence
@@ -168,17 +168,16 @@ class Stream:
     def _learn_effect(self, day: date, value: float, effect_of_day: CalendarEffect, regime: Regime) -> None:
         forecast = self._with_effect(day, effect_of_day, regime.forecast(day), regime)
         error = value - forecast.middle
-        level = forecast.base - regime.weekdays(forecast.quick_weight)[day.weekday()]
+        level = forecast.base - regime.offset(day.weekday(), forecast.quick_weight)
         self.lifts.learn(effect_of_day, value - level, error, forecast.spread)
         limit = LARGEST_HOLIDAY_CARRY * sqrt(regime.variance)
         regime.surprise = min(max(HOLIDAY_CARRY * error, -limit), limit)
 
-    def _learn_ordinary(self, day: date, value: float, regime: Regime) -> None:
+    def _learn_ordinary(self, day: date, value: float, forecast: Forecast, regime: Regime) -> None:
         if returned := self.changes.returned(day, value, regime):
             self.regime = returned
             returned.learn(day, value, returned.forecast(day))
             return
-        forecast = regime.forecast(day)
         if changed := self.changes.follow(day, value, forecast, regime):
             self.regime = changed
             self.far_weekdays = [None] * WEEK

@@ -112,4 +112,4 @@ def test_no_later_day_and_not_the_day_itself_matters() -> None:
 
 
 def test_the_same_day_of_a_shorter_month_is_its_last() -> None:
-    assert same_day_of_months(date(2026, 3, 31), 3) == [date(2026, 2, 28), date(2026, 1, 31), date(2025, 12, 31)]
+    assert list(same_day_of_months(date(2026, 3, 31), 3)) == [date(2026, 2, 28), date(2026, 1, 31), date(2025, 12, 31)]
