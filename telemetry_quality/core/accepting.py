@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
+from telemetry_quality.core.events import Slice
 from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs
 from telemetry_quality.core.guardrails.verdicts import ACCEPTED, MARKED_SPECIAL, Outcome
@@ -51,8 +52,8 @@ class Acceptances:
 
     def first_day(self, guardrail: str) -> date | None:
         """The first day on which somebody accepted a failure of ``guardrail``."""
-        days = (action.day for action in self.actions for failure in action.accepted if failure.guardrail == guardrail)
-        return min(days, default=None)
+        failures = (failure for action in self.actions for failure in action.accepted if failure.guardrail == guardrail)
+        return min((failure.days[0] for failure in failures), default=None)
 
     @property
     def level_days(self) -> frozenset[date]:
@@ -61,17 +62,28 @@ class Acceptances:
             day
             for action in self.actions
             for failure in action.accepted
-            if _accepted_as(failure) is not AcceptedAs.LIMIT
+            if _accepted_as(failure) in {AcceptedAs.LEVEL, AcceptedAs.SEGMENT}
             for day in failure.days
         )
+
+    def new_rates(self, day: date) -> dict[Slice, date]:
+        """The segments whose error rates are learnt anew in the window of ``day``, and since when."""
+        return {
+            _slice_of(contributor.segment.parts): failure.days[0]
+            for action in self.actions
+            if _is_recent(action, day)
+            for failure in action.accepted
+            if _accepted_as(failure) is AcceptedAs.RATE
+            for contributor in failure.contributors
+        }
 
     def forgotten(self, past: date) -> frozenset[Parts]:
         """The segments that are learnt anew from a day after ``past`` on, so that ``past`` tells nothing about them."""
         return frozenset(
             frozenset(parts)
             for action in self.actions
-            if past < action.day
             for failure in action.accepted
+            if past < failure.days[0]
             for parts in _learnt_anew(failure)
         )
 
@@ -119,8 +131,10 @@ class Acceptances:
             None,
         )
 
-    def are_about_segments(self, day: date) -> bool:
-        """Whether segments are learnt anew among the days that ``day`` is compared with."""
+    def are_about_segments(self, rule: Guardrail, day: date) -> bool:
+        """Whether the rule learns segments anew among the days that ``day`` is compared with."""
+        if rule.accepted_as is AcceptedAs.RATE:
+            return any(True for _ in self._of(rule.name, day))
         return any(_is_recent(action, day) and any(map(_learns_segments, action.accepted)) for action in self.actions)
 
     def of_segments(self, verdict: Verdict, day: date) -> IncidentAction | None:
@@ -188,6 +202,11 @@ def _accepted_as(failure: AcceptedFailure) -> AcceptedAs:
     return AcceptedAs.LIMIT if rule is None else rule.accepted_as
 
 
+def _slice_of(parts: Sequence[tuple[str, str | None]]) -> Slice:
+    (name, value), (by, by_value) = (*parts, (None, None))[:2]
+    return Slice(str(name), value, by, by_value)
+
+
 def _learns_segments(failure: AcceptedFailure) -> bool:
     return any(True for _ in _learnt_anew(failure))
 
@@ -195,7 +214,7 @@ def _learns_segments(failure: AcceptedFailure) -> bool:
 def _learnt_anew(failure: AcceptedFailure) -> Iterable[tuple[tuple[str, str | None], ...]]:
     """The segments of an accepted failure whose own history no longer shows what is usual."""
     accepted_as = _accepted_as(failure)
-    if accepted_as is AcceptedAs.LIMIT:
+    if accepted_as in {AcceptedAs.LIMIT, AcceptedAs.RATE}:
         return
     for contributor in failure.contributors:
         is_held = accepted_as is AcceptedAs.SEGMENT or (contributor.share_percent or 0) >= CONFINED_PERCENT

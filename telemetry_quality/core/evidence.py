@@ -41,6 +41,7 @@ class Evidence:
         small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
             days, by the name of the share (see ``share_counts``).
         new_levels: Earlier days whose level of the whole stream somebody accepted as normal.
+        new_rates: Segments whose error rates somebody accepted as normal, and the first earlier day of these.
     """
 
     day: date
@@ -54,6 +55,7 @@ class Evidence:
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     new_levels: frozenset[date] = frozenset()
+    new_rates: Mapping[Slice, date] = field(default_factory=dict)
     zone: ZoneInfo | None = None
 
     def segment_of_hours(self, first: int, last: int) -> Segment:

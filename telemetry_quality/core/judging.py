@@ -285,6 +285,7 @@ def evidence_of(
         },
         small_shares=_small_shares(day, context, schema),
         new_levels=context.new_levels(day),
+        new_rates=context.acceptances.before(day).new_rates(day),
         zone=calendar.zone,
     )
     return with_extra_numbers(evidence, guardrails_of(schema))
@@ -354,8 +355,8 @@ def _accepted(
 ) -> Verdict:
     """The verdict on a day after an acceptance, explained, or passed if it finds only what was accepted."""
     accepted = context.acceptances.before(evidence.day)
-    if verdict.outcome is Outcome.PASSED and rule.accepted_as is AcceptedAs.SEGMENT:
-        has_segments = accepted.are_about_segments(evidence.day)
+    if verdict.outcome is Outcome.PASSED and rule.accepted_as in {AcceptedAs.SEGMENT, AcceptedAs.RATE}:
+        has_segments = accepted.are_about_segments(rule, evidence.day)
         return _with_accepted_segments(verdict, rule, evidence, context, policy) if has_segments else verdict
     since = accepted.first_day(rule.name)
     if since is None or rule.accepted_as is AcceptedAs.LEVEL:
@@ -391,7 +392,7 @@ def _with_accepted_segments(
     """A verdict that passes because segments are learnt anew, and would fail otherwise, says who accepted that."""
     day = evidence.day
     own = {day: evidence.slices[day]} if day in evidence.slices else {}
-    everything = replace(evidence, slices=context.slices_before(day, Acceptances()) | own)
+    everything = replace(evidence, slices=context.slices_before(day, Acceptances()) | own, new_rates={})
     otherwise = rule.judge(everything, policy)
     action = context.acceptances.before(day).of_segments(otherwise, day)
     if otherwise.outcome is not Outcome.FAILED or action is None:

@@ -7,7 +7,7 @@ days on which it matters, so until it has a history it is compared with the othe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import fsum, log
 from statistics import fmean, median
@@ -108,11 +108,13 @@ class SegmentErrors:
         window: The day and at least WINDOW_MINIMUM days before it.
         points: The smallest rise of a rate that counts, in percentage points.
         minimum_events: A version is compared with others only if it has so many events, on days with as many.
+        accepted: Segments whose errors somebody accepted, and the first day of these.
     """
 
     window: Window
     points: float
     minimum_events: int
+    accepted: Mapping[Slice, date] = field(default_factory=dict)
 
     def failing(self) -> list[Failing]:
         """The segments that fail, the most excess errors first; of nested segments the one that tells most."""
@@ -130,7 +132,7 @@ class SegmentErrors:
         since = past[len(history)].day if len(history) < len(past) else self.window.day
         if (self.window.day - since).days >= ACCEPTED_AFTER_DAYS:
             return None
-        usual = self._usual(segment, counts, history)
+        usual = self._accepted_usual(segment, past[len(history) :]) or self._usual(segment, counts, history)
         # What the stream does on the day can only raise what is expected.
         if usual is None or not self._is_beyond(counts, usual.rate) or usual.log_chance(counts) > log(CHANCE):
             return None
@@ -166,14 +168,20 @@ class SegmentErrors:
             return self._versions_usual(segment)
         return None
 
-    def _own_usual(self, history: Sequence[_Day]) -> _Usual:
+    def _accepted_usual(self, segment: Slice, run: Sequence[_Day]) -> _Usual | None:
+        """What the days that fail as the judged day show since somebody accepted that; None if nobody did."""
+        accepted = [self.accepted[part] for part in (segment, *segment.parents) if part in self.accepted]
+        learnt = [day for day in run if accepted and day.day >= max(accepted)]
+        return self._own_usual(learnt, prior_events=0) if learnt else None
+
+    def _own_usual(self, history: Sequence[_Day], prior_events: int = PRIOR_EVENTS) -> _Usual:
         """What the segment's own days show, without the worst stretch, which may have been a fault itself.
 
         The variation is estimated by moments, and is drawn towards USUAL_VARIATION.
         """
         days = _without_the_worst(history, self.points)
         events, errors = sum(day.events for day in days), sum(day.errors for day in days)
-        rate = min((errors + PRIOR_EVENTS * self._usual_rate) / (events + PRIOR_EVENTS), HIGHEST_RATE)
+        rate = min((errors + prior_events * self._usual_rate) / (events + prior_events), HIGHEST_RATE)
         chance = rate * (1 - rate)
         beyond = sum((day.errors - rate * day.events) ** 2 - day.events * chance for day in days)
         scale = sum(day.events * (day.events - 1) for day in days) * chance**2
@@ -292,9 +300,9 @@ class SegmentErrors:
         return [failing for failing in kept.values() if kept.keys().isdisjoint(failing.segment.parents)]
 
     def _is_explained(self, failing: Failing, kept: Mapping[Slice, Failing]) -> bool:
-        """Whether the rest of the segment is ordinary without the failing values of some other attribute."""
+        """Whether the rest is ordinary without the values of another attribute that fail or were accepted."""
         inside: dict[str, set[Slice]] = {}
-        for other in kept:
+        for other in {*kept, *self.accepted}:
             if (pair := _intersection(failing.segment, other)) is not None:
                 attribute = pair.dimension if pair.by == failing.segment.dimension else pair.by or ""
                 inside.setdefault(attribute, set()).add(pair)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import exp, log, log1p, sqrt
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.detectors.silence import SILENT_RATIO, is_watched
 from telemetry_quality.core.detectors.windows import WINDOW_MINIMUM, significant
 
@@ -41,6 +43,8 @@ REST_RATIO = 0.02
 """If all other events are less than this share of the stream, they cannot hide what a segment does."""
 ODD_RATIO = 0.75
 """A day with less than this share of the usual events, or more than its inverse, may resemble another weekday."""
+ACCEPTED_RATIO = 0.5
+"""A level was accepted if it is this share of the way of a change from the one before, in logs."""
 QUICK_RATIO = 1.3
 """How much farther a closer look may find a segment from its usual events than a quick one."""
 
@@ -76,12 +80,14 @@ class SegmentVolume:
         window: The day and at least WINDOW_MINIMUM days before it.
         far_percent: How many percent fewer events are a change; more events are one if they are as many times more.
         minimum_events: Segments with fewer expected events are not watched.
+        new_levels: Days from which on somebody accepted other levels as normal.
         is_rest: Whether the stream may rest on the day.
     """
 
     window: Window
     far_percent: float
     minimum_events: int
+    new_levels: frozenset[date] = frozenset()
     is_rest: bool = False
 
     @property
@@ -117,8 +123,17 @@ class SegmentVolume:
         found = self._events(segment, self.window.day)
         if found <= SILENT_RATIO / QUICK_RATIO * level:
             return False
-        own, relative = log(found / level), log(self._relative(self.window.day, found, level))
-        return min(abs(own), abs(relative)) * QUICK_RATIO > self.far and own * relative > 0
+        own = log(found / level)
+        return any(
+            min(abs(own), abs(relative)) * QUICK_RATIO > self.far and own * relative > 0
+            for relative in self._quickly_relative(found, level)
+        )
+
+    def _quickly_relative(self, found: int, level: float) -> set[float]:
+        """Logs of the day over what is usual, given the rest of the stream, before and after acceptances."""
+        day = self.window.day
+        wholes = {usual[day.weekday()] for usual in (self.window.weekday_totals, self._weekday_totals)}
+        return {log(_relative(found, level, self.window.totals[day], whole)) for whole in wholes}
 
     def _events(self, segment: Slice, day: date) -> int:
         counts = self.window.slices[day].get(segment)
@@ -126,11 +141,15 @@ class SegmentVolume:
 
     def _change(self, segment: Slice) -> Changed | None:
         """The change of the segment, however likely it was; None if it is too small, too old or came slowly."""
-        usual = self._usual(segment)
-        if not usual.get(self.window.day.weekday()):
+        counts = self._counts(segment)
+        usual = _medians(counts, 2)
+        level = usual.get(self.window.day.weekday())
+        if not level:
             return None
-        points = self._points(segment, usual)
-        today = self._point(segment, usual, self.window.day)
+        points = [
+            self._point(day, count, usual[day.weekday()]) for day, count in counts.items() if usual.get(day.weekday())
+        ]
+        today = self._point(self.window.day, self._events(segment, self.window.day), level)
         history = points[: len(points) - _run(points, today)] if points else points
         since = points[len(history)] if len(history) < len(points) else today
         is_accepted = (self.window.day - since.day).days >= ACCEPTED_AFTER_DAYS
@@ -145,33 +164,47 @@ class SegmentVolume:
         chance = log_chance(found, expected, _steps(history))
         return Changed(segment, expected, found, since.day, chance)
 
-    def _usual(self, segment: Slice) -> dict[int, float]:
-        """The median events of each weekday that occurs at least twice since the segment began."""
-        by_weekday: dict[int, list[int]] = {}
-        for day in self._days_of(segment):
-            by_weekday.setdefault(day.weekday(), []).append(self._events(segment, day))
-        return {weekday: float(median(counts)) for weekday, counts in by_weekday.items() if len(counts) > 1}
-
-    def _days_of(self, segment: Slice) -> Sequence[date]:
-        """The earlier days since the segment began."""
+    def _counts(self, segment: Slice) -> Mapping[date, float]:
+        """The events of the earlier days since the segment began, at the levels accepted since."""
         days = self.window.days
-        return days[next(index for index, day in enumerate(days) if segment in self.window.slices[day]) :]
+        first = next(index for index, day in enumerate(days) if segment in self.window.slices[day])
+        return self._at_accepted_levels({day: self._events(segment, day) for day in days[first:]})
 
-    def _points(self, segment: Slice, usual: Mapping[int, float]) -> list[_Point]:
-        return [self._point(segment, usual, day) for day in self._days_of(segment) if usual.get(day.weekday())]
+    def _at_accepted_levels(self, counts: Mapping[date, float]) -> Mapping[date, float]:
+        """The counts of earlier days as if the levels that somebody accepted since then had always been usual."""
+        firsts = sorted(day for day in self.new_levels if day - ONE_DAY not in self.new_levels)
+        for first, following in pairwise([*firsts, self.window.day]):
+            before = {day: count for day, count in counts.items() if day < first}
+            usual = _medians(before)
+            since = [
+                count / usual[day.weekday()]
+                for day, count in counts.items()
+                if first <= day < following and usual.get(day.weekday())
+            ]
+            factor = median(since) if since else 1.0
+            if factor and abs(log(factor)) > ACCEPTED_RATIO * self.far:
+                counts = {day: count * factor if day < first else count for day, count in counts.items()}
+        return counts
 
-    def _point(self, segment: Slice, usual: Mapping[int, float], day: date) -> _Point:
-        count, level = max(self._events(segment, day), 0.5), usual[day.weekday()]
-        return _Point(day, count / level, self._relative(day, count, level))
+    @cached_property
+    def _totals(self) -> Mapping[date, float]:
+        """The events of the stream on the earlier days, at the levels accepted since, and on the day."""
+        totals = self.window.totals
+        return {
+            **self._at_accepted_levels({day: totals[day] for day in self.window.days}),
+            self.window.day: totals[self.window.day],
+        }
 
-    def _relative(self, day: date, count: float, level: float) -> float:
-        """The events over the weekday's usual events, given the rest of the stream.
+    @cached_property
+    def _weekday_totals(self) -> Mapping[int, float]:
+        if not self.new_levels:
+            return self.window.weekday_totals
+        return _medians({day: self._totals[day] for day in self.window.days})
 
-        It is 1 if there is hardly a rest: then the segment is the stream, which its own guardrails judge.
-        """
-        total, whole = self.window.totals[day], self.window.weekday_totals[day.weekday()]
-        rest, usual_rest = total - count, whole - level
-        return count / level * usual_rest / rest if min(rest, usual_rest) > REST_RATIO * whole else 1.0
+    def _point(self, day: date, count: float, level: float) -> _Point:
+        count = max(count, 0.5)
+        relative = _relative(count, level, self._totals[day], self._weekday_totals[day.weekday()])
+        return _Point(day, count / level, relative)
 
     def _step_of_the_day(self, step: float, usual: Mapping[int, float]) -> float:
         """What is left of a step if the day may be a holiday, on which a segment may be as on any weekday."""
@@ -184,10 +217,27 @@ class SegmentVolume:
     @cached_property
     def _is_odd(self) -> bool:
         """Whether the stream may rest, or is so far from its weekday that the day may resemble another weekday."""
-        totals, usual = self.window.totals, self.window.weekday_totals
+        totals, usual = self._totals, self._weekday_totals
         ratios = [totals[day] / usual[day.weekday()] for day in self.window.days[-RECENT_DAYS:]]
         level = usual[self.window.day.weekday()] * median(ratios)
         return self.is_rest or not ODD_RATIO * level <= totals[self.window.day] <= level / ODD_RATIO
+
+
+def _medians(counts: Mapping[date, float], least: int = 1) -> dict[int, float]:
+    """The median count of each weekday that occurs at least so often."""
+    by_weekday: dict[int, list[float]] = {}
+    for day, count in counts.items():
+        by_weekday.setdefault(day.weekday(), []).append(count)
+    return {weekday: float(median(found)) for weekday, found in by_weekday.items() if len(found) >= least}
+
+
+def _relative(count: float, level: float, total: float, whole: float) -> float:
+    """The events over the weekday's usual events, given the rest of the stream.
+
+    It is 1 if there is hardly a rest: then the segment is the stream, which its own guardrails judge.
+    """
+    rest, usual_rest = total - count, whole - level
+    return count / level * usual_rest / rest if min(rest, usual_rest) > REST_RATIO * whole else 1.0
 
 
 def _step(point: _Point, history: Sequence[_Point]) -> float:

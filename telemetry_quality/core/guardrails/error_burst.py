@@ -84,5 +84,6 @@ GUARDRAIL = Guardrail(
     short_words=_short_words,
     measure_within=Measure.ERRORS,
     faults=frozenset({Fault.BURST}),
+    needs_ordinary_days=True,
     reads_slices=True,
 )

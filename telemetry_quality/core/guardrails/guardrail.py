@@ -54,6 +54,8 @@ class AcceptedAs(StrEnum):
     """The guardrail takes the accepted days as the new level of the stream, and judges later days by that."""
     SEGMENT = "segment"
     """The segments that failed are learnt anew from the first accepted day on."""
+    RATE = "rate"
+    """The error rates of the segments that failed are learnt anew, and what is no worse passes."""
 
 
 @dataclass(frozen=True, slots=True)

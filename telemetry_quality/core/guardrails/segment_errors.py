@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.segment_errors import SegmentErrors
 from telemetry_quality.core.detectors.windows import Window
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Failure, Guardrail
 from telemetry_quality.core.guardrails.segment_windows import window_or_reason
 from telemetry_quality.core.guardrails.verdicts import (
     Contributor,
@@ -54,7 +54,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     window = window_or_reason(evidence, "The errors of segments")
     if not isinstance(window, Window):
         return _verdict(policy, Outcome.UNKNOWN, *window)
-    failing = SegmentErrors(window, policy[THRESHOLD], policy[MINIMUM_EVENTS]).failing()
+    failing = SegmentErrors(window, policy[THRESHOLD], policy[MINIMUM_EVENTS], evidence.new_rates).failing()
     if failing:
         return _failed(failing, policy, window.day)
     sentence = f"No segment's error rate rose by more than {policy[THRESHOLD]:g} points beyond what is usual for it."
@@ -108,4 +108,6 @@ GUARDRAIL = Guardrail(
     is_segment_in_words=True,
     faults=frozenset({Fault.SIGNAL_FAILS}),
     reads_slices=True,
+    accepted_as=AcceptedAs.RATE,
+    needs_ordinary_days=True,
 )

@@ -12,7 +12,7 @@ from telemetry_quality.core.detectors.segment_volume import SegmentVolume
 from telemetry_quality.core.detectors.windows import Window
 from telemetry_quality.core.guardrails import volume
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail
+from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Failure, Guardrail
 from telemetry_quality.core.guardrails.segment_windows import window_or_reason
 from telemetry_quality.core.guardrails.verdicts import (
     Contributor,
@@ -74,7 +74,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if volume.judge(evidence, policy).outcome is Outcome.FAILED:
         sentence = "The volume of the whole stream has changed, and its root cause names the segments."
         return _verdict(policy, Outcome.PASSED, "VOLUME_NOT_HIDDEN", sentence)
-    segments = SegmentVolume(window, policy[THRESHOLD], policy[MINIMUM_EVENTS], is_rest=is_rest(evidence.day, policy))
+    segments = SegmentVolume(
+        window, policy[THRESHOLD], policy[MINIMUM_EVENTS], evidence.new_levels, is_rest=is_rest(evidence.day, policy)
+    )
     changed = segments.changed()
     if changed:
         return _failed(changed, policy, window.day)
@@ -136,4 +138,6 @@ GUARDRAIL = Guardrail(
     is_segment_in_words=True,
     faults=frozenset({Fault.SIGNAL_HALVED}),
     reads_slices=True,
+    accepted_as=AcceptedAs.LEVEL,
+    needs_ordinary_days=True,
 )

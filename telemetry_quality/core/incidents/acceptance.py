@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.verdicts import Contributor
-from telemetry_quality.core.incidents.segments import EVERYWHERE, is_same_segment
+from telemetry_quality.core.incidents.segments import EVERYWHERE, is_kindred_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,11 +53,13 @@ class AcceptedFailure:
     contributors: tuple[Contributor, ...] = ()
 
     def covers(self, failure: FailedGuardrail) -> bool:
-        """Whether a later failure is what was accepted: the same, in the same or a nested segment, and no worse."""
+        """Whether a later failure is what was accepted: the same, in the same or a kindred segment, and no worse."""
         if (failure.guardrail, failure.reason_code) != (self.guardrail, self.reason_code):
             return False
         if any(contributor.share_percent is None for contributor in failure.contributors):
-            return not self.rest_of(failure.contributors)
+            # Hours of a weekday hold more events than those of a Sunday: the guardrail's number is a share.
+            has_hours = any(contributor.segment.hours is not None for contributor in failure.contributors)
+            return not self.rest_of(failure.contributors) and (not has_hours or self._is_no_worse(failure))
         return self._is_no_worse(failure) and self._is_there(failure)
 
     def rest_of(self, contributors: Iterable[Contributor]) -> tuple[Contributor, ...]:
@@ -75,7 +77,7 @@ class AcceptedFailure:
 
     def _is_there(self, failure: FailedGuardrail) -> bool:
         named = [segment for segment in (failure.root_cause, failure.foremost) if segment]
-        if any(is_same_segment(segment, accepted) for segment in named for accepted in self.segments):
+        if any(is_kindred_segment(segment, accepted) for segment in named for accepted in self.segments):
             return True
         # What was found in a segment may be found everywhere on another day, but not in another segment.
         return failure.root_cause == EVERYWHERE and not failure.is_confined
@@ -149,13 +151,23 @@ def _change(contributor: Contributor) -> float:
 
 def _is_within(found: Contributor, accepted: Contributor) -> bool:
     """Whether a segment's change goes no farther than an accepted change of the same or a wider segment."""
-    if not set(accepted.segment.parts) <= set(found.segment.parts) or bool(accepted.segment.parts) != bool(
-        found.segment.parts
-    ):
+    if not _are_parts_within(found, accepted):
         return False
     change, side = _change(accepted), 1 if _change(accepted) > 0 else -1
+    if None not in {found.segment.hours, accepted.segment.hours}:
+        return _change(found) * side >= 0 and _are_hours_within(found, accepted)
     is_no_worse = (found.found - accepted.found) * side <= (MARKEDLY - 1) * abs(change)
     return is_no_worse and _change(found) * side >= 0 and _are_hours_within(found, accepted)
+
+
+def _are_parts_within(found: Contributor, accepted: Contributor) -> bool:
+    if not accepted.segment.parts or not found.segment.parts:
+        # Whether a single segment holds what is wrong in some hours differs from day to day.
+        return accepted.segment.parts == found.segment.parts or None not in {
+            found.segment.hours,
+            accepted.segment.hours,
+        }
+    return set(accepted.segment.parts) <= set(found.segment.parts)
 
 
 def _are_hours_within(found: Contributor, accepted: Contributor) -> bool:

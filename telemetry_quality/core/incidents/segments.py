@@ -20,3 +20,14 @@ def is_same_segment(segment: str, other_segment: str) -> bool:
         return segment == other_segment != ""
     parts, other_parts = segment_parts(segment), segment_parts(other_segment)
     return parts <= other_parts or other_parts <= parts
+
+
+def is_kindred_segment(segment: str, other_segment: str) -> bool:
+    """Whether two segments are the same, or have a condition in common and none that contradicts another.
+
+    Of segments that hold nearly the same events, any may be named: the only signal of iOS, or its only version.
+    """
+    parts, other_parts = segment_parts(segment), segment_parts(other_segment)
+    names = [part.partition("=")[0] for part in parts | other_parts]
+    has_overlap = bool(parts & other_parts) and len(set(names)) == len(names)
+    return is_same_segment(segment, other_segment) or has_overlap

@@ -94,6 +94,7 @@ def test_a_failure_without_any_number_covers_the_same_failure() -> None:
         (fail(12, root_cause=IOS_VIEWS), True),
         (fail(12, root_cause=EVERYWHERE), True),
         (loose(12, "error_rate", IOS), True),
+        (fail(12, root_cause=f"{IOS} × service_version=1.0"), True),
         (fail(12, root_cause=WEB), False),
         (fail(12, root_cause=EVERYWHERE, foremost=WEB, is_confined=True), False),
         (fail(12, "missing_version", root_cause=IOS), False),
@@ -213,3 +214,29 @@ def test_only_an_acceptance_stores_how_the_guardrails_had_failed() -> None:
     (incident,) = group([fail(8)])
 
     assert [len(action.accepted) for action in decided(incident, Action.CONFIRM, Action.ACCEPT)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("segment", "is_covered"),
+    [
+        ("platform=ios × service_version=1.0", True),
+        ("platform=web × event_name=page.view", False),
+        ("service_version=1.0", False),
+        ("carrier=ios", False),
+    ],
+)
+def test_a_segment_with_a_condition_in_common_and_none_that_differs_is_covered(segment: str, is_covered: bool) -> None:
+    known = accepted(fail(8, root_cause="platform=ios × event_name=page.view"))
+
+    assert known.covers(fail(12, root_cause=segment)) is is_covered
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "is_covered"), [("", IOS, True), (IOS, "", True), (IOS, WEB, False), (IOS, IOS, True)]
+)
+def test_hours_are_covered_though_a_single_segment_holds_them_on_some_days_only(
+    known: str, found: str, is_covered: bool
+) -> None:
+    earlier = accepted(shifted(8, (known, 300.0, 0.0), hours=(9, 11)))
+
+    assert earlier.covers(shifted(12, (found, 300.0, 10.0), hours=(9, 11))) is is_covered
