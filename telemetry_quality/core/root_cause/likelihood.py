@@ -38,6 +38,9 @@ def _log_likelihoods(found: Sequence[float], means: Sequence[float], table: Tabl
     linear, square = table.sampling * table.dispersion, table.sampling * table.cell_spread
     likelihoods = []
     for count, mean in zip(found, means, strict=True):
+        if not (count or mean):
+            likelihoods.append(0.0)  # what cannot happen, as on most cells of a large table
+            continue
         variance = 1.0 + mean * (linear + square * mean) if mean > 0 else 1.0
         off = abs(count - mean if mean > 0 else count) / sqrt(variance)
         bad = off * off if off <= ODD else ODD * (2 * off - ODD)

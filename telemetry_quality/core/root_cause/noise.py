@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from telemetry_quality.core.root_cause.tables import Cell, Counts
 
@@ -43,29 +45,46 @@ CELL_SPREAD, GROUP_SPREAD, DAY_SPREAD = 0.06, 0.05, 0.05
 RATE_SPREAD = 0.15
 
 
-History = tuple[list[list[float]], list[list[float]]]
+Days = Sequence[Sequence[float]]
+"""Per cell, a number for each reference day."""
+
+History = tuple[Days, Days]
 """Per cell, what each reference day held and what all of them together suggest for that day."""
 
+Deviations = list[tuple[float, float]]
+"""Per cell, the mean and the squared deviations from what was suggested, which are 0 where they say nothing."""
 
-def _scatter(history: History) -> list[tuple[float, float]]:
+LEAST_MEAN = 3
+"""Cells with fewer events a day do not show how noisy the stream is."""
+
+
+def _deviations(history: History, least: float) -> Deviations:
+    """The deviations of the cells whose mean is at least ``least`` and not 0."""
+    found, expected = history
+    deviations = []
+    for counts, suggested in zip(found, expected, strict=True):
+        mean, squares, freedom = sum(suggested) / len(suggested), 0.0, len(counts) - 1
+        if mean >= least and mean > 0 and freedom:
+            squares = sum([(a - b) ** 2 for a, b in zip(counts, suggested, strict=True)]) / freedom
+        deviations.append((mean, squares))
+    return deviations
+
+
+def _scatter(deviations: Deviations, days: int) -> list[tuple[float, float]]:
     """Per cell the mean, and the squared deviations over the mean: 1 for Poisson noise."""
-    scatter = []
-    for found, expected in zip(*history, strict=True):
-        mean = sum(expected) / len(expected)
-        if len(found) > 1 and mean >= 3:
-            squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
-            scatter.append((mean, min(squares / mean, mean)))
-    return scatter
+    if days < 2:
+        return []
+    return [(mean, min(squares / mean, mean)) for mean, squares in deviations if mean >= LEAST_MEAN]
 
 
-def _noise(history: History, prior: float) -> tuple[float, float]:
+def _noise(scatter: Iterable[tuple[float, float]], prior: float) -> tuple[float, float]:
     """Dispersion and squared relative noise of cells: variance = dispersion × mean + noise × mean².
 
     Aggregation tames noise (Taylor, "Aggregation, variance and the mean", Nature 1961): both parts are needed, so that
     neither busy nor quiet cells look odd. Weighted least squares, in which ``prior`` counts as some cells.
     """
     weight = mean_sum = mean_square = both = total = 0.0
-    for mean, squares in _scatter(history):
+    for mean, squares in scatter:
         w = (1.0 + prior**2 * mean) ** -2
         weight += w
         mean_sum += w * mean
@@ -91,10 +110,9 @@ LEAST_SPREAD = 0.02
 """No noise is taken to be smaller, however alike the few reference days are."""
 
 
-def _group_spread(history: History, prior: float, dispersion: float) -> float:
+def _group_spread(scatter: Sequence[tuple[float, float]], prior: float, dispersion: float) -> float:
     """Squared relative noise of whole signals, versions, … beyond the noise of their cells."""
     excess, total = 5 * prior**2, 5.0
-    scatter = _scatter(history)
     size = sum(mean for mean, _ in scatter) / (len(scatter) or 1)
     for mean, squares in scatter:
         weight = mean / size
@@ -103,17 +121,15 @@ def _group_spread(history: History, prior: float, dispersion: float) -> float:
     return max(LEAST_SPREAD**2, excess / total)
 
 
-def _own_spreads(history: History, common: float, dispersion: float) -> list[float]:
+def _own_spreads(deviations: Deviations, days: int, common: float, dispersion: float) -> list[float]:
     """Squared relative noise of each group, drawn towards the common one: some groups vary more, new versions grow."""
     spreads = []
-    for found, expected in zip(*history, strict=True):
-        mean = sum(expected) / len(expected)
-        if len(found) < 3 or mean <= 0:
+    for mean, squares in deviations:
+        if days < 3 or mean <= 0:
             spreads.append(common)
             continue
-        squares = sum((a - b) ** 2 for a, b in zip(found, expected, strict=True)) / (len(found) - 1)
         own = min(1.0, max(0.0, squares / mean - dispersion) / mean)
-        weight_of_own = len(found) * common * mean / (dispersion + common * mean)  # little if counts are small
+        weight_of_own = days * common * mean / (dispersion + common * mean)  # little if counts are small
         spreads.append((COMMON_DAYS * common + weight_of_own * own) / (COMMON_DAYS + weight_of_own))
     return spreads
 
@@ -128,12 +144,13 @@ def _center(values: Sequence[float]) -> float:
     return mean if mean < 20 or len(values) < 3 else median(values)
 
 
-def _by_group(table: Table, values: Sequence[Sequence[float]], axis: int) -> list[list[float]]:
+def _by_group(groups: Iterable[Sequence[int]], values: Days) -> list[Sequence[float]]:
+    """Per group of cells, the sum of each day."""
     return [
-        [sum(day) for day in zip(*[values[position] for position in members], strict=True)]
+        list(map(sum, zip(*[values[position] for position in members], strict=True)))
         if len(members) > 1
-        else list(values[members[0]])
-        for members in table.groups[axis].values()
+        else values[members[0]]
+        for members in groups
     ]
 
 
@@ -153,20 +170,21 @@ def _make_table(
     mean: list[float],
     room: list[float],
     index: dict[Cell, int],
-    past: tuple[list[list[float]], list[list[float]]],
+    past: History,
     priors: tuple[float, float],
     days: int,
 ) -> Table:
     table = Table(key, found, mean, room, list(index), index, _groups(index), 0.0, (0.0, 0.0), ({}, {}), 1 + 1 / days)
     table.total_found, table.total_mean = sum(found), sum(mean)
-    table.dispersion, table.cell_spread = _noise(past, priors[0])
-    histories = [(_by_group(table, past[0], axis), _by_group(table, past[1], axis)) for axis in (0, 1)]
-    spreads = [_group_spread(history, priors[1], table.dispersion) for history in histories]
+    table.dispersion, table.cell_spread = _noise(_scatter(_deviations(past, LEAST_MEAN), days), priors[0])
+    spreads, owns = [], []
+    for groups in table.groups:
+        members = groups.values()
+        deviations = _deviations((_by_group(members, past[0]), _by_group(members, past[1])), 0.0)
+        spread = _group_spread(_scatter(deviations, days), priors[1], table.dispersion)
+        spreads.append(spread)
+        owns.append(dict(zip(groups, _own_spreads(deviations, days, spread, table.dispersion), strict=True)))
     table.group_spreads = (spreads[0], spreads[1])
-    owns = [
-        dict(zip(table.groups[axis], _own_spreads(histories[axis], spreads[axis], table.dispersion), strict=True))
-        for axis in (0, 1)
-    ]
     table.own_spreads = (owns[0], owns[1])
     return table
 
@@ -180,7 +198,7 @@ def volume_table(
     level = sum(totals) / len(totals) or 1.0
     scales = [total / level or 1.0 for total in totals]
     index = {cell: position for position, cell in enumerate(cells)}
-    history = [[float(counts.sizes.get(cell, 0)) for counts in past] for cell in cells]
+    history = _by_day(cells, [counts.sizes for counts in past])
     centers = [_center([count / scale for count, scale in zip(counts, scales, strict=True)]) for counts in history]
     if hidden:
         least = min((count for counts in past for count in counts.sizes.values()), default=1) - 1.0
@@ -203,6 +221,11 @@ def volume_table(
         priors=(CELL_SPREAD, GROUP_SPREAD),
         days=len(past),
     )
+
+
+def _by_day(cells: Sequence[Cell], days: Iterable[Mapping[Cell, int]]) -> list[tuple[int, ...]]:
+    """Per cell, the count of each day."""
+    return list(zip(*[map(counts.get, cells, repeat(0)) for counts in days], strict=True))
 
 
 def _margins(cells: Iterable[Cell], counts: Mapping[Cell, int]) -> tuple[dict[object, int], dict[object, int]]:
@@ -265,10 +288,10 @@ def rate_table(
     cells += [cell for cell in sizes if day.sizes.get(cell, 0) <= 0]
     rates = _rates(cells, sizes, found)
     index = {cell: position for position, cell in enumerate(cells)}
-    history = [[float(counts.found.get(cell, 0)) for counts in past] for cell in cells]
+    history = _by_day(cells, [counts.found for counts in past])
     suggested = [
-        [counts.sizes.get(cell, 0) * per_event * rate for counts in past]
-        for cell, rate in zip(cells, rates, strict=True)
+        [size * per_event * rate for size in by_day]
+        for by_day, rate in zip(_by_day(cells, [counts.sizes for counts in past]), rates, strict=True)
     ]
     exposure = [day.sizes.get(cell, 0) * per_event for cell in cells]
     mean = [size * rate for size, rate in zip(exposure, rates, strict=True)]

@@ -28,14 +28,17 @@ def untagged_segment(contributor: Contributor, day: DayBreakdown, past: Sequence
     An untagged event is in the slice of no version: the segment where tags are missing is found without versions, and
     the version by having lost as many events while others lost none.
     """
+    moved = contributor.found - contributor.expected
     now = day_tables(day, Measure.EVENTS)
     earlier = [day_tables(breakdown, Measure.EVENTS) for breakdown in past]
+    attributes = {EVENT_NAME, *(attribute for attribute, _ in _conditions(contributor.segment))}
     tables = {
         key: volume_table(key, counts, [day_counts[key] for day_counts in earlier], float(sum(counts.sizes.values())))
         for key, counts in now.items()
-        if SERVICE_VERSION in key and all(key in day_counts for day_counts in earlier)
+        if SERVICE_VERSION in key
+        and not attributes.isdisjoint(key)
+        and all(key in day_counts for day_counts in earlier)
     }
-    moved = contributor.found - contributor.expected
     if moved <= 0 or (EVENT_NAME, SERVICE_VERSION) not in tables:
         return None
     version, gain = max(_suspects(contributor.segment, tables, moved), key=lambda suspect: suspect[1])
