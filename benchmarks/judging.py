@@ -99,7 +99,8 @@ def main(folder: Path) -> None:
         work = prepared(folder)
         service = TelemetryHealthService(work, utc_now)
         every_other = [FIRST + timedelta(days=n) for n in range(60, 365, 4)]
-        passing, failing = judging(work, sorted({*every_other, *WORST}))
+        with work.store.kept_open():  # as whoever judges days keeps it
+            passing, failing = judging(work, sorted({*every_other, *WORST}))
         rows = {
             "judge a passing day, history loaded": passing,
             "judge a failing day with its root causes": failing,

@@ -212,9 +212,10 @@ class TelemetryHealthService:
 
     def _read_and_judge(self, day: date) -> Judgement:
         _require_kind(day, date)
-        for _ in self._work.read([day], self._clock()):
-            pass
-        return self._judged(day)
+        with self._work.store.kept_open():
+            for _ in self._work.read([day], self._clock()):
+                pass
+            return self._judged(day)
 
     def _known(self, day: date, names: tuple[str, ...]) -> Judgement:
         """The judgement of ``day`` by the guardrails with these names; read first if it never was or could not be."""

@@ -183,7 +183,7 @@ class HistoricalContext:
 
 def load_history(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
     """Load what is needed to judge ``days``."""
-    with garbage_collection_paused():
+    with garbage_collection_paused(), store.kept_open():
         return _loaded(store, source, days)
 
 

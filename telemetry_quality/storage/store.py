@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR, DayAggregates, UnreadableDay
 from telemetry_quality.core.root_cause import DayBreakdown
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table
+    from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Subquery, Table
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.counting import CountedDays
@@ -169,17 +169,10 @@ class SqlQualityStore(MigratedDatabase):
 
     def breakdowns(self, source: str, days: Collection[date]) -> dict[date, DayBreakdown]:
         """The aggregates and all slices of each day's latest scan, in two queries; days without a scan are left out."""
-        latest = _latest_revisions(day_scan, source, day_scan.c.day.in_(days))
-        aggregates = (
-            select(event_aggregate.c.day, *AGGREGATE_COLUMNS)
-            .join(latest, _is_of(event_aggregate, latest))
-            .where(event_aggregate.c.source == source, event_aggregate.c.day.in_(days))
-            .order_by(event_aggregate.c.day, event_aggregate.c.id)
-        )
+        wanted = {"source": source, "days": sorted(days)}
         with self._read_only() as connection, garbage_collection_paused():
-            rows = connection.execute(aggregates).all()
-            query = _slices(source, latest).where(event_slice.c.day.in_(days))
-            slices = SliceReader().slices_by_day(connection.execute(query).all(), 0)
+            rows = connection.execute(_AGGREGATES_OF_DAYS, wanted).all()
+            slices = SliceReader().slices_by_day(connection.execute(_SLICES_OF_DAYS, wanted).all(), 0)
         by_day = {day: aggregates_of([row[1:] for row in found]) for day, found in groupby(rows, key=itemgetter(0))}
         return {
             day: DayBreakdown(day, by_day.get(day, DayAggregates()), slices.get(day, {}))
@@ -335,7 +328,7 @@ def _latest(connection: Connection, chained: Table, source: str, day: date) -> M
     return connection.execute(query).mappings().one_or_none()
 
 
-def _latest_revisions(chained: Table, source: str, are_wanted: ColumnElement[bool]) -> Subquery:
+def _latest_revisions(chained: Table, source: str | BindParameter[str], are_wanted: ColumnElement[bool]) -> Subquery:
     """The latest revision of each wanted day.
 
     What is joined to it has to name the days too: otherwise the database reads all days of the source.
@@ -348,7 +341,7 @@ def _latest_revisions(chained: Table, source: str, are_wanted: ColumnElement[boo
     )
 
 
-def _slices(source: str, latest: Subquery) -> Select[Any]:
+def _slices(source: str | BindParameter[str], latest: Subquery) -> Select[Any]:
     """The slices of the latest scans, with their day."""
     return (
         select(event_slice.c.day, *as_text(event_slice, SLICE_COLUMNS))
@@ -359,6 +352,19 @@ def _slices(source: str, latest: Subquery) -> Select[Any]:
 
 def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:
     return and_(stored.c.day == latest.c.day, stored.c.revision == latest.c.revision)
+
+
+# Built once: building a statement takes longer than the database takes for a few days.
+_SOURCE: BindParameter[str] = bindparam("source")
+_DAYS: BindParameter[Any] = bindparam("days", expanding=True)
+_LATEST_OF_DAYS = _latest_revisions(day_scan, _SOURCE, day_scan.c.day.in_(_DAYS))
+_AGGREGATES_OF_DAYS = (
+    select(event_aggregate.c.day, *AGGREGATE_COLUMNS)
+    .join(_LATEST_OF_DAYS, _is_of(event_aggregate, _LATEST_OF_DAYS))
+    .where(event_aggregate.c.source == _SOURCE, event_aggregate.c.day.in_(_DAYS))
+    .order_by(event_aggregate.c.day, event_aggregate.c.id)
+)
+_SLICES_OF_DAYS = _slices(_SOURCE, _LATEST_OF_DAYS).where(event_slice.c.day.in_(_DAYS))
 
 
 def _scans(source: str) -> Select[Any]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MONTHS = 2
 """The same day of so many months before must have been far from what was expected of it, alike."""
 
+SHORTEST_MONTH, LONGEST_MONTH = 28, 31
+"""How many days before a day the same day of the month before can be."""
+
 FAR, FAR_SPREADS = log(1.3), 2.5
 """Far means beyond both: a constant in logs, and spreads."""
 
@@ -40,33 +43,38 @@ class Recurrences:
     def __init__(self) -> None:
         # By the day's ordinal number, since this is looked at for every day that is learnt.
         self.days: dict[int, _Strayed] = {}
+        self.far: set[int] = set()
 
     def learn(self, day: date, rest: float, sigmas: float, lift: float) -> None:
         """Learn how far an ordinary day strayed from its weekday, in logs and in spreads, and from its week."""
-        self.days[day.toordinal()] = _Strayed(rest, sigmas, lift)
+        strayed = _Strayed(rest, sigmas, lift)
+        self.days[day.toordinal()] = strayed
+        if _is_far(strayed):
+            self.far.add(day.toordinal())
 
     def expected(self, day: date, weekday_offset: float, spread: float) -> float | None:
         """How far ``day`` will stray from what its weekday suggests, in logs; None if nothing recurs."""
-        return self._monthly(day) or self._fortnightly(day.toordinal(), weekday_offset, spread)
+        ordinal = day.toordinal()
+        return self._monthly(day, ordinal) or self._fortnightly(ordinal, weekday_offset, spread)
 
-    def _monthly(self, day: date) -> float | None:
+    def _monthly(self, day: date, ordinal: int) -> float | None:
+        if self.far.isdisjoint(range(ordinal - LONGEST_MONTH, ordinal - SHORTEST_MONTH + 1)):
+            return None
         rests = []
         for past in same_day_of_months(day, MONTHS):
-            strayed = self.days.get(past.toordinal())
-            if strayed is None or not _is_far(strayed):
+            if past.toordinal() not in self.far:
                 return None
-            rests.append(strayed.rest)
+            rests.append(self.days[past.toordinal()].rest)
         return median(rests) if max(rests) - min(rests) < ALIKE and min(rests) * max(rests) > 0 else None
 
     def _fortnightly(self, ordinal: int, weekday_offset: float, spread: float) -> float | None:
-        same, other = [], []
+        gap, same, other = max(APART, APART_SPREADS * spread), [], []
         for n in range(1, WEEKS + 1):
             strayed, between = self.days.get(ordinal - 14 * n), self.days.get(ordinal - 14 * n + 7)
-            if strayed is None or between is None:
+            if strayed is None or between is None or abs(strayed.lift - between.lift) <= gap:
                 return None
             same.append(strayed.lift)
             other.append(between.lift)
-        gap = max(APART, APART_SPREADS * spread)
         if min(same) - max(other) > gap or min(other) - max(same) > gap:
             return median(same) - weekday_offset
         return None

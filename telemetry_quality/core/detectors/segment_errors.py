@@ -150,13 +150,19 @@ class SegmentErrors:
     def _today(self) -> Mapping[Slice, SliceCounts]:
         return self.window.slices[self.window.day]
 
-    def _past(self, segment: Slice) -> list[_Day]:
-        slices = self.window.slices
-        return [
-            _Day(day, counts.events, counts.errors)
-            for day in self.window.days
-            if (counts := slices[day].get(segment)) is not None
-        ]
+    def _past(self, segment: Slice) -> Sequence[_Day]:
+        if segment not in self._pasts:
+            slices = self.window.slices
+            self._pasts[segment] = [
+                _Day(day, counts.events, counts.errors)
+                for day in self.window.days
+                if (counts := slices[day].get(segment)) is not None
+            ]
+        return self._pasts[segment]
+
+    @cached_property
+    def _pasts(self) -> dict[Slice, Sequence[_Day]]:
+        return {}
 
     # ---- what is usual ----
 
@@ -274,7 +280,8 @@ class SegmentErrors:
             counts
             for day in self.window.days
             for segment, counts in self.window.slices[day].items()
-            if _is_signal(segment)
+            # Without a call, since there are thousands: _is_signal(segment).
+            if segment.by is None and segment.dimension == EVENT_NAME
         ]
         usual = sum(counts.errors for counts in slices) / max(sum(counts.events for counts in slices), 1)
         return max(self._mixed_rate([segment for segment in self._today if _is_signal(segment)]) - usual, 0.0)

@@ -97,7 +97,8 @@ class Stream:
         """What to expect of the day if it is one that comes back each month or every second week."""
         regime = self._known()
         forecast = regime.forecast(day)
-        recurrence = None if day in self.effects else self._recurrence(day, forecast, regime)
+        offset = regime.offset(day.weekday(), forecast.quick_weight)
+        recurrence = None if day in self.effects else self._recurrence(day, offset, regime)
         return None if recurrence is None else forecast._replace(middle=forecast.middle + recurrence)
 
     def possible_holiday(self, day: date) -> CalendarEffect | None:
@@ -148,14 +149,13 @@ class Stream:
         elif count or self.is_empty_usual(day):
             self._learn_ordinary(day, self._without_recurrence(day, value, forecast, regime), forecast, regime)
 
-    def _recurrence(self, day: date, forecast: Forecast, regime: Regime) -> float | None:
-        offset = regime.offset(day.weekday(), forecast.quick_weight)
+    def _recurrence(self, day: date, offset: float, regime: Regime) -> float | None:
         return self.recurrences.expected(day, offset, sqrt(regime.variance))
 
     def _without_recurrence(self, day: date, value: float, forecast: Forecast, regime: Regime) -> float:
         """The value without what recurs, if it did; all of it is remembered for the next time."""
-        rest, recurrence = value - forecast.base, self._recurrence(day, forecast, regime)
         offset = regime.offset(day.weekday(), forecast.quick_weight)
+        rest, recurrence = value - forecast.base, self._recurrence(day, offset, regime)
         if forecast.base > LEAST_RECURRING:
             self.recurrences.learn(day, rest, rest / forecast.spread, rest + offset)
         return value if recurrence is None or abs(rest) < abs(rest - recurrence) else value - recurrence

@@ -114,14 +114,27 @@ def _contributors(ranked: Sequence[Hypothesis], measure: Measure | RateMeasure) 
             continue
         if not any(_is_nearly(hypothesis, likelier) for likelier in kept):
             kept.append(hypothesis)
-    changes = [_Change.of(hypothesis, kept) for hypothesis in kept]
-    if not changes:
+    if not kept:
         return []
+    changes = _changes(kept)
     first = _first(changes)
     others = sorted(
         (change for change in changes if change is not first), key=lambda change: change.weight, reverse=True
     )
     return [change.contributor() for change in (first, *others)][:MAXIMUM_CONTRIBUTORS]
+
+
+def _changes(hypotheses: Sequence[Hypothesis]) -> list[_Change]:
+    """Each change with its share of the day's change, or of the largest known one if the rest moved against it."""
+    fits = [hypothesis.fits[0] for hypothesis in hypotheses]
+    sizes = [fit.found - fit.mean for fit in fits]
+    wholes = [fit.table.total_found - fit.table.total_mean for fit in fits]
+    most, least = max(sizes), min(sizes)
+    changes = []
+    for hypothesis, fit, size, whole in zip(hypotheses, fits, sizes, wholes, strict=True):
+        largest = max(most, whole) if size > 0 else -min(least, whole)
+        changes.append(_Change(hypothesis.segment, fit, 100 * (abs(size) / largest) if size else 0.0))
+    return changes
 
 
 def _first(changes: Sequence[_Change]) -> _Change:
@@ -140,15 +153,6 @@ class _Change(NamedTuple):
     segment: Segment
     fit: Fit
     share_percent: float
-
-    @classmethod
-    def of(cls, hypothesis: Hypothesis, known: Sequence[Hypothesis]) -> _Change:
-        """The change with its share of the day's change, or of the largest known one if the rest moved against it."""
-        fit = hypothesis.fits[0]
-        change, whole = fit.found - fit.mean, fit.table.total_found - fit.table.total_mean
-        others = (other.fits[0].found - other.fits[0].mean for other in known)
-        largest = max(abs(other) for other in (change, whole, *others) if other * change >= 0)
-        return cls(hypothesis.segment, fit, 100 * (abs(change) / largest) if largest else 0.0)
 
     @property
     def weight(self) -> float:

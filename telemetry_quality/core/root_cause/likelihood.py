@@ -38,13 +38,15 @@ def _log_likelihoods(found: Sequence[float], means: Sequence[float], table: Tabl
     linear, square = table.sampling * table.dispersion, table.sampling * table.cell_spread
     likelihoods = []
     for count, mean in zip(found, means, strict=True):
-        if not (count or mean):
-            likelihoods.append(0.0)  # what cannot happen, as on most cells of a large table
-            continue
-        variance = 1.0 + mean * (linear + square * mean) if mean > 0 else 1.0
-        off = abs(count - mean if mean > 0 else count) / sqrt(variance)
-        bad = off * off if off <= ODD else ODD * (2 * off - ODD)
-        likelihoods.append(-0.5 * (bad + log(variance)))
+        if mean > 0:
+            variance = 1.0 + mean * (linear + square * mean)
+            off = (count - mean) / sqrt(variance)
+            if off < 0:
+                off = -off
+            bad = off * off if off <= ODD else ODD * (2 * off - ODD)
+            likelihoods.append(-0.5 * (bad + log(variance)))
+        else:  # where nothing can be, as in most cells of a large table
+            likelihoods.append(-0.5 * badness(count) if count else 0.0)
     return likelihoods
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, hourly_counts
@@ -98,22 +99,27 @@ SIGNAL_TABLES = ((EVENT_NAME, SERVICE_VERSION), (EVENT_NAME, HOUR), (SERVICE_VER
 
 def _signal_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """Signal × version, signal × hour, version × hour: the pairs that the aggregates hold."""
-    rows, sizes, found = day.aggregates.rows, _empty_pairs(), _empty_pairs()
-    has_base = isinstance(measure, RateMeasure) and measure.base is not None
-    counts_of = _rate_counts(measure, day.aggregates.rate_names) if isinstance(measure, RateMeasure) else None
-    for row, spread in zip(rows, day.hours(), strict=True):
-        if counts_of is not None:
+    sizes, found = _empty_pairs(), _empty_pairs()
+    if isinstance(measure, RateMeasure):
+        counts_of = _rate_counts(measure, day.aggregates.rate_names)
+        for row, spread in zip(day.aggregates.rows, day.hours(), strict=True):
             base, matching = counts_of(row, spread)
-            _count(row, matching, found)
-            if has_base:
-                _count(row, base, sizes)
-        elif measure is Measure.EVENTS:
-            _count(row, _counted(row, spread, Measure.EVENTS), sizes)
-        elif isinstance(measure, Measure):
-            _count(row, _counted(row, spread, measure), found)
-    if measure is not Measure.EVENTS and not has_base:
+            _count(row, *matching, found)
+            if measure.base is not None:
+                _count(row, *base, sizes)
+    else:
+        total_of, pairs = _TOTALS[measure], sizes if measure is Measure.EVENTS else found
+        for row, spread in zip(day.aggregates.rows, day.hours(), strict=True):
+            if total := total_of(row):
+                _count(row, total, _by_hour(row, total, spread, measure), pairs)
+    if not _has_own_sizes(measure):
         sizes = [day_tables(day, Measure.EVENTS)[key].sizes for key in SIGNAL_TABLES]
     return {key: Counts(*pair) for key, pair in zip(SIGNAL_TABLES, zip(sizes, found, strict=True), strict=True)}
+
+
+def _has_own_sizes(measure: Measure | RateMeasure) -> bool:
+    """Whether the measure counts other events than all of the day's."""
+    return measure is Measure.EVENTS or (isinstance(measure, RateMeasure) and measure.base is not None)
 
 
 def _empty_pairs() -> list[dict[Cell, int]]:
@@ -124,9 +130,8 @@ _Counted = tuple[int, "Iterable[tuple[int, int]]"]
 """What a measure counts in a row: in the whole day, and by hour."""
 
 
-def _count(row: AggregateRow, counted: _Counted, pairs: Sequence[dict[Cell, int]]) -> None:
+def _count(row: AggregateRow, total: int, by_hour: Iterable[tuple[int, int]], pairs: Sequence[dict[Cell, int]]) -> None:
     """Add what the measure counts in a row, if that is anything."""
-    total, by_hour = counted
     if not total:
         return
     signal_version, signal_hour, version_hour = pairs
@@ -138,22 +143,31 @@ def _count(row: AggregateRow, counted: _Counted, pairs: Sequence[dict[Cell, int]
             version_hour[version, hour] += count
 
 
-def _counted(row: AggregateRow, spread: HourlyCounts | None, measure: Measure) -> _Counted:
+_TOTALS: Mapping[Measure, Callable[[AggregateRow], int]] = {
+    Measure.EVENTS: attrgetter("events"),
+    Measure.ERRORS: attrgetter("errors"),
+    Measure.MISSING_VERSION: attrgetter("missing_version"),
+    Measure.MISSING_CRITICAL: lambda row: sum(row.missing_critical),
+    Measure.LATE: attrgetter("late_events"),
+}
+"""What each measure counts in a row in the whole day."""
+
+
+def _by_hour(row: AggregateRow, total: int, spread: HourlyCounts | None, measure: Measure) -> Iterable[tuple[int, int]]:
+    """What the measure counts in a row by hour, of ``total`` in the whole day."""
+    if spread is None:
+        return ((row.hour, total),)
     counts: Sequence[int] = ()
     match measure:
-        case Measure.EVENTS:
-            total, counts = row.events, spread["events"] if spread else ()
+        case Measure.EVENTS | Measure.MISSING_VERSION:
+            counts = spread["events"]
         case Measure.ERRORS:
-            total, counts = row.errors, spread.get("errors", ()) if spread else ()
-        case Measure.MISSING_VERSION:
-            total, counts = row.missing_version, spread["events"] if spread else ()
+            counts = spread.get("errors", ())
         case Measure.LATE:
-            total, counts = row.late_events, spread.get("late_events", ()) if spread else ()
+            counts = spread.get("late_events", ())
         case Measure.MISSING_CRITICAL:
-            total = sum(row.missing_critical)
-            if spread:
-                counts = [sum(fields) for fields in zip(*spread.get("missing_critical", {}).values(), strict=True)]
-    return total, ((row.hour, total),) if spread is None else zip(spread["hours"], counts, strict=False)
+            counts = [sum(fields) for fields in zip(*spread.get("missing_critical", {}).values(), strict=True)]
+    return zip(spread["hours"], counts, strict=False)
 
 
 def _rate_counts(
@@ -170,7 +184,10 @@ def _rate_counts(
 
     def counts(row: AggregateRow, spread: HourlyCounts | None) -> tuple[_Counted, _Counted]:
         base = measure.base
-        total, hours = _counted(row, spread, Measure.EVENTS) if base is None else named(row, spread, base)
+        events = row.events
+        total, hours = (
+            (events, _by_hour(row, events, spread, Measure.EVENTS)) if base is None else named(row, spread, base)
+        )
         matching, matching_hours = named(row, spread, measure.rate)
         by_hour = tuple(hours)
         if not measure.is_of_the_rest:
@@ -181,39 +198,52 @@ def _rate_counts(
     return counts
 
 
-def _slice_counts(measure: Measure | RateMeasure, names: Sequence[str]) -> Callable[[SliceCounts], tuple[int, int]]:
-    """A function that returns the events of a slice that the measure could count, and those that it counts."""
+def _slice_sizes(measure: Measure | RateMeasure, names: Sequence[str]) -> Callable[[SliceCounts], int]:
+    """A function that returns the events of a slice that the measure could count."""
+    if not isinstance(measure, RateMeasure) or measure.base is None:
+        return attrgetter("events")
+    base = names.index(measure.base)
+    return lambda counts: counts.rate_counts[base]
+
+
+def _slice_counts(measure: Measure | RateMeasure, names: Sequence[str]) -> Callable[[SliceCounts], int]:
+    """A function that returns the events of a slice that the measure counts."""
     if not isinstance(measure, RateMeasure):
-        if measure is Measure.ERRORS:
-            return lambda counts: (counts.events, counts.errors)
-        return lambda counts: (counts.events, counts.missing_version)
-    rate, base = names.index(measure.rate), None if measure.base is None else names.index(measure.base)
-
-    def rate_counts(counts: SliceCounts) -> tuple[int, int]:
-        size, matching = counts.events if base is None else counts.rate_counts[base], counts.rate_counts[rate]
-        return size, size - matching if measure.is_of_the_rest else matching
-
-    return rate_counts
+        return attrgetter("errors" if measure is Measure.ERRORS else "missing_version")
+    rate, size_of = names.index(measure.rate), _slice_sizes(measure, names)
+    if measure.is_of_the_rest:
+        return lambda counts: size_of(counts) - counts.rate_counts[rate]
+    return lambda counts: counts.rate_counts[rate]
 
 
 def _dimension_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
     """Each dimension of the schema × signal, × version, × hour."""
-    tables: Tables = {}
     if measure in {Measure.MISSING_CRITICAL, Measure.LATE}:
-        return tables  # slices do not count these
-    counted = _slice_counts(measure, day.aggregates.rate_names)
-    for (dimension, value, by, by_value), counts in day.slices.items():
-        if by is None:
-            continue
-        table = tables.get((dimension, by))
-        if table is None:
-            table = tables[dimension, by] = Counts({}, {})
-        cell = (value, int(by_value) if by == HOUR and by_value is not None else by_value)
-        size, found = counted(counts)
-        table.sizes[cell] = size
-        if found and measure is not Measure.EVENTS:
-            table.found[cell] = found
-    return tables
+        return {}  # slices do not count these
+    names = day.aggregates.rate_names
+    if _has_own_sizes(measure):
+        tables = _by_pair(day.slices, _slice_sizes(measure, names))
+    else:
+        tables = {
+            key: counts.sizes for key, counts in day_tables(day, Measure.EVENTS).items() if key not in SIGNAL_TABLES
+        }
+    if measure is Measure.EVENTS:
+        return {key: Counts(sizes, {}) for key, sizes in tables.items()}
+    counted = _slice_counts(measure, names)
+    found = _by_pair({part: counts for part, counts in day.slices.items() if counted(counts)}, counted)
+    return {key: Counts(sizes, found.get(key, {})) for key, sizes in tables.items()}
+
+
+def _by_pair(
+    slices: Mapping[Slice, SliceCounts], counted: Callable[[SliceCounts], int]
+) -> dict[tuple[str, str], dict[Cell, int]]:
+    """Counts of those slices that have two conditions, by their attributes and values."""
+    tables: defaultdict[tuple[str, str], dict[Cell, int]] = defaultdict(dict)
+    for (dimension, value, by, by_value), counts in slices.items():
+        if by is not None:
+            cell = (value, int(by_value) if by == HOUR and by_value is not None else by_value)
+            tables[dimension, by][cell] = counted(counts)
+    return dict(tables)
 
 
 def day_tables(day: DayBreakdown, measure: Measure | RateMeasure) -> Tables:
