@@ -15,10 +15,10 @@ import numpy as np
 from detection.plain import around, both, either
 from detection.protocol import Days, Limits
 from telemetry_quality.core.detectors.expected_volume import (
-    EVERY_HOLIDAY,
-    EVERYDAY,
     Expectation,
+    everyday,
     expect,
+    far_gain_percent,
     is_steadier_than_chance,
 )
 from telemetry_quality.core.detectors.leak import leak as leak_evidence
@@ -70,15 +70,17 @@ def unusual(days: Days, index: int) -> Limits | None:
 
 def deviation_and_unusual(days: Days, index: int) -> Limits | None:
     """Alarm if both do, or if a day is far off within the interval; without an interval, by the deviation alone."""
-    everyday = EVERY_HOLIDAY if _expect(days, index).calendar_effect else EVERYDAY
-    return _limits(days, index, partial(_both_or_far, everyday))
+    return _limits(days, index, partial(_both_or_far, everyday(_expect(days, index))))
 
 
-def _both_or_far(everyday: float, expected: float, low: float, high: float) -> Limits:
+def _both_or_far(shares: tuple[float, float], expected: float, low: float, high: float) -> Limits:
     """The rule ``both`` of the volume guardrail as limits: see ``expected_volume.is_far``."""
-    left = 1 - policy_of()[FAR_PERCENT] / 100
-    everyday_low, everyday_high = (expected * (end / expected) ** everyday for end in (low, high))
-    far = Limits(min(left * expected, everyday_low), max(expected / left, everyday_high))
+    loss_percent = policy_of()[FAR_PERCENT]
+    usual_low, usual_high = (
+        expected * (end / expected) ** share for end, share in zip((low, high), shares, strict=True)
+    )
+    gained = expected * (1 + far_gain_percent(loss_percent) / 100)
+    far = Limits(min((1 - loss_percent / 100) * expected, usual_low), max(gained, usual_high))
     limits = both(expected, low, high)
     return Limits(
         max(limits.low, min(far.low, around(expected).low)),

@@ -40,8 +40,11 @@ STEADY, POISSON_REACH = 0.7, 2.58
 """A stream is steady if the lower half of its interval is shorter than this share of that of a Poisson count, which
 holds POISSON_REACH standard deviations."""
 
-EVERYDAY = 0.4
-"""Most normal days lie no farther out than this share of the way to the end of a 99 % interval."""
+EVERYDAY_LOSS, EVERYDAY_GAIN = 0.45, 0.5
+"""Most normal days lie no farther out than this share of the way to the lower, or upper, end of a 99 % interval."""
+
+GAIN_POWER = 1.2
+"""A gain is as far off as a loss if its factor is that of the loss to this power: peaks are more common than losses."""
 
 EVERY_HOLIDAY = 0.65
 """The same on holidays and the days beside them, which differ more."""
@@ -151,17 +154,30 @@ def is_steadier_than_chance(expectation: Expectation) -> bool:
 def is_far(count: int, expectation: Expectation, loss_percent: float) -> bool:
     """Whether ``count`` is so far off that a noisy stream must not hide it, although it lies within the interval.
 
-    A loss above ``loss_percent`` is far off, and so is a gain by the same factor. Otherwise half a day's events
-    could be missing on streams that sometimes vary that much. A stream that varies that much every other day
-    (EVERYDAY of the way to the end of the interval) is left alone.
+    A loss above ``loss_percent`` is far off, and so is a gain like it (see ``far_gain_percent``). Otherwise half a
+    day's events could be missing on streams that sometimes vary that much. A stream that varies that much every other
+    day (``everyday`` says how far that is) is left alone.
     """
     surprised = surprise(count, expectation)
     if surprised is None or not expectation.events:
         return False
     deviation = 100 * (count - expectation.events) / expectation.events
-    gain = 100 * (100 / (100 - loss_percent) - 1)
-    everyday = EVERY_HOLIDAY if expectation.calendar_effect else EVERYDAY
-    return (deviation < -loss_percent or deviation > gain) and surprised > everyday
+    everyday_loss, everyday_gain = everyday(expectation)
+    if deviation < 0:
+        return deviation < -loss_percent and surprised > everyday_loss
+    return deviation > far_gain_percent(loss_percent) and surprised > everyday_gain
+
+
+def far_gain_percent(loss_percent: float) -> float:
+    """The gain that is as far off as a loss of ``loss_percent``: 68 % for 35 %."""
+    return 100 * (exp(-GAIN_POWER * log(1 - loss_percent / 100)) - 1)
+
+
+def everyday(expectation: Expectation) -> tuple[float, float]:
+    """How far most days like this one lie from what is expected, as shares of the way to either end of the interval."""
+    if expectation.calendar_effect:
+        return EVERY_HOLIDAY, EVERY_HOLIDAY
+    return EVERYDAY_LOSS, EVERYDAY_GAIN
 
 
 def _known_from(day: date, known: Collection[date], is_enough: Callable[[date, Collection[date]], bool]) -> date:
