@@ -30,9 +30,9 @@ HISTORY_MINIMUM = 7
 """Days that a segment must be known for; until then a version is compared with others, and other segments with none."""
 LEAST_ERRORS = 5
 """Fewer errors beyond the usual may be a single client that tries again and again."""
-CHANCE = 2e-4
+CHANCE = 5e-5
 """Expected share of days with a false alarm if rates vary as they are modelled."""
-USUAL_VARIATION = 0.5
+USUAL_VARIATION = 0.7
 """Coefficient of variation of an error rate from day to day, before the history shows another …"""
 VARIATION_DAYS = 10
 """… which counts as so many days."""

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from telemetry_quality.core.detectors.windows import Window
     from telemetry_quality.core.events import Slice
 
-ACCEPTED_AFTER_DAYS = 7
-"""A change this old is the new normal: by then it must be intended."""
+ACCEPTED_AFTER_DAYS = 3
+"""A change this old is the new normal: most that last longer are intended, and some grow for days."""
 RECENT_DAYS = 7
 """A segment is compared with its last week."""
 SLOW_DAYS, SLOW_RATIO = 2, 0.25
 """A segment fades or grows if its last SLOW_DAYS days had gone this share of the way: it did not change suddenly."""
-CHANCE = 2e-4
+CHANCE = 2e-5
 """Expected share of days with a false alarm if segments vary as they are modelled."""
 LEAST_VARIATION = 0.05**2
 """Smallest variance of the log of a segment's events beyond chance."""

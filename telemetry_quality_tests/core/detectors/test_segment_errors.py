@@ -131,7 +131,7 @@ def test_a_rate_must_rise_by_more_than_the_points(errors: int, is_named: bool) -
 
 
 def test_the_points_are_a_setting() -> None:
-    broken = of(lambda day: (10_000, 300 if day == DAY else 100))
+    broken = of(lambda day: (10_000, 400 if day == DAY else 100))
 
     assert failing(broken) == []
     assert named(failing(broken, points=1.0)) == ["event_name=odd"]

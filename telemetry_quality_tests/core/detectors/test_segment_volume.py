@@ -191,8 +191,8 @@ def test_a_change_that_had_gone_a_quarter_of_the_way_came_slowly(before: float, 
     assert is_found(lambda day: 5000 * (0.5 if day == DAY else before if age(day) <= 2 else 1.0)) is is_sudden
 
 
-@pytest.mark.parametrize(("days", "is_named"), [(2, True), (7, True), (8, False)])
-def test_a_change_lasts_until_it_is_a_week_old(days: int, is_named: bool) -> None:
+@pytest.mark.parametrize(("days", "is_named"), [(2, True), (3, True), (4, False)])
+def test_a_change_is_named_on_three_days(days: int, is_named: bool) -> None:
     found = changed(window(stream(from_day(days, 500, 250))))
 
     assert [age(one.since) for one in found] == ([days - 1] if is_named else [])
