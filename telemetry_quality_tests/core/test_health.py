@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from telemetry_quality.core import daily
 from telemetry_quality.core.days import Calendar
@@ -84,6 +85,17 @@ def make_source(*rows: AggregateRow, history_days: int = 0) -> FakeSource:
     """A source with DAY as ``rows``, after days of 100 healthy events."""
     earlier = [DAY - timedelta(days=n) for n in range(history_days, 0, -1)]
     return FakeSource({**{day: make_scan(day) for day in earlier}, DAY: make_scan(DAY, *rows)})
+
+
+def test_reading_and_judging_a_day_opens_the_store_once(tmp_path: Path) -> None:
+    service = make_service(tmp_path, make_source(make_row()))
+    service.calculate_daily_integrity(DAY)
+    store, opened = service._work.store, list[object]()
+    assert isinstance(store, SqlQualityStore)
+    store.close()
+    event.listen(store._engine, "connect", lambda connection, _: opened.append(connection))
+    service.calculate_daily_integrity(DAY)
+    assert len(opened) == 1
 
 
 def ask(service: TelemetryHealthService, method: str, when: Any) -> Result:
