@@ -202,7 +202,10 @@ def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: d
     table = event.asset_materialization.metadata["guardrails"]
     assert isinstance(table, dg.TableMetadataValue)
     records = [record.data for record in table.records]
-    assert [record["guardrail"] for record in records] == station.guardrails
+    # Those that a young stream gives too little history say so together, where the first of them would.
+    named = [name for record in records for name in re.split(", | and ", str(record["guardrail"]))]
+    assert sorted(named) == sorted(station.guardrails)
+    assert len(records) < len(named)
     (failed,) = (record for record in records if record["outcome"] == "failed")
     assert (failed["guardrail"], failed["level"]) == ("error_rate", "CRITICAL")
     assert str(failed["sentence"]).startswith("6.00 % of 100 events are errors")
