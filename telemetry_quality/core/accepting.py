@@ -67,7 +67,7 @@ class Acceptances:
         )
 
     def new_rates(self, day: date) -> dict[Slice, date]:
-        """The segments whose error rates are learnt anew in the window of ``day``, and since when."""
+        """The segments whose error rates are learnt afresh in the window of ``day``, and since when."""
         return {
             _slice_of(contributor.segment.parts): failure.days[0]
             for action in self.actions
@@ -78,13 +78,13 @@ class Acceptances:
         }
 
     def forgotten(self, past: date) -> frozenset[Parts]:
-        """The segments that are learnt anew from a day after ``past`` on, so that ``past`` tells nothing about them."""
+        """The segments that are learnt afresh from a day after ``past`` on, so ``past`` tells nothing about them."""
         return frozenset(
             frozenset(parts)
             for action in self.actions
             for failure in action.accepted
             if past < failure.days[0]
-            for parts in _learnt_anew(failure)
+            for parts in _learnt_afresh(failure)
         )
 
     def applied(self, verdict: Verdict, rule: Guardrail, day: date) -> Verdict:
@@ -132,13 +132,13 @@ class Acceptances:
         )
 
     def are_about_segments(self, rule: Guardrail, day: date) -> bool:
-        """Whether the rule learns segments anew among the days that ``day`` is compared with."""
+        """Whether the rule learns segments afresh among the days that ``day`` is compared with."""
         if rule.accepted_as is AcceptedAs.RATE:
             return any(True for _ in self._of(rule.name, day))
         return any(_is_recent(action, day) and any(map(_learns_segments, action.accepted)) for action in self.actions)
 
     def of_segments(self, verdict: Verdict, day: date) -> IncidentAction | None:
-        """The acceptance without which ``verdict`` would fail as it does, by a guardrail that learns segments anew."""
+        """The acceptance without which ``verdict`` would fail as it does, where segments are learnt afresh."""
         named = {contributor.segment.name for contributor in verdict.contributors}
         for action in reversed(self.actions):
             parts = {contributor.segment.name for failure in action.accepted for contributor in failure.contributors}
@@ -208,10 +208,10 @@ def _slice_of(parts: Sequence[tuple[str, str | None]]) -> Slice:
 
 
 def _learns_segments(failure: AcceptedFailure) -> bool:
-    return any(True for _ in _learnt_anew(failure))
+    return any(True for _ in _learnt_afresh(failure))
 
 
-def _learnt_anew(failure: AcceptedFailure) -> Iterable[tuple[tuple[str, str | None], ...]]:
+def _learnt_afresh(failure: AcceptedFailure) -> Iterable[tuple[tuple[str, str | None], ...]]:
     """The segments of an accepted failure whose own history no longer shows what is usual."""
     accepted_as = _accepted_as(failure)
     if accepted_as in {AcceptedAs.LIMIT, AcceptedAs.RATE}:

@@ -139,7 +139,7 @@ class HistoricalContext:
         return frozenset(past for past in accepted if past not in self.left_out and self.totals.get(past))
 
     def slices_before(self, day: date, acceptances: Acceptances) -> dict[date, Mapping[Slice, SliceCounts]]:
-        """The slices that those of ``day`` are compared with, without segments that are learnt anew."""
+        """The slices that those of ``day`` are compared with, without segments that are learnt afresh."""
         days = (past for past in self.before(day, WINDOW_DAYS) if past in self.slices)
         return {past: self._without(past, acceptances.forgotten(past)) for past in days}
 
@@ -389,7 +389,7 @@ def _before_acceptance(evidence: Evidence, context: HistoricalContext, policy: P
 def _with_accepted_segments(
     verdict: Verdict, rule: Guardrail, evidence: Evidence, context: HistoricalContext, policy: Policy
 ) -> Verdict:
-    """A verdict that passes because segments are learnt anew, and would fail otherwise, says who accepted that."""
+    """A verdict that passes because segments are learnt afresh, and would fail otherwise, says who accepted that."""
     day = evidence.day
     own = {day: evidence.slices[day]} if day in evidence.slices else {}
     everything = replace(evidence, slices=context.slices_before(day, Acceptances()) | own, new_rates={})

@@ -91,6 +91,9 @@ def _holidays_complaint(value: str | None) -> str | None:
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """How ``rest`` names the weekdays, in the order of ``date.weekday``."""
 
+LONGEST_REST_DAYS = 400
+"""How many days a range in ``rest_days`` may have: more is a mistyped year."""
+
 
 def _rest_complaint(value: tuple[str, ...]) -> str | None:
     return None if set(value) <= set(WEEKDAYS) else f"must hold only {', '.join(WEEKDAYS)}"
@@ -112,9 +115,6 @@ def rest_dates(rest_days: tuple[str, ...]) -> frozenset[date]:
             raise ValueError(f"{entry} is not a range of days")
         days.update(first + n * ONE_DAY for n in range((last - first).days + 1))
     return frozenset(days)
-
-
-LONGEST_REST_DAYS = 400
 
 
 def _rest_days_complaint(value: tuple[str, ...]) -> str | None:

@@ -142,7 +142,7 @@ def test_accepting_a_retired_segment_ends_all_alarms_and_the_verdict_says_who_ac
     assert verdict.sentence.endswith("accepted by ada on 2026-03-08: retired with 5.0.")
 
 
-def test_a_retired_segment_that_comes_back_is_learnt_anew_and_alarms_when_it_stops_again(tmp_path: Path) -> None:
+def test_a_retired_segment_that_comes_back_is_learnt_afresh_and_alarms_when_it_stops_again(tmp_path: Path) -> None:
     back, again = STEP + 12, STEP + 42
     stream = Stream(tmp_path, scans(lambda n: retired(n) | ({"tv": 400} if back <= n < again else {}), again + 5))
     stream.judge(0, STEP)

@@ -17,7 +17,7 @@ from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.detectors.intervals import FIRST_REACH, Reach, reach_of
 from telemetry_quality.core.detectors.regime import LARGEST_TAIL, SMALLEST_SPREAD, TAIL_DAYS
 from telemetry_quality.core.detectors.robust import robust_sigma
-from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, Calendar, learn
+from telemetry_quality.core.detectors.weekday_stream import PROFILE_MINIMUM, StreamCalendar, learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -244,7 +244,7 @@ def _expect_weekday(
     known = {past: count for past, count in history.items() if past >= begin}
     if not is_enough(day, known):
         return Expectation(known_from=_known_from(day, known, is_enough))
-    stream = learn(known, Calendar(effects if settings.holidays else None, settings.rest, new_levels))
+    stream = learn(known, StreamCalendar(effects if settings.holidays else None, settings.rest, new_levels))
     return expectation_of(stream, day, settings.interval_percent)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.calendar_effects import CalendarEffect
 
-COUNTRIES = ("US", "GB", "DE", "FR", "JP", "BR", "CA", "IT", "ES", "AU", "IN", "CN", "MX", "NL")
-"""The calendars that are tried, of large economies."""
+COUNTRIES = ("US", "GB", "DE", "FR", "JP", "BR", "CA", "IT", "ES", "AU", "KR", "CN", "MX", "NL")
+"""The calendars that are tried, of large economies whose holidays are known for any year."""
 
 NONE_SHARE, FIRST_SHARE = 0.5, 0.15
 """Prior probability that a stream keeps no holidays, and that it keeps those of the first country; the others share the
@@ -25,10 +25,10 @@ after another holiday of that country was quiet."""
 
 NO_COUNTRY = ""
 
-KEPT_DIPS, KEPT_ORDINARY = 0.6, 0.4
+KEPT_QUIET, KEPT_ORDINARY = 0.6, 0.4
 """How likely a holiday that the stream keeps is a quiet day, and an ordinary one."""
 
-OTHER_DIPS, OTHER_ORDINARY = 0.03, 0.97
+OTHER_QUIET, OTHER_ORDINARY = 0.03, 0.97
 """The same for any other day."""
 
 POSSIBLE = 0.05
@@ -78,7 +78,7 @@ class KeptHolidays:
             return
         for country in self.logs:
             is_kept = country in effects and effects[country].kind == HOLIDAY
-            quiet, ordinary = (KEPT_DIPS, KEPT_ORDINARY) if is_kept else (OTHER_DIPS, OTHER_ORDINARY)
+            quiet, ordinary = (KEPT_QUIET, KEPT_ORDINARY) if is_kept else (OTHER_QUIET, OTHER_ORDINARY)
             self.logs[country] += log(quiet if is_quiet else ordinary)
         best = max(self.logs.values())
         self.logs = {country: max(weight - best, LEAST_LOG) for country, weight in self.logs.items()}

@@ -172,7 +172,7 @@ class _Compared:
         if len(self.latest) >= RECENT_MINIMUM:
             self.falls[day] = median(self.latest)
 
-    def start_anew(self) -> None:
+    def start_afresh(self) -> None:
         self.latest = []
 
     def forget(self, outage: Sequence[int]) -> None:
@@ -194,7 +194,7 @@ def _compare(day: date, history: Mapping[date, int], rest: RestSettings, new_lev
     for past, value in list(logs.items()):
         if (since := bisect_right(new_levels, past)) != level:
             level, far = since, []
-            path.start_anew()
+            path.start_afresh()
         oldest = new_levels[level - 1] if level else 0
         weeks = [earlier for n in REFERENCE_DAYS if (earlier := past - n) >= oldest]
         references = [logs[earlier] for earlier in weeks if earlier in logs]

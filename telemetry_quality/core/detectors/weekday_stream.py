@@ -50,7 +50,7 @@ HOLIDAY_CARRY, LARGEST_HOLIDAY_CARRY = 0.5, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class StreamCalendar:
     """What is known of a stream's days beforehand.
 
     Attributes:
@@ -68,7 +68,7 @@ class Calendar:
 class Stream:
     """All that is learnt about a stream, day by day, in order."""
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: StreamCalendar) -> None:
         self.calendar = calendar
         self.effects = calendar.effects or {}
         self.kept = KeptHolidays() if calendar.effects is None else None
@@ -200,7 +200,7 @@ class Stream:
             self.far_weekdays[weekday] = None
 
 
-def learn(history: Mapping[date, int], calendar: Calendar) -> Stream:
+def learn(history: Mapping[date, int], calendar: StreamCalendar) -> Stream:
     """The stream after all of ``history``: events per readable day, beginning with a day that has any."""
     stream = Stream(calendar)
     for day in sorted(history):

@@ -53,9 +53,9 @@ class AcceptedAs(StrEnum):
     LEVEL = "level"
     """The guardrail takes the accepted days as the new level of the stream, and judges later days by that."""
     SEGMENT = "segment"
-    """The segments that failed are learnt anew from the first accepted day on."""
+    """The segments that failed are learnt afresh from the first accepted day on."""
     RATE = "rate"
-    """The error rates of the segments that failed are learnt anew, and what is no worse passes."""
+    """The error rates of the segments that failed are learnt afresh, and what is no worse passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,12 @@ def test_an_untold_calendar_is_learnt_by_bayes_rule() -> None:
     assert kept.possible(showa_day) is None
 
 
+@pytest.mark.parametrize("year", [1970, 2000, 2036, 2100])
+def test_holidays_of_any_year_may_be_kept_without_a_warning(year: int) -> None:
+    # Warnings fail tests; a library's warning would reach everybody who judges old days.
+    assert KeptHolidays().possible(date(year, 12, 25)) is not None
+
+
 def test_a_set_calendar_is_believed_and_no_other_is_tried() -> None:
     history = made(330, level=lambda n: 5000 if n % 7 < 5 else 3000)
 

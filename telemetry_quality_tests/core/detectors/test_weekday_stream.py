@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from telemetry_quality.core.detectors.weekday_stream import Calendar, Stream
+from telemetry_quality.core.detectors.weekday_stream import Stream, StreamCalendar
 from telemetry_quality_tests.core.detectors.made_series import EFFECTS, SERIES
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Figures(NamedTuple):
 
 def one_step(counts: Mapping[date, int], effects: Mapping[date, CalendarEffect]) -> list[tuple[bool, float, float]]:
     """Per day, whether it has a calendar effect, its distance from its forecast, and the spread of the forecast."""
-    stream = Stream(Calendar(effects))
+    stream = Stream(StreamCalendar(effects))
     steps = []
     for day, count in counts.items():
         if stream.regime is not None:
