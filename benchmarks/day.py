@@ -23,7 +23,7 @@ import duckdb
 from synthetic import DAY, write_day
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.scanning import _threshold, read_sample

@@ -21,15 +21,8 @@ from sqlalchemy import insert
 
 from telemetry_quality import load_settings
 from telemetry_quality.core.detectors.expected_volume import Expectation
-from telemetry_quality.core.events import (
-    AggregateRow,
-    DayAggregates,
-    DayScan,
-    EventSchema,
-    Slice,
-    SliceCounts,
-    UnreadableDay,
-)
+from telemetry_quality.core.event_schema import EventSchema
+from telemetry_quality.core.events import AggregateRow, DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, judge_day, policy_of
 from telemetry_quality.core.metrics import DayFigures

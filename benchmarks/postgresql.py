@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.servers import PostgreSQL, running_postgresql

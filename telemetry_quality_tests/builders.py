@@ -16,11 +16,11 @@ import duckdb
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.detectors.expected_volume import Expectation
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.core.events import (
     AggregateRow,
     DayAggregates,
     DayScan,
-    EventSchema,
     HourlyCounts,
     SampledEvent,
     Slice,

@@ -13,7 +13,7 @@ import pytest
 
 from telemetry_quality import cli, load_settings
 from telemetry_quality.connectors import BUILT_IN, connector
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import EventSchema, Rate
+from telemetry_quality.core.event_schema import EventSchema, Rate
 from telemetry_quality.core.guardrails import error_rate
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of, settings_of
 from telemetry_quality.core.guardrails.volume import RULES as VOLUME_RULES

@@ -14,7 +14,7 @@ from synthetic import DAY
 from peers.protocol import ERROR_PERCENT, MISSING_VERSION_PERCENT, answer
 from telemetry_quality.assembly import daily_work
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.settings import load_settings
 from telemetry_quality.sources.duckdb import ParquetSource
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from telemetry_quality.core.events import EventSchema, Rate
+    from telemetry_quality.core.event_schema import EventSchema, Rate
 
 RATE = "rates."
 """The beginning of the name of a rule that defines a source's own rate."""

@@ -1,124 +1,23 @@
-"""Events: which column plays which role, and the counts of a day."""
+"""Events: the counts of a day, and the parts of a day that are read beside them."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from telemetry_quality.errors import StoreError
 from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
 K = TypeVar("K")
 
 MAXIMUM_HOURS = 48
 """More hours than any day has: clocks are mostly set back by an hour, and rarely by a few."""
-
-DEFAULT_MISSING_VERSIONS = ("unknown", "unknown_service*", "(not set)")
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share that users define: the percentage of the events that match ``of`` for which ``where`` holds too.
-
-    Both are boolean columns or SQL predicates over the source's columns. A predicate that is null does not hold.
-
-    Attributes:
-        of: None for a share of all events.
-        above_percent: A day fails strictly above it; None without an upper limit.
-        below_percent: A day fails strictly below it; None without a lower limit.
-        level: The level of a failure, a value of ``guardrails.verdicts.Level``.
-        description: What the share means, for people.
-    """
-
-    name: str
-    where: str
-    of: str | None = None
-    above_percent: float | None = None
-    below_percent: float | None = None
-    level: str = "WARNING"
-    description: str | None = None
-
-    @property
-    def base_name(self) -> str | None:
-        """The name of the count of events that match ``of``; None for a share of all events."""
-        return None if self.of is None else f"{self.name}.of"
-
-    def is_counted(self, names: Container[str]) -> bool:
-        """Whether counts with these names belong to this rate: with ``of`` if it has one, or else without."""
-        return self.name in names and (f"{self.name}.of" in names) == (self.of is not None)
-
-    def found(self, counts: Mapping[str, int], events: int) -> tuple[int, int] | None:
-        """The events that match, and the events that they are a share of; None if they were not counted.
-
-        Args:
-            counts: The counts of a day or of a segment, by name.
-            events: All events of the same day or segment.
-        """
-        if not self.is_counted(counts):
-            return None
-        return counts[self.name], events if self.base_name is None else counts[self.base_name]
-
-    def as_json(self, counts: Mapping[str, int], events: int) -> dict[str, Any]:
-        """The numbers of ``found`` and the share, by name."""
-        matching, base = self.found(counts, events) or (None, None)
-        percent = 100 * matching / base if base and matching is not None else None
-        return {"matching_events": matching, "base_events": base, "percent": percent}
-
-
-@dataclass(frozen=True, slots=True)
-class EventSchema:
-    """Which column of a source plays which role.
-
-    Attributes:
-        event_id: None if events have no id: then events whose role columns are all equal count as duplicates.
-        is_error: A boolean column, or a SQL predicate over the source's columns.
-        missing_versions: Texts that stand for "no version"; a trailing ``*`` matches any continuation.
-            Null, empty and blank are always missing.
-        time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
-        allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
-        future_tolerance_minutes: An event observed more than this before it occurred is in the future.
-        stale_after_days: An event observed later than this after it occurred is in the far past.
-        rates: Shares of the day's events that are counted in addition to those that every source has.
-    """
-
-    event_id: str | None
-    occurred_at: str
-    event_name: str
-    service_version: str
-    is_error: str
-    critical_fields: tuple[str, ...] = ()
-    observed_at: str | None = None
-    dimensions: tuple[str, ...] = ()
-    missing_versions: tuple[str, ...] = DEFAULT_MISSING_VERSIONS
-    time_unit: str | None = None
-    allowed_lateness_minutes: int = 60
-    future_tolerance_minutes: int = 10
-    stale_after_days: int = 7
-    rates: tuple[Rate, ...] = ()
-
-    @property
-    def rate_counts(self) -> tuple[str, ...]:
-        """What is counted for the rates: ``NAME``, then ``NAME.of`` unless the rate is a share of all events."""
-        names = ((rate.name, rate.base_name) for rate in self.rates)
-        return tuple(name for name in chain.from_iterable(names) if name is not None)
-
-    def is_missing_version(self, version: str | None) -> bool:
-        """Whether ``version`` does not say which release sent the event."""
-        text = (version or "").strip().casefold()
-        if not text:
-            return True
-        for missing in self.missing_versions:
-            pattern = missing.casefold()
-            if text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern:
-                return True
-        return False
 
 
 class HourlyCounts(TypedDict):

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.events import EventSchema, Rate, Slice, SliceCounts
+    from telemetry_quality.core.event_schema import EventSchema, Rate
+    from telemetry_quality.core.events import Slice, SliceCounts
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.guardrails.verdicts import Contributor, Verdict
     from telemetry_quality.core.hours import DayHours

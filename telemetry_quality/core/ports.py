@@ -14,14 +14,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import (
-        DayAggregates,
-        DayScan,
-        EventSchema,
-        Slice,
-        SliceCounts,
-        UnreadableDay,
-    )
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.marks import MarkedDays

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
-    from telemetry_quality.core.events import DayScan, EventSchema, SampledEvent
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.core.events import DayScan, SampledEvent
 
 MISSING_EVENT_ID = "MISSING_EVENT_ID"
 MISSING_EVENT_NAME = "MISSING_EVENT_NAME"

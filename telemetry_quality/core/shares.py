@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from telemetry_quality.core.events import Rate
+    from telemetry_quality.core.event_schema import Rate
     from telemetry_quality.core.scans import StoredScan
 
 

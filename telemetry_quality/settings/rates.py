@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from telemetry_quality.connectors import Name, SettingsTable
-from telemetry_quality.core.events import Rate
+from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.guardrails.verdicts import Level
 
 

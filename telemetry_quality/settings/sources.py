@@ -25,7 +25,8 @@ from telemetry_quality.connectors import (
 )
 from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import DEFAULT_MISSING_VERSIONS, EVENT_NAME, HOUR, SERVICE_VERSION, EventSchema
+from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, EventSchema
+from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.connectors import Connector
-    from telemetry_quality.core.events import Rate
+    from telemetry_quality.core.event_schema import Rate
     from telemetry_quality.core.policies import Policy
 
 CONNECTOR_SETTINGS = "connector_settings"

@@ -12,7 +12,7 @@ from telemetry_quality.sources.predicates import columns_named, is_column
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
 
 class ColumnKind(StrEnum):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Executable, Table, TableClause
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.query import DayRange, EventTable
 
 BATCH_SECONDS = 0.1

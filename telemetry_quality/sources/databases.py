@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from telemetry_quality.errors import SourceError
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.postgresql import PostgresSource
     from telemetry_quality.sources.sqlite import SqliteSource

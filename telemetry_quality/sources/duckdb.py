@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex

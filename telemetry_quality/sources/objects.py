@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
     from fsspec.asyn import AsyncFileSystem
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.parquet import ParquetFile
 
 _OPTIONS: dict[str, dict[str, Any]] = {

@@ -26,7 +26,7 @@ from telemetry_quality.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
     _Stamp = tuple[int, int, int, int]
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
 
 CONNECT_SECONDS = 10

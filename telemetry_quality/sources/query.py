@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, FromClause, Subquery, TableClause
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
     Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
     """Runs a query."""

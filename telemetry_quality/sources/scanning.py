@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import Arrivals, EventGroup, EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.core.events import Arrivals, EventGroup
     from telemetry_quality.sources.query import EventTable, Execute
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
 
     class _Field(Protocol):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import DayCounts, DayScan, EventSchema, UnreadableDay
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.core.events import DayCounts, DayScan, UnreadableDay
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.query import DayRange, EventTable

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
     from telemetry_quality.core.days import DayWindow
-    from telemetry_quality.core.events import EventSchema, UnreadableDay
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.core.events import UnreadableDay
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.query import DayRange
 

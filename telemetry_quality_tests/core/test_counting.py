@@ -20,7 +20,7 @@ from telemetry_quality.core.counting import (
     other_rules,
 )
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.events import EventSchema, Rate
+from telemetry_quality.core.event_schema import EventSchema, Rate
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import HISTORY_TOO_SHORT, Outcome
 from telemetry_quality_tests.builders import NOW, SCHEMA, FakeSource, make_row, make_scan, make_work

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.core.events import AggregateRow, DayAggregates, Rate, Slice, SliceCounts, Totals
+from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts, Totals
 from telemetry_quality.errors import StoreError
 from telemetry_quality_tests.builders import SCHEMA, each_hour, make_row, row_order, spread
 

@@ -16,7 +16,7 @@ from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.policies import Policy
 
 PASSED, FAILED, UNKNOWN = Outcome.PASSED, Outcome.FAILED, Outcome.UNKNOWN

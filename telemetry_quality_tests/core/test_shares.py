@@ -11,7 +11,8 @@ import pytest
 
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.detectors.small_counts import USUAL_DAYS
-from telemetry_quality.core.events import Arrivals, Duplicates, Rate, UnreadableDay
+from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.core.events import Arrivals, Duplicates, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.core.judging import evidence_of, load_history

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry_quality.core.detectors.expected_volume import Expectation
-from telemetry_quality.core.events import Rate, Slice, SliceCounts
+from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.rates import rate_guardrails

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.events import Rate
+from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles, require_roles
 from telemetry_quality_tests.builders import SCHEMA
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
 KINDS = {
     "event_id": ColumnKind.TEXT,

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import Rate
+from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_query
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duplicates import duplicate_query

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
+from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
@@ -31,7 +32,6 @@ from telemetry_quality.core.events import (
     DayScan,
     Duplicates,
     EventGroup,
-    Rate,
     SampledEvent,
     Slice,
     SliceCounts,
@@ -58,7 +58,7 @@ from telemetry_quality_tests.builders import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality_tests.servers import PostgreSQL
 
     Event = Mapping[str, Any]

@@ -27,7 +27,7 @@ from telemetry_quality_tests.builders import DAY, SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
 START = int(datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC).timestamp())
 DAY_SECONDS = 86_400

@@ -23,7 +23,7 @@ from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, make_event, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
     Break = Callable[[Path], object]
 

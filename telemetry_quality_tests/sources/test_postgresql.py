@@ -29,7 +29,7 @@ from telemetry_quality_tests.servers import free_port, running_standby
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality_tests.servers import PostgreSQL
 
 WINDOW = day_window(DAY, ZoneInfo("UTC"))

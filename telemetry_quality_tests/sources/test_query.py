@@ -10,7 +10,7 @@ from sqlalchemy import column, table
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
-from telemetry_quality.core.events import EventSchema
+from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb import DuckDBDialect
 from telemetry_quality.sources.query import DayRange, EventTable, day_ranges_of

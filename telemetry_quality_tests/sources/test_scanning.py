@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import AggregateRow, HourlyCounts, Rate, hourly_counts
+from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.core.events import AggregateRow, HourlyCounts, hourly_counts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duplicates import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
@@ -22,7 +23,7 @@ from telemetry_quality_tests.builders import DAY, SCHEMA, each_hour
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
 OBSERVED = replace(SCHEMA, observed_at="observed_at")
 KINDS = {"is_error": ColumnKind.BOOLEAN, "occurred_at": ColumnKind.INSTANT, "observed_at": ColumnKind.INSTANT}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
 
 WINDOW = day_window(DAY, ZoneInfo("UTC"))
 NOON = "2026-03-10 12:00:00"

@@ -40,7 +40,7 @@ from telemetry_quality.extensions import load_extensions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from telemetry_quality.core.events import EventSchema, Rate
+    from telemetry_quality.core.event_schema import EventSchema, Rate
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Setting

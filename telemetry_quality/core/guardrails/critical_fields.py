@@ -14,7 +14,7 @@ from telemetry_quality.core.root_cause.tables import Measure
 from telemetry_quality.core.shares import field_share
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.guardrail import Failure
     from telemetry_quality.core.policies import Policy

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from telemetry_quality.core.guardrails.verdicts import Verdict, percent
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.faults import Fault
     from telemetry_quality.core.guardrails.verdicts import Level

@@ -11,7 +11,7 @@ from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome
 from telemetry_quality.core.policies import percent_threshold
 
 if TYPE_CHECKING:
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.policies import Policy
 

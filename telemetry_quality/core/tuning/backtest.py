@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.events import EventSchema
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.evidence import Evidence
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.judging import HistoricalContext

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.events import EventSchema, Rate
+from telemetry_quality.core.event_schema import EventSchema, Rate
 from telemetry_quality.core.guardrails.catalogue import (
     BUILT_IN,
     guardrail_named,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.events import Rate
+from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.core.guardrails.verdicts import Outcome, Verdict
 from telemetry_quality.core.shares import ShareCount, field_share, rate_share
