@@ -13,7 +13,7 @@ import pytest
 
 from telemetry_quality import cli, load_settings
 from telemetry_quality.connectors import BUILT_IN, connector
-from telemetry_quality.core.event_schema import EventSchema
+from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, EventSchema
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
@@ -79,6 +79,12 @@ def test_every_setting_is_documented_with_its_default_and_nothing_else_is(headin
 
 def test_every_setting_that_all_sources_have_is_documented_with_its_default_and_nothing_else_is() -> None:
     _assert_documents(_documented_keys("`[sources.NAME]`"), SourceSettings.common_fields())
+
+
+def test_every_text_that_means_no_version_is_explained() -> None:
+    section = SETTINGS.split("## Versions that stand for none\n")[1].split("\n## ")[0]
+    explained = "".join(re.findall(r"^\| (.*?) \|", section, flags=re.MULTILINE))
+    assert all(f"`{text}`" in explained for text in DEFAULT_MISSING_VERSIONS)
 
 
 def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo]) -> None:

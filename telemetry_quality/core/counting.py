@@ -156,9 +156,19 @@ def other_rules(source: str, counted: Iterable[CountedDays], now: str) -> OtherR
 def _was(then: str, now: str, changed: Iterable[str]) -> str:
     before, after = json.loads(then), json.loads(now)
     return ", ".join(
-        f"{name} was {_shown(before[name])} and is {_shown(after[name])}" if name in before else f"{name} is new"
-        for name in changed
+        _difference(name, before[name], after[name]) if name in before else f"{name} is new" for name in changed
     )
+
+
+def _difference(name: str, before: Any, after: Any) -> str:
+    """Words for what a rule was and is; of a list, which is long, only for what it gained and lost."""
+    if name != "missing_versions":
+        return f"{name} was {_shown(before)} and is {_shown(after)}"
+    gained, lost = (
+        [text for text in these if text not in those] for these, those in ((after, before), (before, after))
+    )
+    changes = [f"{verb} {_shown(texts)}" for verb, texts in (("gained", gained), ("lost", lost)) if texts]
+    return f"{name} {' and '.join(changes)}"
 
 
 def _shown(value: Any) -> str:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-DEFAULT_MISSING_VERSIONS = ("unknown", "unknown_service*", "(not set)")
+DEFAULT_MISSING_VERSIONS = (
+    *("unknown", "unknown_service*", "(unknown)", "(not set)", "not set"),
+    *("undefined", "null", "(null)", "none", "nil", "nan", "[object Object]", r"\N", "n/a", "#n/a", "na", "-1"),
+    *("unspecified", "(devel)", "0.0.0", "v0.0.0", "0.0.0.0", "0+unknown", "0.0.0+unknown"),  # noqa: S104 - no address
+    *("0.0.0-development", "0.0.0-semantically-released", "0.0.0-semantic-release", "0.0.0-placeholder"),
+    *("${*}", "$(*)", "{{*}}", "@*@", "%*%", "__*__", "<*>"),
+)
+"""What clients and build tools write where they know no version; docs/settings.md names who writes which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,8 @@ class EventSchema:
     Attributes:
         event_id: None if events have no id: then events whose role columns are all equal count as duplicates.
         is_error: A boolean column, or a SQL predicate over the source's columns.
-        missing_versions: Texts that stand for "no version"; a trailing ``*`` matches any continuation.
-            Null, empty and blank are always missing.
+        missing_versions: Texts that stand for "no version", in upper or lower case; ``*`` matches any text. What holds
+            neither a letter nor a digit (null, empty, blank, ``-``) is always missing.
         time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
         allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
         future_tolerance_minutes: An event observed more than this before it occurred is in the future.
@@ -101,10 +110,13 @@ class EventSchema:
     def is_missing_version(self, version: str | None) -> bool:
         """Whether ``version`` does not say which release sent the event."""
         text = (version or "").strip().casefold()
-        if not text:
+        if not any(map(str.isalnum, text)):
             return True
-        for missing in self.missing_versions:
-            pattern = missing.casefold()
-            if text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern:
-                return True
-        return False
+        return _any_of(self.missing_versions).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=64)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches every text that one of ``patterns`` describes, and nothing if there are none."""
+    several = (".*".join(map(re.escape, pattern.casefold().split("*"))) for pattern in patterns)
+    return re.compile("|".join(several) or r"(?!)", re.DOTALL)

@@ -97,6 +97,7 @@ class SourceSettings(SettingsTable):
     rates: dict[str, RateSettings] = Field(default_factory=dict)
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
+    extra_missing_versions: Names = ()
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
     future_tolerance_minutes: Annotated[int, Field(ge=0)] = 10
@@ -241,7 +242,7 @@ class SourceSettings(SettingsTable):
         """Which columns play which roles."""
         return EventSchema(
             **self.roles.model_dump(),
-            missing_versions=self.missing_versions,
+            missing_versions=(*self.missing_versions, *self.extra_missing_versions),
             time_unit=self.time_unit,
             allowed_lateness_minutes=self.allowed_lateness_minutes,
             future_tolerance_minutes=self.future_tolerance_minutes,

@@ -115,6 +115,25 @@ def test_other_rules_say_how_many_days_since_when_and_how_to_scan_them_again() -
     assert other_rules("web", [], rules()) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (("unknown", "n/a"), ("unknown", "n/a", "dev"), 'missing_versions gained ["dev"].'),
+        (("unknown", "n/a"), ("unknown",), 'missing_versions lost ["n/a"].'),
+        (("unknown", "n/a"), ("unknown", "dev"), 'missing_versions gained ["dev"] and lost ["n/a"].'),
+    ],
+)
+def test_of_missing_versions_only_what_changed_is_named(
+    before: tuple[str, ...], after: tuple[str, ...], words: str
+) -> None:
+    found = other_rules(
+        "web", [CountedDays(rules(missing_versions=before), FIRST, FIRST, 1)], rules(missing_versions=after)
+    )
+
+    assert found is not None
+    assert words in found.sentence
+
+
 def test_one_day_with_a_new_rate_is_said_in_the_singular_and_of_that_rate_alone() -> None:
     found = other_rules("web", [CountedDays(rules(), FIRST, FIRST, 1)], rules(rates=(PAID,)))
 

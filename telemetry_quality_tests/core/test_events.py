@@ -29,13 +29,69 @@ from telemetry_quality_tests.builders import SCHEMA, each_hour, make_row, row_or
         "Unknown_Service:Node",
         "(not set)",
         "(NOT SET)",
+        "undefined",
+        "null",
+        "NULL",
+        "None",
+        "NaN",
+        "<nil>",
+        "<NA>",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "-",
+        "--",
+        '""',
+        "{}",
+        "?",
+        "0.0.0",
+        "V0.0.0",
+        "0.0.0-PLACEHOLDER",
+        "unspecified",
+        "(devel)",
+        "${project.version}",
+        "@VERSION@",
+        "$(MARKETING_VERSION)",
+        "{{ version }}",
+        "%APP_VERSION%",
+        "__VERSION__",
+        "__HIVE_DEFAULT_PARTITION__",
     ],
 )
 def test_a_version_that_names_no_release_is_missing(version: str | None) -> None:
     assert SCHEMA.is_missing_version(version)
 
 
-@pytest.mark.parametrize("version", ["1.0", "0", "unknown-1", "unknown2", "not set", "my unknown", "null", "*"])
+@pytest.mark.parametrize(
+    "version",
+    [
+        *(
+            "1.0",
+            "0",
+            "0.0",
+            "0.0.1",
+            "0.0.0.1",
+            "1.0.0.0",
+            "10.0.0",
+            "0.0.0-20200804184101-5ec99f83aff1",
+            "-1.0",
+            "-2",
+        ),
+        *(
+            "unknown-1",
+            "unknown2",
+            "my unknown",
+            "nullable",
+            "none-such",
+            "nano",
+            "nan1",
+            "dev",
+            "latest",
+            "1.0-SNAPSHOT",
+        ),
+        *("@scope/app@1.2.3", "${a}1", "(1.0)", "5 %", "a@b", "$1", "версия", "第3版", "<1.0", "__init"),
+    ],
+)
 def test_a_version_that_merely_looks_odd_is_present(version: str) -> None:
     assert not SCHEMA.is_missing_version(version)
 
@@ -51,8 +107,15 @@ def test_a_configured_list_replaces_the_default_texts() -> None:
     assert not schema.is_missing_version("unknown")
 
 
-@pytest.mark.parametrize("version", [None, "", "  "])
-def test_null_empty_and_blank_are_missing_even_when_no_text_is_listed(version: str | None) -> None:
+def test_a_star_matches_any_text_wherever_it_is_in_a_pattern() -> None:
+    schema = replace(SCHEMA, missing_versions=("*-snapshot", "a*c*e", "1.+"))
+
+    assert all(map(schema.is_missing_version, ("1.0-SNAPSHOT", "-snapshot", "ace", "abcde", "a\nc\ne", "1.+")))
+    assert not any(map(schema.is_missing_version, ("snapshot", "1.0-snapshot1", "aec", "ac", "1.1")))
+
+
+@pytest.mark.parametrize("version", [None, "", "  ", "-", "\u200b"])
+def test_what_has_no_letter_or_digit_is_missing_even_when_no_text_is_listed(version: str | None) -> None:
     assert replace(SCHEMA, missing_versions=()).is_missing_version(version)
 
 
