@@ -16,7 +16,7 @@ DEFAULT_MISSING_VERSIONS = (
     *("undefined", "null", "(null)", "none", "nil", "nan", "[object Object]", r"\N", "n/a", "#n/a", "na", "-1"),
     *("unspecified", "(devel)", "0.0.0", "v0.0.0", "0.0.0.0", "0+unknown", "0.0.0+unknown"),  # noqa: S104 - no address
     *("0.0.0-development", "0.0.0-semantically-released", "0.0.0-semantic-release", "0.0.0-placeholder"),
-    *("${*}", "$(*)", "{{*}}", "@*@", "%*%", "__*__", "<*>"),
+    *("<nil>", "<null>", "<na>", "${*}", "$(*)", "{{*}}", "@*@", "%*%", "__*__"),
 )
 """What clients and build tools write where they know no version; docs/settings.md names who writes which."""
 

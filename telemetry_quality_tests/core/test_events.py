@@ -89,7 +89,7 @@ def test_a_version_that_names_no_release_is_missing(version: str | None) -> None
             "latest",
             "1.0-SNAPSHOT",
         ),
-        *("@scope/app@1.2.3", "${a}1", "(1.0)", "5 %", "a@b", "$1", "версия", "第3版", "<1.0", "__init"),
+        *("@scope/app@1.2.3", "${a}1", "(1.0)", "5 %", "a@b", "$1", "версия", "第3版", "<1.0>", "__init"),
     ],
 )
 def test_a_version_that_merely_looks_odd_is_present(version: str) -> None:
