@@ -377,6 +377,8 @@ class DayScan:
         arrivals: None if the schema has no ``observed_at`` or they could not be counted.
         incomplete_events: Events without an id or without a critical field, per event name and version that has any;
             None if they were not counted.
+        source_version: The version of the table that was read, if the source has versions; it changes nothing that
+            was counted, so that two scans may be equal without it.
     """
 
     day: date
@@ -386,6 +388,7 @@ class DayScan:
     duplicates: Duplicates | None = None
     arrivals: Arrivals | None = None
     incomplete_events: Mapping[EventGroup, int] | None = None
+    source_version: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,3 +398,4 @@ class UnreadableDay:
     day: date
     reason_code: str
     reason: str
+    source_version: str | None = field(default=None, compare=False)

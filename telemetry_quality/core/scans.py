@@ -26,6 +26,7 @@ class StoredScan:
         arrivals: None if they were not counted.
         hours: The events and errors of each hour.
         counting_rules: The rules by which it was counted, see ``counting``; None if they are not known.
+        source_version: The version of the table in which this content was first found; None without versions.
         is_new: Whether this call appended the scan; False if the latest scan already had the same content.
     """
 
@@ -51,3 +52,4 @@ class StoredScan:
     is_new: bool
     hours: HourTotals | None = None
     counting_rules: str | None = None
+    source_version: str | None = None

@@ -400,6 +400,9 @@ class ScanResponse(_Response):
 
     revision: int
     scanned_at: datetime
+    source_version: str | None = Field(
+        description="The version of the table in which these events were first found; null for other sources."
+    )
     total_events: Count
     error_events: Count
     missing_version_events: Count

@@ -81,6 +81,11 @@ class BatchedTable:
         return self._events.schema
 
     @property
+    def source_version(self) -> None:
+        """A database's table has no versions."""
+        return
+
+    @property
     def is_batched(self) -> bool:
         """Whether the table has row ids to batch by."""
         return self._shape.rowid is not None

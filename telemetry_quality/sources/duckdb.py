@@ -347,6 +347,7 @@ class _FileTables:
     index: ParquetIndex
     schema: EventSchema
     salt: str
+    source_version: str | None = None
 
     def of(self, day_range: DayRange) -> EventTable | None:
         """The events of the day range; None if no file holds any.

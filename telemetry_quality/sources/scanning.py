@@ -49,6 +49,11 @@ class EventTables(Protocol):
         """Which column plays which role."""
         ...
 
+    @property
+    def source_version(self) -> str | None:
+        """The version of the source that all its tables show; None if it has no versions."""
+        ...
+
     def of(self, day_range: DayRange) -> EventTable | None:
         """The table of the events that happened in ``day_range``."""
         ...
@@ -113,6 +118,7 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
             duplicates.get(index, Duplicates(0, 0)),
             arrivals.get(index),
             incomplete.get(index, {}),
+            tables.source_version,
         )
         for index, window in enumerate(day_range.windows)
     }

@@ -191,6 +191,7 @@ class _OneTable:
     """All events of a source, whenever they happened or arrived."""
 
     events: EventTable
+    source_version: str | None = None
 
     @property
     def schema(self) -> EventSchema:

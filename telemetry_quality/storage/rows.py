@@ -72,7 +72,7 @@ _DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
 _DOCUMENTS = ("missing_critical", "arrivals_by_hour", "totals_by_hour", "rate_counts")
 SCAN_COLUMNS = (
-    *("source", "day", "revision", "scanned_at", "figures_hash"),
+    *("source", "day", "revision", "scanned_at", "figures_hash", "source_version"),
     *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_DOCUMENTS}),
     *_DUPLICATES,
     *_ARRIVALS,

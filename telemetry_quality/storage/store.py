@@ -126,7 +126,8 @@ class SqlQualityStore(MigratedDatabase):
                 "day": scan.day,
                 "revision": 1 + (latest["revision"] if latest else 0),
             }
-            row = append(connection, day_scan, {**key, "scanned_at": now, **figures, "figures_hash": hashed})
+            facts = {"scanned_at": now, "figures_hash": hashed, "source_version": scan.source_version}
+            row = append(connection, day_scan, {**key, **facts, **figures})
             if aggregates:
                 columns = dict(zip(AGGREGATE_FIELDS, zip(*aggregates, strict=True), strict=True))
                 append_rows(connection, event_aggregate, key, columns)

@@ -132,6 +132,7 @@ day_scan = Table(
     Column("stale_events", BigInteger),
     Column("undated_events", BigInteger),
     Column("counting_rules", StoredText),
+    Column("source_version", StoredText),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
     Column("figures_hash", StoredText, nullable=False),

@@ -39,6 +39,7 @@ class OneTable:
 
     events: EventTable
     schema: EventSchema = OBSERVED
+    source_version: str | None = None
 
     def of(self, day_range: DayRange) -> EventTable:
         return self.events

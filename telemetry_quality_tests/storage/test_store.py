@@ -77,6 +77,15 @@ def test_the_same_scan_twice_adds_nothing(store_url: str, store: SqlQualityStore
     assert [count(store_url, table) for table in ("day_scan", "event_aggregate", "event_sample")] == [1, 1, 2]
 
 
+def test_the_same_events_in_a_later_version_of_the_table_add_nothing(store: SqlQualityStore) -> None:
+    first = store.append_scan("web", replace(make_scan(), source_version="6"), SAMPLE, NOW)
+    second = store.append_scan("web", replace(make_scan(), source_version="7"), SAMPLE, LATER)
+    other = store.append_scan("web", replace(make_scan(), source_version="8"), SAMPLE[:1], LATER)
+    assert (first.source_version, second) == ("6", replace(first, is_new=False))
+    assert (other.revision, other.source_version) == (2, "8")
+    assert store.latest_scans("web", [DAY])[DAY].source_version == "8"
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -82,6 +82,7 @@ def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | 
         response=response,
         shown=shown,
         latest=response.revisions[-1] if response.revisions else None,
+        source_version=_source_version(response, shown) if shown else None,
         status=(shown.snapshot.status.value if shown else "missing"),
         signs=SIGNS,
         zone=zone,
@@ -111,6 +112,11 @@ def _revision(response: DayResponse, revision: int | None) -> RevisionResponse |
         "NO_SUCH_REVISION",
         f"A revision of {response.day} is required ({known}), but {revision} was requested; choose one of them.",
     )
+
+
+def _source_version(response: DayResponse, shown: RevisionResponse) -> str | None:
+    """The version of the table that the scan of a revision read."""
+    return next((scan.source_version for scan in response.scans if scan.revision == shown.scan_revision), None)
 
 
 def _outcome_order(verdict: Any) -> int:

@@ -96,6 +96,7 @@ def _create_day_scan() -> None:
         sa.Column("stale_events", sa.BigInteger),
         sa.Column("undated_events", sa.BigInteger),
         sa.Column("counting_rules", StoredText),
+        sa.Column("source_version", StoredText),
         sa.Column("unreadable_reason_code", StoredText),
         sa.Column("unreadable_reason", StoredText),
         sa.Column("figures_hash", StoredText, nullable=False),
