@@ -42,6 +42,7 @@ def open_source(name: str, settings: SourceSettings) -> SqlSource[Any]:
         ZoneInfo(settings.time_zone),
         SignalCatalogue(**settings.signals.model_dump()) if settings.signals else None,
         settings.time_limit_seconds,
+        settings.memory_limit_bytes,
         salt=name,
     )
     try:

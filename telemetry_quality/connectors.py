@@ -84,6 +84,7 @@ class Opening:
         zone: The time zone of the source's days.
         catalogue: The known signals; None if they are learnt.
         time_limit_seconds: The longest time that a query may take.
+        memory_limit_bytes: How much memory a scan may take.
         salt: The name of the source, mixed into the sample's hash.
     """
 
@@ -91,6 +92,7 @@ class Opening:
     zone: ZoneInfo
     catalogue: SignalCatalogue | None
     time_limit_seconds: float
+    memory_limit_bytes: int
     salt: str
 
 

@@ -339,6 +339,8 @@ def test_a_guardrail_may_be_set_up_to_its_limits(tmp_path: Path, setting: str, v
         ("late_days", 1),
         ("late_days", 60),
         ("time_limit_seconds", 0.1),
+        ("memory_limit", "128MiB"),
+        ("memory_limit", "4 GB"),
         ("last_day", date(2026, 1, 1)),
         *(("time_unit", unit) for unit in ("s", "ms", "us", "ns")),
     ],
@@ -684,6 +686,10 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
         ("stale_after_days", 1.5, "valid integer"),
         ("time_limit_seconds", 0, "greater than 0"),
         ("time_limit_seconds", "long", "valid number"),
+        ("memory_limit", "127MiB", "at least 128MiB"),
+        ("memory_limit", "much", "at least 128MiB"),
+        ("memory_limit", "1gib", "at least 128MiB"),
+        ("memory_limit", 1024**3, "valid string"),
     ],
 )
 def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_allowed(

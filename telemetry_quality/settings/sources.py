@@ -8,7 +8,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SerializeAsAny, TypeAdapter, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from telemetry_quality.connectors import (
     BUILT_IN,
@@ -42,6 +50,22 @@ if TYPE_CHECKING:
 
 CONNECTOR_SETTINGS = "connector_settings"
 """The field that holds the connector's own keys of ``[sources.NAME]``; the file lists them with the common keys."""
+
+
+_LEAST_MEMORY_BYTES = 128 * 1024**2
+"""DuckDB needs this much for one thread."""
+
+
+def _bytes_of(size: str) -> int:
+    """The bytes of a size such as ``1GiB``; 0 if it is none."""
+    found = re.fullmatch(r"(\d{1,6}) ?([KMGT])(i?)B", size)
+    return int(found[1]) * (1024 if found[3] else 1000) ** (1 + "KMGT".index(found[2])) if found else 0
+
+
+def _is_enough_memory(value: str) -> str:
+    if _bytes_of(value) < _LEAST_MEMORY_BYTES:
+        raise ValueError("must be a size of at least 128MiB, such as 512MiB or 2GiB")
+    return value
 
 
 class RoleSettings(SettingsTable):
@@ -104,6 +128,7 @@ class SourceSettings(SettingsTable):
     stale_after_days: Annotated[int, Field(ge=1)] = 7
     late_days: Annotated[int, Field(ge=1, le=60)] = 7
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
+    memory_limit: Annotated[str, AfterValidator(_is_enough_memory)] = "1GiB"
     owners: Names = ()
     connector_settings: SerializeAsAny[ConnectorSettings]
 
@@ -214,6 +239,11 @@ class SourceSettings(SettingsTable):
     def kind(self) -> str:
         """What kind of storage holds the events."""
         return self._declared().kind or self.engine
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """How much memory a scan may take."""
+        return _bytes_of(self.memory_limit)
 
     def _declared(self) -> Connector[Any]:
         return connector(self.connector)

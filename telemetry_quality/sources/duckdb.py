@@ -17,9 +17,10 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
-from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, drifting_column, extent, index_files, missing_column, time_kinds
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
 
 if TYPE_CHECKING:
@@ -79,15 +80,18 @@ class DuckDBClient:
     """One DuckDB in this process; its errors become SourceErrors, and each query has a time limit."""
 
     def __init__(
-        self, what: str, seconds: float, database: str | None = None, objects: ObjectFileSystem | None = None
+        self,
+        what: str,
+        seconds: float,
+        database: str | None = None,
+        objects: ObjectFileSystem | None = None,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     ) -> None:
         self._what = what
         self._seconds = seconds
         self._objects = objects
         with self._translated():
-            self.connection = duckdb.connect(database, read_only=True) if database else duckdb.connect()
-            # Text and timestamps without a zone are UTC, whatever the machine's time zone.
-            self.connection.execute("SET TimeZone = 'UTC'")
+            self.connection = open_session(database, memory_limit_bytes)
             if objects is not None:
                 self.connection.register_filesystem(objects)
                 # Parts of an object that were read need no second request: a replaced object is refused anyway.
@@ -189,7 +193,8 @@ class DuckDBClient:
 
 def _source_error(what: str, error: duckdb.Error) -> SourceError:
     first_line = str(error).splitlines()[0]
-    if isinstance(error, duckdb.IOException) and "Could not set lock on file" in first_line:
+    is_locked = isinstance(error, duckdb.IOException) and "Could not set lock on file" in first_line
+    if is_locked or isinstance(error, duckdb.ResourceInUseException):
         return SourceUnavailableError(
             "SOURCE_LOCKED",
             f"{what} must not be open for writing elsewhere, but it is; close it or read a copy.",
@@ -267,6 +272,7 @@ class ParquetSource(DuckDBSource):
         zone: The time zone of the source's days.
         catalogue: The known signals.
         time_limit_seconds: The time limit of one query.
+        memory_limit_bytes: How much memory DuckDB may take.
         salt: Mixed into the sample's hash.
     """
 
@@ -278,6 +284,7 @@ class ParquetSource(DuckDBSource):
         *,
         catalogue: SignalCatalogue | None = None,
         time_limit_seconds: float = 300,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         salt: str = "",
     ) -> None:
         super().__init__(schema, catalogue, salt)
@@ -286,6 +293,7 @@ class ParquetSource(DuckDBSource):
         self._footers = Footers()
         self._idle: dict[int, list[DuckDBClient]] = {}
         self._seconds = time_limit_seconds
+        self._memory_limit_bytes = memory_limit_bytes
 
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together."""
@@ -300,7 +308,12 @@ class ParquetSource(DuckDBSource):
 
     def new_client(self) -> DuckDBClient:
         """A DuckDB that may list the files."""
-        return DuckDBClient(self.path, self._seconds, objects=self._store.file_system() if self._store else None)
+        return DuckDBClient(
+            self.path,
+            self._seconds,
+            objects=self._store.file_system() if self._store else None,
+            memory_limit_bytes=self._memory_limit_bytes,
+        )
 
     @contextmanager
     def _client(self) -> Iterator[DuckDBClient]:
@@ -425,11 +438,13 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
         *,
         catalogue: SignalCatalogue | None = None,
         time_limit_seconds: float = 300,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         salt: str = "",
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         self.path = path
         self._seconds = time_limit_seconds
+        self._memory_limit_bytes = memory_limit_bytes
 
     def new_client(self) -> DuckDBClient:
         """The file, opened read-only."""
@@ -437,4 +452,4 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
             raise SourceError(
                 "FILE_MISSING", f"A DuckDB file is required, but {self.path} is not a file; check the path."
             )
-        return DuckDBClient(self.path, self._seconds, self.path)
+        return DuckDBClient(self.path, self._seconds, self.path, memory_limit_bytes=self._memory_limit_bytes)

@@ -1,4 +1,4 @@
-"""The time limit of a read: a query that takes too long is interrupted, without disturbing the database it reads."""
+"""The limits of a read: a query that takes too long is interrupted, without disturbing the database it reads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = "TIME_LIMIT"
 """The reason code of an interrupted read."""
+
+MEMORY_LIMIT_BYTES = 2**30
+"""How much memory a scan may take unless the settings say otherwise."""
 
 
 class Deadline:

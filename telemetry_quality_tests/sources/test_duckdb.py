@@ -72,6 +72,28 @@ def test_a_file_open_for_writing_elsewhere_is_only_temporarily_unavailable(tmp_p
     assert source.count_days([WINDOW]) == {DAY: 3}
 
 
+def test_a_file_that_this_process_has_open_for_writing_is_temporarily_unavailable_too(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    source = DuckDBFileSource(str(path), "events", SCHEMA)
+    with duckdb.connect(str(path)), pytest.raises(SourceUnavailableError) as caught:
+        source.count_days([WINDOW])
+    assert caught.value.reason_code == "SOURCE_LOCKED"
+    assert source.count_days([WINDOW]) == {DAY: 3}
+
+
+def test_sources_with_different_memory_limits_may_be_in_one_file(tmp_path: Path) -> None:
+    path = make_file(tmp_path)
+    sources = [DuckDBFileSource(str(path), "events", SCHEMA, memory_limit_bytes=bytes_) for bytes_ in (2**28, 2**29)]
+    with sources[0]._client():
+        assert sources[1].count_days([WINDOW]) == {DAY: 3}
+
+
+@pytest.mark.parametrize("name", ["memory", "temp", "system", "main", "it's my.file"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = make_file(tmp_path).rename(tmp_path / f"{name}.duckdb")
+    assert DuckDBFileSource(str(path), "events", SCHEMA).count_days([WINDOW]) == {DAY: 3}
+
+
 def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
     source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
     with source._client() as client, pytest.raises(duckdb.InvalidInputException, match="read-only"):

@@ -1,4 +1,4 @@
-"""The time limit of a read: a slow query is interrupted, and nothing else is."""
+"""The limits of a read: a slow query is interrupted, nothing else is, and DuckDB's memory is bounded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,18 +15,18 @@ import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayScan, UnreadableDay
-from telemetry_quality.sources.duckdb import DuckDBFileSource
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.limits import time_limit
 from telemetry_quality.sources.sqlite import SqliteSource
-from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from telemetry_quality.core.ports import EventSource
 
 LIMIT_SECONDS = 0.4
+MEMORY_BYTES = 128 * 1024**2
 WINDOWS = [day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in range(3)]
 TABLES = [
     f"CREATE TABLE {name} (event_id TEXT, occurred_at TEXT, event_name TEXT, service_version TEXT, is_error BOOLEAN)"
@@ -101,3 +102,28 @@ def test_a_block_that_fails_in_time_is_never_interrupted() -> None:
     with pytest.raises(ZeroDivisionError), time_limit(0.05, interrupted.set):
         raise ZeroDivisionError
     assert not interrupted.wait(0.1)
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "parquet"])
+def test_duckdb_takes_no_more_memory_than_the_settings_allow_and_moves_the_rest_to_a_private_folder(
+    tmp_path: Path, kind: str
+) -> None:
+    events = write_parquet(tmp_path / "events.parquet", make_events(3))
+    with duckdb.connect(str(tmp_path / "events.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE events AS FROM '{events}'")
+    source = (
+        ParquetSource(str(events), SCHEMA, ZoneInfo("UTC"), memory_limit_bytes=MEMORY_BYTES)
+        if kind == "parquet"
+        else DuckDBFileSource(str(tmp_path / "events.duckdb"), "events", SCHEMA, memory_limit_bytes=MEMORY_BYTES)
+    )
+    with source.new_client() as client:
+        ((limit, threads, name),) = client.connection.execute(
+            "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory')"
+        ).fetchall()
+        assert (limit, threads) == ("128.0 MiB", 1)
+        many = "SELECT max(id), count(*) FROM (SELECT md5(i::VARCHAR) AS id FROM range(4000000) t(i) ORDER BY id)"
+        folder = Path(name)
+        assert client.connection.execute(many).fetchall()[0][1] == 4_000_000
+        assert folder.parent.stat().st_mode & 0o077 == 0
+        assert folder.exists()
+    assert not folder.exists()

@@ -54,6 +54,7 @@ def _open(settings: DuckDBSettings, opening: Opening) -> DuckDBFileSource:
         opening.schema,
         catalogue=opening.catalogue,
         time_limit_seconds=opening.time_limit_seconds,
+        memory_limit_bytes=opening.memory_limit_bytes,
         salt=opening.salt,
     )
 

@@ -37,6 +37,7 @@ def _open(settings: ParquetSettings, opening: Opening) -> ParquetSource:
         opening.zone,
         catalogue=opening.catalogue,
         time_limit_seconds=opening.time_limit_seconds,
+        memory_limit_bytes=opening.memory_limit_bytes,
         salt=opening.salt,
     )
 
