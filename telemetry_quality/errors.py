@@ -5,6 +5,7 @@
     ├── RequestError                 a day, source or incident was requested that does not exist
     ├── SourceError                  events could not be read; carries a stable reason code
     │   └── SourceUnavailableError   ... but perhaps in a moment: the only failure that is retried
+    │       └── SourceSilentError    ... and it was waited for as long as allowed: not retried at once
     └── StoreError                   the quality store is missing, outdated or unreadable
 
 A bug in this project raises none of these and is never reported as bad data.
@@ -39,6 +40,16 @@ class SourceError(TelemetryQualityError):
 
 class SourceUnavailableError(SourceError):
     """Events could not be read right now; the same call may succeed in a moment."""
+
+
+class SourceSilentError(SourceUnavailableError):
+    """The source did not answer within its limits, so it was waited for long enough.
+
+    Trying again at once would take as long again; an outage is what it is nevertheless.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("SOURCE_SILENT", sentence)
 
 
 class StoreError(TelemetryQualityError):

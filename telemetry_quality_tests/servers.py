@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -204,6 +204,49 @@ def _wait_for(postgresql: PostgreSQL, server: subprocess.Popen[bytes], log: Path
             time.sleep(0.05)
         else:
             return
+
+
+# A network that stops working, although every connection stays open.
+
+
+class StallingProxy:
+    """Forwards to a port until it stalls: then it still accepts and keeps connections, but forwards nothing."""
+
+    def __init__(self, port: int) -> None:
+        self.stalled = threading.Event()
+        self._target = port
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> StallingProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (self._listener, *self._open):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.append(client)
+                if not self.stalled.is_set():
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                    self._open.append(server)
+                    for source, sink in ((client, server), (server, client)):
+                        threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if self.stalled.is_set():
+                    return
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
 
 
 # An object store: moto's S3 in its own process, behind a gate that records every request and can refuse it.

@@ -7,10 +7,13 @@ import os
 import signal
 import sqlite3
 import threading
+import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality import interrupts
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.storage.engine import open_engine, transaction
 
@@ -62,6 +65,24 @@ def test_blocks_within_blocks_end_together() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_an_interrupt_does_not_wait_for_what_may_never_end(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.05)
+
+    def work() -> None:
+        with ExitStack() as stack:
+            for _ in range(blocks):
+                stack.enter_context(postponed_interrupts())
+            press_ctrl_c()
+            time.sleep(30)
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert time.monotonic() - begun < 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_handler_of_interrupts_is_called_afterwards() -> None:

@@ -21,7 +21,7 @@ from telemetry_quality.core.prefetch import prefetching
 from telemetry_quality.core.sampling import count_verified, signals_seen_before, verify_sample
 from telemetry_quality.core.scans import StoredScan
 from telemetry_quality.core.snapshots import take_snapshot
-from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
+from telemetry_quality.errors import RequestError, SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class DailyWork:
             try:
                 return ask()
             except SourceUnavailableError as error:
-                if pause is None:
+                if pause is None or isinstance(error, SourceSilentError):
                     return None, self._answers_during_an_outage(days, error)
                 log.warning("%s is unavailable (%s), trying again in %g s", self.name, error, pause)
                 self.wait(pause)

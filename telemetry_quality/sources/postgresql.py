@@ -17,7 +17,6 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    create_engine,
     func,
     literal,
     make_url,
@@ -31,7 +30,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 
-from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.limits import TIME_LIMIT
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
 
-CONNECT_SECONDS = 10
 WORK_MEMORY = "32MB"
 """The least RAM that the server may use for a sort, and twice that for a hash table, before it spills to disk."""
 
@@ -116,6 +114,8 @@ class _Client:
         settings = {
             "statement_timeout": f"{max(1, round(self._seconds * 1000))}ms",
             "lock_timeout": f"{LOCK_SECONDS}s",
+            # Refuse to answer rather than leave out the rows that a policy hides.
+            "row_security": "off",
             "max_parallel_workers_per_gather": "0",
             # JIT compilation takes longer than it saves on a day of a million events.
             "jit": "off",
@@ -251,6 +251,12 @@ def _state(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
+def _is_row_security(error: SQLAlchemyError) -> bool:
+    """Whether the server refused because a policy would hide rows: only its function tells, in whatever language."""
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    return getattr(diagnosis, "source_function", None) == "check_enable_rls"
+
+
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     try:
@@ -264,10 +270,16 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     state = _state(error) if isinstance(error, DBAPIError) else ""
     reason = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
     if not state and isinstance(error, DBAPIError):
-        return _connection_error(what, reason)
+        return _connection_error(what, error.orig, reason)
     if state.startswith(_UNAVAILABLE_STATES):
         code, cause = _UNAVAILABLE.get(state, ("SOURCE_UNREACHABLE", f"the server says: {reason}"))
         return SourceUnavailableError(code, f"{what} must stay readable, but {cause}; try again.")
+    if _is_row_security(error):
+        return SourceError(
+            "ROW_SECURITY",
+            f"{what} must show all rows, but row-level security hides some from this user ({reason}); "
+            "grant the user BYPASSRLS, or name a view of the table that the table's owner created.",
+        )
     if state in {"42501", "42P01", "3F000"}:
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {reason}; grant SELECT or correct the table.")
     # Other messages may quote values of events, and no event data may reach the store.
@@ -278,7 +290,12 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     )
 
 
-def _connection_error(what: str, reason: str) -> SourceError:
+def _connection_error(what: str, error: BaseException | None, reason: str) -> SourceError:
+    # Imported late, because it needs the driver, which was loaded to get here.
+    from telemetry_quality.bounded_connections import is_silence  # noqa: PLC0415
+
+    if is_silence(error):
+        return SourceSilentError(f"{what} must answer, but does not ({reason}); check the network and the server.")
     if any(rejection in reason for rejection in _PERMANENT_REFUSALS):
         return SourceError(
             "CONNECTION_REFUSED", f"{what} must accept the connection, but said: {reason}; correct the url."
@@ -315,7 +332,7 @@ class PostgresSource(TableSource[_Client]):
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         parsed = make_url(url)
-        self._engine = _engine(parsed)
+        self._engine = _engine(parsed, time_limit_seconds)
         self._what = f"The database {parsed.database or parsed.username!r} on {parsed.host or 'this machine'}"
         self._seconds = time_limit_seconds
 
@@ -343,21 +360,20 @@ class PostgresSource(TableSource[_Client]):
         return client.transaction()
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, seconds: float) -> Engine:
     try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
+        from telemetry_quality.bounded_connections import GRACE_SECONDS, bounded_engine  # noqa: PLC0415
+
+        return bounded_engine(
+            url,
+            seconds + GRACE_SECONDS,
+            # A prepared statement belongs to one server connection, which a pooler may give to other clients.
+            {"prepare_threshold": None},
             poolclass=NullPool,
             # Replicas refuse serializable transactions.
             isolation_level="REPEATABLE READ",
             execution_options={"postgresql_readonly": True},
             hide_parameters=True,
-            connect_args={
-                "application_name": "telemetry-quality",
-                "connect_timeout": CONNECT_SECONDS,
-                # A prepared statement belongs to one server connection, which a pooler may give to other clients.
-                "prepare_threshold": None,
-            },
         )
     except ModuleNotFoundError:
         raise SourceError(

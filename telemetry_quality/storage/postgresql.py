@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     cast,
     column,
-    create_engine,
     event,
     func,
     select,
@@ -56,16 +55,8 @@ KEPT_CONNECTIONS = 8
 RECYCLE_SECONDS = 1800
 """A pooled connection is replaced after this time, because network devices may drop it silently."""
 
-CONNECTING: Mapping[str, str | int] = {
-    "application_name": "telemetry-quality",
-    "connect_timeout": 5,
-    # A server that vanished silently is noticed within a minute.
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""How to connect, unless the URL says otherwise."""
+CLIENT_SECONDS = 75
+"""How long a process waits for any statement, in case nothing that the server says arrives."""
 
 CONNECTION_SETTINGS: Mapping[str, str] = {
     "default_transaction_isolation": "repeatable read",
@@ -208,9 +199,10 @@ class PostgresqlDatabase:
         )
 
     def _engine(self, settings: Mapping[str, str], poolclass: type[Pool], **options: Any) -> Engine:
-        arguments = {name: value for name, value in CONNECTING.items() if name not in self._url.query}
         try:
-            engine = create_engine(self._url, connect_args=arguments, poolclass=poolclass, **options)
+            from telemetry_quality.bounded_connections import bounded_engine  # noqa: PLC0415 - needs the driver
+
+            engine = bounded_engine(self._url, CLIENT_SECONDS, {}, poolclass=poolclass, **options)
         except ImportError as error:
             raise StoreError(
                 f"The store {self.label} requires the driver psycopg, but it cannot be loaded ({error}); "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import MetaData, column, create_engine, event, select, table
@@ -26,11 +27,30 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 60
 """How long a writer waits for another writer: a backfill holds the lock only for milliseconds at a time."""
 
+WAKE_SECONDS = 0.2
+"""How often a writer that waits looks for Ctrl-C, to which SQLite itself is deaf while it waits."""
+
 READER_BUSY_SECONDS = 5
 """How long a reader waits, which it does only during recovery after a crash; somebody is waiting for a page."""
 
 KEPT_CONNECTIONS = 8
 """Pooled connections of a reader; more are opened while more threads ask at once."""
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Begin a writer's transaction, after that of any other writer."""
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    deadline = monotonic() + BUSY_SECONDS
+    driver.execute(f"PRAGMA busy_timeout = {round(WAKE_SECONDS * 1000)}")
+    while not driver.in_transaction:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            is_busy = getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            if not is_busy or monotonic() > deadline:
+                # Raised again by SQLAlchemy, in its own words.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 class SqliteDatabase:
@@ -61,8 +81,10 @@ class SqliteDatabase:
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            if connection.get_execution_options().get("writes", False):
+                _begin_writing(connection)
+            else:
+                connection.exec_driver_sql("BEGIN")
 
         return engine
 

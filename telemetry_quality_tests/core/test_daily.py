@@ -30,7 +30,7 @@ from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.errors import RequestError, SourceError, SourceUnavailableError
+from telemetry_quality.errors import RequestError, SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
     DAY,
@@ -1126,6 +1126,16 @@ def test_an_outage_makes_only_days_unreadable_that_were_never_read(tmp_path: Pat
     known, new = work.read(days, NOW)
     assert (known.day, known.is_new, known.total_events) == (DAY, False, 100)
     assert (new.day, new.unreadable_reason_code) == (days[1], "SOURCE_LOCKED")
+
+
+def test_a_source_that_was_waited_for_is_an_outage_at_once(tmp_path: Path) -> None:
+    days = [DAY, DAY + timedelta(days=1)]
+    source, waits = FakeSource({DAY: make_scan(DAY)}), list[float]()
+    work = make_work(tmp_path, source, wait=waits.append)
+    list(work.read(days[:1], NOW))
+    source.failures = [SourceSilentError("The database must answer, but does not.")]
+    known, new = work.read(days, NOW)
+    assert (known.is_new, new.unreadable_reason_code, waits) == (False, "SOURCE_SILENT", [])
 
 
 def test_a_day_that_was_unreadable_before_an_outage_is_still_unreadable_after_it(tmp_path: Path) -> None:

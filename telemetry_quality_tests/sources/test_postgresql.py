@@ -19,6 +19,7 @@ from sqlalchemy import make_url, text
 
 from telemetry_quality.core.days import day_window, days_between
 from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
+from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import postgresql as connector
 from telemetry_quality.sources.postgresql import PostgresSource
@@ -264,6 +265,68 @@ def test_a_user_who_may_not_read_the_table_is_advised_to_grant_select(postgresql
     assert "grant SELECT" in answer.reason
     table.do(f"GRANT SELECT ON {{events}} TO {role}")
     assert PostgresSource(url, table.name, SCHEMA).count_days([WINDOW]) == {DAY: 3}
+
+
+class Hidden(Table):
+    """Three events, of which a policy hides two from everybody but the table's owner."""
+
+    def __init__(self, server: PostgreSQL) -> None:
+        super().__init__(server)
+        self.role = f"reader_{next(NUMBERS)}"
+        self.do(
+            f"CREATE ROLE {self.role} LOGIN PASSWORD 'secret'; GRANT SELECT ON {{events}} TO {self.role};"
+            " ALTER TABLE {events} ENABLE ROW LEVEL SECURITY;"
+            " CREATE POLICY own ON {events} USING (event_id = 'e0')"
+        )
+
+    def seen_by_role(self, **settings: Any) -> PostgresSource:
+        url = make_url(self.server.url()).set(username=self.role, password="secret")
+        return PostgresSource(
+            url.render_as_string(hide_password=False), settings.pop("table", self.name), SCHEMA, **settings
+        )
+
+
+def assert_rows_are_not_hidden(source: PostgresSource) -> None:
+    for answer in (*source.scan_days([WINDOW], 10), source.count_days([WINDOW])[DAY]):
+        assert isinstance(answer, UnreadableDay), answer
+        assert answer.reason_code == "ROW_SECURITY"
+        assert "must show all rows" in answer.reason
+        assert "BYPASSRLS" in answer.reason
+
+
+def test_rows_that_a_policy_hides_make_the_day_unreadable_instead_of_smaller(postgresql: PostgreSQL) -> None:
+    table = Hidden(postgresql)
+    assert_rows_are_not_hidden(table.seen_by_role())
+    table.do(f"ALTER ROLE {table.role} SET row_security = on; ALTER ROLE {table.role} SET lc_messages = 'C'")
+    assert_rows_are_not_hidden(table.seen_by_role())
+    table.do(f"ALTER ROLE {table.role} BYPASSRLS")
+    assert table.seen_by_role().count_days([WINDOW]) == {DAY: 3}
+
+
+def test_rows_that_a_policy_hides_from_the_owner_of_a_view_are_not_left_out(postgresql: PostgreSQL) -> None:
+    table = Hidden(postgresql)
+    view = f"all_{table.name}"
+    table.do(f"CREATE VIEW {view} AS SELECT * FROM {{events}}; GRANT SELECT ON {view} TO {table.role}")
+    assert table.seen_by_role(table=view).count_days([WINDOW]) == {DAY: 3}
+    owner = f"owner_{next(NUMBERS)}"
+    table.do(f"CREATE ROLE {owner}; GRANT SELECT ON {{events}} TO {owner}; ALTER VIEW {view} OWNER TO {owner}")
+    assert_rows_are_not_hidden(table.seen_by_role(table=view))
+
+
+def test_rows_that_a_forced_policy_hides_from_the_tables_owner_are_not_left_out(postgresql: PostgreSQL) -> None:
+    table = Hidden(postgresql)
+    table.do(f"ALTER TABLE {{events}} OWNER TO {table.role}")
+    assert table.seen_by_role().count_days([WINDOW]) == {DAY: 3}
+    table.do("ALTER TABLE {events} FORCE ROW LEVEL SECURITY")
+    assert_rows_are_not_hidden(table.seen_by_role())
+
+
+def test_signals_that_a_policy_hides_are_not_taken_for_unknown(postgresql: PostgreSQL) -> None:
+    table = Hidden(postgresql)
+    source = table.seen_by_role(catalogue=SignalCatalogue(table=table.name, column="event_name"))
+    with pytest.raises(SourceError) as caught:
+        source.read_signals()
+    assert caught.value.reason_code == "ROW_SECURITY"
 
 
 def test_a_missing_table_is_named(postgresql: PostgreSQL) -> None:
