@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from telemetry_quality_tests.servers import running_object_server, running_postgresql, running_spark
+from telemetry_quality_tests.servers import (
+    running_clickhouse,
+    running_object_server,
+    running_postgresql,
+    running_spark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dagster import DagsterInstance
 
-    from telemetry_quality_tests.servers import ObjectServer, PostgreSQL, Spark
+    from telemetry_quality_tests.servers import ClickHouse, ObjectServer, PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 # A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
@@ -29,7 +34,7 @@ settings.load_profile("untimed")
 
 HERE = Path(__file__).parent
 
-SERVERS = frozenset({"browser", "postgresql", "running_objects", "spark"})
+SERVERS = frozenset({"browser", "clickhouse", "postgresql", "running_objects", "spark"})
 """The fixtures that start a server or a browser."""
 
 SLOW_FIXTURES = SERVERS | {"instance"}
@@ -82,6 +87,14 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgreSQL]:
     """A PostgreSQL server of this test process."""
     _require_slow(request)
     with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clickhouse(request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
+    """A ClickHouse server of this test process."""
+    _require_slow(request)
+    with running_clickhouse() as server:
         yield server
 
 

@@ -5,6 +5,7 @@ If a server is not available, its tests are skipped, or fail if ``REQUIRE_SERVER
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -18,12 +19,13 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import psycopg
@@ -32,7 +34,7 @@ from psycopg import sql
 from sqlalchemy import URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _NUMBERS = count(1)
 
@@ -247,6 +249,65 @@ class StallingProxy:
                     return
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
+
+
+# ClickHouse: chdb, the same engine as a library, behind ClickHouse's HTTP interface in its own process.
+
+
+@dataclass(frozen=True)
+class ClickHouse:
+    """A running server.
+
+    Its user ``reader`` may do everything, ``viewer`` only read and change settings, and ``limited`` only read.
+    """
+
+    port: int
+    password: str
+
+    def url(self, database: str = "default", user: str = "reader") -> str:
+        """The URL of the HTTP interface, as settings have it, including the password."""
+        return f"http://{user}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: str) -> str:
+        """Run any statement, such as ``CREATE TABLE`` or ``INSERT``, and return what it says."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        identity = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": self.password}
+        connection.request("POST", "/", statement.encode(), identity)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        assert answer.status == 200, text
+        return text
+
+    def new_table(self, columns: str, rows: Sequence[Mapping[str, Any]] = (), engine: str | None = None) -> str:
+        """The name of a new table of ``columns``, as CREATE TABLE lists them, that holds ``rows``.
+
+        Values are those of JSON, and aware times.
+        """
+        name = f"events {next(_NUMBERS)}"
+        self.run(f"CREATE TABLE `{name}` ({columns}) ENGINE = {engine or 'MergeTree ORDER BY tuple()'}")
+        if rows:
+            lines = "\n".join(json.dumps(row, default=datetime.isoformat) for row in rows)
+            self.run(f"INSERT INTO `{name}` SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow {lines}")
+        return name
+
+
+@contextmanager
+def running_clickhouse() -> Iterator[ClickHouse]:
+    """A new, empty server."""
+    if find_spec("chdb") is None:
+        cannot_be_had('ClickHouse is required, but chdb was not found; run pip install "telemetry-quality[dev]".')
+    folder = Path(tempfile.mkdtemp(prefix="telemetry-quality-clickhouse-"))
+    port, password = free_port(), secrets.token_urlsafe(16)
+    command: list[str | Path] = [
+        *(sys.executable, "-m", "telemetry_quality_tests.clickhouse_server", folder / "data", str(port), password)
+    ]
+    try:
+        with _in_a_group_of_its_own(command, folder / "log", dict(os.environ)) as server:
+            _wait_for_port(port, server, folder / "log")
+            yield ClickHouse(port, password)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # An object store: moto's S3 in its own process, behind a gate that records every request and can refuse it.

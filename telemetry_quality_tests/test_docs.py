@@ -93,6 +93,8 @@ def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo
         shown = documented[name]
         if field.is_required():
             assert shown == "required", name
+        elif isinstance(field.default, bool):
+            assert shown == f"`{str(field.default).lower()}`", name
         elif isinstance(field.default, (int, float, str)):
             assert shown == f"`{field.default}`", name
         elif isinstance(field.default, tuple):

@@ -668,7 +668,7 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [
-        ("connector", "csv", "'parquet', 'duckdb', 'database' or 'spark'"),
+        ("connector", "csv", "'parquet', 'duckdb', 'database', 'clickhouse' or 'spark'"),
         ("time_zone", "Mars/Olympus", "an IANA time zone such as UTC or Europe/Berlin"),
         ("time_zone", "America", "an IANA time zone"),
         ("time_zone", "", "an IANA time zone"),

@@ -287,13 +287,6 @@ def _compared_spark(element: FunctionElement[Any], compiler: SQLCompiler, **kw: 
 
 
 _TEMPLATES: dict[str, dict[type[FunctionElement[Any]], str]] = {
-    "clickhousedb": {
-        epoch_microseconds: "toUnixTimestamp64Micro(toDateTime64({}, 6, 'UTC'))",
-        epoch_microseconds_of_text: "toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({}, 6, 'UTC'))",
-        sample_hash: "toInt64(bitAnd(sipHash64({}), 9223372036854775807))",
-        compared_text: "sipHash64({})",
-        listed: "arrayStringConcat(groupArray({}), ',')",
-    },
     "snowflake": {
         epoch_microseconds: "DATE_PART(epoch_microsecond, {})",
         epoch_microseconds_of_text: "DATE_PART(epoch_microsecond, TRY_TO_TIMESTAMP_TZ({}))",

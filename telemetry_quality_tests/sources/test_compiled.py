@@ -2,7 +2,8 @@
 
 What rates add to it is pinned under ``sql_with_rates/``.
 
-PostgreSQL, DuckDB and SQLite run these queries in the contract test; what the others compile has never been run.
+ClickHouse, DuckDB, PostgreSQL and SQLite run these queries in the contract test; what the others compile has never
+been run.
 Set ``WRITE_SQL=1`` to write the texts anew.
 """
 
@@ -41,7 +42,7 @@ RATES = (Rate("lost", "status = 'lost'"), Rate("slow", "duration > 1000", of="NO
 """Their columns have no other role."""
 
 ENGINES = {
-    "clickhouse": ("clickhouse_connect.cc_sqlalchemy.dialect", "ClickHouseDialect", "DateTime64(6)"),
+    "clickhouse": ("telemetry_quality.sources.clickhouse_sql", "ClickHouseDialect", "DateTime64(6)"),
     "duckdb": ("telemetry_quality.sources.duckdb", "DuckDBDialect", "TIMESTAMP WITH TIME ZONE"),
     "postgresql": ("sqlalchemy.dialects.postgresql.psycopg", "PGDialect_psycopg", "timestamp with time zone"),
     "snowflake": ("snowflake.sqlalchemy.snowdialect", "SnowflakeDialect", "TIMESTAMP_TZ"),

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from itertools import count, product
 from math import sqrt
 from pathlib import Path
@@ -40,6 +40,7 @@ from telemetry_quality.core.sampling import count_verified, verify_sample
 from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
 from telemetry_quality.sources import duplicates
+from telemetry_quality.sources.clickhouse import ClickHouseSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
-    from telemetry_quality_tests.servers import PostgreSQL
+    from telemetry_quality_tests.servers import ClickHouse, PostgreSQL
 
     Event = Mapping[str, Any]
 
@@ -202,7 +203,8 @@ TABLE_NUMBERS = count(1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _servers(request: pytest.FixtureRequest) -> None:
-    SERVERS["postgresql"] = lambda: request.getfixturevalue("postgresql")
+    for name in ("postgresql", "clickhouse"):
+        SERVERS[name] = partial(request.getfixturevalue, name)
 
 
 def in_postgresql_with_text_times(location: Location, events: Sequence[Event]) -> Source:
@@ -231,6 +233,29 @@ def in_postgresql(location: Location, events: Sequence[Event], time_type: str = 
     return PostgresSource(server.url(), name, location.schema, salt=location.salt)
 
 
+def in_clickhouse_with_text_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_clickhouse(location, with_times(events, iso_with_offset), time_type="String")
+
+
+def in_clickhouse_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
+    whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    return in_clickhouse(replace(location, schema=replace(location.schema, time_unit="us")), whole, time_type="Int64")
+
+
+def in_clickhouse(
+    location: Location, events: Sequence[Event], time_type: str = "DateTime64(6, 'Asia/Tokyo')"
+) -> Source:
+    server: ClickHouse = SERVERS["clickhouse"]()
+    table = server.new_table(
+        f"event_id Nullable(String), occurred_at Nullable({time_type}), event_name LowCardinality(Nullable(String)),"
+        " service_version Nullable(String), is_error Nullable(Bool), user_id Nullable(String), session Nullable(Int64),"
+        f" observed_at Nullable({time_type}), platform LowCardinality(Nullable(String)), build Nullable(UInt64),"
+        " landed Nullable(String)",
+        [{name: event.get(name) for name in COLUMNS} for event in events],
+    )
+    return ClickHouseSource(server.url(), table, location.schema, salt=location.salt)
+
+
 def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:
     times = ("occurred_at", "observed_at")
     return [
@@ -251,8 +276,15 @@ WRITERS = (
     in_sqlite_with_offset_times,
     in_sqlite_with_epoch_times,
     in_postgresql,
+    in_clickhouse,
 )
-FURTHER_WRITERS = (in_parquet_with_text_times, in_postgresql_with_text_times, in_postgresql_with_epoch_times)
+FURTHER_WRITERS = (
+    in_parquet_with_text_times,
+    in_postgresql_with_text_times,
+    in_postgresql_with_epoch_times,
+    in_clickhouse_with_text_times,
+    in_clickhouse_with_epoch_times,
+)
 """Locations that differ only in how they write a time: they are read once, with every case."""
 wherever = pytest.mark.usefixtures("write")
 """Marks what must hold everywhere; a file with other connectors runs it with its own fixture ``write``."""

@@ -1,0 +1,148 @@
+"""What ClickHouse calls the functions of the queries, and where its SQL differs from that of other engines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.cc_sqlalchemy.dialect import ClickHouseDialect as _DriverDialect
+from clickhouse_connect.cc_sqlalchemy.sql.compiler import ChStatementCompiler
+from sqlalchemy import BigInteger, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import BindParameter, Null
+
+from telemetry_quality.sources.functions import (
+    EngineType,
+    compared_text,
+    count_where,
+    epoch_microseconds,
+    epoch_microseconds_of_text,
+    listed,
+    salted_hash,
+    sample_hash,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Cast, ColumnElement
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.functions import FunctionElement
+
+LAST_YEAR_OF_DATETIME = 2105
+"""``DateTime`` has 32 bits; ``DateTime64`` ends in 2299."""
+
+
+class PaddedText(String):
+    """The type of ``FixedString`` columns, whose texts are padded with zero bytes."""
+
+    cache_ok = True
+
+
+class Unsigned(BigInteger):
+    """The type of ``UInt64`` columns, half of whose numbers do not fit into a signed integer."""
+
+    cache_ok = True
+
+
+class _Compiler(ChStatementCompiler):
+    def visit_floordiv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        # ``/`` returns fractions.
+        del operator
+        return f"intDiv({self.process(binary.left, **kw)}, {self.process(binary.right, **kw)})"
+
+    def visit_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        del operator
+        # A backslash in a pattern is an escape here; elsewhere it is a character.
+        pattern = f"replaceAll({self.process(binary.right, **kw)}, '\\\\', '\\\\\\\\')"
+        return f"{self.process(binary.left, **kw)} LIKE {pattern}"
+
+    def visit_not_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        return f"NOT ({self.visit_like_op_binary(binary, operator, **kw)})"
+
+    def visit_cast(self, cast: Cast[Any], **kw: Any) -> str:
+        """A cast whose result can be null exactly if its argument can: ``CAST`` fails on a null by default."""
+        value = self.process(cast.clause, **kw)
+        if isinstance(cast.type, EngineType):
+            return _instant(cast.type, cast.clause, value)
+        if isinstance(cast.type, String):
+            if isinstance(cast.clause, Null):
+                return "CAST(NULL AS Nullable(String))"
+            text = f"toString({value})"
+            return f"replaceRegexpOne({text}, '\\\\0+$', '')" if isinstance(cast.clause.type, PaddedText) else text
+        if isinstance(cast.type, BigInteger):
+            if isinstance(cast.clause.type, Unsigned):
+                value = f"least({value}, toUInt64(9223372036854775807))"
+            return f"toInt64({value})"
+        return super().visit_cast(cast, **kw)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _instant(type_: EngineType, clause: ColumnElement[Any], value: str) -> str:
+    """A bound of the time column, of the column's own type where possible, so that parts and granules are skipped."""
+    has_32_bits = "DateTime64" not in type_.name
+    bound = clause.value if isinstance(clause, BindParameter) else None
+    if has_32_bits and bound and 1970 <= datetime.fromisoformat(bound).year <= LAST_YEAR_OF_DATETIME:
+        return f"parseDateTimeBestEffort({value}, 'UTC')"
+    return f"parseDateTime64BestEffort({value}, 6, 'UTC')"
+
+
+class ClickHouseDialect(_DriverDialect):
+    """The driver's dialect with integer division and casts that keep nulls; compiles only, never connects."""
+
+    statement_compiler = _Compiler
+    supports_statement_cache = False
+
+    def __init__(self) -> None:
+        super().__init__(paramstyle="pyformat")
+
+
+_ENGINE = ClickHouseDialect.name
+
+
+@compiles(epoch_microseconds, _ENGINE)
+def _microseconds(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"toUnixTimestamp64Micro(toDateTime64({compiler.process(element.clauses, **kw)}, 6, 'UTC'))"
+
+
+_ISO_8601 = (
+    "^("
+    r"\\d{4}-(0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])"
+    r"|\\d{4}-(0[469]|11)-(0[1-9]|[12]\\d|30)"
+    r"|\\d{4}-02-(0[1-9]|1\\d|2[0-8])"
+    r"|(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
+    r")([T ]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d([.,]\\d+)?)?(Z|[+-](0\\d|1[0-5])(:?[0-5]\\d)?)?)?$"
+)
+"""Matches only dates that exist: ClickHouse reads many other texts as times, such as single numbers."""
+
+
+@compiles(epoch_microseconds_of_text, _ENGINE)
+def _microseconds_of_text(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return (
+        f"if(match({text}, '{_ISO_8601}'),"
+        f" toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull(replaceOne({text}, ',', '.'), 6, 'UTC')), NULL)"
+    )
+
+
+@compiles(sample_hash, _ENGINE)
+def _hash(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"toInt64(bitShiftRight(sipHash64({compiler.process(element.clauses, **kw)}), 1))"
+
+
+@compiles(salted_hash, _ENGINE)
+def _salted(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    text, _, number = (compiler.process(part, **kw) for part in element.clauses)
+    return f"toInt64(bitShiftRight(sipHash64Keyed((toUInt64({number}), toUInt64(1)), {text}), 1))"
+
+
+@compiles(compared_text, _ENGINE)
+def _compared(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"sipHash64({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(count_where, _ENGINE)
+def _count(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"countIf({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(listed, _ENGINE)
+def _listed(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"arrayStringConcat(groupArray({compiler.process(element.clauses, **kw)}), ',')"
