@@ -34,13 +34,13 @@ BUILT_IN = ("parquet", "duckdb", "database", "clickhouse", "spark")
 OBJECT_STORES = ("s3", "gs", "abfss")
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
     """Split a list from the environment, such as ``a, b``."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_split)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(split)]
 
 
 class SettingsTable(BaseModel):

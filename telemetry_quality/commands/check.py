@@ -69,13 +69,13 @@ def _extensions() -> list[dict[str, str]]:
 
 def _table_of(error: SourceError) -> str:
     """The words between the source's name and a mistake: the table of a role, if the mistake is in a role."""
-    if error.reason_code not in {"COLUMN_MISSING", "COLUMN_TYPE", "PREDICATE_INVALID"}:
+    if error.reason_code not in {"COLUMN_MISSING", "COLUMN_TYPE", "EXPRESSION_INVALID"}:
         return ": "
     return "." if str(error).startswith("rates.") else ".roles."
 
 
 def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:
-    from telemetry_quality.sources.columns import column_roles, require_roles  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.sources.columns import role_expressions  # noqa: PLC0415 - loads SQLAlchemy
 
     calendar, now = settings.calendar(), utc_now()
     day = day or calendar.latest_day(now)
@@ -83,7 +83,6 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     calendar.require(day, now)
     events = open_source(name, settings)
     columns = events.columns()
-    require_roles(events.schema, columns)
     window = calendar.window(day)
     (scan,) = events.scan_days([window], settings.policy()[SAMPLE_SIZE])
     if isinstance(scan, UnreadableDay):
@@ -93,8 +92,8 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     return {
         "source": name,
         "roles": [
-            {"role": role, "column": column, "type": columns[column].type_name}
-            for role, column in column_roles(events.schema)
+            {"role": role, "column": text, "type": columns[text].type_name if text in columns else "condition"}
+            for role, text in role_expressions(events.schema)
         ],
         "day": day.isoformat(),
         "total_events": totals.events,
@@ -108,7 +107,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         },
         "sample_size": len(scan.sample),
         "signals": {signal: part.events for signal, part in list(scan.aggregates.by_signal().items())[:10]},
-        "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in settings.roles.dimensions},
+        "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in events.schema.dimensions},
         "holds_up_writers": events.holds_up_writers(),
         "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
     }

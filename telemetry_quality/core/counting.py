@@ -23,7 +23,7 @@ RATE = "rates."
 """The beginning of the name of a rule that defines a source's own rate."""
 
 EVERYTHING = frozenset(
-    {"time_zone", "occurred_at", "time_unit", "event_name", "service_version", "missing_versions", "is_error"}
+    {"where", "time_zone", "occurred_at", "time_unit", "event_name", "service_version", "missing_versions", "is_error"}
 )
 """Rules by which every count of a day is made: days with others have nothing in common with it."""
 
@@ -92,7 +92,7 @@ def counting_rules(schema: EventSchema, zone: ZoneInfo) -> str:
     """The rules as canonical JSON: two texts are equal exactly when the same counts would be made.
 
     Thresholds and limits are not among them, since they change no count, nor are dimensions and critical fields, whose
-    counts are stored under their own names.
+    counts are stored under their own names; what a name stands for is.
     """
     rules = {
         "time_zone": zone.key,
@@ -104,7 +104,9 @@ def counting_rules(schema: EventSchema, zone: ZoneInfo) -> str:
         "is_error": schema.is_error,
         "event_id": schema.event_id,
         "observed_at": schema.observed_at,
+        "where": schema.where,
         **{f"{RATE}{rate.name}": _definition(rate) for rate in schema.rates},
+        **{f"roles.{name}": text for name, text in schema.named.items()},
     }
     if schema.observed_at is not None:
         # Without arrival times nothing is late, whatever is allowed.

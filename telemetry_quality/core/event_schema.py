@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ DEFAULT_MISSING_VERSIONS = (
 class Rate:
     """A share that users define: the percentage of the events that match ``of`` for which ``where`` holds too.
 
-    Both are boolean columns or SQL predicates over the source's columns. A predicate that is null does not hold.
+    Both are boolean columns or expressions over the source's columns. What is null does not hold.
 
     Attributes:
         of: None for a share of all events.
@@ -72,11 +72,18 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class EventSchema:
-    """Which column of a source plays which role.
+    """What plays which role in a source's events: a column, or an expression over columns.
+
+    An expression may reach into structs, maps and JSON, as ``properties.$lib_version`` does; what else is allowed is in
+    ``sources/expressions.py``.
 
     Attributes:
-        event_id: None if events have no id: then events whose role columns are all equal count as duplicates.
-        is_error: A boolean column, or a SQL predicate over the source's columns.
+        event_id: None if events have no id: then events whose roles are all equal count as duplicates.
+        is_error: Whether an event is an error: a boolean column or an expression. Null means unknown.
+        critical_fields: Columns, expressions, or names of ``named``.
+        dimensions: The same.
+        named: The expression for each critical field and dimension that has a name of its own.
+        where: Which rows are events of this source: a condition; None for all. Rows for which it is null are not.
         missing_versions: Texts that stand for "no version", in upper or lower case; ``*`` matches any text. What holds
             neither a letter nor a digit (null, empty, blank, ``-``) is always missing.
         time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
@@ -100,6 +107,12 @@ class EventSchema:
     future_tolerance_minutes: int = 10
     stale_after_days: int = 7
     rates: tuple[Rate, ...] = ()
+    where: str | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def expression_of(self, name: str) -> str:
+        """What a critical field or dimension is read from; any other text is returned unchanged."""
+        return self.named.get(name, name)
 
     @property
     def rate_counts(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     SerializeAsAny,
     TypeAdapter,
@@ -29,6 +30,7 @@ from telemetry_quality.connectors import (
     connector,
     connector_names,
     protocol_of,
+    split,
     without_credentials,
 )
 from telemetry_quality.core.counting import counting_rules
@@ -68,25 +70,46 @@ def _is_enough_memory(value: str) -> str:
     return value
 
 
+NamesOrExpressions = Annotated[tuple[Name, ...] | dict[Name, Name], BeforeValidator(split)]
+"""Columns or expressions as a list, or as a table that names each: the names are those of figures and charts."""
+
+
 class RoleSettings(SettingsTable):
-    """Which column plays which role; see EventSchema."""
+    """Which column or expression plays which role; see EventSchema."""
 
     event_id: Name | None = None
     occurred_at: Name
     event_name: Name
     service_version: Name
     is_error: Name
-    critical_fields: Names = ()
+    critical_fields: NamesOrExpressions = ()
     observed_at: Name | None = None
-    dimensions: Names = ()
+    dimensions: NamesOrExpressions = ()
 
     @field_validator("dimensions")
     @classmethod
-    def _leave_the_roles_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _leave_the_roles_names(cls, value: tuple[str, ...] | dict[str, str]) -> tuple[str, ...] | dict[str, str]:
         for name in value:
             if name in {EVENT_NAME, SERVICE_VERSION, HOUR}:
                 raise ValueError(f"must not be named {name}: every day is already cut by it; rename the column")
         return value
+
+    @model_validator(mode="after")
+    def _give_a_name_one_meaning(self) -> Self:
+        fields, dimensions = self._named("critical_fields"), self._named("dimensions")
+        for name in fields.keys() & dimensions.keys():
+            if fields[name] != dimensions[name]:
+                raise ValueError(f"critical_fields and dimensions must not give {name!r} two meanings; rename one")
+        return self
+
+    def _named(self, role: str) -> dict[str, str]:
+        value = getattr(self, role)
+        return value if isinstance(value, dict) else {}
+
+    def for_schema(self) -> dict[str, Any]:
+        """The roles as EventSchema has them."""
+        names = {role: tuple(getattr(self, role)) for role in ("critical_fields", "dimensions")}
+        return {**self.model_dump(), **names, "named": self._named("critical_fields") | self._named("dimensions")}
 
 
 class SignalSettings(SettingsTable):
@@ -116,6 +139,7 @@ class SourceSettings(SettingsTable):
     first_day: date
     last_day: date | None = None
     preset: str | None = None
+    where: Name | None = None
     roles: RoleSettings
     guardrails: SerializeAsAny[GuardrailSettings] = Field(default_factory=default_guardrails)
     rates: dict[str, RateSettings] = Field(default_factory=dict)
@@ -271,7 +295,8 @@ class SourceSettings(SettingsTable):
     def event_schema(self) -> EventSchema:
         """Which columns play which roles."""
         return EventSchema(
-            **self.roles.model_dump(),
+            **self.roles.for_schema(),
+            where=self.where,
             missing_versions=(*self.missing_versions, *self.extra_missing_versions),
             time_unit=self.time_unit,
             allowed_lateness_minutes=self.allowed_lateness_minutes,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.predicates import columns_named, is_column
+from telemetry_quality.sources.expressions import columns_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ _TRUTH = {ColumnKind.BOOLEAN, ColumnKind.INTEGER}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, the engine's name of its type, and the kind of that type.
+    """One column, or one expression by its text: the engine's name of its type, and the kind of that type.
 
     Attributes:
         is_exact: Whether two texts in it are equal only if all their characters are.
@@ -42,38 +42,63 @@ class Column:
     is_exact: bool = True
 
 
-def column_roles(schema: EventSchema) -> Iterator[tuple[str, str]]:
-    """Role and column name of every column that the schema names, including those inside predicates."""
+def column_roles(schema: EventSchema, names: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Role and column of every column that the schema needs, including those inside expressions.
+
+    Args:
+        schema: What plays which role.
+        names: The columns of the source by name; those that are needed but are not among them are missing.
+    """
+    for role, text in role_expressions(schema):
+        yield from ((role, name) for name in columns_named(text, role, names))
+
+
+def role_expressions(schema: EventSchema) -> Iterator[tuple[str, str]]:
+    """Role and text of everything that is read of an event."""
     for role in ("event_id", "occurred_at", "event_name", "service_version", "observed_at"):
-        name = getattr(schema, role)
-        if name is not None:
-            yield role, name
-    yield from (("is_error", name) for name in columns_named(schema.is_error))
-    yield from (("critical_fields", name) for name in schema.critical_fields)
-    yield from (("dimensions", name) for name in schema.dimensions)
-    for role, text in _rate_predicates(schema):
-        yield from ((role, name) for name in columns_named(text, role))
+        text = getattr(schema, role)
+        if text is not None:
+            yield role, text
+    yield "is_error", schema.is_error
+    for role in ("critical_fields", "dimensions"):
+        yield from ((role, schema.expression_of(name)) for name in getattr(schema, role))
+    yield from _rate_conditions(schema)
+    if schema.where is not None:
+        yield "where", schema.where
 
 
-def _rate_predicates(schema: EventSchema) -> Iterator[tuple[str, str]]:
-    """The predicates of the rates, each with its role, which is the setting that it comes from."""
+def condition_expressions(schema: EventSchema) -> dict[str, str]:
+    """The texts that say what holds of an event, each with its role."""
+    where = [] if schema.where is None else [("where", schema.where)]
+    return {text: role for role, text in (("is_error", schema.is_error), *_rate_conditions(schema), *where)}
+
+
+def _rate_conditions(schema: EventSchema) -> Iterator[tuple[str, str]]:
+    """The conditions of the rates, each with its role, which is the setting that it comes from."""
     for rate in schema.rates:
         yield f"rates.{rate.name}.where", rate.where
         if rate.of is not None:
             yield f"rates.{rate.name}.of", rate.of
 
 
-def require_roles(schema: EventSchema, columns: Mapping[str, Column]) -> None:
-    """Raise SourceError unless every role has a column of a kind that can play it."""
-    for role, name in column_roles(schema):
+def require_columns(schema: EventSchema, columns: Mapping[str, Column]) -> None:
+    """Raise SourceError unless every column that the schema needs exists."""
+    for role, name in column_roles(schema, columns):
         if name not in columns:
             found = ", ".join(sorted(columns)) or "none"
             raise SourceError(
                 "COLUMN_MISSING", f"{role} requires the column {name!r}, but the events have only: {found}."
             )
-        _require_kind(role, columns[name], schema)
-    for role, text in (("is_error", schema.is_error), *_rate_predicates(schema)):
-        if is_column(text) and columns[text].kind not in _TRUTH:
+
+
+def require_kinds(schema: EventSchema, columns: Mapping[str, Column]) -> None:
+    """Raise SourceError unless everything is of a kind that can play its role; ``columns`` holds expressions too."""
+    for role, text in role_expressions(schema):
+        if text in columns:
+            _require_kind(role, columns[text], schema)
+    for text, role in condition_expressions(schema).items():
+        # Of the other conditions it is known that they hold or do not.
+        if text in columns and columns[text].kind not in _TRUTH:
             raise SourceError(
                 "COLUMN_TYPE",
                 f"{role} requires a boolean or an integer column, but {text!r} is {columns[text].type_name}; "

@@ -132,11 +132,12 @@ class BatchedTable:
         names = self._roles()
         for part, spent_seconds in self._batches(day_range, times):
             within = or_(*(part.within(day_range, name) for name in times))
-            rows = select(*map(part.column, names)).where(within)
+            rows = select(*(part.relation.c[name] for name in names)).where(within)
             self._client.execute(insert(copy).from_select(names, rows), spent_seconds)
 
     def _roles(self) -> list[str]:
-        return list(dict.fromkeys(name for _, name in column_roles(self.schema)))
+        columns = dict.fromkeys(self._shape.relation.c.keys())
+        return list(dict.fromkeys(name for _, name in column_roles(self.schema, columns)))
 
     def _batches(self, day_range: DayRange, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
         """Batches that together hold each event with one of ``times`` in ``day_range`` once, and the seconds spent.

@@ -20,6 +20,7 @@ from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, drifting_column, extent, index_files, missing_column, time_kinds
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
 
@@ -50,6 +51,7 @@ class DuckDBDialect(PGDialect):
     name = "duckdb"
     statement_compiler = _DuckDBCompiler
     supports_statement_cache = False
+    _backslash_escapes = False
 
     def __init__(self) -> None:
         super().__init__(paramstyle="qmark")  # type: ignore[no-untyped-call]
@@ -106,25 +108,28 @@ class DuckDBClient:
 
     def execute(self, query: Select[Any]) -> list[tuple[Any, ...]]:
         """All rows of a query, within the time limit."""
-        compiled = query.compile(dialect=_DIALECT)
-        parameters = [compiled.params[name] for name in compiled.positiontup or ()]
+        text, parameters = _compiled(query)
         with self.limited():
-            return self.connection.execute(str(compiled), parameters).fetchall()
+            return self.connection.execute(text, parameters).fetchall()
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         """A table or view whose columns can play their roles."""
         columns = self.columns_of(relation)
-        return EventTable(named_table(relation, *columns), columns, schema, salt, finds_nulls=True)
+        table = named_table(relation, *columns)
+        roles = resolve_roles(schema, table, columns, self.described, "duckdb")
+        return EventTable(table, roles, schema, salt, finds_nulls=True)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         """The columns of a table or view."""
-        every: Select[Any] = select(literal_column("*")).select_from(named_table(relation))
+        found = self.described(select(literal_column("*")).select_from(named_table(relation)))
+        return {column.name: column for column in found}
+
+    def described(self, query: Select[Any]) -> list[Column]:
+        """The columns that a query would return."""
+        text, parameters = _compiled(query)
         with self.limited():
-            shape = self.connection.sql(str(every.compile(dialect=_DIALECT)))
-            return {
-                name: Column(name, str(type_), _kind(str(type_)))
-                for name, type_ in zip(shape.columns, shape.types, strict=True)
-            }
+            shape = self.connection.execute(f"DESCRIBE {text}", parameters).fetchall()
+        return [Column(name, type_, _kind(type_)) for name, type_, *_ in shape]
 
     def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
         """Create one view of several Parquet files, with columns matched by name, and return its name."""
@@ -189,6 +194,11 @@ class DuckDBClient:
             if not isinstance(error, duckdb.Error):
                 raise
             raise _source_error(self._what, error) from error
+
+
+def _compiled(query: Select[Any]) -> tuple[str, list[Any]]:
+    compiled = query.compile(dialect=_DIALECT)
+    return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
 
 
 def _source_error(what: str, error: duckdb.Error) -> SourceError:
@@ -296,11 +306,12 @@ class ParquetSource(DuckDBSource):
         self._memory_limit_bytes = memory_limit_bytes
 
     def columns(self) -> dict[str, Column]:
-        """The columns of all readable files together."""
+        """The columns of all readable files together, and the expressions that play roles."""
         with self._client() as client:
             index = self._index(client)
             paths = [file.path for file in index.files if file.broken is None]
-            return client.columns_of(client.show_files(paths or [file.path for file in index.files]))
+            view = client.show_files(paths or [file.path for file in index.files])
+            return dict(client.event_table(view, self.schema, self._salt).columns)
 
     @cached_property
     def _store(self) -> ObjectStore | None:
@@ -378,25 +389,29 @@ class _FileTables:
                     f"({broken[0].broken}); restore it or move it away.",
                 )
             readable |= {file.path: file for file in files}
-        needed = self._roles()
-        if error := missing_column(readable.values(), needed):
+        needed = self._roles(readable.values())
+        if error := missing_column(readable.values(), {name: role for role, name in needed}):
             raise error
-        times = [("occurred_at", self.schema.occurred_at)]
-        return self._table(list(readable.values()), day_range, times, needed, _VIEW)
+        times = [(role, name) for role, name in needed if role == "occurred_at"]
+        return self._table(list(readable.values()), day_range, times, (name for _, name in needed), _VIEW)
 
     def observed_in(self, day_range: DayRange) -> EventTable | None:
         """The events that arrived in the day range; None if no readable file holds any.
 
         Unreadable files do not count here: they make the days of their own events unreadable.
         """
-        needed = self._roles()
         may_hold = self.index.observed_between(day_range.start, day_range.end)
-        files = [file for file in may_hold if missing_column([file], needed) is None]
-        times = [(role, name) for role, name in column_roles(self.schema) if role in {"occurred_at", "observed_at"}]
+        needed = self._roles(may_hold)
+        files = [file for file in may_hold if missing_column([file], {name: role for role, name in needed}) is None]
+        times = [(role, name) for role, name in needed if role in {"occurred_at", "observed_at"}]
         return self._table(files, day_range, times, [name for _, name in times], _OBSERVED_VIEW)
 
-    def _roles(self) -> dict[str, str]:
-        return {name: role for role, name in column_roles(self.schema)}
+    def _roles(self, files: Iterable[ParquetFile]) -> list[tuple[str, str]]:
+        """Role and column of every column that is needed of files which are read together."""
+        names: dict[str, str] = {}
+        for file in files:
+            names |= file.columns
+        return list(column_roles(self.schema, names))
 
     def _table(
         self,

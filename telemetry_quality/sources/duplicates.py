@@ -82,7 +82,8 @@ def _identity(events: EventTable) -> tuple[ColumnElement[str], list[ColumnElemen
     schema = events.schema
     if schema.event_id is not None:
         return events.text(schema.event_id), [events.column(schema.event_id).is_not(None)]
-    names = dict.fromkeys((schema.event_name, schema.service_version, *schema.critical_fields, *schema.dimensions))
+    further = map(schema.expression_of, (*schema.critical_fields, *schema.dimensions))
+    names = dict.fromkeys((schema.event_name, schema.service_version, *further))
     times = (events.ticks(name)[0] for name in (schema.occurred_at, schema.observed_at) if name is not None)
     is_error = events.is_error()
     texts = [

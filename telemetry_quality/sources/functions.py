@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, Boolean, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
@@ -15,7 +15,7 @@ from sqlalchemy.types import UserDefinedType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import ColumnElement, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
 HASH_SPACE = 2**63
@@ -85,6 +85,17 @@ class exact_text(FunctionElement[str]):  # noqa: N801
 
     type = String()
     inherit_cache = True
+
+
+class text_matches(FunctionElement[bool]):  # noqa: N801
+    """Whether a text matches a regular expression, which uses no more than all engines understand."""
+
+    type = Boolean()
+    inherit_cache = False
+
+    def __init__(self, text: ColumnElement[str], pattern: str) -> None:
+        super().__init__(text)
+        self.pattern = pattern
 
 
 class listed(FunctionElement[str]):  # noqa: N801
@@ -202,6 +213,28 @@ def _listed(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> 
 @compiles(listed, "sqlite")
 def _listed_sqlite(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     return f"group_concat({compiler.process(element.clauses, **kw)}, ',')"
+
+
+def _matching(element: text_matches, compiler: SQLCompiler, **kw: Any) -> tuple[str, str]:
+    return compiler.process(element.clauses, **kw), compiler.render_literal_value(element.pattern, String())
+
+
+@compiles(text_matches)
+def _matches(element: text_matches, compiler: SQLCompiler, **kw: Any) -> str:
+    text, pattern = _matching(element, compiler, **kw)
+    return f"regexp_matches({text}, {pattern})"
+
+
+@compiles(text_matches, "postgresql")
+def _matches_postgresql(element: text_matches, compiler: SQLCompiler, **kw: Any) -> str:
+    text, pattern = _matching(element, compiler, **kw)
+    return f"({text} ~ {pattern})"
+
+
+@compiles(text_matches, "sqlite")
+def _matches_sqlite(element: text_matches, compiler: SQLCompiler, **kw: Any) -> str:
+    text, pattern = _matching(element, compiler, **kw)
+    return f"telemetry_matches({text}, {pattern})"
 
 
 @compiles(exact_text)

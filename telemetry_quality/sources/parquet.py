@@ -22,6 +22,7 @@ import duckdb
 
 from telemetry_quality.core.days import DayWindow, day_window
 from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.expressions import columns_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -262,7 +263,8 @@ def _file(
     columns: Mapping[str, str],
     schema: EventSchema,
 ) -> ParquetFile:
-    broken = None if schema.occurred_at in columns else f"it has no column {schema.occurred_at!r}"
+    lacking = (name for name in columns_named(schema.occurred_at, "occurred_at", columns) if name not in columns)
+    broken = next((f"it has no column {name!r}" for name in lacking), None)
     occurred, observed = (spans.get((path, name), _Span()) for name in (schema.occurred_at, schema.observed_at))
     return ParquetFile(
         path,

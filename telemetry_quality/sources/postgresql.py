@@ -35,13 +35,14 @@ from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
+from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import FullScan, TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Connection, Engine, Select, TableClause
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, TableClause
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from telemetry_quality.core.days import DayWindow
@@ -148,10 +149,8 @@ class _Client:
         attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped", "attcollation")
         collation = _table("pg_collation", "oid", "collisdeterministic")
         of_type = _table("pg_type", "oid", "typtype", "typbasetype")
-        # A domain has the kind of its base type.
-        type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
         found = self.execute(
-            select(attribute.c.attname, func.format_type(type_id, null()), collation.c.collisdeterministic)
+            select(attribute.c.attname, _type_name_of(of_type), collation.c.collisdeterministic)
             .join_from(attribute, of_type, of_type.c.oid == attribute.c.atttypid)
             .outerjoin(collation, collation.c.oid == attribute.c.attcollation)
             .where(attribute.c.attrelid == self._relation_id(name))
@@ -170,7 +169,18 @@ class _Client:
 
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
-        return EventTable(named_table(name, *columns), columns, schema, salt)
+        table = named_table(name, *columns)
+        return EventTable(table, resolve_roles(schema, table, columns, self._described, "postgres"), schema, salt)
+
+    def _described(self, query: Select[Any]) -> list[Column]:
+        """The columns that a query would return; of an expression, nobody knows how its texts compare."""
+        with self.transaction(), _translated(self._what):
+            cursor = self.connection.execute(query.limit(0)).cursor
+            places: list[Any] = [] if cursor is None else list(cursor.description or ())
+        of_type = _table("pg_type", "oid", "typtype", "typbasetype")
+        wanted = of_type.c.oid.in_({place[1] for place in places})
+        names = dict(map(tuple, self.execute(select(of_type.c.oid, _type_name_of(of_type)).where(wanted))))
+        return [Column(place[0], name, _kind(name), is_exact=False) for place in places for name in [names[place[1]]]]
 
     def largest_full_scan(self, query: Select[Any]) -> tuple[str, str] | None:
         """Schema and name of the largest table that ``query`` would scan in full for a small part of its rows."""
@@ -235,6 +245,12 @@ def _table(name: str, *columns: str) -> TableClause:
 
 
 _SCHEMAS = _table("pg_namespace", "oid", "nspname")
+
+
+def _type_name_of(of_type: TableClause) -> ColumnElement[str]:
+    # A domain has the kind of its base type.
+    type_id = case((of_type.c.typtype == "d", of_type.c.typbasetype), else_=of_type.c.oid)
+    return func.format_type(type_id, null())
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

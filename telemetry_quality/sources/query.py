@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import quoted_name
 
-from telemetry_quality.sources.columns import Column, ColumnKind, require_roles
+from telemetry_quality.sources.columns import ColumnKind
 from telemetry_quality.sources.functions import (
     EngineType,
     count_where,
@@ -45,7 +45,6 @@ from telemetry_quality.sources.functions import (
     salted_hash,
     whole_hours,
 )
-from telemetry_quality.sources.predicates import is_column, parse_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +54,8 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.sources.columns import Column
+    from telemetry_quality.sources.roles import Roles
 
     Execute = Callable[[Select[Any]], Sequence[Sequence[Any]]]
     """Runs a query."""
@@ -121,6 +122,7 @@ class EventTable:
     """A table of events whose columns can play their roles.
 
     Attributes:
+        roles: What plays each role, see ``roles.resolve_roles``.
         salt: Mixed into the sample's hash, so that sources that share ids are sampled independently.
         is_typed: Whether each column holds only values of its type; in SQLite it may hold anything.
         extent: The time span of the events, all of which have a time; None if it is unknown.
@@ -128,15 +130,17 @@ class EventTable:
     """
 
     relation: FromClause
-    columns: Mapping[str, Column]
+    roles: Roles
     schema: EventSchema
     salt: str = ""
     is_typed: bool = True
     extent: tuple[datetime, datetime] | None = None
     finds_nulls: bool = False
 
-    def __post_init__(self) -> None:
-        require_roles(self.schema, self.columns)
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """The columns by name, and by their text the expressions whose type matters."""
+        return self.roles.columns
 
     def aggregate_query(self, day_range: DayRange) -> Select[Any]:
         """One row per day, event name and version, in this order.
@@ -262,8 +266,8 @@ class EventTable:
         return union_all(identified, unidentified).subquery("events_in_range")
 
     def values_query(self, name: str, day_range: DayRange, limit: int) -> Select[Any]:
-        """The most frequent values of a column and how often each occurs."""
-        events = self.events_of(day_range, value=self.text(name))
+        """The most frequent values of a dimension and how often each occurs."""
+        events = self.events_of(day_range, value=self.text(self.schema.expression_of(name)))
         count = func.count()
         return (
             select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
@@ -279,19 +283,25 @@ class EventTable:
     def events_where(self, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Select[Any]:
         """The events that meet the conditions, each as the given expressions."""
         columns = (expression.label(name) for name, expression in expressions.items())
-        query = select(*columns).select_from(self.relation).where(*conditions)
+        query = select(*columns).select_from(self.relation).where(*conditions, *self._filter())
         # SQLite would substitute the expression wherever the outer query names its column, and call a Python function
         # for each; it does not flatten a subquery with an offset.
         return query if self.is_typed else query.offset(0)
 
+    def _filter(self) -> Sequence[ColumnElement[bool]]:
+        where = self.schema.where
+        return [] if where is None else [self._holds(where)]
+
     def missing_critical(self) -> dict[str, ColumnElement[bool]]:
         """Whether an event lacks each critical field, in their order."""
         fields = self.schema.critical_fields
-        return {f"missing_{position}": self._is_missing(name) for position, name in enumerate(fields)}
+        texts = map(self.schema.expression_of, fields)
+        return {f"missing_{position}": self._is_missing(text) for position, text in enumerate(texts)}
 
     def column(self, name: str) -> ColumnElement[Any]:
-        """The column, unchanged."""
-        return self.relation.c[name]
+        """A column, unchanged, or an expression by its text."""
+        expression = self.roles.expressions.get(name)
+        return self.relation.c[name] if expression is None else expression
 
     def text(self, name: str) -> ColumnElement[str]:
         """A column as text, whatever its type."""
@@ -379,7 +389,7 @@ class EventTable:
 
     def is_error(self) -> ColumnElement[Any]:
         """Whether an event is an error; null if unknown."""
-        return self._holds("is_error", self.schema.is_error)
+        return self._holds(self.schema.is_error)
 
     def rate_conditions(self) -> dict[str, ColumnElement[bool]]:
         """Whether an event belongs to each of the schema's ``rate_counts``, in that order; null if unknown.
@@ -388,20 +398,18 @@ class EventTable:
         """
         conditions: list[ColumnElement[bool]] = []
         for rate in self.schema.rates:
-            where = self._holds(f"rates.{rate.name}.where", rate.where)
+            where = self._holds(rate.where)
             if rate.of is None:
                 conditions.append(where)
             else:
-                of = self._holds(f"rates.{rate.name}.of", rate.of)
+                of = self._holds(rate.of)
                 conditions += [and_(of, where), of]
         return {f"rate_{position}": condition for position, condition in enumerate(conditions)}
 
-    def _holds(self, role: str, text: str) -> ColumnElement[Any]:
-        """Whether a boolean or integer column, or a predicate, is true of an event."""
-        if not is_column(text):
-            return parse_predicate(text, role)
-        value = self.column(text)
-        return value != 0 if self.columns[text].kind is ColumnKind.INTEGER else value
+    def _holds(self, text: str) -> ColumnElement[Any]:
+        """Whether a boolean or integer column, or a condition, is true of an event."""
+        value, column = self.column(text), self.columns.get(text)
+        return value != 0 if column is not None and column.kind is ColumnKind.INTEGER else value
 
     def _is_missing(self, name: str) -> ColumnElement[bool]:
         value = self.column(name)

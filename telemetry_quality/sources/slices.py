@@ -78,7 +78,7 @@ def slice_query(
 
     Args:
         events: The table of the events.
-        dimension: A column.
+        dimension: One of the schema's dimensions.
         day_range: The days.
         versions: All versions in the days' events; the core decides which of them count as missing.
     """
@@ -87,7 +87,7 @@ def slice_query(
         events.events_where(
             events.within(day_range, events.schema.occurred_at),
             day_index=events.day_index(day_range),
-            value=events.text(dimension),
+            value=events.text(events.schema.expression_of(dimension)),
             event_name=events.text(events.schema.event_name),
             service_version=events.text(events.schema.service_version),
             hour=events.hour(day_range),

@@ -24,6 +24,7 @@ from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
@@ -162,7 +163,13 @@ class _Client:
             self._frame(relation).createOrReplaceTempView(_EVENTS)
             # Asked of the view: asking the files would read every footer again.
             columns = _columns(self._spark.table(_EVENTS))
-        return EventTable(named_table(_EVENTS, *columns), columns, schema, salt)
+        table = named_table(_EVENTS, *columns)
+        return EventTable(table, resolve_roles(schema, table, columns, self._described, "spark"), schema, salt)
+
+    def _described(self, query: Select[Any]) -> list[Column]:
+        text, arguments = spark_sql(query)
+        with self._answering():
+            return list(_columns(self._spark.sql(text, args=arguments)).values())
 
     def show_signals(self, relation: str) -> str:
         """Create a view of the signal catalogue and return its name."""
@@ -205,7 +212,21 @@ class _Client:
 
 def _columns(frame: _Frame) -> dict[str, Column]:
     fields: Sequence[_Field] = frame.schema.fields
-    return {field.name: _column(field.name, field.dataType.simpleString()) for field in fields}
+    return {field.name: _column(field.name, _type_name(field.dataType)) for field in fields}
+
+
+def _type_name(type_: Any) -> str:
+    """Spark's own name of a type, with the names of fields quoted, which may be anything."""
+    match type_.typeName():
+        case "struct":
+            fields = (f"`{field.name.replace('`', '``')}`: {_type_name(field.dataType)}" for field in type_.fields)
+            return f"struct<{', '.join(fields)}>"
+        case "map":
+            return f"map<{_type_name(type_.keyType)}, {_type_name(type_.valueType)}>"
+        case "array":
+            return f"array<{_type_name(type_.elementType)}>"
+    name: str = type_.simpleString()
+    return name
 
 
 def _quoted(relation: str) -> str:

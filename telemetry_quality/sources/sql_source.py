@@ -92,7 +92,11 @@ class SqlSource(ABC, Generic[S]):
 
     @abstractmethod
     def columns(self) -> dict[str, Column]:
-        """The columns of the events."""
+        """The columns of the events by name, and the expressions that play roles by their text.
+
+        Raises:
+            SourceError: If a role cannot be played.
+        """
 
     def interrupt(self) -> None:
         """Stop what another thread is reading; see EventSource."""
@@ -178,9 +182,9 @@ class TableSource(SqlSource[S]):
         self._table = table
 
     def columns(self) -> dict[str, Column]:
-        """The columns of the table."""
+        """The columns of the table, and the expressions that play roles."""
         with self._client() as client:
-            return client.columns_of(self._table)
+            return dict(client.event_table(self._table, self.schema, self._salt).columns)
 
     def _tables(self, client: S) -> EventTables:
         return _OneTable(client.event_table(self._table, self.schema, self._salt))

@@ -5,6 +5,7 @@ The file is opened read-only and read in batches, each in its own transaction; s
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
@@ -34,6 +36,7 @@ from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.copying import BatchedTable, Shape
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.scanning import answer_days
 from telemetry_quality.sources.sql_source import TableSource
 
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from sqlalchemy import URL, Engine, Executable
+    from sqlalchemy import URL, Engine, Executable, Select
     from sqlalchemy.types import TypeEngine
 
     from telemetry_quality.core.days import DayWindow
@@ -66,6 +69,10 @@ def _epoch_microseconds(text: Any) -> int | None:
     since = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH
     # Called several times for every event; dividing by a microsecond would take three times as long.
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _matches(text: Any, pattern: str) -> bool | None:
+    return None if text is None else re.search(pattern, str(text)) is not None
 
 
 def _sample_hash(text: Any) -> int:
@@ -131,7 +138,9 @@ class _Client:
 
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
-        return EventTable(named_table(name, *columns), columns, schema, salt, is_typed=False)
+        table = named_table(name, *columns)
+        roles = resolve_roles(schema, table, columns, self._described)
+        return EventTable(table, roles, schema, salt, is_typed=False)
 
     def schema_version(self) -> int:
         """A number that changes whenever a table is altered or rows are renumbered."""
@@ -141,7 +150,7 @@ class _Client:
     def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
         """The same table as ``event_table``, read in batches."""
         events = self.event_table(name, schema, salt)
-        return BatchedTable(self, events, self._shape(name, events.columns), pause_seconds)
+        return BatchedTable(self, events, self._shape(name, events.relation.c.keys()), pause_seconds)
 
     def _shape(self, name: str, columns: Iterable[str]) -> Shape:
         inspector = inspect(self.connection)
@@ -170,7 +179,17 @@ class _Client:
 
     def _held_types(self, name: str, columns: Sequence[str]) -> list[frozenset[str]]:
         """The types found in each column in some rows, since SQLite lets any column hold values of any type."""
-        some = select(*named_table(name, *columns).c).limit(PROBED_ROWS).subquery("some_events")
+        return self._types_in(select(*named_table(name, *columns).c))
+
+    def _described(self, query: Select[Any]) -> list[Column]:
+        """The columns that a query returns, by the values that it returns for some rows."""
+        held = self._types_in(query)
+        kinds = [_kind(NullType(), types) for types in held]
+        names = query.selected_columns.keys()
+        return [Column(*found) for found in zip(names, map("/".join, map(sorted, held)), kinds, strict=True)]
+
+    def _types_in(self, query: Select[Any]) -> list[frozenset[str]]:
+        some = query.limit(PROBED_ROWS).subquery("some_events")
         try:
             rows = self.execute(select(*(func.typeof(column) for column in some.c)))
         except SourceUnavailableError:
@@ -179,7 +198,7 @@ class _Client:
             # A slow view or a damaged page: fall back to the declared types, and let each day report its own error.
             rows = []
         if not rows:
-            return [frozenset()] * len(columns)
+            return [frozenset()] * len(some.c)
         return [frozenset(types) - {"null"} for types in zip(*rows, strict=True)]
 
 
@@ -286,6 +305,7 @@ def _read_only_engine(path: str) -> Engine:
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)
+        connection.create_function("telemetry_matches", 2, _matches, deterministic=True)
         connection.create_function("telemetry_sample_hash", 1, _sample_hash, deterministic=True)
         return connection
 

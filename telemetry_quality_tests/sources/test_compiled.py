@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.event_schema import Rate
@@ -26,9 +25,10 @@ from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duplicates import duplicate_query
 from telemetry_quality.sources.incomplete import unidentified_query
-from telemetry_quality.sources.query import DayRange, EventTable
+from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.slices import slice_query
 from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.sources.event_tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
         dimensions=("platform",),
         rates=rates,
     )
-    events = EventTable(table("events", *map(column, columns)), columns, schema, "salt", is_typed=not is_text)
+    events = table_of("events", columns, schema, "salt", is_typed=not is_text)
     day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
     yield "aggregates", events.aggregate_query(day_range)
     yield "unidentified", unidentified_query(events, day_range)

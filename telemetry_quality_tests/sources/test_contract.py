@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import tempfile
@@ -136,7 +137,11 @@ def rates_of(schema: EventSchema) -> dict[str, dict[str, Any]]:
 
 def roles_of(schema: EventSchema) -> dict[str, Any]:
     """The roles as ``[sources.NAME.roles]`` has them, for a connector that is opened by settings."""
-    return {role: getattr(schema, role) for role in RoleSettings.model_fields}
+    found = {role: getattr(schema, role) for role in RoleSettings.model_fields}
+    for role in ("critical_fields", "dimensions"):
+        if any(name in schema.named for name in found[role]):
+            found[role] = {name: schema.expression_of(name) for name in found[role]}
+    return found
 
 
 def in_one_parquet_file(location: Location, events: Sequence[Event]) -> Source:
@@ -1001,7 +1006,10 @@ def test_without_rates_nothing_is_counted_for_any(
         ),
         (Rate("lost", "is_error", of="gate"), ("COLUMN_MISSING", "rates.lost.of requires the column 'gate'")),
         (Rate("lost", "landed"), ("COLUMN_TYPE", "rates.lost.where requires a boolean or an integer column")),
-        (Rate("lost", "is_error", of="upper(landed) = 'X'"), ("PREDICATE_INVALID", "rates.lost.of requires a column")),
+        (
+            Rate("lost", "is_error", of="reverse(landed) = 'X'"),
+            ("EXPRESSION_INVALID", "rates.lost.of requires a column"),
+        ),
     ],
     ids=["where misses a column", "of misses a column", "of text", "no predicate"],
 )
@@ -1013,6 +1021,93 @@ def test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate(
         source.count_day(day_window(DAY, UTC_ZONE))
     assert caught.value.reason_code == found[0]
     assert str(caught.value).startswith(found[1])
+
+
+INSIDE = replace(
+    CONTRACT_SCHEMA,
+    event_id="landed.id",
+    event_name='landed.event."the name"',
+    service_version="COALESCE(landed.$app.version, landed['app version'])",
+    is_error="CASE WHEN landed.severity = 0 THEN NULL ELSE landed.severity >= 17 END",
+    critical_fields=("user_id", "seat"),
+    dimensions=("platform", "second"),
+    named={"seat": "landed.seats[1]", "second": "NULLIF(lower(landed.list[1]), 'none')"},
+    rates=(Rate("big", "landed.deep.count + 1 > 10", of="landed.deep.is_known = TRUE"),),
+)
+
+
+@wherever
+def test_what_lies_inside_json_or_is_computed_plays_its_role_as_a_column_would(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
+) -> None:
+    """The roles are read from JSON text, which holds what an event's own columns do not."""
+    insides: list[dict[str, Any]] = [
+        {
+            "id": f"i{n}",
+            "event": {"the name": name},
+            **({"app version": version} if n % 2 else {"$app": {"version": version}}),
+            "severity": severity,
+            "seats": ["1A", seat],
+            "list": ["x", item],
+            "deep": {"count": n, "is_known": n != 8},
+        }
+        for n, (name, version, severity, seat, item) in enumerate(
+            [
+                ("page.view", "1.0", 9, "1B", "WEB"),
+                ("page.view", "1.0", 17, "1B", "web"),
+                ("it's", "2.0", 16, None, "iOS"),
+                ("é 🛰️", None, 21, "", "NONE"),
+                (None, "unknown", 0, "1B", None),
+                ("page.view", "1.0", 0, " ", "web"),
+                ("page.view", "1.0", None, "1B", "web"),
+                ("page.view", "", 9, "1B", "web"),
+                ("page.view", "1.0", 9, "1B", "web"),
+                ("page.view", "1.0", 9, "1B", "web"),
+                ("page.view", "1.0", 9, "1B", "web"),
+            ]
+        )
+    ]
+    events = [
+        make_event(event_id=None, event_name="?", service_version="?", user_id="u", landed=json.dumps(inside))
+        for inside in insides
+    ]
+    (scan,) = read(write(Location(tmp_path, schema=INSIDE), events), windows_of(UTC_ZONE, DAY))
+    totals = scan.aggregates.totals()
+    assert (totals.events, totals.errors, totals.error_unknown_events, totals.missing_version) == (11, 2, 3, 3)
+    assert {name: part.events for name, part in scan.aggregates.by_signal().items()} == {
+        "page.view": 8,
+        "it's": 1,
+        "é 🛰️": 1,
+        "(null)": 1,
+    }
+    assert scan.aggregates.missing_critical() == {"user_id": 0, "seat": 3}
+    assert scan.aggregates.rate_counts() == {"big": 1, "big.of": 10}
+    seconds = {part.value: counts.events for part, counts in scan.slices.items() if part[::2] == ("second", None)}
+    assert seconds == {"web": 8, "ios": 1, None: 2}
+    assert set(ids(scan)) == {f"i{n}" for n in range(11)}
+    assert scan.duplicates == Duplicates(11, 0)
+
+
+@wherever
+def test_only_the_rows_that_meet_the_condition_are_events_of_the_source(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
+) -> None:
+    mine, others = make_events(20, platform="web", observed_at=NOON), make_events(7, platform="ios", observed_at=NOON)
+    unknown = make_events(3, platform=None, observed_at=NOON)
+    other_day = make_events(5, DAY + ONE_DAY, platform="web", observed_at=NOON)
+    events = [event | {"event_id": f"w{n}"} for n, event in enumerate([*mine, *others, *unknown, *other_day])]
+    schema = replace(CONTRACT_SCHEMA, where="platform <> 'ios'")
+    source = write(Location(tmp_path, schema=schema), events)
+    windows = windows_of(UTC_ZONE, DAY, DAY + ONE_DAY)
+    scans = read(source, windows)
+    assert [scan.aggregates.totals().events for scan in scans] == [20, 5]
+    assert [len(scan.sample) for scan in scans] == [20, 5]
+    assert scans[0].duplicates == Duplicates(20, 0)
+    assert {part.value for scan in scans for part in scan.slices if part.dimension == "platform"} == {"web"}
+    assert scans[0].arrivals is not None
+    assert scans[0].arrivals.observed_events == 25
+    assert source.count_day(windows[0]).events == 20
+    assert source.count_days(windows) == {DAY: 20, DAY + ONE_DAY: 5}
 
 
 @wherever

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import column, table
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
@@ -15,6 +14,7 @@ from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb import DuckDBDialect
 from telemetry_quality.sources.query import DayRange, EventTable, day_ranges_of
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA
+from telemetry_quality_tests.sources.event_tables import table_of
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -75,7 +75,7 @@ def event_table(time_type: str, time_kind: ColumnKind) -> EventTable:
     columns = {name: Column(name, "TEXT", kind) for name, kind in COLUMNS.items()}
     columns["occurred_at"] = Column("occurred_at", time_type, time_kind)
     is_typed = time_kind is not ColumnKind.TEXT
-    return EventTable(table("events", *map(column, columns)), columns, SCHEMA, is_typed=is_typed)
+    return table_of("events", columns, SCHEMA, is_typed=is_typed)
 
 
 AGGREGATES_ON_DUCKDB = """\
@@ -170,7 +170,7 @@ def test_names_that_need_it_are_quoted_and_values_are_bound() -> None:
     )
     found = {**columns, hostile: Column(hostile, "VARCHAR", ColumnKind.TEXT)}
     found["severity"] = Column("severity", "BIGINT", ColumnKind.INTEGER)
-    events = EventTable(table("my events", *map(column, found)), found, schema)
+    events = table_of("my events", found, schema)
     compiled = events.aggregate_query(DayRange((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
     assert '"my events"."name""; DROP TABLE events; --" AS name' in str(compiled)
     assert "17" not in str(compiled)

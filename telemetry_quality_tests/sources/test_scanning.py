@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import column, table
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.event_schema import Rate
@@ -19,6 +18,7 @@ from telemetry_quality.sources.duplicates import EVENTS_AT_ONCE, MAXIMUM_COMPARE
 from telemetry_quality.sources.query import DayRange, EventTable
 from telemetry_quality.sources.scanning import _aggregates, _arrivals_if_possible
 from telemetry_quality_tests.builders import DAY, SCHEMA, each_hour
+from telemetry_quality_tests.sources.event_tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class OneTable:
         return self.events
 
 
-EVENTS = EventTable(table("events", *map(column, COLUMNS)), COLUMNS, OBSERVED)
+EVENTS = table_of("events", COLUMNS, OBSERVED)
 
 
 def day_range_of(days: int) -> DayRange:

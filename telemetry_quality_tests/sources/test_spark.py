@@ -16,10 +16,11 @@ from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
 from telemetry_quality.sources.duckdb import ParquetSource
-from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
+from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality.sources.spark import SparkSource, spark_sql
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
 from telemetry_quality_tests.servers import free_port
+from telemetry_quality_tests.sources.event_tables import table_of
 from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
     CASE_WINDOWS,
@@ -41,12 +42,14 @@ from telemetry_quality_tests.sources.test_contract import (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_only_the_rows_that_meet_the_condition_are_events_of_the_source,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
+    test_what_lies_inside_json_or_is_computed_plays_its_role_as_a_column_would,
     test_without_rates_nothing_is_counted_for_any,
     windows_of,
     with_times,
@@ -70,11 +73,13 @@ CONTRACT = (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_only_the_rows_that_meet_the_condition_are_events_of_the_source,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
     test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed,
     test_the_counts_of_a_day_alone_are_those_of_its_reading,
     test_the_same_events_are_the_same_day_wherever_they_live,
+    test_what_lies_inside_json_or_is_computed_plays_its_role_as_a_column_would,
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
     test_without_rates_nothing_is_counted_for_any,
 )
@@ -311,7 +316,7 @@ def translated(predicate: str) -> tuple[str, dict[str, Any]]:
         name: connector._column(name, "timestamp" if name == "occurred_at" else "string")
         for name in ("event_id", "occurred_at", "event_name", "service_version")
     }
-    table = EventTable(named_table("events", *columns), columns, replace(SCHEMA, is_error=predicate))
+    table = table_of("events", columns, replace(SCHEMA, is_error=predicate))
     (run,) = day_ranges_of([day_window(DAY, UTC_ZONE), day_window(DAY + ONE_DAY, UTC_ZONE)])
     return spark_sql(table.aggregate_query(run))
 

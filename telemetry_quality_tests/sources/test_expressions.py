@@ -1,4 +1,4 @@
-"""Which predicates are allowed for ``is_error``, what they mean, and that none of their text is pasted into SQL."""
+"""Which expressions may play a role, what they mean, and that none of their text is pasted into SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sqlalchemy import column, create_engine, select, table
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.duckdb import DuckDBDialect
-from telemetry_quality.sources.predicates import columns_named, is_column, parse_predicate
+from telemetry_quality.sources.expressions import build, columns_named, is_expression
+from telemetry_quality.sources.sqlite import _matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,14 @@ ROWS = [
     (4, None, None, None, None, None),
     (5, -1, "FAILED", "", True, 0.0),
 ]
+COLUMNS = {
+    "number": "INTEGER",
+    "severity": "INTEGER",
+    "status": "VARCHAR",
+    "message": "VARCHAR",
+    "is bad": "BOOLEAN",
+    "ratio": "FLOAT",
+}
 TABLE = (
     'CREATE TABLE events (number INTEGER, severity INTEGER, status TEXT, message TEXT, "is bad" BOOLEAN, ratio REAL)'
 )
@@ -45,6 +54,8 @@ def on_duckdb(query: Select[Any]) -> list[int]:
 def on_sqlite(query: Select[Any]) -> list[int]:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("telemetry_matches", 2, _matches)
         connection.exec_driver_sql(TABLE)
         connection.exec_driver_sql("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", ROWS)
         numbers = list(connection.scalars(query))
@@ -53,6 +64,30 @@ def on_sqlite(query: Select[Any]) -> list[int]:
 
 
 ALLOWED = {
+    "severity + 1 > 17": [2, 3],
+    "severity - ratio * 2 >= 20": [2, 3],
+    "severity / 2 = 8.5": [2],
+    "severity % 2 = 1 AND severity > 10": [2, 3],
+    "severity / (ratio * 0) IS NULL": [1, 2, 3, 4, 5],
+    "-severity < -17": [3],
+    "status || '!' = 'lost!'": [3],
+    "upper(status) = 'FAILED'": [2, 5],
+    "LOWER(status) = 'failed'": [2, 5],
+    "TRIM(status || ' ') = 'ok'": [1],
+    "CASE WHEN severity >= 17 THEN status = 'lost' WHEN severity < 0 THEN TRUE ELSE FALSE END": [3, 5],
+    "CASE status WHEN 'ok' THEN 1 WHEN 'lost' THEN 2 END = 2": [3],
+    "CASE WHEN severity IS NULL THEN NULL ELSE severity > 9 END": [2, 3],
+    "NULLIF(severity, 17) > 0": [1, 3],
+    "COALESCE(severity, 99) > 20": [3, 4],
+    "COALESCE(status, message, 'none') = 'none'": [4],
+    "CAST(severity AS TEXT) = '17'": [2],
+    "CAST(status AS BIGINT) IS NULL": [1, 2, 3, 4, 5],
+    "severity::int = 17": [2],
+    "CAST(severity AS DOUBLE) = 17": [2],
+    "TRY_CAST(severity AS TEXT) LIKE '1%'": [2],
+    "FIRST_PRESENT(severity_number >= 17, severity >= 17)": [2, 3],
+    "first_present(severity, severity_number) >= 17": [2, 3],
+    "severity > 9 AND FIRST_PRESENT(nowhere, elsewhere, TRUE)": [2, 3],
     "message NOT LIKE '%t%'": [5],
     "severity = 17": [2],
     "severity == 17": [2],
@@ -101,11 +136,9 @@ ALLOWED = {
 @pytest.mark.parametrize("answer", [on_duckdb, on_sqlite], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("predicate", ALLOWED)
 def test_a_predicate_selects_the_events_a_reader_of_sql_expects(answer: Answer, predicate: str) -> None:
-    events = table("events", column("number"), *map(column, columns_named(predicate)))
-    assert (
-        answer(select(events.c.number).where(parse_predicate(predicate)).order_by(events.c.number))
-        == (ALLOWED[predicate])
-    )
+    events = table("events", *map(column, COLUMNS))
+    condition = build(predicate, "is_error", COLUMNS)
+    assert answer(select(events.c.number).where(condition).order_by(events.c.number)) == ALLOWED[predicate]
 
 
 REFUSED = [
@@ -114,17 +147,18 @@ REFUSED = [
     " ",
     "severity >=",
     "severity ~ 'x'",
-    "severity + 1 > 17",
-    "severity || 'x' = 'y'",
-    "severity % 2 = 1",
-    "upper(status) = 'FAILED'",
     "load_extension('x')",
+    "reverse(status) = 'x'",
+    "CAST(severity AS DATE) = 1",
+    "CAST(status AS TIMESTAMP) > 1",
+    "severity = 17 AND NULL",
+    "COALESCE(severity)",
+    "IF(severity = 1, 2, 3)",
+    "FIRST_PRESENT()",
+    "TRIM(BOTH 'x' FROM status) = ''",
     "read_csv('/etc/passwd')",
     "count(*) > 1",
-    "CAST(severity AS INT) = 1",
-    "severity::int = 1",
     "severity = DATE '2026-01-01'",
-    "CASE WHEN severity = 1 THEN TRUE END",
     "EXISTS (SELECT 1)",
     "severity IN (SELECT 17)",
     "severity = (SELECT 17)",
@@ -153,8 +187,6 @@ REFUSED = [
     "status REGEXP 'x'",
     "status LIKE 'x' ESCAPE '!'",
     "status COLLATE nocase = 'x'",
-    "events.severity = 17",
-    "other.events.severity = 17",
     "payload['severity'] = 17",
     "payload -> 'severity' = 17",
     "(severity, status) = (1, 'ok')",
@@ -170,10 +202,10 @@ REFUSED = [
 @pytest.mark.parametrize("text", REFUSED)
 def test_whatever_is_not_a_plain_predicate_is_refused_with_a_sentence_that_repeats_it(text: str) -> None:
     with pytest.raises(SourceError) as caught:
-        parse_predicate(text)
-    assert caught.value.reason_code == "PREDICATE_INVALID"
+        build(text, "is_error", COLUMNS)
+    assert caught.value.reason_code == "EXPRESSION_INVALID"
     assert repr(text) in str(caught.value)
-    assert "is_error requires a column or a predicate" in str(caught.value)
+    assert "is_error requires a column or an expression" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -181,34 +213,49 @@ def test_whatever_is_not_a_plain_predicate_is_refused_with_a_sentence_that_repea
 )
 def test_a_comment_never_reaches_the_database(comment: str) -> None:
     with suppress(SourceError):
-        predicate = parse_predicate(f"severity >= 17 {comment}")
+        predicate = build(f"severity >= 17 {comment}", "is_error", COLUMNS)
         assert str(predicate.compile(dialect=DuckDBDialect())) == "severity >= ?"
 
 
 def test_every_value_is_bound_and_every_odd_name_is_quoted() -> None:
     text = """"Is ""Bad"" ; --" = 'x''; DROP TABLE events; --' AND severity IN (17, -2.5) OR note LIKE '%''%'"""
-    compiled = parse_predicate(text).compile(dialect=DuckDBDialect(), compile_kwargs={"render_postcompile": True})
+    compiled = build(text, "is_error", {}).compile(dialect=DuckDBDialect(), compile_kwargs={"render_postcompile": True})
     assert str(compiled) == '"Is ""Bad"" ; --" = ? AND severity IN (?, ?) OR note LIKE ?'
     values = [compiled.params[name] for name in compiled.positiontup or ()]
     assert values == ["x'; DROP TABLE events; --", 17, -2.5, "%'%"]
 
 
-@pytest.mark.parametrize("text", ["is_error", "isError", "attributes.is_error", "is$error", "_x1", "é"])
-def test_a_bare_name_is_a_column_and_not_a_predicate(text: str) -> None:
-    assert is_column(text)
-    assert columns_named(text) == [text]
+@pytest.mark.parametrize("text", ["is_error", "isError", "attributes.is_error", "is$error", "_x1", "é", "$lib"])
+def test_a_bare_name_is_a_column_even_if_there_is_none_of_that_name(text: str) -> None:
+    assert not is_expression(text, {})
+    assert columns_named(text, "is_error", {}) == [text]
 
 
-@pytest.mark.parametrize("text", ["is error", "a = 1", "(a)", "", "a;b", "a--", '"a"'])
-def test_anything_else_is_not_a_column(text: str) -> None:
-    assert not is_column(text)
+@pytest.mark.parametrize("text", ["is error", "a-b", "", "TRUE", "a = 1", '"a"'])
+def test_whatever_is_the_name_of_a_column_is_this_column(text: str) -> None:
+    assert is_expression(text, {})
+    assert not is_expression(text, {text: None})
+    assert columns_named(text, "is_error", {text: None}) == [text]
 
 
-def test_a_predicate_names_each_of_its_columns_once() -> None:
-    assert sorted(columns_named("b > 1 AND (a = 2 OR b < 0) AND \"c d\" LIKE 'x'")) == ["a", "b", "c d"]
+def test_an_expression_names_each_of_its_columns_once() -> None:
+    text = "b > 1 AND (a = 2 OR b < 0) AND \"c d\" LIKE 'x' AND d.e['f'] = lower(d.g)"
+    assert sorted(columns_named(text, "is_error", {"d": None})) == ["a", "b", "c d", "d"]
+
+
+def test_a_name_with_dots_is_the_longest_column_that_exists() -> None:
+    for names, found in ((["a"], "a"), (["a", "a.b"], "a.b"), (["a.b.c", "a.b"], "a.b.c")):
+        assert columns_named("a.b.c['k']", "is_error", dict.fromkeys(names)) == [found]
+    assert columns_named("a.b.c['k']", "is_error", {}) == ["a.b.c"]
+
+
+def test_of_alternatives_only_the_columns_of_the_one_that_is_present_are_needed() -> None:
+    text = "FIRST_PRESENT(a, b['k'], COALESCE(c, d))"
+    for names, needed in ((["d", "c", "b"], ["b"]), (["c", "d"], ["c", "d"]), (["c"], ["a"]), (["a", "b"], ["a"])):
+        assert columns_named(text, "is_error", dict.fromkeys(names)) == needed
 
 
 def test_naming_the_columns_of_something_unparsable_is_refused() -> None:
     with pytest.raises(SourceError) as caught:
-        columns_named("a = = 1")
-    assert caught.value.reason_code == "PREDICATE_INVALID"
+        columns_named("a = = 1", "is_error", {})
+    assert caught.value.reason_code == "EXPRESSION_INVALID"
