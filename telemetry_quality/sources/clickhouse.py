@@ -25,6 +25,7 @@ from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable
+from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _settings(limits: QueryLimits, *, reads_final: bool) -> dict[str, Any]:
         # Thousands of versions may be compared with.
         "max_query_size": 2**24,
         "log_comment": "telemetry-quality",
-        # A limit of the user's profile is an error, and so is a shard that is away: both could shorten the answer instead.
+        # A limit of the user's profile is an error, and so is a shard that is away; both could shorten the answer.
         **dict.fromkeys([f"{of}_overflow_mode" for of in _OVERFLOWS], "throw"),
         "skip_unavailable_shards": 0,
         # What the queries rely on, whatever the server's defaults are.
@@ -147,11 +148,13 @@ class _Client:
             self._driver.set_client_setting("readonly", 1)
 
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        return self._answer(query).result_rows  # type: ignore[no-any-return]
+
+    def _answer(self, query: Select[Any]) -> Any:
         compiled = query.compile(dialect=_dialect())
         query_id = f"telemetry-quality-{uuid4()}"
         with self._ending(query_id, self._limits.seconds + GRACE_SECONDS):
-            found = self._driver.query(str(compiled), parameters=compiled.params, settings={"query_id": query_id})
-        return found.result_rows  # type: ignore[no-any-return]
+            return self._driver.query(str(compiled), parameters=compiled.params, settings={"query_id": query_id})
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         database, _, name = relation.rpartition(".")
@@ -173,7 +176,16 @@ class _Client:
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
-        return EventTable(_typed_table(relation, columns), columns, schema, salt)
+        table = _typed_table(relation, columns)
+        return EventTable(table, resolve_roles(schema, table, columns, self._described, "clickhouse"), schema, salt)
+
+    def _described(self, query: Select[Any]) -> list[Column]:
+        """The columns that a query would return."""
+        found = self._answer(query.limit(0))
+        return [
+            Column(name, type_.name, _kind(type_.name), is_exact=_is_exact(type_.name))
+            for name, type_ in zip(found.column_names, found.column_types, strict=True)
+        ]
 
     def close(self) -> None:
         self._sockets.close()
