@@ -37,6 +37,42 @@ def postponed_interrupts() -> Iterator[None]:
         postponed.end()
 
 
+@contextmanager
+def pressed_interrupts(hang_up: Callable[[], None]) -> Iterator[None]:
+    """Call ``hang_up`` from another thread soon after SIGINT, unless the block ends before.
+
+    For libraries that, even then, wait for a server, and report what became of that instead of the interrupt.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    timers: list[threading.Timer] = []
+    interrupts: list[KeyboardInterrupt] = []
+
+    def press(number: int, frame: FrameType | None) -> None:
+        timers.append(threading.Timer(PATIENCE_SECONDS, hang_up))
+        timers[-1].daemon = True
+        timers[-1].start()
+        try:
+            handler(number, frame)
+        except KeyboardInterrupt as interrupt:
+            interrupts.append(interrupt)
+            raise
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    except Exception:
+        if interrupts:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        for timer in timers:
+            timer.cancel()
+
+
 class _Postponed:
     """Keeps the first interrupt for later, and no longer than PATIENCE_SECONDS."""
 

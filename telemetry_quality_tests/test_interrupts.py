@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality import interrupts
-from telemetry_quality.interrupts import postponed_interrupts
+from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
 from telemetry_quality.storage.engine import open_engine, transaction
 
 if TYPE_CHECKING:
@@ -83,6 +83,33 @@ def test_an_interrupt_does_not_wait_for_what_may_never_end(monkeypatch: pytest.M
         work()
     assert time.monotonic() - begun < 5
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_waits_for_a_server_after_an_interrupt_is_hung_up_and_the_interrupt_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.05)
+    is_hung_up = threading.Event()
+
+    def work() -> None:
+        with pressed_interrupts(is_hung_up.set):
+            try:
+                press_ctrl_c()
+                time.sleep(30)
+            except KeyboardInterrupt:
+                assert is_hung_up.wait(30)
+                raise ConnectionError("the server said nothing") from None
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_nothing_is_hung_up_without_an_interrupt_and_other_errors_stay_as_they_are() -> None:
+    is_hung_up = threading.Event()
+    with pytest.raises(ConnectionError), pressed_interrupts(is_hung_up.set):
+        raise ConnectionError
+    assert not is_hung_up.is_set()
 
 
 def test_a_handler_of_interrupts_is_called_afterwards() -> None:

@@ -10,7 +10,7 @@ import re
 import socket
 import warnings
 from contextlib import contextmanager, suppress
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -18,8 +18,8 @@ import sqlglot
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlglot import expressions as exp
 
-from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.interrupts import postponed_interrupts
+from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
+from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
@@ -90,6 +90,12 @@ _MASTER = re.compile(r"local(\[[\w*, ]+\])?|yarn|k8s://[^@]+")
 
 _CONNECT_SECONDS = 10
 """How long the first byte from a cluster may take."""
+
+_GRACE_SECONDS = 5
+"""How much longer than the time limit a cluster may take to say that it has interrupted a query."""
+
+_CLOSING_SECONDS = 2
+"""How long ending a session may take; the server ends it by itself later."""
 
 _KINDS = {
     "string": ColumnKind.TEXT,
@@ -195,10 +201,22 @@ class _Client:
                 while not has_ended.wait(0.2):
                     self._spark.interruptAll()
 
-        with time_limit(self._seconds, interrupt) as deadline:
+        silence_seconds = self._seconds + _GRACE_SECONDS
+        with (
+            time_limit(self._seconds, interrupt) as deadline,
+            time_limit(silence_seconds, lambda: _hang_up(self._spark)) as silence,
+            pressed_interrupts(lambda: _hang_up(self._spark)),
+        ):
             try:
                 yield
-            except _failures() as error:
+            except Exception as error:
+                if silence.has_passed:
+                    raise SourceSilentError(
+                        f"{self._what} must answer, but nothing arrived within {silence_seconds:g} s; "
+                        "check the network and the server."
+                    ) from None
+                if not isinstance(error, _failures()):
+                    raise
                 # Drop the cause: its text may quote values of events, and its traceback shows another machine's stack.
                 if deadline.has_passed:
                     raise SourceError(
@@ -407,12 +425,21 @@ def _started(master: str) -> Any:
     return builder.config("spark.ui.enabled", "false").getOrCreate().newSession()
 
 
+def _hang_up(spark: Any) -> None:
+    """Close the connection to the server, which ends every call that waits for it."""
+    if hasattr(spark, "client"):
+        spark.client._channel.close()  # noqa: SLF001 - closing the client itself would wait for the server
+
+
 def _close(spark: Any) -> None:
     """End the session; the application of this process is kept for the next one, since starting it takes seconds."""
     with suppress(*_failures()):
         if hasattr(spark, "client"):
             # This ends whatever still runs; tried once, since a server that is gone will not come back for it.
             spark.client.set_retry_policies([])
-            spark.stop()
+            ending = Thread(target=spark.stop, daemon=True)
+            ending.start()
+            ending.join(_CLOSING_SECONDS)
+            _hang_up(spark)
         else:
             spark.interruptAll()

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.signals import SignalCatalogue
-from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality.sources.spark import SparkSource, spark_sql
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
-from telemetry_quality_tests.servers import free_port
+from telemetry_quality_tests.servers import StallingProxy, free_port
 from telemetry_quality_tests.sources.event_tables import table_of
 from telemetry_quality_tests.sources.test_contract import (
     ALL_EVENTS,
@@ -56,7 +61,7 @@ from telemetry_quality_tests.sources.test_contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from telemetry_quality.core.events import DayScan
@@ -275,7 +280,7 @@ def test_a_file_that_is_not_parquet_is_reported_without_its_content(spark: Spark
 def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> None:
     source = SparkSource(spark.url, "telemetry.endless", SCHEMA)
     with source._client() as client:
-        view = client._spark.sql("SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)", {})
+        view = client._spark.sql(ENDLESS, {})
         client._seconds = 1
         with pytest.raises(SourceError) as stopped, client._answering():
             view.collect()
@@ -284,6 +289,58 @@ def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> 
         client._seconds = 60
         with client._answering():
             assert client._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
+
+
+ENDLESS = "SELECT count(*) AS n FROM range(0, 9000000000000, 1, 4)"
+
+PROGRAM = """
+import sys
+from telemetry_quality.sources.spark import SparkSource
+from telemetry_quality_tests.builders import SCHEMA
+with SparkSource(sys.argv[1], "events", SCHEMA)._client() as client, client._answering():
+    view = client._spark.sql(sys.argv[2], {})
+    print("begun", flush=True)
+    view.collect()
+"""
+
+
+@pytest.fixture
+def proxy(spark: Spark) -> Iterator[StallingProxy]:
+    """Stands in front of the server."""
+    with StallingProxy(urlsplit(spark.url).port or 15002) as proxy:
+        yield proxy
+
+
+def test_a_server_that_falls_silent_is_an_outage_soon_after_the_time_limit(
+    proxy: StallingProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector, "_GRACE_SECONDS", 1)
+    source = SparkSource(f"sc://127.0.0.1:{proxy.port}", "events", SCHEMA)
+    begun = time.monotonic()
+    with source._client() as client:
+        view = client._spark.sql(ENDLESS, {})
+        client._seconds = 2
+        threading.Timer(1, proxy.stalled.set).start()
+        with pytest.raises(SourceSilentError, match="nothing arrived within 3 s") as silent, client._answering():
+            view.collect()
+        begun_to_close = time.monotonic()
+    assert silent.value.reason_code == "SOURCE_SILENT"
+    assert begun_to_close - begun < 8
+    assert time.monotonic() - begun_to_close < 4
+
+
+def test_ctrl_c_ends_what_waits_for_a_silent_server(proxy: StallingProxy) -> None:
+    command = [sys.executable, "-c", PROGRAM, f"sc://127.0.0.1:{proxy.port}", ENDLESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(1)
+        proxy.stalled.set()
+        process.send_signal(signal.SIGINT)
+        pressed = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - pressed < 5
+    assert "KeyboardInterrupt" in errors
 
 
 def test_an_address_where_nothing_listens_is_retried_and_a_token_is_never_shown() -> None:
