@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
@@ -18,11 +17,22 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
-from telemetry_quality.sources.parquet import Footers, drifting_column, extent, index_files, missing_column, time_kinds
+from telemetry_quality.sources.parquet import (
+    Footers,
+    drifting_column,
+    extent,
+    files_required,
+    hive_keys,
+    index_files,
+    literal_path,
+    missing_column,
+    time_kinds,
+)
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
+from telemetry_quality.sources.walking import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +45,7 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import DayRange
+    from telemetry_quality.sources.walking import Listing
 
 _VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
 
@@ -133,17 +144,26 @@ class DuckDBClient:
 
     def show_files(self, paths: Sequence[str], view: str = _VIEW) -> str:
         """Create one view of several Parquet files, with columns matched by name, and return its name."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for path in paths:
+            alike.setdefault(hive_keys(path), []).append(literal_path(path))
+        names = [view] if len(alike) == 1 else [f"{view}_{number}" for number in range(len(alike))]
         with self.limited():
-            files = self.connection.read_parquet(list(paths), union_by_name=True, hive_partitioning=True)
-            files.create_view(view, replace=True)
+            for name, group in zip(names, alike.values(), strict=True):
+                files = self.connection.read_parquet(group, union_by_name=True, hive_partitioning=True)
+                files.create_view(name, replace=True)
+            if len(names) > 1:
+                # DuckDB reads files below different hive folders only one kind at a time.
+                together = self.connection.sql(" UNION ALL BY NAME ".join(f"FROM {name}" for name in names))
+                together.create_view(view, replace=True)
         return view
 
-    def index_files(self, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
-        """Which of the matching Parquet files may hold which events."""
+    def index_files(self, path: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
+        """Which of the Parquet files or objects that match may hold which events."""
         with self.limited():
             if self._objects is not None:
                 return self._objects.index(self.connection, schema, zone)
-            return index_files(self.connection, pattern, schema, zone, footers)
+            return index_files(self.connection, _list_files(path), schema, zone, footers)
 
     def list_objects(self, pattern: str) -> None:
         """Let queries see the matching objects, if the files are in an object store."""
@@ -222,13 +242,10 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
 
 
 def _pattern(path: str) -> str:
-    """``path``, or a pattern for all Parquet files below it if it is a folder."""
-    if "://" in path:
-        # Object stores have no folders to ask for: a path that is neither a file nor a pattern is taken as a folder.
-        is_folder, folder = not (path.endswith(".parquet") or any(letter in path for letter in "*?[")), path
-    else:
-        is_folder, folder = Path(path).is_dir(), glob.escape(path)
-    return f"{folder.rstrip('/')}/**/*.parquet" if is_folder else path
+    """``path``, or a pattern for all Parquet files below it if it is a folder of an object store."""
+    # Object stores have no folders to ask for: a path that is neither a file nor a pattern is taken as a folder.
+    is_folder = "://" in path and not (path.endswith(".parquet") or any(letter in path for letter in "*?["))
+    return f"{path.rstrip('/')}/**/*.parquet" if is_folder else path
 
 
 def _open_store(url: str) -> ObjectStore:
@@ -308,10 +325,11 @@ class ParquetSource(DuckDBSource):
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together, and the expressions that play roles."""
         with self._client() as client:
-            index = self._index(client)
-            paths = [file.path for file in index.files if file.broken is None]
-            view = client.show_files(paths or [file.path for file in index.files])
-            return dict(client.event_table(view, self.schema, self._salt).columns)
+            files = self._index(client).files
+            paths = [file.path for file in files if file.broken is None]
+            if not paths:
+                raise files[0].unreadable()
+            return dict(client.event_table(client.show_files(paths), self.schema, self._salt).columns)
 
     @cached_property
     def _store(self) -> ObjectStore | None:
@@ -359,8 +377,22 @@ class ParquetSource(DuckDBSource):
         return client.index_files(self.path, self.schema, self._zone, self._footers)
 
     def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
-        client.list_objects(table)
-        return client.show_files([table])
+        if "://" in table:
+            client.list_objects(table)
+            return client.show_files([table])
+        listing = _list_files(table)
+        for path, problem in listing.unlisted.items():
+            raise SourceError(
+                problem.reason_code,
+                f"The catalogue of signals must be readable, but {path} {problem.found}; {problem.remedy}.",
+            )
+        return client.show_files(list(listing.files))
+
+
+def _list_files(path: str) -> Listing:
+    listing = walk(path)
+    files_required([*listing.files, *listing.unlisted], path)
+    return listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,11 +415,7 @@ class _FileTables:
         for window in day_range.windows:
             files, broken = self.index.split(window)
             if broken:
-                raise SourceError(
-                    "FILE_BROKEN",
-                    f"Every file that may hold events of {window.day} must be readable, but {broken[0].path} is not "
-                    f"({broken[0].broken}); restore it or move it away.",
-                )
+                raise broken[0].unreadable(window.day)
             readable |= {file.path: file for file in files}
         needed = self._roles(readable.values())
         if error := missing_column(readable.values(), {name: role for role, name in needed}):

@@ -7,10 +7,11 @@ otherwise a broken file puts every day in doubt.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
@@ -23,21 +24,23 @@ import duckdb
 from telemetry_quality.core.days import DayWindow, day_window
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.expressions import columns_named
+from telemetry_quality.sources.walking import Problem, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
-
-    _Stamp = tuple[int, int, int, int]
+    from telemetry_quality.sources.walking import Listing, Stamp
 
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})[-_/]?(?:day=)?(\d{2})(?!\d)")
+_MONTH_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})(?![-_/]?\d)")
+_YEAR_IN_FOLDER = re.compile(r"(?:^|/)year=(\d{4})(?=/|$)")
 _UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetFile:
-    """One file as its footer describes it.
+    """One file as its footer describes it, or what cannot be read and may hold events: a file, a folder or a link.
 
     Attributes:
         first: The earliest event; None if the footer has no statistics, so that the file may hold any day.
@@ -47,6 +50,7 @@ class ParquetFile:
         last_observed: The latest arrival.
         columns: Types of the top-level columns by name; columns from hive folders have the type ``hive``.
         broken: Why the file cannot be read; None if it can.
+        problem: The same for what is worse off than a broken file, such as a folder that cannot be listed.
     """
 
     path: str
@@ -58,6 +62,7 @@ class ParquetFile:
     last_observed: datetime | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
+    problem: Problem | None = None
 
     def may_hold(self, window: DayWindow) -> bool:
         """Whether the file may hold an event of ``window``."""
@@ -68,14 +73,26 @@ class ParquetFile:
         return self.rows > 0 and _may_overlap(self.first_observed, self.last_observed, start, end)
 
     @property
-    def day_in_name(self) -> date | None:
-        """The day that the path names, as in ``day=2013-02-08/`` or ``events-20130208.parquet``.
+    def days_in_name(self) -> tuple[date, date] | None:
+        """The first and last day that the path names: ``day=2013-02-08/``, ``events-20130208.parquet``, ``2013/02/``.
 
         Hive folders take precedence. None if the path names several days, since either could be meant.
         """
-        in_hive_folders = set(_dates_in("/".join(part for part in self.path.split("/") if "=" in part)))
-        found = in_hive_folders or set(_dates_in(self.path))
-        return found.pop() if len(found) == 1 else None
+        hive_folders = "/".join(part for part in self.path.split("/") if "=" in part)
+        for spans in (_days_in, _months_in, _years_in):
+            found = set(spans(hive_folders)) or set(spans(self.path))
+            if found:
+                return found.pop() if len(found) == 1 else None
+        return None
+
+    def unreadable(self, day: date | None = None) -> SourceError:
+        """The error of a day whose events it may hold; of all days if none is named."""
+        problem = self.problem or Problem("FILE_BROKEN", f"is not ({self.broken})")
+        return SourceError(
+            problem.reason_code,
+            f"Every file that may hold events{f' of {day}' if day else ''} must be readable, but {self.path} "
+            f"{problem.found}; {problem.remedy}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -108,37 +125,52 @@ def _may_overlap(first: datetime | None, last: datetime | None, start: datetime,
     return first is None or last is None or (first < end and last >= start)
 
 
-def _dates_in(path: str) -> Iterator[date]:
+def _days_in(path: str) -> Iterator[tuple[date, date]]:
     for year, month, day in _DATE_IN_NAME.findall(path.replace("year=", "")):
         with suppress(ValueError):
-            yield date(int(year), int(month), int(day))
+            yield (date(int(year), int(month), int(day)),) * 2
+
+
+def _months_in(path: str) -> Iterator[tuple[date, date]]:
+    for year, month in _MONTH_IN_NAME.findall(path.replace("year=", "")):
+        with suppress(ValueError):
+            first = date(int(year), int(month), 1)
+            yield first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _years_in(path: str) -> Iterator[tuple[date, date]]:
+    for year in _YEAR_IN_FOLDER.findall(path):
+        with suppress(ValueError):
+            yield date(int(year), 1, 1), date(int(year), 12, 31)
+
+
+def _named_span(days: tuple[date, date], zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From when until when the days last."""
+    return day_window(days[0], zone).start, day_window(days[1], zone).end
 
 
 def _lives_up(file: ParquetFile, zone: ZoneInfo) -> bool:
-    if file.day_in_name is None or file.first is None or file.last is None:
+    days = file.days_in_name
+    if days is None or file.first is None or file.last is None:
         return False
-    window = day_window(file.day_in_name, zone)
-    return window.start <= file.first and file.last < window.end
+    start, end = _named_span(days, zone)
+    return start <= file.first and file.last < end
 
 
 def _in_doubt(file: ParquetFile, window: DayWindow, naming_zones: Sequence[ZoneInfo]) -> bool:
-    if not naming_zones or file.day_in_name is None:
+    days = file.days_in_name
+    if not naming_zones or days is None:
         return True
-    named = (day_window(file.day_in_name, zone) for zone in naming_zones)
-    return any(day.start < window.end and day.end > window.start for day in named)
+    named = (_named_span(days, zone) for zone in naming_zones)
+    return any(start < window.end and end > window.start for start, end in named)
 
 
 def index_files(
-    connection: duckdb.DuckDBPyConnection, pattern: str, schema: EventSchema, zone: ZoneInfo, footers: Footers
+    connection: duckdb.DuckDBPyConnection, listing: Listing, schema: EventSchema, zone: ZoneInfo, footers: Footers
 ) -> ParquetIndex:
-    """The footers of all files that match ``pattern``.
-
-    Raises:
-        SourceError: ``NO_FILES`` if no file matches.
-    """
-    found = connection.execute("SELECT file FROM glob(?) ORDER BY file", [pattern]).fetchall()
-    paths = files_required([path for (path,) in found if not is_hidden(path, pattern)], pattern)
-    return ParquetIndex(tuple(footers.describe(connection, paths, schema)), zone)
+    """The footers of all listed files, and what could not be listed."""
+    unlisted = (ParquetFile(path, broken=problem.found, problem=problem) for path, problem in listing.unlisted.items())
+    return ParquetIndex((*footers.describe(connection, listing.files, schema), *unlisted), zone)
 
 
 class Footers:
@@ -148,34 +180,41 @@ class Footers:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[_Stamp, ParquetFile]] = {}
+        self._known: dict[str, tuple[Stamp, ParquetFile]] = {}
 
     def describe(
-        self, connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
+        self, connection: duckdb.DuckDBPyConnection, stamps: Mapping[str, Stamp], schema: EventSchema
     ) -> list[ParquetFile]:
-        """The files as their footers describe them now."""
-        # Stamped before the footer is read: a file that changes in between is read again next time.
-        stamps = {path: _stamp(path) for path in paths}
+        """The files as their footers describe them now.
+
+        Their stamps are from before: a file that changes in between is read again next time.
+        """
         known = {
             path: file
             for path, (stamp, file) in self._known.items()
             if stamp == stamps.get(path) and file.broken is None  # a broken file may only have lacked permissions
         }
-        unknown = [path for path in paths if path not in known]
+        unknown = [path for path in stamps if path not in known]
         if unknown:
-            known |= {file.path: file for file in describe_files(connection, unknown, schema)}
-        self._known = {path: (stamp, known[path]) for path, stamp in stamps.items() if stamp is not None}
-        return [known[path] for path in paths]
+            known |= {file.path: _denied_or_broken(file) for file in describe_files(connection, unknown, schema)}
+        self._known = {path: (stamp, known[path]) for path, stamp in stamps.items()}
+        return [known[path] for path in stamps]
 
 
-def _stamp(path: str) -> _Stamp | None:
-    """What changes whenever the file does; None if there is no file."""
+def _denied_or_broken(file: ParquetFile) -> ParquetFile:
+    """A broken file with what keeps it from being opened, if that is not its content."""
+    if file.broken is None:
+        return file
     try:
-        # os.stat, because a Path costs more than the call: there may be a file for each day of years.
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        os.close(os.open(file.path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        return replace(file, problem=unreadable(error, "FILE_UNREADABLE"))
+    return file
+
+
+def literal_path(path: str) -> str:
+    """``path`` as DuckDB takes it if its name holds what would be a wildcard."""
+    return path if "://" in path else glob.escape(path)
 
 
 def files_required(paths: Sequence[str], pattern: str) -> Sequence[str]:
@@ -214,16 +253,17 @@ def _read_footer(connection: duckdb.DuckDBPyConnection, path: str, schema: Event
 def _read_footers(
     connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
 ) -> list[ParquetFile]:
-    columns: dict[str, dict[str, str]] = {path: _hive_columns(path) for path in paths}
+    columns: dict[str, dict[str, str]] = {path: dict.fromkeys(hive_keys(path), "hive") for path in paths}
+    named = [literal_path(path) for path in paths]
     elements = connection.execute(
         "SELECT file_name, name, num_children, concat_ws(' ', type, converted_type, logical_type)"
         " FROM parquet_schema(?)",
-        [paths],
+        [named],
     ).fetchall()
     for path, its_elements in groupby(elements, key=itemgetter(0)):
         columns[path] |= dict(_top_level([element[1:] for element in its_elements]))
-    rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [paths]).fetchall())
-    spans = _spans(connection, paths, [name for name in (schema.occurred_at, schema.observed_at) if name is not None])
+    rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [named]).fetchall())
+    spans = _spans(connection, named, [name for name in (schema.occurred_at, schema.observed_at) if name is not None])
     return [_file(path, rows.get(path, 0), spans, columns[path], schema) for path in paths]
 
 
@@ -286,8 +326,9 @@ def _instant(microseconds: int) -> datetime | None:
         return None
 
 
-def _hive_columns(path: str) -> dict[str, str]:
-    return {part.partition("=")[0]: "hive" for part in path.split("/")[:-1] if "=" in part}
+def hive_keys(path: str) -> tuple[str, ...]:
+    """The columns that the hive folders of a path stand for."""
+    return tuple(part.partition("=")[0] for part in path.split("/")[:-1] if "=" in part)
 
 
 def _top_level(elements: Sequence[tuple[str, int | None, str]]) -> Iterator[tuple[str, str]]:

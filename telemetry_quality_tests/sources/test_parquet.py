@@ -420,7 +420,7 @@ def test_a_column_of_the_hive_folder_may_play_a_role(tmp_path: Path) -> None:
     ],
 )
 def test_a_day_is_found_in_a_file_name(path: str, day: date | None) -> None:
-    assert ParquetFile(path).day_in_name == day
+    assert ParquetFile(path).days_in_name == (day and (day, day))
 
 
 @pytest.mark.parametrize(
