@@ -40,6 +40,7 @@ class Evidence:
         late_percents: Share of late events of each earlier readable day, where it is known.
         small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
             days, by the name of the share (see ``share_counts``).
+        bases: How many events say what guardrails judge by, on the day and on earlier days, by name (see ``bases_of``).
         new_levels: Earlier days whose level of the whole stream somebody accepted as normal.
         new_rates: Segments whose error rates somebody accepted as normal, and the first earlier day of these.
     """
@@ -54,6 +55,7 @@ class Evidence:
     rate_counts: Mapping[str, int] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
+    bases: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     new_levels: frozenset[date] = frozenset()
     new_rates: Mapping[Slice, date] = field(default_factory=dict)
     zone: ZoneInfo | None = None

@@ -9,6 +9,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.accepting import Acceptances, acceptances_of, as_accepted, as_special
+from telemetry_quality.core.bases import bases_of
 from telemetry_quality.core.counting import ARRIVALS, EVERYTHING, RATE, changed_rules, counts_rate
 from telemetry_quality.core.days import clock_times
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS, Expectation, ExpectationSettings, expect
@@ -171,6 +172,11 @@ class HistoricalContext:
         return {day: self._hours[day] for day in days if day in self._hours}
 
     @cached_property
+    def lacking(self) -> dict[date, dict[str, int]]:
+        """Events of days, as others are compared with them, without a value of each dimension; see ``bases_of``."""
+        return {}
+
+    @cached_property
     def _breakdowns(self) -> dict[date, DayBreakdown]:
         return {}
 
@@ -285,6 +291,7 @@ def evidence_of(
             if past in context.late_percents and not ARRIVALS & context.rules_changed(past, day)
         },
         small_shares=_small_shares(day, context, schema),
+        bases=bases_of(day, context.before(day, WINDOW_DAYS), context, schema),
         new_levels=context.new_levels(day),
         new_rates=context.acceptances.before(day).new_rates(day),
         zone=calendar.zone,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from telemetry_quality.core.guardrails.lost_bases import LOST
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.core.metrics import DayFigures
 
@@ -140,4 +141,6 @@ def day_status(figures: DayFigures, verdicts: Sequence[Verdict]) -> DayStatus:
 
 
 def _failed(verdict: Verdict) -> bool | None:
-    return None if verdict.outcome is Outcome.UNKNOWN else verdict.outcome is Outcome.FAILED
+    """Whether the guardrail found what it looks for; None if it could not, because nothing says it."""
+    is_unknown = verdict.outcome is Outcome.UNKNOWN or verdict.reason_code in LOST
+    return None if is_unknown else verdict.outcome is Outcome.FAILED

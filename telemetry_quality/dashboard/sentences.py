@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import Failure
+from telemetry_quality.core.guardrails.lost_bases import LOST
 from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import UNREADABLE
@@ -155,6 +156,7 @@ def failure_words(failure: FailedGuardrail) -> str:
     value, threshold, rule = failure.value, failure.threshold, guardrail_named(failure.guardrail)
     if (
         failure.root_cause == UNREADABLE
+        or failure.reason_code in LOST
         or rule is None
         or rule.short_words is None
         or value is None

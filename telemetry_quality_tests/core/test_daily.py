@@ -862,6 +862,12 @@ def any_day(day: date, draw: st.DataObject) -> DayScan | UnreadableDay:
     if kind == "empty" or not sum(platforms.values()):
         return DayScan(day, DayAggregates())
     compared = sum(platforms.values())
+    if draw.draw(st.integers(0, 3)) == 0:
+        # A day that lost what it is judged by: error states, arrival times, ids and dimension values.
+        row = make_row(events=compared, error_unknown_events=compared)
+        slices = {Slice("platform", None): SliceCounts(compared, 0, 0)}
+        nothing = Arrivals((), 0, 0, 0, 0)
+        return make_scan(day, row, slices=slices, duplicates=Duplicates(0, 0), arrivals=nothing)
     return make_sliced_scan(
         day,
         platforms,
@@ -886,7 +892,7 @@ def test_no_verdict_and_no_number_of_a_day_depends_on_what_happens_later(
     for known in (days[: judged + 1], days):
         folder = tmp_path_factory.mktemp("days")
         store = SqlQualityStore(f"sqlite:///{shutil.copy(steady_month, folder)}")
-        work = make_work(folder, FakeSource(scans, schema=ARRIVING), store=store)
+        work = make_work(folder, FakeSource(scans, schema=replace(ARRIVING, dimensions=("platform",))), store=store)
         read(work, *known)
         for together in (known, known[judged : judged + 1]):
             (answer,) = (judgement for judgement in work.judge(together, now) if judgement.snapshot.day == days[judged])

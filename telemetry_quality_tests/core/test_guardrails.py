@@ -26,7 +26,7 @@ EMPTY_DAY = DayFigures(
 )
 
 
-FULL_SCHEMA = replace(SCHEMA, critical_fields=("user_id",), observed_at="observed_at")
+FULL_SCHEMA = replace(SCHEMA, critical_fields=("user_id",), observed_at="observed_at", dimensions=("platform",))
 """A schema that every guardrail applies to."""
 
 
@@ -60,6 +60,7 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "error_burst": Level.WARNING,
         "version_drift": Level.WARNING,
         "critical_fields": Level.WARNING,
+        "dimensions": Level.WARNING,
         "arrival_lag": Level.WARNING,
         "timestamps": Level.WARNING,
     }
@@ -77,6 +78,7 @@ def test_a_source_is_judged_only_by_guardrails_that_its_schema_permits() -> None
     assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, critical_fields=()))} == everything - {
         "critical_fields"
     }
+    assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, dimensions=()))} == everything - {"dimensions"}
 
 
 @pytest.mark.parametrize("figures", [make_figures(), EMPTY_DAY, DayFigures(unreadable_reason_code="FILE_CORRUPT")])
@@ -371,6 +373,7 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         "error_burst": "NO_EVENTS",
         "version_drift": "NO_EVENTS",
         "critical_fields": "NO_EVENTS",
+        "dimensions": "NO_EVENTS",
         "arrival_lag": "NO_EVENTS",
         "timestamps": "NO_EVENTS",
     }

@@ -227,9 +227,10 @@ dimensions = ["platform"]
 @pytest.mark.parametrize(
     ("roles", "left_out"),
     [
-        ("", {"critical_fields", "arrival_lag", "timestamps"}),
-        ('critical_fields = ["user_id"]', {"arrival_lag", "timestamps"}),
-        ('observed_at = "seen_at"', {"critical_fields"}),
+        ("", {"critical_fields", "dimensions", "arrival_lag", "timestamps"}),
+        ('critical_fields = ["user_id"]', {"dimensions", "arrival_lag", "timestamps"}),
+        ('observed_at = "seen_at"', {"critical_fields", "dimensions"}),
+        ('dimensions = ["platform"]', {"critical_fields", "arrival_lag", "timestamps"}),
         (ROLES_OF_ALL, set()),
     ],
 )

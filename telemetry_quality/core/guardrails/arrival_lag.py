@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.bases import ARRIVAL_TIME
 from telemetry_quality.core.detectors.late_arrivals import known_from, usual_late_shares
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.lost_bases import ARRIVAL_TIMES_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
@@ -34,6 +36,8 @@ THRESHOLD = percent_threshold(
     proposed=(0.5, 50.0),
 )
 
+BASIS = Basis(ARRIVAL_TIME, ARRIVAL_TIMES_LOST, "say when they arrived")
+
 
 def applies(schema: EventSchema) -> bool:
     """Whether the source records when its events arrived."""
@@ -43,8 +47,13 @@ def applies(schema: EventSchema) -> bool:
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold and strictly above what the stream's own days reach.
 
-    Within the threshold a day passes, whatever is known about earlier days.
+    Within the threshold a day passes, whatever is known about earlier days, unless far fewer events than usual say when
+    they arrived.
     """
+    return or_lost(_judged(evidence, policy), BASIS, evidence)
+
+
+def _judged(evidence: Evidence, policy: Policy) -> Verdict:
     figures = evidence.figures
     share, threshold = figures.late_percent, policy[THRESHOLD]
     if share is None:
@@ -92,6 +101,7 @@ GUARDRAIL = Guardrail(
     short_words=share_words("arrived late"),
     knows_usual=True,
     measure=Measure.LATE,
+    measures={ARRIVAL_TIMES_LOST: None},
     faults=frozenset({Fault.SPOILED}),
     applies=applies,
 )

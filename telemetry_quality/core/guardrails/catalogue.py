@@ -14,6 +14,7 @@ from telemetry_quality.core.guardrails import (
     activity,
     arrival_lag,
     critical_fields,
+    dimensions,
     duplicates,
     error_burst,
     error_rate,
@@ -65,6 +66,7 @@ BUILT_IN: tuple[Guardrail, ...] = (
     error_burst.GUARDRAIL,
     version_drift.GUARDRAIL,
     critical_fields.GUARDRAIL,
+    dimensions.GUARDRAIL,
     arrival_lag.GUARDRAIL,
     timestamps.GUARDRAIL,
 )

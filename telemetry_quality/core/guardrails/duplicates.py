@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.bases import EVENT_ID
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.lost_bases import EVENT_IDS_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
@@ -26,6 +28,9 @@ THRESHOLD = percent_threshold(
     proposed=(1.0, 40.0),
 )
 
+# Half of the ids is a matter of the sample, which fails without an id.
+BASIS = Basis(EVENT_ID, EVENT_IDS_LOST, "have an id", is_partly=False)
+
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown if no event could be compared.
@@ -33,7 +38,12 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     A double delivery of all events makes the share 50 %, of a fifth of them 17 %. Days without any had up to 5.9 %
     on real streams, caused by clients that retry and by ids that are not unique. A threshold that adapts to a
     stream's usual share would have to lie below that and would fail on the first retry storm, so there is none.
+    Fails too if no event has an id although they usually do.
     """
+    return or_lost(_judged(evidence, policy), BASIS, evidence)
+
+
+def _judged(evidence: Evidence, policy: Policy) -> Verdict:
     figures = evidence.figures
     share, threshold = figures.duplicate_percent, policy[THRESHOLD]
     if share is None or not figures.compared_events:
@@ -69,5 +79,6 @@ GUARDRAIL = Guardrail(
     metric="duplicate_percent",
     short_words=share_words("repeat another one"),
     measure=Measure.EVENTS,
+    measures={EVENT_IDS_LOST: None},
     faults=frozenset({Fault.DOUBLED}),
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.bases import ERROR_STATE
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.lost_bases import ERROR_STATE_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.policies import percent_threshold
@@ -18,13 +20,18 @@ if TYPE_CHECKING:
 NAME = "error_rate"
 LEVEL = Level.CRITICAL
 THRESHOLD = percent_threshold("error_rate_percent", 5.0, "CRITICAL strictly above", proposed=(0.5, 50.0))
+BASIS = Basis(ERROR_STATE, ERROR_STATE_LOST, "say whether they are an error")
 
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold, unless the day has few events and the stream's usual rate explains them.
 
-    Unknown if no event of the day says whether it is an error.
+    Fails too if far fewer events than usual say whether they are an error; unknown if none ever did.
     """
+    return or_lost(_judged(evidence, policy), BASIS, evidence)
+
+
+def _judged(evidence: Evidence, policy: Policy) -> Verdict:
     figures = evidence.figures
     rate, threshold = figures.error_rate_percent, policy[THRESHOLD]
     if rate is None:
@@ -60,5 +67,6 @@ GUARDRAIL = Guardrail(
     metric="error_rate_percent",
     short_words=lambda failure: f"error rate {percent(failure.value, failure.threshold, 2)} {limit(failure)}",
     measure=Measure.ERRORS,
+    measures={ERROR_STATE_LOST: None},
     faults=frozenset({Fault.SPOILED}),
 )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.bases import rate_basis
 from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, limit
+from telemetry_quality.core.guardrails.lost_bases import RATE_BASE_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
 from telemetry_quality.core.metrics import Formula, Metric, Unit, percent_of
@@ -74,8 +76,12 @@ def _guardrail(rate: Rate) -> Guardrail:
     name, metric = f"{PREFIX}{rate.name}", _metric(rate)
 
     def judge(evidence: Evidence, policy: Policy) -> Verdict:
-        """Fails strictly above the upper limit or strictly below the lower one, unless so few events are usual."""
-        return _verdict(rate, limits, evidence, policy)
+        """Fails strictly above the upper limit or strictly below the lower one, unless so few events are usual.
+
+        Fails too if no event belongs to those that the rate is a share of, although some usually do.
+        """
+        basis = Basis(rate_basis(rate.name), RATE_BASE_LOST, f"match {rate.of}", is_partly=False)
+        return or_lost(_verdict(rate, limits, evidence, policy), basis, evidence)
 
     def compute(evidence: Evidence) -> float | None:
         found = rate.found(evidence.rate_counts, evidence.figures.total_events or 0)
