@@ -13,13 +13,26 @@ A bug in this project raises none of these and is never reported as bad data.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class TelemetryQualityError(Exception):
     """Base of all errors that a user can cause and fix; its text is a sentence for that user."""
 
 
 class SettingsError(TelemetryQualityError):
-    """A setting is missing, unknown or invalid."""
+    """A setting is missing, unknown or invalid.
+
+    Attributes:
+        further: Sentences about further mistakes in the same file.
+    """
+
+    def __init__(self, sentence: str, further: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.further = tuple(further)
 
 
 class RequestError(TelemetryQualityError):
@@ -31,11 +44,13 @@ class SourceError(TelemetryQualityError):
 
     Attributes:
         reason_code: A stable upper-case identifier, such as ``FILE_CORRUPT``; pages group by it.
+        further: Further mistakes of the same settings, for those who want to mend all of them at once.
     """
 
-    def __init__(self, reason_code: str, sentence: str) -> None:
+    def __init__(self, reason_code: str, sentence: str, further: Sequence[SourceError] = ()) -> None:
         super().__init__(sentence)
         self.reason_code = reason_code
+        self.further = tuple(further)
 
 
 class SourceUnavailableError(SourceError):

@@ -213,6 +213,94 @@ def test_check_shows_columns_types_and_one_day_s_counts(terminal: Terminal) -> N
     assert "service_version  service_version (VARCHAR)" in out
 
 
+def test_check_shows_which_times_it_can_read_and_their_span(terminal: Terminal) -> None:
+    _, shown = terminal.json("check", "--day", "2026-02-02")
+    (times,) = shown["sources"][0]["times"]
+    assert (times["role"], times["events"], times["readable"], times["readable_percent"]) == (
+        "occurred_at",
+        120,
+        120,
+        100,
+    )
+    assert times["first"] < "2026-02-02" < times["last"]
+    _, out, _ = terminal.type("check", "--day", "2026-02-02")
+    assert f"  occurred_at: 100 % of 120 times can be read, from {times['first'][:19].replace('T', ' ')} to " in out
+
+
+@pytest.mark.parametrize(
+    ("times", "code", "words"),
+    [
+        (
+            ["yesterday", "tomorrow"],
+            2,
+            "sources.web.roles.occurred_at requires times, but of 2 values none can be read;",
+        ),
+        (
+            ["2026-02-02T12:00:00Z", "noon"],
+            0,
+            "! occurred_at: 50 % of 2 times can be read, from 2026-02-02 12:00:00 to ",
+        ),
+        (["1970-01-21T12:00:00Z"], 0, "to 1970-01-21 12:00:00; is time_unit right?"),
+        (["1979-12-31T23:59:59Z"], 0, "is time_unit right?"),
+        (["1980-01-01T00:00:00Z"], 0, "from 1980-01-01 00:00:00 to 1980-01-01 00:00:00.\n"),
+        ([], 0, "occurred_at: there are no events to look at."),
+    ],
+)
+def test_check_says_what_share_of_the_times_it_can_read_and_fails_if_it_is_none(
+    terminal: Terminal, times: list[str], code: int, words: str
+) -> None:
+    for file in (terminal.folder / "events").rglob("*.parquet"):
+        file.unlink()
+    rows = [event | {"occurred_at": at} for event, at in zip(make_events(len(times), FIRST_DAY), times, strict=True)]
+    write_parquet(terminal.folder / "events" / "all.parquet", rows, {"occurred_at": "VARCHAR"})
+    found, out, err = terminal.type("check", "--day", "2026-02-02")
+    assert found == code
+    assert words in (err if code else out)
+
+
+def test_check_reports_every_source_and_every_mistake(terminal: Terminal) -> None:
+    file = terminal.folder / "telemetry.toml"
+    text = file.read_text()
+    tables = text[text.index("[sources.web]") :]
+    wrong = tables.replace("sources.web", "sources.wrong").replace('event_name = "event_name"', 'event_name = "nome"')
+    wrong = wrong.replace('is_error = "is_error"', 'is_error = "is_error OR"')
+    lost = tables.replace("sources.web", "sources.lost").replace('path = "events"', 'path = "nowhere/*.parquet"')
+    file.write_text(f"{text}\n{wrong}\n{lost}")
+
+    code, shown = terminal.json("check", "--day", "2026-02-02")
+
+    assert code == 2
+    assert [found["source"] for found in shown["sources"]] == ["web"]
+    assert [(found["source"], found["reason_code"]) for found in shown["mistakes"]] == [
+        ("wrong", "COLUMN_MISSING"),
+        ("wrong", "EXPRESSION_INVALID"),
+        ("lost", "NO_FILES"),
+    ]
+    assert shown["error"]["sentence"] == shown["mistakes"][0]["sentence"]
+    code, out, err = terminal.type("check", "--day", "2026-02-02")
+    assert code == 2
+    assert out.startswith("web: the settings fit the events.")
+    assert [line.split(" requires")[0] for line in err.splitlines()[:2]] == [
+        "Error: sources.wrong.roles.event_name",
+        "Error: sources.wrong.roles.is_error",
+    ]
+    assert err.splitlines()[2].startswith("Error: sources.lost: At least one Parquet file")
+
+
+def test_check_reports_every_mistake_of_the_settings(terminal: Terminal) -> None:
+    file = terminal.folder / "telemetry.toml"
+    text = file.read_text().replace('event_name = "event_name"', 'event_nam = "event_name"')
+    file.write_text(text.replace("[sources.web]", '[sources.web]\ntime_zone = "Mars"', 1))
+    code, out, err = terminal.type("check")
+    assert (code, out) == (2, "")
+    assert [
+        "event_nam is not a setting" in err,
+        "roles.event_name is required" in err,
+        "time_zone: must be" in err,
+    ] == [True] * 3
+    assert err.count("Error: ") == err.count("\n") == 3
+
+
 def test_count_shows_the_counts_of_a_day_and_stores_nothing(terminal: Terminal) -> None:
     store = terminal.folder / "quality.db"
     before = store.read_bytes()
@@ -322,7 +410,7 @@ def test_count_of_a_day_that_is_not_over_is_refused(terminal: Terminal) -> None:
         (
             'is_error = "is_error"',
             'is_error = "sleep(9)"',
-            "sources.web.roles.is_error requires a column or a predicate",
+            "sources.web.roles.is_error requires a column or an expression",
         ),
         ('path = "events"', 'path = "nowhere/*.parquet"', "sources.web: At least one Parquet file is required"),
         (

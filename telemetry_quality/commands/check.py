@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry_quality.assembly import open_source, open_store, utc_now
-from telemetry_quality.commands.options import DAY, EXIT_HEALTHY, config_option, json_option, print_json, source_option
+from telemetry_quality.commands.options import (
+    DAY,
+    EXIT_HEALTHY,
+    EXIT_UNKNOWN,
+    config_option,
+    json_option,
+    print_json,
+    source_option,
+)
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
@@ -25,6 +33,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.settings import Settings, SourceSettings
+    from telemetry_quality.sources.sql_source import TimesFound
+
+TIMES_LOOKED_AT = 10_000
+"""How many events are looked at to find out whether their times can be read."""
 
 
 @click.command()
@@ -34,24 +46,39 @@ if TYPE_CHECKING:
 @json_option
 def check(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
     """Compare the settings with the real data: connect, find the columns and count one day."""
-    settings = load_settings(config)
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        mistakes = [{"sentence": sentence} for sentence in (str(error), *error.further)]
+        return _report([], mistakes, [], as_json=as_json)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     extensions = _extensions()
-    found = []
+    found: list[dict[str, Any]] = []
+    mistakes = []
     for name in names:
         try:
             found.append(_checked(name, settings.sources[name], day) | _other_rules(settings, name))
         except SourceError as error:
-            raise SettingsError(f"sources.{name}{_table_of(error)}{error}") from None
+            mistakes += [_mistake(name, one) for one in (error, *error.further)]
+    return _report(found, mistakes, extensions, as_json=as_json)
+
+
+def _report(
+    found: list[dict[str, Any]], mistakes: list[dict[str, str]], extensions: list[dict[str, str]], *, as_json: bool
+) -> int:
+    """Show what was found, and every mistake; return the exit code."""
     if as_json:
-        print_json({"sources": found, "extensions": extensions})
+        error = {"error": {"sentence": mistakes[0]["sentence"]}} if mistakes else {}
+        print_json({"sources": found, "mistakes": mistakes, "extensions": extensions, **error})
     else:
         for extension in extensions:
             line = "The {kind} {name} is of {package} {version}.".format_map(extension)
             console().print(line, markup=False, highlight=False, soft_wrap=True)
         for checked in found:
             _print_checked(checked)
-    return EXIT_HEALTHY
+    for mistake in mistakes:
+        click.echo(f"Error: {mistake['sentence']}", err=True)
+    return EXIT_UNKNOWN if mistakes else EXIT_HEALTHY
 
 
 def _extensions() -> list[dict[str, str]]:
@@ -67,11 +94,12 @@ def _extensions() -> list[dict[str, str]]:
     return [{name: getattr(extension, name) for name in ("kind", "name", "package", "version")} for extension in found]
 
 
-def _table_of(error: SourceError) -> str:
-    """The words between the source's name and a mistake: the table of a role, if the mistake is in a role."""
-    if error.reason_code not in {"COLUMN_MISSING", "COLUMN_TYPE", "EXPRESSION_INVALID"}:
-        return ": "
-    return "." if str(error).startswith("rates.") else ".roles."
+def _mistake(source: str, error: SourceError) -> dict[str, str]:
+    """A mistake located where the user made it: in the source, or in its table of roles."""
+    is_in_rates = str(error).startswith("rates.") or str(error).startswith("where ")
+    is_in_roles = error.reason_code in {"COLUMN_MISSING", "COLUMN_TYPE", "EXPRESSION_INVALID", "TIMES_UNREADABLE"}
+    place = "." if is_in_roles and is_in_rates else ".roles." if is_in_roles else ": "
+    return {"source": source, "reason_code": error.reason_code, "sentence": f"sources.{source}{place}{error}"}
 
 
 def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:
@@ -83,6 +111,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     calendar.require(day, now)
     events = open_source(name, settings)
     columns = events.columns()
+    times = _looked_at(events.look_at_times(TIMES_LOOKED_AT))
     window = calendar.window(day)
     (scan,) = events.scan_days([window], settings.policy()[SAMPLE_SIZE])
     if isinstance(scan, UnreadableDay):
@@ -95,6 +124,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
             {"role": role, "column": text, "type": columns[text].type_name if text in columns else "condition"}
             for role, text in role_expressions(events.schema)
         ],
+        "times": [_time_as_json(found) for found in times],
         "day": day.isoformat(),
         "total_events": totals.events,
         "error_events": totals.errors,
@@ -113,6 +143,33 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     }
 
 
+def _looked_at(times: list[TimesFound]) -> list[TimesFound]:
+    """The times, unless none of a role can be read."""
+    mistakes = [
+        SourceError(
+            "TIMES_UNREADABLE",
+            f"{found.role} requires times, but of {found.events:,} values none can be read; "
+            "set time_unit or time_format, or name another column.",
+        )
+        for found in times
+        if found.events and not found.readable
+    ]
+    if mistakes:
+        raise SourceError(mistakes[0].reason_code, str(mistakes[0]), mistakes[1:])
+    return times
+
+
+def _time_as_json(found: TimesFound) -> dict[str, Any]:
+    return {
+        "role": found.role,
+        "events": found.events,
+        "readable": found.readable,
+        "readable_percent": 100 * found.readable / found.events if found.events else None,
+        "first": found.first and found.first.isoformat(),
+        "last": found.last and found.last.isoformat(),
+    }
+
+
 def _other_rules(settings: Settings, name: str) -> dict[str, Any]:
     """The stored days that were counted by other settings, or why the store does not say."""
     store = open_store(settings)
@@ -128,6 +185,8 @@ def _print_checked(found: dict[str, Any]) -> None:
     out.print(f"[bold]{found['source']}[/]: the settings fit the events.")
     for role in found["roles"]:
         out.print(f"  {role['role']:16} {role['column']} ({role['type']})", markup=False)
+    for times in found["times"]:
+        out.print(f"  {_times_words(times)}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"  On {found['day']}:")
     for name in (
         "total_events",
@@ -146,6 +205,26 @@ def _print_checked(found: dict[str, Any]) -> None:
         for value, events in values.items():
             out.print(f"    {column:24}{events:>14,}  {visible(str(value))}", markup=False)
     _print_warnings(found)
+
+
+def _times_words(times: dict[str, Any]) -> str:
+    """What was found out about one role, such as ``occurred_at: 98.50 % of 10,000 times can be read, …``."""
+    if not times["events"]:
+        return f"{times['role']}: there are no events to look at."
+    span = f"from {_second(times['first'])} to {_second(times['last'])}"
+    words = f"{times['role']}: {times['readable_percent']:.4g} % of {times['events']:,} times can be read, {span}"
+    if _is_odd(times):
+        return f"! {words}; is time_unit right?"
+    return f"{words}." if times["readable"] == times["events"] else f"! {words}; look at the others."
+
+
+def _second(instant: str | None) -> str:
+    return "beyond the calendar" if instant is None else instant[:19].replace("T", " ")
+
+
+def _is_odd(times: dict[str, Any]) -> bool:
+    """Whether all times lie before 1980, as they do if their unit is taken for too small a one, or beyond year 9999."""
+    return times["last"] is None or times["last"] < "1980" or times["first"] is None
 
 
 def _print_warnings(found: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from telemetry_quality.connectors import anchored_url
 from telemetry_quality.errors import SettingsError
-from telemetry_quality.settings.messages import sentence
+from telemetry_quality.settings.messages import sentences
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
 
 DEFAULT_FILE = "telemetry.toml"
@@ -33,7 +33,8 @@ def load_settings(path: str | Path | None = None) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError(f"{file.name}: {sentence(error)}") from None
+        first, *further = (f"{file.name}: {found}" for found in sentences(error))
+        raise SettingsError(first, further) from None
     return _anchored(settings, file.parent)
 
 

@@ -66,10 +66,13 @@ class _Mistake:
         return self.kind == "extra_forbidden" and not (self.is_own and self.keys[-1] in built_in_keys())
 
 
-def sentence(error: ValidationError) -> str:
-    """Describe the most useful mistake. Unknown keys come first, because a missing key may only be misspelt."""
+def sentences(error: ValidationError) -> list[str]:
+    """Describe every mistake. Unknown keys come first, because a missing key may only be misspelt."""
     mistakes = [_Mistake.of(found) for found in error.errors(include_url=False)]
-    mistake = next((found for found in mistakes if found.is_unknown), mistakes[0])
+    return list(dict.fromkeys(map(_sentence, sorted(mistakes, key=lambda mistake: not mistake.is_unknown))))
+
+
+def _sentence(mistake: _Mistake) -> str:
     if mistake.is_unknown:
         return _unknown_key(mistake)
     if mistake.is_own and mistake.kind in {"missing", "extra_forbidden"}:

@@ -81,41 +81,47 @@ def _rate_conditions(schema: EventSchema) -> Iterator[tuple[str, str]]:
             yield f"rates.{rate.name}.of", rate.of
 
 
-def require_columns(schema: EventSchema, columns: Mapping[str, Column]) -> None:
-    """Raise SourceError unless every column that the schema needs exists."""
-    for role, name in column_roles(schema, columns):
-        if name not in columns:
-            found = ", ".join(sorted(columns)) or "none"
-            raise SourceError(
-                "COLUMN_MISSING", f"{role} requires the column {name!r}, but the events have only: {found}."
-            )
+def missing_columns(schema: EventSchema, columns: Mapping[str, Column]) -> Iterator[SourceError]:
+    """An error for every column that the schema needs and that does not exist, and for every text that is none."""
+    found = ", ".join(sorted(columns)) or "none"
+    for role, text in role_expressions(schema):
+        try:
+            needed = columns_named(text, role, columns)
+        except SourceError as error:
+            yield error
+            continue
+        for name in needed:
+            if name not in columns:
+                yield SourceError(
+                    "COLUMN_MISSING", f"{role} requires the column {name!r}, but the events have only: {found}."
+                )
 
 
-def require_kinds(schema: EventSchema, columns: Mapping[str, Column]) -> None:
-    """Raise SourceError unless everything is of a kind that can play its role; ``columns`` holds expressions too."""
+def wrong_kinds(schema: EventSchema, columns: Mapping[str, Column]) -> Iterator[SourceError]:
+    """An error for everything that is of no kind that can play its role; ``columns`` holds expressions too."""
     for role, text in role_expressions(schema):
         if text in columns:
-            _require_kind(role, columns[text], schema)
+            yield from _wrong_kind(role, columns[text], schema)
     for text, role in condition_expressions(schema).items():
         # Of the other conditions it is known that they hold or do not.
         if text in columns and columns[text].kind not in _TRUTH:
-            raise SourceError(
+            yield SourceError(
                 "COLUMN_TYPE",
                 f"{role} requires a boolean or an integer column, but {text!r} is {columns[text].type_name}; "
                 f"write a predicate instead, such as {text} = 'ERROR'.",
             )
 
 
-def _require_kind(role: str, column: Column, schema: EventSchema) -> None:
+def _wrong_kind(role: str, column: Column, schema: EventSchema) -> Iterator[SourceError]:
     if role in {"occurred_at", "observed_at"}:
         if column.kind is ColumnKind.INTEGER and schema.time_unit is None:
-            raise SourceError(
+            yield SourceError(
                 "COLUMN_TYPE",
                 f"{role} requires an instant, but {column.name!r} is {column.type_name}; "
                 "set time_unit to s, ms, us or ns if it counts from 1970.",
             )
-        if column.kind not in {ColumnKind.INSTANT, ColumnKind.TEXT, ColumnKind.INTEGER}:
-            raise SourceError(
+        elif column.kind not in {ColumnKind.INSTANT, ColumnKind.TEXT, ColumnKind.INTEGER}:
+            yield SourceError(
                 "COLUMN_TYPE",
                 f"{role} requires a timestamp, ISO 8601 text or an integer, "
                 f"but {column.name!r} is {column.type_name}; name another column.",

@@ -6,16 +6,17 @@ import os
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 from sqlalchemy import literal_column, select
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
+from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import (
     Footers,
@@ -47,25 +48,10 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import DayRange
     from telemetry_quality.sources.walking import Listing
 
+LATEST_FILES = 3
+"""How many files are looked into for recent times."""
+
 _VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
-
-
-class _DuckDBCompiler(PGCompiler):
-    def visit_floordiv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:  # noqa: ARG002 - SQLAlchemy's name
-        """In DuckDB ``/`` divides floats; ``//`` divides integers."""
-        return f"({self.process(binary.left, **kw)} // {self.process(binary.right, **kw)})"
-
-
-class DuckDBDialect(PGDialect):
-    """DuckDB uses PostgreSQL's SQL except for integer division; only compiles queries, never connects."""
-
-    name = "duckdb"
-    statement_compiler = _DuckDBCompiler
-    supports_statement_cache = False
-    _backslash_escapes = False
-
-    def __init__(self) -> None:
-        super().__init__(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
 
 _DIALECT = DuckDBDialect()
@@ -369,6 +355,14 @@ class ParquetSource(DuckDBSource):
         finally:
             self._open = None
         idle.append(client)
+
+    def _some_events(self, client: DuckDBClient) -> EventTable:
+        index = self._index(client)
+        files = [file for file in index.files if file.broken is None] or list(index.files)
+        beginning = datetime.min.replace(tzinfo=UTC)
+        in_order = sorted(files, key=lambda file: (file.rows > 0, file.last or beginning, file.path))
+        view = client.show_files([file.path for file in in_order[-LATEST_FILES:]])
+        return client.event_table(view, self.schema, self._salt)
 
     def _tables(self, client: DuckDBClient) -> _FileTables:
         return _FileTables(client, self._index(client), self.schema, self._salt)

@@ -273,6 +273,21 @@ class EventTable:
             select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
         )
 
+    def times_query(self, name: str, rows: int) -> Select[Any]:
+        """One row about some events: how many, how many of them have a readable time, the first, and the last.
+
+        Args:
+            name: A column or expression that plays the role of a time.
+            rows: How many events to look at.
+        """
+        ticks, _ = self.ticks(name)
+        some = self.events_where(ticks=ticks).limit(rows).subquery("some_events")
+        found: list[ColumnElement[Any]] = [
+            func.count(),
+            *(count(some.c.ticks) for count in (func.count, func.min, func.max)),
+        ]
+        return select(*found)
+
     def events_of(
         self, day_range: DayRange, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]
     ) -> Subquery:

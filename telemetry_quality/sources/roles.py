@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, select
 
-from telemetry_quality.sources.columns import condition_expressions, require_columns, require_kinds, role_expressions
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.columns import condition_expressions, missing_columns, role_expressions, wrong_kinds
 from telemetry_quality.sources.expressions import build, is_expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Select
 
@@ -52,21 +53,30 @@ def resolve_roles(
         types: The dialect of sqlglot in which the columns' types are named; None if types say nothing.
 
     Raises:
-        SourceError: If a column is missing, or cannot play its role.
+        SourceError: If a column is missing, or cannot play its role; with all other mistakes as ``further``.
     """
-    require_columns(schema, columns)
+    _raise(missing_columns(schema, columns))
     conditions = condition_expressions(schema)
     held = {name: column.type_name for name, column in columns.items()}
-    expressions = {
-        text: build(text, role, held, types, is_condition=text in conditions)
-        for role, text in role_expressions(schema)
-        if is_expression(text, columns)
-    }
+    expressions: dict[str, ColumnElement[Any]] = {}
+    mistakes: list[SourceError] = []
+    for role, text in role_expressions(schema):
+        if is_expression(text, columns):
+            try:
+                expressions[text] = build(text, role, held, types, is_condition=text in conditions)
+            except SourceError as error:
+                mistakes.append(error)
+    _raise(mistakes)
     untyped = [text for text, expression in expressions.items() if not isinstance(expression.type, Boolean)]
     typed = dict(columns)
     if untyped:
         labelled = (expressions[text].label(f"expression_{place}") for place, text in enumerate(untyped))
         found = describe(select(*labelled).select_from(relation))
         typed |= {text: replace(column, name=text) for text, column in zip(untyped, found, strict=True)}
-    require_kinds(schema, typed)
+    _raise(wrong_kinds(schema, typed))
     return Roles(typed, expressions)
+
+
+def _raise(mistakes: Iterable[SourceError]) -> None:
+    if found := list(mistakes):
+        raise SourceError(found[0].reason_code, str(found[0]), found[1:])

@@ -21,7 +21,7 @@ from sqlglot import expressions as exp
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.duckdb import DuckDBDialect
+from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles

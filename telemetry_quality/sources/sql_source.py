@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from telemetry_quality.errors import SourceError
@@ -58,6 +59,38 @@ class FullScan:
 
     relation: str
     create_index: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimesFound:
+    """What the times of some events look like.
+
+    Attributes:
+        role: ``occurred_at`` or ``observed_at``.
+        events: How many events were looked at.
+        readable: How many of them have a time that can be read.
+        first: The earliest time; None if none is readable, or if it is beyond the years 1 to 9999.
+        last: The latest time.
+    """
+
+    role: str
+    events: int
+    readable: int
+    first: datetime | None
+    last: datetime | None
+
+    @classmethod
+    def of(cls, role: str, per_second: int, events: int, readable: int, *ticks: int | None) -> TimesFound:
+        """From ticks since 1970, ``per_second`` of which make a second."""
+        first, last = (None if tick is None else _instant(tick, per_second) for tick in ticks)
+        return cls(role, events, readable, first, last)
+
+
+def _instant(ticks: int, per_second: int) -> datetime | None:
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks * 10**6 // per_second)
+    except OverflowError:
+        return None
 
 
 S = TypeVar("S", bound=EngineClient)
@@ -151,6 +184,28 @@ class SqlSource(ABC, Generic[S]):
                 return []
             return [(value, count) for value, count in client.execute(events.values_query(name, day_range, limit))]
 
+    def look_at_times(self, rows: int) -> list[TimesFound]:
+        """What the times of some events look like, the latest ones where the source knows which they are.
+
+        Args:
+            rows: How many events to look at.
+
+        Raises:
+            SourceError: If they cannot be read.
+        """
+        with self._client() as client:
+            events = self._some_events(client)
+            roles = {"occurred_at": self.schema.occurred_at, "observed_at": self.schema.observed_at}
+            return [
+                TimesFound.of(role, events.ticks(text)[1], *client.execute(events.times_query(text, rows))[0])
+                for role, text in roles.items()
+                if text is not None
+            ]
+
+    @abstractmethod
+    def _some_events(self, client: S) -> EventTable:
+        """A table of some events."""
+
     def full_scan(self, window: DayWindow) -> FullScan | None:
         """What reading a day would scan in full; None if nothing, or if the engine does not say."""
         del window
@@ -185,6 +240,9 @@ class TableSource(SqlSource[S]):
         """The columns of the table, and the expressions that play roles."""
         with self._client() as client:
             return dict(client.event_table(self._table, self.schema, self._salt).columns)
+
+    def _some_events(self, client: S) -> EventTable:
+        return client.event_table(self._table, self.schema, self._salt)
 
     def _tables(self, client: S) -> EventTables:
         return _OneTable(client.event_table(self._table, self.schema, self._salt))

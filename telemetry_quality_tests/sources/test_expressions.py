@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import column, create_engine, select, table
 
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.duckdb import DuckDBDialect
+from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.expressions import build, columns_named, is_expression
 from telemetry_quality.sources.sqlite import _matches
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from telemetry_quality.core.days import DayWindow, day_window, days_between
 from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.sources.columns import Column, ColumnKind
-from telemetry_quality.sources.duckdb import DuckDBDialect
+from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.query import DayRange, EventTable, day_ranges_of
 from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA
 from telemetry_quality_tests.sources.event_tables import table_of
