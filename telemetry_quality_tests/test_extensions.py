@@ -124,7 +124,7 @@ def test_its_settings_are_anchored_and_its_assets_name_its_engine_and_its_kind(t
         (
             'connector = "jsonl"',
             'connector = "json"',
-            "sources.web.connector: should be 'parquet', 'duckdb', 'database', 'clickhouse', 'spark' or 'jsonl', but",
+            f"sources.web.connector: should be {', '.join(map(repr, BUILT_IN))} or 'jsonl', but",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from telemetry_quality.connectors import BUILT_IN as NAMES_OF_CONNECTORS
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.event_schema import EventSchema, Rate
 from telemetry_quality.core.guardrails import error_rate
@@ -668,7 +669,7 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [
-        ("connector", "csv", "'parquet', 'duckdb', 'database', 'clickhouse' or 'spark'"),
+        ("connector", "excel", f"{', '.join(map(repr, NAMES_OF_CONNECTORS[:-1]))} or {NAMES_OF_CONNECTORS[-1]!r}"),
         ("time_zone", "Mars/Olympus", "an IANA time zone such as UTC or Europe/Berlin"),
         ("time_zone", "America", "an IANA time zone"),
         ("time_zone", "", "an IANA time zone"),

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -42,6 +44,7 @@ from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
 from telemetry_quality.sources import duplicates
 from telemetry_quality.sources.clickhouse import ClickHouseSource
+from telemetry_quality.sources.delta import DeltaSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
@@ -106,6 +109,13 @@ COLUMN_TYPES = {
     "is_error": "BOOLEAN",
 } | TYPES
 COLUMNS = tuple(COLUMN_TYPES)
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+}
+ARROW_SCHEMA = pa.schema([(name, ARROW_TYPES[type_]) for name, type_ in COLUMN_TYPES.items()])
 """Of the columns beyond those of SCHEMA, ``landed`` has a role in rates only."""
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -201,6 +211,15 @@ def in_sqlite(location: Location, events: Sequence[Event], time_type: str = "TEX
     return SqliteSource(f"sqlite:///{path}", "events", location.schema, salt=location.salt)
 
 
+def in_delta(location: Location, events: Sequence[Event]) -> Source:
+    """A table in two versions, whose log alone holds the values of a column."""
+    folder, middle = location.folder / "table", len(events) // 2
+    for part in (events[:middle], events[middle:]):
+        rows = [{name: event.get(name) for name in COLUMNS} for event in part]
+        write_deltalake(folder, pa.Table.from_pylist(rows, ARROW_SCHEMA), mode="append", partition_by=["build"])
+    return DeltaSource(str(folder), location.schema, salt=location.salt)
+
+
 SERVERS: dict[str, Callable[[], Any]] = {}
 """The servers that some locations need; each is started by the first test that uses it."""
 TABLE_NUMBERS = count(1)
@@ -282,6 +301,7 @@ WRITERS = (
     in_sqlite_with_epoch_times,
     in_postgresql,
     in_clickhouse,
+    in_delta,
 )
 FURTHER_WRITERS = (
     in_parquet_with_text_times,
