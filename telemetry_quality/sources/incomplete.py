@@ -38,8 +38,8 @@ def unidentified_query(events: EventTable, day_range: DayRange) -> Select[Any]:
         day_range,
         *conditions,
         day_index=events.day_index(day_range),
-        name=events.text(schema.event_name),
-        version=events.text(schema.service_version),
+        name=events.clipped(schema.event_name),
+        version=events.clipped(schema.service_version),
     )
     keys = (found.c.day_index, found.c.name, found.c.version)
     return select(*keys, func.count()).group_by(*keys)

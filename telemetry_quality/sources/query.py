@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import quoted_name
 
+from telemetry_quality.sources.clipping import clipped_text
 from telemetry_quality.sources.columns import ColumnKind
 from telemetry_quality.sources.functions import (
     EngineType,
@@ -65,6 +66,8 @@ _SEPARATOR = "\x1f"
 
 DAY_HOURS = 24
 """Length in hours of each day, where several days share one scan."""
+
+_ALWAYS_SHORT = {ColumnKind.INSTANT, ColumnKind.INTEGER, ColumnKind.BOOLEAN}
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -175,8 +178,8 @@ class EventTable:
             day_range,
             day_index=self.day_index(day_range),
             hour=self.hour(day_range),
-            name=self.text(self.schema.event_name),
-            version=self.text(self.schema.service_version),
+            name=self.clipped(self.schema.event_name),
+            version=self.clipped(self.schema.service_version),
             is_error=self.is_error(),
             is_late=self._is_late(),
             is_unidentified=self._is_unidentified(),
@@ -212,7 +215,7 @@ class EventTable:
         """
         named = self.missing_critical() | self.rate_conditions()
         events = self.events_of(
-            day_range, version=self.text(self.schema.service_version), is_error=self.is_error(), **named
+            day_range, version=self.clipped(self.schema.service_version), is_error=self.is_error(), **named
         )
         counted = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in named))
         return select(events.c.version, func.count(), *map(count_where, counted)).group_by(events.c.version)
@@ -249,8 +252,8 @@ class EventTable:
         fields = {
             "day_index": self.day_index(day_range),
             "id": self._event_id(),
-            "name": self.text(self.schema.event_name),
-            "version": self.text(self.schema.service_version),
+            "name": self.clipped(self.schema.event_name),
+            "version": self.clipped(self.schema.service_version),
             **self.missing_critical(),
         }
         if self.schema.event_id is None or not self.finds_nulls:
@@ -267,7 +270,7 @@ class EventTable:
 
     def values_query(self, name: str, day_range: DayRange, limit: int) -> Select[Any]:
         """The most frequent values of a dimension and how often each occurs."""
-        events = self.events_of(day_range, value=self.text(self.schema.expression_of(name)))
+        events = self.events_of(day_range, value=self.clipped(self.schema.expression_of(name)))
         count = func.count()
         return (
             select(events.c.value, count).group_by(events.c.value).order_by(count.desc(), events.c.value).limit(limit)
@@ -325,6 +328,12 @@ class EventTable:
         is_exact_text = self.is_typed and column.kind is ColumnKind.TEXT and column.is_exact
         # PostgreSQL knows how many distinct values a bare column has, and groups by it in half the time.
         return value if is_exact_text else exact_text(cast(value, String))
+
+    def clipped(self, name: str) -> ColumnElement[str]:
+        """A column as text that is short enough to be grouped by, sorted and stored, whoever sent it."""
+        column = self.columns.get(name)
+        is_short = self.is_typed and column is not None and column.kind in _ALWAYS_SHORT
+        return self.text(name) if is_short else clipped_text(self.text(name))
 
     def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
         """An instant as an integer since 1970, and how many of its units make a second."""
@@ -452,7 +461,7 @@ class EventTable:
         return self.column(self.schema.event_id).is_(None)
 
     def _event_id(self) -> ColumnElement[Any]:
-        return cast(null(), String) if self.schema.event_id is None else self.text(self.schema.event_id)
+        return cast(null(), String) if self.schema.event_id is None else self.clipped(self.schema.event_id)
 
     def _hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
         number = int.from_bytes(sha256(self.salt.encode()).digest()[:8], "big") >> 1

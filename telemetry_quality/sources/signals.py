@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, select
 
+from telemetry_quality.core.clipping import clipped
 from telemetry_quality.sources.query import named_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def listed_signals(catalogue: SignalCatalogue | None) -> frozenset[str] | None:
     """The names of a catalogue given as a list; None if there is no catalogue."""
-    return None if catalogue is None or catalogue.names is None else frozenset(catalogue.names)
+    return None if catalogue is None or catalogue.names is None else frozenset(map(clipped, catalogue.names))
 
 
 def read_catalogue(
@@ -27,4 +28,4 @@ def read_catalogue(
     """The names of a catalogue given as a column of ``relation``."""
     names: ColumnClause[Any] = column(catalogue.column or "event_name")
     rows = execute(select(names).select_from(named_table(relation)).distinct())
-    return frozenset(str(name) for (name,) in rows if name is not None)
+    return frozenset(clipped(str(name)) for (name,) in rows if name is not None)

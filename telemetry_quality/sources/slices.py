@@ -87,9 +87,9 @@ def slice_query(
         events.events_where(
             events.within(day_range, events.schema.occurred_at),
             day_index=events.day_index(day_range),
-            value=events.text(events.schema.expression_of(dimension)),
-            event_name=events.text(events.schema.event_name),
-            service_version=events.text(events.schema.service_version),
+            value=events.clipped(events.schema.expression_of(dimension)),
+            event_name=events.clipped(events.schema.event_name),
+            service_version=events.clipped(events.schema.service_version),
             hour=events.hour(day_range),
             is_error=events.is_error(),
             is_missing=_is_missing_version(events, versions),
@@ -110,7 +110,7 @@ def _is_missing_version(events: EventTable, versions: Collection[str | None]) ->
     named = {version for version in versions if version is not None}
     missing = {version for version in named if events.schema.is_missing_version(version)}
     present = named - missing
-    version = events.text(events.schema.service_version)
+    version = events.clipped(events.schema.service_version)
     # Lists whichever is shorter: there may be thousands of build numbers or of unknown services, but hardly of both.
     if len(missing) <= len(present):
         return or_(version.is_(None), *([version.in_(map(literal, sorted(missing)))] if missing else []))

@@ -30,6 +30,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlche
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import NullType
 
+from telemetry_quality.core.clipping import clipped
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind
@@ -78,6 +79,11 @@ def _matches(text: Any, pattern: str) -> bool | None:
 def _sample_hash(text: Any) -> int:
     """63 uniform bits of a text; MD5 is used because it is fast, not for security."""
     return int.from_bytes(md5(str(text).encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
+
+
+def _clipped(text: bytes) -> str:
+    """The text that these bytes encode, clipped."""
+    return clipped(text.decode(errors="replace"))
 
 
 def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
@@ -307,6 +313,7 @@ def _read_only_engine(path: str) -> Engine:
         connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)
         connection.create_function("telemetry_matches", 2, _matches, deterministic=True)
         connection.create_function("telemetry_sample_hash", 1, _sample_hash, deterministic=True)
+        connection.create_function("telemetry_clipped", 1, _clipped, deterministic=True)
         return connection
 
     return create_engine("sqlite://", creator=connect, poolclass=NullPool)

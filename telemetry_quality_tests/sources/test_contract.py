@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from telemetry_quality.core.clipping import clipped
 from telemetry_quality.core.days import DayWindow, day_window, days_between
 from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.events import (
@@ -339,7 +340,7 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
     for event in events:
         if is_within(event["occurred_at"], window):
             hour = (event["occurred_at"] - window.start) // HOUR
-            groups[hour, event["event_name"], event["service_version"]].append(event)
+            groups[hour, short(event["event_name"]), short(event["service_version"])].append(event)
     rows = [
         AggregateRow(
             hour=hour,
@@ -361,6 +362,11 @@ def counted(events: Sequence[Event], window: DayWindow) -> tuple[AggregateRow, .
     return tuple(sorted(rows, key=row_order))
 
 
+def short(text: str | None) -> str | None:
+    """A text as every engine returns it."""
+    return None if text is None else clipped(text)
+
+
 def rated(events: Sequence[Event]) -> tuple[int, ...]:
     """What is counted for the rates of CONTRACT_SCHEMA, counted the slow way."""
     return tuple(sum(map(holds, events)) for holds in COUNTED_FOR_RATES.values())
@@ -369,7 +375,7 @@ def rated(events: Sequence[Event]) -> tuple[int, ...]:
 def incomplete(events: Sequence[Event], window: DayWindow) -> Counter[EventGroup]:
     """The day's events without an id or a critical field, counted the slow way."""
     return Counter(
-        (event["event_name"], event["service_version"])
+        (short(event["event_name"]), short(event["service_version"]))
         for event in events
         if is_within(event["occurred_at"], window)
         and (event["event_id"] is None or not (event.get("user_id") or "").strip() or event.get("session") is None)
@@ -390,11 +396,11 @@ def sliced(events: Sequence[Event], window: DayWindow) -> dict[Slice, SliceCount
     for event in events:
         if is_within(event["occurred_at"], window):
             hour = str((event["occurred_at"] - window.start) // HOUR)
-            name, version, build = event["event_name"], event["service_version"], event.get("build")
+            name, version, build = short(event["event_name"]), short(event["service_version"]), event.get("build")
             groups[Slice("event_name", name)].append(event)
             groups[Slice("service_version", version)].append(event)
             for dimension, value in (
-                ("platform", event.get("platform")),
+                ("platform", short(event.get("platform"))),
                 ("build", None if build is None else str(build)),
             ):
                 groups[Slice(dimension, value)].append(event)
@@ -880,6 +886,29 @@ def test_frequent_values_are_counted_within_the_day(
     window = day_window(DAY, UTC_ZONE)
     assert source.frequent_values("event_name", window, 1) == [("often", 5)]
     assert dict(source.frequent_values("event_name", window, 9)) == {"often": 5, None: 2, "b": 2}
+
+
+LONG_TEXTS = ("x" * 200, "x" * 201, "x" * 300 + "a", "x" * 300 + "b", "😀" * 250, "\u202eب" * 150, "\x01\x1b[31m" * 99)
+"""Texts around the longest that is kept, two that differ beyond it, and others that look shorter than they are."""
+
+
+@wherever
+def test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones(
+    write: Callable[[Location, Sequence[Event]], Source], tmp_path: Path
+) -> None:
+    events = [
+        make_event(event_id=text, event_name=text, service_version=text, platform=text, user_id="u", session=1)
+        for text in LONG_TEXTS
+    ]
+    source, expected = write(Location(tmp_path), events), {clipped(text) for text in LONG_TEXTS}
+    (day,) = source.scan_days([day_window(DAY, UTC_ZONE)], 100)
+    assert len(expected) == len(LONG_TEXTS)
+    assert max(map(len, expected)) == 200 + 1 + 16
+    assert {row.event_name for row in day.aggregates.rows} == expected
+    assert {row.service_version for row in day.aggregates.rows} == expected
+    assert {event.event_id for event in day.sample} == expected
+    assert {event.event_name for event in day.sample} == expected
+    assert day.slices == sliced(events, day_window(DAY, UTC_ZONE))
 
 
 @wherever

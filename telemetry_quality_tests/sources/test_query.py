@@ -88,7 +88,13 @@ count(*) FILTER (WHERE events_in_range.is_late) AS late_events, \
 count(*) FILTER (WHERE events_in_range.is_unidentified) AS incomplete_events
 FROM (SELECT 0 AS day_index, \
 (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - 1773100800000000) // 3600000000)) AS hour, \
-events.event_name AS name, events.service_version AS version, events.is_error AS is_error, false AS is_late, \
+(CASE WHEN strlen(events.event_name) > 200 AND length(events.event_name) > 200 \
+THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) \
+ELSE events.event_name END) AS name, \
+(CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 \
+THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) \
+ELSE events.service_version END) AS version, \
+events.is_error AS is_error, false AS is_late, \
 events.event_id IS NULL AS is_unidentified
 FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
@@ -118,7 +124,12 @@ count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events, \
 count(CASE WHEN events_in_range.is_unidentified = 1 THEN 1 END) AS incomplete_events
 FROM (SELECT 0 AS day_index, \
 (telemetry_epoch_microseconds(events.occurred_at) - 1773100800000000) / 3600000000 AS hour, \
-CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, \
+(CASE WHEN length(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) > 200 \
+THEN telemetry_clipped(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) \
+ELSE CAST(events.event_name AS VARCHAR) END) AS name, \
+(CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 \
+THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) \
+ELSE CAST(events.service_version AS VARCHAR) END) AS version, \
 events.is_error AS is_error, 0 AS is_late, events.event_id IS NULL AS is_unidentified
 FROM events
 WHERE events.occurred_at >= '2026-03-09' AND events.occurred_at < '2026-03-13' \
@@ -172,6 +183,6 @@ def test_names_that_need_it_are_quoted_and_values_are_bound() -> None:
     found["severity"] = Column("severity", "BIGINT", ColumnKind.INTEGER)
     events = table_of("my events", found, schema)
     compiled = events.aggregate_query(DayRange((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
-    assert '"my events"."name""; DROP TABLE events; --" AS name' in str(compiled)
+    assert 'ELSE "my events"."name""; DROP TABLE events; --" END) AS name' in str(compiled)
     assert "17" not in str(compiled)
     assert 17 in compiled.params.values()

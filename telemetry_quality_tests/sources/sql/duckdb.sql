@@ -1,7 +1,7 @@
 -- aggregates
 WITH event_groups AS
 (SELECT events_in_range.day_index AS day_index, events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, count(*) AS events, count(*) FILTER (WHERE events_in_range.is_error) AS errors, count(*) FILTER (WHERE events_in_range.is_error IS NULL) AS error_unknown_events, count(*) FILTER (WHERE events_in_range.is_late) AS late_events, count(*) FILTER (WHERE events_in_range.missing_0) AS missing_0, count(*) FILTER (WHERE events_in_range.is_unidentified OR events_in_range.missing_0) AS incomplete_events
-FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, events.event_name AS name, events.service_version AS version, severity >= ? AS is_error, (epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) // ?) - (epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // ?) > ? AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, (CASE WHEN strlen(events.event_name) > 200 AND length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, severity >= ? AS is_error, (epoch_us(CAST(events.received_at AS TIMESTAMPTZ)) // ?) - (epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) // ?) > ? AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.hour, events_in_range.name, events_in_range.version)
  SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, CAST(sum(hours.late_events) AS BIGINT) AS sum_4, CAST(sum(hours.missing_0) AS BIGINT) AS sum_5, string_agg(hours.numbers, ',') AS anon_1, CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_6
@@ -10,7 +10,7 @@ FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version 
 
 -- unidentified
 SELECT events_in_range.day_index, events_in_range.name, events_in_range.version, count(*) AS count_1
-FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, events.event_name AS name, events.service_version AS version
+FROM (SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (CASE WHEN strlen(events.event_name) > 200 AND length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.event_id IS NULL AND NOT (events.user_id IS NULL OR trim(events.user_id) = ?)) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.name, events_in_range.version
 
@@ -22,21 +22,21 @@ WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH T
 
 -- versions
 SELECT events_in_range.version, count(*) AS count_1, count(*) FILTER (WHERE events_in_range.is_error) AS anon_1, count(*) FILTER (WHERE events_in_range.is_error IS NULL) AS anon_2, count(*) FILTER (WHERE events_in_range.missing_0) AS anon_3
-FROM (SELECT events.service_version AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_in_range GROUP BY events_in_range.version
 
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
 FROM (SELECT events_in_range.drawn AS drawn, events_in_range.day_index AS day_index, events_in_range.id AS id, events_in_range.name AS name, events_in_range.version AS version, events_in_range.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_in_range.day_index ORDER BY events_in_range.drawn, events_in_range.id, events_in_range.name, events_in_range.version) AS position
-FROM (SELECT CAST(hash(xor(hash(coalesce(events.event_id, CAST(epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) AS VARCHAR) || ? || coalesce(events.event_name, ?) || ? || coalesce(events.service_version, ?))), CAST(? AS UBIGINT))) >> 1 AS BIGINT) AS drawn, ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, events.event_id AS id, events.event_name AS name, events.service_version AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT CAST(hash(xor(hash(coalesce(events.event_id, CAST(epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) AS VARCHAR) || ? || coalesce(events.event_name, ?) || ? || coalesce(events.service_version, ?))), CAST(? AS UBIGINT))) >> 1 AS BIGINT) AS drawn, ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (CASE WHEN strlen(events.event_id) > 200 AND length(events.event_id) > 200 THEN concat(left(events.event_id, 200), '…', left(md5(events.event_id), 16)) ELSE events.event_id END) AS id, (CASE WHEN strlen(events.event_name) > 200 AND length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_in_range JOIN (SELECT ? AS day_index, ? AS threshold UNION ALL SELECT ? AS day_index, ? AS threshold) AS thresholds ON thresholds.day_index = events_in_range.day_index AND events_in_range.drawn <= thresholds.threshold AND events_in_range.drawn <= ?) AS drawn_events
 WHERE drawn_events.position <= ? ORDER BY drawn_events.day_index, drawn_events.position
 
 -- values
 SELECT events_in_range.value, count(*) AS count_1
-FROM (SELECT events.platform AS value
+FROM (SELECT (CASE WHEN strlen(events.platform) > 200 AND length(events.platform) > 200 THEN concat(left(events.platform, 200), '…', left(md5(events.platform), 16)) ELSE events.platform END) AS value
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)) AS events_in_range GROUP BY events_in_range.value ORDER BY count(*) DESC, events_in_range.value
  LIMIT ?
@@ -49,7 +49,7 @@ WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH T
 
 -- slices
 WITH events_in_range AS NOT MATERIALIZED
-(SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, severity >= ? AS is_error, events.service_version IS NULL OR events.service_version IN (?) AS is_missing
+(SELECT ((((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) // ?) AS day_index, (CASE WHEN strlen(events.platform) > 200 AND length(events.platform) > 200 THEN concat(left(events.platform, 200), '…', left(md5(events.platform), 16)) ELSE events.platform END) AS value, (CASE WHEN strlen(events.event_name) > 200 AND length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS event_name, (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS service_version, (((epoch_us(CAST(events.occurred_at AS TIMESTAMPTZ)) - ?) // ?)) % ? AS hour, severity >= ? AS is_error, (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) IS NULL OR (CASE WHEN strlen(events.service_version) > 200 AND length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) IN (?) AS is_missing
 FROM events
 WHERE events.occurred_at >= CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE) AND events.occurred_at < CAST(?::TIMESTAMP WITH TIME ZONE AS TIMESTAMP WITH TIME ZONE)),
 by_event_name AS

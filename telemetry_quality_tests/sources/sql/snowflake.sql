@@ -1,7 +1,7 @@
 -- aggregates
 WITH event_groups AS
 (SELECT events_in_range.day_index AS day_index, events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS missing_0, count(CASE WHEN events_in_range.is_unidentified OR events_in_range.missing_0 THEN 1 END) AS incomplete_events
-FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) / %(param_8)s) AS day_index, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_9)s) / %(param_10)s)) %% %(param_11)s AS hour, events.event_name AS name, events.service_version AS version, severity >= %(param_12)s AS is_error, FLOOR(DATE_PART(epoch_microsecond, events.received_at) / %(param_13)s) - FLOOR(DATE_PART(epoch_microsecond, events.occurred_at) / %(param_14)s) > %(param_15)s AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
+FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) / %(param_8)s) AS day_index, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_9)s) / %(param_10)s)) %% %(param_11)s AS hour, (CASE WHEN length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, severity >= %(param_12)s AS is_error, FLOOR(DATE_PART(epoch_microsecond, events.received_at) / %(param_13)s) - FLOOR(DATE_PART(epoch_microsecond, events.occurred_at) / %(param_14)s) > %(param_15)s AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(%(param_16)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_17)s AS TIMESTAMP_TZ)) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.hour, events_in_range.name, events_in_range.version)
  SELECT hours.day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, CAST(sum(hours.late_events) AS BIGINT) AS sum_4, CAST(sum(hours.missing_0) AS BIGINT) AS sum_5, LISTAGG(hours.numbers, ',') AS anon_1, CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_6
@@ -10,7 +10,7 @@ FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version 
 
 -- unidentified
 SELECT events_in_range.day_index, events_in_range.name, events_in_range.version, count(*) AS count_1
-FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_1)s) / %(param_2)s)) / %(param_3)s) AS day_index, events.event_name AS name, events.service_version AS version
+FROM (SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_1)s) / %(param_2)s)) / %(param_3)s) AS day_index, (CASE WHEN length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version
 FROM events
 WHERE events.occurred_at >= CAST(%(param_4)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_5)s AS TIMESTAMP_TZ) AND events.event_id IS NULL AND NOT (events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s)) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.name, events_in_range.version
 
@@ -22,21 +22,21 @@ WHERE events.occurred_at >= CAST(%(param_4)s AS TIMESTAMP_TZ) AND events.occurre
 
 -- versions
 SELECT events_in_range.version, count(*) AS count_1, count(CASE WHEN events_in_range.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS anon_3
-FROM (SELECT events.service_version AS version, severity >= %(param_1)s AS is_error, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
+FROM (SELECT (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, severity >= %(param_1)s AS is_error, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(%(param_2)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_3)s AS TIMESTAMP_TZ)) AS events_in_range GROUP BY events_in_range.version
 
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
 FROM (SELECT events_in_range.drawn AS drawn, events_in_range.day_index AS day_index, events_in_range.id AS id, events_in_range.name AS name, events_in_range.version AS version, events_in_range.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_in_range.day_index ORDER BY events_in_range.drawn, events_in_range.id, events_in_range.name, events_in_range.version) AS position
-FROM (SELECT BITAND(HASH(coalesce(events.event_id, CAST(DATE_PART(epoch_microsecond, events.occurred_at) AS VARCHAR) || %(param_1)s || coalesce(events.event_name, %(coalesce_1)s) || %(param_2)s || coalesce(events.service_version, %(coalesce_2)s)) || %(param_3)s), 9223372036854775807) AS drawn, FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_4)s) / %(param_5)s)) / %(param_6)s) AS day_index, events.event_id AS id, events.event_name AS name, events.service_version AS version, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
+FROM (SELECT BITAND(HASH(coalesce(events.event_id, CAST(DATE_PART(epoch_microsecond, events.occurred_at) AS VARCHAR) || %(param_1)s || coalesce(events.event_name, %(coalesce_1)s) || %(param_2)s || coalesce(events.service_version, %(coalesce_2)s)) || %(param_3)s), 9223372036854775807) AS drawn, FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_4)s) / %(param_5)s)) / %(param_6)s) AS day_index, (CASE WHEN length(events.event_id) > 200 THEN concat(left(events.event_id, 200), '…', left(md5(events.event_id), 16)) ELSE events.event_id END) AS id, (CASE WHEN length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS name, (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS version, events.user_id IS NULL OR trim(events.user_id) = %(trim_1)s AS missing_0
 FROM events
 WHERE events.occurred_at >= CAST(%(param_7)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_8)s AS TIMESTAMP_TZ)) AS events_in_range JOIN (SELECT %(param_9)s AS day_index, %(param_10)s AS threshold UNION ALL SELECT %(param_11)s AS day_index, %(param_12)s AS threshold) AS thresholds ON thresholds.day_index = events_in_range.day_index AND events_in_range.drawn <= thresholds.threshold AND events_in_range.drawn <= %(param_13)s) AS drawn_events
 WHERE drawn_events.position <= %(position_1)s ORDER BY drawn_events.day_index, drawn_events.position
 
 -- values
 SELECT events_in_range.value, count(*) AS count_1
-FROM (SELECT events.platform AS value
+FROM (SELECT (CASE WHEN length(events.platform) > 200 THEN concat(left(events.platform, 200), '…', left(md5(events.platform), 16)) ELSE events.platform END) AS value
 FROM events
 WHERE events.occurred_at >= CAST(%(param_1)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_2)s AS TIMESTAMP_TZ)) AS events_in_range GROUP BY events_in_range.value ORDER BY count(*) DESC, events_in_range.value
  LIMIT %(param_3)s
@@ -49,7 +49,7 @@ WHERE events.occurred_at >= CAST(%(param_4)s AS TIMESTAMP_TZ) AND events.occurre
 
 -- slices
 WITH events_in_range AS
-(SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_3)s) / %(param_4)s)) / %(param_5)s) AS day_index, events.platform AS value, events.event_name AS event_name, events.service_version AS service_version, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) %% %(param_8)s AS hour, severity >= %(param_9)s AS is_error, events.service_version IS NULL OR events.service_version IN (%(param_10)s) AS is_missing
+(SELECT FLOOR((FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_3)s) / %(param_4)s)) / %(param_5)s) AS day_index, (CASE WHEN length(events.platform) > 200 THEN concat(left(events.platform, 200), '…', left(md5(events.platform), 16)) ELSE events.platform END) AS value, (CASE WHEN length(events.event_name) > 200 THEN concat(left(events.event_name, 200), '…', left(md5(events.event_name), 16)) ELSE events.event_name END) AS event_name, (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) AS service_version, (FLOOR((DATE_PART(epoch_microsecond, events.occurred_at) - %(param_6)s) / %(param_7)s)) %% %(param_8)s AS hour, severity >= %(param_9)s AS is_error, (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) IS NULL OR (CASE WHEN length(events.service_version) > 200 THEN concat(left(events.service_version, 200), '…', left(md5(events.service_version), 16)) ELSE events.service_version END) IN (%(param_10)s) AS is_missing
 FROM events
 WHERE events.occurred_at >= CAST(%(param_11)s AS TIMESTAMP_TZ) AND events.occurred_at < CAST(%(param_12)s AS TIMESTAMP_TZ)),
 by_event_name AS

@@ -1,7 +1,7 @@
 -- aggregates
 WITH event_groups AS
 (SELECT events_in_range.day_index AS day_index, events_in_range.hour AS hour, events_in_range.name AS name, events_in_range.version AS version, count(*) AS events, count(CASE WHEN events_in_range.is_error THEN 1 END) AS errors, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS error_unknown_events, count(CASE WHEN events_in_range.is_late THEN 1 END) AS late_events, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS missing_0, count(CASE WHEN events_in_range.is_unidentified = 1 OR events_in_range.missing_0 = 1 THEN 1 END) AS incomplete_events
-FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, (CASE WHEN length(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) ELSE CAST(events.event_name AS VARCHAR) END) AS name, (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) AS version, severity >= ? AS is_error, telemetry_epoch_microseconds(events.received_at) / ? - telemetry_epoch_microseconds(events.occurred_at) / ? > ? AS is_late, events.event_id IS NULL AS is_unidentified, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.hour, events_in_range.name, events_in_range.version)
@@ -11,7 +11,7 @@ FROM event_groups) AS hours GROUP BY hours.day_index, hours.name, hours.version 
 
 -- unidentified
 SELECT events_in_range.day_index, events_in_range.name, events_in_range.version, count(*) AS count_1
-FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version
+FROM (SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (CASE WHEN length(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) ELSE CAST(events.event_name AS VARCHAR) END) AS name, (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) AS version
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ? AND events.event_id IS NULL AND NOT (events.user_id IS NULL OR trim(events.user_id) = ?)
  LIMIT ? OFFSET ?) AS events_in_range GROUP BY events_in_range.day_index, events_in_range.name, events_in_range.version
@@ -25,7 +25,7 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 
 -- versions
 SELECT events_in_range.version, count(*) AS count_1, count(CASE WHEN events_in_range.is_error THEN 1 END) AS anon_1, count(CASE WHEN events_in_range.is_error IS NULL THEN 1 END) AS anon_2, count(CASE WHEN events_in_range.missing_0 THEN 1 END) AS anon_3
-FROM (SELECT CAST(events.service_version AS VARCHAR) AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) AS version, severity >= ? AS is_error, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_in_range GROUP BY events_in_range.version
@@ -33,7 +33,7 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 -- sample
 SELECT drawn_events.day_index, drawn_events.id, drawn_events.name, drawn_events.version, drawn_events.missing_0
 FROM (SELECT events_in_range.drawn AS drawn, events_in_range.day_index AS day_index, events_in_range.id AS id, events_in_range.name AS name, events_in_range.version AS version, events_in_range.missing_0 AS missing_0, row_number() OVER (PARTITION BY events_in_range.day_index ORDER BY events_in_range.drawn, events_in_range.id, events_in_range.name, events_in_range.version) AS position
-FROM (SELECT telemetry_sample_hash(coalesce(CAST(events.event_id AS VARCHAR), CAST(telemetry_epoch_microseconds(events.occurred_at) AS VARCHAR) || ? || coalesce(CAST(events.event_name AS VARCHAR), ?) || ? || coalesce(CAST(events.service_version AS VARCHAR), ?)) || ?) AS drawn, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.event_id AS VARCHAR) AS id, CAST(events.event_name AS VARCHAR) AS name, CAST(events.service_version AS VARCHAR) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
+FROM (SELECT telemetry_sample_hash(coalesce(CAST(events.event_id AS VARCHAR), CAST(telemetry_epoch_microseconds(events.occurred_at) AS VARCHAR) || ? || coalesce(CAST(events.event_name AS VARCHAR), ?) || ? || coalesce(CAST(events.service_version AS VARCHAR), ?)) || ?) AS drawn, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (CASE WHEN length(CAST(CAST(events.event_id AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.event_id AS VARCHAR) AS BLOB)) ELSE CAST(events.event_id AS VARCHAR) END) AS id, (CASE WHEN length(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) ELSE CAST(events.event_name AS VARCHAR) END) AS name, (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) AS version, events.user_id IS NULL OR trim(events.user_id) = ? AS missing_0
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_in_range JOIN (SELECT ? AS day_index, ? AS threshold UNION ALL SELECT ? AS day_index, ? AS threshold) AS thresholds ON thresholds.day_index = events_in_range.day_index AND events_in_range.drawn <= thresholds.threshold AND events_in_range.drawn <= ?) AS drawn_events
@@ -41,7 +41,7 @@ WHERE drawn_events.position <= ? ORDER BY drawn_events.day_index, drawn_events.p
 
 -- values
 SELECT events_in_range.value, count(*) AS count_1
-FROM (SELECT CAST(events.platform AS VARCHAR) AS value
+FROM (SELECT (CASE WHEN length(CAST(CAST(events.platform AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.platform AS VARCHAR) AS BLOB)) ELSE CAST(events.platform AS VARCHAR) END) AS value
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?) AS events_in_range GROUP BY events_in_range.value ORDER BY count(*) DESC, events_in_range.value
@@ -56,7 +56,7 @@ WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_mic
 
 -- slices
 WITH events_in_range AS
-(SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, CAST(events.platform AS VARCHAR) AS value, CAST(events.event_name AS VARCHAR) AS event_name, CAST(events.service_version AS VARCHAR) AS service_version, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, severity >= ? AS is_error, CAST(events.service_version AS VARCHAR) IS NULL OR CAST(events.service_version AS VARCHAR) IN (?) AS is_missing
+(SELECT ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) / ? AS day_index, (CASE WHEN length(CAST(CAST(events.platform AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.platform AS VARCHAR) AS BLOB)) ELSE CAST(events.platform AS VARCHAR) END) AS value, (CASE WHEN length(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.event_name AS VARCHAR) AS BLOB)) ELSE CAST(events.event_name AS VARCHAR) END) AS event_name, (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) AS service_version, ((telemetry_epoch_microseconds(events.occurred_at) - ?) / ?) % ? AS hour, severity >= ? AS is_error, (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) IS NULL OR (CASE WHEN length(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) > 200 THEN telemetry_clipped(CAST(CAST(events.service_version AS VARCHAR) AS BLOB)) ELSE CAST(events.service_version AS VARCHAR) END) IN (?) AS is_missing
 FROM events
 WHERE events.occurred_at >= ? AND events.occurred_at < ? AND telemetry_epoch_microseconds(events.occurred_at) >= ? AND telemetry_epoch_microseconds(events.occurred_at) < ?
  LIMIT ? OFFSET ?),
