@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ from telemetry_quality.sources.lakes import LakeSource, instant, may_overlap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
@@ -106,6 +106,14 @@ class DeltaSnapshot:
             for file, (first, last) in zip(self._files, self._spans(column), strict=True)
             if may_overlap(first, last, start, end)
         ]
+
+    def latest_files(self, column: str, count: int) -> list[LakeFile]:
+        """The ``count`` files with the latest times in ``column``, as far as the log knows."""
+        beginning = datetime.min.replace(tzinfo=UTC)
+        in_order = sorted(
+            zip(self._files, self._spans(column), strict=True), key=lambda known: known[1][1] or beginning
+        )
+        return [file for file, _ in in_order[-count:]]
 
     @cached_property
     def _files(self) -> list[LakeFile]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import column_roles
-from telemetry_quality.sources.duckdb import DuckDBClient, DuckDBSource
+from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource
 from telemetry_quality.sources.lake_files import Footer, read_footers, show, show_nothing
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
 
@@ -53,6 +53,10 @@ class LakeSnapshot(Protocol):
         Raises:
             SourceError: If the log cannot be read, or demands something that is not supported.
         """
+        ...
+
+    def latest_files(self, column: str, count: int) -> Sequence[LakeFile]:
+        """The ``count`` files with the latest times in ``column``, as far as the log knows."""
         ...
 
     def deleted_rows(self, connection: DuckDBPyConnection, files: Sequence[LakeFile]) -> DuckDBPyRelation:
@@ -157,6 +161,10 @@ class LakeSource(DuckDBSource):
     def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
         return client.show_files([table])
 
+    def _some_events(self, client: DuckDBClient) -> EventTable:
+        tables = self._tables(client)
+        return tables.latest() or client.event_table(_EMPTY, self.schema, self._salt)
+
     def _tables(self, client: DuckDBClient) -> _LakeTables:
         assert isinstance(client, LakeClient)  # noqa: S101 - see new_client
         client.snapshot = self.snapshot()
@@ -215,6 +223,12 @@ class _LakeTables:
         files = self.snapshot.files(column, day_range.start, day_range.end)
         unreadable = {file.path for file, _ in self._unreadable(files)}
         return self._table([file for file in files if file.path not in unreadable], _OBSERVED_VIEW)
+
+    def latest(self) -> EventTable | None:
+        """Events of the latest files that can be read; None if there are none."""
+        files = self.snapshot.latest_files(self.schema.occurred_at, LATEST_FILES)
+        unreadable = {file.path for file, _ in self._unreadable(files)}
+        return self._table([file for file in files if file.path not in unreadable], _VIEW)
 
     def _unreadable(self, files: Sequence[LakeFile]) -> list[tuple[LakeFile, SourceError]]:
         """The files that cannot be read, each with the reason."""

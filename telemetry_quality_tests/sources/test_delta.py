@@ -429,6 +429,17 @@ def test_a_table_that_is_rewritten_while_it_is_read_is_tried_again(
     assert answers(source) == [5, 6, 0]
 
 
+def test_recent_times_are_those_of_the_latest_files_that_can_be_read(tmp_path: Path) -> None:
+    folder = write_days(tmp_path / "t", 5, 6, 7, 8, 9)
+    live_file(folder, 4).unlink()
+    (found,) = source_of(folder).look_at_times(100)
+    assert (found.events, found.readable) == (15, 15)
+    assert found.first is not None
+    assert found.first.date() == DAY + 2 * ONE_DAY
+    (nothing,) = source_of(write_log(tmp_path / "empty", [protocol(), metadata(FIELDS)])).look_at_times(100)
+    assert nothing.events == 0
+
+
 # Settings
 
 
