@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pandas as pd
 from arro3.core import DataType, Table
 
 from telemetry_quality.sources.delta_log import UNDECLARED, file_of, log_errors, open_table
 from telemetry_quality.sources.lake_files import PATH, POSITION, Field, LakeFile, list_type, map_type, struct_type
 from telemetry_quality.sources.lakes import LakeSource, instant, may_overlap
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
+from telemetry_quality.sources.sessions import open_session
+from telemetry_quality.sources.walking import Places, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,8 +97,17 @@ class DeltaSnapshot:
             _field(column, uses_ids=uses_ids, is_in_files=column["name"] not in partitioned) for column in columns
         )
 
+    @cached_property
+    def outside(self) -> Places:
+        """Where live files are outside the table's own folder; a clone has the files of its original."""
+        elsewhere = (path for path in self._paths if not path.startswith(self._path) or "/../" in path)
+        return Places(files=frozenset(map(os.path.realpath, elsewhere)))
+
     def _fields_of_files(self) -> tuple[Field, ...]:
-        with log_errors(self._path), duckdb.connect() as connection:
+        with (
+            log_errors(self._path),
+            open_session(None, MEMORY_LIMIT_BYTES, place_of(self._path) | self.outside) as connection,
+        ):
             rows = connection.read_parquet([glob.escape(path) for path in self._paths], union_by_name=True)
             return tuple(Field(name, str(type_), (name,)) for name, type_ in zip(rows.columns, rows.types, strict=True))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,28 +14,19 @@ import duckdb
 from sqlalchemy import literal_column, select
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.sources.columns import Column, ColumnKind, column_roles
+from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
-from telemetry_quality.sources.parquet import (
-    Footers,
-    drifting_column,
-    extent,
-    files_required,
-    hive_keys,
-    index_files,
-    literal_path,
-    missing_column,
-    time_kinds,
-)
+from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
+from telemetry_quality.sources.parquet_tables import FileTables
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
-from telemetry_quality.sources.walking import walk
+from telemetry_quality.sources.walking import EMPTY, NOWHERE, place_of, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Select
@@ -44,14 +34,13 @@ if TYPE_CHECKING:
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
-    from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
-    from telemetry_quality.sources.query import DayRange
-    from telemetry_quality.sources.walking import Listing
+    from telemetry_quality.sources.parquet import ParquetIndex
+    from telemetry_quality.sources.walking import Listing, Places
 
 LATEST_FILES = 3
 """How many files are looked into for recent times."""
 
-_VIEW, _OBSERVED_VIEW = "events_of_source", "observed_events_of_source"
+_VIEW = "events_of_source"
 
 
 _DIALECT = DuckDBDialect()
@@ -76,7 +65,16 @@ def _kind(type_name: str) -> ColumnKind:
 
 
 class DuckDBClient:
-    """One DuckDB in this process; its errors become SourceErrors, and each query has a time limit."""
+    """One DuckDB in this process; its errors become SourceErrors, and each query has a time limit.
+
+    Args:
+        what: What is read, for errors.
+        seconds: The time limit of one query.
+        database: A DuckDB file to read.
+        objects: The objects to read, if they are in an object store.
+        memory_limit_bytes: How much memory it may take.
+        places: The files that it may open; everything else is refused, and so are the network and extensions.
+    """
 
     def __init__(
         self,
@@ -84,18 +82,17 @@ class DuckDBClient:
         seconds: float,
         database: str | None = None,
         objects: ObjectFileSystem | None = None,
+        *,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        places: Places = NOWHERE,
     ) -> None:
+        self.places = places
+        self.listing: Listing | None = None
         self._what = what
         self._seconds = seconds
         self._objects = objects
         with self._translated():
-            self.connection = open_session(database, memory_limit_bytes)
-            if objects is not None:
-                self.connection.register_filesystem(objects)
-                # Parts of an object that were read need no second request: a replaced object is refused anyway.
-                self.connection.execute("SET validate_external_file_cache = 'NO_VALIDATION'")
-                self.connection.execute("SET parquet_metadata_cache = true")
+            self.connection = open_session(database, memory_limit_bytes, places, objects)
 
     def __enter__(self) -> Self:
         return self
@@ -144,12 +141,12 @@ class DuckDBClient:
                 together.create_view(view, replace=True)
         return view
 
-    def index_files(self, path: str, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
-        """Which of the Parquet files or objects that match may hold which events."""
+    def index_files(self, schema: EventSchema, zone: ZoneInfo, footers: Footers) -> ParquetIndex:
+        """Which of the Parquet files or objects that were listed may hold which events."""
         with self.limited():
             if self._objects is not None:
                 return self._objects.index(self.connection, schema, zone)
-            return index_files(self.connection, _list_files(path), schema, zone, footers)
+            return index_files(self.connection, self.listing or EMPTY, schema, zone, footers)
 
     def list_objects(self, pattern: str) -> None:
         """Let queries see the matching objects, if the files are in an object store."""
@@ -217,6 +214,13 @@ def _source_error(what: str, error: duckdb.Error) -> SourceError:
         )
     if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
         return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {first_line}; restore or remove the file.")
+    is_extension = isinstance(error, duckdb.CatalogException) and "exists in the" in first_line
+    if is_extension or isinstance(error, duckdb.PermissionException):
+        return SourceError(
+            "EXTERNAL_ACCESS",
+            f"{what} must hold its events itself, but a view in it reads other files, the network or an extension; "
+            "copy its rows into a table, or read the files themselves with connector parquet, json or csv.",
+        )
     if isinstance(error, duckdb.CatalogException):
         return SourceError("TABLE_MISSING", f"{what} cannot be read: {first_line}; correct the table.")
     # Other messages may quote values of events, and no event data may reach the store.
@@ -322,13 +326,27 @@ class ParquetSource(DuckDBSource):
         return _open_store(self.path) if "://" in self.path else None
 
     def new_client(self) -> DuckDBClient:
-        """A DuckDB that may list the files."""
-        return DuckDBClient(
+        """A DuckDB that may read the files as they are listed now."""
+        listing = None if self._store else _list_files(self.path)
+        client = DuckDBClient(
             self.path,
             self._seconds,
             objects=self._store.file_system() if self._store else None,
             memory_limit_bytes=self._memory_limit_bytes,
+            places=self._places_of(listing),
         )
+        client.listing = listing
+        return client
+
+    def _places_of(self, listing: Listing | None) -> Places:
+        catalogue = self._catalogue.table if self._catalogue else None
+        own = place_of(self.path) if listing is None else listing.places
+        return own | place_of(catalogue) if catalogue else own
+
+    def _lists_again(self, client: DuckDBClient) -> bool:
+        """Whether a client may read the files as they are listed now."""
+        client.listing = _list_files(self.path)
+        return client.places >= self._places_of(client.listing)
 
     @contextmanager
     def _client(self) -> Iterator[DuckDBClient]:
@@ -345,6 +363,10 @@ class ParquetSource(DuckDBSource):
             client = idle.pop()
         except IndexError:
             client = self.new_client()
+        else:
+            if not self._lists_again(client):
+                client.connection.close()
+                client = self.new_client()
         self._open = client
         try:
             yield client
@@ -358,17 +380,19 @@ class ParquetSource(DuckDBSource):
 
     def _some_events(self, client: DuckDBClient) -> EventTable:
         index = self._index(client)
-        files = [file for file in index.files if file.broken is None] or list(index.files)
+        files = [file for file in index.files if file.broken is None]
+        if not files:
+            raise index.files[0].unreadable()
         beginning = datetime.min.replace(tzinfo=UTC)
         in_order = sorted(files, key=lambda file: (file.rows > 0, file.last or beginning, file.path))
         view = client.show_files([file.path for file in in_order[-LATEST_FILES:]])
         return client.event_table(view, self.schema, self._salt)
 
-    def _tables(self, client: DuckDBClient) -> _FileTables:
-        return _FileTables(client, self._index(client), self.schema, self._salt)
+    def _tables(self, client: DuckDBClient) -> FileTables:
+        return FileTables(client, self._index(client), self.schema, self._salt)
 
     def _index(self, client: DuckDBClient) -> ParquetIndex:
-        return client.index_files(self.path, self.schema, self._zone, self._footers)
+        return client.index_files(self.schema, self._zone, self._footers)
 
     def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
         if "://" in table:
@@ -387,81 +411,6 @@ def _list_files(path: str) -> Listing:
     listing = walk(path)
     files_required([*listing.files, *listing.unlisted], path)
     return listing
-
-
-@dataclass(frozen=True, slots=True)
-class _FileTables:
-    """Which of the files of a source hold which events."""
-
-    client: DuckDBClient
-    index: ParquetIndex
-    schema: EventSchema
-    salt: str
-    source_version: str | None = None
-
-    def of(self, day_range: DayRange) -> EventTable | None:
-        """The events of the day range; None if no file holds any.
-
-        Raises:
-            SourceError: If a file that may hold some is broken or lacks a column.
-        """
-        readable: dict[str, ParquetFile] = {}
-        for window in day_range.windows:
-            files, broken = self.index.split(window)
-            if broken:
-                raise broken[0].unreadable(window.day)
-            readable |= {file.path: file for file in files}
-        needed = self._roles(readable.values())
-        if error := missing_column(readable.values(), {name: role for role, name in needed}):
-            raise error
-        times = [(role, name) for role, name in needed if role == "occurred_at"]
-        return self._table(list(readable.values()), day_range, times, (name for _, name in needed), _VIEW)
-
-    def observed_in(self, day_range: DayRange) -> EventTable | None:
-        """The events that arrived in the day range; None if no readable file holds any.
-
-        Unreadable files do not count here: they make the days of their own events unreadable.
-        """
-        may_hold = self.index.observed_between(day_range.start, day_range.end)
-        needed = self._roles(may_hold)
-        files = [file for file in may_hold if missing_column([file], {name: role for role, name in needed}) is None]
-        times = [(role, name) for role, name in needed if role in {"occurred_at", "observed_at"}]
-        return self._table(files, day_range, times, [name for _, name in times], _OBSERVED_VIEW)
-
-    def _roles(self, files: Iterable[ParquetFile]) -> list[tuple[str, str]]:
-        """Role and column of every column that is needed of files which are read together."""
-        names: dict[str, str] = {}
-        for file in files:
-            names |= file.columns
-        return list(column_roles(self.schema, names))
-
-    def _table(
-        self,
-        files: Sequence[ParquetFile],
-        day_range: DayRange,
-        times: Iterable[tuple[str, str]],
-        columns: Iterable[str],
-        view: str,
-    ) -> EventTable | None:
-        """Files as one table in which ``times`` and ``columns`` mean what they mean in each file."""
-        if not files:
-            return None
-        for role, name in times:
-            kinds = time_kinds(files, name)
-            if len(kinds) > 1 and "integer" in kinds:
-                # Read as text, integers would not be times, and their events would silently belong to no day.
-                raise SourceError(
-                    "COLUMN_TYPE",
-                    f"{role} requires {name!r} to be of one kind in all files of a day, "
-                    "but some hold integers and others do not; rewrite the files.",
-                )
-        if len(day_range.windows) > 1 and (drifting := drifting_column(files, columns)):
-            # Read together, all days would get the common type: 42 in one file would become 42.0 because of another.
-            raise SourceError(
-                "COLUMN_DRIFT", f"{drifting!r} has different types in different files; each day is read alone."
-            )
-        shown = self.client.show_files([file.path for file in files], view)
-        return replace(self.client.event_table(shown, self.schema, self.salt), extent=extent(files))
 
 
 class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):

@@ -19,6 +19,7 @@ from telemetry_quality.sources.columns import column_roles
 from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource
 from telemetry_quality.sources.lake_files import Footer, read_footers, show, show_nothing
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
+from telemetry_quality.sources.walking import NOWHERE, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.lake_files import Field, LakeFile
     from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.walking import Places
 
 _EMPTY, _VIEW, _OBSERVED_VIEW = "table_without_events", "events_of_table", "observed_events_of_table"
 
@@ -45,6 +47,11 @@ class LakeSnapshot(Protocol):
     @property
     def fields(self) -> Sequence[Field]:
         """The columns of the table."""
+        ...
+
+    @property
+    def outside(self) -> Places:
+        """Where live files are outside the table's own folder."""
         ...
 
     def files(self, column: str, start: datetime, end: datetime) -> Sequence[LakeFile]:
@@ -150,12 +157,18 @@ class LakeSource(DuckDBSource):
 
     def new_client(self) -> LakeClient:
         """A DuckDB for one session."""
-        return LakeClient(self.location, self._seconds, memory_limit_bytes=self._memory_limit_bytes)
+        snapshot = self.snapshot()
+        catalogue = self._catalogue.table if self._catalogue else None
+        places = place_of(self.location) | snapshot.outside | (place_of(catalogue) if catalogue else NOWHERE)
+        client = LakeClient(self.location, self._seconds, memory_limit_bytes=self._memory_limit_bytes, places=places)
+        client.snapshot = snapshot
+        return client
 
     def columns(self) -> dict[str, Column]:
         """The columns of the table's schema, and the expressions that play roles."""
         with self.new_client() as client:
-            view = _show_schema(client, self.snapshot())
+            assert client.snapshot is not None  # noqa: S101 - see new_client
+            view = _show_schema(client, client.snapshot)
             return dict(client.event_table(view, self.schema, self._salt).columns)
 
     def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
@@ -167,7 +180,7 @@ class LakeSource(DuckDBSource):
 
     def _tables(self, client: DuckDBClient) -> _LakeTables:
         assert isinstance(client, LakeClient)  # noqa: S101 - see new_client
-        client.snapshot = self.snapshot()
+        assert client.snapshot is not None  # noqa: S101 - likewise
         # A day without files must not hide that a role has no column.
         client.event_table(_show_schema(client, client.snapshot), self.schema, self._salt)
         return _LakeTables(client, client.snapshot, self.schema, self._salt)

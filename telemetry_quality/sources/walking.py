@@ -76,6 +76,10 @@ class Listing:
     places: Places
 
 
+NOWHERE = Places()
+EMPTY = Listing({}, {}, NOWHERE)
+
+
 def walk(path: str, names: Sequence[str] = ("*.parquet",)) -> Listing:
     """The files that match ``path``: a file, a pattern, or a folder with files called one of ``names``.
 
@@ -108,7 +112,11 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def place_of(path: str) -> Places:
-    """Where the files of a path can be that is a file or a pattern."""
+    """Where the files of a path can be."""
+    if "://" in path:
+        # An object store's own files are the only ones that DuckDB is given.
+        bucket = path.split("/", 3)
+        return Places(frozenset({"/".join(bucket[:3]) + "/"}))
     root, parts = _split(path)
     real = os.path.realpath(root or ".")
     is_folder = bool(parts) or os.path.isdir(real)  # noqa: PTH112

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import combinations
@@ -19,10 +22,10 @@ from sqlalchemy import func, select
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayScan, UnreadableDay
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.sources.duckdb import DuckDBFileSource
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.functions import HASH_SPACE
 from telemetry_quality.sources.query import day_ranges_of
-from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,3 +246,177 @@ def test_an_id_that_is_repeated_endlessly_adds_no_more_events_than_are_drawn(tmp
     (scan,) = source.scan_days([WINDOW], 50)
     assert isinstance(scan, DayScan)
     assert len(scan.sample) == 50
+
+
+# What a session may reach
+
+OUTSIDE = {
+    "a file": "read_text('{outside}/secret.txt')",
+    "a file by its URL": "read_blob('file://{outside}/secret.txt')",
+    "a Parquet file": "read_parquet('{outside}/other.parquet')",
+    "a Parquet file's footer": "parquet_schema('{outside}/other.parquet')",
+    "a file called by its name": "'{outside}/other.parquet'",
+    "a file beside it": "read_csv('{outside}/../beside.csv')",
+    "a CSV file": "read_csv('{outside}/secret.txt')",
+    "lines of JSON": "read_json('{outside}/lines.json')",
+    "names of files": "glob('{outside}/*')",
+    "this process": "read_text('/proc/self/environ')",
+    "a text that is run": "query('FROM read_text(''{outside}/secret.txt'')')",
+    "an engine's extension": "sqlite_scan('{outside}/secret.txt', 'secret')",
+}
+"""What a view may try to read."""
+
+EXTERNAL = [
+    "FROM read_parquet('https://127.0.0.1:9/secret.parquet')",
+    "FROM 's3://bucket/secret.parquet'",
+    "FROM read_csv('/dev/stdin')",
+    "LOAD httpfs",
+    "INSTALL httpfs",
+    "ATTACH '{outside}/other.duckdb'",
+    "COPY events TO '{outside}/copy.csv'",
+    "EXPORT DATABASE '{outside}/copy'",
+]
+
+
+def with_a_view_of(relation: str, folder: Path) -> Path:
+    """A file whose view reads ``relation`` too, written by somebody whose DuckDB may."""
+    path = make_file(folder)
+    with duckdb.connect(str(path)) as connection:
+        # Stands in for the extension that the writer has.
+        connection.execute("CREATE MACRO sqlite_scan(file, name) AS TABLE SELECT file, name")
+        connection.execute(
+            f"CREATE VIEW private AS SELECT events.* FROM events, (SELECT count(*) FROM {relation}) AS c(n) WHERE n > 0"
+        )
+        connection.execute("DROP MACRO TABLE sqlite_scan")
+    return path
+
+
+def write_secrets(folder: Path) -> Path:
+    outside = folder / "outside"
+    write_parquet(outside / "other.parquet", make_events(3))
+    (outside / "secret.txt").write_text("name,word\npassword,1234\n")
+    (outside / "lines.json").write_text('{"password": 1234}\n')
+    (folder / "beside.csv").write_text("a\n1234\n")
+    return outside
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_a_view_that_reads_anything_but_its_own_file_is_refused_in_a_sentence(tmp_path: Path, what: str) -> None:
+    path = with_a_view_of(OUTSIDE[what].format(outside=write_secrets(tmp_path)), tmp_path)
+    source = DuckDBFileSource(str(path), "private", SCHEMA)
+    for ask in (lambda: list(source.scan_days([WINDOW], 1)), lambda: source.count_days([WINDOW]), source.columns):
+        with pytest.raises(SourceError) as caught:
+            ask()
+        assert caught.value.reason_code == "EXTERNAL_ACCESS"
+        assert str(caught.value).startswith(f"{path} must hold its events itself, but a view in it reads other files")
+        assert "1234" not in str(caught.value)
+    assert DuckDBFileSource(str(path), "events", SCHEMA).count_days([WINDOW]) == {DAY: 3}, "its tables are read"
+
+
+def test_a_view_that_reads_a_file_only_when_it_runs_makes_the_day_unreadable(tmp_path: Path) -> None:
+    path = with_a_view_of(f"sniff_csv('{write_secrets(tmp_path)}/secret.txt')", tmp_path)
+    (answer,) = DuckDBFileSource(str(path), "private", SCHEMA).scan_days([WINDOW], 1)
+    assert isinstance(answer, UnreadableDay)
+    assert answer.reason_code == "EXTERNAL_ACCESS"
+
+
+@pytest.mark.parametrize("statement", EXTERNAL)
+def test_a_session_reaches_nothing_outside_its_file(tmp_path: Path, statement: str) -> None:
+    outside = write_secrets(tmp_path)
+    source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
+    with source._client() as client, pytest.raises(SourceError) as caught, client.limited():
+        client.connection.execute(statement.format(outside=outside)).fetchall()
+    assert caught.value.reason_code == "EXTERNAL_ACCESS"
+    assert sorted(path.name for path in outside.iterdir()) == ["lines.json", "other.parquet", "secret.txt"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["enable_external_access = true", "lock_configuration = false", "memory_limit = '99GB'", "threads = 99"]
+    + [f"{name} = true" for name in ("autoload_known_extensions", "autoinstall_known_extensions")]
+    + ["allowed_directories = ['/']", "allowed_paths = ['/etc/passwd']", "temp_directory = '/'"],
+)
+def test_a_session_s_limits_cannot_be_lifted(tmp_path: Path, setting: str) -> None:
+    source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
+    with source._client() as client, pytest.raises(duckdb.Error):
+        client.connection.execute(f"SET {setting}")
+
+
+def test_a_variable_of_this_process_is_no_table(tmp_path: Path) -> None:
+    source = DuckDBFileSource(str(make_file(tmp_path)), "events", SCHEMA)
+    private = duckdb.connect().sql("SELECT 1234 AS password")
+    with source._client() as client, pytest.raises(duckdb.CatalogException, match="private"):
+        client.connection.execute("FROM private")
+    assert private.fetchall() == [(1234,)]
+
+
+def test_files_that_play_no_part_are_refused_to_a_session_over_parquet_too(tmp_path: Path) -> None:
+    outside = write_secrets(tmp_path)
+    write_parquet(tmp_path / "events" / "a.parquet", make_events(3))
+    source = ParquetSource(str(tmp_path / "events"), SCHEMA, ZoneInfo("UTC"))
+    assert source.count_days([WINDOW]) == {DAY: 3}
+    with source._client() as client:
+        assert client.connection.execute(f"SELECT count(*) FROM '{tmp_path}/events/a.parquet'").fetchall() == [(3,)]
+        for file in (outside / "other.parquet", tmp_path / "events" / ".." / "outside" / "other.parquet"):
+            with pytest.raises(duckdb.PermissionException):
+                client.connection.execute(f"FROM '{file}'")
+
+
+READ = """
+import os, sys
+from zoneinfo import ZoneInfo
+from telemetry_quality.core.days import day_window
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, write_parquet
+kind, path, table = sys.argv[1:]
+utc = ZoneInfo("UTC")
+
+def ask():
+    source = DuckDBFileSource(path, table, SCHEMA) if kind == "duckdb" else ParquetSource(path, SCHEMA, utc)
+    return list(source.scan_days([day_window(DAY, utc)], 10))
+
+ParquetSource(sys.argv[0], SCHEMA, utc)  # imports are over
+try:
+    warm = ask()
+except SourceError:
+    pass
+os.path.exists("/begin")
+try:
+    ask()
+    print("read")
+except SourceError as error:
+    print(error.reason_code)
+os.path.exists("/end")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize(
+    ("kind", "table", "answer"),
+    [
+        ("parquet", "", "read"),
+        ("duckdb", "events", "read"),
+        *(
+            ("duckdb", what, "EXTERNAL_ACCESS")
+            for what in ("a Parquet file", "an engine's extension", "names of files")
+        ),
+    ],
+)
+def test_no_socket_is_opened_and_no_file_but_the_source(tmp_path: Path, kind: str, table: str, answer: str) -> None:
+    outside = write_secrets(tmp_path)
+    path = with_a_view_of(OUTSIDE.get(table, "range(1)").format(outside=outside), tmp_path)
+    if kind == "parquet":
+        path = write_parquet(tmp_path / "events" / "a.parquet", make_events(3)).parent
+    (tmp_path / "read.py").write_text(READ)
+    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), "-e", "trace=%network,%file"]
+    program = [sys.executable, str(tmp_path / "read.py"), kind, str(path), "private" if table in OUTSIDE else "events"]
+    done = subprocess.run([*command, *program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [answer]
+    calls = (tmp_path / "calls").read_text().split('"/begin"')[1].split('"/end"')[0].splitlines()
+    assert not [call for call in calls if re.search(r"\b(socket|connect|sendto|bind)\(", call)]
+    opened = {found[1] for call in calls if (found := re.search(r'\bopen(?:at)?\([^"]*"([^"]*)"', call))}
+    ours = (str(path), "/proc/", "/sys/", str(tmp_path / "events"), f"{tempfile.gettempdir()}/telemetry-quality-")
+    assert not [file for file in opened if not file.startswith(ours)]
+    assert any(file.startswith(str(path)) for file in opened)

@@ -1,0 +1,97 @@
+"""Which of a source's Parquet files hold the events of a day, and the view that shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.columns import column_roles
+from telemetry_quality.sources.parquet import drifting_column, extent, missing_column, time_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.sources.duckdb import DuckDBClient
+    from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
+    from telemetry_quality.sources.query import DayRange, EventTable
+
+_OBSERVED_VIEW = "observed_events_of_source"
+"""Shown beside the view of the day's own events."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTables:
+    """Which of the files of a source hold which events."""
+
+    client: DuckDBClient
+    index: ParquetIndex
+    schema: EventSchema
+    salt: str
+    source_version: str | None = None
+
+    def of(self, day_range: DayRange) -> EventTable | None:
+        """The events of the day range; None if no file holds any.
+
+        Raises:
+            SourceError: If a file that may hold some is broken or lacks a column.
+        """
+        readable: dict[str, ParquetFile] = {}
+        for window in day_range.windows:
+            files, broken = self.index.split(window)
+            if broken:
+                raise broken[0].unreadable(window.day)
+            readable |= {file.path: file for file in files}
+        needed = self._roles(readable.values())
+        if error := missing_column(readable.values(), {name: role for role, name in needed}):
+            raise error
+        times = [(role, name) for role, name in needed if role == "occurred_at"]
+        return self._table(list(readable.values()), day_range, times, (name for _, name in needed))
+
+    def observed_in(self, day_range: DayRange) -> EventTable | None:
+        """The events that arrived in the day range; None if no readable file holds any.
+
+        Unreadable files do not count here: they make the days of their own events unreadable.
+        """
+        may_hold = self.index.observed_between(day_range.start, day_range.end)
+        needed = self._roles(may_hold)
+        files = [file for file in may_hold if missing_column([file], {name: role for role, name in needed}) is None]
+        times = [(role, name) for role, name in needed if role in {"occurred_at", "observed_at"}]
+        return self._table(files, day_range, times, [name for _, name in times], _OBSERVED_VIEW)
+
+    def _roles(self, files: Iterable[ParquetFile]) -> list[tuple[str, str]]:
+        """Role and column of every column that is needed of files which are read together."""
+        names: dict[str, str] = {}
+        for file in files:
+            names |= file.columns
+        return list(column_roles(self.schema, names))
+
+    def _table(
+        self,
+        files: Sequence[ParquetFile],
+        day_range: DayRange,
+        times: Iterable[tuple[str, str]],
+        columns: Iterable[str],
+        view: str | None = None,
+    ) -> EventTable | None:
+        """Files as one table in which ``times`` and ``columns`` mean what they mean in each file."""
+        if not files:
+            return None
+        for role, name in times:
+            kinds = time_kinds(files, name)
+            if len(kinds) > 1 and "integer" in kinds:
+                # Read as text, integers would not be times, and their events would silently belong to no day.
+                raise SourceError(
+                    "COLUMN_TYPE",
+                    f"{role} requires {name!r} to be of one kind in all files of a day, "
+                    "but some hold integers and others do not; rewrite the files.",
+                )
+        if len(day_range.windows) > 1 and (drifting := drifting_column(files, columns)):
+            # Read together, all days would get the common type: 42 in one file would become 42.0 because of another.
+            raise SourceError(
+                "COLUMN_DRIFT", f"{drifting!r} has different types in different files; each day is read alone."
+            )
+        paths = [file.path for file in files]
+        shown = self.client.show_files(paths, view) if view else self.client.show_files(paths)
+        return replace(self.client.event_table(shown, self.schema, self.salt), extent=extent(files))
