@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import column_roles
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
-    from telemetry_quality.sources.duckdb import DuckDBClient
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import DayRange, EventTable
 
@@ -21,11 +20,23 @@ _OBSERVED_VIEW = "observed_events_of_source"
 """Shown beside the view of the day's own events."""
 
 
+class FileClient(Protocol):
+    """What shows files as a table."""
+
+    def show_files(self, paths: Sequence[str], view: str = ...) -> str:
+        """Create one view of several files, and return its name."""
+        ...
+
+    def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        """A table or view whose columns can play their roles."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FileTables:
     """Which of the files of a source hold which events."""
 
-    client: DuckDBClient
+    client: FileClient
     index: ParquetIndex
     schema: EventSchema
     salt: str
