@@ -98,7 +98,6 @@ _OVERFLOWS = ("timeout", "read", "result", "group_by", "sort", "distinct", "set"
 
 def _settings(limits: QueryLimits, *, reads_final: bool) -> dict[str, Any]:
     return {
-        "readonly": 1,
         "max_threads": limits.threads,
         "max_execution_time": f"{limits.seconds:g}",
         "max_memory_usage": limits.memory_bytes,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.cc_sqlalchemy.dialect import ClickHouseDialect as _DriverDialect
 from clickhouse_connect.cc_sqlalchemy.sql.compiler import ChStatementCompiler
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, Boolean, Double, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import BindParameter, Null
 
@@ -20,7 +20,9 @@ from telemetry_quality.sources.functions import (
     listed,
     salted_hash,
     sample_hash,
+    text_matches,
 )
+from telemetry_quality.sources.paths import json_value, list_entry, list_item, map_value, struct_field
 
 if TYPE_CHECKING:
     from sqlalchemy import Cast, ColumnElement
@@ -63,16 +65,38 @@ class _Compiler(ChStatementCompiler):
         value = self.process(cast.clause, **kw)
         if isinstance(cast.type, EngineType):
             return _instant(cast.type, cast.clause, value)
+        if isinstance(cast.clause, Null):
+            return f"CAST(NULL AS Nullable({'Bool' if isinstance(cast.type, Boolean) else 'String'}))"
         if isinstance(cast.type, String):
-            if isinstance(cast.clause, Null):
-                return "CAST(NULL AS Nullable(String))"
-            text = f"toString({value})"
-            return f"replaceRegexpOne({text}, '\\\\0+$', '')" if isinstance(cast.clause.type, PaddedText) else text
-        if isinstance(cast.type, BigInteger):
-            if isinstance(cast.clause.type, Unsigned):
-                value = f"least({value}, toUInt64(9223372036854775807))"
-            return f"toInt64({value})"
+            return _unpadded(value) if isinstance(cast.clause.type, PaddedText) else f"toString({value})"
+        if isinstance(cast.type, BigInteger | Double):
+            return _number(cast, value)
         return super().visit_cast(cast, **kw)  # type: ignore[no-any-return, no-untyped-call]
+
+    def visit_trim_func(self, element: Any, **kw: Any) -> str:
+        (clause,) = element.clauses
+        value = self.process(clause, **kw)
+        return f"trim({_unpadded(value) if isinstance(clause.type, PaddedText) else value})"
+
+    def visit_lower_func(self, element: Any, **kw: Any) -> str:
+        # ``lower`` leaves all letters but those of ASCII as they are.
+        return f"lowerUTF8{self.function_argspec(element, **kw)}"
+
+    def visit_upper_func(self, element: Any, **kw: Any) -> str:
+        return f"upperUTF8{self.function_argspec(element, **kw)}"
+
+
+def _unpadded(value: str) -> str:
+    return f"replaceRegexpOne(toString({value}), '\\\\0+$', '')"
+
+
+def _number(cast: Cast[Any], value: str) -> str:
+    function = "toInt64" if isinstance(cast.type, BigInteger) else "toFloat64"
+    if isinstance(cast.clause.type, String):
+        return f"{function}OrNull(trim({value}))"
+    if isinstance(cast.clause.type, Unsigned) and function == "toInt64":
+        return f"toInt64(least({value}, toUInt64(9223372036854775807)))"
+    return f"{function}({value})"
 
 
 def _instant(type_: EngineType, clause: ColumnElement[Any], value: str) -> str:
@@ -146,3 +170,56 @@ def _count(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> s
 @compiles(listed, _ENGINE)
 def _listed(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     return f"arrayStringConcat(groupArray({compiler.process(element.clauses, **kw)}), ',')"
+
+
+@compiles(text_matches, _ENGINE)
+def _matches(element: text_matches, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"match({compiler.process(element.clauses, **kw)}, {_literal(element.pattern, compiler)})"
+
+
+def _literal(text: str, compiler: SQLCompiler) -> str:
+    return compiler.render_literal_value(text, String())
+
+
+@compiles(struct_field, _ENGINE)
+def _field(element: struct_field, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"tupleElement({compiler.process(element.clauses, **kw)}, {_literal(str(element.step), compiler)})"
+
+
+@compiles(map_value, _ENGINE)
+def _key(element: map_value, compiler: SQLCompiler, **kw: Any) -> str:
+    value, key = compiler.process(element.clauses, **kw), _literal(str(element.step), compiler)
+    # The value of a key that is not there is an empty text, or 0.
+    return f"if(mapContains({value}, {key}), {value}[{key}], NULL)"
+
+
+@compiles(list_item, _ENGINE)
+def _item(element: list_item, compiler: SQLCompiler, **kw: Any) -> str:
+    value, place = compiler.process(element.clauses, **kw), int(element.step)
+    return f"if(length({value}) > {place}, {value}[{place + 1}], NULL)"
+
+
+@compiles(list_entry, _ENGINE)
+def _entry(element: list_entry, compiler: SQLCompiler, **kw: Any) -> str:
+    value, key = compiler.process(element.clauses, **kw), _literal(str(element.step), compiler)
+    place = f"arrayFirstIndex(entry -> tupleElement(entry, 'key') = {key}, {value})"
+    return f"if({place} > 0, tupleElement({value}[{place}], 'value'), NULL)"
+
+
+@compiles(json_value, _ENGINE)
+def _json(element: json_value, compiler: SQLCompiler, **kw: Any) -> str:
+    value, steps = compiler.process(element.clauses, **kw), list(element.steps)
+    if not element.is_text:
+        names: list[str] = []
+        while steps and isinstance(steps[0], str):
+            names.append(f".{compiler.preparer.quote_identifier(str(steps.pop(0)))}")
+        value += "".join(names)
+        if not steps:
+            return f"CAST({value} AS Nullable(String))"
+        value = f"toJSONString({value})"
+    keys = [_literal(step, compiler) if isinstance(step, str) else str(step + 1) for step in steps]
+    found = f"JSONExtract({', '.join([value, *keys])}, 'Nullable(String)')"
+    # A place would also find a member of an object.
+    lists = [place for place, step in enumerate(steps) if isinstance(step, int)]
+    are_lists = (f"JSONType({', '.join([value, *keys[:place]])}) = 'Array'" for place in lists)
+    return f"if({' AND '.join(are_lists)}, {found}, NULL)" if lists else found
