@@ -97,17 +97,14 @@ class DeltaSnapshot:
             _field(column, uses_ids=uses_ids, is_in_files=column["name"] not in partitioned) for column in columns
         )
 
-    @cached_property
-    def outside(self) -> Places:
-        """Where live files are outside the table's own folder; a clone has the files of its original."""
-        elsewhere = (path for path in self._paths if not path.startswith(self._path) or "/../" in path)
-        return Places(files=frozenset(map(os.path.realpath, elsewhere)))
+    @property
+    def places(self) -> Places:
+        """The table's own folder."""
+        return place_of(self._path)
 
     def _fields_of_files(self) -> tuple[Field, ...]:
-        with (
-            log_errors(self._path),
-            open_session(None, MEMORY_LIMIT_BYTES, place_of(self._path) | self.outside) as connection,
-        ):
+        places = Places(files=frozenset(map(os.path.realpath, self._paths)))
+        with log_errors(self._path), open_session(None, MEMORY_LIMIT_BYTES, places) as connection:
             rows = connection.read_parquet([glob.escape(path) for path in self._paths], union_by_name=True)
             return tuple(Field(name, str(type_), (name,)) for name, type_ in zip(rows.columns, rows.types, strict=True))
 

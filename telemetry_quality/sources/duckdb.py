@@ -91,8 +91,14 @@ class DuckDBClient:
         self._what = what
         self._seconds = seconds
         self._objects = objects
+        self._database = database
+        self._memory_limit_bytes = memory_limit_bytes
+        self.open()
+
+    def open(self) -> None:
+        """Open a session that may read ``places``, which a session cannot change."""
         with self._translated():
-            self.connection = open_session(database, memory_limit_bytes, places, objects)
+            self.connection = open_session(self._database, self._memory_limit_bytes, self.places, self._objects)
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pandas as pd
 from duckdb import CaseExpression, ColumnExpression, ConstantExpression, FunctionExpression
 
 from telemetry_quality.errors import SourceError
@@ -84,12 +85,14 @@ class LakeFile:
         rows: How many rows it holds, deleted ones included; None if the log does not say.
         partition: The values, as text, of columns that the file need not hold, by the column's name.
         has_deletes: Whether some of its rows may have been deleted.
+        delete_files: The files that say which, if they are files of their own.
     """
 
     path: str
     rows: int | None
     partition: Mapping[str, str | None]
     has_deletes: bool = False
+    delete_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,3 +326,20 @@ def _parts(element: Element) -> Iterator[Element]:
     for part in element.parts:
         yield part
         yield from _parts(part)
+
+
+def read_positions(
+    connection: DuckDBPyConnection, files: Sequence[str], located: Mapping[str, str]
+) -> DuckDBPyRelation:
+    """The PATH and the POSITION of every deleted row that is listed in files of positions, as Iceberg writes them.
+
+    Args:
+        connection: An open session.
+        files: The files of positions.
+        located: The paths of the files that rows were deleted from, by their names in the files of positions.
+    """
+    listed = connection.read_parquet([glob.escape(path) for path in files], hive_partitioning=False).select(
+        ColumnExpression("file_path"), ColumnExpression("pos").alias(POSITION)
+    )
+    paths = connection.from_df(pd.DataFrame({"file_path": list(located), PATH: list(located.values())}))
+    return listed.join(paths, "file_path").select(ColumnExpression(PATH), ColumnExpression(POSITION))

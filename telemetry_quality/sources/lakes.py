@@ -19,10 +19,10 @@ from telemetry_quality.sources.columns import column_roles
 from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource
 from telemetry_quality.sources.lake_files import Footer, read_footers, show, show_nothing
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
-from telemetry_quality.sources.walking import NOWHERE, place_of
+from telemetry_quality.sources.walking import NOWHERE, Places, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.lake_files import Field, LakeFile
     from telemetry_quality.sources.query import DayRange, EventTable
-    from telemetry_quality.sources.walking import Places
 
 _EMPTY, _VIEW, _OBSERVED_VIEW = "table_without_events", "events_of_table", "observed_events_of_table"
 
@@ -50,8 +49,8 @@ class LakeSnapshot(Protocol):
         ...
 
     @property
-    def outside(self) -> Places:
-        """Where live files are outside the table's own folder."""
+    def places(self) -> Places:
+        """Where the live files usually are; some may be elsewhere, such as those of a clone."""
         ...
 
     def files(self, column: str, start: datetime, end: datetime) -> Sequence[LakeFile]:
@@ -94,6 +93,20 @@ class LakeClient(DuckDBClient):
     """A DuckDB session that reads the files of one snapshot."""
 
     snapshot: LakeSnapshot | None = None
+
+    def allow(self, files: Iterable[LakeFile]) -> None:
+        """Open another session if files are not where this one may read; what it has shown is lost."""
+        found = {os.path.realpath(path) for file in files for path in (file.path, *file.delete_files)}
+        outside = frozenset(path for path in found if not self._may_read(path))
+        if outside:
+            self.connection.close()
+            self.places |= Places(files=outside)
+            self.open()
+
+    def _may_read(self, path: str) -> bool:
+        return path in self.places.files or any(
+            path.startswith(f"{folder.rstrip('/')}/") for folder in self.places.folders
+        )
 
     @contextmanager
     def limited(self) -> Iterator[None]:
@@ -159,7 +172,7 @@ class LakeSource(DuckDBSource):
         """A DuckDB for one session."""
         snapshot = self.snapshot()
         catalogue = self._catalogue.table if self._catalogue else None
-        places = place_of(self.location) | snapshot.outside | (place_of(catalogue) if catalogue else NOWHERE)
+        places = snapshot.places | (place_of(catalogue) if catalogue else NOWHERE)
         client = LakeClient(self.location, self._seconds, memory_limit_bytes=self._memory_limit_bytes, places=places)
         client.snapshot = snapshot
         return client
@@ -214,6 +227,7 @@ class _LakeTables:
             SourceError: If a file that may hold some is missing or broken.
         """
         files = self.snapshot.files(self.schema.occurred_at, day_range.start, day_range.end)
+        self.client.allow([*files, *self._observed(day_range)])
         for file, error in self._unreadable(files):
             self.client.require_current()
             days = " to ".join(
@@ -231,15 +245,19 @@ class _LakeTables:
 
         Unreadable files do not count here: they make the days of their own events unreadable.
         """
-        column = self.schema.observed_at
-        assert column is not None, "asked only where arrivals are known"  # noqa: S101
-        files = self.snapshot.files(column, day_range.start, day_range.end)
+        files = self._observed(day_range)
         unreadable = {file.path for file, _ in self._unreadable(files)}
         return self._table([file for file in files if file.path not in unreadable], _OBSERVED_VIEW)
+
+    def _observed(self, day_range: DayRange) -> Sequence[LakeFile]:
+        """The files that may hold events which arrived in the day range; none where arrivals are not known."""
+        column = self.schema.observed_at
+        return () if column is None else self.snapshot.files(column, day_range.start, day_range.end)
 
     def latest(self) -> EventTable | None:
         """Events of the latest files that can be read; None if there are none."""
         files = self.snapshot.latest_files(self.schema.occurred_at, LATEST_FILES)
+        self.client.allow(files)
         unreadable = {file.path for file, _ in self._unreadable(files)}
         return self._table([file for file in files if file.path not in unreadable], _VIEW)
 

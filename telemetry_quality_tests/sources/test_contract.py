@@ -24,6 +24,7 @@ from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
+from pyiceberg.catalog.memory import InMemoryCatalog
 
 from telemetry_quality.core.clipping import clipped
 from telemetry_quality.core.days import DayWindow, day_window, days_between
@@ -47,6 +48,8 @@ from telemetry_quality.sources import duplicates
 from telemetry_quality.sources.clickhouse import ClickHouseSource
 from telemetry_quality.sources.delta import DeltaSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
+from telemetry_quality.sources.iceberg import IcebergSource
+from telemetry_quality.sources.iceberg_tables import TableAddress
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import (
@@ -221,6 +224,22 @@ def in_delta(location: Location, events: Sequence[Event]) -> Source:
     return DeltaSource(str(folder), location.schema, salt=location.salt)
 
 
+def in_iceberg(location: Location, events: Sequence[Event]) -> Source:
+    """A table in two versions, between which a column was renamed."""
+    rows = pa.Table.from_pylist([{name: event.get(name) for name in COLUMNS} for event in events], ARROW_SCHEMA)
+    middle, before = len(events) // 2, [name if name != "landed" else "landing" for name in COLUMNS]
+    catalog = InMemoryCatalog("contract", warehouse=str(location.folder))
+    catalog.create_namespace("lake")
+    table = catalog.create_table("lake.events", rows.rename_columns(before).schema)
+    with table.update_spec() as spec:
+        spec.add_identity("build")
+    table.append(rows[:middle].rename_columns(before))
+    with table.update_schema() as schema:
+        schema.rename_column("landing", "landed")
+    table.append(rows[middle:])
+    return IcebergSource(TableAddress(str(location.folder / "lake" / "events")), location.schema, salt=location.salt)
+
+
 SERVERS: dict[str, Callable[[], Any]] = {}
 """The servers that some locations need; each is started by the first test that uses it."""
 TABLE_NUMBERS = count(1)
@@ -303,6 +322,7 @@ WRITERS = (
     in_postgresql,
     in_clickhouse,
     in_delta,
+    in_iceberg,
 )
 FURTHER_WRITERS = (
     in_parquet_with_text_times,
