@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -26,7 +27,7 @@ from telemetry_quality.sources.sql_source import SqlSource, TableSource
 from telemetry_quality.sources.walking import EMPTY, NOWHERE, place_of, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Select
@@ -35,12 +36,21 @@ if TYPE_CHECKING:
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
     from telemetry_quality.sources.parquet import ParquetIndex
+    from telemetry_quality.sources.query import DayRange
+    from telemetry_quality.sources.scanning import EventTables
+    from telemetry_quality.sources.sql_source import Answer
     from telemetry_quality.sources.walking import Listing, Places
 
 LATEST_FILES = 3
 """How many files are looked into for recent times."""
 
 _VIEW = "events_of_source"
+
+_CHANGED_WAITS_SECONDS = (0.05, 0.3, 1.0)
+"""How long to wait before files are listed again that changed while they were read."""
+
+_TICK_NANOSECONDS = 20_000_000
+"""Longer than the time during which a file system gives two changes of a file the same time."""
 
 
 _DIALECT = DuckDBDialect()
@@ -349,8 +359,8 @@ class ParquetSource(DuckDBSource):
         own = place_of(self.path) if listing is None else listing.places
         return own | place_of(catalogue) if catalogue else own
 
-    def _lists_again(self, client: DuckDBClient) -> bool:
-        """Whether a client may read the files as they are listed now."""
+    def _may_read_what_is_there(self, client: DuckDBClient) -> bool:
+        """List the files again; whether the client may read all of them."""
         client.listing = _list_files(self.path)
         return client.places >= self._places_of(client.listing)
 
@@ -370,7 +380,7 @@ class ParquetSource(DuckDBSource):
         except IndexError:
             client = self.new_client()
         else:
-            if not self._lists_again(client):
+            if not self._may_read_what_is_there(client):
                 client.connection.close()
                 client = self.new_client()
         self._open = client
@@ -395,7 +405,49 @@ class ParquetSource(DuckDBSource):
         return client.event_table(view, self.schema, self._salt)
 
     def _tables(self, client: DuckDBClient) -> FileTables:
-        return FileTables(client, self._index(client), self.schema, self._salt)
+        stamps = client.listing.files if client.listing else {}
+        return FileTables(client, self._index(client), self.schema, self._salt, stamps=stamps)
+
+    def _settled(
+        self, client: DuckDBClient, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange
+    ) -> Answer:
+        """What ``read`` answers of files that did not change meanwhile: two versions of a file are never mixed.
+
+        Raises:
+            SourceError: ``SOURCE_CHANGED`` if they change at every attempt, or if each day has to be read by itself.
+        """
+        assert isinstance(tables, FileTables)  # noqa: S101 - see _tables
+        for pause in (*_CHANGED_WAITS_SECONDS, None):
+            tables.forget_use()
+            try:
+                answer = read(day_range)
+            except SourceError as error:
+                changed = tables.changed_file()
+                if changed is None or error.reason_code == TIME_LIMIT:
+                    raise
+            else:
+                changed = tables.changed_file()
+                if changed is None:
+                    return answer
+            sleep(pause or 0)
+            self._list_again(client, tables)
+            if pause is None or len(day_range.windows) > 1:
+                raise SourceError(
+                    "SOURCE_CHANGED",
+                    f"Files must keep their content while they are read, but {changed} was written to, replaced or "
+                    f"removed at each of {len(_CHANGED_WAITS_SECONDS) + 1} attempts; write files under another name, "
+                    "rename them once, and read the day again.",
+                )
+        raise AssertionError("the last round always returns or raises")
+
+    def _list_again(self, client: DuckDBClient, tables: FileTables) -> None:
+        client.forget_files()
+        if not self._may_read_what_is_there(client):
+            raise SourceUnavailableError(
+                "SOURCE_CHANGED", f"{self.path} must keep its links while it is read, but they changed; try again."
+            )
+        tables.stamps = client.listing.files if client.listing else {}
+        tables.index = self._index(client)
 
     def _index(self, client: DuckDBClient) -> ParquetIndex:
         return client.index_files(self.schema, self._zone, self._footers)
@@ -415,6 +467,10 @@ class ParquetSource(DuckDBSource):
 
 def _list_files(path: str) -> Listing:
     listing = walk(path)
+    if listing.is_younger_than(time_ns() - _TICK_NANOSECONDS):
+        # A second change within a tick of the file system's clock would leave no trace.
+        sleep(_TICK_NANOSECONDS / 1e9)
+        listing = walk(path)
     files_required([*listing.files, *listing.unlisted], path)
     return listing
 

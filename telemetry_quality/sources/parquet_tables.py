@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import column_roles
 from telemetry_quality.sources.parquet import drifting_column, extent, missing_column, time_kinds
+from telemetry_quality.sources.walking import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.walking import Stamp
 
 _OBSERVED_VIEW = "observed_events_of_source"
 """Shown beside the view of the day's own events."""
@@ -32,15 +34,32 @@ class FileClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileTables:
-    """Which of the files of a source hold which events."""
+    """Which of the files of a source hold which events.
+
+    Attributes:
+        stamps: A stamp of each listed file, from before its footer was read.
+    """
 
     client: FileClient
     index: ParquetIndex
     schema: EventSchema
     salt: str
     source_version: str | None = None
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+
+    def forget_use(self) -> None:
+        """Begin to note which files are read."""
+        self._used.clear()
+
+    def changed_file(self) -> str | None:
+        """A file that was read and is not what was listed any more; None if there is none."""
+        return next((path for path in sorted(self._used) if stamp(path) != self.stamps[path]), None)
+
+    def _note(self, files: Iterable[ParquetFile]) -> None:
+        self._used |= {file.path for file in files if file.path in self.stamps}
 
     def of(self, day_range: DayRange) -> EventTable | None:
         """The events of the day range; None if no file holds any.
@@ -51,6 +70,7 @@ class FileTables:
         readable: dict[str, ParquetFile] = {}
         for window in day_range.windows:
             files, broken = self.index.split(window)
+            self._note([*files, *broken])
             if broken:
                 raise broken[0].unreadable(window.day)
             readable |= {file.path: file for file in files}
@@ -66,6 +86,7 @@ class FileTables:
         Unreadable files do not count here: they make the days of their own events unreadable.
         """
         may_hold = self.index.observed_between(day_range.start, day_range.end)
+        self._note(may_hold)
         needed = self._roles(may_hold)
         files = [file for file in may_hold if missing_column([file], {name: role for role, name in needed}) is None]
         times = [(role, name) for role, name in needed if role in {"occurred_at", "observed_at"}]

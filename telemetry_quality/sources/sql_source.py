@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from telemetry_quality.errors import SourceError
@@ -17,7 +18,7 @@ from telemetry_quality.sources.scanning import answer_days, count_day_range, cou
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
@@ -94,6 +95,7 @@ def _instant(ticks: int, per_second: int) -> datetime | None:
 
 
 S = TypeVar("S", bound=EngineClient)
+Answer = TypeVar("Answer")
 
 
 class SqlSource(ABC, Generic[S]):
@@ -119,6 +121,13 @@ class SqlSource(ABC, Generic[S]):
         del client
         return nullcontext()
 
+    def _settled(
+        self, client: S, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange
+    ) -> Answer:
+        """What ``read`` answers of events that did not change meanwhile."""
+        del client, tables
+        return read(day_range)
+
     @abstractmethod
     def _tables(self, client: S) -> EventTables:
         """What finds the table that holds the events of a day range."""
@@ -139,10 +148,11 @@ class SqlSource(ABC, Generic[S]):
         with self._client() as client:
             tables = self._tables(client)
 
-            def ask(day_range: DayRange) -> Mapping[date, DayScan]:
+            def scan(day_range: DayRange) -> Mapping[date, DayScan]:
                 with self._scanning(client):
                     return scan_day_range(client.execute, tables, day_range, sample_size)
 
+            ask = partial(self._settled, client, tables, scan)
             yield from (answer for _, answer in answer_days(windows, ask, self.maximum_days))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
@@ -150,13 +160,14 @@ class SqlSource(ABC, Generic[S]):
         with self._client() as client:
             tables = self._tables(client)
 
-            def ask(day_range: DayRange) -> Mapping[date, int]:
+            def count(day_range: DayRange) -> Mapping[date, int]:
                 events = tables.of(day_range)
                 if events is None:
                     return {window.day: 0 for window in day_range.windows}
                 with self._scanning(client):
                     return count_day_range(client.execute, events, day_range)
 
+            ask = partial(self._settled, client, tables, count)
             return dict(answer_days(windows, ask, self.maximum_days))
 
     def count_day(self, window: DayWindow) -> DayCounts:
@@ -172,17 +183,26 @@ class SqlSource(ABC, Generic[S]):
             )
         with self._client() as client:
             tables = self._tables(client)
-            with self._scanning(client):
-                return count_versions(client.execute, tables.of(day_range), day_range, self.schema)
+
+            def count(day_range: DayRange) -> DayCounts:
+                with self._scanning(client):
+                    return count_versions(client.execute, tables.of(day_range), day_range, self.schema)
+
+            return self._settled(client, tables, count, day_range)
 
     def frequent_values(self, name: str, window: DayWindow, limit: int) -> list[tuple[str | None, int]]:
         """The most frequent values of a column on a day, and how often each occurs."""
         (day_range,) = day_ranges_of([window])
         with self._client() as client:
-            events = self._tables(client).of(day_range)
-            if events is None:
-                return []
-            return [(value, count) for value, count in client.execute(events.values_query(name, day_range, limit))]
+            tables = self._tables(client)
+
+            def find(day_range: DayRange) -> list[tuple[str | None, int]]:
+                events = tables.of(day_range)
+                if events is None:
+                    return []
+                return [(value, count) for value, count in client.execute(events.values_query(name, day_range, limit))]
+
+            return self._settled(client, tables, find, day_range)
 
     def look_at_times(self, rows: int) -> list[TimesFound]:
         """What the times of some events look like, the latest ones where the source knows which they are.

@@ -75,6 +75,10 @@ class Listing:
     unlisted: dict[str, Problem]
     places: Places
 
+    def is_younger_than(self, nanoseconds: int) -> bool:
+        """Whether a file changed after an instant."""
+        return any(changed > nanoseconds for *_, changed in self.files.values())
+
 
 NOWHERE = Places()
 EMPTY = Listing({}, {}, NOWHERE)
