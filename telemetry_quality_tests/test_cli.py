@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -509,7 +509,7 @@ def test_init_writes_settings_that_load_and_never_overwrites(terminal: Terminal)
     assert file.read_text() == before
 
 
-@pytest.mark.parametrize("preset", ["opentelemetry", "segment", "snowplow", "cloudevents"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_init_with_a_preset_needs_no_column_names(terminal: Terminal, preset: str) -> None:
     file = terminal.folder / f"{preset}.toml"
     assert terminal.type("init", "--preset", preset, "--config", str(file))[0] == 0
@@ -612,58 +612,6 @@ def _scans(folder: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM day_scan").fetchone()[0])
     finally:
         connection.close()
-
-
-PRESET_EVENTS: dict[str, dict[str, tuple[str, Any, Any]]] = {
-    # Column: type, value of a healthy event, value of an error.
-    "opentelemetry": {
-        "log.record.uid": ("VARCHAR", "id", "id"),
-        "Timestamp": ("TIMESTAMP_NS", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
-        "ObservedTimestamp": ("TIMESTAMP_NS", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
-        "EventName": ("VARCHAR", "browser.page_view", "browser.error"),
-        "service.version": ("VARCHAR", "1.0", "unknown_service:node"),
-        "SeverityNumber": ("INTEGER", 9, 17),
-    },
-    "segment": {
-        "id": ("VARCHAR", "id", "id"),
-        "timestamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
-        "received_at": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
-        "event": ("VARCHAR", "Order Completed", "Checkout Error Shown"),
-        "context_app_version": ("VARCHAR", "1.0", None),
-    },
-    "snowplow": {
-        "event_id": ("VARCHAR", "id", "id"),
-        "derived_tstamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 13)),  # noqa: DTZ001
-        "collector_tstamp": ("TIMESTAMP", datetime(2026, 1, 1, 12), datetime(2026, 1, 1, 18)),  # noqa: DTZ001
-        "event_name": ("VARCHAR", "page_view", "application_error"),
-        "app_version": ("VARCHAR", "1.0", ""),
-    },
-    "cloudevents": {
-        "id": ("VARCHAR", "id", "id"),
-        "time": ("VARCHAR", "2026-01-01T12:00:00Z", "2026-01-01T13:00:00.5+00:00"),
-        "type": ("VARCHAR", "com.example.created", "com.example.created"),
-        "serviceversion": ("VARCHAR", "1.0", "(not set)"),
-        "severitynumber": ("INTEGER", 9, 21),
-    },
-}
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_each_preset_reads_events_under_their_format_s_own_names(terminal: Terminal, preset: str) -> None:
-    columns = PRESET_EVENTS[preset]
-    healthy, error = ({name: part[n] for name, part in columns.items()} for n in (1, 2))
-    none = dict.fromkeys(("event_id", "occurred_at", "event_name", "service_version", "is_error"))
-    types = {**none, **{name: part[0] for name, part in columns.items()}}
-    write_parquet(terminal.folder / "events.parquet", [healthy, healthy, error], types)
-    file = terminal.folder / f"{preset}.toml"
-    terminal.type("init", "--preset", preset, "--config", str(file))
-    file.write_text(file.read_text().replace("events/**/*.parquet", "events.parquet"))
-    code, shown = terminal.json("check", "--config", str(file), "--day", "2026-01-01")
-    (found,) = shown["sources"]
-    assert code == 0
-    counts = ("total_events", "error_events", "missing_version_events", "late_events", "sample_size")
-    late = 0 if preset == "cloudevents" else 1
-    assert [found[name] for name in counts] == [3, 1, 1, late, 3]
 
 
 def test_a_day_in_postgresql_is_checked_and_the_index_it_lacks_is_printed(

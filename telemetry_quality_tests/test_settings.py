@@ -362,10 +362,11 @@ def test_the_pause_between_batches_may_be_set_up_to_its_limits(tmp_path: Path, s
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_fills_every_role_an_event_needs(tmp_path: Path, preset: str) -> None:
-    roles = load_settings(write_settings(tmp_path, preset=preset, roles={})).sources["web"].roles
+    source = load_settings(write_settings(tmp_path, preset=preset, roles={})).sources["web"]
 
-    assert roles.model_dump(exclude_defaults=True) == PRESETS[preset]
-    assert set(ROLES) <= PRESETS[preset].keys()
+    assert source.roles.model_dump(exclude_defaults=True) == PRESETS[preset].roles
+    assert source.time_unit == PRESETS[preset].settings.get("time_unit")
+    assert set(ROLES) - {"event_id"} <= PRESETS[preset].roles.keys()
 
 
 def test_a_preset_needs_no_table_of_roles(tmp_path: Path) -> None:
@@ -377,15 +378,27 @@ def test_a_preset_needs_no_table_of_roles(tmp_path: Path) -> None:
         ),
     )
 
-    assert load_settings(file).sources["web"].roles.occurred_at == "derived_tstamp"
+    assert "derived_tstamp" in load_settings(file).sources["web"].roles.occurred_at
 
 
 def test_an_explicit_role_wins_over_the_preset(tmp_path: Path) -> None:
     roles = {"event_name": "my_name", "critical_fields": ["user_id"]}
-    filled = load_settings(write_settings(tmp_path, preset="opentelemetry", roles=roles)).sources["web"].roles
+    file = write_settings(tmp_path, preset="opentelemetry", roles=roles, time_unit="ms")
+    source = load_settings(file).sources["web"]
 
-    assert (filled.event_name, filled.critical_fields) == ("my_name", ("user_id",))
-    assert (filled.service_version, filled.is_error) == ("service.version", '"SeverityNumber" >= 17')
+    assert (source.roles.event_name, source.roles.critical_fields) == ("my_name", ("user_id",))
+    assert source.roles.is_error == PRESETS["opentelemetry"].roles["is_error"]
+    assert source.time_unit == "ms"
+
+
+@pytest.mark.parametrize("role", ["service_version", "is_error", "event_id", "observed_at"])
+@pytest.mark.parametrize("nothing", ["NULL", " null "])
+def test_a_role_may_be_declared_absent(tmp_path: Path, role: str, nothing: str) -> None:
+    roles = {**ROLES, role: nothing}
+    schema = load_settings(write_settings(tmp_path, roles=roles)).sources["web"].event_schema()
+
+    assert role in schema.absent_roles
+    assert getattr(schema, role) is None
 
 
 # Relative paths
@@ -716,8 +729,8 @@ def test_a_bad_pause_between_batches_is_refused_like_any_other_setting(
 
 def test_an_unknown_preset_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert complaint(write_settings(tmp_path, preset="otel")) == (
-        "telemetry.toml: sources.web: preset must be one of opentelemetry, segment, snowplow, cloudevents, "
-        "but 'otel' was found."
+        "telemetry.toml: sources.web: preset must be one of opentelemetry, segment, rudderstack, snowplow, posthog, "
+        "ga4, cloudevents, mozilla, but 'otel' was found."
     )
 
 

@@ -20,6 +20,7 @@ from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
 from telemetry_quality.core.counting import other_rules
+from telemetry_quality.core.event_schema import OPTIONAL_ROLES
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails
@@ -103,7 +104,7 @@ def _mistake(source: str, error: SourceError) -> dict[str, str]:
 
 
 def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str, Any]:
-    from telemetry_quality.sources.columns import role_expressions  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.sources.columns import fitted, role_expressions  # noqa: PLC0415 - loads SQLAlchemy
 
     calendar, now = settings.calendar(), utc_now()
     day = day or calendar.latest_day(now)
@@ -116,20 +117,22 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
     (scan,) = events.scan_days([window], settings.policy()[SAMPLE_SIZE])
     if isinstance(scan, UnreadableDay):
         raise SourceError(scan.reason_code, scan.reason)
-    totals = scan.aggregates.totals()
+    totals, absent = scan.aggregates.totals(), scan.absent_roles
+    schema = fitted(events.schema, columns).without(absent)
     full_scan = events.full_scan(window)
     return {
         "source": name,
         "roles": [
             {"role": role, "column": text, "type": columns[text].type_name if text in columns else "condition"}
-            for role, text in role_expressions(events.schema)
-        ],
+            for role, text in role_expressions(schema)
+        ]
+        + [{"role": role, "column": None, "type": None} for role in OPTIONAL_ROLES if role in absent],
         "times": [_time_as_json(found) for found in times],
         "day": day.isoformat(),
         "total_events": totals.events,
-        "error_events": totals.errors,
+        "error_events": None if "is_error" in absent else totals.errors,
         "error_unknown_events": totals.error_unknown_events,
-        "missing_version_events": totals.missing_version,
+        "missing_version_events": None if "service_version" in absent else totals.missing_version,
         "missing_critical_fields": scan.aggregates.missing_critical(),
         "late_events": totals.late_events,
         "rates": {
@@ -184,7 +187,8 @@ def _print_checked(found: dict[str, Any]) -> None:
     out = console()
     out.print(f"[bold]{found['source']}[/]: the settings fit the events.")
     for role in found["roles"]:
-        out.print(f"  {role['role']:16} {role['column']} ({role['type']})", markup=False)
+        what = "none, by choice" if role["column"] is None else f"{role['column']} ({role['type']})"
+        out.print(f"  {role['role']:16} {what}", markup=False)
     for times in found["times"]:
         out.print(f"  {_times_words(times)}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"  On {found['day']}:")
@@ -195,7 +199,8 @@ def _print_checked(found: dict[str, Any]) -> None:
         "missing_version_events",
         "late_events",
     ):
-        out.print(f"    {name:24}{found[name]:>14,}")
+        number = found[name]
+        out.print(f"    {name:24}{'none' if number is None else f'{number:,}':>14}")
     for group in ("missing_critical_fields", "signals"):
         for value, events in found[group].items():
             out.print(f"    {group:24}{events:>14,}  {visible(str(value))}", markup=False)

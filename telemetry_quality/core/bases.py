@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import Slice, SliceCounts
     from telemetry_quality.core.scans import StoredScan
 
-ERROR_STATE, ARRIVAL_TIME, EVENT_ID = "error_state", "arrival_time", "event_id"
-"""Names of bases: events that say whether they are an error, when they arrived, and which event they are."""
+ERROR_STATE, ARRIVAL_TIME, EVENT_ID, VERSION = "error_state", "arrival_time", "event_id", "version"
+"""Names of bases: events that say whether they are an error, when they arrived, which event they are, and by which
+release they were sent."""
 
 _DIMENSION = "dimension."
 
@@ -88,6 +89,8 @@ def _counts(scan: StoredScan, schema: EventSchema) -> Iterable[tuple[str, str, S
     """Each basis of a day, the rule by which it is counted, and its events."""
     events = scan.total_events or 0
     yield ERROR_STATE, "is_error", ShareCount(events - (scan.error_unknown_events or 0), events)
+    untagged = events if scan.missing_version_events is None else scan.missing_version_events
+    yield VERSION, "service_version", ShareCount(events - untagged, events)
     if schema.observed_at is not None:
         # Arrivals that could not be counted are as good as none.
         yield (

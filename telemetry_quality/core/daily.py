@@ -126,8 +126,9 @@ class DailyWork:
                     yield self.store.append_scan(self.name, scan, (), now), DayAggregates()
                     continue
                 known = catalogue if catalogue is not None else signals_seen_before(scan.day, first_seen)
-                verdicts = verify_sample(scan.sample, self.source.schema, known)
-                verified = count_verified(scan, self.source.schema, known)
+                schema = self.source.schema.without(scan.absent_roles)
+                verdicts = verify_sample(scan.sample, schema, known)
+                verified = count_verified(scan, schema, known)
                 stored = self.store.append_scan(
                     self.name, scan, verdicts, now, verified, counting_rules=self.counting_rules
                 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Collection, Container, Mapping
 
 DEFAULT_MISSING_VERSIONS = (
     *("unknown", "unknown_service*", "(unknown)", "(not set)", "not set"),
@@ -70,6 +70,10 @@ class Rate:
         return {"matching_events": matching, "base_events": base, "percent": percent}
 
 
+OPTIONAL_ROLES = ("event_id", "service_version", "is_error", "observed_at")
+"""Roles that a source may leave out by choice: what they are needed for is then not judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventSchema:
     """What plays which role in a source's events: a column, or an expression over columns.
@@ -79,7 +83,9 @@ class EventSchema:
 
     Attributes:
         event_id: None if events have no id: then events whose roles are all equal count as duplicates.
-        is_error: Whether an event is an error: a boolean column or an expression. Null means unknown.
+        service_version: None if events have no version, by choice: then none is missing.
+        is_error: Whether an event is an error: a boolean column or an expression. Null means unknown; None means that
+            no event says so, by choice.
         critical_fields: Columns, expressions, or names of ``named``.
         dimensions: The same.
         named: The expression for each critical field and dimension that has a name of its own.
@@ -96,8 +102,8 @@ class EventSchema:
     event_id: str | None
     occurred_at: str
     event_name: str
-    service_version: str
-    is_error: str
+    service_version: str | None
+    is_error: str | None
     critical_fields: tuple[str, ...] = ()
     observed_at: str | None = None
     dimensions: tuple[str, ...] = ()
@@ -115,13 +121,25 @@ class EventSchema:
         return self.named.get(name, name)
 
     @property
+    def absent_roles(self) -> frozenset[str]:
+        """The roles that nothing plays, by choice."""
+        return frozenset(role for role in OPTIONAL_ROLES if getattr(self, role) is None)
+
+    def without(self, roles: Collection[str]) -> EventSchema:
+        """The same schema where nothing plays ``roles``, a part of OPTIONAL_ROLES."""
+        absent: dict[str, Any] = dict.fromkeys(roles)
+        return replace(self, **absent) if roles else self
+
+    @property
     def rate_counts(self) -> tuple[str, ...]:
         """What is counted for the rates: ``NAME``, then ``NAME.of`` unless the rate is a share of all events."""
         names = ((rate.name, rate.base_name) for rate in self.rates)
         return tuple(name for name in chain.from_iterable(names) if name is not None)
 
     def is_missing_version(self, version: str | None) -> bool:
-        """Whether ``version`` does not say which release sent the event."""
+        """Whether ``version`` does not say which release sent the event, although events have versions."""
+        if self.service_version is None:
+            return False
         text = (version or "").strip().casefold()
         if not any(map(str.isalnum, text)):
             return True

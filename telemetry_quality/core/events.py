@@ -147,10 +147,12 @@ class DayCounts(Counts):
     Attributes:
         missing_critical: Events without a value, per critical field.
         rate_counts: Events per name in the schema's ``rate_counts``.
+        absent_roles: The roles of the schema that nothing plays in these events, by choice.
     """
 
     missing_critical: Mapping[str, int] = field(default_factory=dict)
     rate_counts: Mapping[str, int] = field(default_factory=dict)
+    absent_roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +381,7 @@ class DayScan:
             None if they were not counted.
         source_version: The version of the table that was read, if the source has versions; it changes nothing that
             was counted, so that two scans may be equal without it.
+        absent_roles: The roles of the schema that nothing plays in the events of the day, by choice.
     """
 
     day: date
@@ -389,6 +392,7 @@ class DayScan:
     arrivals: Arrivals | None = None
     incomplete_events: Mapping[EventGroup, int] | None = None
     source_version: str | None = field(default=None, compare=False)
+    absent_roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

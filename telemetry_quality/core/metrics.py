@@ -68,6 +68,11 @@ def counted(name: str) -> Formula:
     return Formula("counted", lambda basis, _: getattr(basis.scan, name) or 0)
 
 
+def counted_unless_absent(name: str) -> Formula:
+    """A count of the scan; unknown if the source has none of what would be counted, by choice."""
+    return Formula("counted", lambda basis, _: getattr(basis.scan, name))
+
+
 def share(part: str, whole: str) -> Formula:
     """A number in percent of another; unknown if the other is zero or unknown."""
     return Formula(
@@ -211,7 +216,7 @@ class DayFigures:
         is_fact=True,
     )
     error_events: int | None = _number(
-        "Error events", "Events that are errors.", Unit.EVENTS, counted("error_events"), is_listed=True
+        "Error events", "Events that are errors.", Unit.EVENTS, counted_unless_absent("error_events"), is_listed=True
     )
     error_rate_percent: float | None = _number(
         "Errors",
@@ -228,7 +233,7 @@ class DayFigures:
         "Events without a version",
         "Events without a version tag.",
         Unit.EVENTS,
-        counted("missing_version_events"),
+        counted_unless_absent("missing_version_events"),
         is_listed=True,
     )
     missing_version_percent: float | None = _number(

@@ -19,6 +19,8 @@ class StoredScan:
 
     Attributes:
         figures_hash: Hash of all that was read; scans with equal hashes have equal content.
+        error_events: None also if no event says whether it is an error, by choice.
+        missing_version_events: None also if events have no version, by choice.
         verified_events: How many of all events would pass the sample's verification; None if they were not counted.
         missing_critical: Events without a value, per critical field.
         rate_counts: Events per rate count of the schema; None if no rate was counted.

@@ -25,7 +25,9 @@ def share_counts(scan: StoredScan, rates: Iterable[Rate] = ()) -> dict[str, Shar
     like ``rate_share``.
     """
     events = scan.total_events or 0
-    found = {"missing_version_percent": ShareCount(scan.missing_version_events or 0, events)}
+    found: dict[str, ShareCount] = {}
+    if scan.missing_version_events is not None:
+        found["missing_version_percent"] = ShareCount(scan.missing_version_events, events)
     if events != scan.error_unknown_events:
         found["error_rate_percent"] = ShareCount(scan.error_events or 0, events)
     if scan.verified_events is not None:

@@ -1,45 +1,226 @@
-"""Column names that well-known formats use."""
+"""Presets: which columns play which roles in the tables of well-known vendors.
+
+A vendor's table comes in several layouts: older and newer exporters, names in upper or lower case as warehouses give
+them, attributes in a map, in JSON or flattened into columns. ``FIRST_PRESENT`` takes the layout whose columns exist.
+``docs/presets.md`` says why each column plays its role.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # OpenTelemetry log data model: EventName, Timestamp, ObservedTimestamp, SeverityNumber (17 and up are errors)
-    # and the resource attribute service.version. The model has no id; log.record.uid is the conventional attribute.
-    "opentelemetry": {
-        "event_id": "log.record.uid",
-        "occurred_at": "Timestamp",
-        "observed_at": "ObservedTimestamp",
-        "event_name": "EventName",
-        "service_version": "service.version",
-        "is_error": '"SeverityNumber" >= 17',
-    },
-    # Segment's warehouse schema for the tracks table.
-    "segment": {
-        "event_id": "id",
-        "occurred_at": "timestamp",
-        "observed_at": "received_at",
-        "event_name": "event",
-        "service_version": "context_app_version",
-        "is_error": "event LIKE '%Error%'",
-    },
-    # Snowplow's atomic.events table.
-    "snowplow": {
-        "event_id": "event_id",
-        "occurred_at": "derived_tstamp",
-        "observed_at": "collector_tstamp",
-        "event_name": "event_name",
-        "service_version": "app_version",
-        "is_error": "event_name = 'application_error'",
-    },
-    # CloudEvents 1.0 context attributes; errors and versions are extension attributes.
-    "cloudevents": {
-        "event_id": "id",
-        "occurred_at": "time",
-        "event_name": "type",
-        "service_version": "serviceversion",
-        "is_error": "severitynumber >= 17",
-    },
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NONE = "NULL"
+"""What plays a role of which a table has nothing, by choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """The roles of one vendor's table.
+
+    Attributes:
+        title: What the table is called.
+        page: Where its vendor describes it.
+        roles: The column or expression of each role.
+        advice: What to know of a role or to write instead, for whoever adapts a settings file.
+        settings: Further keys of the source.
+    """
+
+    title: str
+    page: str
+    roles: Mapping[str, str]
+    advice: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _camel(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+_STYLES: tuple[Callable[[str], str], ...] = (str, _camel, _snake, str.lower, str.upper)
+"""How the same name is written by exporters and warehouses; of a name in lower case, only two differ."""
+
+
+def _first_present(*texts: str) -> str:
+    """The first of ``texts`` whose columns, which are in braces, exist in any style."""
+    styled = dict.fromkeys(_styled(text, style) for text in texts for style in _STYLES)
+    return f"FIRST_PRESENT({', '.join(styled)})"
+
+
+def _styled(text: str, style: Callable[[str], str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda name: style(name[1]), text)
+
+
+_ERROR_IN_NAME = "LOWER({event}) LIKE '%error%' OR LOWER({event}) LIKE '%exception%' OR LOWER({event}) LIKE '%crash%'"
+
+_TRACKS = {
+    "event_id": _first_present("{id}"),
+    "occurred_at": _first_present("{timestamp}"),
+    "observed_at": _first_present("{received_at}", NONE),
+    "event_name": _first_present("COALESCE(NULLIF({event_text}, ''), {event})", "{event_text}", "{event}"),
+    "service_version": _first_present("{context_app_version}", "{context_library_version}", NONE),
+    "is_error": _first_present(_ERROR_IN_NAME),
 }
-"""Column names that well-known formats use; a role in the settings overrides the preset."""
+"""The table ``tracks``, and the tables of single events, which have the same columns and those of their properties."""
+
+_TRACKS_ADVICE = {
+    "service_version": "the release of the app; in a table that no app writes to, that of the library",
+    "is_error": "events have no error state: those whose name says so, such as application_crashed",
+}
+
+_MOBILE_APPLICATION = "contexts_com_snowplowanalytics_mobile_application_1"
+
+PRESETS: dict[str, Preset] = {
+    "opentelemetry": Preset(
+        "OpenTelemetry logs and events: otel_logs of the collector's ClickHouse exporter, or one row per log record",
+        "https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/clickhouseexporter",
+        {
+            "event_id": _first_present('"log.record.uid"', "{LogRecordUid}", NONE),
+            "occurred_at": _first_present("{Timestamp}", "{TimeUnixNano}"),
+            "observed_at": _first_present("{ObservedTimestamp}", "{ObservedTimeUnixNano}", NONE),
+            "event_name": _first_present(
+                "COALESCE(NULLIF({EventName}, ''), NULLIF({LogAttributes}['event.name'], ''), {ServiceName})",
+                "COALESCE(NULLIF({LogAttributes}['event.name'], ''), {ServiceName})",
+                "COALESCE(NULLIF({EventName}, ''), {ServiceName})",
+                "{EventName}",
+                '"event.name"',
+                "{ServiceName}",
+                '"service.name"',
+            ),
+            "service_version": _first_present(
+                "{ResourceAttributes}['service.version']",
+                '"service.version"',
+                "{ServiceVersion}",
+                "{Resource}.attributes['service.version']",
+            ),
+            "is_error": _first_present("NULLIF({SeverityNumber}, 0) >= 17"),
+        },
+        {
+            "event_id": "records have no id of their own; LogAttributes['log.record.uid'] if your collector sets it",
+            "event_name": "the name of the event; of other records, the service that wrote them",
+            "is_error": "17 is ERROR, 21 is FATAL; 0 is unspecified, so it is not known whether it is an error",
+        },
+        {"time_unit": "ns"},
+    ),
+    "segment": Preset(
+        "Segment's warehouse tables: tracks, or the table of one event",
+        "https://www.twilio.com/docs/segment/connections/storage/warehouses/schema",
+        _TRACKS,
+        _TRACKS_ADVICE,
+    ),
+    "rudderstack": Preset(
+        "RudderStack's warehouse tables: tracks, or the table of one event",
+        "https://www.rudderstack.com/docs/destinations/warehouse-destinations/warehouse-schema/",
+        _TRACKS,
+        _TRACKS_ADVICE,
+    ),
+    "snowplow": Preset(
+        "Snowplow's atomic.events",
+        "https://docs.snowplow.io/docs/fundamentals/canonical-event/",
+        {
+            "event_id": _first_present("{event_id}"),
+            "occurred_at": _first_present("{derived_tstamp}", "{collector_tstamp}"),
+            "observed_at": _first_present("{collector_tstamp}", NONE),
+            "event_name": _first_present("COALESCE({event_name}, {event})", "{event_name}", "{event}"),
+            "service_version": _first_present(
+                f"{{{_MOBILE_APPLICATION}}}[0].version",
+                f"{{{_MOBILE_APPLICATION}_0_0}}[0].version",
+                "{app_version}",
+                "{v_tracker}",
+            ),
+            "is_error": _first_present(
+                "{event_name} = 'application_error'",
+                "COALESCE({unstruct_event}.data.schema LIKE '%/application_error/%', FALSE)",
+            ),
+        },
+        {
+            "occurred_at": "the clock of the device, corrected; collector_tstamp is the clock of the collector",
+            "service_version": "the app's release, from its context; in a table without this context, the tracker's",
+            "is_error": "what trackers send of uncaught exceptions; add your own events with OR",
+        },
+    ),
+    "posthog": Preset(
+        "PostHog's events, as batch exports write them to Parquet and warehouses, or in ClickHouse",
+        "https://posthog.com/docs/cdp/batch-exports",
+        {
+            "event_id": _first_present("{uuid}"),
+            "occurred_at": _first_present("{timestamp}"),
+            "observed_at": _first_present("{created_at}", "{_inserted_at}", NONE),
+            "event_name": _first_present("{event}"),
+            "service_version": _first_present(
+                "COALESCE(NULLIF({properties}.$app_version, ''), {properties}.$lib_version)"
+            ),
+            "is_error": _first_present("{event} = '$exception'"),
+        },
+        {
+            "service_version": "the release of the app; of other events, that of the library",
+            "is_error": "what error tracking captures; add your own events with OR",
+        },
+    ),
+    "ga4": Preset(
+        "Google Analytics 4 and Firebase, exported to BigQuery: events_YYYYMMDD",
+        "https://support.google.com/analytics/answer/7029846",
+        {
+            "occurred_at": _first_present("{event_timestamp}"),
+            "event_name": _first_present("{event_name}"),
+            "service_version": _first_present("{app_info}.version", "{app_info_version}", "{app_info__version}", NONE),
+            "is_error": _first_present("{event_name} IN ('app_exception', 'exception')"),
+        },
+        {
+            "service_version": 'the release of the app; a web stream has none: "NULL"',
+            "is_error": "app_exception is what Firebase logs of crashes; add your own events with OR",
+        },
+        {"time_unit": "us"},
+    ),
+    "cloudevents": Preset(
+        "CloudEvents 1.0: a column for each context attribute",
+        "https://github.com/cloudevents/spec/blob/main/cloudevents/spec.md",
+        {
+            "event_id": _first_present("{source} || '/' || {id}", "{ce_source} || '/' || {ce_id}", "{id}"),
+            "occurred_at": _first_present("{time}", "{ce_time}"),
+            "event_name": _first_present("{type}", "{ce_type}"),
+            "service_version": _first_present("{serviceversion}", "{appversion}", "{ce_serviceversion}", NONE),
+            "is_error": _first_present(
+                "NULLIF(CAST({severitynumber} AS BIGINT), 0) >= 17",
+                "NULLIF(CAST({ce_severitynumber} AS BIGINT), 0) >= 17",
+                NONE,
+            ),
+        },
+        {
+            "event_id": "an id is unique only within its source",
+            "service_version": "an extension attribute that most events do not have, such as data.version",
+            "is_error": "the severity extension, if events have it; else a condition, such as type LIKE '%.failed'",
+        },
+    ),
+    "mozilla": Preset(
+        "Mozilla's Glean: events_stream, or the table of one ping",
+        "https://docs.telemetry.mozilla.org/concepts/pipeline/glean_data.html",
+        {
+            "event_id": _first_present(
+                "{event_id}",
+                "{document_id} || '.' || {event_category} || '.' || {event_name} || '.' || {event_timestamp}",
+                "{document_id}",
+            ),
+            "occurred_at": _first_present("{event_timestamp}", "{submission_timestamp}"),
+            "observed_at": _first_present("{submission_timestamp}", NONE),
+            "event_name": _first_present(
+                "{event_category} || '.' || {event_name}", "{event_name}", "COALESCE({ping_info}.reason, 'ping')"
+            ),
+            "service_version": _first_present("{client_info}.app_display_version", "{app_display_version}", NONE),
+            "is_error": NONE,
+        },
+        {
+            "occurred_at": "of pings, when they arrived; the clock of the client is in ping_info.end_time",
+            "is_error": "nothing says so of an event or ping; or a condition, such as event_category = 'crash'",
+        },
+    ),
+}
+"""The presets by name; a role or setting in the settings file overrides the preset."""

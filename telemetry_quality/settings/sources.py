@@ -35,7 +35,7 @@ from telemetry_quality.connectors import (
 )
 from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.days import Calendar
-from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, EventSchema
+from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, OPTIONAL_ROLES, EventSchema
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.errors import SettingsError
@@ -74,6 +74,10 @@ NamesOrExpressions = Annotated[tuple[Name, ...] | dict[Name, Name], BeforeValida
 """Columns or expressions as a list, or as a table that names each: the names are those of figures and charts."""
 
 
+def _is_null(text: str | None) -> bool:
+    return text is None or text.strip().casefold() == "null"
+
+
 class RoleSettings(SettingsTable):
     """Which column or expression plays which role; see EventSchema."""
 
@@ -109,7 +113,9 @@ class RoleSettings(SettingsTable):
     def for_schema(self) -> dict[str, Any]:
         """The roles as EventSchema has them."""
         names = {role: tuple(getattr(self, role)) for role in ("critical_fields", "dimensions")}
-        return {**self.model_dump(), **names, "named": self._named("critical_fields") | self._named("dimensions")}
+        absent = {role: None for role in OPTIONAL_ROLES if _is_null(getattr(self, role))}
+        named = self._named("critical_fields") | self._named("dimensions")
+        return {**self.model_dump(), **names, **absent, "named": named}
 
 
 class SignalSettings(SettingsTable):
@@ -165,10 +171,11 @@ class SourceSettings(SettingsTable):
         if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, but {preset!r} was found")
         given = values.get("roles", {})
-        return {
-            **values,
-            "roles": {**(PRESETS[preset] if preset else {}), **given} if isinstance(given, dict) else given,
-        }
+        if preset is None:
+            return {**values, "roles": given}
+        filled = PRESETS[preset]
+        roles = {**filled.roles, **given} if isinstance(given, dict) else given
+        return {**filled.settings, **values, "roles": roles}
 
     @field_validator("owners")
     @classmethod

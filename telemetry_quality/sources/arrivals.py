@@ -12,7 +12,7 @@ from telemetry_quality.sources.columns import ColumnKind
 from telemetry_quality.sources.functions import count_where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read_arrivals(
-    execute: Execute, events: EventTable | None, observed: EventTable | None, day_range: DayRange, column: str
+    execute: Execute, events: EventTable | None, observed: EventTable | None, day_range: DayRange
 ) -> dict[int, Arrivals]:
     """The arrivals of every day of ``day_range``, by day index.
 
@@ -29,16 +29,14 @@ def read_arrivals(
         events: The table of the events of the day range; None if there are none.
         observed: The table of the events that arrived in the day range, whenever they happened; None if there are none.
         day_range: The days.
-        column: The column that holds the arrival time.
     """
     by_hour: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for index, hour, count in [] if events is None else execute(arrival_query(events, day_range, column)):
-        by_hour[index][hour] = count
-    counts = (
-        {}
-        if observed is None
-        else {row[0]: row[1:] for row in execute(invalid_timestamp_query(observed, day_range, column))}
-    )
+    if events is not None and (column := events.schema.observed_at) is not None:
+        for index, hour, count in execute(arrival_query(events, day_range, column)):
+            by_hour[index][hour] = count
+    counts: dict[int, Sequence[int]] = {}
+    if observed is not None and (column := observed.schema.observed_at) is not None:
+        counts = {row[0]: row[1:] for row in execute(invalid_timestamp_query(observed, day_range, column))}
     return {
         index: Arrivals(_series(by_hour[index]), *map(int, counts.get(index, (0, 0, 0, 0))))
         for index in range(len(day_range.windows))

@@ -22,7 +22,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
@@ -176,6 +176,7 @@ class _Client:
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
         table = _typed_table(relation, columns)
+        schema = fitted(schema, columns)
         return EventTable(table, resolve_roles(schema, table, columns, self._described, "clickhouse"), schema, salt)
 
     def _described(self, query: Select[Any]) -> list[Column]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from telemetry_quality.core.event_schema import OPTIONAL_ROLES
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.expressions import columns_named
+from telemetry_quality.sources.expressions import columns_named, only_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +43,31 @@ class Column:
     is_exact: bool = True
 
 
+_SINGLE_ROLES = ("event_id", "occurred_at", "event_name", "service_version", "observed_at")
+
+
+def fitted(schema: EventSchema, names: Mapping[str, Any]) -> EventSchema:
+    """The schema for a table with the columns ``names``: by columns where columns play roles, without absent roles.
+
+    An expression such as ``FIRST_PRESENT(received_at, sent_at, NULL)`` is a column in one table and another in the
+    next, which statistics and indexes are known of, or nothing at all.
+
+    Raises:
+        SourceError: ``EXPRESSION_INVALID`` if the time or the name is nothing at all.
+    """
+    changed: dict[str, Any] = {}
+    for role in (*_SINGLE_ROLES, "is_error"):
+        text = getattr(schema, role)
+        if text is None or (found := only_column(text, names)) == text:
+            continue
+        if found is None and role not in OPTIONAL_ROLES:
+            raise SourceError(
+                "EXPRESSION_INVALID", f"{role} requires a column or an expression, but {text!r} is null; name a column."
+            )
+        changed[role] = found
+    return replace(schema, **changed) if changed else schema
+
+
 def column_roles(schema: EventSchema, names: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Role and column of every column that the schema needs, including those inside expressions.
 
@@ -55,11 +81,12 @@ def column_roles(schema: EventSchema, names: Mapping[str, Any]) -> Iterator[tupl
 
 def role_expressions(schema: EventSchema) -> Iterator[tuple[str, str]]:
     """Role and text of everything that is read of an event."""
-    for role in ("event_id", "occurred_at", "event_name", "service_version", "observed_at"):
+    for role in _SINGLE_ROLES:
         text = getattr(schema, role)
         if text is not None:
             yield role, text
-    yield "is_error", schema.is_error
+    if schema.is_error is not None:
+        yield "is_error", schema.is_error
     for role in ("critical_fields", "dimensions"):
         yield from ((role, schema.expression_of(name)) for name in getattr(schema, role))
     yield from _rate_conditions(schema)
@@ -69,8 +96,8 @@ def role_expressions(schema: EventSchema) -> Iterator[tuple[str, str]]:
 
 def condition_expressions(schema: EventSchema) -> dict[str, str]:
     """The texts that say what holds of an event, each with its role."""
-    where = [] if schema.where is None else [("where", schema.where)]
-    return {text: role for role, text in (("is_error", schema.is_error), *_rate_conditions(schema), *where)}
+    conditions = (("is_error", schema.is_error), *_rate_conditions(schema), ("where", schema.where))
+    return {text: role for role, text in conditions if text is not None}
 
 
 def _rate_conditions(schema: EventSchema) -> Iterator[tuple[str, str]]:

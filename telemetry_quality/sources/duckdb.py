@@ -15,7 +15,7 @@ import duckdb
 from sqlalchemy import literal_column, select
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
@@ -126,6 +126,7 @@ class DuckDBClient:
         """A table or view whose columns can play their roles."""
         columns = self.columns_of(relation)
         table = named_table(relation, *columns)
+        schema = fitted(schema, columns)
         roles = resolve_roles(schema, table, columns, self.described, "duckdb")
         return EventTable(table, roles, schema, salt, finds_nulls=True)
 

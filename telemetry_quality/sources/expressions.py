@@ -7,6 +7,7 @@ file is ever pasted into SQL. Whatever is not listed here is refused.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlglot
@@ -70,6 +71,20 @@ def columns_named(text: str, role: str, names: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for name, _ in _paths(_chosen(_parse(text, role), names), names)))
 
 
+def only_column(text: str, names: Mapping[str, Any]) -> str | None:
+    """The column that is all there is to an expression; otherwise the text itself, or None if it is NULL."""
+    if _is_column(text, names):
+        return text
+    try:
+        tree = _chosen(_parsed(text), names)
+    except sqlglot.errors.SqlglotError:
+        return text
+    if isinstance(tree, exp.Null):
+        return None
+    name, steps = _path(tree, names) or (text, ())
+    return text if steps or name not in names else name
+
+
 def is_expression(text: str, names: Mapping[str, Any]) -> bool:
     """Whether ``text`` is to be computed, rather than the name of a column, be it a missing one."""
     return not _is_column(text, names)
@@ -119,9 +134,15 @@ class _Language(sqlglot.Dialect):
 
 def _parse(text: str, role: str) -> exp.Expr:
     try:
-        return sqlglot.parse_one(_WORD.sub(_quoted, text), dialect=_Language)
+        return _parsed(text)
     except sqlglot.errors.SqlglotError:
         raise _refused(text, role, "it cannot be parsed") from None
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> exp.Expr:
+    """The tree of a text, which nobody changes."""
+    return sqlglot.parse_one(_WORD.sub(_quoted, text), dialect=_Language)
 
 
 def _quoted(word: re.Match[str]) -> str:

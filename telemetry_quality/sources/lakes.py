@@ -195,8 +195,8 @@ class LakeSource(DuckDBSource):
         assert isinstance(client, LakeClient)  # noqa: S101 - see new_client
         assert client.snapshot is not None  # noqa: S101 - likewise
         # A day without files must not hide that a role has no column.
-        client.event_table(_show_schema(client, client.snapshot), self.schema, self._salt)
-        return _LakeTables(client, client.snapshot, self.schema, self._salt)
+        fitting = client.event_table(_show_schema(client, client.snapshot), self.schema, self._salt).schema
+        return _LakeTables(client, client.snapshot, fitting, self._salt)
 
 
 def _show_schema(client: DuckDBClient, snapshot: LakeSnapshot) -> str:

@@ -23,6 +23,7 @@ import duckdb
 
 from telemetry_quality.core.days import DayWindow, day_window
 from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.columns import fitted
 from telemetry_quality.sources.expressions import columns_named
 from telemetry_quality.sources.walking import Problem, unreadable
 
@@ -263,8 +264,12 @@ def _read_footers(
     for path, its_elements in groupby(elements, key=itemgetter(0)):
         columns[path] |= dict(_top_level([element[1:] for element in its_elements]))
     rows = dict(connection.execute("SELECT file_name, num_rows FROM parquet_file_metadata(?)", [named]).fetchall())
-    spans = _spans(connection, named, [name for name in (schema.occurred_at, schema.observed_at) if name is not None])
-    return [_file(path, rows.get(path, 0), spans, columns[path], schema) for path in paths]
+    # Files have few layouts, and finding out what plays a role in one takes milliseconds.
+    layouts = {frozenset(names): names for names in columns.values()}
+    fitting = {layout: fitted(schema, names) for layout, names in layouts.items()}
+    times = {name for its in fitting.values() for name in (its.occurred_at, its.observed_at) if name is not None}
+    spans = _spans(connection, named, sorted(times))
+    return [_file(path, rows.get(path, 0), spans, columns[path], fitting[frozenset(columns[path])]) for path in paths]
 
 
 @dataclass(frozen=True, slots=True)

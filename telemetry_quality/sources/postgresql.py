@@ -32,7 +32,7 @@ from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
 from telemetry_quality.sources.roles import resolve_roles
@@ -170,6 +170,7 @@ class _Client:
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
         table = named_table(name, *columns)
+        schema = fitted(schema, columns)
         return EventTable(table, resolve_roles(schema, table, columns, self._described, "postgres"), schema, salt)
 
     def _described(self, query: Select[Any]) -> list[Column]:
@@ -370,7 +371,7 @@ class PostgresSource(TableSource[_Client]):
             found = client.largest_full_scan(events.aggregate_query(day_range))
             if found is None:
                 return None
-            return FullScan(".".join(found), client.index_on(*found, self.schema.occurred_at))
+            return FullScan(".".join(found), client.index_on(*found, events.schema.occurred_at))
 
     def _scanning(self, client: _Client) -> AbstractContextManager[None]:
         return client.transaction()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Select,
     String,
@@ -321,16 +322,20 @@ class EventTable:
         expression = self.roles.expressions.get(name)
         return self.relation.c[name] if expression is None else expression
 
-    def text(self, name: str) -> ColumnElement[str]:
-        """A column as text, whatever its type."""
+    def text(self, name: str | None) -> ColumnElement[str]:
+        """A column as text, whatever its type; null if nothing plays the role."""
+        if name is None:
+            return cast(null(), String)
         value = self.column(name)
         column = self.columns[name]
         is_exact_text = self.is_typed and column.kind is ColumnKind.TEXT and column.is_exact
         # PostgreSQL knows how many distinct values a bare column has, and groups by it in half the time.
         return value if is_exact_text else exact_text(cast(value, String))
 
-    def clipped(self, name: str) -> ColumnElement[str]:
+    def clipped(self, name: str | None) -> ColumnElement[str]:
         """A column as text that is short enough to be grouped by, sorted and stored, whoever sent it."""
+        if name is None:
+            return self.text(None)
         column = self.columns.get(name)
         is_short = self.is_typed and column is not None and column.kind in _ALWAYS_SHORT
         return self.text(name) if is_short else clipped_text(self.text(name))
@@ -413,7 +418,7 @@ class EventTable:
 
     def is_error(self) -> ColumnElement[Any]:
         """Whether an event is an error; null if unknown."""
-        return self._holds(self.schema.is_error)
+        return cast(null(), Boolean) if self.schema.is_error is None else self._holds(self.schema.is_error)
 
     def rate_conditions(self) -> dict[str, ColumnElement[bool]]:
         """Whether an event belongs to each of the schema's ``rate_counts``, in that order; null if unknown.
@@ -461,7 +466,7 @@ class EventTable:
         return self.column(self.schema.event_id).is_(None)
 
     def _event_id(self) -> ColumnElement[Any]:
-        return cast(null(), String) if self.schema.event_id is None else self.clipped(self.schema.event_id)
+        return self.clipped(self.schema.event_id)
 
     def _hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
         number = int.from_bytes(sha256(self.salt.encode()).digest()[:8], "big") >> 1

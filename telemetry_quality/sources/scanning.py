@@ -103,7 +103,8 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     # Read first: if the table cannot serve all days together, each day is read by itself.
     arrivals = _arrivals_if_possible(execute, tables, events, day_range)
     rows = [] if events is None else execute(events.aggregate_query(day_range))
-    days = _aggregates(rows, tables.schema)
+    schema = tables.schema if events is None else events.schema
+    days = _aggregates(rows, schema)
     counts = {index: day.totals().events for index, day in days.items()}
     samples = {} if events is None else read_sample(execute, events, day_range, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, day_range, days)
@@ -119,6 +120,7 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
             arrivals.get(index),
             incomplete.get(index, {}),
             tables.source_version,
+            schema.absent_roles,
         )
         for index, window in enumerate(day_range.windows)
     }
@@ -140,11 +142,10 @@ def _arrivals_if_possible(
     execute: Execute, tables: EventTables, events: EventTable | None, day_range: DayRange
 ) -> dict[int, Arrivals]:
     """The arrivals of each day; empty if they are unknown, which makes no day unreadable."""
-    column = tables.schema.observed_at
-    if column is None:
+    if tables.schema.observed_at is None or (events is not None and events.schema.observed_at is None):
         return {}
     try:
-        return read_arrivals(execute, events, tables.observed_in(day_range), day_range, column)
+        return read_arrivals(execute, events, tables.observed_in(day_range), day_range)
     except SourceUnavailableError:
         raise
     except SourceError as error:
@@ -161,6 +162,7 @@ def count_day_range(execute: Execute, table: EventTable, day_range: DayRange) ->
 
 def count_versions(execute: Execute, table: EventTable | None, day_range: DayRange, schema: EventSchema) -> DayCounts:
     """The counts of a day range, in one scan of the columns they need; ``table`` is None if no table holds events."""
+    schema = schema if table is None else table.schema
     fields, rate_names = schema.critical_fields, schema.rate_counts
     sums, untagged = [0] * (3 + len(fields) + len(rate_names)), 0
     for version, *counts in () if table is None else execute(table.version_query(day_range)):
@@ -175,6 +177,7 @@ def count_versions(execute: Execute, table: EventTable | None, day_range: DayRan
         untagged,
         dict(zip(fields, missing, strict=True)),
         dict(zip(rate_names, rated, strict=True)),
+        schema.absent_roles,
     )
 
 

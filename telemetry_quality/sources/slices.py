@@ -6,7 +6,7 @@ from collections import defaultdict
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, and_, case, cast, func, literal, or_, select, true, union_all
+from sqlalchemy import String, and_, case, cast, false, func, literal, or_, select, true, union_all
 
 from telemetry_quality.core.events import (
     EVENT_NAME,
@@ -107,6 +107,8 @@ def slice_query(
 
 def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
     """Whether the core counts an event's version as missing: its rule, expressed as a list of versions."""
+    if events.schema.service_version is None:
+        return false()
     named = {version for version in versions if version is not None}
     missing = {version for version in named if events.schema.is_missing_version(version)}
     present = named - missing

@@ -20,7 +20,7 @@ from sqlglot import expressions as exp
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
@@ -170,6 +170,7 @@ class _Client:
             # Asked of the view: asking the files would read every footer again.
             columns = _columns(self._spark.table(_EVENTS))
         table = named_table(_EVENTS, *columns)
+        schema = fitted(schema, columns)
         return EventTable(table, resolve_roles(schema, table, columns, self._described, "spark"), schema, salt)
 
     def _described(self, query: Select[Any]) -> list[Column]:

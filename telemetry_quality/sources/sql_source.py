@@ -215,7 +215,7 @@ class SqlSource(ABC, Generic[S]):
         """
         with self._client() as client:
             events = self._some_events(client)
-            roles = {"occurred_at": self.schema.occurred_at, "observed_at": self.schema.observed_at}
+            roles = {"occurred_at": events.schema.occurred_at, "observed_at": events.schema.observed_at}
             return [
                 TimesFound.of(role, events.ticks(text)[1], *client.execute(events.times_query(text, rows))[0])
                 for role, text in roles.items()

@@ -33,7 +33,7 @@ from sqlalchemy.types import NullType
 from telemetry_quality.core.clipping import clipped
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.copying import BatchedTable, Shape
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
@@ -145,6 +145,7 @@ class _Client:
     def event_table(self, name: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(name)
         table = named_table(name, *columns)
+        schema = fitted(schema, columns)
         roles = resolve_roles(schema, table, columns, self._described)
         return EventTable(table, roles, schema, salt, is_typed=False)
 

@@ -96,9 +96,9 @@ def figures_row(
     totals = scan.aggregates.totals()
     return figures | {
         "total_events": totals.events,
-        "error_events": totals.errors,
+        "error_events": None if "is_error" in scan.absent_roles else totals.errors,
         "error_unknown_events": totals.error_unknown_events,
-        "missing_version_events": totals.missing_version,
+        "missing_version_events": None if "service_version" in scan.absent_roles else totals.missing_version,
         "late_events": totals.late_events,
         "sample_size": len(sample),
         "sample_passed": sum(verdict.passed for verdict in sample),

@@ -38,7 +38,9 @@ CHECKOUTS = Rate("failed", "status = 'failed'", of="event_name = 'checkout'", ab
 ROLES = replace(SCHEMA, observed_at="seen_at", dimensions=("platform",), rates=(CHECKOUTS,))
 
 
-def scan(day: date, *, error_state: int, arrived: int | None, ids: int, platforms: int, checkouts: int) -> DayScan:
+def scan(
+    day: date, *, error_state: int, arrived: int | None, ids: int, platforms: int, checkouts: int, versions: int
+) -> DayScan:
     """A day of EVENTS events: how many say what they are, when they arrived, and so on."""
     row = make_row(events=EVENTS, error_unknown_events=EVENTS - error_state, rate_counts=(0, checkouts))
     slices = {
@@ -53,10 +55,18 @@ def scan(day: date, *, error_state: int, arrived: int | None, ids: int, platform
         aggregates=DayAggregates((row,), (), ROLES.rate_counts),
         arrivals=None if arrived is None else Arrivals((arrived,), EVENTS if arrived else 0, 0, 0, 0),
         duplicates=Duplicates(ids, 0),
+        absent_roles=frozenset() if versions else frozenset({"service_version"}),
     )
 
 
-COMPLETE = {"error_state": EVENTS, "arrived": EVENTS, "ids": EVENTS, "platforms": EVENTS, "checkouts": 50}
+COMPLETE = {
+    "error_state": EVENTS,
+    "arrived": EVENTS,
+    "ids": EVENTS,
+    "platforms": EVENTS,
+    "checkouts": 50,
+    "versions": EVENTS,
+}
 
 
 def work_of(
@@ -94,6 +104,7 @@ LOST = pytest.mark.parametrize(
         ({"platforms": 0}, "dimensions", "DIMENSION_LOST"),
         ({"platforms": EVENTS // 2}, "dimensions", "DIMENSION_LOST"),
         ({"checkouts": 0}, "rate_failed", "RATE_BASE_LOST"),
+        ({"versions": 0}, "missing_version", "VERSIONS_ABSENT"),
     ],
 )
 
@@ -184,7 +195,7 @@ def test_days_on_which_the_settings_meant_something_else_are_not_missed(
 ) -> None:
     work, day = work_of(tmp_path, COMPLETE, schema=before)
     today = day + timedelta(days=1)
-    gone = scan(today, error_state=0, arrived=0, ids=0, platforms=EVENTS, checkouts=0)
+    gone = scan(today, error_state=0, arrived=0, ids=0, platforms=EVENTS, checkouts=0, versions=EVENTS)
     now = make_work(tmp_path, FakeSource({today: gone}, schema=ROLES), store=work.store, policy=work.policy)
     list(now.read([today], NOW))
 

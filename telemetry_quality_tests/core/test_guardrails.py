@@ -379,6 +379,28 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
     }
 
 
+NO_VERSIONS = make_figures(missing_version_events=None, missing_version_percent=None)
+NO_ERROR_STATE = make_figures(error_events=None, error_rate_percent=None)
+
+
+@pytest.mark.parametrize(
+    ("figures", "names"),
+    [
+        (NO_VERSIONS, {"missing_version", "version_drift"}),
+        (NO_ERROR_STATE, {"error_rate", "error_burst", "segment_errors"}),
+    ],
+)
+def test_what_a_source_has_none_of_by_choice_is_not_judged_and_fails_nothing(
+    figures: DayFigures, names: set[str]
+) -> None:
+    verdicts = verdicts_of(figures)
+
+    assert {verdict.guardrail for verdict in verdicts if verdict.reason_code == "NONE_BY_CHOICE"} == names
+    assert {verdict.outcome for verdict in verdicts if verdict.guardrail in names} == {UNKNOWN}
+    assert all("by choice" in verdict.sentence for verdict in verdicts if verdict.guardrail in names)
+    assert not [verdict for verdict in verdicts if verdict.outcome is FAILED]
+
+
 @pytest.mark.parametrize("recorded", [{}, {"total_events": 0}, {"total_events": 1000, "error_rate_percent": 50.0}])
 def test_a_day_that_could_not_be_read_is_unknown_to_every_guardrail(recorded: dict[str, Any]) -> None:
     figures = DayFigures(

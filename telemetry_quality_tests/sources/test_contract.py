@@ -28,7 +28,7 @@ from pyiceberg.catalog.memory import InMemoryCatalog
 
 from telemetry_quality.core.clipping import clipped
 from telemetry_quality.core.days import DayWindow, day_window, days_between
-from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.core.event_schema import OPTIONAL_ROLES, Rate
 from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
@@ -1269,6 +1269,58 @@ def test_without_a_column_of_arrival_there_are_no_arrivals(
     (scan,) = read(write(Location(tmp_path, schema=schema), make_events(3)), windows_of(UTC_ZONE, DAY))
     assert scan.arrivals is None
     assert {part.dimension for part in scan.slices} == {"event_name", "service_version"}
+
+
+@wherever
+def test_what_a_source_has_none_of_by_choice_is_neither_missing_nor_an_error(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
+) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(OPTIONAL_ROLES, "FIRST_PRESENT(nowhere, NULL)")
+    schema = replace(CONTRACT_SCHEMA, rates=(), dimensions=("platform",), **nothing)
+    events = make_events(3, user_id="u", session=1, platform="web")
+    source = write(Location(tmp_path, schema=schema), events)
+    (window,) = windows_of(UTC_ZONE, DAY)
+    (scan,) = read(source, [window])
+    totals = scan.aggregates.totals()
+    assert (totals.events, totals.errors, totals.error_unknown_events, totals.missing_version) == (3, 0, 3, 0)
+    assert scan.absent_roles == frozenset(OPTIONAL_ROLES) == source.count_day(window).absent_roles
+    assert scan.arrivals is None
+    assert scan.slices[Slice("platform", "web")].missing_version == 0
+    assert {(drawn.event_id, drawn.service_version) for drawn in scan.sample} == {(None, None)}
+    present = schema.without(scan.absent_roles)
+    assert all(verdict.passed for verdict in verify_sample(scan.sample, present, None))
+    assert count_verified(scan, present, None) == 3
+
+
+@wherever
+def test_a_role_is_played_by_the_first_column_that_exists(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
+) -> None:
+    roles = ("event_id", "occurred_at", "event_name", "service_version", "is_error", "observed_at")
+    texts: dict[str, Any] = {role: f"FIRST_PRESENT(nowhere, {role}, NULL)" for role in roles}
+    schema = replace(CONTRACT_SCHEMA, **texts)
+    events = make_events(3, observed_at=NOON, is_error=True, service_version=None)
+    windows = windows_of(UTC_ZONE, DAY)
+    folders = [tmp_path / "columns", tmp_path / "texts"]
+    for folder in folders:
+        folder.mkdir()
+    by_columns, by_texts = (
+        read(write(Location(folder, schema=roles), events), windows)
+        for folder, roles in zip(folders, (CONTRACT_SCHEMA, schema), strict=True)
+    )
+    assert by_texts == by_columns
+
+
+@pytest.mark.parametrize("role", ["occurred_at", "event_name"])
+@wherever
+def test_an_event_must_have_a_time_and_a_name(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source], role: str
+) -> None:
+    nothing: dict[str, Any] = {role: "NULL"}
+    source = write(Location(tmp_path, schema=replace(CONTRACT_SCHEMA, **nothing)), make_events(1))
+    with pytest.raises(SourceError, match=f"{role} requires a column or an expression, but 'NULL' is null") as caught:
+        source.count_day(*windows_of(UTC_ZONE, DAY))
+    assert caught.value.reason_code == "EXPRESSION_INVALID"
 
 
 @pytest.mark.parametrize("write", places(in_a_duckdb_file, in_sqlite_with_spaced_times))

@@ -10,7 +10,9 @@ from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, limi
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     HOURS_NOT_COUNTED,
+    NO_ERROR_STATE,
     NO_EVENTS,
+    NONE_BY_CHOICE,
     Contributor,
     Level,
     Outcome,
@@ -40,6 +42,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     A day with errors at all hours alike passes: that is for ``error_rate``.
     """
     day, hours, threshold = evidence.day, evidence.hours.get(evidence.day), policy[THRESHOLD]
+    if evidence.figures.total_events and evidence.figures.error_events is None:
+        return _unknown(threshold, NONE_BY_CHOICE, f"Bursts of errors are not judged: {NO_ERROR_STATE}.")
     if not evidence.figures.total_events or evidence.figures.error_rate_percent is None:
         return _unknown(
             threshold, NO_EVENTS, "Bursts of errors cannot be judged: no event says whether it is an error."

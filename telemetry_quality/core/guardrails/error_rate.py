@@ -9,7 +9,15 @@ from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
 from telemetry_quality.core.guardrails.lost_bases import ERROR_STATE_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
-from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
+from telemetry_quality.core.guardrails.verdicts import (
+    NO_ERROR_STATE,
+    NO_EVENTS,
+    NONE_BY_CHOICE,
+    Level,
+    Outcome,
+    Verdict,
+    percent,
+)
 from telemetry_quality.core.policies import percent_threshold
 from telemetry_quality.core.root_cause.tables import Measure
 
@@ -34,7 +42,10 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 def _judged(evidence: Evidence, policy: Policy) -> Verdict:
     figures = evidence.figures
     rate, threshold = figures.error_rate_percent, policy[THRESHOLD]
-    if rate is None:
+    if figures.total_events and figures.error_events is None:
+        outcome, code = Outcome.UNKNOWN, NONE_BY_CHOICE
+        sentence = f"The error rate is not judged: {NO_ERROR_STATE}."
+    elif rate is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS if not figures.total_events else "ERROR_STATE_ABSENT"
         sentence = (
             "The error rate cannot be judged: there are no events."

@@ -13,6 +13,8 @@ from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.guardrails.guardrail import AcceptedAs, Failure, Guardrail
 from telemetry_quality.core.guardrails.segment_windows import window_or_reason
 from telemetry_quality.core.guardrails.verdicts import (
+    NO_ERROR_STATE,
+    NONE_BY_CHOICE,
     Contributor,
     Level,
     Outcome,
@@ -48,6 +50,9 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
     What the whole stream does is expected of each segment too: ``error_rate`` judges it.
     """
+    if evidence.figures.total_events and evidence.figures.error_events is None:
+        sentence = f"The errors of segments are not judged: {NO_ERROR_STATE}."
+        return _verdict(policy, Outcome.UNKNOWN, NONE_BY_CHOICE, sentence)
     if evidence.figures.total_events and evidence.figures.error_rate_percent is None:
         sentence = "The errors of segments cannot be judged: no event says whether it is an error."
         return _verdict(policy, Outcome.UNKNOWN, "ERROR_STATE_ABSENT", sentence)

@@ -17,6 +17,8 @@ from telemetry_quality.core.guardrails.guardrail import Guardrail
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     NO_EVENTS,
+    NO_VERSIONS,
+    NONE_BY_CHOICE,
     SLICES_NOT_COUNTED,
     Contributor,
     Level,
@@ -55,6 +57,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     window = window_of(evidence.day, evidence.totals, evidence.slices)
     if not evidence.figures.total_events:
         return _unknown(policy, NO_EVENTS, "Version drift cannot be judged: there are no events.")
+    if evidence.figures.missing_version_events is None:
+        return _unknown(policy, NONE_BY_CHOICE, f"Version drift is not judged: {NO_VERSIONS}.")
     if not window.slices.get(window.day):
         return _unknown(policy, SLICES_NOT_COUNTED, "Version drift cannot be judged: versions were not counted.")
     if window.known_from is not None:

@@ -217,7 +217,7 @@ def _without_tags(evidence: Evidence, schema: EventSchema) -> Evidence | None:
         return None
     counts = slices[Slice(dimension, value)]
     newly = counts.events - counts.missing_version
-    if newly <= 0:
+    if newly <= 0 or evidence.figures.missing_version_events is None:
         return None
     missing = (evidence.figures.missing_version_events or 0) + newly
     figures = replace(evidence.figures, missing_version_events=missing, missing_version_percent=100 * missing / total)
