@@ -64,6 +64,7 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/segments.py
 	$(BIN)/python benchmarks/dashboard.py
+	$(BIN)/python benchmarks/clickhouse.py
 	$(BIN)/python benchmarks/spark.py
 	$(BIN)/python benchmarks/peers --events 1_000_000 10_000_000
 	$(BIN)/python benchmarks/report.py

@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from telemetry_quality_tests.servers import (
     running_clickhouse,
+    running_mariadb,
     running_object_server,
     running_postgresql,
     running_spark,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
-    from telemetry_quality_tests.servers import ClickHouse, ObjectServer, PostgreSQL, Spark
+    from telemetry_quality_tests.servers import ClickHouse, MariaDB, ObjectServer, PostgreSQL, Spark
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 # A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
@@ -34,7 +35,7 @@ settings.load_profile("untimed")
 
 HERE = Path(__file__).parent
 
-SERVERS = frozenset({"browser", "clickhouse", "postgresql", "running_objects", "spark"})
+SERVERS = frozenset({"browser", "clickhouse", "mariadb", "postgresql", "running_objects", "spark"})
 """The fixtures that start a server or a browser."""
 
 SLOW_FIXTURES = SERVERS | {"instance"}
@@ -95,6 +96,14 @@ def clickhouse(request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
     """A ClickHouse server of this test process."""
     _require_slow(request)
     with running_clickhouse() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(request: pytest.FixtureRequest) -> Iterator[MariaDB]:
+    """A MariaDB server of this test process."""
+    _require_slow(request)
+    with running_mariadb() as server:
         yield server
 
 

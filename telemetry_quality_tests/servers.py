@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 import psycopg
+import pymysql
 import pytest
 from psycopg import sql
 from sqlalchemy import URL
@@ -263,6 +264,12 @@ class ClickHouse:
 
     port: int
     password: str
+    process_id: int
+
+    def processor_seconds(self) -> float:
+        """How long its threads have kept processors busy so far."""
+        fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def url(self, database: str = "default", user: str = "reader") -> str:
         """The URL of the HTTP interface, as settings have it, including the password."""
@@ -305,7 +312,88 @@ def running_clickhouse() -> Iterator[ClickHouse]:
     try:
         with _in_a_group_of_its_own(command, folder / "log", dict(os.environ)) as server:
             _wait_for_port(port, server, folder / "log")
-            yield ClickHouse(port, password)
+            yield ClickHouse(port, password, server.pid)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# MariaDB
+
+
+@dataclass(frozen=True)
+class MariaDB:
+    """A running server, whose texts ignore case, accents and trailing blanks unless told otherwise."""
+
+    folder: Path
+    port: int
+    password: str
+
+    def url(self, database: str = "telemetry", user: str = "writer") -> str:
+        """A SQLAlchemy URL, including the password."""
+        parts = URL.create("mariadb", user, self.password, "127.0.0.1", self.port, database)
+        return parts.render_as_string(hide_password=False)
+
+    def run(self, statement: str, rows: Sequence[Sequence[Any]] = ()) -> Any:
+        """Run a statement once, or once for each of ``rows``, commit it, and return what it found."""
+        with (
+            pymysql.connect(
+                host="127.0.0.1",
+                port=self.port,
+                user="writer",
+                password=self.password,
+                database="telemetry",
+                autocommit=True,
+                init_command="SET time_zone = '+00:00'",
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            if rows:
+                cursor.executemany(statement, rows)
+            else:
+                cursor.execute(statement)
+            return cursor.fetchall()
+
+    def new_table(self, columns: str, rows: Sequence[Sequence[Any]] = ()) -> str:
+        """The name of a new table of ``columns``, as CREATE TABLE lists them, that holds ``rows``."""
+        name = f"events {next(_NUMBERS)}"
+        self.run(f"CREATE TABLE `{name}` ({columns})")
+        if rows:
+            self.run(f"INSERT INTO `{name}` VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
+        return name
+
+
+@contextmanager
+def running_mariadb() -> Iterator[MariaDB]:
+    """A new MariaDB server with an empty database; as root, it runs as ``nobody``."""
+    programs = [
+        shutil.which(name, path=f"/usr/sbin:{os.environ['PATH']}") for name in ("mariadb-install-db", "mariadbd")
+    ]
+    if None in programs:
+        cannot_be_had("A MariaDB server is required, but mariadbd was not found; run apt-get install mariadb-server.")
+    install, server = map(str, programs)
+    folder = Path(tempfile.mkdtemp(prefix="telemetry-quality-mariadb-"))
+    user = "nobody" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    data, port, password = folder / "data", free_port(), secrets.token_urlsafe(16)
+    start = folder / "start.sql"
+    start.write_text(
+        "CREATE DATABASE IF NOT EXISTS telemetry CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;\n"
+        f"CREATE USER writer@'%' IDENTIFIED BY '{password}';\n"
+        "GRANT ALL ON *.* TO writer@'%' WITH GRANT OPTION;\n"
+    )
+    options = ["--no-defaults", f"--datadir={data}"]
+    try:
+        _run([install, *options, "--auth-root-authentication-method=normal", "--skip-test-db"], user)
+        command: list[str | Path] = [
+            *(server, *options, f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"),
+            # Nothing here outlives the test.
+            *("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"),
+            *("--skip-name-resolve", "--default-time-zone=+05:30", f"--init-file={start}"),
+        ]
+        with _in_a_group_of_its_own(command, folder / "log", dict(os.environ), user) as process:
+            _wait_for_port(port, process, folder / "log")
+            yield MariaDB(data, port, password)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -528,12 +616,12 @@ def running_spark() -> Iterator[Spark]:
 
 @contextmanager
 def _in_a_group_of_its_own(
-    command: list[str | Path], log: Path, environment: dict[str, str]
+    command: list[str | Path], log: Path, environment: dict[str, str], user: str | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is stopped together with its children."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=environment, cwd=log.parent, stdout=output, stderr=output, start_new_session=True
+            command, env=environment, cwd=log.parent, stdout=output, stderr=output, start_new_session=True, user=user
         )
     try:
         yield process

@@ -2,8 +2,8 @@
 
 What rates add to it is pinned under ``sql_with_rates/``.
 
-ClickHouse, DuckDB, PostgreSQL and SQLite run these queries in the contract test; what the others compile has never
-been run.
+ClickHouse, DuckDB, MariaDB, PostgreSQL and SQLite run these queries in the contract test; what the others compile has
+never been run.
 Set ``WRITE_SQL=1`` to write the texts anew.
 """
 
@@ -44,6 +44,7 @@ RATES = (Rate("lost", "status = 'lost'"), Rate("slow", "duration > 1000", of="NO
 ENGINES = {
     "clickhouse": ("telemetry_quality.sources.clickhouse_sql", "ClickHouseDialect", "DateTime64(6)"),
     "duckdb": ("telemetry_quality.sources.duckdb", "DuckDBDialect", "TIMESTAMP WITH TIME ZONE"),
+    "mariadb": ("telemetry_quality.sources.mysql_sql", "MySQLDialect", "datetime(6)"),
     "postgresql": ("sqlalchemy.dialects.postgresql.psycopg", "PGDialect_psycopg", "timestamp with time zone"),
     "snowflake": ("snowflake.sqlalchemy.snowdialect", "SnowflakeDialect", "TIMESTAMP_TZ"),
     "sqlite": ("sqlalchemy.dialects.sqlite.pysqlite", "SQLiteDialect_pysqlite", "TEXT"),

@@ -50,6 +50,7 @@ from telemetry_quality.sources.delta import DeltaSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.iceberg import IcebergSource
 from telemetry_quality.sources.iceberg_tables import TableAddress
+from telemetry_quality.sources.mysql import MariaDBSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import (
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
-    from telemetry_quality_tests.servers import ClickHouse, PostgreSQL
+    from telemetry_quality_tests.servers import ClickHouse, MariaDB, PostgreSQL
 
     Event = Mapping[str, Any]
 
@@ -247,7 +248,7 @@ TABLE_NUMBERS = count(1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _servers(request: pytest.FixtureRequest) -> None:
-    for name in ("postgresql", "clickhouse"):
+    for name in ("postgresql", "clickhouse", "mariadb"):
         SERVERS[name] = partial(request.getfixturevalue, name)
 
 
@@ -300,6 +301,27 @@ def in_clickhouse(
     return ClickHouseSource(server.url(), table, location.schema, salt=location.salt)
 
 
+def in_mariadb_with_text_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_mariadb(location, with_times(events, iso_with_offset), time_type="VARCHAR(40)")
+
+
+def in_mariadb_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
+    whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    return in_mariadb(replace(location, schema=replace(location.schema, time_unit="us")), whole, time_type="BIGINT")
+
+
+def in_mariadb(location: Location, events: Sequence[Event], time_type: str = "DATETIME(6)") -> Source:
+    server: MariaDB = SERVERS["mariadb"]()
+    if time_type == "DATETIME(6)":
+        events = with_times(events, lambda at: at.astimezone(UTC).replace(tzinfo=None))
+    table = server.new_table(
+        f"event_id TEXT, occurred_at {time_type}, event_name TEXT, service_version VARCHAR(12000), is_error BOOLEAN,"
+        f" user_id TEXT, session BIGINT, observed_at {time_type}, platform TEXT, build BIGINT UNSIGNED, landed TEXT",
+        [[event.get(name) for name in COLUMNS] for event in events],
+    )
+    return MariaDBSource(server.url(), table, location.schema, salt=location.salt)
+
+
 def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> list[dict[str, Any]]:
     times = ("occurred_at", "observed_at")
     return [
@@ -323,6 +345,7 @@ WRITERS = (
     in_clickhouse,
     in_delta,
     in_iceberg,
+    in_mariadb,
 )
 FURTHER_WRITERS = (
     in_parquet_with_text_times,
@@ -330,6 +353,8 @@ FURTHER_WRITERS = (
     in_postgresql_with_epoch_times,
     in_clickhouse_with_text_times,
     in_clickhouse_with_epoch_times,
+    in_mariadb_with_text_times,
+    in_mariadb_with_epoch_times,
 )
 """Locations that differ only in how they write a time: they are read once, with every case."""
 wherever = pytest.mark.usefixtures("write")

@@ -6,6 +6,7 @@ import pytest
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.databases import open_database
+from telemetry_quality.sources.mysql import MariaDBSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import SCHEMA
@@ -18,6 +19,11 @@ def test_a_url_of_postgresql_is_read_through_psycopg_whatever_driver_it_names(ur
     assert source._engine.driver == "psycopg"
 
 
+@pytest.mark.parametrize("url", ["mariadb://u:p@host/db", "mysql://u:p@host/db", "mysql+pymysql://host:3307/db"])
+def test_a_url_of_mariadb_is_read_by_its_connector(url: str) -> None:
+    assert isinstance(open_database(url, "events", SCHEMA), MariaDBSource)
+
+
 def test_a_url_of_a_sqlite_file_is_read_by_the_connector_for_sqlite() -> None:
     assert isinstance(open_database("sqlite:///events.db", "events", SCHEMA), SqliteSource)
 
@@ -26,7 +32,7 @@ def test_a_url_of_a_sqlite_file_is_read_by_the_connector_for_sqlite() -> None:
     "url",
     [
         "trino://admin:hunter2@host/db",
-        "mysql://admin:hunter2@host/db",
+        "oracle://admin:hunter2@host/db",
         "hunter2",
         "",
         "://hunter2",

@@ -1,4 +1,4 @@
-"""Events in a table of a database given by a URL: PostgreSQL or SQLite."""
+"""Events in a table of a database given by a URL: PostgreSQL, MariaDB or SQLite."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from telemetry_quality.sources.mysql import MariaDBSource
     from telemetry_quality.sources.postgresql import PostgresSource
     from telemetry_quality.sources.sqlite import SqliteSource
 
@@ -41,7 +42,7 @@ class DatabaseSettings(ConnectorSettings):
         return self.model_copy(update={"url": anchored_url(self.url, folder)})
 
 
-def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | PostgresSource:
+def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | PostgresSource | MariaDBSource:
     from telemetry_quality.sources.databases import open_database  # noqa: PLC0415 - loads SQLAlchemy
 
     return open_database(
@@ -50,6 +51,7 @@ def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | Postgr
         opening.schema,
         catalogue=opening.catalogue,
         time_limit_seconds=opening.time_limit_seconds,
+        memory_limit_bytes=opening.memory_limit_bytes,
         pause_seconds=settings.pause_seconds,
         salt=opening.salt,
     )
