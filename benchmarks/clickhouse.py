@@ -20,6 +20,7 @@ from day import SCHEMA
 from synthetic import DAY, write_day
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.clickhouse import ClickHouseSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.servers import running_clickhouse
@@ -52,7 +53,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, running_clickhouse() as server:
         server.run(TABLE.format(write_day(Path(folder), events)))
         with ClickHouseSource(server.url(), "events", schema)._client() as client:  # noqa: SLF001 - the same session
-            query = client.event_table("events", schema, "").aggregate_query(day_range)
+            query = aggregate_query(client.event_table("events", schema, ""), day_range)
             taken = _taken(
                 {
                     "by hand": lambda: client._driver.query(BY_HAND).result_rows,  # noqa: SLF001

@@ -24,6 +24,7 @@ from synthetic import DAY, write_day
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.event_schema import EventSchema
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.scanning import _threshold, read_sample
@@ -107,14 +108,14 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
         with source._client() as client:  # noqa: SLF001 - half of what reading a day does
             table = source._tables(client).of(day_range)  # noqa: SLF001
             assert table is not None
-            client.execute(table.aggregate_query(day_range))
+            client.execute(aggregate_query(table, day_range))
             assert len(read_sample(client.execute, table, day_range, {0: events}, 100)[0]) == 100
 
     def aggregates_and_sampled_ids() -> None:
         with source._client() as client:  # noqa: SLF001
             table = source._tables(client).of(day_range)  # noqa: SLF001
             assert table is not None
-            client.execute(table.aggregate_query(day_range))
+            client.execute(aggregate_query(table, day_range))
             event_id = table.text("event_id")
             is_drawn = table._hash(event_id) <= _threshold(events, 100)  # noqa: SLF001
             assert len(client.execute(table.events_where(is_drawn, id=event_id))) >= 100

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.event_schema import EventSchema
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.servers import PostgreSQL, running_postgresql
@@ -79,7 +80,7 @@ def main() -> None:
         def aggregates() -> None:
             with source._client() as client:  # noqa: SLF001 - the aggregate query alone, as scan_days asks it
                 table = client.event_table("events", SCHEMA, "")
-                assert sum(row[3] for row in client.execute(table.aggregate_query(day_range))) == events
+                assert sum(row[3] for row in client.execute(aggregate_query(table, day_range))) == events
 
         def snapshot() -> None:
             (scan,) = source.scan_days([window], 100)

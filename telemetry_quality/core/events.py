@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
+OTHER_VALUES = "(other)"
+"""What sums the names, versions and values of a day that are not told apart, because there are too many."""
+
 MAXIMUM_HOURS = 48
 """More hours than any day has: clocks are mostly set back by an hour, and rarely by a few."""
 
@@ -180,8 +183,8 @@ class DayAggregates:
         return _sum(self.rows)
 
     def signals(self) -> frozenset[str]:
-        """The event names of the day, without the null name."""
-        return frozenset(row.event_name for row in self.rows if row.event_name is not None)
+        """The event names of the day, without the null name and what sums other names."""
+        return frozenset(row.event_name for row in self.rows if row.event_name not in {None, OTHER_VALUES})
 
     def by_signal(self) -> dict[str, Totals]:
         """Per event name, the busiest first; a null name reads ``(null)``."""
@@ -305,6 +308,10 @@ class SliceCounts(NamedTuple):
             tuple(count + other_count for count, other_count in zip(self.rate_counts, other.rate_counts, strict=True)),
         )
 
+    def minus(self, other: SliceCounts) -> SliceCounts:
+        """What is left of these counts without the others."""
+        return self.plus(other.scaled(-1))
+
     def scaled(self, factor: float) -> SliceCounts:
         """Every count times ``factor``, rounded."""
         events, errors, missing_version = (round(count * factor) for count in self[:3])
@@ -312,10 +319,10 @@ class SliceCounts(NamedTuple):
         return SliceCounts(events, errors, missing_version, rate_counts)
 
 
-OTHER_VALUES = "(other)"
-"""The value that collects all but the MAXIMUM_VALUES busiest values of a dimension on a day."""
-
 MAXIMUM_VALUES = 100
+
+MAXIMUM_COMBINATIONS = 10_000
+"""How many event names × versions of a day, and values of a dimension × names or versions, are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +336,21 @@ class Duplicates:
 
     compared_events: int
     duplicate_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cardinality:
+    """How many different names and versions the events of a day have.
+
+    Attributes:
+        combinations: Event names × versions that occur.
+        other_events: Events of those that are not told apart but summed as ``(other)``.
+        clipped_events: Events whose name or version was clipped.
+    """
+
+    combinations: int
+    other_events: int
+    clipped_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +400,8 @@ class DayScan:
         duplicates: None if they could not be counted.
         arrivals: None if the schema has no ``observed_at`` or they could not be counted.
         incomplete_events: Events without an id or without a critical field, per event name and version that has any;
-            None if they were not counted.
+            None if they were not counted, or not all names are told apart.
+        cardinality: None if it was not counted.
         source_version: The version of the table that was read, if the source has versions; it changes nothing that
             was counted, so that two scans may be equal without it.
         absent_roles: The roles of the schema that nothing plays in the events of the day, by choice.
@@ -391,6 +414,7 @@ class DayScan:
     duplicates: Duplicates | None = None
     arrivals: Arrivals | None = None
     incomplete_events: Mapping[EventGroup, int] | None = None
+    cardinality: Cardinality | None = None
     source_version: str | None = field(default=None, compare=False)
     absent_roles: frozenset[str] = frozenset()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from telemetry_quality.core.detectors.expected_volume import Expectation
-    from telemetry_quality.core.events import Slice, SliceCounts
+    from telemetry_quality.core.events import Cardinality, Slice, SliceCounts
     from telemetry_quality.core.hours import DayHours
     from telemetry_quality.core.metrics import DayFigures
     from telemetry_quality.core.shares import ShareCount
@@ -37,6 +37,7 @@ class Evidence:
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.
         zone: The time zone of the day, by whose clock hours are described; None for hours since the day began.
+        cardinalities: How many names and versions the day has, and earlier days, where it is known.
         late_percents: Share of late events of each earlier readable day, where it is known.
         small_shares: The counts behind each share that is of few events on the day: on the day itself and on earlier
             days, by the name of the share (see ``share_counts``).
@@ -53,6 +54,7 @@ class Evidence:
     hours: Mapping[date, DayHours] = field(default_factory=dict)
     missing_critical: Mapping[str, int] = field(default_factory=dict)
     rate_counts: Mapping[str, int] = field(default_factory=dict)
+    cardinalities: Mapping[date, Cardinality] = field(default_factory=dict)
     late_percents: Mapping[date, float] = field(default_factory=dict)
     small_shares: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     bases: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)

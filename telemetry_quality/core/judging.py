@@ -285,6 +285,11 @@ def evidence_of(
         hours=context.hours([*context.before(day, WINDOW_DAYS), day], calendar),
         missing_critical=scan.missing_critical or {},
         rate_counts=_rate_counts(scan, schema),
+        cardinalities={
+            past: found
+            for past in (*context.before(day, WINDOW_DAYS), day)
+            if (found := context.scans[past][-1].cardinality) is not None
+        },
         late_percents={
             past: context.late_percents[past]
             for past in context.before(day, ARRIVAL_DAYS)

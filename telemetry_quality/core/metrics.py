@@ -29,6 +29,8 @@ class Unit(StrEnum):
     """A share, 0 to 100."""
     SIGNED_PERCENT = "signed percent"
     """A signed distance from a number, in percent of that number."""
+    COMBINATIONS = "combinations"
+    """How many different names and versions events have."""
     YES_NO = "yes or no"
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
-    from telemetry_quality.core.events import Arrivals, Duplicates
+    from telemetry_quality.core.events import Arrivals, Cardinality, Duplicates
     from telemetry_quality.core.hours import HourTotals
 
 
@@ -26,6 +26,7 @@ class StoredScan:
         rate_counts: Events per rate count of the schema; None if no rate was counted.
         duplicates: None if they were not counted.
         arrivals: None if they were not counted.
+        cardinality: None if it was not counted.
         hours: The events and errors of each hour.
         counting_rules: The rules by which it was counted, see ``counting``; None if they are not known.
         source_version: The version of the table in which this content was first found; None without versions.
@@ -54,4 +55,5 @@ class StoredScan:
     is_new: bool
     hours: HourTotals | None = None
     counting_rules: str | None = None
+    cardinality: Cardinality | None = None
     source_version: str | None = None

@@ -16,6 +16,7 @@ from sqlalchemy import literal_column, select
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.duckdb_errors import source_error
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
@@ -213,39 +214,12 @@ class DuckDBClient:
                 raise rejection from None
             if not isinstance(error, duckdb.Error):
                 raise
-            raise _source_error(self._what, error) from error
+            raise source_error(self._what, error) from error
 
 
 def _compiled(query: Select[Any]) -> tuple[str, list[Any]]:
     compiled = query.compile(dialect=_DIALECT)
     return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
-
-
-def _source_error(what: str, error: duckdb.Error) -> SourceError:
-    first_line = str(error).splitlines()[0]
-    is_locked = isinstance(error, duckdb.IOException) and "Could not set lock on file" in first_line
-    if is_locked or isinstance(error, duckdb.ResourceInUseException):
-        return SourceUnavailableError(
-            "SOURCE_LOCKED",
-            f"{what} must not be open for writing elsewhere, but it is; close it or read a copy.",
-        )
-    if isinstance(error, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)):
-        return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {first_line}; restore or remove the file.")
-    is_extension = isinstance(error, duckdb.CatalogException) and "exists in the" in first_line
-    if is_extension or isinstance(error, duckdb.PermissionException):
-        return SourceError(
-            "EXTERNAL_ACCESS",
-            f"{what} must hold its events itself, but a view in it reads other files, the network or an extension; "
-            "copy its rows into a table, or read the files themselves with connector parquet, json or csv.",
-        )
-    if isinstance(error, duckdb.CatalogException):
-        return SourceError("TABLE_MISSING", f"{what} cannot be read: {first_line}; correct the table.")
-    # Other messages may quote values of events, and no event data may reach the store.
-    return SourceError(
-        "QUERY_FAILED",
-        f"{what} cannot be queried: its files do not fit together, or its columns do not fit their roles "
-        f"({type(error).__name__}); run telemetry-quality check.",
-    )
 
 
 def _pattern(path: str) -> str:

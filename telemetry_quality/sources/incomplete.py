@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, not_, or_, select
 
+from telemetry_quality.sources.aggregates import busiest
+
 if TYPE_CHECKING:
     from telemetry_quality.core.events import EventGroup
     from telemetry_quality.sources.query import DayRange, EventTable, Execute
@@ -17,16 +19,25 @@ if TYPE_CHECKING:
 def add_unidentified(
     execute: Execute, events: EventTable, day_range: DayRange, incomplete: dict[int, dict[EventGroup, int]]
 ) -> None:
-    """Add the events that only lack an id, where the aggregate query leaves them out."""
-    if not events.counts_unidentified_apart:
+    """Add the events that only lack an id, where the aggregate query leaves them out.
+
+    Args:
+        execute: Runs a query.
+        events: The table of the events.
+        day_range: The days.
+        incomplete: What the aggregate query counted of each day whose names are all told apart.
+    """
+    if not events.counts_unidentified_apart or not incomplete:
         return
     for index, name, version, count in execute(unidentified_query(events, day_range)):
-        of_day = incomplete.setdefault(index, {})
-        of_day[name, version] = of_day.get((name, version), 0) + count
+        if (of_day := incomplete.get(index)) is not None:
+            of_day[name, version] = of_day.get((name, version), 0) + count
 
 
 def unidentified_query(events: EventTable, day_range: DayRange) -> Select[Any]:
-    """One row per day, event name and version: day index, name, version, events without an id but complete otherwise.
+    """One row per day, event name and version, the busiest of each day.
+
+    Columns: day index, name, version, events without an id but complete otherwise.
 
     An engine with statistics finds out without a scan that there are none, while the ids of all events are most of
     the bytes of a day.
@@ -42,4 +53,7 @@ def unidentified_query(events: EventTable, day_range: DayRange) -> Select[Any]:
         version=events.clipped(schema.service_version),
     )
     keys = (found.c.day_index, found.c.name, found.c.version)
-    return select(*keys, func.count()).group_by(*keys)
+    groups = select(*keys, func.count().label("events")).group_by(*keys).subquery("unidentified")
+    # Of a day that has more, not all names are told apart.
+    kept = busiest(groups, ("name", "version")).subquery("kept_unidentified")
+    return select(*(kept.c[name] for name in ("day_index", "name", "version", "events")))

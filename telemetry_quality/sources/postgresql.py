@@ -32,6 +32,7 @@ from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
@@ -368,7 +369,7 @@ class PostgresSource(TableSource[_Client]):
         (day_range,) = day_ranges_of([window])
         with self._client() as client, client.transaction():
             events = client.event_table(self._table, self.schema, self._salt)
-            found = client.largest_full_scan(events.aggregate_query(day_range))
+            found = client.largest_full_scan(aggregate_query(events, day_range))
             if found is None:
                 return None
             return FullScan(".".join(found), client.index_on(*found, events.schema.occurred_at))

@@ -38,12 +38,10 @@ from telemetry_quality.sources.clipping import clipped_text
 from telemetry_quality.sources.columns import ColumnKind
 from telemetry_quality.sources.functions import (
     EngineType,
-    count_where,
     epoch_microseconds,
     epoch_microseconds_of_text,
     epoch_nanoseconds,
     exact_text,
-    listed,
     salted_hash,
     whole_hours,
 )
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import CTE, FromClause, Subquery, TableClause
+    from sqlalchemy import FromClause, Subquery, TableClause
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
@@ -146,61 +144,7 @@ class EventTable:
         """The columns by name, and by their text the expressions whose type matters."""
         return self.roles.columns
 
-    def aggregate_query(self, day_range: DayRange) -> Select[Any]:
-        """One row per day, event name and version, in this order.
-
-        Columns: day index, name, version and these counts: events, errors, events of unknown error state, late events,
-        missing values per critical field, and one per rate count. Then, per hour that has events, the hour and the
-        same counts as one text with commas between the numbers, which takes engine, driver and Python less time than
-        24 rows. Last, the day's incomplete events, see ``incomplete``.
-        """
-        # A single day needs no day index: one key less saves a twentieth of the time.
-        days = () if len(day_range.windows) == 1 else ("day_index",)
-        counts = ("events", "errors", "error_unknown_events", "late_events", *self._named_conditions())
-        groups = self._event_groups(day_range, (*days, "hour", "name", "version"))
-        whole_numbers = (cast(groups.c[name], String) for name in ("hour", *counts))
-        hours = select(
-            *(groups.c[name] for name in (*days, "name", "version", *counts, "incomplete_events")),
-            joined(*whole_numbers, by=",").label("numbers"),
-        ).subquery("hours")
-        day, names = [hours.c[name] for name in days], (hours.c.name, hours.c.version)
-        *sums, incomplete = (cast(func.sum(hours.c[name]), BigInteger) for name in (*counts, "incomplete_events"))
-        columns = (*names, *sums, listed(hours.c.numbers), incomplete)
-        order = (exact_text(name).nulls_first() for name in names)
-        return (
-            select(*(day or [literal(0, BigInteger).label("day_index")]), *columns)
-            .group_by(*day, *names)
-            .order_by(*day, *order)
-        )
-
-    def _event_groups(self, day_range: DayRange, keys: Sequence[str]) -> CTE:
-        """The counts of each hour, event name and version; ``keys`` are the names of the grouping columns."""
-        events = self.events_of(
-            day_range,
-            day_index=self.day_index(day_range),
-            hour=self.hour(day_range),
-            name=self.clipped(self.schema.event_name),
-            version=self.clipped(self.schema.service_version),
-            is_error=self.is_error(),
-            is_late=self._is_late(),
-            is_unidentified=self._is_unidentified(),
-            **self._named_conditions(),
-        )
-        is_incomplete = or_(events.c.is_unidentified, *(events.c[name] for name in self.missing_critical()))
-        grouped = [events.c[key] for key in keys]
-        counts = (
-            func.count().label("events"),
-            count_where(events.c.is_error).label("errors"),
-            count_where(events.c.is_error.is_(None)).label("error_unknown_events"),
-            count_where(events.c.is_late).label("late_events"),
-            *(count_where(events.c[name]).label(name) for name in self._named_conditions()),
-            count_where(is_incomplete).label("incomplete_events"),
-        )
-        groups = select(*grouped, *counts).group_by(*grouped).cte("event_groups")
-        # PostgreSQL cannot know how few groups there are, and would sort the events to get the groups in order.
-        return groups.prefix_with("MATERIALIZED", dialect="postgresql")
-
-    def _named_conditions(self) -> dict[str, ColumnElement[bool]]:
+    def named_conditions(self) -> dict[str, ColumnElement[bool]]:
         """The conditions that are counted by name: missing critical fields, then rates."""
         return self.missing_critical() | self.rate_conditions()
 
@@ -208,18 +152,6 @@ class EventTable:
         """One row per day that has events: day index, events."""
         events = self.events_of(day_range, day_index=self.day_index(day_range))
         return select(events.c.day_index, func.count()).group_by(events.c.day_index)
-
-    def version_query(self, day_range: DayRange) -> Select[Any]:
-        """One row per version: version, events, errors, events of unknown error state, missing critical fields, rates.
-
-        Grouped by version, because only the core knows which versions count as missing.
-        """
-        named = self.missing_critical() | self.rate_conditions()
-        events = self.events_of(
-            day_range, version=self.clipped(self.schema.service_version), is_error=self.is_error(), **named
-        )
-        counted = (events.c.is_error, events.c.is_error.is_(None), *(events.c[name] for name in named))
-        return select(events.c.version, func.count(), *map(count_where, counted)).group_by(events.c.version)
 
     def sample_query(self, day_range: DayRange, thresholds: Mapping[int, int], size: int) -> Select[Any]:
         """Per day, the ``size`` events with the lowest hashes among those not above the day's threshold.
@@ -446,7 +378,8 @@ class EventTable:
             return value.is_(None)
         return or_(value.is_(None), func.trim(value) == "")
 
-    def _is_late(self) -> ColumnElement[bool]:
+    def is_late(self) -> ColumnElement[bool]:
+        """Whether an event arrived later than the settings allow."""
         if self.schema.observed_at is None:
             return false()
         seconds = [
@@ -460,7 +393,8 @@ class EventTable:
         """Whether events without an id are not counted in the aggregate query, which then need not read the ids."""
         return self.finds_nulls and self.schema.event_id is not None
 
-    def _is_unidentified(self) -> ColumnElement[bool]:
+    def is_unidentified(self) -> ColumnElement[bool]:
+        """Whether an event has no id, unless that is counted apart."""
         if self.schema.event_id is None or self.counts_unidentified_apart:
             return false()
         return self.column(self.schema.event_id).is_(None)

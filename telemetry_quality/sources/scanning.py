@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import groupby
 from math import ceil, sqrt
-from operator import add, itemgetter
+from operator import add
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetry_quality.core.events import (
-    AggregateRow,
-    DayAggregates,
     DayCounts,
     DayScan,
     Duplicates,
     SampledEvent,
     UnreadableDay,
-    by_hour_text,
 )
 from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.sources.aggregates import version_part_query, version_query
 from telemetry_quality.sources.arrivals import read_arrivals
+from telemetry_quality.sources.combinations import ROWS_AT_ONCE, DayCombinations, read_combinations
 from telemetry_quality.sources.duplicates import read_duplicates
 from telemetry_quality.sources.functions import HASH_SPACE
 from telemetry_quality.sources.incomplete import add_unidentified
@@ -39,6 +36,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+NO_EVENTS = DayCombinations()
 
 
 class EventTables(Protocol):
@@ -102,23 +101,23 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     events = tables.of(day_range)
     # Read first: if the table cannot serve all days together, each day is read by itself.
     arrivals = _arrivals_if_possible(execute, tables, events, day_range)
-    rows = [] if events is None else execute(events.aggregate_query(day_range))
     schema = tables.schema if events is None else events.schema
-    days = _aggregates(rows, schema)
-    counts = {index: day.totals().events for index, day in days.items()}
+    days = {} if events is None else read_combinations(execute, events, day_range)
+    counts = {index: day.aggregates.totals().events for index, day in days.items()}
     samples = {} if events is None else read_sample(execute, events, day_range, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, day_range, days)
     duplicates = {} if events is None else read_duplicates(execute, events, day_range, counts)
-    incomplete = {} if events is None else _incomplete(execute, events, day_range, rows)
+    incomplete = {} if events is None else _incomplete(execute, events, day_range, days)
     return {
         window.day: DayScan(
             window.day,
-            days.get(index, DayAggregates()),
+            days.get(index, NO_EVENTS).aggregates,
             samples.get(index, ()),
             slices.get(index, {}),
             duplicates.get(index, Duplicates(0, 0)),
             arrivals.get(index),
             incomplete.get(index, {}),
+            days.get(index, NO_EVENTS).cardinality,
             tables.source_version,
             schema.absent_roles,
         )
@@ -127,15 +126,12 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
 
 
 def _incomplete(
-    execute: Execute, events: EventTable, day_range: DayRange, rows: Sequence[Sequence[Any]]
-) -> dict[int, dict[EventGroup, int]]:
-    """The incomplete events of each day, by day index; ``rows`` are those of the aggregate query."""
-    found: dict[int, dict[EventGroup, int]] = {}
-    for index, name, version, *_, count in rows:
-        if count:
-            found.setdefault(index, {})[name, version] = count
-    add_unidentified(execute, events, day_range, found)
-    return found
+    execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayCombinations]
+) -> dict[int, dict[EventGroup, int] | None]:
+    """The incomplete events of each day, by day index; None for a day of which not all names are told apart."""
+    known = {index: dict(day.incomplete) for index, day in days.items() if day.incomplete is not None}
+    add_unidentified(execute, events, day_range, known)
+    return {index: known.get(index) for index in days}
 
 
 def _arrivals_if_possible(
@@ -165,7 +161,7 @@ def count_versions(execute: Execute, table: EventTable | None, day_range: DayRan
     schema = schema if table is None else table.schema
     fields, rate_names = schema.critical_fields, schema.rate_counts
     sums, untagged = [0] * (3 + len(fields) + len(rate_names)), 0
-    for version, *counts in () if table is None else execute(table.version_query(day_range)):
+    for version, *counts in () if table is None else _versions(execute, table, day_range):
         sums = list(map(add, sums, counts))
         untagged += counts[0] if schema.is_missing_version(version) else 0
     events, errors, unknown, *named = sums
@@ -181,56 +177,14 @@ def count_versions(execute: Execute, table: EventTable | None, day_range: DayRan
     )
 
 
-def _aggregates(found: Sequence[Sequence[Any]], schema: EventSchema) -> dict[int, DayAggregates]:
-    """Rows of the aggregate query by day index, in the order in which they arrive."""
-    # Version is a grouping key, so SQL need not judge it: the core applies its one rule once per version.
-    is_missing = {version: schema.is_missing_version(version) for version in {row[2] for row in found}}
-    days: dict[int, DayAggregates] = {}
-    fields, rate_names = schema.critical_fields, schema.rate_counts
-    with garbage_collection_paused():
-        for day_index, rows in groupby(found, key=itemgetter(0)):
-            aggregates = (
-                _aggregate_row(
-                    name,
-                    version,
-                    counts,
-                    numbers.split(","),
-                    critical_fields=fields,
-                    rate_names=rate_names,
-                    is_missing=is_missing[version],
-                )
-                for _, name, version, *counts, numbers, _ in rows
-            )
-            days[day_index] = DayAggregates(tuple(aggregates), fields, rate_names)
-    return days
-
-
-def _aggregate_row(
-    name: str | None,
-    version: str | None,
-    counts: Sequence[int],
-    numbers: Sequence[str],
-    *,
-    critical_fields: Sequence[str],
-    rate_names: Sequence[str],
-    is_missing: bool,
-) -> AggregateRow:
-    """One row of the aggregate query; ``numbers`` holds the numbers of each hour, one hour after another."""
-    width = 1 + len(counts)
-    hours = list(map(int, numbers[::width]))
-    by_hour = None
-    if len(hours) > 1:
-        # They stay text, because they are stored as text and rarely looked into.
-        in_order = itemgetter(*sorted(range(len(hours)), key=hours.__getitem__))
-        columns = [
-            ",".join(in_order(numbers[place::width])) if place == 0 or counts[place - 1] else ""
-            for place in range(width)
-        ]
-        by_hour = by_hour_text(columns, critical_fields, rate_names)
-    events, errors, unknown, late, *named = counts
-    untagged = events if is_missing else 0
-    missing, rated = tuple(named[: len(critical_fields)]), tuple(named[len(critical_fields) :])
-    return AggregateRow(min(hours), name, version, events, errors, unknown, untagged, missing, late, rated, by_hour)
+def _versions(execute: Execute, table: EventTable, day_range: DayRange) -> Iterable[Sequence[Any]]:
+    """Every version with its counts; in parts, if there are more than are told apart."""
+    rows = execute(version_query(table, day_range))
+    if not rows or rows[0][-1] == len(rows):
+        return (row[:-1] for row in rows)
+    parts = ceil(rows[0][-1] / ROWS_AT_ONCE)
+    queries = (version_part_query(table, day_range, part, parts) for part in range(parts))
+    return (row for query in queries for row in execute(query))
 
 
 def read_sample(

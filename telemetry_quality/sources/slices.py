@@ -17,32 +17,86 @@ from telemetry_quality.core.events import (
     Slice,
     SliceCounts,
 )
+from telemetry_quality.sources.aggregates import busiest
+from telemetry_quality.sources.combinations import json_bytes
 from telemetry_quality.sources.functions import count_where, exact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import CTE, ColumnElement, Select, Subquery
 
     from telemetry_quality.core.events import DayAggregates
+    from telemetry_quality.sources.combinations import DayCombinations
     from telemetry_quality.sources.query import DayRange, EventTable, Execute
+
+MAXIMUM_SLICE_BYTES = 2_000_000
+"""How many bytes of the store the pairs of all dimensions of a day may take, beside those of hours."""
+
+NUMBER_BYTES = 12
+"""What the counts of a pair take, about."""
 
 
 def read_slices(
-    execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayAggregates]
+    execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayCombinations]
 ) -> dict[int, dict[Slice, SliceCounts]]:
     """The slices of every day of ``day_range`` that has events, by day index."""
-    slices: defaultdict[int, dict[Slice, SliceCounts]] = defaultdict(dict)
-    for index, day in days.items():
-        slices[index].update(_singles(day))
-    versions = {row.service_version for day in days.values() for row in day.rows}
-    for dimension in events.schema.dimensions if days else ():
-        for index, by, value, by_value, *counts in execute(slice_query(events, dimension, day_range, versions)):
-            counted = _counted(map(int, counts))
-            slices[index][Slice(dimension, value, by, by_value)] = counted
-            if by == HOUR:
-                _add(slices[index], Slice(dimension, value), counted)
+    slices = {index: dict(_singles(day.aggregates)) for index, day in days.items()}
+    dimensions = events.schema.dimensions if days else ()
+    most_bytes = MAXIMUM_SLICE_BYTES // max(1, len(dimensions))
+    for dimension in dimensions:
+        rows = execute(slice_query(events, dimension, day_range, days.values()))
+        found: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+        for index, *row in rows:
+            found[index].append(row)
+        for index, of_day in found.items():
+            slices[index].update(_of_dimension(dimension, of_day, slices[index], most_bytes))
     return slices
+
+
+def _of_dimension(
+    dimension: str, rows: Iterable[Sequence[Any]], singles: Container[Slice], most_bytes: int
+) -> dict[Slice, SliceCounts]:
+    """The slices of a dimension; what is not told apart within a value is what the value has less what is."""
+    slices: dict[Slice, SliceCounts] = {}
+    pairs: dict[str, list[tuple[Slice, SliceCounts]]] = {EVENT_NAME: [], SERVICE_VERSION: []}
+    for by, value, by_value, *counts in rows:
+        part, counted = Slice(dimension, value, by, by_value), _counted(map(int, counts))
+        if by != HOUR:
+            pairs[by].append((part, counted))
+            continue
+        slices[part] = counted
+        _add(slices, Slice(dimension, value), counted)
+    for by, found in pairs.items():
+        known = [pair for pair in found if Slice(by, pair[0].by_value) in singles]
+        kept = list(_few_enough(known, most_bytes // len(pairs)))
+        rest = list(_rest(by, kept, slices))
+        slices.update(kept)
+        for part, counted in rest:
+            _add(slices, part, counted)
+    return slices
+
+
+def _few_enough(pairs: list[tuple[Slice, SliceCounts]], most_bytes: int) -> Iterator[tuple[Slice, SliceCounts]]:
+    """The busiest pairs that fit into so many bytes of the store; usually all of them."""
+    for part, counts in sorted(pairs, key=lambda pair: (-pair[1].events, pair[0].order)):
+        most_bytes -= NUMBER_BYTES + json_bytes(part.value) + json_bytes(part.by_value)
+        if most_bytes < 0:
+            return
+        yield part, counts
+
+
+def _rest(
+    by: str, pairs: Iterable[tuple[Slice, SliceCounts]], values: Mapping[Slice, SliceCounts]
+) -> Iterator[tuple[Slice, SliceCounts]]:
+    """What each value has beyond ``pairs``, if anything."""
+    left = {part: counts for part, counts in values.items() if part.by is None}
+    for pair, counts in pairs:
+        single = Slice(pair.dimension, pair.value)
+        left[single] = left[single].minus(counts)
+    for (dimension, value, _, _), counts in left.items():
+        if counts.events > 0:
+            yield Slice(dimension, value, by, OTHER_VALUES), counts
 
 
 def _counted(counts: Iterable[int]) -> SliceCounts:
@@ -68,7 +122,7 @@ def _add(slices: dict[Slice, SliceCounts], part: Slice, counts: SliceCounts) -> 
 
 
 def slice_query(
-    events: EventTable, dimension: str, day_range: DayRange, versions: Collection[str | None]
+    events: EventTable, dimension: str, day_range: DayRange, days: Collection[DayCombinations]
 ) -> Select[Any]:
     """One row per day, value of ``dimension`` and event name, version or hour.
 
@@ -80,7 +134,7 @@ def slice_query(
         events: The table of the events.
         dimension: One of the schema's dimensions.
         day_range: The days.
-        versions: All versions in the days' events; the core decides which of them count as missing.
+        days: The versions of the days' events; the core decided which of them count as missing.
     """
     rates = events.rate_conditions()
     each = (
@@ -92,7 +146,7 @@ def slice_query(
             service_version=events.clipped(events.schema.service_version),
             hour=events.hour(day_range),
             is_error=events.is_error(),
-            is_missing=_is_missing_version(events, versions),
+            is_missing=_is_missing_version(events, days),
             **rates,
         )
         .cte("events_in_range")
@@ -105,16 +159,16 @@ def slice_query(
     return select(*union_all(*(_folded(by, part, kept, rates) for by, part in parts.items())).subquery("slices").c)
 
 
-def _is_missing_version(events: EventTable, versions: Collection[str | None]) -> ColumnElement[bool]:
+def _is_missing_version(events: EventTable, days: Collection[DayCombinations]) -> ColumnElement[bool]:
     """Whether the core counts an event's version as missing: its rule, expressed as a list of versions."""
     if events.schema.service_version is None:
         return false()
-    named = {version for version in versions if version is not None}
-    missing = {version for version in named if events.schema.is_missing_version(version)}
-    present = named - missing
+    missing = frozenset[str]().union(*(day.missing_versions for day in days))
+    named = [day.versions for day in days]
+    present = frozenset[str]().union(*(found or () for found in named)) - missing
     version = events.clipped(events.schema.service_version)
     # Lists whichever is shorter: there may be thousands of build numbers or of unknown services, but hardly of both.
-    if len(missing) <= len(present):
+    if None in named or len(missing) <= len(present):
         return or_(version.is_(None), *([version.in_(map(literal, sorted(missing)))] if missing else []))
     return or_(version.is_(None), version.not_in(map(literal, sorted(present))) if present else true())
 
@@ -151,4 +205,8 @@ def _folded(by: str, part: CTE, kept: Subquery, rates: Iterable[str]) -> Select[
     rows = select(part.c.day_index, shown, part.c.by_value, *counts).select_from(part.outerjoin(kept, same)).subquery()
     keys = (rows.c.day_index, rows.c.value, rows.c.by_value)
     sums = (func.sum(rows.c[count.name]).label(count.name) for count in counts)
-    return select(keys[0], literal(by).label("by"), *keys[1:], *sums).group_by(*keys)
+    folded = select(*keys, *sums).group_by(*keys).subquery(f"values_by_{by}")
+    # A value has at most 25 hours, but may have any number of names and versions.
+    kept_rows = folded if by == HOUR else busiest(folded, ("value", "by_value")).subquery(f"kept_by_{by}")
+    names = ("value", "by_value", *(count.name for count in counts))
+    return select(kept_rows.c.day_index, literal(by).label("by"), *(kept_rows.c[name] for name in names))

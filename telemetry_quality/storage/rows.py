@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from itertools import groupby, islice, repeat
 from operator import itemgetter, neg
@@ -17,6 +17,7 @@ from sqlalchemy import cast as sql_cast
 from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
+    Cardinality,
     DayAggregates,
     Duplicates,
     Slice,
@@ -62,6 +63,9 @@ FIGURES = (
     "future_events",
     "stale_events",
     "undated_events",
+    "combinations",
+    "other_events",
+    "clipped_events",
     "counting_rules",
     "unreadable_reason_code",
     "unreadable_reason",
@@ -70,12 +74,14 @@ FIGURES = (
 
 _DUPLICATES = ("compared_events", "duplicate_events")
 _ARRIVALS = ("observed_events", "future_events", "stale_events", "undated_events")
+_CARDINALITY = ("combinations", "other_events", "clipped_events")
 _DOCUMENTS = ("missing_critical", "arrivals_by_hour", "totals_by_hour", "rate_counts")
 SCAN_COLUMNS = (
     *("source", "day", "revision", "scanned_at", "figures_hash", "source_version"),
-    *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_DOCUMENTS}),
+    *(name for name in FIGURES if name not in {*_DUPLICATES, *_ARRIVALS, *_CARDINALITY, *_DOCUMENTS}),
     *_DUPLICATES,
     *_ARRIVALS,
+    *_CARDINALITY,
     *_DOCUMENTS,
 )
 """The columns of a StoredScan, JSON last; the hashes of the chain are not read."""
@@ -109,6 +115,7 @@ def figures_row(
         "counting_rules": counting_rules,
         **_duplicates_row(scan.duplicates),
         **_arrivals_row(scan.arrivals),
+        **({} if scan.cardinality is None else asdict(scan.cardinality)),
     }
 
 
@@ -151,6 +158,8 @@ RATE_COUNTS = "rate_counts"
 """Stored last in aggregates and slices; without rates, a scan is hashed as if this did not exist."""
 
 _HASHED_IF_KNOWN = frozenset({RATE_COUNTS, "verified_events", "counting_rules"})
+
+_HASHED_IF_ANY = frozenset({"other_events", "clipped_events"})
 
 AGGREGATE_FIELDS = (*(name for name in AggregateRow._fields if name != RATE_COUNTS), RATE_COUNTS)
 """The stored fields of an AggregateRow, in this order."""
@@ -281,12 +290,20 @@ def figures_hash(
     """The hash of everything in a scan; rows come without keys and in order, aggregates as their values."""
     return content_hash(
         {
-            "figures": {name: figures[name] for name in FIGURES if _is_hashed(name, figures[name])},
+            "figures": _hashed_figures(figures),
             "aggregates": [row[:-1] if row[-1] is None else row for row in aggregates],
             "sample": [list(row.values()) for row in sample],
             "slices": [[value for name, value in row.items() if _is_hashed(name, value)] for row in slices],
         }
     )
+
+
+def _hashed_figures(figures: Mapping[Any, Any]) -> Row:
+    """The figures of which the hash is made; the combinations only if the aggregates do not list them all."""
+    hashed = {name: figures[name] for name in FIGURES if _is_hashed(name, figures[name])}
+    if not figures["other_events"]:
+        del hashed["combinations"]
+    return {name: value for name, value in hashed.items() if name not in _HASHED_IF_ANY or value}
 
 
 def _is_hashed(name: str, value: Any) -> bool:
@@ -311,15 +328,15 @@ def _parsed(texts: Iterable[str | None]) -> Iterator[Any]:
 
 
 def _scan(values: Iterable[Any], *, is_new: bool) -> StoredScan:
-    *plain, compared, duplicated, observed, future, stale, undated, missing_critical, by_hour, hours, rate_counts = (
-        values
-    )
+    *plain, combinations, other, clipped, missing_critical, by_hour, hours, rate_counts = values
+    *plain, compared, duplicated, observed, future, stale, undated = plain
     return StoredScan(
         **dict(zip(SCAN_COLUMNS, plain, strict=False)),
         missing_critical=missing_critical,
         rate_counts=rate_counts,
         duplicates=None if compared is None else Duplicates(compared, duplicated),
         arrivals=None if by_hour is None else Arrivals(tuple(by_hour), observed, future, stale, undated),
+        cardinality=None if combinations is None else Cardinality(combinations, other, clipped),
         hours=None if hours is None else HourTotals(tuple(hours["events"]), tuple(hours["errors"])),
         is_new=is_new,
     )

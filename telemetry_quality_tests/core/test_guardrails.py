@@ -61,6 +61,7 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "version_drift": Level.WARNING,
         "critical_fields": Level.WARNING,
         "dimensions": Level.WARNING,
+        "cardinality": Level.WARNING,
         "arrival_lag": Level.WARNING,
         "timestamps": Level.WARNING,
     }
@@ -107,6 +108,7 @@ def test_a_healthy_day_passes_every_guardrail_that_needs_no_history() -> None:
         "missing_hours",
         "error_burst",
         "version_drift",
+        "cardinality",
     }
 
 
@@ -374,6 +376,7 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         "version_drift": "NO_EVENTS",
         "critical_fields": "NO_EVENTS",
         "dimensions": "NO_EVENTS",
+        "cardinality": "NO_EVENTS",
         "arrival_lag": "NO_EVENTS",
         "timestamps": "NO_EVENTS",
     }

@@ -23,6 +23,7 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.settings import SourceSettings
 from telemetry_quality.sources import clickhouse as module
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.clickhouse import ClickHouseSource, QueryLimits
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event, make_events
@@ -180,7 +181,7 @@ def test_only_the_partitions_of_the_day_are_read(
     source = ClickHouseSource(clickhouse.url(), table, replace(LEAN, time_unit=unit))
     with source._client() as client:
         (day_range,) = day_ranges_of([WINDOW])
-        query = client.event_table(table, source.schema, "").aggregate_query(day_range)
+        query = aggregate_query(client.event_table(table, source.schema, ""), day_range)
         compiled = query.compile(dialect=module._dialect())
         estimate = clickhouse.run(f"EXPLAIN ESTIMATE {finalize_query(str(compiled), compiled.params)}")
     assert source.count_day(WINDOW).events == 2

@@ -21,8 +21,16 @@ import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.event_schema import Rate
+from telemetry_quality.sources.aggregates import (
+    aggregate_query,
+    version_hours_count_query,
+    version_hours_query,
+    version_part_query,
+    version_query,
+)
 from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_query
 from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.combinations import DayCombinations
 from telemetry_quality.sources.duplicates import duplicate_query
 from telemetry_quality.sources.incomplete import unidentified_query
 from telemetry_quality.sources.query import DayRange
@@ -74,14 +82,18 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
     )
     events = table_of("events", columns, schema, "salt", is_typed=not is_text)
     day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
-    yield "aggregates", events.aggregate_query(day_range)
+    yield "aggregates", aggregate_query(events, day_range)
     yield "unidentified", unidentified_query(events, day_range)
+    yield "version_hours", version_hours_query(events, day_range, 1, 3)
+    yield "version_hours_count", version_hours_count_query(events, day_range)
     yield "count", events.count_query(day_range)
-    yield "versions", events.version_query(day_range)
+    yield "versions", version_query(events, day_range)
+    yield "version_part", version_part_query(events, day_range, 2, 3)
     yield "sample", events.sample_query(day_range, {0: 2**60, 1: 2**61}, 100)
     yield "values", events.values_query("platform", day_range, 5)
     yield "duplicates", duplicate_query(events, day_range, 1)
-    yield "slices", slice_query(events, "platform", day_range, {None, "1.0", "unknown"})
+    versions = DayCombinations(missing_versions=frozenset({"unknown"}), versions=frozenset({"1.0", "unknown"}))
+    yield "slices", slice_query(events, "platform", day_range, [versions])
     yield "arrivals", arrival_query(events, day_range, "received_at")
     yield "invalid_timestamp", invalid_timestamp_query(events, day_range, "received_at")
 
@@ -96,7 +108,7 @@ def test_rates_add_columns_to_the_queries_that_count_and_change_no_other(engine:
     without, with_rates = compiled(engine), compiled(engine, RATES)
     assert with_rates.keys() == without.keys()
     changed = {name: text for name, text in with_rates.items() if text != without[name]}
-    assert list(changed) == ["aggregates", "versions", "slices"]
+    assert list(changed) == ["aggregates", "version_hours", "version_hours_count", "versions", "version_part", "slices"]
     assert all(text.count(word) == without[name].count(word) for name, text in changed.items() for word in KEYWORDS)
     assert_pinned(FOLDER_WITH_RATES / f"{engine}.sql", changed)
 

@@ -32,6 +32,7 @@ from telemetry_quality.core.event_schema import OPTIONAL_ROLES, Rate
 from telemetry_quality.core.events import (
     AggregateRow,
     Arrivals,
+    Cardinality,
     DayAggregates,
     DayCounts,
     DayScan,
@@ -44,7 +45,7 @@ from telemetry_quality.core.events import (
 from telemetry_quality.core.sampling import count_verified, verify_sample
 from telemetry_quality.errors import SourceError
 from telemetry_quality.settings import RoleSettings
-from telemetry_quality.sources import duplicates
+from telemetry_quality.sources import aggregates, combinations, duplicates, scanning
 from telemetry_quality.sources.clickhouse import ClickHouseSource
 from telemetry_quality.sources.delta import DeltaSource
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
@@ -668,7 +669,14 @@ def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCa
     assert len(empty) >= len(CASE_WINDOWS) - len(CASES) - 2
     for day in empty:
         arrivals = arrived(ALL_EVENTS, day_window(day, UTC_ZONE))
-        expected = DayScan(day, DayAggregates(), duplicates=Duplicates(0, 0), arrivals=arrivals, incomplete_events={})
+        expected = DayScan(
+            day,
+            DayAggregates(),
+            duplicates=Duplicates(0, 0),
+            arrivals=arrivals,
+            incomplete_events={},
+            cardinality=Cardinality(0, 0, 0),
+        )
         assert all_cases.scans[day] == expected
 
 
@@ -949,11 +957,54 @@ def test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones(
     (day,) = source.scan_days([day_window(DAY, UTC_ZONE)], 100)
     assert len(expected) == len(LONG_TEXTS)
     assert max(map(len, expected)) == 200 + 1 + 16
+    assert day.cardinality == Cardinality(len(LONG_TEXTS), 0, len(LONG_TEXTS) - 1)
     assert {row.event_name for row in day.aggregates.rows} == expected
     assert {row.service_version for row in day.aggregates.rows} == expected
     assert {event.event_id for event in day.sample} == expected
     assert {event.event_name for event in day.sample} == expected
     assert day.slices == sliced(events, day_window(DAY, UTC_ZONE))
+
+
+@wherever
+def test_the_busiest_names_and_versions_are_told_apart_and_the_rest_is_summed_exactly(
+    write: Callable[[Location, Sequence[Event]], Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of ten are told apart; the others fall into two hours, and some of them have no version."""
+    busy = [("busy", "1.0")] * 5 + [("untagged", None)] * 3 + [("fair", "2.0")] * 2
+    rare = [(f"n{n}", ("unknown", "3.0", None, f"3.{n}")[n % 4]) for n in range(7)]
+    events = [
+        make_event(event_id=f"e{n}", event_name=name, service_version=version)
+        | {"occurred_at": NOON + n % 2 * HOUR, "is_error": n % 3 == 0, "platform": f"p{n % 2}", "user_id": "u"}
+        | {"session": n % 5 or None}
+        for n, (name, version) in enumerate(busy + rare)
+    ]
+    source, windows = write(Location(tmp_path), events + make_events(2, DAY + ONE_DAY)), windows_of(UTC_ZONE, DAY)
+    (whole,), counts = read(source, windows), source.count_day(windows[0])
+    monkeypatch.setattr(aggregates, "MAXIMUM_COMBINATIONS", 3)
+    monkeypatch.setattr(combinations, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(scanning, "ROWS_AT_ONCE", 2)
+    (day,) = read(source, windows)
+
+    assert (whole.cardinality, day.cardinality) == (Cardinality(10, 0, 0), Cardinality(10, 7, 0))
+    told_apart = [(row.event_name, row.service_version) for row in day.aggregates.rows]
+    assert told_apart == [*sorted(set(busy), key=str), ("(other)", "(other)"), ("(other)", "(other)")]
+    assert day.aggregates.totals() == whole.aggregates.totals()
+    assert day.aggregates.by_hour() == whole.aggregates.by_hour()
+    assert day.aggregates.missing_critical() == whole.aggregates.missing_critical()
+    assert day.aggregates.rate_counts() == whole.aggregates.rate_counts()
+    assert day.incomplete_events is None
+    assert day.aggregates.signals() == {name for name, _ in busy}
+    for part, found in whole.slices.items():
+        if part.by in {None, "hour"} and part.dimension in {"platform", "build"}:
+            assert day.slices[part] == found
+    for by, dimension in product(("event_name", "service_version"), ("platform", "build")):
+        values = {part: found for part, found in day.slices.items() if part.dimension == dimension and part.by is None}
+        pairs = [(part, found) for part, found in day.slices.items() if part[::2] == (dimension, by)]
+        for part, found in values.items():
+            assert reduce(SliceCounts.plus, (counts for pair, counts in pairs if pair.value == part.value)) == found
+        assert all(Slice(by, pair.by_value) in day.slices for pair, _ in pairs)
+    assert source.count_day(windows[0]) == counts
+    assert read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))[0] == day
 
 
 @wherever

@@ -22,6 +22,7 @@ from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources import postgresql as connector
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality_tests.builders import DAY, SCHEMA
@@ -126,11 +127,11 @@ def test_no_insert_waits_for_a_scan_nor_a_scan_for_an_insert(postgresql: Postgre
     with table.source()._client() as client, client.transaction(), postgresql.connect() as writer:
         events = client.event_table(table.name, SCHEMA, "")
         (day_range,) = day_ranges_of([WINDOW])
-        client.execute(events.aggregate_query(day_range))
+        client.execute(aggregate_query(events, day_range))
         writer.execute("SET lock_timeout = '1s'")
         with writer.transaction():
             writer.execute(f"INSERT INTO {table.name} VALUES ('new', '{NOON}', 'a', '1', false)")
-            client.execute(events.aggregate_query(day_range))
+            client.execute(aggregate_query(events, day_range))
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             assert writer.execute(waiting).fetchone() == (0,)
             ours = "SELECT mode FROM pg_locks WHERE relation = %s::regclass AND pid <> pg_backend_pid()"
@@ -501,7 +502,7 @@ def plan_of(table: Table) -> str:
     (day_range,) = day_ranges_of([WINDOW])
     with table.source()._client() as client, client.transaction():
         events = client.event_table(table.name, SCHEMA, "")
-        return str(client.execute(connector._Explain(events.aggregate_query(day_range)))[0][0])
+        return str(client.execute(connector._Explain(aggregate_query(events, day_range)))[0][0])
 
 
 def test_a_day_partitioned_table_is_pruned_to_the_days_partition(postgresql: PostgreSQL) -> None:

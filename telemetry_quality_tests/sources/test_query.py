@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from telemetry_quality.core.days import DayWindow, day_window, days_between
 from telemetry_quality.core.event_schema import EventSchema
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.query import DayRange, EventTable, day_ranges_of
@@ -100,19 +101,35 @@ FROM events
 WHERE events.occurred_at >= CAST('2026-03-10 00:00:00+00' AS TIMESTAMP WITH TIME ZONE) \
 AND events.occurred_at < CAST('2026-03-11 00:00:00+00' AS TIMESTAMP WITH TIME ZONE)) AS events_in_range \
 GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
-SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
-CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
-CAST(sum(hours.late_events) AS BIGINT) AS sum_4, string_agg(hours.numbers, ',') AS anon_1, \
-CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_5
-FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
-event_groups.events AS events, event_groups.errors AS errors, \
-event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
-event_groups.incomplete_events AS incomplete_events, \
-CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
-CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
-CAST(event_groups.late_events AS VARCHAR) AS numbers
-FROM event_groups) AS hours GROUP BY hours.name, hours.version \
-ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
+SELECT kept_combinations.day_index, kept_combinations.name, kept_combinations.version, kept_combinations.events, \
+kept_combinations.errors, kept_combinations.error_unknown_events, kept_combinations.late_events, \
+kept_combinations.numbers, kept_combinations.incomplete_events, kept_combinations.groups_of_day, \
+kept_combinations.clipped_events
+FROM (SELECT ranked_combinations.day_index AS day_index, ranked_combinations.name AS name, \
+ranked_combinations.version AS version, ranked_combinations.events AS events, ranked_combinations.errors AS errors, \
+ranked_combinations.error_unknown_events AS error_unknown_events, ranked_combinations.late_events AS late_events, \
+ranked_combinations.numbers AS numbers, ranked_combinations.incomplete_events AS incomplete_events, \
+ranked_combinations.groups_of_day AS groups_of_day, ranked_combinations.clipped_events AS clipped_events
+FROM (SELECT combinations.day_index AS day_index, combinations.name AS name, combinations.version AS version, \
+combinations.events AS events, combinations.errors AS errors, combinations.error_unknown_events AS \
+error_unknown_events, combinations.late_events AS late_events, combinations.numbers AS numbers, \
+combinations.incomplete_events AS incomplete_events, count(*) OVER (PARTITION BY combinations.day_index) AS \
+groups_of_day, CAST(sum(CASE WHEN ((length(combinations.name) > 200) OR (length(combinations.version) > 200)) THEN \
+combinations.events ELSE 0 END) OVER (PARTITION BY combinations.day_index) AS BIGINT) AS clipped_events, \
+row_number() OVER (PARTITION BY combinations.day_index ORDER BY combinations.events DESC, combinations.name IS NOT \
+NULL, combinations.name, combinations.version IS NOT NULL, combinations.version) AS position
+FROM (SELECT 0 AS day_index, hours.name AS name, hours.version AS version, CAST(sum(hours.events) AS BIGINT) AS \
+events, CAST(sum(hours.errors) AS BIGINT) AS errors, CAST(sum(hours.error_unknown_events) AS BIGINT) AS \
+error_unknown_events, CAST(sum(hours.late_events) AS BIGINT) AS late_events, string_agg(hours.numbers, ',') AS \
+numbers, CAST(sum(hours.incomplete_events) AS BIGINT) AS incomplete_events
+FROM (SELECT event_groups.name AS name, event_groups.version AS version, event_groups.events AS events, \
+event_groups.errors AS errors, event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events \
+AS late_events, event_groups.incomplete_events AS incomplete_events, CAST(event_groups.hour AS VARCHAR) || ',' || \
+CAST(event_groups.events AS VARCHAR) || ',' || CAST(event_groups.errors AS VARCHAR) || ',' || \
+CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || CAST(event_groups.late_events AS VARCHAR) AS numbers
+FROM event_groups) AS hours GROUP BY hours.name, hours.version) AS combinations) AS ranked_combinations
+WHERE ranked_combinations.position <= 10000) AS kept_combinations ORDER BY kept_combinations.day_index, \
+kept_combinations.name NULLS FIRST, kept_combinations.version NULLS FIRST"""
 
 AGGREGATES_ON_SQLITE = """\
 WITH event_groups AS
@@ -137,19 +154,37 @@ AND telemetry_epoch_microseconds(events.occurred_at) >= 1773100800000000 \
 AND telemetry_epoch_microseconds(events.occurred_at) < 1773187200000000
 LIMIT ? OFFSET 0) AS events_in_range \
 GROUP BY events_in_range.hour, events_in_range.name, events_in_range.version)
-SELECT 0 AS day_index, hours.name, hours.version, CAST(sum(hours.events) AS BIGINT) AS sum_1, \
-CAST(sum(hours.errors) AS BIGINT) AS sum_2, CAST(sum(hours.error_unknown_events) AS BIGINT) AS sum_3, \
-CAST(sum(hours.late_events) AS BIGINT) AS sum_4, group_concat(hours.numbers, ',') AS anon_1, \
-CAST(sum(hours.incomplete_events) AS BIGINT) AS sum_5
-FROM (SELECT event_groups.name AS name, event_groups.version AS version, \
-event_groups.events AS events, event_groups.errors AS errors, \
-event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events AS late_events, \
-event_groups.incomplete_events AS incomplete_events, \
-CAST(event_groups.hour AS VARCHAR) || ',' || CAST(event_groups.events AS VARCHAR) || ',' || \
-CAST(event_groups.errors AS VARCHAR) || ',' || CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || \
-CAST(event_groups.late_events AS VARCHAR) AS numbers
-FROM event_groups) AS hours GROUP BY hours.name, hours.version \
-ORDER BY hours.name NULLS FIRST, hours.version NULLS FIRST"""
+SELECT kept_combinations.day_index, kept_combinations.name, kept_combinations.version, kept_combinations.events, \
+kept_combinations.errors, kept_combinations.error_unknown_events, kept_combinations.late_events, \
+kept_combinations.numbers, kept_combinations.incomplete_events, kept_combinations.groups_of_day, \
+kept_combinations.clipped_events
+FROM (SELECT ranked_combinations.day_index AS day_index, ranked_combinations.name AS name, \
+ranked_combinations.version AS version, ranked_combinations.events AS events, ranked_combinations.errors AS errors, \
+ranked_combinations.error_unknown_events AS error_unknown_events, ranked_combinations.late_events AS late_events, \
+ranked_combinations.numbers AS numbers, ranked_combinations.incomplete_events AS incomplete_events, \
+ranked_combinations.groups_of_day AS groups_of_day, ranked_combinations.clipped_events AS clipped_events
+FROM (SELECT combinations.day_index AS day_index, combinations.name AS name, combinations.version AS version, \
+combinations.events AS events, combinations.errors AS errors, combinations.error_unknown_events AS \
+error_unknown_events, combinations.late_events AS late_events, combinations.numbers AS numbers, \
+combinations.incomplete_events AS incomplete_events, count(*) OVER (PARTITION BY combinations.day_index) AS \
+groups_of_day, CAST(sum(CASE WHEN ((substr(CAST(combinations.name AS BLOB), -19, 3) = CAST('…' AS BLOB) AND \
+length(CAST(combinations.name AS BLOB)) > 200) = 1 OR (substr(CAST(combinations.version AS BLOB), -19, 3) = CAST('…' \
+AS BLOB) AND length(CAST(combinations.version AS BLOB)) > 200) = 1) THEN combinations.events ELSE 0 END) OVER \
+(PARTITION BY combinations.day_index) AS BIGINT) AS clipped_events, row_number() OVER (PARTITION BY \
+combinations.day_index ORDER BY combinations.events DESC, combinations.name IS NOT NULL, combinations.name, \
+combinations.version IS NOT NULL, combinations.version) AS position
+FROM (SELECT 0 AS day_index, hours.name AS name, hours.version AS version, CAST(sum(hours.events) AS BIGINT) AS \
+events, CAST(sum(hours.errors) AS BIGINT) AS errors, CAST(sum(hours.error_unknown_events) AS BIGINT) AS \
+error_unknown_events, CAST(sum(hours.late_events) AS BIGINT) AS late_events, group_concat(hours.numbers, ',') AS \
+numbers, CAST(sum(hours.incomplete_events) AS BIGINT) AS incomplete_events
+FROM (SELECT event_groups.name AS name, event_groups.version AS version, event_groups.events AS events, \
+event_groups.errors AS errors, event_groups.error_unknown_events AS error_unknown_events, event_groups.late_events \
+AS late_events, event_groups.incomplete_events AS incomplete_events, CAST(event_groups.hour AS VARCHAR) || ',' || \
+CAST(event_groups.events AS VARCHAR) || ',' || CAST(event_groups.errors AS VARCHAR) || ',' || \
+CAST(event_groups.error_unknown_events AS VARCHAR) || ',' || CAST(event_groups.late_events AS VARCHAR) AS numbers
+FROM event_groups) AS hours GROUP BY hours.name, hours.version) AS combinations) AS ranked_combinations
+WHERE ranked_combinations.position <= 10000) AS kept_combinations ORDER BY kept_combinations.day_index, \
+kept_combinations.name NULLS FIRST, kept_combinations.version NULLS FIRST"""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +199,7 @@ def test_the_aggregate_query_is_one_group_by_over_the_events_of_the_day_range(
     dialect: DuckDBDialect | SQLiteDialect_pysqlite, time_column: tuple[str, ColumnKind], expected: str
 ) -> None:
     day_range = DayRange((day_window(DAY, UTC_ZONE),))
-    query = event_table(*time_column).aggregate_query(day_range)
+    query = aggregate_query(event_table(*time_column), day_range)
     compiled = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     assert "\n".join(line.strip() for line in compiled.splitlines()) == expected
 
@@ -182,7 +217,7 @@ def test_names_that_need_it_are_quoted_and_values_are_bound() -> None:
     found = {**columns, hostile: Column(hostile, "VARCHAR", ColumnKind.TEXT)}
     found["severity"] = Column("severity", "BIGINT", ColumnKind.INTEGER)
     events = table_of("my events", found, schema)
-    compiled = events.aggregate_query(DayRange((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
+    compiled = aggregate_query(events, DayRange((day_window(DAY, UTC_ZONE),))).compile(dialect=DuckDBDialect())
     assert 'ELSE "my events"."name""; DROP TABLE events; --" END) AS name' in str(compiled)
     assert "17" not in str(compiled)
     assert 17 in compiled.params.values()

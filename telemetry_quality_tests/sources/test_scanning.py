@@ -14,9 +14,10 @@ from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.events import AggregateRow, HourlyCounts, hourly_counts
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.combinations import _combined
 from telemetry_quality.sources.duplicates import EVENTS_AT_ONCE, MAXIMUM_COMPARED_EVENTS, _batches, _halvings
 from telemetry_quality.sources.query import DayRange, EventTable
-from telemetry_quality.sources.scanning import _aggregates, _arrivals_if_possible
+from telemetry_quality.sources.scanning import _arrivals_if_possible
 from telemetry_quality_tests.builders import DAY, SCHEMA, each_hour
 from telemetry_quality_tests.sources.event_tables import table_of
 
@@ -120,11 +121,11 @@ def test_the_hours_of_a_name_may_come_in_any_order() -> None:
         (
             *(0, "a", "1", 60, 1, 0, 9, 5, 0, 1, 0, 3, 7),
             "7,10,1,0,4,2,0,0,0,3,4,0,20,0,0,0,3,0,1,0,0,2,24,30,0,0,5,0,0,0,0,0,1",
-            6,
+            *(6, 2, 0),
         ),
-        (*(0, "b", None, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1), "9,1,1,1,1,1,1,1,1,0,1", 1),
+        (*(0, "b", None, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1), "9,1,1,1,1,1,1,1,1,0,1", *(1, 2, 0)),
     ]
-    aggregates = _aggregates(found, schema)[0]
+    aggregates = _combined(found, None, schema).aggregates
     spread, alone = aggregates.rows
     assert spread[:-1] == (0, "a", "1", 60, 1, 0, 0, (5, 0, 1), 9, (0, 3, 7))
     assert hourly_counts(aggregates.rows) == [

@@ -20,6 +20,7 @@ from telemetry_quality.core.days import day_window
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality.sources.spark import SparkSource, spark_sql
@@ -375,7 +376,7 @@ def translated(predicate: str) -> tuple[str, dict[str, Any]]:
     }
     table = table_of("events", columns, replace(SCHEMA, is_error=predicate))
     (run,) = day_ranges_of([day_window(DAY, UTC_ZONE), day_window(DAY + ONE_DAY, UTC_ZONE)])
-    return spark_sql(table.aggregate_query(run))
+    return spark_sql(aggregate_query(table, run))
 
 
 def test_values_are_passed_as_parameters_of_a_query() -> None:

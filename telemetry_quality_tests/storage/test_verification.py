@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import JSON
 
 from telemetry_quality.core.alerts import Alert
-from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
+from telemetry_quality.core.events import Cardinality, DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.sampling import SampleVerdict
@@ -84,7 +84,7 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sample = (SampleVerdict("s1"), SampleVerdict("s2", ("UNKNOWN_SIGNAL",)))
         slices = {part: counts._replace(rate_counts=(3,)) for part, counts in list(SLICES.items())[-2:]}
         full = make_full_scan(day, aggregates=DayAggregates(rows, ("user_id",), ("paid",)), slices=slices)
-        full = replace(full, source_version=f"{number}")
+        full = replace(full, source_version=f"{number}", cardinality=Cardinality(1, 1, 1))
         scan = store.append_scan("web", full, sample, NOW, verified_events=1, counting_rules="{}")
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
         snapshot = replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}", **FLAGS)

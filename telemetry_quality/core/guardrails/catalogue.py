@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.guardrails import (
     activity,
     arrival_lag,
+    cardinality,
     critical_fields,
     dimensions,
     duplicates,
@@ -67,6 +68,7 @@ BUILT_IN: tuple[Guardrail, ...] = (
     version_drift.GUARDRAIL,
     critical_fields.GUARDRAIL,
     dimensions.GUARDRAIL,
+    cardinality.GUARDRAIL,
     arrival_lag.GUARDRAIL,
     timestamps.GUARDRAIL,
 )

@@ -83,7 +83,7 @@ def text_of(metric: Metric, value: Any, threshold: float | None = None) -> Marku
             return signed(value)
         case Unit.YES_NO:
             return number(None) if value is None else Markup("yes") if value else Markup("no")
-        case Unit.EVENTS:
+        case Unit.EVENTS | Unit.COMBINATIONS:
             return number(value)
 
 
