@@ -68,7 +68,8 @@ def _require_slow(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in list(os.environ):
         if name.startswith("TELEMETRY_QUALITY_") or name == "DAGSTER_HOME":
             monkeypatch.delenv(name)

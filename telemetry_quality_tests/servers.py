@@ -409,6 +409,7 @@ class Request:
     path: str
     status: int
     sent_bytes: int
+    range: str = ""
 
 
 Fault = tuple[int, str]
@@ -508,7 +509,7 @@ class _Gate(BaseHTTPRequestHandler):
         dropped = {"connection", "transfer-encoding"} | (set() if self.command == "HEAD" else {"content-length"})
         sent = b"" if self.command == "HEAD" else body
         # Recorded first: a client may look immediately after the response.
-        server.requests.append(Request(self.command, self.path, status, len(sent)))
+        server.requests.append(Request(self.command, self.path, status, len(sent), self.headers.get("Range", "")))
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in dropped:

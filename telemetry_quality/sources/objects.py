@@ -14,21 +14,25 @@ from datetime import UTC, datetime
 from io import RawIOBase
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import fsspec
 
-from telemetry_quality.errors import SourceError, SourceUnavailableError
-from telemetry_quality.sources.parquet import ParquetIndex, describe_files, files_required, is_hidden
+from telemetry_quality.sources.footer_cache import FooterCache
+from telemetry_quality.sources.object_errors import problem_of_one_object, source_error
+from telemetry_quality.sources.object_ranges import ObjectRanges, gaps
+from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex, describe_files, files_required, is_hidden
+from telemetry_quality.sources.walking import refuse_table
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Iterator, Sequence
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     import duckdb
     from fsspec.asyn import AsyncFileSystem
 
     from telemetry_quality.core.event_schema import EventSchema
-    from telemetry_quality.sources.parquet import ParquetFile
+    from telemetry_quality.sources.walking import Problem
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     # botocore retries by itself; retries in s3fs would multiply the attempts.
@@ -44,6 +48,7 @@ _POLL_SECONDS = 0.1
 _END_BYTES, _BLOCK_BYTES = 256 * 1024, 4096
 """DuckDB begins each file by reading this much of its end, aligned downwards."""
 _ENDS_AT_ONCE = 64
+_ALL_BELOW = "/**/*.parquet"
 _MAXIMUM_FOOTERS = 200_000
 
 _footers: dict[tuple[str, str, str, str | None], ParquetFile] = {}
@@ -53,9 +58,16 @@ _footers_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class _Object:
+    """An object as it was listed.
+
+    Attributes:
+        tag: Changes whenever the object is written again; empty if the store does not say.
+        is_named_by_content: Whether the tag is an ETag, which no other content has.
+    """
+
     size: int
     tag: str
-    """Changes whenever the object is written again."""
+    is_named_by_content: bool
 
 
 class ObjectStore:
@@ -69,17 +81,18 @@ class ObjectStore:
         self.url = url
         self.protocol = url.partition("://")[0]
         self._files = _open(self.protocol)
+        self._ranges = ObjectRanges()
 
     def file_system(self) -> ObjectFileSystem:
         """A file system for one DuckDB session; list the objects before reading."""
-        return ObjectFileSystem(self.url, self.protocol, self._files)
+        return ObjectFileSystem(self.url, self.protocol, self._files, self._ranges)
 
 
 def _open(protocol: str) -> AsyncFileSystem:
-    # Below INFO, botocore logs whole requests, including session tokens.
+    # At INFO, botocore says where it found credentials; below, it logs whole requests, including session tokens.
     for name in ("botocore", "aiobotocore"):
         if logging.getLogger(name).level == logging.NOTSET:
-            logging.getLogger(name).setLevel(logging.INFO)
+            logging.getLogger(name).setLevel(logging.WARNING)
     try:
         fsspec.get_filesystem_class(protocol)
     except ValueError as error:
@@ -107,15 +120,17 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
 
     cachable = False
 
-    def __init__(self, url: str, protocol: str, files: AsyncFileSystem) -> None:
+    def __init__(self, url: str, protocol: str, files: AsyncFileSystem, ranges: ObjectRanges) -> None:
         super().__init__()
         self.protocol = protocol
         self._url = url
         self._files = files
         self._objects: dict[str, _Object] = {}
-        self._ends: dict[str, bytes] = {}
+        self._ranges = ranges
+        self._session = uuid4().hex
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
+        self._failed_at = url
 
     def stop(self) -> None:
         """Stop waiting for the store; may be called from any thread."""
@@ -129,56 +144,110 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
     def error(self) -> BaseException | None:
         """The first failure, as a SourceError where it is an Exception; None if nothing failed."""
         failure = self._failure
-        return _source_error(self._url, failure) if isinstance(failure, Exception) else failure
+        return source_error(self._failed_at, failure) if isinstance(failure, Exception) else failure
 
     def index(self, connection: duckdb.DuckDBPyConnection, schema: EventSchema, zone: ZoneInfo) -> ParquetIndex:
-        """List the objects and read the footers that this process has not read before.
+        """List the objects and read the footers that were not read before, by this process or an earlier one.
+
+        An object that may not be read or is archived is a broken file: what may be known of it is only its name.
 
         Raises:
-            SourceError: ``NO_FILES`` if nothing matches.
+            SourceError: ``NO_FILES`` if nothing matches; the store's error if no object at all can be read.
         """
         self.add_matching(self._url)
         paths = files_required([path for path in self._objects if not is_hidden(path, self._url)], self._url)
         keys = {path: (path, self._objects[path].tag, schema.occurred_at, schema.observed_at) for path in paths}
         known = {path: _footers[key] for path, key in keys.items() if key in _footers}
+        cache = FooterCache(schema.occurred_at, schema.observed_at)
+        known |= cache.find(self._content_names(path for path in paths if path not in known))
         for batch in _batches((path for path in paths if path not in known), _ENDS_AT_ONCE):
-            self._fetch_ends(batch)
-            described = describe_files(connection, batch, schema)
-            if self._failure is not None:
-                # The file is not broken: the store did not deliver it.
-                raise self._failure
-            known |= {file.path: file for file in described}
-            _cache({keys[file.path]: file for file in described})
-        self._ends.clear()
+            found = self._describe(connection, batch, schema)
+            known |= found
+            cache.keep(found.values(), self._content_names(batch))
+        _cache({keys[path]: file for path, file in known.items() if file.problem is None})
+        if all(file.problem is not None for file in known.values()):
+            raise next(iter(known.values())).unreadable()
         return ParquetIndex(tuple(known[path] for path in paths), zone)
 
+    def _content_names(self, paths: Iterable[str]) -> Mapping[str, str]:
+        return {path: self._objects[path].tag for path in paths if self._objects[path].is_named_by_content}
+
+    def _describe(
+        self, connection: duckdb.DuckDBPyConnection, paths: Sequence[str], schema: EventSchema
+    ) -> dict[str, ParquetFile]:
+        """Objects as their footers describe them."""
+        refused = self._fetch_ends(paths)
+        described = describe_files(connection, [path for path in paths if path not in refused], schema)
+        if self._failure is not None:
+            # The file is not broken: the store did not deliver it.
+            raise self._failure
+        return {file.path: file for file in described} | {
+            path: ParquetFile(path, broken=problem.found, problem=problem) for path, problem in refused.items()
+        }
+
     def add_matching(self, pattern: str) -> None:
-        """Find the objects that match; DuckDB sees no others."""
-        found = self._wait(self._files._glob(pattern, detail=True))  # noqa: SLF001 - fsspec's name for the coroutine
+        """Find the objects that match; DuckDB sees no others.
+
+        Raises:
+            SourceError: If they belong to a table format that decides which of its files are live.
+        """
+        found = self._wait(self._listed(pattern))
         self._objects |= {
-            self._files.unstrip_protocol(name): _Object(about["size"], _tag(about))
+            self._files.unstrip_protocol(name): _Object(about["size"], *_tag(about))
             for name, about in sorted(found.items())
             if about["type"] == "file"
         }
 
-    def _fetch_ends(self, paths: Sequence[str]) -> None:
-        """Read the ends of objects concurrently, so that DuckDB does not wait for them one after another."""
+    async def _listed(self, pattern: str) -> dict[str, dict[str, Any]]:
+        folder = pattern.removesuffix(_ALL_BELOW)
+        if folder == pattern or any(letter in folder for letter in "*?["):
+            matching: dict[str, dict[str, Any]] = await self._files._glob(pattern, detail=True)  # noqa: SLF001 - fsspec's name for the coroutine
+            return matching
+        every: dict[str, dict[str, Any]] = await self._files._find(self._files._strip_protocol(folder), detail=True)  # noqa: SLF001 - likewise
+        for name in every:
+            refuse_table(self._files.unstrip_protocol(name))
+        return {name: about for name, about in every.items() if name.endswith(".parquet")}
 
-        async def fetch() -> Sequence[bytes]:
-            return await asyncio.gather(*(self._fetch(path, *self._end(path)) for path in paths))
+    def _fetch_ends(self, paths: Sequence[str]) -> dict[str, Problem]:
+        """Read the ends of objects concurrently, so that DuckDB does not wait for them one after another.
 
-        self._ends = dict(zip(paths, self._wait(fetch()), strict=True))
+        Returns:
+            Why objects cannot be read, where that says nothing about others.
+        """
+
+        async def fetch() -> list[bytes | BaseException]:
+            ends = (self._fetch(path, *self._end(path)) for path in paths)
+            return await asyncio.gather(*ends, return_exceptions=True)
+
+        refused = {}
+        for path, answer in zip(paths, self._wait(fetch()), strict=True):
+            if not isinstance(answer, BaseException):
+                self._ranges.keep(path, self._version(path), self._end(path)[0], answer)
+                continue
+            problem = problem_of_one_object(answer) if isinstance(answer, Exception) else None
+            if problem is None:
+                self._failure, self._failed_at = answer, path
+                raise answer
+            refused[path] = problem
+        return refused
 
     def _end(self, path: str) -> tuple[int, int]:
         size = self._objects[path].size
         return max(size - _END_BYTES, 0) // _BLOCK_BYTES * _BLOCK_BYTES, size
 
+    def _version(self, path: str) -> str:
+        # Where the store names no versions, what was read is good for one session.
+        return self._objects[path].tag or self._session
+
     def read(self, path: str, start: int, end: int) -> bytes:
-        """The bytes ``start <= n < end`` of an object."""
-        if path in self._ends and start >= (first := self._end(path)[0]):
-            return self._ends[path][start - first : end - first]
-        content: bytes = self._wait(self._fetch(path, start, end))
-        return content
+        """The bytes ``start <= n < end`` of an object; what was fetched before is not fetched again."""
+        version = self._version(path)
+        found = self._ranges.find(path, version, start, end)
+        for first, last in gaps(found, start, end):
+            content: bytes = self._wait(self._fetch(path, first, last), path)
+            self._ranges.keep(path, version, first, content)
+            found.append((first, content))
+        return b"".join(content for _, content in sorted(found))
 
     async def _fetch(self, path: str, start: int, end: int) -> bytes:
         if start >= end:
@@ -195,7 +264,7 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
             content: bytes = await body.read()
         return content
 
-    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def _wait(self, work: Coroutine[Any, Any, Any], path: str | None = None) -> Any:
         future = asyncio.run_coroutine_threadsafe(work, self._files.loop)
         try:
             while not self._stopped.is_set():
@@ -208,7 +277,8 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
             raise _StoppedError  # noqa: TRY301 - recorded like every other failure
         except BaseException as error:
             future.cancel()
-            self._failure = self._failure or error
+            if self._failure is None:
+                self._failure, self._failed_at = error, path or self._url
             raise
 
     # The methods that DuckDB calls.
@@ -270,9 +340,10 @@ class _ObjectFile(RawIOBase):
         return True
 
 
-def _tag(about: dict[str, Any]) -> str:
-    """What distinguishes an object from a later one under the same name."""
-    return str(next((about[name] for name in ("ETag", "etag", "LastModified", "updated") if about.get(name)), ""))
+def _tag(about: Mapping[str, Any]) -> tuple[str, bool]:
+    """What distinguishes an object from a later one under the same name, and whether it names the content."""
+    etag = about.get("ETag") or about.get("etag")
+    return str(etag or about.get("LastModified") or about.get("updated") or ""), bool(etag)
 
 
 def _batches(paths: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -286,94 +357,3 @@ def _cache(files: dict[tuple[str, str, str, str | None], ParquetFile]) -> None:
         if len(_footers) + len(files) > _MAXIMUM_FOOTERS:
             _footers.clear()
         _footers.update({key: file for key, file in files.items() if key[1]})
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A failure of a store, recognized by exception classes or error codes, and how it is reported."""
-
-    reason_code: str
-    sentence: str
-    kinds: frozenset[str] = frozenset()
-    codes: frozenset[str] = frozenset()
-    error: type[SourceError] = SourceError
-
-
-_ANSWERS = (
-    _Answer(
-        "CREDENTIALS_MISSING",
-        "the store requires credentials, but none were found in the environment, the store's own configuration or an "
-        "instance's role; provide them there.",
-        kinds=frozenset(
-            {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"}
-        ),
-    ),
-    _Answer(
-        "CREDENTIALS_REFUSED",
-        "the store refuses the credentials ({found}); renew them where they come from.",
-        codes=frozenset(
-            {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired"}
-        ),
-    ),
-    _Answer(
-        "BUCKET_MISSING",
-        "there is no such bucket; check the path and the endpoint.",
-        codes=frozenset({"NoSuchBucket"}),
-    ),
-    _Answer(
-        "ACCESS_DENIED",
-        "the store denies access; allow these credentials to list the bucket and to read its objects.",
-        kinds=frozenset({"PermissionError"}),
-        codes=frozenset({"AccessDenied", "403"}),
-    ),
-    _Answer(
-        "OBJECT_CHANGED",
-        "an object was replaced or removed while it was read; the next attempt lists the objects again.",
-        kinds=frozenset({"FileNotFoundError"}),
-        codes=frozenset({"NoSuchKey", "404", "PreconditionFailed", "412"}),
-        error=SourceUnavailableError,
-    ),
-    _Answer(
-        "SOURCE_UNREADABLE",
-        "the store refuses the request ({found}); check the path, the region and the endpoint.",
-        codes=frozenset({"301", "307", "400", "405", "409", "416", "501"}),
-    ),
-    _Answer(
-        "STORE_UNAVAILABLE",
-        "the store must answer, but did not ({found}); check the endpoint and the network.",
-        # OSError is the base class of network errors, ClientError that of botocore's 5xx errors.
-        kinds=frozenset({"ConnectionError", "HTTPClientError", "ClientError", "OSError"}),
-        error=SourceUnavailableError,
-    ),
-)
-"""The first match counts."""
-
-
-def _source_error(url: str, error: Exception) -> SourceError:
-    """The sentence for a store's error, without the store's own words, which may quote a key."""
-    causes = list(_chain(error))
-    codes = {code for cause in causes for code in _codes(cause)} - {""}
-    kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    found = ", ".join(sorted(codes)) or type(error).__name__
-    for answer in _ANSWERS:
-        if kinds & answer.kinds or codes & answer.codes:
-            sentence = f"{url} cannot be read: {answer.sentence.format(found=found)}"
-            return answer.error(answer.reason_code, sentence)
-    return SourceError("SOURCE_UNREADABLE", f"{url} cannot be read ({found}); check the path.")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _codes(error: BaseException) -> Iterator[str]:
-    """The codes by which stores report errors: S3's error name, or the HTTP status."""
-    answer = getattr(error, "response", None)
-    if isinstance(answer, dict):
-        yield str(answer.get("Error", {}).get("Code", ""))
-        yield str(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
-    for name in ("code", "status", "status_code"):
-        if isinstance(getattr(error, name, None), int):
-            yield str(getattr(error, name))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import glob
 import os
-from functools import cache
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
 from sqlalchemy.engine.default import DefaultDialect
+
+from telemetry_quality.sources.scratch import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -84,19 +84,9 @@ def _limits(memory_limit_bytes: int) -> dict[str, Any]:
         "allow_persistent_secrets": False,
         # Variables of this process are no tables.
         "python_enable_replacements": False,
-        "temp_directory": f"{_temporary_folder(os.getpid())}/{token_hex(8)}",
+        "temp_directory": f"{temporary_folder()}/{token_hex(8)}",
         **({"threads": threads} if threads < (os.cpu_count() or 1) else {}),
     }
-
-
-@cache
-def _temporary_folder(process: int) -> str:
-    """A folder that only this user may read, as event data may be in it; removed when the process ends."""
-    _temporary_folders[process] = TemporaryDirectory(prefix="telemetry-quality-", ignore_cleanup_errors=True)
-    return _temporary_folders[process].name
-
-
-_temporary_folders: dict[int, TemporaryDirectory[str]] = {}
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, database: str) -> None:

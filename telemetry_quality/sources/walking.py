@@ -12,7 +12,7 @@ import re
 import stat
 from dataclasses import dataclass, field
 from fnmatch import translate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from telemetry_quality.errors import SourceError
 
@@ -145,13 +145,24 @@ def refuse_tables_above(path: str) -> None:
             _refuse_table(folder, name)
 
 
+def refuse_table(file: str) -> None:
+    """Refuse a table of which ``file`` shows that it is one."""
+    above, _, name = file.rpartition("/")
+    folder, _, log = above.rpartition("/")
+    if log in _FORMATS and (log != "metadata" or name.endswith(".metadata.json")):
+        _refuse(folder, log)
+
+
 def _refuse_table(folder: str, name: str) -> None:
     """Refuse a folder that is a table because of the folder called ``name`` in it."""
     log = _join(folder, name)
     if not os.path.isdir(log):  # noqa: PTH112
         return
-    if name == "metadata" and not any(each.endswith(".metadata.json") for each in _names(log)):
-        return
+    if name != "metadata" or any(each.endswith(".metadata.json") for each in _names(log)):
+        _refuse(folder, name)
+
+
+def _refuse(folder: str, name: str) -> NoReturn:
     kind = _FORMATS[name]
     remedy = "read it with connector 'spark'" if kind == "Hudi" else f"use connector '{kind.lower()}'"
     raise SourceError(

@@ -383,9 +383,9 @@ def test_a_store_that_never_answers_is_abandoned_at_the_time_limit(
 def test_ranges_that_never_arrive_are_abandoned_at_the_time_limit_and_the_next_day_is_read(
     objects: ObjectServer, tmp_path: Path
 ) -> None:
-    source = source_of(put_days(objects, tmp_path, days=2))
-    total(source)
-    source._seconds = 2
+    bucket = put_days(objects, tmp_path, days=2)
+    total(source_of(bucket))
+    source = source_of(bucket, time_limit_seconds=2)
     over = threading.Event()
 
     def hold(_: str, path: str) -> None:
