@@ -50,8 +50,11 @@ CHUNK_HOURS = 1_000_000
 If days are prefetched, twice as many are in RAM.
 """
 
-FIRST_CHUNK_DAYS = 7
-"""Days read before it is known how many hours of how many names a day has."""
+FIRST_CHUNK_DAYS = 1
+"""Days read before it is known how many hours of how many names a day has: no bound holds for several of the worst."""
+
+SECOND_CHUNK_DAYS = 7
+"""Days read at most before it is known of a week."""
 
 RETRY_WAITS_SECONDS = (1.0, 5.0)
 """Pauses before each retry of an unavailable source; after the last retry the days are unreadable."""
@@ -262,7 +265,8 @@ class DailyWork:
             while chunk:
                 answers = self._answers(chunk, pending)
                 done += len(chunk)
-                chunk = days[done : done + _days_at_once(answers[1])]
+                most = SECOND_CHUNK_DAYS if done == FIRST_CHUNK_DAYS else CHUNK_DAYS
+                chunk = days[done : done + min(most, _days_at_once(answers[1]))]
                 if chunk:
                     pending = begin(partial(self._ask, chunk))
                 yield answers

@@ -12,7 +12,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core import daily
-from telemetry_quality.core.daily import CHUNK_DAYS, FIRST_CHUNK_DAYS, RETRY_WAITS_SECONDS, DailyWork, Judgement
+from telemetry_quality.core.daily import (
+    CHUNK_DAYS,
+    FIRST_CHUNK_DAYS,
+    RETRY_WAITS_SECONDS,
+    SECOND_CHUNK_DAYS,
+    DailyWork,
+    Judgement,
+)
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.detectors.expected_volume import HISTORY_DAYS
 from telemetry_quality.core.events import (
@@ -347,13 +354,17 @@ def test_a_bug_of_this_package_is_not_reported_as_bad_data(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("count", "calls"),
     [
-        (FIRST_CHUNK_DAYS, 1),
-        (FIRST_CHUNK_DAYS + 1, 2),
-        (FIRST_CHUNK_DAYS + CHUNK_DAYS, 2),
-        (FIRST_CHUNK_DAYS + CHUNK_DAYS + 1, 3),
+        (1, 1),
+        (2, 2),
+        (1 + SECOND_CHUNK_DAYS, 2),
+        (1 + SECOND_CHUNK_DAYS + 1, 3),
+        (1 + SECOND_CHUNK_DAYS + CHUNK_DAYS, 3),
+        (1 + SECOND_CHUNK_DAYS + CHUNK_DAYS + 1, 4),
     ],
 )
-def test_many_days_are_asked_for_a_week_and_then_a_month_at_a_time(tmp_path: Path, count: int, calls: int) -> None:
+def test_many_days_are_asked_for_one_then_a_week_and_then_a_month_at_a_time(
+    tmp_path: Path, count: int, calls: int
+) -> None:
     days = days_before(DAY, count)
     source = FakeSource(make_days(days))
 
