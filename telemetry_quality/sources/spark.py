@@ -12,7 +12,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import sqlglot
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -25,15 +25,20 @@ from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
+from telemetry_quality.sources.spark_errors import failures, require_package, source_error
+from telemetry_quality.sources.spark_files import FILE, SparkFiles
 from telemetry_quality.sources.sql_source import TableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Select
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
+    from telemetry_quality.sources.query import DayRange
+    from telemetry_quality.sources.scanning import EventTables
+    from telemetry_quality.sources.sql_source import Answer
 
     class _Field(Protocol):
         name: str
@@ -47,6 +52,12 @@ if TYPE_CHECKING:
         def collect(self) -> Sequence[Sequence[Any]]: ...
 
         def createOrReplaceTempView(self, name: str) -> None: ...  # noqa: N802
+
+        def select(self, *columns: Any) -> _Frame: ...
+
+        def unionByName(self, other: _Frame) -> _Frame: ...  # noqa: N802
+
+        def __getitem__(self, name: str) -> Any: ...
 
     class _Spark(Protocol):
         """What a Spark Connect session and a session of this process have in common."""
@@ -165,13 +176,58 @@ class _Client:
             return _columns(self._frame(relation))
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
+        try:
+            with self._answering():
+                columns = self._shown(self._frame(relation), _EVENTS)
+        except SourceError as error:
+            if error.reason_code == "TABLE_MISSING":
+                require_package(self._what, relation)
+            raise
+        return self.table_of(_EVENTS, columns, schema, salt)
+
+    def table_of(self, view: str, columns: Mapping[str, Column], schema: EventSchema, salt: str) -> EventTable:
+        """A view whose columns can play their roles."""
+        names = {name: column for name, column in columns.items() if name != FILE}
+        table = named_table(view, *columns)
+        schema = fitted(schema, names)
+        return EventTable(table, resolve_roles(schema, table, names, self._described, "spark"), schema, salt)
+
+    def _shown(self, frame: _Frame, view: str) -> dict[str, Column]:
+        frame.createOrReplaceTempView(view)
+        # Asked of the view: asking the files would read every footer again.
+        return _columns(self._spark.table(view))
+
+    def listed(self, path: str) -> list[str]:
+        """The Parquet files of a path; no footer is read, since the schema is said beforehand."""
         with self._answering():
-            self._frame(relation).createOrReplaceTempView(_EVENTS)
-            # Asked of the view: asking the files would read every footer again.
-            columns = _columns(self._spark.table(_EVENTS))
-        table = named_table(_EVENTS, *columns)
-        schema = fitted(schema, columns)
-        return EventTable(table, resolve_roles(schema, table, columns, self._described, "spark"), schema, salt)
+            files = self._spark.read.schema("unused INT").parquet(path).inputFiles()
+        if not files:
+            raise SourceError(
+                "NO_FILES",
+                f"{self._what} must find at least one Parquet file, but found none; check the path as it sees it.",
+            )
+        return sorted(map(unquote, files))
+
+    def show(self, patterns: Sequence[str], view: str, base: str | None = None) -> dict[str, Column]:
+        """Show files as one view, with ``FILE``; returns its columns."""
+        with self._answering():
+            # A column that only later files have belongs to all; otherwise Spark would look at one file only.
+            reader = self._spark.read.option("mergeSchema", "true")
+            frame = (reader if base is None else reader.option("basePath", base)).parquet(*patterns)
+            return self._shown(frame.select("*", frame["_metadata.file_path"].alias(FILE)), view)
+
+    def show_together(self, views: Mapping[str, Sequence[tuple[str, str]]], view: str) -> dict[str, Column]:
+        """Show the named columns of views, each cast to a type, as one view."""
+        with self._answering():
+            frames = []
+            for name, casts in views.items():
+                frame = self._spark.table(name)
+                columns = [frame[_quoted_name(column)].cast(kind).alias(column) for column, kind in casts]
+                frames.append(frame.select(*columns, frame[FILE]))
+            first, *others = frames
+            for other in others:
+                first = first.unionByName(other)
+            return self._shown(first, view)
 
     def _described(self, query: Select[Any]) -> list[Column]:
         text, arguments = spark_sql(query)
@@ -186,7 +242,6 @@ class _Client:
 
     def _frame(self, relation: str) -> _Frame:
         if self._reads_files:
-            # A column that only later files have belongs to all; otherwise Spark would look at one file only.
             frame: _Frame = self._spark.read.option("mergeSchema", "true").parquet(relation)
             return frame
         return self._spark.table(_quoted(relation))
@@ -198,7 +253,7 @@ class _Client:
 
         def interrupt() -> None:
             # Interrupt repeatedly: between two steps of a query nothing runs that could be interrupted.
-            with suppress(*_failures()):
+            with suppress(*failures()):
                 while not has_ended.wait(0.2):
                     self._spark.interruptAll()
 
@@ -216,7 +271,7 @@ class _Client:
                         f"{self._what} must answer, but nothing arrived within {silence_seconds:g} s; "
                         "check the network and the server."
                     ) from None
-                if not isinstance(error, _failures()):
+                if not isinstance(error, failures()):
                     raise
                 # Drop the cause: its text may quote values of events, and its traceback shows another machine's stack.
                 if deadline.has_passed:
@@ -224,7 +279,7 @@ class _Client:
                         TIME_LIMIT,
                         f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
                     ) from None
-                raise _source_error(self._what, error) from None
+                raise source_error(self._what, error) from None
             finally:
                 has_ended.set()
 
@@ -238,7 +293,7 @@ def _type_name(type_: Any) -> str:
     """Spark's own name of a type, with the names of fields quoted, which may be anything."""
     match type_.typeName():
         case "struct":
-            fields = (f"`{field.name.replace('`', '``')}`: {_type_name(field.dataType)}" for field in type_.fields)
+            fields = (f"{_quoted_name(field.name)}: {_type_name(field.dataType)}" for field in type_.fields)
             return f"struct<{', '.join(fields)}>"
         case "map":
             return f"map<{_type_name(type_.keyType)}, {_type_name(type_.valueType)}>"
@@ -246,6 +301,10 @@ def _type_name(type_: Any) -> str:
             return f"array<{_type_name(type_.elementType)}>"
     name: str = type_.simpleString()
     return name
+
+
+def _quoted_name(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 def _quoted(relation: str) -> str:
@@ -257,58 +316,6 @@ def _quoted(relation: str) -> str:
             "TABLE_MISSING",
             f"table requires a name such as catalog.database.events, but {relation!r} was found; correct it.",
         ) from None
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """The exceptions of Spark, of the gateway to its Java process and of the connection to its server."""
-    from grpc import RpcError  # noqa: PLC0415
-    from py4j.protocol import Py4JError  # noqa: PLC0415
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-
-    return (PySparkException, Py4JError, RpcError, ConnectionError)
-
-
-_NO_SUCH_TABLE = (
-    "TABLE_OR_VIEW_NOT_FOUND",
-    "SCHEMA_NOT_FOUND",
-    "CATALOG_NOT_FOUND",
-    # Spark takes an unknown catalog for a part of the database name.
-    "REQUIRES_SINGLE_PART_NAMESPACE",
-)
-
-_UNAVAILABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INVALID_HANDLE", "RETRIES_EXCEEDED", "Connection refused")
-
-
-def _source_error(what: str, error: Exception) -> SourceError:
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-
-    condition = (error.getCondition() if isinstance(error, PySparkException) else None) or type(error).__name__
-    text = f"{condition} {error}"
-    if condition in _NO_SUCH_TABLE:
-        return SourceError(
-            "TABLE_MISSING", f"{what} must have the table, but has no table of that name; correct it or its catalog."
-        )
-    if condition == "PATH_NOT_FOUND" or condition.startswith("UNABLE_TO_INFER_SCHEMA"):
-        return SourceError(
-            "NO_FILES", f"{what} must find at least one Parquet file, but found none; check the path as it sees it."
-        )
-    if condition.startswith(("FAILED_READ_FILE", "CANNOT_READ_FILE", "CANNOT_MERGE", "_LEGACY_ERROR_TEMP_1172")):
-        return SourceError(
-            "SOURCE_UNREADABLE", f"{what} cannot read all files together ({condition}); restore or remove the odd one."
-        )
-    if condition.startswith("PARQUET_TYPE_"):
-        return SourceError(
-            "COLUMN_TYPE",
-            f"{what} cannot read column types that only Parquet has, such as UUID, but its files hold one; "
-            "write it as text.",
-        )
-    if any(word in text for word in _UNAVAILABLE):
-        return SourceUnavailableError("SOURCE_UNREACHABLE", f"{what} must answer, but does not; try again.")
-    return SourceError(
-        "QUERY_FAILED",
-        f"{what} cannot be queried: its tables or columns do not fit their roles ({condition}); "
-        "run telemetry-quality check.",
-    )
 
 
 class SparkSource(TableSource[_Client]):
@@ -357,7 +364,7 @@ class SparkSource(TableSource[_Client]):
 
     def _opened(self) -> Any:
         try:
-            failures = _failures()
+            spark_failures = failures()
         except ImportError:
             raise SourceError(
                 "EXTRA_MISSING",
@@ -370,8 +377,29 @@ class SparkSource(TableSource[_Client]):
                 # It recommends an older pandas, which is not used here.
                 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
                 return _connected(self._url) if self._url.startswith("sc://") else _started(self._url)
-        except failures as error:
-            raise _source_error(self._what, error) from None
+        except spark_failures as error:
+            raise source_error(self._what, error) from None
+
+    def _tables(self, client: _Client) -> EventTables:
+        if self._reads_files:
+            return SparkFiles(client, self._table, self.schema, self._salt).require_any()
+        return super()._tables(client)
+
+    def _settled(
+        self, client: _Client, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange
+    ) -> Answer:
+        del client
+        answer = read(day_range)
+        if isinstance(tables, SparkFiles):
+            tables.require_columns(day_range, answer)
+        return answer
+
+    def columns(self) -> dict[str, Column]:
+        """The columns of the events, and the expressions that play roles; of files that are alike, the first."""
+        if not self._reads_files:
+            return super().columns()
+        with self._client() as client:
+            return SparkFiles(client, self._table, self.schema, self._salt).columns()
 
     def _catalogue_relation(self, client: _Client, table: str) -> str:
         return client.show_signals(table)
@@ -434,7 +462,7 @@ def _hang_up(spark: Any) -> None:
 
 def _close(spark: Any) -> None:
     """End the session; the application of this process is kept for the next one, since starting it takes seconds."""
-    with suppress(*_failures()):
+    with suppress(*failures()):
         if hasattr(spark, "client"):
             # This ends whatever still runs; tried once, since a server that is gone will not come back for it.
             spark.client.set_retry_policies([])

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.sources import spark as connector
@@ -62,9 +63,10 @@ from telemetry_quality_tests.sources.test_contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.events import DayScan
     from telemetry_quality_tests.servers import Spark
 
@@ -216,6 +218,77 @@ def test_hive_folders_are_columns_and_a_writer_s_own_files_are_no_events(spark: 
     source = SparkSource(spark.url, str(tmp_path), replace(SCHEMA, dimensions=("platform",)), reads_files=True)
     window = day_window(DAY, UTC_ZONE)
     assert source.frequent_values("platform", window, 9) == [("app", 4), ("web", 3)]
+
+
+def days_of_files(folder: Path, *days: Sequence[Mapping[str, str | None]]) -> list[DayWindow]:
+    """A folder per day with files of ten events; of each file, the columns that are not as usual, None if absent."""
+    windows = list(windows_of(UTC_ZONE, DAY, DAY + (len(days) - 1) * ONE_DAY))
+    usual = {"event_name": "'view'", "service_version": "'1.0'", "is_error": "n = 0", "user_id": "1::INTEGER"}
+    for window, files in zip(windows, days, strict=True):
+        for number, columns in enumerate(files):
+            chosen = {
+                "event_id": f"'{number}-' || n",
+                "occurred_at": f"TIMESTAMPTZ '{window.day} 12:00:00+00' + n * INTERVAL 1 MINUTE",
+                **usual,
+                **columns,
+            }
+            selected = ", ".join(f"{value} AS {name}" for name, value in chosen.items() if value is not None)
+            path = folder / f"day={window.day}" / f"part-{number}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            duckdb.sql(f"COPY (SELECT {selected} FROM range(10) events(n)) TO '{path}' (FORMAT parquet)")
+    return windows
+
+
+OF_FILES = replace(SCHEMA, critical_fields=("user_id",))
+
+
+def answers(scans: Iterable[DayScan | UnreadableDay]) -> list[Any]:
+    return [scan.reason_code if isinstance(scan, UnreadableDay) else scan.aggregates.totals() for scan in scans]
+
+
+def test_files_that_differ_spoil_only_the_days_that_need_them_as_they_do_in_duckdb(
+    spark: Spark, tmp_path: Path
+) -> None:
+    windows = days_of_files(
+        tmp_path,
+        [{}, {"user_id": "2::BIGINT"}],
+        [{}, {"is_error": None}],
+        [{"service_version": "7"}, {"user_id": "'seven'"}],
+        [{"is_error": "'x'"}],
+    )
+    source = SparkSource(spark.url, str(tmp_path), OF_FILES, reads_files=True)
+
+    scans = list(source.scan_days(windows, 5))
+
+    found = answers(scans)
+    assert found == answers(ParquetSource(str(tmp_path), OF_FILES, UTC_ZONE).scan_days(windows, 5))
+    assert [found[1], found[3]] == ["COLUMN_MISSING", "COLUMN_TYPE"]
+    _, lost, _, odd = scans
+    assert isinstance(lost, UnreadableDay)
+    assert isinstance(odd, UnreadableDay)
+    assert f"the column 'is_error', but {tmp_path}/day=2026-03-11/part-1.parquet does not have it" in lost.reason
+    assert "'is_error' is string" in odd.reason
+    assert f"({tmp_path}/day=2026-03-13/part-0.parquet)" in odd.reason
+
+
+def test_a_file_that_lost_a_column_is_named_where_all_types_agree(spark: Spark, tmp_path: Path) -> None:
+    windows = days_of_files(tmp_path, [{}], [{}, {"user_id": None}], [{"user_id": "NULL::INTEGER"}])
+
+    found = answers(SparkSource(spark.url, str(tmp_path), OF_FILES, reads_files=True).scan_days(windows, 5))
+
+    assert found == answers(ParquetSource(str(tmp_path), OF_FILES, UTC_ZONE).scan_days(windows, 5))
+    assert found[1] == "COLUMN_MISSING"
+    assert not isinstance(found[2], str), "null throughout is not absent"
+
+
+@pytest.mark.parametrize(("table_format", "package"), [("delta", "delta-spark"), ("iceberg", "iceberg-spark-runtime")])
+def test_a_table_in_a_format_that_the_cluster_lacks_names_the_package(
+    spark: Spark, tmp_path: Path, table_format: str, package: str
+) -> None:
+    with pytest.raises(SourceError, match=f"requires the package {package}") as rejection:
+        SparkSource(spark.url, f"{table_format}.`{tmp_path}`", SCHEMA).columns()
+    assert rejection.value.reason_code == "PACKAGE_MISSING"
+    assert_one_sentence(rejection.value)
 
 
 def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_path: Path) -> None:
