@@ -67,8 +67,6 @@ _IS_CLIPPED = {
     "clickhousedb": f"(lengthUTF8({{}}) > {LONGEST_TEXT})",
     "duckdb": f"(length({{}}) > {LONGEST_TEXT})",
     "snowflake": f"(length({{}}) > {LONGEST_TEXT})",
-    "sqlite": "(substr(CAST({} AS BLOB), -19, 3) = CAST('…' AS BLOB) AND"
-    f" length(CAST({{}} AS BLOB)) > {LONGEST_TEXT})",
     "trino": f"(length({{}}) > {LONGEST_TEXT})",
 }
 

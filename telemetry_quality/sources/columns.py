@@ -35,12 +35,14 @@ class Column:
 
     Attributes:
         is_exact: Whether two texts in it are equal only if all their characters are.
+        is_clipped: Whether its texts were clipped before.
     """
 
     name: str
     type_name: str
     kind: ColumnKind
     is_exact: bool = True
+    is_clipped: bool = False
 
 
 _SINGLE_ROLES = ("event_id", "occurred_at", "event_name", "service_version", "observed_at")

@@ -1,31 +1,38 @@
 """Reads a SQLite table in batches, so that no writer has to wait for a long read.
 
 While a read lasts, SQLite cannot restart its write-ahead log, and without such a log nobody can commit. The table is
-therefore read once, in batches of rows with a short transaction each. The columns needed of a day range's events are
-copied to a temporary table, and all queries run on that copy.
+therefore read once, in batches of rows with short transactions. What is needed of a day range's events is copied into
+DuckDB, and all queries run there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import CreateTableAs, func, insert, or_, select
-from sqlalchemy.schema import DropTable
+from sqlalchemy import Column, MetaData, Table, Text, and_, func, insert, not_, or_, select
+from sqlalchemy.schema import CreateTable, DropTable
 
 from telemetry_quality.errors import SourceUnavailableError
-from telemetry_quality.sources.columns import column_roles
+from telemetry_quality.sources.columns import ColumnKind
+from telemetry_quality.sources.copied import TYPES, copied_columns
+from telemetry_quality.sources.transfer import PACKED_ROWS, pack, packing_query, parameters, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
-    from sqlalchemy import Executable, Table, TableClause
+    from sqlalchemy import ColumnElement, Executable, Insert, TableClause
 
     from telemetry_quality.core.event_schema import EventSchema
+    from telemetry_quality.sources.copied import CopiedColumns
     from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.transfer import ReceivingClient
 
 BATCH_SECONDS = 0.1
 """Target duration of a batch: meanwhile the log grows, or writers wait if there is no log."""
@@ -35,6 +42,12 @@ REST_SECONDS = 0.05
 
 FIRST_BATCH_ROWS, MOST_BATCH_ROWS = 5_000, 50_000
 """Rows of the first batch, which is timed to size the next, and of any batch, as other days' rows read much faster."""
+
+MOST_BATCH_CHARACTERS = 16 * 2**20
+"""The length of all texts of a batch from which on the next one has fewer rows."""
+
+WIDENING_ROWS = 5_000
+"""How many rows without events of the day range must lie around those that an index finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +66,23 @@ class Shape:
 
 
 class EngineClient(Protocol):
-    """An open file that commits after every statement and can write only to temporary tables."""
+    """An open file; every statement is a transaction of its own."""
 
-    def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
+    def read(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
         """All rows of a query, within the remaining time limit."""
+        ...
+
+    def stream(self, query: Executable, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """So many rows of a query at a time, in one transaction, within the time limit."""
         ...
 
     def schema_version(self) -> int:
         """A number that changes whenever a table is altered or rows are renumbered."""
+        ...
+
+    @property
+    def duckdb(self) -> ReceivingClient:
+        """A DuckDB that holds the copy."""
         ...
 
 
@@ -96,85 +118,120 @@ class BatchedTable:
         Raises:
             SourceError: If they cannot be read, or not within the time limit.
         """
+        columns = copied_columns(self._events)
+        stored = columns.with_parsed_times()
         if self._copy is None or day_range != self._day_range:
             self._day_range = None
-            self._copy = self._empty_copy()
-            self._fill(self._copy, day_range)
+            self._copy = self._empty_copy(stored)
+            self._fill(self._copy, columns, stored, day_range)
             self._day_range = day_range
         # Without arrivals the copy holds only events of the day range, so queries need not check that again.
         is_of_range = self.schema.observed_at is None
         extent = (day_range.start, day_range.end - timedelta(microseconds=1)) if is_of_range else None
-        return replace(self._events, relation=self._copy, extent=extent)
+        return stored.table(self._copy, extent=extent, finds_nulls=True)
 
     def observed_in(self, day_range: DayRange) -> EventTable:
         """The same copy."""
         return self.of(day_range)
 
     def counts(self, day_range: DayRange) -> dict[int, int]:
-        """Events by day index; nothing is copied."""
+        """Events by day index; only their times are copied, a batch at a time."""
         counts: Counter[int] = Counter()
-        for part, spent_seconds in self._batches(day_range, [self.schema.occurred_at]):
-            counts.update(dict(map(tuple, self._client.execute(part.count_query(day_range), spent_seconds))))
+        times = copied_columns(self._events).only(self.schema.occurred_at)
+        count = self._client.duckdb.prepared(times.table(unpacked(times.columns)).count_query(day_range))
+        for packed in self._batches(times, day_range, [self.schema.occurred_at]):
+            counts.update(dict(count(parameters(times.columns, packed))))
         return counts
 
-    def _empty_copy(self) -> Table:
+    def _empty_copy(self, columns: CopiedColumns) -> Table:
+        duckdb = self._client.duckdb
         if self._copy is not None:
-            self._client.execute(DropTable(self._copy))
-        # Selected from the columns themselves, so that values compare as they do in the table. The copy must
-        # have another name, because SQLite looks in the temporary schema first.
-        nothing = select(*(self._shape.relation.c[name] for name in self._roles())).limit(0)
-        creation = CreateTableAs(nothing, f"copy of {self._shape.relation.name}", schema="temp")
-        self._client.execute(creation)
-        return creation.table
+            duckdb.run(DropTable(self._copy))
+        held = (Column(name, TYPES.get(column.kind, Text())) for name, column in columns.columns.items())
+        copy = Table("copied_events", MetaData(), *held)
+        duckdb.run(CreateTable(copy))
+        return copy
 
-    def _fill(self, copy: Table, day_range: DayRange) -> None:
-        times = [name for name in (self.schema.occurred_at, self.schema.observed_at) if name is not None]
-        names = self._roles()
-        for part, spent_seconds in self._batches(day_range, times):
-            within = or_(*(part.within(day_range, name) for name in times))
-            rows = select(*(part.relation.c[name] for name in names)).where(within)
-            self._client.execute(insert(copy).from_select(names, rows), spent_seconds)
+    def _fill(self, copy: Table, columns: CopiedColumns, stored: CopiedColumns, day_range: DayRange) -> None:
+        batch = columns.table(unpacked(columns.columns))
+        insert_batch = self._client.duckdb.prepared(self._insertion(copy, batch, stored, day_range))
+        inserting: Future[Any] | None = None
+        # DuckDB copies what was read of one batch while the next one is read: SQLite needs just one core.
+        with ThreadPoolExecutor(1, "copying") as pool:
+            for packed in self._batches(columns, day_range, self._times()):
+                if inserting is not None:
+                    inserting.result()
+                inserting = pool.submit(insert_batch, parameters(columns.columns, packed))
+            if inserting is not None:
+                inserting.result()
 
-    def _roles(self) -> list[str]:
-        columns = dict.fromkeys(self._shape.relation.c.keys())
-        return list(dict.fromkeys(name for _, name in column_roles(self.schema, columns)))
+    def _insertion(self, copy: Table, batch: EventTable, stored: CopiedColumns, day_range: DayRange) -> Insert:
+        """Stores those events of a batch that belong to the range."""
+        times = self._times() if stored.columns != batch.columns else []
+        values = (batch.ticks(name)[0] if name in times else batch.column(name) for name in stored.columns)
+        named = (value.label(name) for value, name in zip(values, stored.columns, strict=True))
+        # Materialized, so that a time is parsed once, although it is both compared and stored.
+        every = select(*named).cte("batch_of_events").prefix_with("MATERIALIZED", dialect="duckdb")
+        within = or_(*(stored.table(every).within(day_range, text) for text in self._times()))
+        return insert(copy).from_select(list(stored.columns), select(*every.c).where(within))
 
-    def _batches(self, day_range: DayRange, times: Iterable[str]) -> Iterator[tuple[EventTable, float]]:
-        """Batches that together hold each event with one of ``times`` in ``day_range`` once, and the seconds spent.
+    def _times(self) -> list[str]:
+        return [text for text in (self.schema.occurred_at, self.schema.observed_at) if text is not None]
+
+    def _batches(
+        self, columns: CopiedColumns, day_range: DayRange, times: Sequence[str]
+    ) -> Iterator[Sequence[Sequence[str]]]:
+        """Batches that together hold each event with one of ``times`` near ``day_range`` once, packed.
 
         Rows added meanwhile are in no batch: together the batches are the table as it was at the start, except for rows
         that were changed or deleted.
         """
+        near = or_(*(self._near(day_range, text) for text in times))
+        rows = self._events.events_where(near, **columns.expressions)
         if self._shape.rowid is None:
-            yield self._events, 0
+            for some in self._client.stream(rows, PACKED_ROWS):
+                yield [pack(some)]
             return
-        relation, rowid = self._shape.relation, self._shape.relation.c[self._shape.rowid]
+        pace = _Pace(self._pause_seconds)
         version = self._client.schema_version()
+        rowid = self._shape.relation.c[self._shape.rowid]
         first, last = self._bounds(day_range, times)
-        rows, spent_seconds, unrested_seconds = FIRST_BATCH_ROWS, 0.0, 0.0
         while first is not None and first <= last:
-            begun = perf_counter()
-            end = self._slice_end(first, last, rows, spent_seconds)
+            with pace.reading():
+                end = self._slice_end(first, last, pace.rows, pace.spent_seconds)
+                packed = []
+                for low, high in _pieces(first, last if end is None else end, -(-pace.rows // PACKED_ROWS)):
+                    piece = packing_query(rows.where(rowid.between(low, high)))
+                    ((count, *texts),) = self._client.read(piece, pace.spent_seconds)
+                    packed += [texts] if count else []
             if end is None:
                 break
-            part = select(*relation.c).where(rowid.between(first, end)).subquery("batch_of_events")
-            yield replace(self._events, relation=part), spent_seconds
-            seconds = perf_counter() - begun
-            spent_seconds += seconds
-            unrested_seconds += seconds
-            rows = max(1, min(MOST_BATCH_ROWS, int(rows * BATCH_SECONDS / seconds)))
+            if packed:
+                yield packed
+            pace.rest(sum(len(text) for texts in packed for text in texts))
             first = end + 1
-            if unrested_seconds >= REST_SECONDS:
-                # A commit that finds no reader restarts the log; otherwise each later commit checkpoints a little more.
-                sleep(self._pause_seconds)
-                unrested_seconds = 0.0
         self._require_schema(version)
+
+    def _near(self, day_range: DayRange, text: str) -> ColumnElement[bool]:
+        """Like ``EventTable.near``, but without the neighbouring days, unless texts have offsets that lead there."""
+        near = self._events.near(day_range, text)
+        if self._events.columns[text].kind is not ColumnKind.TEXT:
+            return near
+        value = self._events.column(text)
+        last = day_range.end - timedelta(microseconds=1)
+        begin, end = (at.astimezone(UTC).date().isoformat() for at in (day_range.start, last + timedelta(days=1)))
+        is_of_another_date = and_(
+            or_(value < begin, value >= end),
+            value.op("GLOB")("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"),
+            not_(func.substr(value, 11).op("GLOB")("*[-+]*")),
+        )
+        return and_(near, not_(is_of_another_date))
 
     def _slice_end(self, first: int, last: int, rows: int, spent_seconds: float) -> int | None:
         """The row id of the last of at most ``rows`` rows from ``first`` to ``last``; None if there are none."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         some = select(rowid.label("number")).where(rowid.between(first, last)).order_by(rowid).limit(rows).subquery()
-        end: int | None = self._client.execute(select(func.max(some.c.number)), spent_seconds)[0][0]
+        end: int | None = self._client.read(select(func.max(some.c.number)), spent_seconds)[0][0]
         return end
 
     def _require_schema(self, version: int) -> None:
@@ -190,8 +247,49 @@ class BatchedTable:
         rowid = self._shape.relation.c[self._shape.rowid or ""]
         query = select(func.min(rowid), func.max(rowid))
         if self._shape.indexed.issuperset(times):
-            found = [self._client.execute(query.where(self._events.near(day_range, name)))[0] for name in times]
+            found = [self._client.read(query.where(self._events.near(day_range, name)))[0] for name in times]
         else:
-            found = [tuple(self._client.execute(select(function(rowid)))[0][0] for function in (func.min, func.max))]
+            found = [tuple(self._client.read(select(function(rowid)))[0][0] for function in (func.min, func.max))]
         held = [bounds for bounds in found if bounds[0] is not None]
         return (min(low for low, _ in held), max(high for _, high in held)) if held else (None, 0)
+
+
+class _Pace:
+    """How many rows the next batch has, and the pauses between batches."""
+
+    def __init__(self, pause_seconds: float) -> None:
+        self.rows = FIRST_BATCH_ROWS
+        self._pause_seconds = pause_seconds
+        self._begun, self._paused_seconds = perf_counter(), 0.0
+        self._read_seconds, self._unrested_seconds = 0.0, 0.0
+
+    @property
+    def spent_seconds(self) -> float:
+        """The time since the first batch, without the pauses."""
+        return perf_counter() - self._begun - self._paused_seconds
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While the file is read."""
+        begun = perf_counter()
+        yield
+        self._read_seconds = perf_counter() - begun
+        self._unrested_seconds += self._read_seconds
+
+    def rest(self, characters: int) -> None:
+        """Choose the size of the next batch after so many characters were read, and pause if it is due."""
+        share = min(BATCH_SECONDS / self._read_seconds, MOST_BATCH_CHARACTERS / max(characters, 1))
+        self.rows = max(1, min(MOST_BATCH_ROWS, int(self.rows * share)))
+        if self._unrested_seconds >= REST_SECONDS:
+            # A commit that finds no reader restarts the log; otherwise each later commit checkpoints a little more.
+            begun = perf_counter()
+            sleep(self._pause_seconds)
+            self._paused_seconds += perf_counter() - begun
+            self._unrested_seconds = 0.0
+
+
+def _pieces(first: int, last: int, count: int) -> Iterator[tuple[int, int]]:
+    """Ranges of row ids that together are ``first`` to ``last``."""
+    step = -(-(last - first + 1) // count)
+    for low in range(first, last + 1, step):
+        yield low, min(low + step - 1, last)

@@ -60,6 +60,7 @@ def open_database(
         schema,
         catalogue=catalogue,
         time_limit_seconds=time_limit_seconds,
+        memory_limit_bytes=memory_limit_bytes,
         pause_seconds=pause_seconds,
         salt=salt,
     )

@@ -158,26 +158,10 @@ def _salted_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: A
     return f"CAST(hash(xor(hash({text}), CAST({number} AS UBIGINT))) >> 1 AS BIGINT)"
 
 
-@compiles(epoch_microseconds_of_text, "sqlite")
-def _microseconds_of_text_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"telemetry_epoch_microseconds({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(sample_hash, "sqlite")
-def _hash_sqlite(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"telemetry_sample_hash({compiler.process(element.clauses, **kw)})"
-
-
 @compiles(compared_text, "duckdb")
 def _compared_duckdb(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # Hashes take a quarter of the RAM of ids; two of a million ids share a hash once in 20 million days.
     return compiler.process(sample_hash(*element.clauses), **kw)
-
-
-@compiles(compared_text, "sqlite")
-def _compared_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # A hash would call Python for each event; SQLite sorts the texts on disk.
-    return compiler.process(element.clauses, **kw)
 
 
 @compiles(whole_hours)
@@ -208,11 +192,6 @@ def _count_duckdb(element: FunctionElement[int], compiler: SQLCompiler, **kw: An
 @compiles(listed)
 def _listed(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     return f"string_agg({compiler.process(element.clauses, **kw)}, ',')"
-
-
-@compiles(listed, "sqlite")
-def _listed_sqlite(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"group_concat({compiler.process(element.clauses, **kw)}, ',')"
 
 
 def _matching(element: text_matches, compiler: SQLCompiler, **kw: Any) -> tuple[str, str]:

@@ -126,7 +126,6 @@ class EventTable:
     Attributes:
         roles: What plays each role, see ``roles.resolve_roles``.
         salt: Mixed into the sample's hash, so that sources that share ids are sampled independently.
-        is_typed: Whether each column holds only values of its type; in SQLite it may hold anything.
         extent: The time span of the events, all of which have a time; None if it is unknown.
         finds_nulls: Whether the engine has statistics that find events without an id without a scan.
     """
@@ -135,7 +134,6 @@ class EventTable:
     roles: Roles
     schema: EventSchema
     salt: str = ""
-    is_typed: bool = True
     extent: tuple[datetime, datetime] | None = None
     finds_nulls: bool = False
 
@@ -234,10 +232,7 @@ class EventTable:
     def events_where(self, *conditions: ColumnElement[bool], **expressions: ColumnElement[Any]) -> Select[Any]:
         """The events that meet the conditions, each as the given expressions."""
         columns = (expression.label(name) for name, expression in expressions.items())
-        query = select(*columns).select_from(self.relation).where(*conditions, *self._filter())
-        # SQLite would substitute the expression wherever the outer query names its column, and call a Python function
-        # for each; it does not flatten a subquery with an offset.
-        return query if self.is_typed else query.offset(0)
+        return select(*columns).select_from(self.relation).where(*conditions, *self._filter())
 
     def _filter(self) -> Sequence[ColumnElement[bool]]:
         where = self.schema.where
@@ -260,7 +255,7 @@ class EventTable:
             return cast(null(), String)
         value = self.column(name)
         column = self.columns[name]
-        is_exact_text = self.is_typed and column.kind is ColumnKind.TEXT and column.is_exact
+        is_exact_text = column.kind is ColumnKind.TEXT and column.is_exact
         # PostgreSQL knows how many distinct values a bare column has, and groups by it in half the time.
         return value if is_exact_text else exact_text(cast(value, String))
 
@@ -269,7 +264,7 @@ class EventTable:
         if name is None:
             return self.text(None)
         column = self.columns.get(name)
-        is_short = self.is_typed and column is not None and column.kind in _ALWAYS_SHORT
+        is_short = column is not None and (column.is_clipped or column.kind in _ALWAYS_SHORT)
         return self.text(name) if is_short else clipped_text(self.text(name))
 
     def ticks(self, name: str) -> tuple[ColumnElement[int], int]:
@@ -303,7 +298,7 @@ class EventTable:
     def day_index(self, day_range: DayRange, name: str | None = None) -> ColumnElement[int]:
         """The day of the range to which an event's instant in column ``name`` belongs; by default ``occurred_at``."""
         if len(day_range.windows) == 1:
-            # Nothing to compute: saves a tenth of a day's aggregates on DuckDB, and a Python call per event on SQLite.
+            # Nothing to compute: saves a tenth of a day's aggregates on DuckDB.
             return literal(0, BigInteger)
         return self._hours_since(day_range, name or self.schema.occurred_at) // DAY_HOURS
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from hashlib import md5
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +34,13 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.copying import BatchedTable, Shape
-from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.scanning import answer_days
+from telemetry_quality.sources.signals import listed_signals, read_catalogue
 from telemetry_quality.sources.sql_source import TableSource
+from telemetry_quality.sources.transfer import ReceivingClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,30 +56,12 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import DayRange
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 PROBED_ROWS = 1000
 """How many rows are inspected to find out which types a column really holds."""
 
 
-def _epoch_microseconds(text: Any) -> int | None:
-    """Microseconds since 1970 of ISO 8601 text; None for anything else."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    since = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH
-    # Called several times for every event; dividing by a microsecond would take three times as long.
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
 def _matches(text: Any, pattern: str) -> bool | None:
     return None if text is None else re.search(pattern, str(text)) is not None
-
-
-def _sample_hash(text: Any) -> int:
-    """63 uniform bits of a text; MD5 is used because it is fast, not for security."""
-    return int.from_bytes(md5(str(text).encode(errors="surrogatepass"), usedforsecurity=False).digest()[:8]) >> 1
 
 
 def _clipped(text: bytes) -> str:
@@ -100,22 +83,47 @@ def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
 
 
 class _Client:
-    """A read-only connection; driver errors become SourceErrors, and each query has a time limit."""
+    """A read-only connection, and the DuckDB into which events are copied.
 
-    def __init__(self, connection: Connection, what: str, seconds: float) -> None:
+    Driver errors become SourceErrors, and each query has a time limit.
+    """
+
+    def __init__(self, connection: Connection, what: str, seconds: float, memory_limit_bytes: int) -> None:
         self.connection = connection
         self._what = what
         self._seconds = seconds
+        self._memory_limit_bytes = memory_limit_bytes
 
-    def execute(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
+    @cached_property
+    def duckdb(self) -> ReceivingClient:
+        """Opened when the first events are copied."""
+        return ReceivingClient(self._what, self._seconds, memory_limit_bytes=self._memory_limit_bytes)
+
+    def close(self) -> None:
+        self.connection.close()
+        if "duckdb" in vars(self):
+            self.duckdb.connection.close()
+
+    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of a query of the copy, within the time limit."""
+        return self.duckdb.execute(query)
+
+    def stream(self, query: Executable, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
+        with self._limited(self._seconds):
+            yield from self.connection.execute(query).partitions(rows)
+
+    def read(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
+        with self._limited(self._seconds - spent_seconds):
+            return self.connection.execute(query).all()
+
+    @contextmanager
+    def _limited(self, left_seconds: float) -> Iterator[None]:
         driver: Any = self.connection.connection.driver_connection
-        left_seconds = self._seconds - spent_seconds
         if left_seconds <= 0:
             raise self._too_slow()
         with time_limit(left_seconds, driver.interrupt) as deadline:
             try:
-                result = self.connection.execute(query)
-                return result.all() if result.returns_rows else []
+                yield
             except DBAPIError as error:
                 if deadline.has_passed:
                     raise self._too_slow() from None
@@ -147,11 +155,11 @@ class _Client:
         table = named_table(name, *columns)
         schema = fitted(schema, columns)
         roles = resolve_roles(schema, table, columns, self._described)
-        return EventTable(table, roles, schema, salt, is_typed=False)
+        return EventTable(table, roles, schema, salt)
 
     def schema_version(self) -> int:
         """A number that changes whenever a table is altered or rows are renumbered."""
-        ((version,),) = self.execute(text("PRAGMA schema_version"))
+        ((version,),) = self.read(text("PRAGMA schema_version"))
         return int(version)
 
     def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
@@ -175,7 +183,7 @@ class _Client:
         for word in ("rowid", "oid", "_rowid_"):
             if word not in taken:
                 try:
-                    self.execute(select(named_table(name, word).c[word]).limit(1))
+                    self.read(select(named_table(name, word).c[word]).limit(1))
                 except SourceUnavailableError:
                     raise
                 except SourceError:
@@ -198,7 +206,7 @@ class _Client:
     def _types_in(self, query: Select[Any]) -> list[frozenset[str]]:
         some = query.limit(PROBED_ROWS).subquery("some_events")
         try:
-            rows = self.execute(select(*(func.typeof(column) for column in some.c)))
+            rows = self.read(select(*(func.typeof(column) for column in some.c)))
         except SourceUnavailableError:
             raise
         except SourceError:
@@ -225,6 +233,7 @@ class SqliteSource(TableSource[_Client]):
         schema: Which column plays which role.
         catalogue: The known signals.
         time_limit_seconds: The time limit of one query, or of all batches together.
+        memory_limit_bytes: How much memory the DuckDB that holds the copy may take.
         pause_seconds: How long to pause after a batch; short batches share a pause.
         salt: Mixed into the sample's hash.
 
@@ -240,12 +249,14 @@ class SqliteSource(TableSource[_Client]):
         *,
         catalogue: SignalCatalogue | None = None,
         time_limit_seconds: float = 300,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         pause_seconds: float = 0,
         salt: str = "",
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         self._url = _sqlite_url(url)
         self._seconds = time_limit_seconds
+        self._memory_limit_bytes = memory_limit_bytes
         self._pause_seconds = pause_seconds
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
@@ -259,10 +270,17 @@ class SqliteSource(TableSource[_Client]):
 
             return dict(answer_days(windows, ask))
 
+    def read_signals(self) -> frozenset[str] | None:
+        """The signal catalogue, which is not copied; see EventSource."""
+        if self._catalogue is None or self._catalogue.table is None:
+            return listed_signals(self._catalogue)
+        with self._client() as client:
+            return read_catalogue(client.read, self._catalogue.table, self._catalogue)
+
     def holds_up_writers(self) -> str | None:
         """Why reading makes writers wait: there is no write-ahead log, or there are no row ids to batch by."""
         with self._client() as client:
-            ((journal,),) = client.execute(text("PRAGMA journal_mode"))
+            ((journal,),) = client.read(text("PRAGMA journal_mode"))
             if journal != "wal":
                 return f"Nobody can commit during a batch ({journal} journal); run PRAGMA journal_mode = WAL once."
             if not self._tables(client).is_batched:
@@ -279,12 +297,12 @@ class SqliteSource(TableSource[_Client]):
             raise SourceError("FILE_MISSING", f"A SQLite file is required, but {what} is not a file; check the url.")
         engine = _read_only_engine(what)
         try:
-            connection = engine.connect()
+            client = _Client(engine.connect(), what, self._seconds, self._memory_limit_bytes)
             try:
-                yield _Client(connection, what, self._seconds)
+                yield client
             finally:
                 with postponed_interrupts():
-                    connection.close()
+                    client.close()
         except SQLAlchemyError as error:
             raise _source_error(what, error) from error
 
@@ -306,14 +324,12 @@ def _sqlite_url(text: str) -> URL:
 
 def _read_only_engine(path: str) -> Engine:
     def connect() -> sqlite3.Connection:
-        # No transaction outlives its statement, and only temporary tables are writable.
+        # No transaction outlives its statement.
         connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         # Invalid bytes become replacement characters; an error would quote the value.
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         connection.execute("PRAGMA case_sensitive_like = ON")
-        connection.create_function("telemetry_epoch_microseconds", 1, _epoch_microseconds, deterministic=True)
         connection.create_function("telemetry_matches", 2, _matches, deterministic=True)
-        connection.create_function("telemetry_sample_hash", 1, _sample_hash, deterministic=True)
         connection.create_function("telemetry_clipped", 1, _clipped, deterministic=True)
         return connection
 

@@ -2,8 +2,8 @@
 
 What rates add to it is pinned under ``sql_with_rates/``.
 
-ClickHouse, DuckDB, MariaDB, PostgreSQL and SQLite run these queries in the contract test; what the others compile has
-never been run.
+ClickHouse, DuckDB, MariaDB and PostgreSQL run these queries in the contract test; what the others compile has never
+been run.
 Set ``WRITE_SQL=1`` to write the texts anew.
 """
 
@@ -55,7 +55,6 @@ ENGINES = {
     "mariadb": ("telemetry_quality.sources.mysql_sql", "MySQLDialect", "datetime(6)"),
     "postgresql": ("sqlalchemy.dialects.postgresql.psycopg", "PGDialect_psycopg", "timestamp with time zone"),
     "snowflake": ("snowflake.sqlalchemy.snowdialect", "SnowflakeDialect", "TIMESTAMP_TZ"),
-    "sqlite": ("sqlalchemy.dialects.sqlite.pysqlite", "SQLiteDialect_pysqlite", "TEXT"),
     "trino": ("trino.sqlalchemy.dialect", "TrinoDialect", "TIMESTAMP(6) WITH TIME ZONE"),
 }
 
@@ -69,9 +68,8 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
         "is_cached": ColumnKind.BOOLEAN,
     }
     columns = {name: Column(name, "TEXT", kind) for name, kind in kinds.items()}
-    is_text = time_type == "TEXT"
     for name in ("occurred_at", "received_at"):
-        columns[name] = Column(name, time_type, ColumnKind.TEXT if is_text else ColumnKind.INSTANT)
+        columns[name] = Column(name, time_type, ColumnKind.INSTANT)
     schema = replace(
         SCHEMA,
         is_error="severity >= 17",
@@ -80,7 +78,7 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
         dimensions=("platform",),
         rates=rates,
     )
-    events = table_of("events", columns, schema, "salt", is_typed=not is_text)
+    events = table_of("events", columns, schema, "salt")
     day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
     yield "aggregates", aggregate_query(events, day_range)
     yield "unidentified", unidentified_query(events, day_range)
