@@ -1,8 +1,9 @@
 """Parquet files: which files hold which days, and which days a broken file puts in doubt.
 
 Footers state the time span of a file's events. A file without a readable footer, or without the time column, could
-hold any day. Its name is trusted only if the name of every other file contains the day of that file's events;
-otherwise a broken file puts every day in doubt.
+hold any day. Its name is trusted only if the name of every other file contains the day of that file's events,
+or if many other files show how far their events lie outside of the days in their names, as those of files that are
+named by the day of arrival do; otherwise a broken file puts every day in doubt.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})[-_/]?(?:day=
 _MONTH_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_/]?(?:month=)?(\d{2})(?![-_/]?\d)")
 _YEAR_IN_FOLDER = re.compile(r"(?:^|/)year=(\d{4})(?=/|$)")
 _UTC = ZoneInfo("UTC")
+_MICROSECOND = timedelta(microseconds=1)
+_FILES_OF_A_HABIT = 20
+"""So many files show how far events lie outside of the days in the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +112,22 @@ class ParquetIndex:
         readable = [file for file in self.files if file.broken is None and file.may_hold(window)]
         unreadable = [file for file in self.files if file.broken is not None]
         # Judging a broken file requires looking at every file's name, so only do that if there is one.
-        return readable, [file for file in unreadable if _in_doubt(file, window, self._naming_zones)]
+        return readable, [file for file in unreadable if _in_doubt(file, window, self._habits)]
 
     def observed_between(self, start: datetime, end: datetime) -> list[ParquetFile]:
         """The readable files that may hold events which arrived at ``start <= t < end``."""
         return [file for file in self.files if file.broken is None and file.may_hold_arrivals(start, end)]
 
     @cached_property
-    def _naming_zones(self) -> tuple[ZoneInfo, ...]:
-        """The time zones in which every readable file's events lie within the day that its name contains."""
+    def _habits(self) -> tuple[_Habit, ...]:
+        """What names say about the events of all readable files, by time zone; none where they say nothing.
+
+        A few files show a habit only if all their events lie within the days of their names.
+        """
         dated = [file for file in self.files if file.broken is None and file.rows]
-        return tuple(zone for zone in (self.zone, _UTC) if dated and all(_lives_up(file, zone) for file in dated))
+        found = [habit for zone in (self.zone, _UTC) if (habit := _habit(dated, zone)) is not None]
+        strict = tuple(habit for habit in found if not habit.before and not habit.after)
+        return strict or (tuple(found) if len(dated) >= _FILES_OF_A_HABIT else ())
 
 
 def _may_overlap(first: datetime | None, last: datetime | None, start: datetime, end: datetime) -> bool:
@@ -150,20 +159,41 @@ def _named_span(days: tuple[date, date], zone: ZoneInfo) -> tuple[datetime, date
     return day_window(days[0], zone).start, day_window(days[1], zone).end
 
 
-def _lives_up(file: ParquetFile, zone: ZoneInfo) -> bool:
-    days = file.days_in_name
-    if days is None or file.first is None or file.last is None:
-        return False
-    start, end = _named_span(days, zone)
-    return start <= file.first and file.last < end
+@dataclass(frozen=True, slots=True)
+class _Habit:
+    """How far the events of files lie outside of the days in their names, which are days of ``zone``, at most."""
+
+    zone: ZoneInfo
+    before: timedelta
+    after: timedelta
+
+    def span(self, days: tuple[date, date]) -> tuple[datetime, datetime]:
+        """When the events of a file of this name may have happened."""
+        start, end = _named_span(days, self.zone)
+        try:
+            return start - self.before, end + self.after
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
-def _in_doubt(file: ParquetFile, window: DayWindow, naming_zones: Sequence[ZoneInfo]) -> bool:
+def _habit(files: Iterable[ParquetFile], zone: ZoneInfo) -> _Habit | None:
+    """The habit of files, each of which has to have a day in its name and a time span in its footer."""
+    before = after = timedelta()
+    for file in files:
+        if (days := file.days_in_name) is None or file.first is None or file.last is None:
+            return None
+        start, end = _named_span(days, zone)
+        before = max(before, start - file.first)
+        after = max(after, file.last - end + _MICROSECOND)
+    return _Habit(zone, before, after) if files else None
+
+
+def _in_doubt(file: ParquetFile, window: DayWindow, habits: Sequence[_Habit]) -> bool:
     days = file.days_in_name
-    if not naming_zones or days is None:
+    if not habits or days is None:
         return True
-    named = (_named_span(days, zone) for zone in naming_zones)
-    return any(start < window.end and end > window.start for start, end in named)
+    spans = (habit.span(days) for habit in habits)
+    return any(start < window.end and end > window.start for start, end in spans)
 
 
 def index_files(

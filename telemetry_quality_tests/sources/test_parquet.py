@@ -150,6 +150,34 @@ def test_a_broken_file_puts_every_day_in_doubt_if_another_name_contains_a_wrong_
     assert read_events(tmp_path) == ["FILE_BROKEN"] * 5
 
 
+def write_days_of_arrival(folder: Path, files: int, *days_late: int) -> list[date]:
+    """A file for each day of arrival, the first with an event that came ``days_late`` too."""
+    days = [DAY + n * ONE_DAY for n in range(files)]
+    for day in days:
+        late = days_late if day == DAY else (0, 1)
+        times = [datetime(day.year, day.month, day.day, 12, tzinfo=UTC) - n * ONE_DAY for n in (0, *late)]
+        events = [make_event(event_id=f"{day}-{n}", occurred_at=at) for n, at in enumerate(times)]
+        write_parquet(folder / f"day={day}" / "part-0.parquet", events)
+    return days
+
+
+@pytest.mark.parametrize(("files", "doubtful"), [(21, (11, 12)), (20, range(20))])
+def test_names_by_day_of_arrival_say_which_days_a_broken_file_may_hold_if_enough_files_show_it(
+    tmp_path: Path, files: int, doubtful: Sequence[int]
+) -> None:
+    days = write_days_of_arrival(tmp_path, files, 1)
+    truncate(tmp_path / f"day={days[12]}" / "part-0.parquet")
+    found = read_events(tmp_path, *days)
+    assert [number for number, events in enumerate(found) if events == "FILE_BROKEN"] == list(doubtful)
+
+
+def test_one_event_of_long_ago_puts_all_days_before_a_broken_file_in_doubt_and_none_after(tmp_path: Path) -> None:
+    days = write_days_of_arrival(tmp_path, 22, 1, 9000)
+    truncate(tmp_path / f"day={days[12]}" / "part-0.parquet")
+    found = read_events(tmp_path, *days)
+    assert [number for number, events in enumerate(found) if events == "FILE_BROKEN"] == list(range(13))
+
+
 def test_a_lone_broken_file_puts_every_day_in_doubt_because_nothing_confirms_its_name(tmp_path: Path) -> None:
     empty(write_days(tmp_path / "one", "{day}.parquet")[0])
     for file in sorted((tmp_path / "one").iterdir())[1:]:
