@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.ports import EventSource
     from telemetry_quality.core.signals import SignalCatalogue
 
-BUILT_IN = ("parquet", "delta", "iceberg", "duckdb", "database", "clickhouse", "spark")
+BUILT_IN = ("parquet", "delta", "iceberg", "json", "csv", "duckdb", "database", "clickhouse", "spark")
 """The connectors declared in ``sources/connectors/``, each in the module of its name."""
 
 OBJECT_STORES = ("s3", "gs", "abfss")

@@ -123,7 +123,7 @@ def test_its_settings_are_anchored_and_its_assets_name_its_engine_and_its_kind(t
         ('is_error = "BOOLEAN"', "is_error = 1", "sources.web.columns.is_error: should be a valid string"),
         (
             'connector = "jsonl"',
-            'connector = "json"',
+            'connector = "jsonlines"',
             f"sources.web.connector: should be {', '.join(map(repr, BUILT_IN))} or 'jsonl', but",
         ),
     ],

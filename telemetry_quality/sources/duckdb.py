@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import sleep, time_ns
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import duckdb
 from sqlalchemy import literal_column, select
@@ -25,7 +25,7 @@ from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
-from telemetry_quality.sources.walking import EMPTY, NOWHERE, place_of, walk
+from telemetry_quality.sources.walking import EMPTY, NOWHERE, PARQUET_NAMES, place_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -119,7 +119,7 @@ class DuckDBClient:
 
     def execute(self, query: Select[Any]) -> list[tuple[Any, ...]]:
         """All rows of a query, within the time limit."""
-        text, parameters = _compiled(query)
+        text, parameters = compiled(query)
         with self.limited():
             return self.connection.execute(text, parameters).fetchall()
 
@@ -138,7 +138,7 @@ class DuckDBClient:
 
     def described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return."""
-        text, parameters = _compiled(query)
+        text, parameters = compiled(query)
         with self.limited():
             shape = self.connection.execute(f"DESCRIBE {text}", parameters).fetchall()
         return [Column(name, type_, _kind(type_)) for name, type_, *_ in shape]
@@ -217,9 +217,10 @@ class DuckDBClient:
             raise source_error(self._what, error) from error
 
 
-def _compiled(query: Select[Any]) -> tuple[str, list[Any]]:
-    compiled = query.compile(dialect=_DIALECT)
-    return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
+def compiled(query: Select[Any]) -> tuple[str, list[Any]]:
+    """A query as DuckDB's text, and its parameters."""
+    found = query.compile(dialect=_DIALECT)
+    return str(found), [found.params[name] for name in found.positiontup or ()]
 
 
 def _pattern(path: str) -> str:
@@ -284,6 +285,8 @@ class ParquetSource(DuckDBSource):
         salt: Mixed into the sample's hash.
     """
 
+    _client_class: ClassVar[type[DuckDBClient]] = DuckDBClient
+
     def __init__(
         self,
         path: str,
@@ -318,8 +321,8 @@ class ParquetSource(DuckDBSource):
 
     def new_client(self) -> DuckDBClient:
         """A DuckDB that may read the files as they are listed now."""
-        listing = None if self._store else _list_files(self.path)
-        client = DuckDBClient(
+        listing = None if self._store else self._list()
+        client = self._client_class(
             self.path,
             self._seconds,
             objects=self._store.file_system() if self._store else None,
@@ -329,6 +332,9 @@ class ParquetSource(DuckDBSource):
         client.listing = listing
         return client
 
+    def _list(self) -> Listing:
+        return list_files(self.path)
+
     def _places_of(self, listing: Listing | None) -> Places:
         catalogue = self._catalogue.table if self._catalogue else None
         own = place_of(self.path) if listing is None else listing.places
@@ -336,7 +342,7 @@ class ParquetSource(DuckDBSource):
 
     def _may_read_what_is_there(self, client: DuckDBClient) -> bool:
         """List the files again; whether the client may read all of them."""
-        client.listing = _list_files(self.path)
+        client.listing = self._list()
         return client.places >= self._places_of(client.listing)
 
     @contextmanager
@@ -431,7 +437,7 @@ class ParquetSource(DuckDBSource):
         if "://" in table:
             client.list_objects(table)
             return client.show_files([table])
-        listing = _list_files(table)
+        listing = list_files(table)
         for path, problem in listing.unlisted.items():
             raise SourceError(
                 problem.reason_code,
@@ -440,12 +446,13 @@ class ParquetSource(DuckDBSource):
         return client.show_files(list(listing.files))
 
 
-def _list_files(path: str) -> Listing:
-    listing = walk(path)
+def list_files(path: str, names: Sequence[str] = PARQUET_NAMES) -> Listing:
+    """The files of a path, listed at least a tick of the clock after the last of them changed."""
+    listing = walk(path, names)
     if listing.is_younger_than(time_ns() - _TICK_NANOSECONDS):
         # A second change within a tick of the file system's clock would leave no trace.
         sleep(_TICK_NANOSECONDS / 1e9)
-        listing = walk(path)
+        listing = walk(path, names)
     files_required([*listing.files, *listing.unlisted], path)
     return listing
 

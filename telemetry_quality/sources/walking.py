@@ -80,11 +80,12 @@ class Listing:
         return any(changed > nanoseconds for *_, changed in self.files.values())
 
 
+PARQUET_NAMES = ("*.parquet",)
 NOWHERE = Places()
 EMPTY = Listing({}, {}, NOWHERE)
 
 
-def walk(path: str, names: Sequence[str] = ("*.parquet",)) -> Listing:
+def walk(path: str, names: Sequence[str] = PARQUET_NAMES) -> Listing:
     """The files that match ``path``: a file, a pattern, or a folder with files called one of ``names``.
 
     A folder that a pattern matches is read like a folder that is named in full.

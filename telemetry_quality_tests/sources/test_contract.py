@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sqlite3
@@ -54,6 +55,8 @@ from telemetry_quality.sources.iceberg_tables import TableAddress
 from telemetry_quality.sources.mysql import MariaDBSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.sqlite import SqliteSource
+from telemetry_quality.sources.text_files import TextSource
+from telemetry_quality.sources.text_formats import Csv, JsonLines
 from telemetry_quality_tests.builders import (
     DAY,
     NEW_YORK,
@@ -242,6 +245,36 @@ def in_iceberg(location: Location, events: Sequence[Event]) -> Source:
     return IcebergSource(TableAddress(str(location.folder / "lake" / "events")), location.schema, salt=location.salt)
 
 
+def in_json_lines(location: Location, events: Sequence[Event]) -> Source:
+    """A file of each half, one of them compressed; what is null is left out of every second event."""
+    rows = [
+        {name: event.get(name) for name in COLUMNS if n % 2 or event.get(name) is not None}
+        for n, event in enumerate(with_times(events, iso_with_offset))
+    ]
+    folder, middle = location.folder / "json", len(events) // 2
+    folder.mkdir()
+    for name, opened, part in (("a.jsonl", open, rows[:middle]), ("b.jsonl.gz", gzip.open, rows[middle:])):
+        with opened(folder / name, "wt", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(row, ensure_ascii=name == 'a.jsonl')}\n" for row in part)
+    return TextSource(str(folder), JsonLines(), location.schema, location.zone, salt=location.salt)
+
+
+def in_csv(location: Location, events: Sequence[Event]) -> Source:
+    """What is null is empty, and an empty text is quoted."""
+
+    def written(value: Any) -> str:
+        if value is None:
+            return ""
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        return '"{}"'.format(text.replace('"', '""'))
+
+    rows = [[event.get(name) for name in COLUMNS] for event in with_times(events, iso_with_offset)]
+    lines = (";".join(map(written, row)) for row in [COLUMNS, *rows])
+    path = location.folder / "events.csv"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return TextSource(str(path), Csv(), location.schema, location.zone, salt=location.salt)
+
+
 SERVERS: dict[str, Callable[[], Any]] = {}
 """The servers that some locations need; each is started by the first test that uses it."""
 TABLE_NUMBERS = count(1)
@@ -349,6 +382,8 @@ WRITERS = (
     in_mariadb,
 )
 FURTHER_WRITERS = (
+    in_json_lines,
+    in_csv,
     in_parquet_with_text_times,
     in_postgresql_with_text_times,
     in_postgresql_with_epoch_times,

@@ -1,0 +1,56 @@
+"""Events in files of JSON: an object per line, or an array of objects per file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import field_validator
+
+from telemetry_quality.connectors import Connector, ConnectorSettings, Name, Opening, anchored_path, protocol_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from telemetry_quality.sources.text_files import TextSource
+
+
+class JsonSettings(ConnectorSettings):
+    """A file, a folder or a glob pattern on this machine."""
+
+    path: Name
+
+    @field_validator("path")
+    @classmethod
+    def _is_on_this_machine(cls, value: str) -> str:
+        if protocol_of(value):
+            raise ValueError("connector 'json' requires path to be on this machine")
+        return value
+
+    @property
+    def location(self) -> str:
+        """The path."""
+        return self.path
+
+    def anchored(self, folder: Path) -> Self:
+        """A relative path is resolved against the settings file's folder."""
+        return self.model_copy(update={"path": anchored_path(self.path, folder)})
+
+
+def _open(settings: JsonSettings, opening: Opening) -> TextSource:
+    from telemetry_quality.sources.text_files import TextSource  # noqa: PLC0415 - loads DuckDB
+    from telemetry_quality.sources.text_formats import JsonLines  # noqa: PLC0415 - likewise
+
+    return TextSource(
+        settings.path,
+        JsonLines(),
+        opening.schema,
+        opening.zone,
+        catalogue=opening.catalogue,
+        time_limit_seconds=opening.time_limit_seconds,
+        memory_limit_bytes=opening.memory_limit_bytes,
+        salt=opening.salt,
+    )
+
+
+CONNECTOR = Connector(JsonSettings, "duckdb", _open, kind="json", has_signal_files=True)
