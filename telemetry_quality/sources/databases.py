@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.mysql import MariaDBSource
     from telemetry_quality.sources.postgresql import PostgresSource
     from telemetry_quality.sources.sqlite import SqliteSource
+    from telemetry_quality.sources.unproven import UnprovenSource
+
+UNPROVEN = ("redshift", "snowflake", "trino")
+"""Backends of URLs whose engines the queries have never been run on."""
 
 
 def open_database(
@@ -27,8 +31,9 @@ def open_database(
     time_limit_seconds: float = 300,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     pause_seconds: float = 0,
+    allow_unproven: bool = False,
     salt: str = "",
-) -> SqliteSource | PostgresSource | MariaDBSource:
+) -> SqliteSource | PostgresSource | MariaDBSource | UnprovenSource:
     """The connector for ``url``; nothing is read yet.
 
     Raises:
@@ -48,6 +53,11 @@ def open_database(
             memory_limit_bytes=memory_limit_bytes,
             salt=salt,
         )
+    if backend in UNPROVEN:
+        _require_consent(backend, is_given=allow_unproven)
+        from telemetry_quality.sources.unproven import UnprovenSource  # noqa: PLC0415
+
+        return UnprovenSource(url, table, schema, catalogue=catalogue, time_limit_seconds=time_limit_seconds, salt=salt)
     if backend == "postgresql":
         from telemetry_quality.sources.postgresql import PostgresSource  # noqa: PLC0415
 
@@ -71,7 +81,7 @@ def _backend(url: str) -> str:
         backend = make_url(url).get_backend_name()
     except ArgumentError:
         backend = None
-    if backend not in {"mariadb", "mysql", "postgresql", "sqlite"}:
+    if backend not in {"mariadb", "mysql", "postgresql", "sqlite", *UNPROVEN}:
         # The URL itself is not repeated, because it may contain a password.
         found = "something else" if backend is None else f"{backend}://…"
         raise SourceError(
@@ -80,3 +90,12 @@ def _backend(url: str) -> str:
             f"sqlite:///FILE, but {found} was found; for another engine see docs/sources.md.",
         )
     return backend
+
+
+def _require_consent(backend: str, *, is_given: bool) -> None:
+    if not is_given:
+        raise SourceError(
+            "UNPROVEN",
+            f"The queries have never been run on a server of {backend}, so its numbers may be wrong; compare some days "
+            "with numbers from elsewhere, and set allow_unproven = true to read it nevertheless.",
+        )

@@ -13,8 +13,6 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import ColumnElement, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -296,37 +294,3 @@ def _hash_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any)
 def _compared_spark(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # As on DuckDB: workers exchange and keep hashes, not texts.
     return compiler.process(sample_hash(*element.clauses), **kw)
-
-
-_TEMPLATES: dict[str, dict[type[FunctionElement[Any]], str]] = {
-    "snowflake": {
-        epoch_microseconds: "DATE_PART(epoch_microsecond, {})",
-        epoch_microseconds_of_text: "DATE_PART(epoch_microsecond, TRY_TO_TIMESTAMP_TZ({}))",
-        sample_hash: "BITAND(HASH({}), 9223372036854775807)",
-        compared_text: "HASH({})",
-        listed: "LISTAGG({}, ',')",
-    },
-    "trino": {
-        epoch_microseconds: "CAST(round(to_unixtime({}) * 1e6) AS BIGINT)",
-        epoch_microseconds_of_text: "CAST(round(to_unixtime(try(from_iso8601_timestamp_nanos({}))) * 1e6) AS BIGINT)",
-        sample_hash: "bitwise_and(from_big_endian_64(xxhash64(to_utf8({}))), 9223372036854775807)",
-        compared_text: "xxhash64(to_utf8({}))",
-        listed: "array_join(array_agg({}), ',')",
-    },
-}
-"""Engines whose queries are compiled and reviewed, but have never been run; see docs/sources.md."""
-
-
-def _compile_templates() -> None:
-    def compiled(template: str) -> Callable[..., str]:
-        def compile_function(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-            return template.format(compiler.process(element.clauses, **kw))
-
-        return compile_function
-
-    for engine, functions in _TEMPLATES.items():
-        for function, template in functions.items():
-            compiles(function, engine)(compiled(template))
-
-
-_compile_templates()

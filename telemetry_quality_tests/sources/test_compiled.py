@@ -35,6 +35,7 @@ from telemetry_quality.sources.duplicates import duplicate_query
 from telemetry_quality.sources.incomplete import unidentified_query
 from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.slices import slice_query
+from telemetry_quality.sources.unproven_sql import use_exact_division
 from telemetry_quality_tests.builders import DAY, SCHEMA
 from telemetry_quality_tests.sources.event_tables import table_of
 
@@ -54,6 +55,7 @@ ENGINES = {
     "duckdb": ("telemetry_quality.sources.duckdb", "DuckDBDialect", "TIMESTAMP WITH TIME ZONE"),
     "mariadb": ("telemetry_quality.sources.mysql_sql", "MySQLDialect", "datetime(6)"),
     "postgresql": ("sqlalchemy.dialects.postgresql.psycopg", "PGDialect_psycopg", "timestamp with time zone"),
+    "redshift": ("telemetry_quality.sources.unproven_sql", "RedshiftDialect", "timestamp with time zone"),
     "snowflake": ("snowflake.sqlalchemy.snowdialect", "SnowflakeDialect", "TIMESTAMP_TZ"),
     "trino": ("trino.sqlalchemy.dialect", "TrinoDialect", "TIMESTAMP(6) WITH TIME ZONE"),
 }
@@ -119,6 +121,7 @@ def compiled(engine: str, rates: tuple[Rate, ...] = ()) -> dict[str, str]:
     """The text of every query on an engine."""
     module, name, time_type = ENGINES[engine]
     dialect: Dialect = getattr(import_module(module), name)()
+    use_exact_division(dialect)
     return {name: str(query.compile(dialect=dialect)) for name, query in queries(time_type, rates)}
 
 

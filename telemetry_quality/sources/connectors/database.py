@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.mysql import MariaDBSource
     from telemetry_quality.sources.postgresql import PostgresSource
     from telemetry_quality.sources.sqlite import SqliteSource
+    from telemetry_quality.sources.unproven import UnprovenSource
 
 
 class DatabaseSettings(ConnectorSettings):
-    """A database, a table in it, and the pause between batches of a SQLite table."""
+    """A database, a table in it, and how it is read."""
 
     url: Secret
     table: Name
     pause_seconds: Annotated[float, Field(ge=0, le=60)] = 0.03
+    allow_unproven: bool = False
 
     @property
     def location(self) -> str:
@@ -42,7 +44,9 @@ class DatabaseSettings(ConnectorSettings):
         return self.model_copy(update={"url": anchored_url(self.url, folder)})
 
 
-def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | PostgresSource | MariaDBSource:
+def _open(
+    settings: DatabaseSettings, opening: Opening
+) -> SqliteSource | PostgresSource | MariaDBSource | UnprovenSource:
     from telemetry_quality.sources.databases import open_database  # noqa: PLC0415 - loads SQLAlchemy
 
     return open_database(
@@ -53,6 +57,7 @@ def _open(settings: DatabaseSettings, opening: Opening) -> SqliteSource | Postgr
         time_limit_seconds=opening.time_limit_seconds,
         memory_limit_bytes=opening.memory_limit_bytes,
         pause_seconds=settings.pause_seconds,
+        allow_unproven=settings.allow_unproven,
         salt=opening.salt,
     )
 
