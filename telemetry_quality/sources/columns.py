@@ -44,6 +44,11 @@ class Column:
     is_exact: bool = True
     is_clipped: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether values have nothing inside."""
+        return self.kind is not ColumnKind.OTHER
+
 
 _SINGLE_ROLES = ("event_id", "occurred_at", "event_name", "service_version", "observed_at")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Column, MetaData, Table, Text, and_, func, insert, not_, or_, select
 from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.sql.elements import quoted_name
 
 from telemetry_quality.errors import SourceUnavailableError
 from telemetry_quality.sources.columns import ColumnKind
@@ -134,6 +135,18 @@ class BatchedTable:
         """The same copy."""
         return self.of(day_range)
 
+    def some(self, rows: int) -> EventTable:
+        """A copy of some events, whenever they happened."""
+        columns = copied_columns(self._events)
+        found = self._client.read(self._events.events_where(**columns.expressions).limit(rows))
+        self._day_range, self._copy = None, self._empty_copy(columns)
+        if found:
+            batch = columns.table(unpacked(columns.columns))
+            values = select(*(batch.column(name).label(name) for name in columns.columns))
+            insertion = insert(self._copy).from_select(list(columns.columns), values)
+            self._client.duckdb.prepared(insertion)(parameters(columns.columns, [pack(found)]))
+        return columns.table(self._copy)
+
     def counts(self, day_range: DayRange) -> dict[int, int]:
         """Events by day index; only their times are copied, a batch at a time."""
         counts: Counter[int] = Counter()
@@ -147,7 +160,11 @@ class BatchedTable:
         duckdb = self._client.duckdb
         if self._copy is not None:
             duckdb.run(DropTable(self._copy))
-        held = (Column(name, TYPES.get(column.kind, Text())) for name, column in columns.columns.items())
+        # DuckDB has words of its own that no other dialect quotes.
+        held = (
+            Column(quoted_name(name, quote=True), TYPES.get(column.kind, Text()))
+            for name, column in columns.columns.items()
+        )
         copy = Table("copied_events", MetaData(), *held)
         duckdb.run(CreateTable(copy))
         return copy

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+from sqlalchemy import column, literal, select, table
+
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality.sources.scanning import answer_days, count_day_range, count_versions, scan_day_range
@@ -96,6 +98,18 @@ def _instant(ticks: int, per_second: int) -> datetime | None:
 
 S = TypeVar("S", bound=EngineClient)
 Answer = TypeVar("Answer")
+
+_OF_THE_SERVER = (
+    "information_schema",
+    "INFORMATION_SCHEMA",
+    "pg_catalog",
+    "system",
+    "mysql",
+    "performance_schema",
+    "sys",
+)
+_BY_DEFAULT = ("main", "public", "default")
+"""Schemas whose tables need no schema before their names."""
 
 
 class SqlSource(ABC, Generic[S]):
@@ -222,6 +236,23 @@ class SqlSource(ABC, Generic[S]):
                 if text is not None
             ]
 
+    def look_at_values(self, rows: int) -> tuple[list[Column], Sequence[Sequence[str | None]]]:
+        """The plain columns of the source, and their values in some events as texts, the long ones clipped.
+
+        Raises:
+            SourceError: If they cannot be read.
+        """
+        with self._client() as client:
+            events = self._some_events(client)
+            plain = [column for column in events.relation.c if events.columns[column.name].is_plain]
+            texts = {f"value_{place}": events.clipped(column.name) for place, column in enumerate(plain)}
+            found = client.execute(events.events_where(**texts).limit(rows)) if texts else []
+            return [events.columns[column.name] for column in plain], found
+
+    def table_names(self) -> list[str]:
+        """The tables and views of the database; none where a source has no tables."""
+        return []
+
     @abstractmethod
     def _some_events(self, client: S) -> EventTable:
         """A table of some events."""
@@ -260,6 +291,16 @@ class TableSource(SqlSource[S]):
         """The columns of the table, and the expressions that play roles."""
         with self._client() as client:
             return dict(client.event_table(self._table, self.schema, self._salt).columns)
+
+    def table_names(self) -> list[str]:
+        """The tables and views of the database."""
+        tables = table("tables", column("table_schema"), column("table_name"), schema="information_schema")
+        found = select(tables.c.table_schema, tables.c.table_name).where(
+            tables.c.table_schema.not_in(map(literal, _OF_THE_SERVER))
+        )
+        with self._client() as client, self._scanning(client):
+            names = client.execute(found.order_by(tables.c.table_schema, tables.c.table_name))
+        return [name if schema in _BY_DEFAULT else f"{schema}.{name}" for schema, name in names]
 
     def _some_events(self, client: S) -> EventTable:
         return client.event_table(self._table, self.schema, self._salt)

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Float,
     Integer,
     Numeric,
+    Text,
+    cast,
     create_engine,
     func,
     inspect,
@@ -224,6 +226,10 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
+SEEN_ROWS = 10_000
+"""How many events are copied to look at their times."""
+
+
 class SqliteSource(TableSource[_Client]):
     """Events in a table or view of a SQLite file.
 
@@ -276,6 +282,24 @@ class SqliteSource(TableSource[_Client]):
             return listed_signals(self._catalogue)
         with self._client() as client:
             return read_catalogue(client.read, self._catalogue.table, self._catalogue)
+
+    def look_at_values(self, rows: int) -> tuple[list[Column], Sequence[Sequence[str | None]]]:
+        """The columns, and some of their values, none of which is copied; see SqlSource."""
+        with self._client() as client:
+            columns = client.columns_of(self._table)
+            names = named_table(self._table, *columns).c
+            found = client.read(select(*(cast(name, Text) for name in names)).limit(rows))
+            texts = [tuple(None if text is None else clipped(str(text)) for text in row) for row in found]
+            return list(columns.values()), texts
+
+    def table_names(self) -> list[str]:
+        """The tables and views of the file."""
+        with self._client() as client:
+            found = client.read(text("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"))
+            return [name for (name,) in found if not name.startswith("sqlite_")]
+
+    def _some_events(self, client: _Client) -> EventTable:
+        return self._tables(client).some(SEEN_ROWS)
 
     def holds_up_writers(self) -> str | None:
         """Why reading makes writers wait: there is no write-ahead log, or there are no row ids to batch by."""
