@@ -31,8 +31,10 @@ from telemetry_quality.extensions import find_extensions
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
+    from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.sql_source import TimesFound
 
@@ -126,7 +128,7 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
             {"role": role, "column": text, "type": columns[text].type_name if text in columns else "condition"}
             for role, text in role_expressions(schema)
         ]
-        + [{"role": role, "column": None, "type": None} for role in OPTIONAL_ROLES if role in absent],
+        + [{"role": role, "column": None, "type": None} for role in _left_out(events.schema, absent)],
         "times": [_time_as_json(found) for found in times],
         "day": day.isoformat(),
         "total_events": totals.events,
@@ -144,6 +146,12 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "holds_up_writers": events.holds_up_writers(),
         "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
     }
+
+
+def _left_out(schema: EventSchema, absent: Collection[str]) -> list[str]:
+    """The roles that nothing plays although the settings name them, or although guardrails judge by them."""
+    judged = {"service_version", "is_error"}
+    return [role for role in OPTIONAL_ROLES if role in absent and (role in judged or getattr(schema, role) is not None)]
 
 
 def _looked_at(times: list[TimesFound]) -> list[TimesFound]:

@@ -9,7 +9,7 @@ from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings
 from telemetry_quality.settings.guardrails import GuardrailSettings
 from telemetry_quality.settings.loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
-from telemetry_quality.settings.presets import PRESETS
+from telemetry_quality.settings.presets import PRESETS, Preset
 from telemetry_quality.settings.sources import RoleSettings, SignalSettings, SourceSettings
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "DashboardSettings",
     "GuardrailSettings",
     "OidcSettings",
+    "Preset",
     "RoleSettings",
     "Settings",
     "SignalSettings",

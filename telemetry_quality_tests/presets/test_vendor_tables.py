@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -62,11 +63,11 @@ def as_parquet_files(folder: Path, layout: Layout) -> dict[str, str]:
     return {"connector": "parquet", "path": str(files)}
 
 
-def in_postgresql(server: PostgreSQL, layout: Layout) -> dict[str, str]:
+def in_postgresql(server: PostgreSQL, layout: Layout, url: str | None = None) -> dict[str, str]:
     types = layout.types("postgresql")
     table = sql.Identifier(layout.name)
     defined = sql.SQL(", ").join(sql.SQL("{} " + kind).format(sql.Identifier(name)) for name, kind in types.items())
-    with server.connect() as connection:
+    with psycopg.connect(url or server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, defined))
         with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
             for row in layout.rows():
