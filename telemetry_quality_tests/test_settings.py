@@ -46,6 +46,8 @@ DATABASE: dict[str, Any] = {"connector": "database", "url": SECRET_URL, "table":
 
 
 def toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {toml_value(item)}' for key, item in value.items())} }}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
@@ -687,7 +689,7 @@ def test_a_bad_guardrail_is_refused_with_what_was_found_and_what_is_allowed(
         ("time_zone", "America", "an IANA time zone"),
         ("time_zone", "", "an IANA time zone"),
         ("time_zone", "../../etc/passwd", "an IANA time zone"),
-        ("time_unit", "h", "'s', 'ms', 'us' or 'ns'"),
+        ("time_unit", "h", "'s', 'ms', 'us', 'ns' or 'auto'"),
         ("first_day", "soon", "valid date"),
         ("last_day", "late", "valid date"),
         ("late_days", 0, "greater than or equal to 1"),
@@ -714,6 +716,30 @@ def test_a_bad_setting_of_a_source_is_refused_with_what_was_found_and_what_is_al
     assert sentence.startswith(f"telemetry.toml: sources.web.{setting}: ")
     assert allowed in sentence
     assert sentence.endswith(f", but {value!r} was found.")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "found"),
+    [
+        ("time_format", "%d/%m", "requires %Y, %m or %b, and %d, but '%d/%m' has no year"),
+        ("time_format", {"observed_at": "%Y-%m-%d %Q"}, "may have only %Y %m %b"),
+        ("time_format", {"seen_at": "%Y-%m-%d"}, "must name occurred_at or observed_at, but 'seen_at' was found"),
+        ("time_unit", {"observed_at": "h"}, "should be 's', 'ms', 'us', 'ns' or 'auto', but 'h' was found"),
+        ("time_unit", 3, "must be a text, or a table of texts"),
+    ],
+)
+def test_a_setting_of_times_that_cannot_be_read_is_refused(
+    tmp_path: Path, setting: str, value: Any, found: str
+) -> None:
+    assert found in complaint(write_settings(tmp_path, **{setting: value}))
+
+
+def test_each_time_may_have_its_own_unit_and_format(tmp_path: Path) -> None:
+    units, formats = {"occurred_at": "ns"}, {"observed_at": "%d.%m.%Y"}
+    file = write_settings(tmp_path, time_unit=units, time_format=formats)
+    schema = load_settings(file).sources["web"].event_schema()
+    assert (schema.unit_of("occurred_at"), schema.unit_of("observed_at")) == ("ns", None)
+    assert (schema.format_of("occurred_at"), schema.format_of("observed_at")) == (None, "%d.%m.%Y")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ RATE = "rates."
 """The beginning of the name of a rule that defines a source's own rate."""
 
 EVERYTHING = frozenset(
-    {"where", "time_zone", "occurred_at", "time_unit", "event_name", "service_version", "missing_versions", "is_error"}
+    {"where", "time_zone", "occurred_at", "time_unit", "time_format"}
+    | {"event_name", "service_version", "missing_versions", "is_error"}
 )
 """Rules by which every count of a day is made: days with others have nothing in common with it."""
 
@@ -98,6 +99,7 @@ def counting_rules(schema: EventSchema, zone: ZoneInfo) -> str:
         "time_zone": zone.key,
         "occurred_at": schema.occurred_at,
         "time_unit": schema.time_unit,
+        "time_format": schema.time_format,
         "event_name": schema.event_name,
         "service_version": schema.service_version,
         "missing_versions": sorted({text.casefold() for text in schema.missing_versions}),

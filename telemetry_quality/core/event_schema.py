@@ -92,7 +92,10 @@ class EventSchema:
         where: Which rows are events of this source: a condition; None for all. Rows for which it is null are not.
         missing_versions: Texts that stand for "no version", in upper or lower case; ``*`` matches any text. What holds
             neither a letter nor a digit (null, empty, blank, ``-``) is always missing.
-        time_unit: Unit of an integer ``occurred_at``: ``s``, ``ms``, ``us`` or ``ns`` since 1970.
+        time_unit: Unit of times that are numbers since 1970: ``s``, ``ms``, ``us``, ``ns`` or ``auto``; of both roles
+            or by role.
+        time_format: How times are written as text, such as ``%d/%m/%Y %H:%M:%S``; of both roles or by role. None for
+            the forms that need no setting, see ``core.time_forms``.
         allowed_lateness_minutes: An event observed later than this after it occurred counts as late.
         future_tolerance_minutes: An event observed more than this before it occurred is in the future.
         stale_after_days: An event observed later than this after it occurred is in the far past.
@@ -108,7 +111,8 @@ class EventSchema:
     observed_at: str | None = None
     dimensions: tuple[str, ...] = ()
     missing_versions: tuple[str, ...] = DEFAULT_MISSING_VERSIONS
-    time_unit: str | None = None
+    time_unit: str | Mapping[str, str] | None = None
+    time_format: str | Mapping[str, str] | None = None
     allowed_lateness_minutes: int = 60
     future_tolerance_minutes: int = 10
     stale_after_days: int = 7
@@ -120,6 +124,14 @@ class EventSchema:
         """What a critical field or dimension is read from; any other text is returned unchanged."""
         return self.named.get(name, name)
 
+    def unit_of(self, role: str) -> str | None:
+        """The unit of ``occurred_at`` or ``observed_at``, if it is a number."""
+        return _of_role(self.time_unit, role)
+
+    def format_of(self, role: str) -> str | None:
+        """The format of ``occurred_at`` or ``observed_at``, if it is text of a form that has to be named."""
+        return _of_role(self.time_format, role)
+
     @property
     def absent_roles(self) -> frozenset[str]:
         """The roles that nothing plays, by choice."""
@@ -129,6 +141,10 @@ class EventSchema:
         """The same schema where nothing plays ``roles``, a part of OPTIONAL_ROLES."""
         absent: dict[str, Any] = dict.fromkeys(roles)
         return replace(self, **absent) if roles else self
+
+    def format_for(self, text: str) -> str | None:
+        """The format of the time that is read from ``text``."""
+        return self.format_of("occurred_at" if text == self.occurred_at else "observed_at")
 
     @property
     def rate_counts(self) -> tuple[str, ...]:
@@ -144,6 +160,10 @@ class EventSchema:
         if not any(map(str.isalnum, text)):
             return True
         return _any_of(self.missing_versions).fullmatch(text) is not None
+
+
+def _of_role(setting: str | Mapping[str, str] | None, role: str) -> str | None:
+    return setting if setting is None or isinstance(setting, str) else setting.get(role)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -38,12 +38,14 @@ from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, OPTIONAL_ROLES, EventSchema
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
 from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.time_forms import AUTO, UNITS_PER_SECOND, TimeFormatError, named_form
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
 from telemetry_quality.settings.presets import PRESETS
 from telemetry_quality.settings.rates import RateSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from telemetry_quality.connectors import Connector
@@ -76,6 +78,39 @@ NamesOrExpressions = Annotated[tuple[Name, ...] | dict[Name, Name], BeforeValida
 
 def _is_null(text: str | None) -> bool:
     return text is None or text.strip().casefold() == "null"
+
+
+_TIME_ROLES = ("occurred_at", "observed_at")
+
+
+def _of_each_time(value: Any, allowed: Callable[[str], None]) -> str | dict[str, str]:
+    """A setting of the times: one for both, or a table of them by role."""
+    by_role = value if isinstance(value, dict) else dict.fromkeys(_TIME_ROLES, value)
+    for role, given in by_role.items():
+        if role not in _TIME_ROLES:
+            raise ValueError(f"must name occurred_at or observed_at, but {role!r} was found")
+        if not isinstance(given, str):
+            raise ValueError(  # noqa: TRY004 - pydantic reports no other
+                "must be a text, or a table of texts for occurred_at and observed_at"
+            )
+        allowed(given)
+    return value  # type: ignore[no-any-return]
+
+
+def _is_unit(value: str) -> None:
+    if value not in {*UNITS_PER_SECOND, AUTO}:
+        raise ValueError(f"should be 's', 'ms', 'us', 'ns' or 'auto', but {value!r} was found")
+
+
+def _is_format(value: str) -> None:
+    try:
+        named_form(value)
+    except TimeFormatError as error:
+        raise ValueError(str(error)) from None
+
+
+TimeUnit = Annotated[str | dict[str, str], BeforeValidator(lambda value: _of_each_time(value, _is_unit))]
+TimeFormat = Annotated[str | dict[str, str], BeforeValidator(lambda value: _of_each_time(value, _is_format))]
 
 
 class RoleSettings(SettingsTable):
@@ -152,7 +187,8 @@ class SourceSettings(SettingsTable):
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     extra_missing_versions: Names = ()
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_unit: TimeUnit | None = None
+    time_format: TimeFormat | None = None
     allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
     future_tolerance_minutes: Annotated[int, Field(ge=0)] = 10
     stale_after_days: Annotated[int, Field(ge=1)] = 7
@@ -306,6 +342,7 @@ class SourceSettings(SettingsTable):
             where=self.where,
             missing_versions=(*self.missing_versions, *self.extra_missing_versions),
             time_unit=self.time_unit,
+            time_format=self.time_format,
             allowed_lateness_minutes=self.allowed_lateness_minutes,
             future_tolerance_minutes=self.future_tolerance_minutes,
             stale_after_days=self.stale_after_days,

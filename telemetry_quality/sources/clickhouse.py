@@ -53,6 +53,9 @@ _KINDS = {
     "Bool": ColumnKind.BOOLEAN,
     "DateTime": ColumnKind.INSTANT,
     "DateTime64": ColumnKind.INSTANT,
+    "Float32": ColumnKind.NUMBER,
+    "Float64": ColumnKind.NUMBER,
+    "Decimal": ColumnKind.NUMBER,
 } | dict.fromkeys([f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)], ColumnKind.INTEGER)
 
 _TABLE = ("TABLE_MISSING", "cannot be read ({name}); grant SELECT or correct the table.")
@@ -177,7 +180,9 @@ class _Client:
         columns = self.columns_of(relation)
         table = _typed_table(relation, columns)
         schema = fitted(schema, columns)
-        return EventTable(table, resolve_roles(schema, table, columns, self._described, "clickhouse"), schema, salt)
+        return EventTable(
+            table, resolve_roles(schema, table, columns, self._described, "clickhouse", read=self.execute), schema, salt
+        )
 
     def _described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return."""

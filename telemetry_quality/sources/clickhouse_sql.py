@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.cc_sqlalchemy.dialect import ClickHouseDialect as _DriverDialect
@@ -24,6 +25,7 @@ from telemetry_quality.sources.functions import (
     whole_hours,
 )
 from telemetry_quality.sources.paths import json_value, list_entry, list_item, map_value, struct_field
+from telemetry_quality.sources.times import is_wholly, whole_number, with_replaced
 
 if TYPE_CHECKING:
     from sqlalchemy import Cast, ColumnElement
@@ -142,24 +144,47 @@ def _hours(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> s
     return f"({compiler.process(expression, **kw)})"
 
 
-_ISO_8601 = (
-    "^("
-    r"\\d{4}-(0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])"
-    r"|\\d{4}-(0[469]|11)-(0[1-9]|[12]\\d|30)"
-    r"|\\d{4}-02-(0[1-9]|1\\d|2[0-8])"
-    r"|(\\d\\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
-    r")([T ]([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d([.,]\\d+)?)?(Z|[+-](0\\d|1[0-5])(:?[0-5]\\d)?)?)?$"
-)
-"""Matches only dates that exist: ClickHouse reads many other texts as times, such as single numbers."""
+_CALENDAR_YEARS = 400
+"""After so many years the calendar repeats."""
+
+_CALENDAR_MICROSECONDS = 146_097 * 86_400 * 1_000_000
 
 
 @compiles(epoch_microseconds_of_text, _ENGINE)
 def _microseconds_of_text(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
+    whole = compiler.process(element.clauses, **kw)
+    # Given a name, since it is used several times, and a query may only be so long; the digest keeps names apart.
+    text = f"time_{sha256(whole.encode()).hexdigest()[:16]}"
+    cut = f"(replaceRegexpOne({whole}, '[.]([0-9]{{1,6}})[0-9]*', '.\\\\1') AS {text})"
+    year = f"toInt64OrNull(substring({text}, 1, 4))"
+    # The engine's calendar has the years from 1900 to 2299, and its offsets may lead out of them.
+    shift = f"intDiv({year} + {6 * _CALENDAR_YEARS - 1950}, {_CALENDAR_YEARS}) - 6"
+    moved = f"concat(toString({year} - {_CALENDAR_YEARS} * ({shift})), substring({text}, 5))"
     return (
-        f"if(match({text}, '{_ISO_8601}'),"
-        f" toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull(replaceOne({text}, ',', '.'), 6, 'UTC')), NULL)"
+        f"if({cut} >= '1901' AND {text} < '2299',"
+        f" toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({text}, 6, 'UTC')),"
+        f" toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({moved}, 6, 'UTC'))"
+        f" + {_CALENDAR_MICROSECONDS} * ({shift}))"
     )
+
+
+@compiles(is_wholly, _ENGINE)
+def _is_wholly(element: is_wholly, compiler: SQLCompiler, **kw: Any) -> str:
+    pattern = compiler.render_literal_value(f"^(?:{element.pattern})$", String())
+    return f"match({compiler.process(element.clauses, **kw)}, {pattern})"
+
+
+@compiles(with_replaced, _ENGINE)
+def _with_replaced(element: with_replaced, compiler: SQLCompiler, **kw: Any) -> str:
+    pattern, replacement = (
+        compiler.render_literal_value(text, String()) for text in (element.pattern, element.replacement)
+    )
+    return f"replaceRegexpOne({compiler.process(element.clauses, **kw)}, {pattern}, {replacement})"
+
+
+@compiles(whole_number, _ENGINE)
+def _whole_number(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"toInt64OrNull({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(sample_hash, _ENGINE)

@@ -22,9 +22,14 @@ class ColumnKind(StrEnum):
     INSTANT = "instant"
     TEXT = "text"
     INTEGER = "integer"
+    NUMBER = "number"
+    """With fractions: floating point or decimal."""
     BOOLEAN = "boolean"
     OTHER = "other"
 
+
+NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
+"""The kinds that are times only in a unit."""
 
 _TRUTH = {ColumnKind.BOOLEAN, ColumnKind.INTEGER}
 
@@ -148,15 +153,15 @@ def wrong_kinds(schema: EventSchema, columns: Mapping[str, Column]) -> Iterator[
 
 def _wrong_kind(role: str, column: Column, schema: EventSchema) -> Iterator[SourceError]:
     if role in {"occurred_at", "observed_at"}:
-        if column.kind is ColumnKind.INTEGER and schema.time_unit is None:
+        if column.kind in NUMBERS and schema.unit_of(role) is None:
             yield SourceError(
                 "COLUMN_TYPE",
                 f"{role} requires an instant, but {column.name!r} is {column.type_name}; "
                 "set time_unit to s, ms, us or ns if it counts from 1970.",
             )
-        elif column.kind not in {ColumnKind.INSTANT, ColumnKind.TEXT, ColumnKind.INTEGER}:
+        elif column.kind not in {ColumnKind.INSTANT, ColumnKind.TEXT, *NUMBERS}:
             yield SourceError(
                 "COLUMN_TYPE",
-                f"{role} requires a timestamp, ISO 8601 text or an integer, "
+                f"{role} requires a timestamp, text or a number, "
                 f"but {column.name!r} is {column.type_name}; name another column.",
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, LargeBinary, String, case, cast, func, null, or_
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, String, case, cast, func, null, or_
 
 from telemetry_quality.sources.clipping import clipped_text
 from telemetry_quality.sources.columns import Column, ColumnKind
@@ -19,6 +19,8 @@ from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import Roles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import FromClause
     from sqlalchemy.types import TypeEngine
 
@@ -27,7 +29,11 @@ if TYPE_CHECKING:
 LONGEST_TIME = 100
 """Bytes of a time; a longer text is none, whatever it begins with, and may be very long."""
 
-TYPES: dict[ColumnKind, TypeEngine[Any]] = {ColumnKind.INTEGER: BigInteger(), ColumnKind.BOOLEAN: Boolean()}
+TYPES: dict[ColumnKind, TypeEngine[Any]] = {
+    ColumnKind.INTEGER: BigInteger(),
+    ColumnKind.NUMBER: Double(),
+    ColumnKind.BOOLEAN: Boolean(),
+}
 """The types of the copy's columns; all others hold text."""
 
 
@@ -40,16 +46,18 @@ class CopiedColumns:
         columns: The columns of the copy.
         schema: Which of them plays which role.
         salt: Mixed into the sample's hash.
+        units: The unit of each time that is a number.
     """
 
     expressions: dict[str, ColumnElement[Any]]
     columns: dict[str, Column]
     schema: EventSchema
     salt: str
+    units: Mapping[str, str]
 
     def table(self, relation: FromClause, **traits: Any) -> EventTable:
         """The events in ``relation``, which has these columns."""
-        return EventTable(relation, Roles(self.columns), self.schema, self.salt, **traits)
+        return EventTable(relation, Roles(self.columns, units=self.units), self.schema, self.salt, **traits)
 
     def with_parsed_times(self) -> CopiedColumns:
         """The same columns, but times as numbers: a text is parsed once and not by each query."""
@@ -57,7 +65,7 @@ class CopiedColumns:
         if any(self.columns[text].kind is not ColumnKind.TEXT for text in times):
             return self
         numbers = {text: replace(self.columns[text], type_name="BIGINT", kind=ColumnKind.INTEGER) for text in times}
-        return replace(self, columns=self.columns | numbers, schema=replace(self.schema, time_unit="us"))
+        return replace(self, columns=self.columns | numbers, units=dict.fromkeys(times, "us"))
 
     def only(self, name: str) -> CopiedColumns:
         """Just one of the columns, for queries that need no other."""
@@ -99,7 +107,7 @@ class _Copying:
             name: Column(name, str(TYPES.get(kind, "VARCHAR")), kind, is_clipped=True)
             for name, kind in self.kinds.items()
         }
-        return CopiedColumns(self.expressions, columns, copied, events.salt)
+        return CopiedColumns(self.expressions, columns, copied, events.salt, events.roles.units)
 
     def _add(self, name: str, expression: ColumnElement[Any], kind: ColumnKind) -> str:
         self.expressions[name], self.kinds[name] = expression, kind
@@ -122,6 +130,9 @@ class _Copying:
         if kind is ColumnKind.INTEGER:
             # Text among numbers would be converted as far as it looks like one.
             value = case((func.typeof(value).in_(["integer", "real"]), cast(value, BigInteger)))
+        elif kind is ColumnKind.NUMBER:
+            # A cast would write fewer digits than a float has.
+            value = case((func.typeof(value).in_(["integer", "real"]), func.printf("%!.17g", value)))
         written = cast(value, String)
         is_short = or_(written.is_(None), func.length(cast(written, LargeBinary)) <= LONGEST_TIME)
         return self._add(text, case((is_short, written), else_=""), kind)

@@ -232,7 +232,8 @@ class BatchedTable:
     def _near(self, day_range: DayRange, text: str) -> ColumnElement[bool]:
         """Like ``EventTable.near``, but without the neighbouring days, unless texts have offsets that lead there."""
         near = self._events.near(day_range, text)
-        if self._events.columns[text].kind is not ColumnKind.TEXT:
+        sorts = self._events.columns[text].kind is ColumnKind.TEXT and text not in self._events.roles.units
+        if not sorts or self.schema.format_for(text) is not None:
             return near
         value = self._events.column(text)
         last = day_range.end - timedelta(microseconds=1)

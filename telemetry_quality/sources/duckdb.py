@@ -56,22 +56,18 @@ _TICK_NANOSECONDS = 20_000_000
 
 _DIALECT = DuckDBDialect()
 
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _KINDS = {
     "VARCHAR": ColumnKind.TEXT,
     "BOOLEAN": ColumnKind.BOOLEAN,
-    "TINYINT": ColumnKind.INTEGER,
-    "SMALLINT": ColumnKind.INTEGER,
-    "INTEGER": ColumnKind.INTEGER,
-    "BIGINT": ColumnKind.INTEGER,
-    "HUGEINT": ColumnKind.INTEGER,
-    "UTINYINT": ColumnKind.INTEGER,
-    "USMALLINT": ColumnKind.INTEGER,
-    "UINTEGER": ColumnKind.INTEGER,
-    "UBIGINT": ColumnKind.INTEGER,
-}
+    "FLOAT": ColumnKind.NUMBER,
+    "DOUBLE": ColumnKind.NUMBER,
+} | dict.fromkeys(_INTEGERS, ColumnKind.INTEGER)
 
 
 def _kind(type_name: str) -> ColumnKind:
+    if type_name.startswith("DECIMAL") and type_name.endswith(")"):
+        return ColumnKind.NUMBER
     return ColumnKind.INSTANT if type_name.startswith("TIMESTAMP") else _KINDS.get(type_name, ColumnKind.OTHER)
 
 
@@ -128,7 +124,7 @@ class DuckDBClient:
         columns = self.columns_of(relation)
         table = named_table(relation, *columns)
         schema = fitted(schema, columns)
-        roles = resolve_roles(schema, table, columns, self.described, "duckdb")
+        roles = resolve_roles(schema, table, columns, self.described, "duckdb", read=self.execute)
         return EventTable(table, roles, schema, salt, finds_nulls=True)
 
     def columns_of(self, relation: str) -> dict[str, Column]:

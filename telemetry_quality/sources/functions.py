@@ -35,7 +35,10 @@ class epoch_nanoseconds(FunctionElement[int]):  # noqa: N801
 
 
 class epoch_microseconds_of_text(FunctionElement[int]):  # noqa: N801
-    """Microseconds since 1970 of ISO 8601 text, or null for other text; without an offset it is UTC."""
+    """Microseconds since 1970 of what ``core.time_forms.ISO_8601`` matches, or null of null; see ``times``.
+
+    Without an offset it is UTC. Digits beyond microseconds are cut: rounding could move the instant into the next day.
+    """
 
     type = BigInteger()
     inherit_cache = True
@@ -237,26 +240,11 @@ def _microseconds_postgresql(element: FunctionElement[int], compiler: SQLCompile
     )
 
 
-_ISO_8601 = (
-    "^(?!0000)("
-    r"\d{4}-(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])"
-    r"|\d{4}-(0[469]|11)-(0[1-9]|[12]\d|30)"
-    r"|\d{4}-02-(0[1-9]|1\d|2[0-8])"
-    r"|(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
-    r")([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?)?$"
-)
-"""Matches only dates that exist, so that a cast cannot fail: before version 16 PostgreSQL cannot try one."""
-
-
 @compiles(epoch_microseconds_of_text, "postgresql")
 def _microseconds_of_text_postgresql(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     value = compiler.process(element.clauses, **kw)
-    # Digits beyond microseconds are cut, not rounded: rounding could move the instant into the next day.
-    cut = rf"regexp_replace({value}, '[.,](\d{{1,6}})\d*', '.\1')"
-    return (
-        f"(CASE WHEN {value} ~ '{_ISO_8601}'"
-        f" THEN CAST(EXTRACT(epoch FROM CAST({cut} AS TIMESTAMP WITH TIME ZONE)) * 1000000 AS BIGINT) END)"
-    )
+    cut = rf"regexp_replace({value}, '[.]([0-9]{{1,6}})[0-9]*', '.\1')"
+    return f"CAST(EXTRACT(epoch FROM CAST({cut} AS TIMESTAMP WITH TIME ZONE)) * 1000000 AS BIGINT)"
 
 
 @compiles(sample_hash, "postgresql")
@@ -280,9 +268,7 @@ def _microseconds_spark(element: FunctionElement[int], compiler: SQLCompiler, **
 
 @compiles(epoch_microseconds_of_text, "spark")
 def _microseconds_of_text_spark(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
-    text = compiler.process(element.clauses, **kw)
-    # Only Spark accepts a year or a time of day as an instant.
-    return rf"unix_micros(CASE WHEN {text} LIKE '____-__-__%' THEN TRY_CAST({text} AS TIMESTAMPTZ) END)"
+    return f"unix_micros(CAST({compiler.process(element.clauses, **kw)} AS TIMESTAMPTZ))"
 
 
 @compiles(sample_hash, "spark")

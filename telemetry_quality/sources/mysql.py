@@ -46,6 +46,7 @@ _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 _KINDS = {
     **dict.fromkeys((*_TEXTS, *_BYTES), ColumnKind.TEXT),
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint"), ColumnKind.INTEGER),
+    **dict.fromkeys(("float", "double", "decimal"), ColumnKind.NUMBER),
     **dict.fromkeys(("datetime", "timestamp"), ColumnKind.INSTANT),
 }
 _TYPES_OF_RESULTS = {
@@ -160,7 +161,8 @@ class _Client:
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
         exact = _exact_table(relation, columns)
-        return EventTable(exact, resolve_roles(schema, exact, columns, self._described, "mysql"), schema, salt)
+        roles = resolve_roles(schema, exact, columns, self._described, "mysql", read=self.execute)
+        return EventTable(exact, roles, schema, salt)
 
     def _described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return."""

@@ -22,6 +22,7 @@ from telemetry_quality.sources.functions import (
     text_matches,
 )
 from telemetry_quality.sources.paths import json_path, json_value
+from telemetry_quality.sources.times import is_wholly, read_text, text_microseconds, whole_number, with_replaced
 
 if TYPE_CHECKING:
     from sqlalchemy import Cast
@@ -120,28 +121,42 @@ def _since_1970(instant: str) -> str:
     return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {instant})"
 
 
-_ISO_8601 = (
-    "^("
-    "[0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
-    "|[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]|30)"
-    "|[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])"
-    "|([0-9][0-9](0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
-    ")([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)?)?$"
-)
-"""Matches only dates that exist: anything else would be cut to what looks like a time."""
-
-
 @compiles(epoch_microseconds_of_text, _ENGINE)
 def _microseconds_of_text(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
     rest = f"SUBSTR({text}, 12)"
-    time = f"REGEXP_SUBSTR({rest}, '^[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,6}})?)?')"
+    time = f"REGEXP_SUBSTR({rest}, '^[0-9:]{{8}}([.][0-9]{{1,6}})?')"
     offset = f"COALESCE(REGEXP_SUBSTR({rest}, '[+-][0-9]{{2}}(:?[0-9]{{2}})?$'), '')"
-    at = f"CAST(CONCAT(LEFT({text}, 10), ' ', IF({rest} = '', '00:00', REPLACE({time}, ',', '.'))) AS DATETIME(6))"
+    at = f"CAST(CONCAT(LEFT({text}, 10), ' ', {time}) AS DATETIME(6))"
     minutes = f"IF(LENGTH({offset}) > 3, CAST(RIGHT({offset}, 2) AS SIGNED), 0)"
     east = f"(CAST(SUBSTR({offset}, 2, 2) AS SIGNED) * 60 + {minutes}) * IF(LEFT({offset}, 1) = '-', -1, 1)"
-    read = f"{_since_1970(at)} - IF({offset} = '', 0, {east}) * 60000000"
-    return f"IF({text} REGEXP '{_ISO_8601}', {read}, NULL)"
+    return f"({_since_1970(at)} - IF({offset} = '', 0, {east}) * 60000000)"
+
+
+@compiles(text_microseconds, _ENGINE)
+def _text(element: text_microseconds, compiler: SQLCompiler, **kw: Any) -> str:
+    # Every mention of a text costs all that is computed of it again.
+    return compiler.process(read_text(element, is_apart=True), **kw)
+
+
+@compiles(is_wholly, _ENGINE)
+def _is_wholly(element: is_wholly, compiler: SQLCompiler, **kw: Any) -> str:
+    # Where the column ignores case, expressions would too; and ``$`` also stands before a line's end.
+    pattern = compiler.render_literal_value(f"(?-i)^(?:{element.pattern})(?![^a]|a)", String())
+    return f"({compiler.process(element.clauses, **kw)} REGEXP {pattern})"
+
+
+@compiles(with_replaced, _ENGINE)
+def _with_replaced(element: with_replaced, compiler: SQLCompiler, **kw: Any) -> str:
+    pattern, replacement = (
+        compiler.render_literal_value(text, String()) for text in (f"(?-i){element.pattern}", element.replacement)
+    )
+    return f"REGEXP_REPLACE({compiler.process(element.clauses, **kw)}, {pattern}, {replacement})"
+
+
+@compiles(whole_number, _ENGINE)
+def _whole_number(element: FunctionElement[int], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS SIGNED)"
 
 
 @compiles(sample_hash, _ENGINE)

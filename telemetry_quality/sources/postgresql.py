@@ -68,6 +68,9 @@ _KINDS = {
     "smallint": ColumnKind.INTEGER,
     "integer": ColumnKind.INTEGER,
     "bigint": ColumnKind.INTEGER,
+    "real": ColumnKind.NUMBER,
+    "double precision": ColumnKind.NUMBER,
+    "numeric": ColumnKind.NUMBER,
     "text": ColumnKind.TEXT,
     "character varying": ColumnKind.TEXT,
     "character": ColumnKind.TEXT,
@@ -172,7 +175,9 @@ class _Client:
         columns = self.columns_of(name)
         table = named_table(name, *columns)
         schema = fitted(schema, columns)
-        return EventTable(table, resolve_roles(schema, table, columns, self._described, "postgres"), schema, salt)
+        return EventTable(
+            table, resolve_roles(schema, table, columns, self._described, "postgres", read=self.execute), schema, salt
+        )
 
     def _described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return; of an expression, nobody knows how its texts compare."""
@@ -262,7 +267,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _kind(type_name: str) -> ColumnKind:
-    return _KINDS.get(type_name.rpartition(".")[2], ColumnKind.OTHER)
+    return _KINDS.get(type_name.partition("(")[0].rpartition(".")[2], ColumnKind.OTHER)
 
 
 def _state(error: DBAPIError) -> str:

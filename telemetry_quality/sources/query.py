@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +34,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import quoted_name
 
+from telemetry_quality.core.time_forms import UNITS_PER_SECOND
 from telemetry_quality.sources.clipping import clipped_text
-from telemetry_quality.sources.columns import ColumnKind
+from telemetry_quality.sources.columns import NUMBERS, ColumnKind
 from telemetry_quality.sources.functions import (
     EngineType,
     epoch_microseconds,
-    epoch_microseconds_of_text,
     epoch_nanoseconds,
     exact_text,
     salted_hash,
     whole_hours,
 )
+from telemetry_quality.sources.times import near_text, text_microseconds, ticks_of_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,8 +68,6 @@ DAY_HOURS = 24
 """Length in hours of each day, where several days share one scan."""
 
 _ALWAYS_SHORT = {ColumnKind.INSTANT, ColumnKind.INTEGER, ColumnKind.BOOLEAN}
-
-UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,18 +271,16 @@ class EventTable:
         value, column = self.column(name), self.columns[name]
         match column.kind:
             case ColumnKind.INTEGER:
-                return cast(value, BigInteger), self.units_per_second
+                return cast(value, BigInteger), UNITS_PER_SECOND[self.roles.unit_of(name)]
+            case ColumnKind.NUMBER:
+                return ticks_of_number(value, self.roles.unit_of(name))
             case ColumnKind.TEXT:
-                return epoch_microseconds_of_text(value), UNITS_PER_SECOND["us"]
+                form = self.schema.format_for(name)
+                return text_microseconds(value, self.roles.units.get(name), form), UNITS_PER_SECOND["us"]
             case _ if column.type_name.endswith("_NS"):
                 return epoch_nanoseconds(value), UNITS_PER_SECOND["ns"]
             case _:
                 return epoch_microseconds(value), UNITS_PER_SECOND["us"]
-
-    @property
-    def units_per_second(self) -> int:
-        """Units of an integer time that make a second."""
-        return UNITS_PER_SECOND[self.schema.time_unit or "s"]
 
     def _hours_since(self, day_range: DayRange, name: str) -> ColumnElement[int]:
         """Whole hours from the start of the range to the instant in column ``name``, which lies within the range."""
@@ -319,23 +316,24 @@ class EventTable:
         if self.columns[name].kind is not ColumnKind.TEXT:
             return self.near(day_range, name)
         ticks, per_second = self.ticks(name)
-        return and_(
-            self.near(day_range, name),
-            ticks >= int(day_range.start.timestamp()) * per_second,
-            ticks < int(day_range.end.timestamp()) * per_second,
-        )
+        first, end = (int(at.timestamp()) * per_second for at in (day_range.start, day_range.end))
+        # Compared once with both: reading a text as a time takes longer than anything else.
+        return and_(self.near(day_range, name), ticks.between(first, end - 1))
 
     def near(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
         """Bounds on column ``name`` itself that hold for every instant in the range; exact except for text."""
         value, column = self.column(name), self.columns[name]
         match column.kind:
-            case ColumnKind.INTEGER:
-                first, last = (int(at.timestamp()) * self.units_per_second for at in (day_range.start, day_range.end))
+            case kind if kind in NUMBERS:
+                per_second = UNITS_PER_SECOND[self.roles.unit_of(name)]
+                first, last = (
+                    literal(int(at.timestamp()) * per_second, BigInteger) for at in (day_range.start, day_range.end)
+                )
                 return and_(value >= first, value < last)
             case ColumnKind.TEXT:
-                # Dates as text only narrow the search, whatever the offset; the comparison of ticks decides.
-                near, far = day_range.start - timedelta(days=1), day_range.end + timedelta(days=2)
-                return and_(value >= near.date().isoformat(), value < far.date().isoformat())
+                if name in self.roles.units or self.schema.format_for(name) is not None:
+                    return true()
+                return near_text(value, day_range.start, day_range.end)
             case _:
                 own_type = EngineType(column.type_name)
                 start, end = (

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, select
+from sqlalchemy import Boolean, String, cast, select
 
+from telemetry_quality.core.time_forms import AUTO, unit_of_numbers
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.columns import condition_expressions, missing_columns, role_expressions, wrong_kinds
+from telemetry_quality.sources.columns import (
+    NUMBERS,
+    ColumnKind,
+    condition_expressions,
+    missing_columns,
+    role_expressions,
+    wrong_kinds,
+)
 from telemetry_quality.sources.expressions import build, is_expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Select
 
@@ -22,6 +32,14 @@ if TYPE_CHECKING:
     Describe = Callable[[Select[Any]], Sequence[Column]]
     """The columns that a query would return, in order; nothing is read but, where values decide, some rows."""
 
+    Read = Callable[[Select[Any]], Sequence[Sequence[Any]]]
+    """Runs a query."""
+
+PROBED_ROWS = 1000
+"""How many numbers must agree on their unit."""
+
+_NUMBER = re.compile(r"-?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]{1,2})?")
+
 
 @dataclass(frozen=True, slots=True)
 class Roles:
@@ -30,10 +48,16 @@ class Roles:
     Attributes:
         columns: The columns by name, and by their text those expressions that are not known to be conditions.
         expressions: Every expression by its text.
+        units: The unit of each time that is a number, by its text.
     """
 
     columns: Mapping[str, Column]
     expressions: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def unit_of(self, text: str) -> str:
+        """The unit of a time that is a number; any unit where no row says which."""
+        return self.units.get(text, "s")
 
 
 def resolve_roles(
@@ -42,6 +66,8 @@ def resolve_roles(
     columns: Mapping[str, Column],
     describe: Describe,
     types: str | None = None,
+    *,
+    read: Read | None = None,
 ) -> Roles:
     """Find out what the texts of ``schema`` mean in a table.
 
@@ -51,6 +77,7 @@ def resolve_roles(
         columns: Its columns.
         describe: Asks the engine for the types of expressions, if there are any.
         types: The dialect of sqlglot in which the columns' types are named; None if types say nothing.
+        read: Reads some rows, if a unit is to be found out; None if that is not possible.
 
     Raises:
         SourceError: If a column is missing, or cannot play its role; with all other mistakes as ``further``.
@@ -74,7 +101,42 @@ def resolve_roles(
         found = describe(select(*labelled).select_from(relation))
         typed |= {text: replace(column, name=text) for text, column in zip(untyped, found, strict=True)}
     _raise(wrong_kinds(schema, typed))
-    return Roles(typed, expressions)
+    roles = Roles(typed, expressions)
+    return replace(roles, units=dict(_units(schema, relation, roles, read)))
+
+
+def _units(schema: EventSchema, relation: FromClause, roles: Roles, read: Read | None) -> Iterator[tuple[str, str]]:
+    for role in ("observed_at", "occurred_at"):
+        text, unit = getattr(schema, role), schema.unit_of(role)
+        if text is None or unit is None or roles.columns[text].kind not in {ColumnKind.TEXT, *NUMBERS}:
+            continue
+        found = unit if unit != AUTO else _found_unit(role, roles.expressions.get(text), text, relation, read)
+        if found is not None:
+            yield text, found
+
+
+def _found_unit(
+    role: str, expression: ColumnElement[Any] | None, text: str, relation: FromClause, read: Read | None
+) -> str | None:
+    """The unit that the numbers in some rows show; None if no row holds any."""
+    if read is None:
+        raise SourceError(
+            "TIME_UNIT_AMBIGUOUS",
+            f"The time_unit of {role} must be s, ms, us or ns here, but is auto, which this connector does not know; "
+            "name the unit.",
+        )
+    value = relation.c[text] if expression is None else expression
+    written = cast(value, String)
+    rows = read(select(written).select_from(relation).where(value.is_not(None), written != "0").limit(PROBED_ROWS))
+    numbers = [Decimal(number) for (number,) in rows if _NUMBER.fullmatch(number)]
+    unit, found = unit_of_numbers(numbers)
+    if numbers and unit is None:
+        raise SourceError(
+            "TIME_UNIT_AMBIGUOUS",
+            f"A time_unit of auto requires all numbers of {role} to be times of the years 2001 to 2286 in one unit, "
+            f"but {found}; set time_unit to s, ms, us or ns.",
+        )
+    return unit
 
 
 def _raise(mistakes: Iterable[SourceError]) -> None:

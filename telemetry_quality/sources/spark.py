@@ -115,6 +115,9 @@ _KINDS = {
     "smallint": ColumnKind.INTEGER,
     "int": ColumnKind.INTEGER,
     "bigint": ColumnKind.INTEGER,
+    "float": ColumnKind.NUMBER,
+    "double": ColumnKind.NUMBER,
+    "decimal": ColumnKind.NUMBER,
     "timestamp": ColumnKind.INSTANT,
     "timestamp_ntz": ColumnKind.INSTANT,
 }
@@ -128,7 +131,7 @@ def _column(name: str, type_name: str) -> Column:
         return Column(name, type_name, ColumnKind.INTEGER)
     # Spark's other name for it: in DuckDB's SQL, from which the query is translated, a timestamp has no zone.
     written = "timestamp_ltz" if type_name == "timestamp" else type_name
-    return Column(name, written, _KINDS.get(type_name, ColumnKind.OTHER))
+    return Column(name, written, _KINDS.get(base, ColumnKind.OTHER))
 
 
 def spark_sql(query: Select[Any]) -> tuple[str, dict[str, Any]]:
@@ -190,7 +193,9 @@ class _Client:
         names = {name: column for name, column in columns.items() if name != FILE}
         table = named_table(view, *columns)
         schema = fitted(schema, names)
-        return EventTable(table, resolve_roles(schema, table, names, self._described, "spark"), schema, salt)
+        return EventTable(
+            table, resolve_roles(schema, table, names, self._described, "spark", read=self.execute), schema, salt
+        )
 
     def _shown(self, frame: _Frame, view: str) -> dict[str, Column]:
         frame.createOrReplaceTempView(view)

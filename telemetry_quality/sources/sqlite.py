@@ -75,13 +75,15 @@ def _kind(declared: TypeEngine[Any], held: frozenset[str]) -> ColumnKind:
     """The kind of a SQLite column: its values decide; the declared type only tells booleans from integers."""
     if held == {"integer"}:
         return ColumnKind.BOOLEAN if isinstance(declared, Boolean) else ColumnKind.INTEGER
+    if held and held <= {"integer", "real"}:
+        return ColumnKind.NUMBER
     if held:
         return ColumnKind.OTHER if held & {"integer", "real"} or "text" not in held else ColumnKind.TEXT
     if isinstance(declared, Boolean):
         return ColumnKind.BOOLEAN
     if isinstance(declared, Integer):
         return ColumnKind.INTEGER
-    return ColumnKind.OTHER if isinstance(declared, (Numeric, Float)) else ColumnKind.TEXT
+    return ColumnKind.NUMBER if isinstance(declared, (Numeric, Float)) else ColumnKind.TEXT
 
 
 class _Client:
@@ -156,7 +158,7 @@ class _Client:
         columns = self.columns_of(name)
         table = named_table(name, *columns)
         schema = fitted(schema, columns)
-        roles = resolve_roles(schema, table, columns, self._described)
+        roles = resolve_roles(schema, table, columns, self._described, read=self.read)
         return EventTable(table, roles, schema, salt)
 
     def schema_version(self) -> int:

@@ -85,7 +85,8 @@ class _Client:
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
         events, types = named_table(relation, *columns), sqlglot_dialect(self.connection.dialect.name)
-        return EventTable(events, resolve_roles(schema, events, columns, self._described, types), schema, salt)
+        roles = resolve_roles(schema, events, columns, self._described, types, read=self.execute)
+        return EventTable(events, roles, schema, salt)
 
     def _described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return."""

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.ext.compiler import compiles
 
+from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.functions import (
     compared_text,
     epoch_microseconds,
@@ -23,6 +24,7 @@ from telemetry_quality.sources.functions import (
     text_matches,
 )
 from telemetry_quality.sources.paths import json_path, json_value, list_item, map_value, struct_field
+from telemetry_quality.sources.times import text_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,6 +157,16 @@ def _literal(text: str, compiler: SQLCompiler) -> str:
 @compiles(text_matches, "trino")
 def _matches(element: text_matches, compiler: SQLCompiler, **kw: Any) -> str:
     return f"REGEXP_LIKE({compiler.process(element.clauses, **kw)}, {_literal(element.pattern, compiler)})"
+
+
+@compiles(text_microseconds, "redshift")
+def _text_redshift(element: text_microseconds, compiler: SQLCompiler, **kw: Any) -> str:
+    if element.unit is not None or element.form is not None:
+        raise SourceError(
+            "TIME_FORM_UNSUPPORTED",
+            "Times in text must be ISO 8601 on Redshift, but time_unit or time_format is set; name a typed column.",
+        )
+    return compiler.process(epoch_microseconds_of_text(*element.clauses), **kw)
 
 
 @compiles(text_matches, "redshift")

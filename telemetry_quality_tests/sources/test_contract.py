@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial, reduce
 from itertools import count, product
 from math import sqrt
@@ -174,6 +175,30 @@ def in_parquet_with_text_times(location: Location, events: Sequence[Event]) -> S
     return ParquetSource(str(path), location.schema, location.zone, salt=location.salt)
 
 
+def in_parquet_with_float_times(location: Location, events: Sequence[Event]) -> Source:
+    types = TYPES | {"occurred_at": "DOUBLE", "observed_at": "DOUBLE"}
+    path = write_parquet(location.folder / "events.parquet", with_times(events, lambda at: at.timestamp()), types)
+    return ParquetSource(str(path), replace(location.schema, time_unit="s"), location.zone, salt=location.salt)
+
+
+def in_parquet_with_named_times(location: Location, events: Sequence[Event]) -> Source:
+    """Each column has its own format, in another zone."""
+    types = TYPES | {"occurred_at": "VARCHAR", "observed_at": "VARCHAR"}
+    forms = {"occurred_at": "%d.%m.%Y %H:%M:%S.%f %z", "observed_at": "%m/%d/%Y, %I:%M:%S.%f %p%z"}
+    written = [
+        {
+            **event,
+            **{
+                name: None if event.get(name) is None else event[name].astimezone(NEW_YORK).strftime(form)
+                for name, form in forms.items()
+            },
+        }
+        for event in events
+    ]
+    path = write_parquet(location.folder / "events.parquet", written, types)
+    return ParquetSource(str(path), replace(location.schema, time_format=forms), location.zone, salt=location.salt)
+
+
 def in_a_parquet_folder(location: Location, events: Sequence[Event]) -> Source:
     days = defaultdict(list)
     for event in events:
@@ -198,6 +223,15 @@ def in_sqlite_with_spaced_times(location: Location, events: Sequence[Event]) -> 
 
 def in_sqlite_with_offset_times(location: Location, events: Sequence[Event]) -> Source:
     return in_sqlite(location, with_times(events, iso_with_offset))
+
+
+def in_sqlite_with_go_times(location: Location, events: Sequence[Event]) -> Source:
+    return in_sqlite(location, with_times(events, lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f +0000 UTC}"))
+
+
+def in_sqlite_with_float_times(location: Location, events: Sequence[Event]) -> Source:
+    schema = replace(location.schema, time_unit="s")
+    return in_sqlite(replace(location, schema=schema), with_times(events, datetime.timestamp), time_type="REAL")
 
 
 def in_sqlite_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
@@ -290,6 +324,22 @@ def in_postgresql_with_text_times(location: Location, events: Sequence[Event]) -
     return in_postgresql(location, with_times(events, iso_with_offset), time_type="TEXT")
 
 
+def in_postgresql_with_decimal_times(location: Location, events: Sequence[Event]) -> Source:
+    """Of two units."""
+    schema = replace(location.schema, time_unit={"occurred_at": "s", "observed_at": "ms"})
+    written = [
+        {
+            **event,
+            "occurred_at": None if event["occurred_at"] is None else Decimal(epoch(event["occurred_at"])).scaleb(-6),
+            "observed_at": None
+            if event.get("observed_at") is None
+            else Decimal(epoch(event["observed_at"])).scaleb(-3),
+        }
+        for event in events
+    ]
+    return in_postgresql(replace(location, schema=schema), written, time_type="NUMERIC")
+
+
 def in_postgresql_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
     whole = with_times(events, lambda at: (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
     return in_postgresql(replace(location, schema=replace(location.schema, time_unit="us")), whole, time_type="BIGINT")
@@ -314,6 +364,12 @@ def in_postgresql(location: Location, events: Sequence[Event], time_type: str = 
 
 def in_clickhouse_with_text_times(location: Location, events: Sequence[Event]) -> Source:
     return in_clickhouse(location, with_times(events, iso_with_offset), time_type="String")
+
+
+def in_clickhouse_with_epoch_texts(location: Location, events: Sequence[Event]) -> Source:
+    """Nanoseconds as OTLP writes them in JSON."""
+    written = with_times(events, lambda at: f"{epoch(at)}000")
+    return in_clickhouse(replace(location, schema=replace(location.schema, time_unit="ns")), written, "String")
 
 
 def in_clickhouse_with_epoch_times(location: Location, events: Sequence[Event]) -> Source:
@@ -364,6 +420,10 @@ def with_times(events: Sequence[Event], written: Callable[[datetime], Any]) -> l
     ]
 
 
+def epoch(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def iso_with_offset(at: datetime) -> str:
     return at.astimezone(ZoneInfo("Asia/Kolkata")).isoformat()
 
@@ -385,6 +445,12 @@ FURTHER_WRITERS = (
     in_json_lines,
     in_csv,
     in_parquet_with_text_times,
+    in_parquet_with_float_times,
+    in_parquet_with_named_times,
+    in_sqlite_with_go_times,
+    in_sqlite_with_float_times,
+    in_postgresql_with_decimal_times,
+    in_clickhouse_with_epoch_texts,
     in_postgresql_with_text_times,
     in_postgresql_with_epoch_times,
     in_clickhouse_with_text_times,

@@ -136,8 +136,8 @@ def test_an_integer_time_without_its_unit_is_refused_with_a_sentence(tmp_path: P
 
 
 @pytest.mark.parametrize("time_type", ["NUMERIC", "DECIMAL(10, 2)"])
-def test_a_number_with_a_fraction_is_not_a_time(tmp_path: Path, time_type: str) -> None:
-    with pytest.raises(SourceError, match="occurred_at requires a timestamp") as caught:
+def test_a_number_with_a_fraction_is_no_time_without_a_unit(tmp_path: Path, time_type: str) -> None:
+    with pytest.raises(SourceError, match="set time_unit to s, ms, us or ns") as caught:
         source_of(make_file(tmp_path, [0.5], time_type=time_type)).count_days([WINDOW])
     assert caught.value.reason_code == "COLUMN_TYPE"
 
