@@ -25,7 +25,7 @@ from telemetry_quality.sources.copied import TYPES, copied_columns
 from telemetry_quality.sources.transfer import PACKED_ROWS, pack, packing_query, parameters, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import ColumnElement, Executable, Insert, TableClause
@@ -260,16 +260,33 @@ class BatchedTable:
                 "or a table altered; try again.",
             )
 
-    def _bounds(self, day_range: DayRange, times: Iterable[str]) -> tuple[int | None, int]:
+    def _bounds(self, day_range: DayRange, times: Sequence[str]) -> tuple[int | None, int]:
         """The lowest and the highest row id that a row with one of ``times`` in ``day_range`` may have."""
         rowid = self._shape.relation.c[self._shape.rowid or ""]
-        query = select(func.min(rowid), func.max(rowid))
         if self._shape.indexed.issuperset(times):
-            found = [self._client.read(query.where(self._events.near(day_range, name)))[0] for name in times]
-        else:
-            found = [tuple(self._client.read(select(function(rowid)))[0][0] for function in (func.min, func.max))]
-        held = [bounds for bounds in found if bounds[0] is not None]
-        return (min(low for low, _ in held), max(high for _, high in held)) if held else (None, 0)
+            query = select(func.min(rowid), func.max(rowid))
+            found = [self._client.read(query.where(self._events.near(day_range, text)))[0] for text in times]
+            held = [bounds for bounds in found if bounds[0] is not None]
+            if held:
+                near = or_(*(self._events.near(day_range, text) for text in times))
+                low, high = min(low for low, _ in held), max(high for _, high in held)
+                return self._widened(near, low, is_up=False), self._widened(near, high, is_up=True)
+        # Nor is an index believed that there are no events at all: an entry of a damaged one may lie anywhere.
+        low, high = (self._client.read(select(function(rowid)))[0][0] for function in (func.min, func.max))
+        return low, high or 0
+
+    def _widened(self, near: ColumnElement[bool], end: int, *, is_up: bool) -> int:
+        """The last row id from ``end`` on after which, for many rows, there is no event that an index may have lost."""
+        rowid = self._shape.relation.c[self._shape.rowid or ""]
+        while True:
+            beyond, order = (rowid > end, rowid) if is_up else (rowid < end, rowid.desc())
+            rows = select(rowid.label("number"), near.label("is_near")).where(beyond).order_by(order)
+            some = rows.limit(WIDENING_ROWS).subquery("rows_beyond")
+            last = func.max(some.c.number) if is_up else func.min(some.c.number)
+            found: int | None = self._client.read(select(last).where(some.c.is_near))[0][0]
+            if found is None:
+                return end
+            end = found
 
 
 class _Pace:

@@ -41,11 +41,12 @@ from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.scanning import answer_days
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
+from telemetry_quality.sources.soundness import broken, is_damage, require_sound_file, state_of
 from telemetry_quality.sources.sql_source import TableSource
 from telemetry_quality.sources.transfer import ReceivingClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import URL, Engine, Executable, Select
@@ -225,6 +226,8 @@ def _source_error(what: str, error: SQLAlchemyError) -> SourceError:
     reason = str(getattr(error, "orig", None) or error).splitlines()[0]
     if "locked" in reason or "busy" in reason:
         return SourceUnavailableError("SOURCE_LOCKED", f"{what} must be free to read, but it is locked; try again.")
+    if is_damage(getattr(error, "orig", None)):
+        return broken(what, reason)
     return SourceError("SOURCE_UNREADABLE", f"{what} cannot be read: {reason}; check the file and its table.")
 
 
@@ -266,6 +269,7 @@ class SqliteSource(TableSource[_Client]):
         self._seconds = time_limit_seconds
         self._memory_limit_bytes = memory_limit_bytes
         self._pause_seconds = pause_seconds
+        self._sound: Hashable = None
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""
@@ -314,6 +318,11 @@ class SqliteSource(TableSource[_Client]):
         return None
 
     def _tables(self, client: _Client) -> BatchedTable:
+        path = str(self._url.database)
+        state = state_of(path)
+        if state != self._sound:
+            require_sound_file(path)
+            self._sound = state
         return client.batched(self._table, self.schema, self._salt, self._pause_seconds)
 
     @contextmanager

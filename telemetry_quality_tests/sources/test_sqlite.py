@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from telemetry_quality.core.days import day_window
-from telemetry_quality.core.events import Arrivals, DayScan, UnreadableDay
+from telemetry_quality.core.events import Arrivals, DayScan
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.sqlite import SqliteSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event
@@ -186,7 +186,7 @@ def test_a_file_that_is_not_a_database_is_unreadable_and_not_retried(tmp_path: P
     path.write_bytes(b"no database, just words\n" * 400)
     with pytest.raises(SourceError, match="not a database") as caught:
         source_of(path).count_days([WINDOW])
-    assert caught.value.reason_code == "SOURCE_UNREADABLE"
+    assert caught.value.reason_code == "FILE_BROKEN"
     assert not isinstance(caught.value, SourceUnavailableError)
 
 
@@ -261,14 +261,14 @@ def test_invalid_text_is_shown_with_replacement_characters(tmp_path: Path) -> No
     assert [row.event_name for row in read(source_of(path)).aggregates.rows] == ["ab\ufffd"]
 
 
-def test_a_damaged_page_makes_the_day_unreadable_without_a_crash(tmp_path: Path) -> None:
+def test_a_damaged_page_makes_the_file_unreadable_without_a_crash(tmp_path: Path) -> None:
     path = make_file(tmp_path, [NOON] * 2000)
     content = bytearray(path.read_bytes())
     content[3 * 4096 : 3 * 4096 + 2000] = b"\xff" * 2000
     path.write_bytes(bytes(content))
-    (answer,) = source_of(path).scan_days([WINDOW], 1)
-    assert isinstance(answer, UnreadableDay)
-    assert answer.reason_code == "SOURCE_UNREADABLE"
+    with pytest.raises(SourceError, match="must be a sound SQLite file") as caught:
+        source_of(path).count_days([WINDOW])
+    assert caught.value.reason_code == "FILE_BROKEN"
 
 
 def test_a_name_with_a_hash_sign_creates_no_file_beside_it(tmp_path: Path) -> None:
