@@ -117,7 +117,7 @@ def _warm(file: Path, events: int) -> dict[str, Callable[[], Cost]]:
             assert table is not None
             client.execute(aggregate_query(table, day_range))
             event_id = table.text("event_id")
-            is_drawn = table._hash(event_id) <= _threshold(events, 100)  # noqa: SLF001
+            is_drawn = table.drawn_hash(event_id) <= _threshold(events, 100)
             assert len(client.execute(table.events_where(is_drawn, id=event_id))) >= 100
 
     def scan() -> None:

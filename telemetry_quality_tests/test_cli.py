@@ -343,8 +343,8 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
     code, made = terminal.json("backfill", "2026-02-01", "2026-02-02")
     healthy, broken = made["days"]
     assert code == 1
-    assert healthy["extra_numbers"] == {"rate_failures_percent": 0.0}
-    assert broken["extra_numbers"] == {"rate_failures_percent": 25.0}
+    assert healthy["extra_numbers"]["rate_failures_percent"] == 0
+    assert broken["extra_numbers"]["rate_failures_percent"] == 25
     rules = [
         {guardrail["guardrail"]: guardrail for guardrail in day["guardrails"]}["rate_failures"]
         for day in (healthy, broken)
@@ -366,7 +366,7 @@ def test_a_day_that_was_kept_before_a_rate_was_defined_says_so_until_it_is_scann
     day = date(2026, 2, 2)
     snapshot, verdicts = daily_work(load_settings(), "web").standing([day], NOW)[day]
     assert verdicts[-1].reason_code == "RATE_NOT_COUNTED"
-    assert snapshot.extra_numbers == {"rate_failures_percent": None}
+    assert snapshot.extra_numbers["rate_failures_percent"] is None
     _, shown = terminal.json("backfill", "2026-02-02", "2026-02-02")
     assert shown["days"][0]["guardrails"][-1]["reason_code"] == "RATE_HIGH"
 

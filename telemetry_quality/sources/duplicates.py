@@ -43,6 +43,12 @@ def read_duplicates(
     return found
 
 
+def halvings_of_all(days: int, counts: Mapping[int, int]) -> int | None:
+    """How often all ids are halved where the days are compared in a single query; None where they are not."""
+    batches = list(_batches(days, counts))
+    return batches[0][2] if len(batches) == 1 else None
+
+
 def _batches(days: int, counts: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
     """First and last day compared in one query, and how often all ids are halved; days without events are skipped."""
     first, total = 0, 0

@@ -156,7 +156,12 @@ class EventTable:
         Columns: day index, id, name, version, then whether each critical field is missing. The engine cuts to
         ``size``, because a million events that repeat one id share one hash.
         """
-        events = self._to_draw_from(day_range)
+        drawn = self.ranked(self._to_draw_from(day_range), thresholds)
+        columns = [column for name, column in drawn.c.items() if name not in {"drawn", "position"}]
+        return select(*columns).where(drawn.c.position <= size).order_by(drawn.c.day_index, drawn.c.position)
+
+    def ranked(self, events: FromClause, thresholds: Mapping[int, int]) -> Subquery:
+        """The ``events`` not above their day's threshold, with their ``position`` by their hash ``drawn``."""
         limits = union_all(
             *(
                 select(
@@ -174,27 +179,29 @@ class EventTable:
         )
         order = (events.c.drawn, events.c.id, events.c.name, events.c.version)
         position = func.row_number().over(partition_by=events.c.day_index, order_by=order).label("position")
-        drawn = select(*events.c, position).select_from(events.join(limits, below)).subquery("drawn_events")
-        columns = [column for name, column in drawn.c.items() if name not in {"drawn", "position"}]
-        return select(*columns).where(drawn.c.position <= size).order_by(drawn.c.day_index, drawn.c.position)
+        return select(*events.c, position).select_from(events.join(limits, below)).subquery("drawn_events")
 
-    def _to_draw_from(self, day_range: DayRange) -> Subquery:
-        fields = {
+    def sample_fields(self, day_range: DayRange) -> dict[str, ColumnElement[Any]]:
+        """What is read of a sampled event: day index, id, name, version, and whether each critical field is missing."""
+        return {
             "day_index": self.day_index(day_range),
             "id": self._event_id(),
             "name": self.clipped(self.schema.event_name),
             "version": self.clipped(self.schema.service_version),
             **self.missing_critical(),
         }
+
+    def _to_draw_from(self, day_range: DayRange) -> Subquery:
+        fields = self.sample_fields(day_range)
         if self.schema.event_id is None or not self.finds_nulls:
-            return self.events_of(day_range, drawn=self._hash(self._drawn_text()), **fields)
+            return self.events_of(day_range, drawn=self.drawn_hash(self._drawn_text()), **fields)
         # Queried separately, events that have an id are drawn without reading the columns that replace an id.
         within, event_id = self.within(day_range, self.schema.occurred_at), self.column(self.schema.event_id)
         identified = self.events_where(
-            within, event_id.is_not(None), drawn=self._hash(self.text(self.schema.event_id)), **fields
+            within, event_id.is_not(None), drawn=self.drawn_hash(self.text(self.schema.event_id)), **fields
         )
         unidentified = self.events_where(
-            within, event_id.is_(None), drawn=self._hash(self._text_without_id()), **fields
+            within, event_id.is_(None), drawn=self.drawn_hash(self.text_without_id()), **fields
         )
         return union_all(identified, unidentified).subquery("events_in_range")
 
@@ -395,7 +402,8 @@ class EventTable:
     def _event_id(self) -> ColumnElement[Any]:
         return self.clipped(self.schema.event_id)
 
-    def _hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
+    def drawn_hash(self, drawn: ColumnElement[str]) -> ColumnElement[int]:
+        """The hash by which an event is drawn for the sample: those with the lowest are."""
         number = int.from_bytes(sha256(self.salt.encode()).digest()[:8], "big") >> 1
         return salted_hash(drawn, literal(f"{_SEPARATOR}{self.salt}", String), literal(number, BigInteger))
 
@@ -404,12 +412,13 @@ class EventTable:
 
         Always a single text, so that the hash depends neither on the id's type nor on how an engine combines hashes.
         """
-        drawn = self._text_without_id()
+        drawn = self.text_without_id()
         if self.schema.event_id is None:
             return drawn
         return func.coalesce(self.text(self.schema.event_id), drawn, type_=String)
 
-    def _text_without_id(self) -> ColumnElement[str]:
+    def text_without_id(self) -> ColumnElement[str]:
+        """What is hashed of an event without an id."""
         ticks, _ = self.ticks(self.schema.occurred_at)
         names = (self.text(name) for name in (self.schema.event_name, self.schema.service_version))
         return joined(cast(ticks, String), *(func.coalesce(name, "") for name in names))

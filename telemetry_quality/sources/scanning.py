@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from math import ceil, sqrt
-from operator import add
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetry_quality.core.events import (
@@ -18,8 +19,9 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.aggregates import version_part_query, version_query
 from telemetry_quality.sources.arrivals import read_arrivals
 from telemetry_quality.sources.combinations import ROWS_AT_ONCE, DayCombinations, read_combinations
-from telemetry_quality.sources.duplicates import read_duplicates
+from telemetry_quality.sources.duplicates import halvings_of_all, read_duplicates
 from telemetry_quality.sources.functions import HASH_SPACE
+from telemetry_quality.sources.identities import identity_query
 from telemetry_quality.sources.incomplete import add_unidentified
 from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.query import DayRange, day_ranges_of
@@ -104,9 +106,8 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     schema = tables.schema if events is None else events.schema
     days = {} if events is None else read_combinations(execute, events, day_range)
     counts = {index: day.aggregates.totals().events for index, day in days.items()}
-    samples = {} if events is None else read_sample(execute, events, day_range, counts, sample_size)
+    samples, duplicates = _sample_and_duplicates(execute, events, day_range, counts, sample_size)
     slices = {} if events is None else read_slices(execute, events, day_range, days)
-    duplicates = {} if events is None else read_duplicates(execute, events, day_range, counts)
     incomplete = {} if events is None else _incomplete(execute, events, day_range, days)
     return {
         window.day: DayScan(
@@ -187,23 +188,55 @@ def _versions(execute: Execute, table: EventTable, day_range: DayRange) -> Itera
     return (row for query in queries for row in execute(query))
 
 
+def _sample_and_duplicates(
+    execute: Execute, table: EventTable | None, day_range: DayRange, events: Mapping[int, int], size: int
+) -> tuple[dict[int, tuple[SampledEvent, ...]], dict[int, Duplicates]]:
+    """The sample and the duplicates of each day, in one scan of the ids where the engine and the days permit it."""
+    if table is None or not events:
+        return {}, {}
+    halvings = halvings_of_all(len(day_range.windows), events)
+    if not table.counts_unidentified_apart or halvings is None:
+        samples = read_sample(execute, table, day_range, events, size)
+        return samples, read_duplicates(execute, table, day_range, events)
+    drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+    duplicates = {index: Duplicates(0, 0) for index in range(len(day_range.windows))}
+    for compared, different, position, index, *values in execute(
+        identity_query(table, day_range, _thresholds(events, size), size, halvings)
+    ):
+        if position is None:
+            duplicates[index] = Duplicates(compared, compared - different)
+        else:
+            drawn[index].append((position, *values))
+    samples = {
+        index: tuple(_sampled_events((row[1:] for row in sorted(rows, key=itemgetter(0))), table.schema))
+        for index, rows in drawn.items()
+    }
+    draw = partial(_below, execute, table, day_range, size)
+    return _completed(samples, events, size, draw), duplicates
+
+
 def read_sample(
     execute: Execute, table: EventTable, day_range: DayRange, events: Mapping[int, int], size: int
 ) -> dict[int, tuple[SampledEvent, ...]]:
-    """The ``size`` events with the lowest hashes of each day.
+    """The ``size`` events with the lowest hashes of each day; ``events`` are the events of each day."""
+    draw = partial(_below, execute, table, day_range, size)
+    return _completed(draw(_thresholds(events, size)), events, size, draw)
 
-    Hashes are uniform, so a threshold lets through little more than is needed, and little has to be sorted. A day whose
-    threshold let through too few events (duplicate ids share a hash) is queried again without a threshold.
-    """
-    if not events:
-        return {}
-    samples = _below(
-        execute, table, day_range, {index: _threshold(count, size) for index, count in events.items()}, size
-    )
+
+def _completed(
+    samples: dict[int, tuple[SampledEvent, ...]],
+    events: Mapping[int, int],
+    size: int,
+    draw: Callable[[Mapping[int, int]], Mapping[int, tuple[SampledEvent, ...]]],
+) -> dict[int, tuple[SampledEvent, ...]]:
+    """The samples, drawn again without a threshold where it let through too few events: duplicate ids share a hash."""
     short = {index: HASH_SPACE - 1 for index in events if len(samples.get(index, ())) < min(size, events[index])}
-    if short:
-        samples |= _below(execute, table, day_range, short, size)
-    return samples
+    return samples | dict(draw(short) if short else {})
+
+
+def _thresholds(events: Mapping[int, int], size: int) -> dict[int, int]:
+    """A threshold for each day: hashes are uniform, so little more than is needed is let through and sorted."""
+    return {index: _threshold(count, size) for index, count in events.items()}
 
 
 def _threshold(events: int, size: int) -> int:
@@ -213,7 +246,7 @@ def _threshold(events: int, size: int) -> int:
 
 
 def _below(
-    execute: Execute, table: EventTable, day_range: DayRange, thresholds: Mapping[int, int], size: int
+    execute: Execute, table: EventTable, day_range: DayRange, size: int, thresholds: Mapping[int, int]
 ) -> dict[int, tuple[SampledEvent, ...]]:
     drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
     for day_index, *values in execute(table.sample_query(day_range, thresholds, size)):

@@ -32,6 +32,7 @@ from telemetry_quality.sources.arrivals import arrival_query, invalid_timestamp_
 from telemetry_quality.sources.columns import Column, ColumnKind
 from telemetry_quality.sources.combinations import DayCombinations
 from telemetry_quality.sources.duplicates import duplicate_query
+from telemetry_quality.sources.identities import identity_query
 from telemetry_quality.sources.incomplete import unidentified_query
 from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.slices import slice_query
@@ -90,6 +91,7 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
     yield "versions", version_query(events, day_range)
     yield "version_part", version_part_query(events, day_range, 2, 3)
     yield "sample", events.sample_query(day_range, {0: 2**60, 1: 2**61}, 100)
+    yield "sample_and_duplicates", identity_query(events, day_range, {0: 2**60, 1: 2**61}, 100, 1)
     yield "values", events.values_query("platform", day_range, 5)
     yield "duplicates", duplicate_query(events, day_range, 1)
     versions = DayCombinations(missing_versions=frozenset({"unknown"}), versions=frozenset({"1.0", "unknown"}))
