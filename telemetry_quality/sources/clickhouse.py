@@ -10,6 +10,7 @@ import logging
 import socket
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from functools import cache
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 from weakref import WeakSet
 
-from sqlalchemy import column, func, select, table
+from sqlalchemy import and_, cast, column, func, literal, select, table
 from sqlalchemy.sql.elements import quoted_name
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.functions import EngineType
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
@@ -31,11 +33,12 @@ from telemetry_quality.sources.sql_source import TableSource
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Select, TableClause
+    from sqlalchemy import ColumnElement, Select, TableClause
     from urllib3 import PoolManager
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
+    from telemetry_quality.sources.query import DayRange
 
 CONNECT_SECONDS = 5
 """How long the first answer may take, of each address of the host."""
@@ -46,6 +49,7 @@ GRACE_SECONDS = 5
 KILL_SECONDS = 2
 """How long asking the server to stop a query may take."""
 
+_TIMES_OF_PARTITIONS = ("Date", "Date32", "DateTime", "DateTime64")
 _WRAPPERS = ("LowCardinality(", "Nullable(", "SimpleAggregateFunction(anyLast, ", "SimpleAggregateFunction(any, ")
 _KINDS = {
     "String": ColumnKind.TEXT,
@@ -125,11 +129,37 @@ def _settings(limits: QueryLimits, *, reads_final: bool) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _PartitionedEvents(EventTable):
+    """Events whose partitions are made by another column than their time.
+
+    Attributes:
+        partition_time: A column that lies within a day of the time.
+    """
+
+    partition_time: str = ""
+
+    def near(self, day_range: DayRange, name: str) -> ColumnElement[bool]:
+        """Bounds on the column, and generous ones on the one that makes the partitions."""
+        bounds = super().near(day_range, name)
+        if name != self.schema.occurred_at:
+            return bounds
+        own_type, value = EngineType(self.columns[self.partition_time].type_name), self.column(self.partition_time)
+        first, last = (
+            cast(literal(at.astimezone(UTC).isoformat(), own_type), own_type)
+            for at in (day_range.start - timedelta(days=1), day_range.end + timedelta(days=1))
+        )
+        return and_(value >= first, value <= last, bounds)
+
+
 class _Client:
     """A client of the server; its errors become SourceErrors, and each query ends in time whatever the network does."""
 
-    def __init__(self, address: _Address, limits: QueryLimits, *, reads_final: bool) -> None:
+    def __init__(
+        self, address: _Address, limits: QueryLimits, *, reads_final: bool, partition_time: str | None
+    ) -> None:
         self._what = address.what
+        self._partition_time = partition_time
         self._limits = limits
         self._sockets = _Sockets()
         self._pool = self._sockets.pool(address.tls)
@@ -180,9 +210,16 @@ class _Client:
         columns = self.columns_of(relation)
         table = _typed_table(relation, columns)
         schema = fitted(schema, columns)
-        return EventTable(
-            table, resolve_roles(schema, table, columns, self._described, "clickhouse", read=self.execute), schema, salt
-        )
+        roles = resolve_roles(schema, table, columns, self._described, "clickhouse", read=self.execute)
+        if self._partition_time is None:
+            return EventTable(table, roles, schema, salt)
+        if _base(getattr(columns.get(self._partition_time), "type_name", "")) not in _TIMES_OF_PARTITIONS:
+            raise SourceError(
+                "COLUMN_TYPE",
+                f"partition_time requires a column of type {', '.join(_TIMES_OF_PARTITIONS)}, but "
+                f"{self._partition_time!r} is none; name another column, or leave it out.",
+            )
+        return _PartitionedEvents(table, roles, schema, salt, partition_time=self._partition_time)
 
     def _described(self, query: Select[Any]) -> list[Column]:
         """The columns that a query would return."""
@@ -411,6 +448,7 @@ class ClickHouseSource(TableSource[_Client]):
         schema: Which column plays which role.
         catalogue: The known signals.
         limits: What one query may take of the server.
+        partition_time: A column that is always within a day of ``occurred_at`` and makes the partitions.
         reads_final: Whether rows that a ReplacingMergeTree would merge are merged while reading.
         salt: Mixed into the sample's hash.
 
@@ -427,16 +465,17 @@ class ClickHouseSource(TableSource[_Client]):
         catalogue: SignalCatalogue | None = None,
         limits: QueryLimits | None = None,
         reads_final: bool = False,
+        partition_time: str | None = None,
         salt: str = "",
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         self._address = _address(url)
         self._limits = limits or QueryLimits()
-        self._reads_final = reads_final
+        self._options: dict[str, Any] = {"reads_final": reads_final, "partition_time": partition_time}
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:
-        client = _Client(self._address, self._limits, reads_final=self._reads_final)
+        client = _Client(self._address, self._limits, **self._options)
         try:
             yield client
         finally:

@@ -108,11 +108,12 @@ def _number(cast: Cast[Any], value: str) -> str:
 
 def _instant(type_: EngineType, clause: ColumnElement[Any], value: str) -> str:
     """A bound of the time column, of the column's own type where possible, so that parts and granules are skipped."""
-    has_32_bits = "DateTime64" not in type_.name
+    has_32_bits = "DateTime" in type_.name and "DateTime64" not in type_.name
     bound = clause.value if isinstance(clause, BindParameter) else None
     if has_32_bits and bound and 1970 <= datetime.fromisoformat(bound).year <= LAST_YEAR_OF_DATETIME:
         return f"parseDateTimeBestEffort({value}, 'UTC')"
-    return f"parseDateTime64BestEffort({value}, 6, 'UTC')"
+    at = f"parseDateTime64BestEffort({value}, 6, 'UTC')"
+    return f"toDate32({at})" if "DateTime" not in type_.name else at
 
 
 class ClickHouseDialect(_DriverDialect):

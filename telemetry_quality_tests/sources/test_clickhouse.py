@@ -188,6 +188,23 @@ def test_only_the_partitions_of_the_day_are_read(
     assert estimate.split("\t")[2:4] == ["1", "2"], "one part with two rows"
 
 
+@pytest.mark.parametrize("kind", ["DateTime", "Date", "DateTime64(3)", "Date32"])
+def test_another_column_may_tell_the_partitions(clickhouse: ClickHouse, kind: str) -> None:
+    table = clickhouse.new_table(
+        f"{COLUMNS}, made {kind}", engine="MergeTree PARTITION BY toDate(made) ORDER BY event_id"
+    )
+    at = "toDateTime('2026-03-01 00:00:00', 'UTC') + number * 3600"
+    clickhouse.run(f"INSERT INTO `{table}` SELECT toString(number), {at}, 'a', '1', false, {at} FROM numbers(480)")
+    source = ClickHouseSource(clickhouse.url(), table, LEAN, partition_time="made")
+    (day_range,) = day_ranges_of([WINDOW])
+    with source._client() as client:
+        query = client.event_table(table, source.schema, "").count_query(day_range).compile(dialect=module._dialect())
+        estimate = clickhouse.run(f"EXPLAIN ESTIMATE {finalize_query(str(query), query.params)}")
+    assert source.count_day(WINDOW).events == 24
+    assert int(estimate.split("\t")[3]) <= 4 * 24
+    assert reason_of(ClickHouseSource(clickhouse.url(), table, LEAN, partition_time="event_id"))[0] == "COLUMN_TYPE"
+
+
 def test_every_query_carries_its_limits_and_may_only_read(clickhouse: ClickHouse) -> None:
     limits = QueryLimits(seconds=7.5, threads=3, memory_bytes=2**28)
     source = ClickHouseSource(clickhouse.url(), "events", LEAN, limits=limits)

@@ -19,6 +19,7 @@ class ClickHouseSettings(ConnectorSettings):
     table: Name
     max_threads: Annotated[int, Field(ge=1, le=256)] = 2
     final: bool = False
+    partition_time: Name | None = None
 
     @property
     def location(self) -> str:
@@ -36,6 +37,7 @@ def _open(settings: ClickHouseSettings, opening: Opening) -> ClickHouseSource:
         catalogue=opening.catalogue,
         limits=QueryLimits(opening.time_limit_seconds, settings.max_threads, opening.memory_limit_bytes),
         reads_final=settings.final,
+        partition_time=settings.partition_time,
         salt=opening.salt,
     )
 
