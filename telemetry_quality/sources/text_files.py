@@ -17,7 +17,7 @@ from duckdb import ConstantExpression, StarExpression
 from sqlalchemy import func, select
 
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.columns import column_roles, condition_expressions
+from telemetry_quality.sources.columns import column_roles, condition_expressions, fitted
 from telemetry_quality.sources.compressed import damage
 from telemetry_quality.sources.duckdb import DuckDBClient, ParquetSource, compiled, list_files
 from telemetry_quality.sources.expressions import columns_named
@@ -125,9 +125,9 @@ class TextFiles:
         self._zone = zone
         self._seen: dict[str, _Seen] = {}
 
-    @property
-    def _times(self) -> list[str]:
-        return [text for text in (self._schema.occurred_at, self._schema.observed_at) if text is not None]
+    def _fitted(self, seen: Mapping[str, _Seen]) -> EventSchema:
+        """What plays which role, by the columns that there are."""
+        return fitted(self._schema, self._names(seen))
 
     def _names(self, seen: Mapping[str, _Seen]) -> dict[str, None]:
         """All columns that were seen: at the beginning of a file or, if they play a role, anywhere in one."""
@@ -136,20 +136,23 @@ class TextFiles:
 
     def _needed(self, seen: Mapping[str, _Seen]) -> list[str]:
         names = self._names(seen)
-        return list(dict.fromkeys(name for _, name in column_roles(self._schema, names)))
+        return list(dict.fromkeys(name for _, name in column_roles(fitted(self._schema, names), names)))
 
     def types(self, seen: Mapping[str, _Seen] | None = None, paths: Iterable[str] | None = None) -> dict[str, str]:
         """The types of all columns, by the values in all files; those of times by the values in ``paths`` alone."""
         seen = self._seen if seen is None else seen
         of_times = seen if paths is None else {path: seen[path] for path in paths}
+        schema = self._fitted(seen)
+        times = _times(schema)
         types = {
             name: self._layout.type_of(
-                [file.kinds.get(name, frozenset()) for file in (of_times if name in self._times else seen).values()]
+                name,
+                [file.kinds.get(name, frozenset()) for file in (of_times if name in times else seen).values()],
             )
             for name in self._names(seen)
         }
         # What plays a role by itself has to be of a kind that can, even where it has no value anywhere.
-        needed = dict.fromkeys(condition_expressions(self._schema), "BOOLEAN") | dict.fromkeys(self._times, "VARCHAR")
+        needed = dict.fromkeys(condition_expressions(schema), "BOOLEAN") | dict.fromkeys(times, "VARCHAR")
         return {name: needed.get(name, type_) if type_ == NOTHING else type_ for name, type_ in types.items()}
 
     def needed_types(self, paths: Sequence[str], seen: Mapping[str, _Seen] | None = None) -> dict[str, str]:
@@ -239,21 +242,21 @@ class TextFiles:
         rows = self.typed(client.connection, paths, types)
         rows.select(StarExpression(), *nothing).create_view(_TYPED, replace=True)
         events = client.event_table(_TYPED, self._schema, "")
-        file = events.relation.c[FILE]
-        ticks = [events.ticks(text) for text in self._times]
+        file, texts = events.relation.c[FILE], _times(events.schema)
+        ticks = [events.ticks(text) for text in texts]
         ends = (end(tick) for tick, _ in ticks for end in (func.min, func.max))
         for path, *found in fetched(client, select(file, *ends).select_from(events.relation).group_by(file)):
-            spans = zip(self._times, ticks, found[::2], found[1::2], strict=True)
+            spans = zip(texts, ticks, found[::2], found[1::2], strict=True)
             times = {text: (_instant(first, per), _instant(last, per)) for text, (_, per), first, last in spans}
             seen[path] = replace(seen[path], times=times)
 
     def _described(self, path: str, seen: Mapping[str, _Seen]) -> ParquetFile:
-        file = seen[path]
+        file, schema = seen[path], self._fitted(seen)
         none = (None, None)
-        first, last = file.times.get(self._schema.occurred_at, none)
-        observed = file.times.get(self._schema.observed_at or "", none)
+        first, last = file.times.get(schema.occurred_at, none)
+        observed = file.times.get(schema.observed_at or "", none)
         names = file.columns if self._layout.has_header else tuple(self._names(seen))
-        broken = file.broken or (self._undated(file) if file.rows else None)
+        broken = file.broken or (_undated(file, schema) if file.rows else None)
         return ParquetFile(
             path,
             file.rows,
@@ -261,21 +264,26 @@ class TextFiles:
             last,
             first_observed=observed[0],
             last_observed=observed[1],
-            columns={name: self._kind_of(name, file) for name in names},
+            columns={name: self._kind_of(name, file, schema) for name in names},
             broken=broken,
             problem=file.problem,
         )
 
-    def _undated(self, file: _Seen) -> str | None:
-        """Which column of the time is missing from all rows of a file; its events would belong to no day."""
-        needed = columns_named(self._schema.occurred_at, "occurred_at", file.kinds)
-        return next((f"it has no value of {name!r}" for name in needed if not file.kinds.get(name)), None)
-
-    def _kind_of(self, name: str, file: _Seen) -> str:
+    def _kind_of(self, name: str, file: _Seen, schema: EventSchema) -> str:
         """What days must have in common: times are all numbers or all texts, of other columns all files are alike."""
-        if name not in self._times:
+        if name not in _times(schema):
             return "value"
-        return "INT64" if self._layout.type_of([file.kinds.get(name, frozenset())]) in _NUMBERS else "BYTE_ARRAY"
+        return "INT64" if self._layout.type_of(name, [file.kinds.get(name, frozenset())]) in _NUMBERS else "BYTE_ARRAY"
+
+
+def _times(schema: EventSchema) -> list[str]:
+    return [text for text in (schema.occurred_at, schema.observed_at) if text is not None]
+
+
+def _undated(file: _Seen, schema: EventSchema) -> str | None:
+    """Which column of the time has no value in any row of a file; its events would belong to no day."""
+    needed = columns_named(schema.occurred_at, "occurred_at", file.kinds)
+    return next((f"it has no value of {name!r}" for name in needed if not file.kinds.get(name)), None)
 
 
 def fetched(client: DuckDBClient, query: Select[Any]) -> list[tuple[Any, ...]]:

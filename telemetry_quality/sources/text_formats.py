@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.types import TypeEngine
 
-    _Layout = Literal["auto", "unstructured", "newline_delimited", "array"]
+    JsonLayout = Literal["auto", "unstructured", "newline_delimited", "array"]
     Condition = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 NOTHING = "NULL"
@@ -83,7 +83,7 @@ class TextFormat(ABC):
         """What is remembered of the kinds of a column's values in a file, by how many there are of each."""
 
     @abstractmethod
-    def type_of(self, kinds: Sequence[frozenset[str]]) -> str:
+    def type_of(self, name: str, kinds: Sequence[frozenset[str]]) -> str:
         """The type of a column by the kinds that were remembered of each file."""
 
 
@@ -115,7 +115,11 @@ class JsonLines(TextFormat):
     def columns(self, connection: DuckDBPyConnection, path: str) -> tuple[str, ...]:
         """The keys of the first objects."""
         lines = connection.read_json(
-            glob.escape(path), columns={"json": "JSON"}, records="false", format=_layout(path), hive_partitioning=False
+            glob.escape(path),
+            columns={"json": "JSON"},
+            records="false",
+            format=layout_of(path),
+            hive_partitioning=False,
         )
         keys = lines.limit(_FIRST_ROWS).select("unnest(json_keys(json)) AS key").distinct().limit(_MOST_NAMES)
         return tuple(sorted(key for (key,) in keys.fetchall()))
@@ -126,28 +130,19 @@ class JsonLines(TextFormat):
 
     def typed(self, connection: DuckDBPyConnection, paths: Sequence[str], types: Mapping[str, str]) -> DuckDBPyRelation:
         """A key that an object does not have is null."""
-        alike: defaultdict[_Layout, list[str]] = defaultdict(list)
+        alike: defaultdict[JsonLayout, list[str]] = defaultdict(list)
         for path in paths:
-            alike[_layout(path)].append(glob.escape(path))
-        parts = [
-            connection.read_json(
-                cast("Any", group),
-                columns=dict(types),
-                format=layout,
-                filename=FILE,
-                records="true",
-                hive_partitioning=False,
-            ).select(*map(ColumnExpression, (*types, FILE)))
-            for layout, group in alike.items()
-        ]
+            alike[layout_of(path)].append(glob.escape(path))
+        parts = [rows_of_json(connection, group, layout, types) for layout, group in alike.items()]
         return reduce(duckdb.DuckDBPyRelation.union, parts)
 
     def kinds_of(self, counts: Mapping[str, int]) -> frozenset[str]:
         """All that there are."""
         return frozenset(kind for kind, count in counts.items() if count)
 
-    def type_of(self, kinds: Sequence[frozenset[str]]) -> str:
+    def type_of(self, name: str, kinds: Sequence[frozenset[str]]) -> str:
         """Text where the kinds differ; JSON for what is nested."""
+        del name
         found = frozenset[str]().union(*kinds)
         is_numeric = found <= {"integer", "large", "number"}
         return _JSON_TYPES.get(found) or ("DOUBLE" if is_numeric else "VARCHAR")
@@ -162,7 +157,21 @@ _JSON_TYPES = {
 }
 
 
-def _layout(path: str) -> _Layout:
+def rows_of_json(
+    connection: DuckDBPyConnection, patterns: Sequence[str], layout: JsonLayout, types: Mapping[str, str]
+) -> DuckDBPyRelation:
+    """The objects in files as rows, with FILE last; what is no object is an error."""
+    return connection.read_json(
+        cast("Any", patterns),  # a list, which the stubs do not know
+        columns=dict(types),
+        format=layout,
+        filename=FILE,
+        records="true",
+        hive_partitioning=False,
+    ).select(*map(ColumnExpression, (*types, FILE)))
+
+
+def layout_of(path: str) -> JsonLayout:
     """DuckDB's name of how a file lays out its objects."""
     if path.endswith(".zst"):
         return "auto"
@@ -270,8 +279,9 @@ class Csv(TextFormat):
         """Those that all values have: every value is text."""
         return frozenset(kind for kind, count in counts.items() if count and count == counts["text"])
 
-    def type_of(self, kinds: Sequence[frozenset[str]]) -> str:
+    def type_of(self, name: str, kinds: Sequence[frozenset[str]]) -> str:
         """The type as which all values would be written as they are; text if there is none."""
+        del name
         known = [found for found in kinds if found]
         if not known:
             return NOTHING

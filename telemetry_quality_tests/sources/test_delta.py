@@ -309,6 +309,13 @@ def test_files_of_other_days_are_neither_opened_nor_needed(tmp_path: Path) -> No
     assert str(next(iter((folder).glob("*.parquet"))).parent) in reason(source_of(folder), 1)
 
 
+def test_a_time_that_is_the_first_column_that_exists_decides_which_files_are_needed(tmp_path: Path) -> None:
+    folder = write_days(tmp_path / "t", 5, 6)
+    live_file(folder, 1).unlink()
+    schema = replace(BARE, occurred_at="FIRST_PRESENT(timestamp, occurred_at)")
+    assert answers(source_of(folder, schema)) == [5, "FILE_MISSING", 0]
+
+
 @pytest.mark.parametrize("microseconds", [0, 1, 999, 1000])
 def test_statistics_that_are_cut_to_milliseconds_hide_no_event(tmp_path: Path, microseconds: int) -> None:
     at = WINDOWS[1].start + timedelta(microseconds=microseconds)

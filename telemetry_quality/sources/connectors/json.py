@@ -1,8 +1,8 @@
-"""Events in files of JSON: an object per line, or an array of objects per file."""
+"""Events in files of JSON: an object per line, an array of objects per file, or OTLP/JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class JsonSettings(ConnectorSettings):
-    """A file, a folder or a glob pattern on this machine."""
+    """A file, a folder or a glob pattern on this machine, and whether an object is an event or OTLP."""
 
     path: Name
+    format: Literal["objects", "otlp"] = "objects"
 
     @field_validator("path")
     @classmethod
@@ -38,12 +39,13 @@ class JsonSettings(ConnectorSettings):
 
 
 def _open(settings: JsonSettings, opening: Opening) -> TextSource:
+    from telemetry_quality.sources.otlp import OtlpLogs  # noqa: PLC0415 - likewise
     from telemetry_quality.sources.text_files import TextSource  # noqa: PLC0415 - loads DuckDB
     from telemetry_quality.sources.text_formats import JsonLines  # noqa: PLC0415 - likewise
 
     return TextSource(
         settings.path,
-        JsonLines(),
+        OtlpLogs() if settings.format == "otlp" else JsonLines(),
         opening.schema,
         opening.zone,
         catalogue=opening.catalogue,
