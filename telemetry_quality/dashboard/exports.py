@@ -174,7 +174,12 @@ def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
     # The import takes a third of a second, for which only exports should wait.
     import duckdb  # noqa: PLC0415
 
-    with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}) as connection:
+    limits: dict[str, Any] = {"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}
+    no_extensions = {"autoload_known_extensions": False, "autoinstall_known_extensions": False}
+    with duckdb.connect(config=limits | no_extensions) as connection:
+        connection.execute("SET allowed_directories = ?", [[str(folder.resolve())]])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
         parts = []
         columns = [duckdb.ColumnExpression(name).cast(_kind(name)).alias(name) for name in COLUMNS]
         for number, chunk in enumerate(chunks):
