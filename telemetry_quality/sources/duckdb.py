@@ -6,8 +6,7 @@ import os
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,12 +19,21 @@ from telemetry_quality.sources.duckdb_errors import source_error
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
-from telemetry_quality.sources.parquet_tables import FileTables
+from telemetry_quality.sources.parquet_tables import FileTables, read_settled
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
-from telemetry_quality.sources.walking import EMPTY, NOWHERE, PARQUET_NAMES, place_of, walk
+from telemetry_quality.sources.walking import (
+    EMPTY,
+    NOWHERE,
+    PARQUET_NAMES,
+    Listing,
+    place_of,
+    require_file,
+    stamp,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,15 +48,12 @@ if TYPE_CHECKING:
     from telemetry_quality.sources.query import DayRange
     from telemetry_quality.sources.scanning import EventTables
     from telemetry_quality.sources.sql_source import Answer
-    from telemetry_quality.sources.walking import Listing, Places
+    from telemetry_quality.sources.walking import Places
 
 LATEST_FILES = 3
 """How many files are looked into for recent times."""
 
 _VIEW = "events_of_source"
-
-_CHANGED_WAITS_SECONDS = (0.05, 0.3, 1.0)
-"""How long to wait before files are listed again that changed while they were read."""
 
 _TICK_NANOSECONDS = 20_000_000
 """Longer than the time during which a file system gives two changes of a file the same time."""
@@ -388,34 +393,9 @@ class ParquetSource(DuckDBSource):
     def _settled(
         self, client: DuckDBClient, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange
     ) -> Answer:
-        """What ``read`` answers of files that did not change meanwhile: two versions of a file are never mixed.
-
-        Raises:
-            SourceError: ``SOURCE_CHANGED`` if they change at every attempt, or if each day has to be read by itself.
-        """
+        """What ``read`` answers of files that did not change meanwhile; see read_settled."""
         assert isinstance(tables, FileTables)  # noqa: S101 - see _tables
-        for pause in (*_CHANGED_WAITS_SECONDS, None):
-            tables.forget_use()
-            try:
-                answer = read(day_range)
-            except SourceError as error:
-                changed = tables.changed_file()
-                if changed is None or error.reason_code == TIME_LIMIT:
-                    raise
-            else:
-                changed = tables.changed_file()
-                if changed is None:
-                    return answer
-            sleep(pause or 0)
-            self._list_again(client, tables)
-            if pause is None or len(day_range.windows) > 1:
-                raise SourceError(
-                    "SOURCE_CHANGED",
-                    f"Files must keep their content while they are read, but {changed} was written to, replaced or "
-                    f"removed at each of {len(_CHANGED_WAITS_SECONDS) + 1} attempts; write files under another name, "
-                    "rename them once, and read the day again.",
-                )
-        raise AssertionError("the last round always returns or raises")
+        return read_settled(tables, read, day_range, partial(self._list_again, client, tables))
 
     def _list_again(self, client: DuckDBClient, tables: FileTables) -> None:
         client.forget_files()
@@ -474,8 +454,31 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
 
     def new_client(self) -> DuckDBClient:
         """The file, opened read-only."""
-        if not Path(self.path).is_file():
-            raise SourceError(
-                "FILE_MISSING", f"A DuckDB file is required, but {self.path} is not a file; check the path."
+        opened = require_file(self.path, "A DuckDB file")
+        client = DuckDBClient(self.path, self._seconds, self.path, memory_limit_bytes=self._memory_limit_bytes)
+        client.listing = Listing({self.path: opened}, {}, NOWHERE)
+        return client
+
+    def _settled(
+        self, client: DuckDBClient, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange
+    ) -> Answer:
+        """What ``read`` answers of a file that did not change since it was opened.
+
+        Raises:
+            SourceUnavailableError: ``SOURCE_CHANGED`` if it did.
+        """
+        try:
+            answer = super()._settled(client, tables, read, day_range)
+        except SourceError as error:
+            if error.reason_code != TIME_LIMIT:
+                self._require_what_was_opened(client)
+            raise
+        self._require_what_was_opened(client)
+        return answer
+
+    def _require_what_was_opened(self, client: DuckDBClient) -> None:
+        if client.listing and stamp(self.path) != client.listing.files[self.path]:
+            raise SourceUnavailableError(
+                "SOURCE_CHANGED",
+                f"{self.path} must keep its content while it is read, but was written to or replaced; try again.",
             )
-        return DuckDBClient(self.path, self._seconds, self.path, memory_limit_bytes=self._memory_limit_bytes)

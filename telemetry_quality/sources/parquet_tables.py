@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from time import sleep
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import column_roles
+from telemetry_quality.sources.limits import TIME_LIMIT
 from telemetry_quality.sources.parquet import drifting_column, extent, missing_column, time_kinds
 from telemetry_quality.sources.walking import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
     from telemetry_quality.sources.query import DayRange, EventTable
     from telemetry_quality.sources.walking import Stamp
 
+_WAITS_SECONDS = (0.05, 0.3, 1.0)
+"""How long to wait before files are listed again that changed while they were read."""
+
 _OBSERVED_VIEW = "observed_events_of_source"
 """Shown beside the view of the day's own events."""
+
+
+T = TypeVar("T")
 
 
 class FileClient(Protocol):
@@ -127,3 +135,35 @@ class FileTables:
         paths = [file.path for file in files]
         shown = self.client.show_files(paths, view) if view else self.client.show_files(paths)
         return replace(self.client.event_table(shown, self.schema, self.salt), extent=extent(files))
+
+
+def read_settled(
+    tables: FileTables, read: Callable[[DayRange], T], day_range: DayRange, list_again: Callable[[], None]
+) -> T:
+    """What ``read`` answers of files that did not change meanwhile: two versions of a file are never mixed.
+
+    Raises:
+        SourceError: ``SOURCE_CHANGED`` if they change at every attempt, or if each day has to be read by itself.
+    """
+    for pause in (*_WAITS_SECONDS, None):
+        tables.forget_use()
+        try:
+            answer = read(day_range)
+        except SourceError as error:
+            changed = tables.changed_file()
+            if changed is None or error.reason_code == TIME_LIMIT:
+                raise
+        else:
+            changed = tables.changed_file()
+            if changed is None:
+                return answer
+        sleep(pause or 0)
+        list_again()
+        if pause is None or len(day_range.windows) > 1:
+            raise SourceError(
+                "SOURCE_CHANGED",
+                f"Files must keep their content while they are read, but {changed} was written to, replaced or removed "
+                f"at each of {len(_WAITS_SECONDS) + 1} attempts; write files under another name, rename them once, "
+                "and read the day again.",
+            )
+    raise AssertionError("the last round always returns or raises")

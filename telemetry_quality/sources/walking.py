@@ -116,6 +116,35 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def require_file(path: str, what: str) -> Stamp:
+    """The stamp of a file that this user may read.
+
+    Args:
+        path: Where it has to be.
+        what: What is required, such as "A DuckDB file".
+
+    Raises:
+        SourceError: ``FILE_MISSING`` or ``FILE_UNREADABLE``.
+    """
+    try:
+        # Without waiting, in case it is a named pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        status = None
+    except OSError as error:
+        problem = unreadable(error, "FILE_UNREADABLE")
+        raise SourceError(
+            problem.reason_code, f"{what} is required, but {path} {problem.found}; {problem.remedy}."
+        ) from None
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise SourceError("FILE_MISSING", f"{what} is required, but {path} is not a file; check the path.")
+    return _stamp(status)
+
+
 def place_of(path: str) -> Places:
     """Where the files of a path can be."""
     if "://" in path:

@@ -9,11 +9,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayScan, UnreadableDay
-from telemetry_quality.sources.duckdb import DuckDBClient, ParquetSource
+from telemetry_quality.errors import SourceUnavailableError
+from telemetry_quality.sources.duckdb import DuckDBClient, DuckDBFileSource, ParquetSource
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, write_parquet
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ CHANGES: dict[Change, set[Any]] = {
 """What the day may be after each change; before it, there are 300 events."""
 
 
-def scanned(source: ParquetSource) -> list[Any]:
+def scanned(source: ParquetSource | DuckDBFileSource) -> list[Any]:
     return [number_in(scan) for scan in source.scan_days(WINDOWS, 400)]
 
 
@@ -155,7 +157,7 @@ def test_a_day_is_one_version_of_a_file_that_changes_while_it_is_read(
 def test_a_file_that_changes_at_every_attempt_makes_its_day_unknown_and_no_other(
     events: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[ParquetSource], list[Any]]
 ) -> None:
-    monkeypatch.setattr("telemetry_quality.sources.duckdb._CHANGED_WAITS_SECONDS", (0, 0))
+    monkeypatch.setattr("telemetry_quality.sources.parquet_tables._WAITS_SECONDS", (0, 0))
     limited = DuckDBClient.limited
     number = iter(range(1000, 100_000))
 
@@ -199,6 +201,25 @@ def test_files_that_are_replaced_all_the_time_are_never_mixed(events: Path) -> N
         stop.set()
         writer.join()
     assert scanned(source)[1] in {300, 500}
+
+
+@pytest.mark.parametrize("query", [1, 2, 3, 4])
+@pytest.mark.parametrize("change", [rename_over, rewrite, rewrite_with_its_old_time, truncate, empty])
+def test_a_duckdb_file_that_changes_while_it_is_read_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change, query: int
+) -> None:
+    for name, (version, number) in zip(("events", "other"), EVENTS.items(), strict=True):
+        rows = write_parquet(tmp_path / "rows.parquet", make_events(number, DAYS[1], service_version=version))
+        with duckdb.connect(str(tmp_path / name)) as connection:
+            connection.execute(f"CREATE TABLE events AS FROM '{rows}'")
+    source = DuckDBFileSource(str(tmp_path / "events"), "events", SCHEMA)
+    with monkeypatch.context() as patched:
+        change_at(query, lambda: change(tmp_path / "events", tmp_path / "other"), patched)
+        with pytest.raises(SourceUnavailableError) as caught:
+            scanned(source)
+    assert caught.value.reason_code == "SOURCE_CHANGED"
+    if change not in {truncate, empty}:
+        assert scanned(source) == [0, 500, 0]
 
 
 def test_a_file_that_was_just_written_is_read_once_its_time_says_so(events: Path) -> None:

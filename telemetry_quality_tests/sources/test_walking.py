@@ -19,7 +19,7 @@ import pytest
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.duckdb import ParquetSource
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.walking import Places, place_of, walk
 from telemetry_quality_tests.builders import DAY, SCHEMA, make_event, write_parquet
 
@@ -451,6 +451,23 @@ def test_a_listing_that_is_cut_short_puts_in_doubt_what_it_may_have_named(
     assert len(doubted) == (1 if depth == 1 else 3)
     assert {answer.reason_code for answer in doubted} == {"FOLDER_UNREADABLE"}
     assert all("Input/output error" in answer.reason for answer in doubted)
+
+
+def test_a_database_file_that_may_not_be_read_or_is_none_is_named(place: Path) -> None:
+    denied = place / "denied"
+    denied.mkdir()
+    (denied / "events.duckdb").touch(mode=0)
+    os.mkfifo(place / "pipe.duckdb")
+    answers = []
+    for path in (denied / "events.duckdb", place / "pipe.duckdb", place / "pipe.duckdb" / "absent"):
+        with as_nobody(), pytest.raises(SourceError, match=f"A DuckDB file is required, but {path} ") as refused:
+            DuckDBFileSource(str(path), "events", SCHEMA).count_days(WINDOWS)
+        answers.append(refused.value.reason_code)
+    assert answers == ["FILE_UNREADABLE", "FILE_MISSING", "FILE_MISSING"]
+    denied.chmod(0)
+    with as_nobody(), pytest.raises(SourceError) as refused:
+        DuckDBFileSource(str(denied / "events.duckdb"), "events", SCHEMA).count_days(WINDOWS)
+    assert refused.value.reason_code == "FILE_UNREADABLE"
 
 
 def test_a_folder_of_a_month_that_cannot_be_listed_puts_no_other_month_in_doubt(
