@@ -98,6 +98,11 @@ class DeltaSnapshot:
         )
 
     @property
+    def root(self) -> str:
+        """The table's own folder or URL."""
+        return self._path
+
+    @property
     def places(self) -> Places:
         """The table's own folder."""
         return place_of(self._path)

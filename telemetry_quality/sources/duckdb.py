@@ -173,6 +173,14 @@ class DuckDBClient:
             with self.limited():
                 self._objects.add_matching(pattern)
 
+    def absent_objects(self, paths: Sequence[str]) -> frozenset[str]:
+        """Those of ``paths`` that are not in the object store; queries see the others."""
+        if self._objects is None:
+            return frozenset()
+        with self.limited():
+            self._objects.add(paths)
+        return frozenset(path for path in paths if not self._objects.isfile(path))
+
     @contextmanager
     def limited(self) -> Iterator[None]:
         """Interrupt the block if it takes too long."""
@@ -231,7 +239,8 @@ def _pattern(path: str) -> str:
     return f"{path.rstrip('/')}/**/*.parquet" if is_folder else path
 
 
-def _open_store(url: str) -> ObjectStore:
+def open_store(url: str) -> ObjectStore:
+    """The objects at a URL."""
     try:
         from telemetry_quality.sources.objects import ObjectStore  # noqa: PLC0415 - its package is an extra
 
@@ -318,7 +327,7 @@ class ParquetSource(DuckDBSource):
 
     @cached_property
     def _store(self) -> ObjectStore | None:
-        return _open_store(self.path) if "://" in self.path else None
+        return open_store(self.path) if "://" in self.path else None
 
     def new_client(self) -> DuckDBClient:
         """A DuckDB that may read the files as they are listed now."""

@@ -75,6 +75,11 @@ class IcebergSnapshot:
             return fields_of(self._table)
 
     @property
+    def root(self) -> str:
+        """The table's own folder or URL."""
+        return _local(self._table.location())
+
+    @property
     def places(self) -> Places:
         """The table's own folder, and the one that new files are written to."""
         data = self._table.properties.get("write.data.path")

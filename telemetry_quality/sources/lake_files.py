@@ -6,7 +6,6 @@ relation, in which every column has the name and the type that it has in the tab
 
 from __future__ import annotations
 
-import glob
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import reduce
@@ -19,6 +18,7 @@ import pandas as pd
 from duckdb import CaseExpression, ColumnExpression, ConstantExpression, FunctionExpression
 
 from telemetry_quality.errors import SourceError
+from telemetry_quality.sources.parquet import literal_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,7 +135,7 @@ def _read_footer(connection: DuckDBPyConnection, path: str) -> Footer:
 
 
 def _read_footers(connection: DuckDBPyConnection, paths: Sequence[str]) -> dict[str, Footer]:
-    patterns = [glob.escape(path) for path in paths]
+    patterns = [literal_path(path) for path in paths]
     elements = connection.execute(
         "SELECT file_name, name, field_id, coalesce(num_children, 0) FROM parquet_schema(?)", [patterns]
     ).fetchall()
@@ -205,7 +205,7 @@ def _show_alike(
     layout = Layout(columns, files)
     layout.require_ids(fields)
     rows = connection.read_parquet(
-        [glob.escape(file.path) for file in files], union_by_name=True, hive_partitioning=False
+        [literal_path(file.path) for file in files], union_by_name=True, hive_partitioning=False
     )
     expressions = [layout.expression(field).alias(field.name) for field in fields]
     if deleted is None:
@@ -338,7 +338,7 @@ def read_positions(
         files: The files of positions.
         located: The paths of the files that rows were deleted from, by their names in the files of positions.
     """
-    listed = connection.read_parquet([glob.escape(path) for path in files], hive_partitioning=False).select(
+    listed = connection.read_parquet([literal_path(path) for path in files], hive_partitioning=False).select(
         ColumnExpression("file_path"), ColumnExpression("pos").alias(POSITION)
     )
     paths = connection.from_df(pd.DataFrame({"file_path": list(located), PATH: list(located.values())}))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import column_roles
-from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource
+from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource, open_store
 from telemetry_quality.sources.lake_files import Footer, read_footers, show, show_nothing
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
 from telemetry_quality.sources.walking import NOWHERE, Places, place_of
@@ -46,6 +46,11 @@ class LakeSnapshot(Protocol):
     @property
     def fields(self) -> Sequence[Field]:
         """The columns of the table."""
+        ...
+
+    @property
+    def root(self) -> str:
+        """The table's own folder or URL."""
         ...
 
     @property
@@ -96,7 +101,7 @@ class LakeClient(DuckDBClient):
 
     def allow(self, files: Iterable[LakeFile]) -> None:
         """Open another session if files are not where this one may read; what it has shown is lost."""
-        found = {os.path.realpath(path) for file in files for path in (file.path, *file.delete_files)}
+        found = {_real(path) for file in files for path in (file.path, *file.delete_files)}
         outside = frozenset(path for path in found if not self._may_read(path))
         if outside:
             self.connection.close()
@@ -173,7 +178,13 @@ class LakeSource(DuckDBSource):
         snapshot = self.snapshot()
         catalogue = self._catalogue.table if self._catalogue else None
         places = snapshot.places | (place_of(catalogue) if catalogue else NOWHERE)
-        client = LakeClient(self.location, self._seconds, memory_limit_bytes=self._memory_limit_bytes, places=places)
+        client = LakeClient(
+            self.location,
+            self._seconds,
+            objects=open_store(snapshot.root).file_system() if "://" in snapshot.root else None,
+            memory_limit_bytes=self._memory_limit_bytes,
+            places=places,
+        )
         client.snapshot = snapshot
         return client
 
@@ -268,7 +279,9 @@ class _LakeTables:
 
     def _read_footers(self, paths: Sequence[str]) -> None:
         unknown = [path for path in paths if path not in self._footers]
-        missing = {path: footer for path in unknown if (footer := _absence(path)) is not None}
+        objects = [path for path in unknown if "://" in path]
+        missing = dict.fromkeys(self.client.absent_objects(objects) if objects else (), Footer(is_missing=True))
+        missing |= {path: footer for path in unknown if (footer := _absence(path)) is not None}
         self._footers.update(missing)
         if present := [path for path in unknown if path not in missing]:
             with self.client.limited():
@@ -289,8 +302,13 @@ class _LakeTables:
     def _deleted_rows(self, files: Sequence[LakeFile]) -> DuckDBPyRelation:
         connection = self.client.connection
         name = f"deleted_rows_{next(self._numbers)}"
+        self.client.absent_objects([path for file in files for path in file.delete_files])
         self.snapshot.deleted_rows(connection, files).to_table(name)
         return connection.table(name)
+
+
+def _real(path: str) -> str:
+    return path if "://" in path else os.path.realpath(path)
 
 
 def _absence(path: str) -> Footer | None:

@@ -198,6 +198,22 @@ class ObjectFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
             if about["type"] == "file"
         }
 
+    def add(self, paths: Sequence[str]) -> None:
+        """Find objects by their names; those that do not exist stay unknown."""
+
+        async def find() -> list[dict[str, Any] | BaseException]:
+            asked = (self._files._info(path) for path in paths)  # noqa: SLF001 - fsspec's name for the coroutine
+            found: list[dict[str, Any] | BaseException] = await asyncio.gather(*asked, return_exceptions=True)
+            return found
+
+        for path, about in zip(paths, self._wait(find()), strict=True):
+            if isinstance(about, FileNotFoundError):
+                continue
+            if isinstance(about, BaseException):
+                self._failure, self._failed_at = about, path
+                raise about
+            self._objects[path] = _Object(about["size"], *_tag(about))
+
     async def _listed(self, pattern: str) -> dict[str, dict[str, Any]]:
         folder = pattern.removesuffix(_ALL_BELOW)
         if folder == pattern or any(letter in folder for letter in "*?["):
