@@ -41,10 +41,9 @@ def _case(is_long: str, cut: str) -> str:
 # Bytes are compared before characters, which takes far longer: all texts of as few bytes are short.
 _CLIPPED = {
     "default": _case(_IS_LONG, _CUT),
-    "clickhousedb": _case(
-        f"length({{}}) > {LONGEST_TEXT} AND lengthUTF8({{}}) > {LONGEST_TEXT}",
-        f"concat(leftUTF8({{}}, {LONGEST_TEXT}), '{ELLIPSIS}', left(lower(hex(MD5({{}}))), {HASH_DIGITS}))",
-    ),
+    # A condition that cannot be null, and no CASE: half of what clipping adds to the time of a day's aggregates.
+    "clickhousedb": f"if(length(assumeNotNull({{}})) > {LONGEST_TEXT}, if(lengthUTF8({{}}) > {LONGEST_TEXT},"
+    f" concat(leftUTF8({{}}, {LONGEST_TEXT}), '{ELLIPSIS}', left(lower(hex(MD5({{}}))), {HASH_DIGITS})), {{}}), {{}})",
     "duckdb": _case(f"strlen({{}}) > {LONGEST_TEXT} AND length({{}}) > {LONGEST_TEXT}", _CUT),
     # An ellipsis among the constants would be refused by a database whose encoding has none.
     "postgresql": _case(
