@@ -46,7 +46,8 @@ def open_table(path: str, options: Mapping[str, str]) -> DeltaTable:
             if undeclared is None:
                 raise
             table = undeclared
-    _require_whole_commit(path, table.version())
+    if "://" not in path:
+        _require_whole_commits(Path(path, "_delta_log"))
     return table
 
 
@@ -65,12 +66,13 @@ def _open_undeclared(log: Path) -> DeltaTable | None:
         return DeltaTable(folder)
 
 
-def _require_whole_commit(path: str, version: int) -> None:
-    """Raise SourceError if the latest commit is empty: it was cut short, and what it added would not be missed."""
-    commit = Path(path, "_delta_log", f"{version:020}.json")
-    if "://" not in path and commit.is_file() and commit.stat().st_size == 0:
+def _require_whole_commits(log: Path) -> None:
+    """Raise SourceError if a commit is empty: it was cut short, and what it added would not be missed."""
+    empty = sorted(commit for commit in log.glob("*.json") if commit.stat().st_size == 0)
+    if empty:
         raise SourceError(
-            "SOURCE_UNREADABLE", f"The log of {path} cannot be read (version {version} is empty); restore {commit}."
+            "SOURCE_UNREADABLE",
+            f"The log of {log.parent} cannot be read ({empty[0].name} is empty); restore {empty[0]}.",
         )
 
 

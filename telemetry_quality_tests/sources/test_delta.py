@@ -377,13 +377,14 @@ def cut_last_commit(log: Path, to: int | None = None) -> None:
     [
         (cut_last_commit, "SOURCE_UNREADABLE"),
         (lambda log: cut_last_commit(log, 0), "SOURCE_UNREADABLE"),
+        (lambda log: (log / f"{1:020}.json").write_bytes(b""), "SOURCE_UNREADABLE"),
         (lambda log: (log / f"{1:020}.json").unlink(), "SOURCE_UNREADABLE"),
         (lambda log: (log / f"{0:020}.json").unlink(), "SOURCE_UNREADABLE"),
         (lambda log: (log / f"{2:020}.json").write_text("[]"), "SOURCE_UNREADABLE"),
         (lambda log: (log / f"{0:020}.json").write_text('{"protocol":{"minReaderVersion":99}}'), "SOURCE_UNREADABLE"),
         (shutil.rmtree, "TABLE_MISSING"),
     ],
-    ids=["cut", "empty", "gap", "no beginning", "no actions", "a protocol of the future", "no log"],
+    ids=["cut", "empty", "empty before", "gap", "no beginning", "no actions", "a protocol of the future", "no log"],
 )
 def test_a_log_that_cannot_be_read_is_an_error_for_all_days(tmp_path: Path, damage: Any, code: str) -> None:
     folder = write_days(tmp_path / "t", 1, 2, 3)
