@@ -143,9 +143,11 @@ PRESETS: dict[str, Preset] = {
             ),
             "service_version": (
                 "{ResourceAttributes}['service.version']",
+                '{ResourceAttributes}."service.version"',
                 '"service.version"',
                 "{ServiceVersion}",
                 "{Resource}.attributes['service.version']",
+                '{Resource}.attributes."service.version"',
             ),
             "is_error": ("NULLIF({SeverityNumber}, 0) >= 17",),
         },

@@ -253,6 +253,9 @@ class _Builder:
         try:
             return inside(column(name), held, steps, self._types)
         except SourceError as error:
+            if error.reason_code == "COLUMN_MISSING" and FIRST_PRESENT in self._text.upper():
+                # A struct has only the fields that its writer met, as a map has keys.
+                return cast(null(), String)
             raise SourceError(error.reason_code, f"{self._role} is {self._text!r}, in which {error}") from None
 
     def _require_known_arguments(self, node: exp.Expr) -> None:

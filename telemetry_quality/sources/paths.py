@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _JSON = {exp.DType.JSON, exp.DType.JSONB, exp.DType.VARIANT, exp.DType.OBJECT, *exp.DataType.TEXT_TYPES}
 """Types that hold JSON, be it as text."""
 
+_TEXT_FIELDS = ("stringValue", "string_value")
 _LISTS = {exp.DType.ARRAY, exp.DType.LIST}
 _MAPS = {exp.DType.MAP, exp.DType.HSTORE}
 
@@ -95,7 +96,9 @@ def inside(value: ColumnElement[Any], type_name: str, steps: Sequence[Step], typ
             is_text = held.this in exp.DataType.TEXT_TYPES
             return json_value(value, _json_steps(steps[position:]), is_text=is_text)
         value, held = _one_step(value, held, step)
-    return value
+    # The entries of OTLP and of Google Analytics hold their value under the name of its type.
+    text = next((name for name in _TEXT_FIELDS if isinstance(value, list_entry) and name in _fields(held)), None)
+    return value if text is None else struct_field(value, text)
 
 
 def _parsed(type_name: str, types: str | None) -> exp.DataType:

@@ -178,6 +178,11 @@ TYPES = {
             " float_value Nullable(Float64), double_value Nullable(Float64))))"
         ),
     ),
+    "properties": (
+        'STRUCT("$lib" VARCHAR, "$lib_version" VARCHAR)',
+        "JSONB",
+        "Tuple(`$lib` String, `$lib_version` Nullable(String))",
+    ),
     "client": (
         "STRUCT(app_build VARCHAR, app_display_version VARCHAR, client_id VARCHAR)",
         "JSONB",
@@ -403,6 +408,11 @@ def _posthog(event: Event) -> dict[str, Any]:
     }
 
 
+def _posthog_site(event: Event) -> dict[str, Any]:
+    """As JSON lines are read whose properties became structs: without what no event has."""
+    return {**_posthog(event), "properties": {"$lib": "web", "$lib_version": event.version}}
+
+
 def _posthog_parquet(event: Event) -> dict[str, Any]:
     row = _posthog(event)
     arrived = {"created_at": event.arrived, "_inserted_at": event.arrived}
@@ -554,6 +564,7 @@ LAYOUTS = (
     Layout("snowplow_before_2016", "snowplow", _OLD_SNOWPLOW, _old_snowplow),
     Layout("posthog_parquet", "posthog", _POSTHOG_PARQUET, _posthog_parquet),
     Layout("posthog_table", "posthog", _POSTHOG_TABLE, _posthog),
+    Layout("posthog_struct", "posthog", {**_POSTHOG_TABLE, "properties": "properties"}, _posthog_site),
     Layout("ga4", "ga4", _GA4, _ga4),
     Layout("ga4_json", "ga4", {**_GA4, "app_info": "json", "event_params": "json"}, _ga4),
     Layout("cloudevents", "cloudevents", _CLOUDEVENTS, _cloudevents, has_versions=False, has_errors=False),
