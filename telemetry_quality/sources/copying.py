@@ -25,7 +25,7 @@ from telemetry_quality.sources.copied import TYPES, copied_columns
 from telemetry_quality.sources.transfer import PACKED_ROWS, pack, packing_query, parameters, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import ColumnElement, Executable, Insert, TableClause
@@ -46,6 +46,9 @@ FIRST_BATCH_ROWS, MOST_BATCH_ROWS = 5_000, 50_000
 
 MOST_BATCH_CHARACTERS = 16 * 2**20
 """The length of all texts of a batch from which on the next one has fewer rows."""
+
+COPIED_CHARACTERS = 8 * 2**20
+"""The length of all texts from which on they are copied, however many batches they come from: planning takes time."""
 
 WIDENING_ROWS = 5_000
 """How many rows without events of the day range must lie around those that an index finds."""
@@ -152,7 +155,7 @@ class BatchedTable:
         counts: Counter[int] = Counter()
         times = copied_columns(self._events).only(self.schema.occurred_at)
         count = self._client.duckdb.prepared(times.table(unpacked(times.columns)).count_query(day_range))
-        for packed in self._batches(times, day_range, [self.schema.occurred_at]):
+        for packed in _gathered(self._batches(times, day_range, [self.schema.occurred_at])):
             counts.update(dict(count(parameters(times.columns, packed))))
         return counts
 
@@ -175,7 +178,7 @@ class BatchedTable:
         inserting: Future[Any] | None = None
         # DuckDB copies what was read of one batch while the next one is read: SQLite needs just one core.
         with ThreadPoolExecutor(1, "copying") as pool:
-            for packed in self._batches(columns, day_range, self._times()):
+            for packed in _gathered(self._batches(columns, day_range, self._times())):
                 if inserting is not None:
                     inserting.result()
                 inserting = pool.submit(insert_batch, parameters(columns.columns, packed))
@@ -225,7 +228,7 @@ class BatchedTable:
                 break
             if packed:
                 yield packed
-            pace.rest(sum(len(text) for texts in packed for text in texts))
+            pace.rest(_length(packed))
             first = end + 1
         self._require_schema(version)
 
@@ -321,6 +324,24 @@ class _Pace:
             sleep(self._pause_seconds)
             self._paused_seconds += perf_counter() - begun
             self._unrested_seconds = 0.0
+
+
+def _length(packed: Sequence[Sequence[str]]) -> int:
+    return sum(len(text) for texts in packed for text in texts)
+
+
+def _gathered(batches: Iterable[Sequence[Sequence[str]]]) -> Iterator[Sequence[Sequence[str]]]:
+    """The same texts, in parts that are worth copying."""
+    gathered: list[Sequence[str]] = []
+    length = 0
+    for packed in batches:
+        gathered += packed
+        length += _length(packed)
+        if length >= COPIED_CHARACTERS:
+            yield gathered
+            gathered, length = [], 0
+    if gathered:
+        yield gathered
 
 
 def _pieces(first: int, last: int, count: int) -> Iterator[tuple[int, int]]:
