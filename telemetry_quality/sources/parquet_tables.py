@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from time import sleep
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import column_roles
@@ -14,6 +14,9 @@ from telemetry_quality.sources.walking import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
+
+    from sqlalchemy import Select
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.parquet import ParquetFile, ParquetIndex
@@ -26,12 +29,23 @@ _WAITS_SECONDS = (0.05, 0.3, 1.0)
 _OBSERVED_VIEW = "observed_events_of_source"
 """Shown beside the view of the day's own events."""
 
+_UNDATED_VIEW = "files_with_undated_events"
+
+MOST_UNREADABLE_PERCENT = 1.0
+"""Share of the events in a day's files that may have no readable time; strictly above it, the day is unknown."""
+
+_ALL_ROWS = 2**62
+
 
 T = TypeVar("T")
 
 
 class FileClient(Protocol):
     """What shows files as a table."""
+
+    def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of a query."""
+        ...
 
     def show_files(self, paths: Sequence[str], view: str = ...) -> str:
         """Create one view of several files, and return its name."""
@@ -86,7 +100,52 @@ class FileTables:
         if error := missing_column(readable.values(), {name: role for role, name in needed}):
             raise error
         times = [(role, name) for role, name in needed if role == "occurred_at"]
-        return self._table(list(readable.values()), day_range, times, (name for _, name in needed))
+        table = self._table(list(readable.values()), day_range, times, (name for _, name in needed))
+        if table is not None and self.schema.observed_at is None:
+            self._require_readable_times(list(readable.values()), table, day_range)
+        return table
+
+    def _require_readable_times(self, files: Sequence[ParquetFile], table: EventTable, day_range: DayRange) -> None:
+        """Raise SourceError if a day's own files hold events that belong to no day, because no time can be read.
+
+        With arrival times, such events are counted on the day on which they arrived.
+        """
+        unnamed: list[ParquetFile] = []
+        of_day: dict[date, list[ParquetFile]] = {}
+        for file in files:
+            if file.is_dated or not file.rows:
+                continue
+            day = _day_of(file, day_range)
+            if day is not None:
+                of_day.setdefault(day, []).append(file)
+            elif file.first is None and file.days_in_name is None:
+                unnamed.append(file)
+        for day, its_files in of_day.items():
+            self._require_readable(its_files, table if its_files == files else None, day)
+        if unnamed:
+            shown = table if unnamed == files else None
+            self._require_readable(unnamed, shown, day_range.windows[0].day, within=day_range)
+
+    def _require_readable(
+        self, files: Sequence[ParquetFile], events: EventTable | None, day: date, within: DayRange | None = None
+    ) -> None:
+        """Raise SourceError if too many events lack a readable time and, where asked, all others lie in a range."""
+        if events is None:
+            shown = self.client.show_files([file.path for file in files], _UNDATED_VIEW)
+            events = self.client.event_table(shown, self.schema, self.salt)
+        ((count, readable, first, last),) = self.client.execute(events.times_query(self.schema.occurred_at, _ALL_ROWS))
+        if within is not None:
+            per_second = events.ticks(self.schema.occurred_at)[1]
+            start, end = (int(at.timestamp()) * per_second for at in (within.start, within.end))
+            if first is None or first < start or last >= end:
+                return
+        if 100 * (count - readable) > MOST_UNREADABLE_PERCENT * count:
+            raise SourceError(
+                "TIMES_UNREADABLE",
+                f"The events in the files of {day} must have a time that can be read, but {count - readable:,} of "
+                f"{count:,} have none ({files[0].path}); name the form with time_unit or time_format, or leave these "
+                "rows out with where.",
+            )
 
     def observed_in(self, day_range: DayRange) -> EventTable | None:
         """The events that arrived in the day range; None if no readable file holds any.
@@ -167,3 +226,14 @@ def read_settled(
                 "and read the day again.",
             )
     raise AssertionError("the last round always returns or raises")
+
+
+def _day_of(file: ParquetFile, day_range: DayRange) -> date | None:
+    """The day of the range to which a file belongs by its name or, without a day in it, by the times in it."""
+    for window in day_range.windows:
+        if file.days_in_name is not None:
+            if file.days_in_name == (window.day, window.day):
+                return window.day
+        elif file.first is not None and file.last is not None and window.start <= file.first and file.last < window.end:
+            return window.day
+    return None

@@ -382,17 +382,17 @@ def test_times_far_out_of_range_belong_to_no_asked_day_and_break_nothing(tmp_pat
     assert read_events(tmp_path) == [1, 0, 0, 0, 0]
 
 
-def test_infinite_times_written_as_text_belong_to_no_asked_day(tmp_path: Path) -> None:
+def test_infinite_times_written_as_text_leave_the_day_of_their_file_unknown(tmp_path: Path) -> None:
     events = [make_event(occurred_at=at) for at in ("infinity", "-infinity", "2026-03-10 12:00:00")]
     write_parquet(tmp_path / "a.parquet", events, {"occurred_at": "VARCHAR"})
-    assert read_events(tmp_path) == [1, 0, 0, 0, 0]
+    assert read_events(tmp_path) == ["TIMES_UNREADABLE", 0, 0, 0, 0]
 
 
-def test_text_that_is_not_a_time_belongs_to_no_day(tmp_path: Path) -> None:
+def test_text_that_is_not_a_time_leaves_the_day_of_its_file_unknown(tmp_path: Path) -> None:
     nonsense = ["", " ", "yesterday", "2026-03-10 25:00:00", "2026-03-99", "20260310", "2026-03-10; DROP TABLE events"]
     events = [make_event(occurred_at=at) for at in [*nonsense, "2026-03-10T12:00:00Z"]]
     write_parquet(tmp_path / "a.parquet", events, {"occurred_at": "VARCHAR"})
-    assert read_events(tmp_path) == [1, 0, 0, 0, 0]
+    assert read_events(tmp_path) == ["TIMES_UNREADABLE", 0, 0, 0, 0]
 
 
 def test_an_integer_time_needs_its_unit_and_is_then_read_exactly(tmp_path: Path) -> None:
@@ -414,7 +414,7 @@ def test_a_date_is_not_an_instant(tmp_path: Path) -> None:
     assert isinstance(answer, UnreadableDay)
     assert answer.reason_code == "COLUMN_TYPE"
     assert answer.reason == (
-        "occurred_at requires a timestamp, ISO 8601 text or an integer, but 'occurred_at' is DATE; name another column."
+        "occurred_at requires a timestamp, text or a number, but 'occurred_at' is DATE; name another column."
     )
 
 

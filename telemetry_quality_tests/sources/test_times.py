@@ -20,15 +20,16 @@ from psycopg import sql
 from sqlalchemy import Double, Numeric, column, select, table
 
 from telemetry_quality.core.days import day_window
+from telemetry_quality.core.events import DayScan
 from telemetry_quality.core.time_forms import TimeFormatError, named_form, unit_of_numbers
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.clickhouse import ClickHouseSource
-from telemetry_quality.sources.duckdb import DuckDBFileSource
+from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.mysql import MariaDBSource
 from telemetry_quality.sources.postgresql import PostgresSource
 from telemetry_quality.sources.spark import SparkSource
 from telemetry_quality.sources.times import text_microseconds, ticks_of_number
-from telemetry_quality_tests.builders import DAY, SCHEMA
+from telemetry_quality_tests.builders import DAY, SCHEMA, make_events, write_parquet
 from telemetry_quality_tests.sources.read_times import read_number, read_time
 
 if TYPE_CHECKING:
@@ -469,3 +470,52 @@ def events_at(path: Path, type_name: str, times: Sequence[Any], schema: EventSch
         )
         connection.executemany("INSERT INTO events VALUES (?, 'e', 'n', '1', FALSE)", [[time] for time in times])
     return DuckDBFileSource(str(path), "events", schema).count_day(day_window(DAY, ZoneInfo("UTC"))).events
+
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("file", ["day=2026-03-10/part-0.parquet", "events.parquet"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        ("VARCHAR", NOON.isoformat(), "10.3.2026 noon"),
+        ("TIMESTAMPTZ", NOON, None),
+        ("DOUBLE", 1773144000.5, float("nan")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("unreadable", "reason"), [(0, None), (1, None), (2, "TIMES_UNREADABLE"), (100, "TIMES_UNREADABLE")]
+)
+def test_a_day_whose_files_hold_many_events_without_a_readable_time_is_unknown(
+    tmp_path: Path, file: str, written: tuple[str, Any, Any], unreadable: int, reason: str | None
+) -> None:
+    time_type, good, bad = written
+    times = [bad] * unreadable + [good] * (100 - unreadable if unreadable < 100 else 100)
+    events = make_events(len(times))
+    for event, at in zip(events, times, strict=True):
+        event["occurred_at"] = at
+    write_parquet(tmp_path / file, events, {"occurred_at": time_type})
+    schema = replace(SCHEMA, critical_fields=(), time_unit="s")
+    window = day_window(DAY, ZoneInfo("UTC"))
+    around = [day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (-1, 0, 1)]
+    source = ParquetSource(str(tmp_path), schema, ZoneInfo("UTC"))
+    (scan,) = source.scan_days([window], 10)
+    _, same, _ = source.scan_days(around, 10)
+    assert getattr(scan, "reason_code", None) == getattr(same, "reason_code", None) == reason
+    if isinstance(scan, DayScan):
+        assert scan.aggregates.totals().events == 100 - unreadable
+    left_out = replace(schema, where="event_id = 'none'")
+    assert not hasattr(next(ParquetSource(str(tmp_path), left_out, ZoneInfo("UTC")).scan_days([window], 10)), "reason")
+
+
+def test_where_arrivals_are_known_unreadable_times_are_counted_there(tmp_path: Path) -> None:
+    events = make_events(4, observed_at=NOON)
+    events[0]["occurred_at"] = events[1]["occurred_at"] = None
+    write_parquet(tmp_path / "events.parquet", events, {"observed_at": "TIMESTAMPTZ"})
+    schema = replace(SCHEMA, critical_fields=(), observed_at="observed_at")
+    source = ParquetSource(str(tmp_path), schema, ZoneInfo("UTC"))
+    (scan,) = source.scan_days([day_window(DAY, ZoneInfo("UTC"))], 10)
+    assert isinstance(scan, DayScan)
+    assert scan.arrivals is not None
+    assert (scan.arrivals.observed_events, scan.arrivals.undated_events) == (4, 2)
