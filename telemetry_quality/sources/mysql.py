@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
@@ -160,6 +160,7 @@ class _Client:
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
+        schema = fitted(schema, columns)
         exact = _exact_table(relation, columns)
         roles = resolve_roles(schema, exact, columns, self._described, "mysql", read=self.execute)
         return EventTable(exact, roles, schema, salt)

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
-from telemetry_quality.sources.columns import Column, ColumnKind
+from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
@@ -84,6 +84,7 @@ class _Client:
 
     def event_table(self, relation: str, schema: EventSchema, salt: str) -> EventTable:
         columns = self.columns_of(relation)
+        schema = fitted(schema, columns)
         events, types = named_table(relation, *columns), sqlglot_dialect(self.connection.dialect.name)
         roles = resolve_roles(schema, events, columns, self._described, types, read=self.execute)
         return EventTable(events, roles, schema, salt)

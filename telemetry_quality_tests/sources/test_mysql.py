@@ -249,5 +249,5 @@ def test_ctrl_c_ends_within_five_seconds_and_stops_the_query(mariadb: MariaDB, s
             assert time.monotonic() - start < 5
         assert b"KeyboardInterrupt" in said
         if not stalls:
-            wait_until(lambda: not readers(mariadb), 5)
+            wait_until(lambda: not readers(mariadb))
     kill_readers(mariadb)
