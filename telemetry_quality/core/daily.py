@@ -263,7 +263,7 @@ class DailyWork:
         with prefetching(self.source) as begin:
             pending = begin(partial(self._ask, chunk))
             while chunk:
-                answers = self._answers(chunk, pending)
+                answers = self._answers(chunk, pending, days[done:])
                 done += len(chunk)
                 most = SECOND_CHUNK_DAYS if done == FIRST_CHUNK_DAYS else CHUNK_DAYS
                 chunk = days[done : done + min(most, _days_at_once(answers[1]))]
@@ -277,14 +277,14 @@ class DailyWork:
         # Collected before it is passed on: a retry must not repeat days that were already stored.
         return catalogue, list(self.source.scan_days(windows, self.policy[SAMPLE_SIZE]))
 
-    def _answers(self, days: Sequence[date], ask: Callable[[], Chunk]) -> Chunk:
-        """The signal catalogue, and one scan per day."""
+    def _answers(self, days: Sequence[date], ask: Callable[[], Chunk], to_come: Sequence[date]) -> Chunk:
+        """The signal catalogue, and one scan per day; ``to_come`` are these days and all that follow."""
         for pause in (*RETRY_WAITS_SECONDS, None):
             try:
                 return ask()
             except SourceUnavailableError as error:
                 if pause is None or isinstance(error, SourceSilentError):
-                    return None, self._answers_during_an_outage(days, error)
+                    return None, self._answers_during_an_outage(days, to_come, error)
                 log.warning("%s is unavailable (%s), trying again in %g s", self.name, error, pause)
                 self.wait(pause)
                 ask = partial(self._ask, days)
@@ -293,11 +293,11 @@ class DailyWork:
         raise AssertionError("the last round always returns")
 
     def _answers_during_an_outage(
-        self, days: Sequence[date], error: SourceUnavailableError
+        self, days: Sequence[date], to_come: Sequence[date], error: SourceUnavailableError
     ) -> list[UnreadableDay | StoredScan]:
-        scans = self.store.latest_scans(self.name, days)
+        scans = self.store.latest_scans(self.name, to_come)
         known = {day: scan for day, scan in scans.items() if scan.unreadable_reason_code is None}
-        if len(known) == len(days):
+        if len(known) == len(to_come):
             raise error
         return [known.get(day) or _unreadable(day, error) for day in days]
 

@@ -77,7 +77,7 @@ def test_the_text_is_canonical_json_of_every_threshold() -> None:
     policy = policy_of(holidays="US-NY")
     text = policy.text()
 
-    assert text.startswith('{"baseline":"weekday","complete_percent":99.0,"critical_missing_percent":1.0,')
+    assert text.startswith('{"baseline":"weekday","combinations_factor":5.0,"complete_percent":99.0,')
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
     assert json.loads(text).keys() == {setting.name for setting in settings_of(BUILT_IN)}
     assert policy_of(**json.loads(text)) == policy
