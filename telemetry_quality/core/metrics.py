@@ -166,10 +166,12 @@ def _is_volume_unusual(_: Basis, numbers: Numbers) -> bool | None:
     return is_outside(numbers["total_events"], numbers["expected_low_events"], numbers["expected_high_events"])
 
 
-def _of_duplicates(name: str) -> Formula:
+def _counted_in(part: str, name: str) -> Formula:
+    """A count of a part of the scan; unknown where that part was not counted."""
+
     def compute(basis: Basis, _: Numbers) -> int | None:
-        duplicates = basis.scan.duplicates
-        return None if duplicates is None else int(getattr(duplicates, name))
+        counts = getattr(basis.scan, part)
+        return None if counts is None else int(getattr(counts, name))
 
     return Formula("counted", compute)
 
@@ -191,6 +193,13 @@ def _invalid_timestamp_percent(basis: Basis, _: Numbers) -> float | None:
         return None
     invalid_timestamps = arrivals.future_events + arrivals.stale_events + arrivals.undated_events
     return percent_of(invalid_timestamps, arrivals.observed_events)
+
+
+def _impossible_timestamp_percent(basis: Basis, _: Numbers) -> float | None:
+    arrivals = basis.scan.arrivals
+    if arrivals is None:
+        return None
+    return percent_of(arrivals.future_events + arrivals.stale_events, arrivals.observed_events)
 
 
 def _is_provisional(basis: Basis, _: Numbers) -> bool:
@@ -338,14 +347,14 @@ class DayFigures:
         "Compared events",
         "Events looked at for duplicates: those with an id, on a large day a slice of them.",
         Unit.EVENTS,
-        _of_duplicates("compared_events"),
+        _counted_in("duplicates", "compared_events"),
         is_plotted=False,
     )
     duplicate_events: int | None = _number(
         "Duplicate events",
         "Compared events beyond the first of their id.",
         Unit.EVENTS,
-        _of_duplicates("duplicate_events"),
+        _counted_in("duplicates", "duplicate_events"),
         is_plotted=False,
     )
     duplicate_percent: float | None = _number(
@@ -373,13 +382,43 @@ class DayFigures:
         phrase="late",
         is_fact=True,
     )
+    arrived_events: int | None = _number(
+        "Events that arrived",
+        "Events that arrived on the day, whatever their timestamp.",
+        Unit.EVENTS,
+        _counted_in("arrivals", "observed_events"),
+        is_plotted=False,
+    )
+    impossible_timestamp_percent: float | None = _number(
+        "Impossible timestamp",
+        "Share of the events arriving on the day whose timestamp is in the future or far in the past.",
+        Unit.PERCENT,
+        Formula("100 × (future + far past) / `arrived_events`", _impossible_timestamp_percent),
+        phrase="with an impossible timestamp",
+        is_fact=True,
+    )
+    unreadable_time_events: int | None = _number(
+        "Events without a readable time",
+        "Events that arrived on the day and whose time is missing or cannot be read.",
+        Unit.EVENTS,
+        _counted_in("arrivals", "undated_events"),
+        is_plotted=False,
+    )
+    unreadable_time_percent: float | None = _number(
+        "Unreadable time",
+        "Share of the events arriving on the day whose time is missing or cannot be read.",
+        Unit.PERCENT,
+        share("unreadable_time_events", "arrived_events"),
+        phrase="without a readable time",
+        count="unreadable_time_events",
+        whole="arrived_events",
+        is_fact=True,
+    )
     invalid_timestamp_percent: float | None = _number(
         "Invalid timestamp",
         "Share of the events arriving on the day whose timestamp is in the future, far in the past or unreadable.",
         Unit.PERCENT,
-        Formula("100 × (future + far past + unreadable) / events that arrived on the day", _invalid_timestamp_percent),
-        phrase="with an invalid timestamp",
-        is_fact=True,
+        Formula("100 × (future + far past + unreadable) / `arrived_events`", _invalid_timestamp_percent),
     )
     completeness_percent: float | None = _number(
         "Arrived",

@@ -38,9 +38,10 @@ def share_counts(scan: StoredScan, rates: Iterable[Rate] = ()) -> dict[str, Shar
         found["duplicate_percent"] = ShareCount(scan.duplicates.duplicate_events, scan.duplicates.compared_events)
     if scan.arrivals is not None:
         arrivals = scan.arrivals
-        invalid = arrivals.future_events + arrivals.stale_events + arrivals.undated_events
+        impossible = arrivals.future_events + arrivals.stale_events
         found["late_percent"] = ShareCount(scan.late_events or 0, events)
-        found["invalid_timestamp_percent"] = ShareCount(invalid, arrivals.observed_events)
+        found["impossible_timestamp_percent"] = ShareCount(impossible, arrivals.observed_events)
+        found["unreadable_time_percent"] = ShareCount(arrivals.undated_events, arrivals.observed_events)
     for rate in rates:
         if (counted := rate.found(scan.rate_counts or {}, events)) is not None:
             found[rate_share(rate.name)] = ShareCount(*counted)

@@ -668,6 +668,33 @@ def test_a_source_is_judged_by_the_guardrails_that_fit_its_schema(tmp_path: Path
     assert (judgement.snapshot.critical_missing_percent, judgement.snapshot.invalid_timestamp_percent) == (2.0, 2.0)
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "failed"),
+    [
+        (Arrivals((100,), 1000, 6, 4, 10), set()),
+        (Arrivals((100,), 1000, 6, 5, 10), {"timestamps"}),
+        (Arrivals((100,), 1000, 6, 4, 11), {"unreadable_times"}),
+        (Arrivals((100,), 1000, 0, 0, 1000), {"unreadable_times"}),
+        (Arrivals((100,), 1000, 6, 5, 11), {"timestamps", "unreadable_times"}),
+        (Arrivals((100,), 0, 0, 0, 0), set()),
+        (None, set()),
+    ],
+)
+def test_a_wrong_clock_and_a_time_that_cannot_be_read_each_fail_a_guardrail_of_their_own(
+    tmp_path: Path, arrivals: Arrivals | None, failed: set[str]
+) -> None:
+    schema = replace(SCHEMA, observed_at="seen_at")
+    work = make_work(tmp_path, FakeSource({DAY: make_scan(DAY, make_row(), arrivals=arrivals)}, schema=schema))
+    read(work, DAY)
+
+    (judgement,) = work.judge([DAY], NOW)
+
+    verdicts = [verdict_on(judgement, name) for name in ("timestamps", "unreadable_times")]
+    assert {verdict.guardrail for verdict in verdicts if verdict.outcome is Outcome.FAILED} == failed
+    is_known = arrivals is not None and arrivals.observed_events > 0
+    assert [verdict.outcome is not Outcome.UNKNOWN for verdict in verdicts] == [is_known, is_known]
+
+
 def test_a_day_with_nothing_new_is_returned_as_it_was_stored(tmp_path: Path) -> None:
     """With two more days of history, a guardrail would name another day from which it can judge."""
     earlier = days_before(DAY, 10)

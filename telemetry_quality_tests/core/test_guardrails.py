@@ -64,6 +64,7 @@ def test_each_guardrail_has_the_level_of_its_consequence() -> None:
         "cardinality": Level.WARNING,
         "arrival_lag": Level.WARNING,
         "timestamps": Level.WARNING,
+        "unreadable_times": Level.WARNING,
     }
     assert [verdict.guardrail for verdict in verdicts_of(make_figures())] == [rule.name for rule in BUILT_IN]
 
@@ -75,6 +76,7 @@ def test_a_source_is_judged_only_by_guardrails_that_its_schema_permits() -> None
     assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, observed_at=None))} == everything - {
         "arrival_lag",
         "timestamps",
+        "unreadable_times",
     }
     assert {rule.name for rule in guardrails_of(replace(FULL_SCHEMA, critical_fields=()))} == everything - {
         "critical_fields"
@@ -379,6 +381,7 @@ def test_a_day_without_events_fails_for_activity_and_volume_only_and_nothing_els
         "cardinality": "NO_EVENTS",
         "arrival_lag": "NO_EVENTS",
         "timestamps": "NO_EVENTS",
+        "unreadable_times": "NO_EVENTS",
     }
 
 

@@ -200,16 +200,25 @@ def test_arrivals_say_how_many_events_were_late_and_how_many_have_an_invalid_tim
     figures = make_figures_of(late_events=50, arrivals=Arrivals((950, 50), 400, 1, 2, 3))
 
     assert (figures.late_percent, figures.invalid_timestamp_percent) == (5.0, 1.5)
+    assert (figures.arrived_events, figures.impossible_timestamp_percent) == (400, 0.75)
+    assert (figures.unreadable_time_events, figures.unreadable_time_percent) == (3, 0.75)
 
 
 def test_without_arrivals_nothing_is_known_about_lateness() -> None:
     figures = make_figures_of(late_events=50, arrivals=None)
 
     assert (figures.late_percent, figures.invalid_timestamp_percent) == (None, None)
+    assert (figures.arrived_events, figures.impossible_timestamp_percent) == (None, None)
+    assert (figures.unreadable_time_events, figures.unreadable_time_percent) == (None, None)
 
 
 def test_where_nothing_arrived_on_the_day_no_share_of_it_has_an_invalid_timestamp() -> None:
-    assert make_figures_of(arrivals=Arrivals((1000,), 0, 0, 0, 0)).invalid_timestamp_percent is None
+    figures = make_figures_of(arrivals=Arrivals((1000,), 0, 0, 0, 0))
+
+    assert (figures.arrived_events, figures.unreadable_time_events) == (0, 0)
+    assert figures.impossible_timestamp_percent is None
+    assert figures.unreadable_time_percent is None
+    assert figures.invalid_timestamp_percent is None
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def test_the_defaults_are_the_thresholds_of_the_mission() -> None:
             "critical_missing_percent": 1.0,
             "late_percent": 5.0,
             "invalid_timestamp_percent": 1.0,
+            "unreadable_time_percent": 1.0,
             "baseline": "weekday",
             "holidays": None,
             "interval_percent": 99.0,

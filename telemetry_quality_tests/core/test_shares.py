@@ -49,7 +49,8 @@ def test_every_share_is_known_by_how_many_of_how_many_events_count() -> None:
         "critical_missing_percent:session": (0, 50),
         "duplicate_percent": (5, 40),
         "late_percent": (3, 50),
-        "invalid_timestamp_percent": (6, 60),
+        "impossible_timestamp_percent": (3, 60),
+        "unreadable_time_percent": (3, 60),
         "rate_paid_percent": (7, 9),
         "rate_lost_percent": (8, 50),
     }

@@ -388,6 +388,17 @@ class TestFaults:
         assert changed.figures.late_percent == 28.0
         assert changed.missing_critical == {"country": 7 + 99}
 
+    def test_on_a_spoiled_day_one_in_ten_arrived_events_loses_its_time_and_another_has_an_impossible_one(self) -> None:
+        arrived = make_day(
+            arrived_events=500,
+            unreadable_time_events=100,
+            unreadable_time_percent=20.0,
+            impossible_timestamp_percent=0.0,
+        )
+        figures = broken(Fault.SPOILED, arrived).figures
+        assert (figures.unreadable_time_events, figures.unreadable_time_percent) == (100 + 40, 28.0)
+        assert figures.impossible_timestamp_percent == 10.0
+
     def test_what_is_unknown_about_a_day_stays_unknown_when_it_is_spoiled(self) -> None:
         figures = broken(Fault.SPOILED, make_day(error_events=None, error_rate_percent=None, sample_size=0)).figures
         assert (figures.error_events, figures.error_rate_percent, figures.late_percent) == (None, None, None)
@@ -493,7 +504,7 @@ class TestBackTest:
 class TestThresholds:
     def test_every_default_lies_within_the_bounds_of_what_may_be_proposed(self) -> None:
         thresholds = [threshold for rule in BUILT_IN for threshold in rule.thresholds]
-        assert len(thresholds) == 14
+        assert len(thresholds) == 15
         for threshold in thresholds:
             low, high = threshold.proposed
             assert low <= threshold.default <= high

@@ -45,6 +45,7 @@ def tries(*caught: Container[int]) -> tuple[Try, ...]:
         ("critical_missing_percent", 0.1, 50),
         ("late_percent", 0.5, 50),
         ("invalid_timestamp_percent", 0.1, 50),
+        ("unreadable_time_percent", 0.1, 50),
     ],
 )
 def test_nothing_is_proposed_that_alarms_on_noise_or_only_on_disasters(

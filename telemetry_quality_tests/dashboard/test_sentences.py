@@ -120,7 +120,7 @@ def test_the_worst_is_shown_first_and_the_rest_in_short() -> None:
     failures = [make_failure(**changes) for changes in (FEWER, NO_VERSION, *minor)]
     assert sentence(*failures, make_failure(), status="unhealthy") == (
         "2026-03-10 cannot be trusted: error rate 50.75 % (limit 5 %); also 4.10 % of events without a version "
-        "(limit 1 %), 4.10 % of events have an invalid timestamp (limit 1 %) and 2 more."
+        "(limit 1 %), 4.10 % of events have an impossible timestamp (limit 1 %) and 2 more."
     )
 
 

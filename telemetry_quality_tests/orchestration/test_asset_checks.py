@@ -227,10 +227,10 @@ dimensions = ["platform"]
 @pytest.mark.parametrize(
     ("roles", "left_out"),
     [
-        ("", {"critical_fields", "dimensions", "arrival_lag", "timestamps"}),
-        ('critical_fields = ["user_id"]', {"dimensions", "arrival_lag", "timestamps"}),
+        ("", {"critical_fields", "dimensions", "arrival_lag", "timestamps", "unreadable_times"}),
+        ('critical_fields = ["user_id"]', {"dimensions", "arrival_lag", "timestamps", "unreadable_times"}),
         ('observed_at = "seen_at"', {"critical_fields", "dimensions"}),
-        ('dimensions = ["platform"]', {"critical_fields", "arrival_lag", "timestamps"}),
+        ('dimensions = ["platform"]', {"critical_fields", "arrival_lag", "timestamps", "unreadable_times"}),
         (ROLES_OF_ALL, set()),
     ],
 )

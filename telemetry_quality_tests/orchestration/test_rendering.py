@@ -46,6 +46,8 @@ def test_unknown_numbers_are_left_out_and_not_plotted_as_zero() -> None:
         "duplicate_percent",
         "critical_missing_percent",
         "late_percent",
+        "impossible_timestamp_percent",
+        "unreadable_time_percent",
         "invalid_timestamp_percent",
         "completeness_percent",
     }
@@ -57,7 +59,13 @@ def test_unknown_numbers_are_left_out_and_not_plotted_as_zero() -> None:
 
 
 def test_every_number_of_a_snapshot_that_is_known_can_be_plotted() -> None:
-    figures: dict[str, Any] = {"late_percent": 1.5, "invalid_timestamp_percent": 0.5, "critical_missing_percent": 2.0}
+    figures: dict[str, Any] = {
+        "late_percent": 1.5,
+        "impossible_timestamp_percent": 0.25,
+        "unreadable_time_percent": 0.25,
+        "invalid_timestamp_percent": 0.5,
+        "critical_missing_percent": 2.0,
+    }
     shown = snapshot_metadata(make_snapshot(**figures, completeness_percent=100.0), make_verdicts(**figures))
     assert {name: shown[name] for name in figures} == figures
     assert (shown["expected_low_events"], shown["expected_high_events"]) == (900.0, 1100.0)

@@ -28,6 +28,7 @@ from telemetry_quality.core.guardrails import (
     segment_volume,
     silence,
     timestamps,
+    unreadable_times,
     version_drift,
     volume,
 )
@@ -71,6 +72,7 @@ BUILT_IN: tuple[Guardrail, ...] = (
     cardinality.GUARDRAIL,
     arrival_lag.GUARDRAIL,
     timestamps.GUARDRAIL,
+    unreadable_times.GUARDRAIL,
 )
 """The guardrails of this package, in the order in which they are judged and shown."""
 

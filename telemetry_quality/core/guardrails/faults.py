@@ -47,5 +47,5 @@ class Fault(StrEnum):
     SIGNAL_HALVED = "halved_signal", "signal halved"
     """A small signal loses half of its events."""
     SPOILED = "spoiled_10_percent", "10 % bad", 0.95
-    """One in ten good events turns bad: an error, without critical fields, late, with an invalid timestamp, and on the
-    wrong side of the limit of each rate."""
+    """One in ten good events turns bad: an error, without critical fields, late, with an impossible timestamp, without
+    a readable one, and on the wrong side of the limit of each rate."""

@@ -1,4 +1,8 @@
-"""Timestamps: events with an invalid timestamp land in the wrong day or in no day at all."""
+"""Timestamps: events dated in the future or far in the past are missing from the day on which they happened.
+
+Events without a readable time are no part of the share: ``unreadable_times`` judges them, so that one cause fails one
+guardrail. The number ``invalid_timestamp_percent`` counts both.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,7 @@ LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
     "invalid_timestamp_percent",
     1.0,
-    "share of the events arriving on a day whose timestamp is in the future, far in the past or unreadable; "
-    "WARNING strictly above",
+    "share of the events arriving on a day whose timestamp is in the future or far in the past; WARNING strictly above",
     proposed=(0.1, 50.0),
 )
 
@@ -33,12 +36,12 @@ def applies(schema: EventSchema) -> bool:
 
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the threshold; unknown if nothing arrived or arrivals were not counted."""
-    share, threshold = evidence.figures.invalid_timestamp_percent, policy[THRESHOLD]
+    share, threshold = evidence.figures.impossible_timestamp_percent, policy[THRESHOLD]
     if share is None:
         outcome, code = Outcome.UNKNOWN, NO_EVENTS
         sentence = "Timestamps cannot be judged: it is not known which events arrived on the day."
     elif share > threshold:
-        why = explained_by_usual_share(evidence, "invalid_timestamp_percent", share)
+        why = explained_by_usual_share(evidence, "impossible_timestamp_percent", share)
         outcome, code = (Outcome.FAILED, "TIMESTAMPS_IMPOSSIBLE") if why is None else (Outcome.PASSED, USUAL_SHARE)
         sentence = f"{_facts(share, threshold)}, {beyond_words(threshold, why)}."
     else:
@@ -52,8 +55,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
 def _facts(share: float, threshold: float) -> str:
     return (
-        f"{percent(share, threshold, 2)} of the events that arrived on the day have an invalid timestamp "
-        "(in the future, far in the past or unreadable)"
+        f"{percent(share, threshold, 2)} of the events that arrived on the day have an impossible timestamp "
+        "(in the future or far in the past)"
     )
 
 
@@ -61,13 +64,14 @@ GUARDRAIL = Guardrail(
     name=NAME,
     level=LEVEL,
     description=(
-        "Of the events that arrived on the day, at most the threshold (1 % unless set) have an invalid timestamp."
+        "Of the events that arrived on the day, at most the threshold (1 % unless set) are dated in the future or far "
+        "in the past."
     ),
     remedy="look for a broken clock or a replay",
     judge=judge,
     thresholds=(THRESHOLD,),
-    metric="invalid_timestamp_percent",
-    short_words=share_words("have an invalid timestamp"),
+    metric="impossible_timestamp_percent",
+    short_words=share_words("have an impossible timestamp"),
     faults=frozenset({Fault.SPOILED}),
     applies=applies,
 )

@@ -159,6 +159,9 @@ def _spoiled(evidence: Evidence) -> Evidence:
         verified_percent=None if verified is None else (1 - SPOILED_RATIO) * (figures.verified_percent or 0),
         critical_missing_percent=share(figures.critical_missing_percent),
         late_percent=share(figures.late_percent),
+        impossible_timestamp_percent=share(figures.impossible_timestamp_percent),
+        unreadable_time_events=count(figures.unreadable_time_events, figures.arrived_events),
+        unreadable_time_percent=share(figures.unreadable_time_percent),
         invalid_timestamp_percent=share(figures.invalid_timestamp_percent),
     )
     fields = {name: count(missing, total) or 0 for name, missing in evidence.missing_critical.items()}

@@ -17,6 +17,7 @@ from telemetry_quality.core.guardrails import (
     duplicates,
     leak,
     timestamps,
+    unreadable_times,
     volume,
 )
 from telemetry_quality.core.guardrails.catalogue import policy_of
@@ -242,10 +243,28 @@ def test_a_provisional_day_says_how_much_of_it_has_usually_arrived() -> None:
 @pytest.mark.parametrize(
     ("share", "outcome"), [(0.0, PASSED), (1.0, PASSED), (nextafter(1.0, inf), FAILED), (7.0, FAILED), (None, UNKNOWN)]
 )
-def test_invalid_timestamps_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
-    verdict = timestamps.judge(make_evidence(make_figures(invalid_timestamp_percent=share)), policy_of())
+def test_impossible_timestamps_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
+    verdict = timestamps.judge(make_evidence(make_figures(impossible_timestamp_percent=share)), policy_of())
 
     assert (verdict.outcome, verdict.value, verdict.threshold) == (outcome, share, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome"), [(0.0, PASSED), (1.0, PASSED), (nextafter(1.0, inf), FAILED), (7.0, FAILED), (None, UNKNOWN)]
+)
+def test_unreadable_times_fail_strictly_above_one_percent(share: float | None, outcome: Outcome) -> None:
+    verdict = unreadable_times.judge(make_evidence(make_figures(unreadable_time_percent=share)), policy_of())
+
+    assert (verdict.outcome, verdict.value, verdict.threshold) == (outcome, share, 1.0)
+
+
+def test_unreadable_times_say_how_many_of_the_arrived_events_they_are_and_where_to_look() -> None:
+    figures = make_figures(arrived_events=1200, unreadable_time_events=30, unreadable_time_percent=2.5)
+
+    assert unreadable_times.judge(make_evidence(figures), policy_of()).sentence == (
+        "30 of 1,200 events that arrived on the day (2.50 %) have no readable time, more than the 1 % allowed: "
+        "check time_unit and time_format, then look at the client."
+    )
 
 
 def leaking(percent_a_day: float, days: int = 30) -> dict[date, int]:

@@ -48,10 +48,16 @@ ONE_BAD_OF_THREE: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
         "ARRIVALS_LATE",
     ),
     "timestamps": (
-        "invalid_timestamp_percent",
-        {"invalid_timestamp_percent": 100 / 3},
+        "impossible_timestamp_percent",
+        {"impossible_timestamp_percent": 100 / 3},
         {},
         "TIMESTAMPS_IMPOSSIBLE",
+    ),
+    "unreadable_times": (
+        "unreadable_time_percent",
+        {"arrived_events": 3, "unreadable_time_events": 1, "unreadable_time_percent": 100 / 3},
+        {},
+        "TIMES_LOST",
     ),
     "rate_refunded": (rate_share("refunded"), {}, {"rate_counts": {"refunded": 1, "paid": 3}}, "RATE_HIGH"),
     "rate_paid": (rate_share("paid"), {}, {"rate_counts": {"refunded": 0, "paid": 2}}, "RATE_LOW"),
