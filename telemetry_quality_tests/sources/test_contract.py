@@ -433,15 +433,15 @@ WRITERS = (
     in_a_parquet_folder,
     in_a_duckdb_file,
     in_sqlite_with_spaced_times,
-    in_sqlite_with_offset_times,
-    in_sqlite_with_epoch_times,
     in_postgresql,
     in_clickhouse,
     in_delta,
-    in_iceberg,
     in_mariadb,
 )
 FURTHER_WRITERS = (
+    in_iceberg,
+    in_sqlite_with_offset_times,
+    in_sqlite_with_epoch_times,
     in_json_lines,
     in_csv,
     in_parquet_with_text_times,
@@ -458,7 +458,7 @@ FURTHER_WRITERS = (
     in_mariadb_with_text_times,
     in_mariadb_with_epoch_times,
 )
-"""Locations that differ only in how they write a time: they are read once, with every case."""
+"""Locations that differ from others only in how a time is written or files are listed: read once, with every case."""
 wherever = pytest.mark.usefixtures("write")
 """Marks what must hold everywhere; a file with other connectors runs it with its own fixture ``write``."""
 
