@@ -101,7 +101,7 @@ class FileTables:
             raise error
         times = [(role, name) for role, name in needed if role == "occurred_at"]
         table = self._table(list(readable.values()), day_range, times, (name for _, name in needed))
-        if table is not None and self.schema.observed_at is None:
+        if table is not None and table.schema.observed_at is None:
             self._require_readable_times(list(readable.values()), table, day_range)
         return table
 
@@ -133,9 +133,11 @@ class FileTables:
         if events is None:
             shown = self.client.show_files([file.path for file in files], _UNDATED_VIEW)
             events = self.client.event_table(shown, self.schema, self.salt)
-        ((count, readable, first, last),) = self.client.execute(events.times_query(self.schema.occurred_at, _ALL_ROWS))
+        ((count, readable, first, last),) = self.client.execute(
+            events.times_query(events.schema.occurred_at, _ALL_ROWS)
+        )
         if within is not None:
-            per_second = events.ticks(self.schema.occurred_at)[1]
+            per_second = events.ticks(events.schema.occurred_at)[1]
             start, end = (int(at.timestamp()) * per_second for at in (within.start, within.end))
             if first is None or first < start or last >= end:
                 return

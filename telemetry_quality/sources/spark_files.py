@@ -113,7 +113,7 @@ class SparkFiles:
         names = [name for name in roles if name in table.relation.c]
         file = table.relation.c[FILE]
         counts = (func.count(table.relation.c[name]) for name in names)
-        within = table.within(day_range, self.schema.occurred_at)
+        within = table.within(day_range, table.schema.occurred_at)
         for path, *known in self.client.execute(select(file, *counts).where(within).group_by(file)):
             lacking = [name for name, count in zip(names, known, strict=True) if not count]
             held = self.client.show([_pattern(unquote(path))], _ONE_FILE) if lacking else {}
