@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast check format lint types rooms deps migrations bench architecture constraints clean
+.PHONY: help up demo test test-fast test-contract check format lint types rooms deps migrations bench architecture constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(VENV)/.dev ## Run the tests, in three processes per two cores because ma
 
 test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no Dagster run: about a minute
 	$(PYTEST) -n $(CORES) -m 'not slow'
+
+test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long: ten minutes
+	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) telemetry_quality_tests/sources/test_contract.py
 
 check: $(VENV)/.dev ## Run the gate, everything that must pass: static checks beside the tests
 	$(MAKE) --jobs 2 --keep-going test format lint types rooms deps migrations

@@ -52,8 +52,19 @@ LONGEST_FIRST = (
 """The files that take longest, so that no process is still at one of them when the others have nothing left to do."""
 
 
+def _is_left_out(item: pytest.Item) -> bool:
+    """Whether a test of the contract runs only if the whole of it is asked for."""
+    has = {name: item.get_closest_marker(name) is not None for name in ("costly", "essential", "rare")}
+    is_beside_cases = "write" in getattr(item, "fixturenames", ())
+    return has["rare"] or (is_beside_cases and has["costly"] and not has["essential"])
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "WHOLE_CONTRACT" not in os.environ:
+        left_out = list(filter(_is_left_out, items))
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _is_left_out(item)]
     for item in items:
         if not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

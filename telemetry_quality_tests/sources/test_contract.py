@@ -459,16 +459,30 @@ FURTHER_WRITERS = (
     in_mariadb_with_epoch_times,
 )
 """Locations that differ from others only in how a time is written or files are listed: read once, with every case."""
+COSTLY = {in_clickhouse, in_delta, in_mariadb}
+"""Locations of which each test takes half a second: unless asked for, only essential tests and every case run there."""
+RARE = {
+    in_clickhouse_with_epoch_texts,
+    in_clickhouse_with_text_times,
+    in_clickhouse_with_epoch_times,
+    in_mariadb_with_text_times,
+    in_mariadb_with_epoch_times,
+}
+"""Locations that are read only if asked for: all ways to write a time are tried on these servers by test_times.py."""
 wherever = pytest.mark.usefixtures("write")
 """Marks what must hold everywhere; a file with other connectors runs it with its own fixture ``write``."""
 
 
 def places(*writers: Callable[[Location, Sequence[Event]], Source]) -> list[Any]:
     """Parameters for a test of each; a fast run tests one engine, a full run all of them."""
-    quick = {in_one_parquet_file}
-    return [
-        pytest.param(write, id=write.__name__, marks=() if write in quick else pytest.mark.slow) for write in writers
-    ]
+    return [pytest.param(write, id=write.__name__, marks=_marks_of(write)) for write in writers]
+
+
+def _marks_of(write: Callable[[Location, Sequence[Event]], Source]) -> list[pytest.MarkDecorator]:
+    if write is in_one_parquet_file:
+        return []
+    costly, rare = [pytest.mark.costly] * (write in COSTLY), [pytest.mark.rare] * (write in RARE)
+    return [pytest.mark.slow, *costly, *rare]
 
 
 @pytest.fixture(params=places(*WRITERS))
@@ -846,6 +860,7 @@ def test_a_day_that_the_zone_skipped_is_reported_as_skipped_and_stops_no_other(
     assert [len(before.sample), len(after.sample)] == [1, 1]
 
 
+@pytest.mark.essential
 @wherever
 def test_reading_never_changes_a_byte_of_the_source(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -992,6 +1007,7 @@ def test_every_event_is_drawn_equally_often_whatever_the_salt(
     assert 0.001 < evenness(drawn, 120, 1 / 3) < 0.999
 
 
+@pytest.mark.essential
 @wherever
 def test_a_day_whose_ids_are_all_the_same_still_fills_its_sample(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1004,6 +1020,7 @@ def test_a_day_whose_ids_are_all_the_same_still_fills_its_sample(
     assert len(set(ids(next_day))) == 25
 
 
+@pytest.mark.essential
 @wherever
 def test_events_without_an_id_are_drawn_and_shown_without_one(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1014,6 +1031,7 @@ def test_events_without_an_id_are_drawn_and_shown_without_one(
     assert 15 <= without <= 45, "both halves are drawn alike"
 
 
+@pytest.mark.essential
 @wherever
 def test_a_sampled_event_shows_its_id_name_version_and_what_it_misses(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1031,6 +1049,7 @@ def test_a_sampled_event_shows_its_id_name_version_and_what_it_misses(
     }
 
 
+@pytest.mark.essential
 @wherever
 def test_frequent_values_are_counted_within_the_day(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1046,6 +1065,7 @@ LONG_TEXTS = ("x" * 200, "x" * 201, "x" * 300 + "a", "x" * 300 + "b", "😀" * 2
 """Texts around the longest that is kept, two that differ beyond it, and others that look shorter than they are."""
 
 
+@pytest.mark.essential
 @wherever
 def test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones(
     write: Callable[[Location, Sequence[Event]], Source], tmp_path: Path
@@ -1066,6 +1086,7 @@ def test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones(
     assert day.slices == sliced(events, day_window(DAY, UTC_ZONE))
 
 
+@pytest.mark.essential
 @wherever
 def test_the_busiest_names_and_versions_are_told_apart_and_the_rest_is_summed_exactly(
     write: Callable[[Location, Sequence[Event]], Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -1108,6 +1129,7 @@ def test_the_busiest_names_and_versions_are_told_apart_and_the_rest_is_summed_ex
     assert read(source, windows_of(UTC_ZONE, DAY, DAY + ONE_DAY))[0] == day
 
 
+@pytest.mark.essential
 @wherever
 def test_the_busiest_hundred_values_of_a_dimension_are_distinguished_and_the_rest_summed(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1153,6 +1175,7 @@ def test_a_missing_version_means_the_same_in_a_slice_as_in_the_day_however_many_
     assert source.count_day(day_window(DAY, UTC_ZONE)).missing_version == len(versions) - 4
 
 
+@pytest.mark.essential
 @wherever
 def test_the_counts_of_a_day_alone_are_those_of_its_reading(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1187,6 +1210,7 @@ def test_the_counts_of_a_day_alone_are_those_of_its_reading(
     assert (day.error_rate_percent, day.missing_version_percent) == (50.0, 50.0)
 
 
+@pytest.mark.essential
 @wherever
 def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1230,6 +1254,7 @@ def test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not(
     ]
 
 
+@pytest.mark.essential
 @wherever
 def test_without_rates_nothing_is_counted_for_any(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1242,6 +1267,7 @@ def test_without_rates_nothing_is_counted_for_any(
     assert source.count_day(day_window(DAY, UTC_ZONE)).rate_counts == {}
 
 
+@pytest.mark.essential
 @wherever
 @pytest.mark.parametrize(
     ("rate", "found"),
@@ -1282,6 +1308,7 @@ INSIDE = replace(
 )
 
 
+@pytest.mark.essential
 @wherever
 def test_what_lies_inside_json_or_is_computed_plays_its_role_as_a_column_would(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
@@ -1334,6 +1361,7 @@ def test_what_lies_inside_json_or_is_computed_plays_its_role_as_a_column_would(
     assert scan.duplicates == Duplicates(11, 0)
 
 
+@pytest.mark.essential
 @wherever
 def test_only_the_rows_that_meet_the_condition_are_events_of_the_source(
     tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
