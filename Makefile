@@ -32,7 +32,7 @@ test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no
 	$(PYTEST) -n $(CORES) -m 'not slow'
 
 test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long: ten minutes
-	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) telemetry_quality_tests/sources/test_contract.py
+	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py spark.py times.py)
 
 check: $(VENV)/.dev ## Run the gate, everything that must pass: static checks beside the tests
 	$(MAKE) --jobs 2 --keep-going test format lint types rooms deps migrations

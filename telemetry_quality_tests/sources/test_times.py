@@ -306,7 +306,8 @@ def answers(client: Any, name: str, type_name: str, readings: Sequence[Any]) -> 
     scope="module",
     params=[
         "duckdb",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgresql", "clickhouse", "mariadb", "spark")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgresql", "clickhouse", "mariadb")),
+        pytest.param("spark", marks=[pytest.mark.slow, pytest.mark.rare]),
     ],
 )
 def ask(request: pytest.FixtureRequest) -> Ask:
