@@ -467,8 +467,15 @@ RARE = {
     in_clickhouse_with_epoch_times,
     in_mariadb_with_text_times,
     in_mariadb_with_epoch_times,
+    in_parquet_with_float_times,
+    in_parquet_with_named_times,
+    in_postgresql_with_decimal_times,
+    in_postgresql_with_epoch_times,
+    in_sqlite_with_float_times,
+    in_sqlite_with_go_times,
+    in_sqlite_with_offset_times,
 }
-"""Locations that are read only if asked for: all ways to write a time are tried on these servers by test_times.py."""
+"""Locations that are read only if asked for: test_times.py tries all ways to write a time on these engines."""
 wherever = pytest.mark.usefixtures("write")
 """Marks what must hold everywhere; a file with other connectors runs it with its own fixture ``write``."""
 
