@@ -44,7 +44,7 @@ WAKE_SECONDS = 0.1
 """How often a wait looks at the clock, and for Ctrl-C."""
 
 CANCEL_SECONDS = 1
-"""How long Ctrl-C waits for the server to be told to cancel a query."""
+"""How long Ctrl-C waits until the server has been asked to cancel a query."""
 
 
 class SilentServerError(psycopg.OperationalError):

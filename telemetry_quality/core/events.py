@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 OTHER_VALUES = "(other)"
-"""What sums the names, versions and values of a day that are not told apart, because there are too many."""
+"""What sums the names, versions and values of a day that are not counted individually, because there are too many."""
 
 MAXIMUM_HOURS = 48
 """More hours than any day has: clocks are mostly set back by an hour, and rarely by a few."""
@@ -322,7 +322,7 @@ class SliceCounts(NamedTuple):
 MAXIMUM_VALUES = 100
 
 MAXIMUM_COMBINATIONS = 10_000
-"""How many event names × versions of a day, and values of a dimension × names or versions, are told apart."""
+"""How many event names × versions of a day, and values of a dimension × names or versions, are counted individually."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +344,7 @@ class Cardinality:
 
     Attributes:
         combinations: Event names × versions that occur.
-        other_events: Events of those that are not told apart but summed as ``(other)``.
+        other_events: Events of those that are not counted individually but summed as ``(other)``.
         clipped_events: Events whose name or version was clipped.
     """
 
@@ -400,7 +400,7 @@ class DayScan:
         duplicates: None if they could not be counted.
         arrivals: None if the schema has no ``observed_at`` or they could not be counted.
         incomplete_events: Events without an id or without a critical field, per event name and version that has any;
-            None if they were not counted, or not all names are told apart.
+            None if they were not counted, or not all names are counted individually.
         cardinality: None if it was not counted.
         source_version: The version of the table that was read, if the source has versions; it changes nothing that
             was counted, so that two scans may be equal without it.

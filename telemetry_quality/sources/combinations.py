@@ -1,4 +1,4 @@
-"""The event names × versions of a day: the busiest are told apart, and the rest is summed.
+"""The event names × versions of a day: the busiest are counted individually, and the rest is summed.
 
 Whoever can send an event can send a million different names. So the query returns the busiest, and of these as many are
 kept as the store should hold of any day. What the rest has in common, the counts of each hour with and without a
@@ -48,9 +48,9 @@ class DayCombinations:
     """What the aggregate query says of a day.
 
     Attributes:
-        incomplete: The incomplete events per event name and version; None if not all of them are told apart.
+        incomplete: The incomplete events per event name and version; None if not all of them are counted individually.
         missing_versions: The versions that count as missing, as far as they are needed to recognize them.
-        versions: All versions of the day; None if not all of them are told apart.
+        versions: All versions of the day; None if not all of them are counted individually.
     """
 
     aggregates: DayAggregates = field(default_factory=DayAggregates)

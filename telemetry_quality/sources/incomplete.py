@@ -25,7 +25,7 @@ def add_unidentified(
         execute: Runs a query.
         events: The table of the events.
         day_range: The days.
-        incomplete: What the aggregate query counted of each day whose names are all told apart.
+        incomplete: What the aggregate query counted of each day whose names are all counted individually.
     """
     if not events.counts_unidentified_apart or not incomplete:
         return
@@ -54,6 +54,6 @@ def unidentified_query(events: EventTable, day_range: DayRange) -> Select[Any]:
     )
     keys = (found.c.day_index, found.c.name, found.c.version)
     groups = select(*keys, func.count().label("events")).group_by(*keys).subquery("unidentified")
-    # Of a day that has more, not all names are told apart.
+    # Of a day that has more, not all names are counted individually.
     kept = busiest(groups, ("name", "version")).subquery("kept_unidentified")
     return select(*(kept.c[name] for name in ("day_index", "name", "version", "events")))

@@ -129,7 +129,7 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
 def _incomplete(
     execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayCombinations]
 ) -> dict[int, dict[EventGroup, int] | None]:
-    """The incomplete events of each day, by day index; None for a day of which not all names are told apart."""
+    """The incomplete events of each day, by day index; None where not all names are counted individually."""
     known = {index: dict(day.incomplete) for index, day in days.items() if day.incomplete is not None}
     add_unidentified(execute, events, day_range, known)
     return {index: known.get(index) for index in days}
@@ -179,7 +179,7 @@ def count_versions(execute: Execute, table: EventTable | None, day_range: DayRan
 
 
 def _versions(execute: Execute, table: EventTable, day_range: DayRange) -> Iterable[Sequence[Any]]:
-    """Every version with its counts; in parts, if there are more than are told apart."""
+    """Every version with its counts; in parts, if there are more than are counted individually."""
     rows = execute(version_query(table, day_range))
     if not rows or rows[0][-1] == len(rows):
         return (row[:-1] for row in rows)

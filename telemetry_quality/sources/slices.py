@@ -57,7 +57,7 @@ def read_slices(
 def _of_dimension(
     dimension: str, rows: Iterable[Sequence[Any]], singles: Container[Slice], most_bytes: int
 ) -> dict[Slice, SliceCounts]:
-    """The slices of a dimension; what is not told apart within a value is what the value has less what is."""
+    """The slices of a dimension; the rest of a value is its total less the slices that are counted individually."""
     slices: dict[Slice, SliceCounts] = {}
     pairs: dict[str, list[tuple[Slice, SliceCounts]]] = {EVENT_NAME: [], SERVICE_VERSION: []}
     for by, value, by_value, *counts in rows:

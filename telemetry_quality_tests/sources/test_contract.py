@@ -1098,7 +1098,7 @@ def test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones(
 def test_the_busiest_names_and_versions_are_told_apart_and_the_rest_is_summed_exactly(
     write: Callable[[Location, Sequence[Event]], Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three of ten are told apart; the others fall into two hours, and some of them have no version."""
+    """Three of ten are counted individually; the others fall into two hours, and some of them have no version."""
     busy = [("busy", "1.0")] * 5 + [("untagged", None)] * 3 + [("fair", "2.0")] * 2
     rare = [(f"n{n}", ("unknown", "3.0", None, f"3.{n}")[n % 4]) for n in range(7)]
     events = [

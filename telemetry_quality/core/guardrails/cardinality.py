@@ -41,7 +41,7 @@ COMBINATIONS = extra_metric(
 OTHER_EVENTS = extra_metric(
     "other_events",
     "Summed as (other)",
-    "Events whose name × version is not among the busiest that are told apart.",
+    "Events whose name × version is not among the busiest that are counted individually.",
     Unit.EVENTS,
 )
 CLIPPED_EVENTS = extra_metric(
@@ -55,7 +55,7 @@ CLIPPED_EVENTS = extra_metric(
 def judge(evidence: Evidence, policy: Policy) -> Verdict:
     """Fails strictly above the factor times the median of earlier days.
 
-    While that is not known, it fails if not all names × versions of the day could be told apart.
+    While that is not known, it fails if not all names × versions of the day could be counted individually.
     """
     found, threshold = evidence.cardinalities.get(evidence.day), policy[FACTOR]
     if not evidence.figures.total_events or found is None:
@@ -85,7 +85,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 def _facts(found: Cardinality) -> str:
     facts = f"Events have {found.combinations:,} different names × versions"
     if found.other_events:
-        facts += f", of which the busiest are told apart and {found.other_events:,} events are summed as (other)"
+        facts += f"; the busiest are counted individually, {found.other_events:,} events are summed as (other)"
     if found.clipped_events:
         facts += f"; {found.clipped_events:,} events have one of more than {LONGEST_TEXT} characters, which was clipped"
     return facts
