@@ -209,6 +209,21 @@ def anchored_path(path: str, folder: Path) -> str:
     return path if protocol_of(path) else str(folder / path)
 
 
+class PathSettings(ConnectorSettings):
+    """The key of a connector that reads files: where they are."""
+
+    path: FileOrObject
+
+    @property
+    def location(self) -> str:
+        """The path."""
+        return self.path
+
+    def anchored(self, folder: Path) -> Self:
+        """A relative path is resolved against the settings file's folder."""
+        return self.model_copy(update={"path": anchored_path(self.path, folder)})
+
+
 def anchored_url(url: str, folder: Path) -> str:
     """The URL of a database, with a relative SQLite file resolved against ``folder``."""
     file = url.removeprefix("sqlite:///")

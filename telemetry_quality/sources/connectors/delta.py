@@ -6,30 +6,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from telemetry_quality.connectors import Connector, ConnectorSettings, FileOrObject, Opening, anchored_path
+from telemetry_quality.connectors import Connector, Opening, PathSettings
 from telemetry_quality.errors import SourceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Self
-
     from telemetry_quality.sources.delta import DeltaSource
 
 
-class DeltaSettings(ConnectorSettings):
+class DeltaSettings(PathSettings):
     """The folder of a table, and options of the object store that holds it."""
 
-    path: FileOrObject
     storage_options: dict[str, str] = Field(default_factory=dict, repr=False)
-
-    @property
-    def location(self) -> str:
-        """The path."""
-        return self.path
-
-    def anchored(self, folder: Path) -> Self:
-        """A relative path is resolved against the settings file's folder."""
-        return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 
 def _open(settings: DeltaSettings, opening: Opening) -> DeltaSource:

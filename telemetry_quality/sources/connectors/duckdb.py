@@ -8,25 +8,21 @@ from pydantic import model_validator
 
 from telemetry_quality.connectors import (
     Connector,
-    ConnectorSettings,
-    FileOrObject,
     Name,
     Opening,
-    anchored_path,
+    PathSettings,
     protocol_of,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Self
 
     from telemetry_quality.sources.duckdb import DuckDBFileSource
 
 
-class DuckDBSettings(ConnectorSettings):
+class DuckDBSettings(PathSettings):
     """A database file on this machine, and a table in it."""
 
-    path: FileOrObject
     table: Name
 
     @model_validator(mode="after")
@@ -34,15 +30,6 @@ class DuckDBSettings(ConnectorSettings):
         if protocol_of(self.path):
             raise ValueError("connector 'duckdb' requires path to be a file on this machine")
         return self
-
-    @property
-    def location(self) -> str:
-        """The file."""
-        return self.path
-
-    def anchored(self, folder: Path) -> Self:
-        """A relative path is resolved against the settings file's folder."""
-        return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 
 def _open(settings: DuckDBSettings, opening: Opening) -> DuckDBFileSource:

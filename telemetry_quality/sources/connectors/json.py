@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
-from telemetry_quality.connectors import Connector, ConnectorSettings, Name, Opening, anchored_path, protocol_of
+from telemetry_quality.connectors import Connector, Name, Opening, PathSettings, protocol_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Self
-
     from telemetry_quality.sources.text_files import TextSource
 
 
-class JsonSettings(ConnectorSettings):
+class JsonSettings(PathSettings):
     """A file, a folder or a glob pattern on this machine, and whether an object is an event or OTLP."""
 
     path: Name
@@ -27,15 +24,6 @@ class JsonSettings(ConnectorSettings):
         if protocol_of(value):
             raise ValueError("connector 'json' requires path to be on this machine")
         return value
-
-    @property
-    def location(self) -> str:
-        """The path."""
-        return self.path
-
-    def anchored(self, folder: Path) -> Self:
-        """A relative path is resolved against the settings file's folder."""
-        return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 
 def _open(settings: JsonSettings, opening: Opening) -> TextSource:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.connectors import Connector, ConnectorSettings, FileOrObject, Opening, anchored_path
+from telemetry_quality.connectors import Connector, Opening, PathSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from typing import Self
-
     from telemetry_quality.sources.duckdb import ParquetSource
 
 
-class ParquetSettings(ConnectorSettings):
+class ParquetSettings(PathSettings):
     """A file, a folder (hive-partitioned or not) or a glob pattern."""
-
-    path: FileOrObject
-
-    @property
-    def location(self) -> str:
-        """The path."""
-        return self.path
-
-    def anchored(self, folder: Path) -> Self:
-        """A relative path is resolved against the settings file's folder."""
-        return self.model_copy(update={"path": anchored_path(self.path, folder)})
 
 
 def _open(settings: ParquetSettings, opening: Opening) -> ParquetSource:
