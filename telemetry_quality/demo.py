@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.dashboard.server import LOOPBACK, require_installed
+from telemetry_quality.dashboard.server import require_installed
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, load_settings
+from telemetry_quality.settings.dashboard import LOOPBACK
 from telemetry_quality.storage.migrations import migrate
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from telemetry_quality.connectors import BUILT_IN, connector
 from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, EventSchema
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
+from telemetry_quality.dashboard import edge
+from telemetry_quality.dashboard.access.headers import MOST_REQUESTS
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
 from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
@@ -44,6 +46,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 DASHBOARD = (ROOT / "docs" / "dashboard.md").read_text()
+SECURITY = (ROOT / "SECURITY.md").read_text()
 
 DEFAULTS = policy_of().values
 THRESHOLDS = {
@@ -183,6 +186,9 @@ def test_the_limits_in_the_docs_of_the_dashboard_are_those_of_the_code() -> None
         in text
     )
     assert f"A password has {MINIMUM_LENGTH} characters or more" in text
+    head = f"the head of a request has {edge.HEAD_SECONDS:.0f} seconds and {edge.MOST_HEAD_BYTES // 1024} KiB"
+    assert f"{head}, the rest {edge.REQUEST_SECONDS:.0f} seconds" in text
+    assert f"at most {edge.MOST_PER_ADDRESS} connections, or, behind a trusted proxy, {MOST_REQUESTS} requests" in text
 
 
 def test_the_readme_names_every_guardrail_with_its_level_and_threshold() -> None:
@@ -222,12 +228,23 @@ def test_every_make_target_the_docs_name_exists() -> None:
 
 
 def test_every_link_between_the_docs_has_a_target() -> None:
-    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+    for file in [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", file.read_text()):
             assert (file.parent / target).exists(), f"{file.name} links to {target}"
 
 
 @pytest.mark.slow
+def test_every_promise_of_security_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| .* \| (`test_.*`) \|$", SECURITY, flags=re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
+    text = "".join(file.read_text() for file in Path(__file__).parent.rglob("test_*.py"))
+    assert len(rows) == SECURITY.count("\n| ") - 1, "every row below the heading names a test"
+    assert {name for name in named if f"def {name}(" not in text} == set()
+
+
 def test_the_commands_of_the_readme_run_in_their_order_on_events_as_it_describes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

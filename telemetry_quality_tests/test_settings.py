@@ -1141,6 +1141,29 @@ def test_the_dashboard_s_times_have_limits(tmp_path: Path, key: str, value: Any,
 
 
 @pytest.mark.parametrize(
+    ("proxies", "is_good"),
+    [
+        ([], True),
+        (["10.1.2.3", "10.1.0.0/16", "2001:db8::/32"], True),
+        ("10.1.2.3, ::1", True),
+        (["10.1.2.3/16"], False),
+        (["proxy.example.org"], False),
+        (["*"], False),
+        (["0.0.0.0/0"], False),
+        (["::/0"], False),
+    ],
+)
+def test_trusted_proxies_are_networks_but_not_everybody(tmp_path: Path, proxies: Any, is_good: bool) -> None:
+    file = write_dashboard(tmp_path, trusted_proxies=proxies)
+    if is_good:
+        trusts = load_settings(file).dashboard.is_trusted
+        assert (trusts("10.1.2.3"), trusts("::ffff:10.1.2.3")) == (bool(proxies), bool(proxies))
+        assert not any(map(trusts, ("127.0.0.1", "10.2.0.0", "unknown", "")))
+    else:
+        assert "dashboard.trusted_proxies: must be addresses or networks of proxies, such as" in complaint(file)
+
+
+@pytest.mark.parametrize(
     ("oidc", "dashboard", "words"),
     [
         (None, {"ur": "http://localhost"}, "dashboard.ur is not a setting; allowed here are url, dagster_url"),

@@ -21,7 +21,6 @@ DEFAULT_PORT = 3001
 EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn")
 """The modules that the extra ``dashboard`` installs."""
 
-LOOPBACK = ["127.0.0.1", "::1"]
 BACKLOG = 2048
 GRACE_SECONDS = 10
 """How long responses in progress may take to finish."""
@@ -88,7 +87,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
 
     from telemetry_quality.dashboard.app import create_app  # noqa: PLC0415 - needs the extra
 
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), **SERVER_OPTIONS))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), **server_options(settings.dashboard)))
     # What is loaded by now stays for good; scanning it for garbage would delay every request.
     gc.collect()
     gc.freeze()
@@ -98,20 +97,24 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         raise RuntimeError("the dashboard did not start, and the lines above say why")
 
 
-SERVER_OPTIONS: dict[str, Any] = {
-    # Strangers need not know which server this is.
-    "server_header": False,
-    # Other clients could claim any address and get that address throttled.
-    "proxy_headers": True,
-    "forwarded_allow_ips": LOOPBACK,
-    # Paths and queries reveal who looked at what; that belongs in a proxy's log.
-    "access_log": False,
-    "log_config": None,
-    "log_level": "warning",
-    "lifespan": "on",
-    # Pages only listen on their socket.
-    "ws_max_size": 4096,
-    "ws_max_queue": 4,
-    "timeout_graceful_shutdown": GRACE_SECONDS,
-}
-"""The options of uvicorn, which picks its fast event loop and parser where they are installed."""
+def server_options(settings: DashboardSettings) -> dict[str, Any]:
+    """The options of uvicorn, which picks its fast event loop where it is installed."""
+    from telemetry_quality.dashboard.edge import protocols  # noqa: PLC0415 - needs the extra
+
+    return {
+        **protocols(settings.is_trusted),
+        # Strangers need not know which server this is.
+        "server_header": False,
+        # Other clients could claim any address and get that address throttled.
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.trusted_networks,
+        # Paths and queries reveal who looked at what; that belongs in a proxy's log.
+        "access_log": False,
+        "log_config": None,
+        "log_level": "warning",
+        "lifespan": "on",
+        # Pages only listen on their socket.
+        "ws_max_size": 4096,
+        "ws_max_queue": 4,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }

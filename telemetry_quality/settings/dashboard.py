@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from telemetry_quality.connectors import Name, Secret, SettingsTable
+from telemetry_quality.connectors import Name, Names, Secret, SettingsTable
+
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 class OidcSettings(SettingsTable):
@@ -39,6 +42,7 @@ class DashboardSettings(SettingsTable):
     dagster_url: Name | None = None
     session_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 12.0
     grace_minutes: Annotated[int, Field(ge=0)] = 120
+    trusted_proxies: Names = LOOPBACK
     oidc: OidcSettings | None = None
 
     @field_validator("url")
@@ -53,10 +57,42 @@ class DashboardSettings(SettingsTable):
             raise ValueError("must be the address of Dagster's web server, such as https://dagster.example.org")
         return value and value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _network(text)
+        return value
+
+    @cached_property
+    def trusted_networks(self) -> list[str]:
+        """The networks of ``trusted_proxies``, also as they appear on a socket that listens on IPv6 for both."""
+        found = [_network(text) for text in self.trusted_proxies]
+        mapped = [f"::ffff:{net.network_address}/{96 + net.prefixlen}" for net in found if net.version == 4]
+        return [*map(str, found), *mapped]
+
+    def is_trusted(self, address: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
+        try:
+            return any(ip_address(address) in ip_network(network) for network in self.trusted_networks)
+        except ValueError:
+            return False
+
     @property
     def is_loopback(self) -> bool:
         """Whether the dashboard is reachable from this machine only, over plain HTTP."""
         return _is_loopback(urlsplit(self.url).hostname)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """The network of a proxy, or of one address."""
+    try:
+        found = ip_network(text)
+    except ValueError:
+        found = None
+    if found is None or not found.prefixlen:
+        raise ValueError("must be addresses or networks of proxies, such as 10.0.0.5 or 10.1.0.0/16")
+    return found
 
 
 def _is_loopback(host: str | None) -> bool:

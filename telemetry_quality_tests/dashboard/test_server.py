@@ -114,18 +114,40 @@ def test_with_the_extra_installed_nothing_is_raised() -> None:
     server.require_installed()
 
 
+CLIENT = "203.0.113.9"
+FORGED = "192.0.2.66"
+
+
 @pytest.mark.parametrize(
-    ("peer", "seen"), [("127.0.0.1", "203.0.113.9"), ("::1", "203.0.113.9"), ("198.51.100.7", "198.51.100.7")]
+    ("proxies", "peer", "forwarded", "seen"),
+    [
+        (None, "127.0.0.1", CLIENT, CLIENT),
+        (None, "::1", CLIENT, CLIENT),
+        (None, "::ffff:127.0.0.1", CLIENT, CLIENT),
+        (None, "10.1.2.3", CLIENT, "10.1.2.3"),
+        (["10.1.0.0/16"], "10.1.2.3", CLIENT, CLIENT),
+        (["10.1.0.0/16"], "::ffff:10.1.2.3", CLIENT, CLIENT),
+        (["10.1.0.0/16"], "10.2.0.1", CLIENT, "10.2.0.1"),
+        (["10.1.0.0/16"], "127.0.0.1", CLIENT, "127.0.0.1"),
+        (["2001:db8::/32"], "2001:db8::7", CLIENT, CLIENT),
+        # Proxies append, so only what stands to the right of the first stranger is believed.
+        (["10.1.0.0/16"], "10.1.2.3", f"{FORGED}, {CLIENT}, 10.1.9.9", CLIENT),
+        (["10.1.0.0/16"], "10.1.2.3", f"10.1.0.1, {CLIENT}", CLIENT),
+        (["10.1.0.0/16"], "10.1.2.3", "", "10.1.2.3"),
+    ],
 )
-def test_only_a_proxy_on_this_machine_may_say_where_a_request_comes_from(peer: str, seen: str) -> None:
+def test_only_a_trusted_proxy_may_say_where_a_request_comes_from(
+    proxies: list[str] | None, peer: str, forwarded: str, seen: str
+) -> None:
     found = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         found.append(scope["client"][0])
 
-    config = uvicorn.Config(app, **server.SERVER_OPTIONS)
+    settings = DashboardSettings() if proxies is None else DashboardSettings(trusted_proxies=proxies)
+    config = uvicorn.Config(app, **server.server_options(settings))
     config.load()
-    headers = [(b"x-forwarded-for", b"203.0.113.9")]
+    headers = [(b"x-forwarded-for", forwarded.encode())]
     asyncio.run(config.loaded_app({"type": "http", "client": (peer, 1), "headers": headers}, None, None))
     assert found == [seen]
 
@@ -142,13 +164,13 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
-            _wait_for(process, port)
+            wait_for(process, port)
             yield process, port
         finally:
             process.kill()
 
 
-def _wait_for(process: subprocess.Popen[str], port: int) -> None:
+def wait_for(process: subprocess.Popen[str], port: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES, read_body, replayed, too_large
+from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import API, OIDC_CALLBACK
 from telemetry_quality.dashboard.api_errors import ApiError, response_for
 
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 
 MOST_ADDRESS_BYTES = 8 * 1024
 MOST_HEADER_BYTES = 32 * 1024
+MOST_HEADERS = 100
 MOST_FIELDS = 100
+
+MOST_REQUESTS = 200
+"""Requests and WebSockets of an address at the same time; proxies hold the connections, but pass the address on."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -68,6 +74,7 @@ class HostAndHeaders:
         self._app = app
         self._settings = settings
         self._headers = dict(HEADERS)
+        self._in_progress: Counter[str] = Counter()
         logging.getLogger("uvicorn.error").addFilter(_without_secrets)
         if settings.url.startswith("https://"):
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -77,9 +84,20 @@ class HostAndHeaders:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        is_http = scope["type"] == "http"
-        send = partial(self._send, scope, send) if is_http else send
+        send = partial(self._send, scope, send) if scope["type"] == "http" else send
+        address = address_of(HTTPConnection(scope))
+        self._in_progress[address] += 1
         try:
+            await self._pass_on(scope, receive, send, address)
+        finally:
+            self._in_progress[address] -= 1
+            if not self._in_progress[address]:
+                del self._in_progress[address]
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+        is_http = scope["type"] == "http"
+        try:
+            self._require_turn(scope, address)
             self._require_bearable(scope)
             receive = await _checked_body(scope, receive) if is_http else receive
         except ApiError as api_error:
@@ -97,6 +115,17 @@ class HostAndHeaders:
                 scope["query_string"] = b"..."
         await send(message)
 
+    def _require_turn(self, scope: Scope, address: str) -> None:
+        """Refuse a client that already has many requests in progress; proxies have those of many clients."""
+        if self._in_progress[address] > MOST_REQUESTS and not self._settings.is_trusted(scope["client"][0]):
+            raise ApiError(
+                429,
+                "TOO_MANY_AT_ONCE",
+                f"An address may have {MOST_REQUESTS} requests and open pages at once, but this one has more; "
+                "close some pages and try again.",
+                {"Retry-After": "5"},
+            )
+
     def _require_bearable(self, scope: Scope) -> None:
         """Refuse a request whose address is foreign, oversized, unreadable or contains a secret.
 
@@ -110,11 +139,13 @@ class HostAndHeaders:
                 "ADDRESS_TOO_LONG",
                 f"An address may have at most {MOST_ADDRESS_BYTES} bytes, but this one is longer; use fewer filters.",
             )
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > MOST_HEADER_BYTES or len(scope["headers"]) > MOST_HEADERS:
             raise ApiError(
                 431,
                 "HEADERS_TOO_LARGE",
-                f"Headers may have at most {MOST_HEADER_BYTES} bytes, but these are larger; remove cookies.",
+                f"At most {MOST_HEADERS} headers with {MOST_HEADER_BYTES} bytes are read, but these are more; "
+                "remove cookies.",
             )
         _require_no_token(scope)
         if any(character < " " or character in "\\\x7f" for character in path) or {".", ".."} & set(path.split("/")):

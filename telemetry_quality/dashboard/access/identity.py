@@ -27,8 +27,12 @@ class User:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """The address by which failures are counted; for IPv6 the /64 network, all of which one machine may own."""
-    host = connection.client.host if connection.client else "unknown"
+    """The address by which failures and requests are counted; behind a trusted proxy, that of its client."""
+    return network_of(connection.client.host if connection.client else "unknown")
+
+
+def network_of(host: str) -> str:
+    """The address of one client; for IPv6 the /64 network, all of which one machine may own."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

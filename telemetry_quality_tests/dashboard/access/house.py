@@ -189,12 +189,13 @@ def is_refused(response: Response) -> bool:
 @contextmanager
 def serving(app: Any, **options: Any) -> Iterator[str]:
     """Serve ``app`` with a real server; yields its address."""
-    from telemetry_quality.dashboard.server import SERVER_OPTIONS, listen  # noqa: PLC0415 - for real HTTP only
+    from telemetry_quality.dashboard.server import listen, server_options  # noqa: PLC0415 - for real HTTP only
 
     listener = listen("127.0.0.1", 0)
     # A server that logs no requests silences this logger for every later server.
     logging.getLogger("uvicorn.access").propagate = True
-    server = uvicorn.Server(uvicorn.Config(app, **{**SERVER_OPTIONS, **options}))
+    settings = DashboardSettings()
+    server = uvicorn.Server(uvicorn.Config(app, **{**server_options(settings), **options}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from telemetry_quality.dashboard.access import bodies
+from telemetry_quality.dashboard.access import bodies, headers
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES
-from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS
+from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS, MOST_HEADERS, HostAndHeaders
 from telemetry_quality.dashboard.api_errors import ApiError
+from telemetry_quality.settings import DashboardSettings
 from telemetry_quality_tests.dashboard.access.house import (
+    ADDRESS,
     House,
     form_token,
     has_entered,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from httpx import Response
-    from starlette.types import Message
+    from starlette.types import Message, Receive, Scope, Send
 
 POLICY = {
     "default-src": "'none'",
@@ -184,7 +186,7 @@ def test_probes_may_ask_healthz_by_any_name(https_house: House) -> None:
 
 
 def test_forwarded_hosts_and_schemes_reach_no_response(house: House) -> None:
-    headers = {
+    forwarded = {
         "x-forwarded-host": "evil.example",
         "x-forwarded-proto": "evil",
         "x-forwarded-prefix": "/evil",
@@ -193,7 +195,7 @@ def test_forwarded_hosts_and_schemes_reach_no_response(house: House) -> None:
         "forwarded": "host=evil.example",
     }
     for path in ("/health/sign-in/", "/health/", "/health/sign-in"):
-        response = house.stranger().get(path, headers=headers)
+        response = house.stranger().get(path, headers=forwarded)
         assert "evil" not in response.text
         assert "evil" not in str(response.headers)
 
@@ -259,13 +261,14 @@ def test_only_plain_forms_are_read(house: House) -> None:
         assert response.status_code == 415, kind
 
 
+async def never() -> Message:
+    """The channel of a client that sends nothing more."""
+    await anyio.sleep(60)
+    return {"type": "http.request"}
+
+
 def test_a_client_that_never_finishes_sending_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MOST_SECONDS", 0.01)
-
-    async def never() -> Message:
-        await anyio.sleep(60)
-        return {"type": "http.request"}
-
     with pytest.raises(ApiError) as refused:
         anyio.run(bodies.read_body, never)
 
@@ -288,3 +291,56 @@ def test_oversized_requests_are_refused_over_real_http_and_the_server_goes_on(ho
         assert response.status_code == 200
         assert_is_armoured(response)
         assert "server" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "status_codes"), [(ADDRESS, {200, 429}), ("127.0.0.1", {200})], ids=["stranger", "trusted proxy"]
+)
+def test_an_address_has_only_so_many_requests_in_progress(
+    monkeypatch: pytest.MonkeyPatch, address: str, status_codes: set[int]
+) -> None:
+    monkeypatch.setattr(headers, "MOST_REQUESTS", 2)
+    found: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.wait_all_tasks_blocked()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def ask_together(client: str, count: int) -> None:
+        async def ask() -> None:
+            scope = {
+                "type": "http", "method": "GET", "path": "/healthz", "query_string": b"", "headers": [],
+                "client": (client, 1), "scheme": "http", "server": ("127.0.0.1", 3001),
+            }  # fmt: skip
+
+            async def send(message: Message) -> None:
+                if "status" in message:
+                    found.append(message["status"])
+
+            await guarded(scope, never, send)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(count):
+                group.start_soon(ask)
+
+    async def main() -> None:
+        await ask_together(address, 2)
+        assert set(found) == {200}
+        await ask_together(address, 3)
+        assert set(found) == status_codes
+        found.clear()
+        await ask_together(address, 2)
+        assert set(found) == {200}, "requests that are over are not counted"
+
+    guarded = HostAndHeaders(app, settings=DashboardSettings())
+    anyio.run(main)
+
+
+@pytest.mark.parametrize(("count", "is_refused"), [(99, False), (100, False), (101, True)])
+def test_more_headers_than_any_client_sends_are_refused(house: House, count: int, is_refused: bool) -> None:
+    assert MOST_HEADERS == 100
+    sent = [("host", "127.0.0.1:3001"), *((f"x-{number}", "y") for number in range(count - 1))]
+    client = house.stranger()
+    client.headers.clear()
+
+    assert (client.get("/healthz", headers=sent).status_code == 431) is is_refused

@@ -1,0 +1,296 @@
+"""Connections are bounded in bytes, in time and in number while nobody knows who is behind them: over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.sync.client import connect
+
+from telemetry_quality.dashboard import edge, server
+from telemetry_quality.storage.migrations import migrate
+from telemetry_quality_tests.dashboard.access.house import serving
+from telemetry_quality_tests.dashboard.test_server import SETTINGS, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+STRANGER = "127.0.0.2"
+"""An address of this machine that is no trusted proxy."""
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+PATIENCE_SECONDS = 20
+
+
+async def plain_app(scope: Any, receive: Any, send: Any) -> None:
+    """Reads the whole request, then answers with as many bytes as the path says."""
+    if scope["type"] == "lifespan":
+        return
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
+    while (await receive()).get("more_body"):
+        pass
+    length = int(scope["path"].strip("/") or 2) if scope["path"] != "/healthz" else 2
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]})
+    await send({"type": "http.response.body", "body": b"x" * length})
+
+
+@contextmanager
+def edge_server(**options: Any) -> Iterator[Callable[..., socket.socket]]:
+    """A server of ``plain_app``; yields what connects to it, from STRANGER unless another address is given."""
+    with serving(plain_app, lifespan="off", **options) as url, ExitStack() as stack:
+
+        def connected(source: str = STRANGER) -> socket.socket:
+            place = ("127.0.0.1", urlsplit(url).port or 0)
+            return stack.enter_context(socket.create_connection(place, PATIENCE_SECONDS, (source, 0)))
+
+        yield connected
+
+
+def _answer(client: socket.socket) -> bytes:
+    """Everything the server sends until it closes the connection."""
+    found = b""
+    with suppress(ConnectionResetError):
+        while part := client.recv(65_536):
+            found += part
+    return found
+
+
+def _get(client: socket.socket) -> bytes:
+    client.sendall(GET + b"\r\n")
+    return client.recv(4096)
+
+
+def _is_refused(client: socket.socket) -> bool:
+    try:
+        return not _get(client)
+    except OSError:
+        return True
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# Bytes
+
+
+@pytest.mark.parametrize("line", [b"X: y\r\n", b"X" * 1000], ids=["endless lines", "one endless line"])
+def test_headers_that_never_end_are_refused_at_their_limit(line: bytes) -> None:
+    head = (GET + line * edge.MOST_HEAD_BYTES)[: edge.MOST_HEAD_BYTES]
+    with edge_server() as connected:
+        client = connected()
+        client.sendall(head)
+        client.setblocking(False)
+        time.sleep(0.1)
+        with pytest.raises(BlockingIOError):
+            client.recv(1)
+        client.settimeout(PATIENCE_SECONDS)
+        client.sendall(b"x")
+        assert _answer(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_headers_below_their_limit_are_read_however_they_arrive() -> None:
+    head = (GET + b"X: y\r\n" * 9000)[: edge.MOST_HEAD_BYTES - 100] + b"\r\n\r\n"
+    with edge_server() as connected:
+        client = connected()
+        for place in range(0, len(head), 7000):
+            client.sendall(head[place : place + 7000])
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("start", "more"), [(b"", b"1\r\nx\r\n"), (b"0\r\n", b"X: y\r\n")], ids=["tiny chunks", "trailers"]
+)
+def test_bodies_and_trailers_that_never_end_are_cut_off(start: bytes, more: bytes) -> None:
+    with edge_server() as connected:
+        client = connected()
+        with suppress(OSError):
+            client.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n" + start)
+            client.sendall(more * (edge.MOST_REQUEST_BYTES // len(more) + 1000))
+        assert _answer(client) == b""
+
+
+def test_requests_on_one_connection_are_counted_one_by_one() -> None:
+    with edge_server() as connected:
+        client = connected()
+        for _ in range(3):
+            client.sendall(GET + b"X: " + b"y" * (edge.MOST_HEAD_BYTES // 2) + b"\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+# Time
+
+
+def _trickle(client: socket.socket) -> None:
+    for _ in range(PATIENCE_SECONDS * 20):
+        client.sendall(b"x")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [(b"", b""), (b"\r\n", b""), (b"GET / HT", b"HTTP/1.1 408 "), (GET, b"HTTP/1.1 408 ")],
+    ids=["silence", "empty lines", "half a line", "half a head"],
+)
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_request_that_does_not_come_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes, is_second: bool
+) -> None:
+    monkeypatch.setattr(edge, "HEAD_SECONDS", 0.2)
+    with edge_server(timeout_keep_alive=0.2 if not sent else 60) as connected:
+        client = connected()
+        if is_second:
+            assert _get(client).startswith(b"HTTP/1.1 200 ")
+        client.sendall(sent)
+        found = _answer(client)
+    assert found.startswith(answer)
+    assert bool(found) is bool(answer)
+
+
+@pytest.mark.parametrize("start", [GET + b"X: ", POST + b"Content-Length: 9999\r\n\r\n"], ids=["head", "body"])
+def test_bytes_that_trickle_in_do_not_prolong_the_wait(monkeypatch: pytest.MonkeyPatch, start: bytes) -> None:
+    monkeypatch.setattr(edge, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(edge, "REQUEST_SECONDS", 0.3)
+    with edge_server() as connected:
+        client = connected()
+        client.sendall(start)
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            _trickle(client)
+
+
+def test_a_client_that_does_not_read_its_response_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "STALL_SECONDS", 0.2)
+    doors = edge.Doors(lambda _: False)
+    with edge_server(http=partial(edge.EdgeProtocol, doors), timeout_keep_alive=1) as connected:
+        idle, slow = connected(), connected()
+        for client in (idle, slow):
+            client.sendall(b"GET /30000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        found = len(slow.recv(4096))
+        while found < 30_000_000:
+            time.sleep(0.01)
+            found += len(slow.recv(500_000))
+        _wait_until(lambda: doors._open.total() == 0)
+        assert len(_answer(idle)) < 30_000_000
+
+
+# Number
+
+
+def test_an_address_has_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "MOST_PER_ADDRESS", 3)
+    with edge_server() as connected:
+        clients = [connected() for _ in range(3)]
+        assert all(_get(client).startswith(b"HTTP/1.1 200 ") for client in clients)
+        assert _is_refused(connected())
+        assert not _is_refused(connected("127.0.0.3")), "another address is not affected"
+        clients.pop().close()
+        _wait_until(lambda: not _is_refused(connected()))
+
+
+def test_the_connections_of_a_trusted_proxy_are_those_of_many_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "MOST_PER_ADDRESS", 3)
+    with edge_server() as connected:
+        clients = [connected("127.0.0.1") for _ in range(10)]
+        assert not any(_is_refused(client) for client in clients)
+
+
+def test_sockets_of_pages_count_as_connections_until_they_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "MOST_PER_ADDRESS", 1)
+    monkeypatch.setattr(edge, "HEAD_SECONDS", 0.2)
+    with edge_server() as connected:
+        client = connected()
+        with connect("ws://x/", sock=client) as page:
+            assert _is_refused(connected())
+            time.sleep(0.4)
+            page.send("still open, although the time for a request has passed")
+            assert page.ping().wait(PATIENCE_SECONDS)
+        _wait_until(lambda: not _is_refused(connected()))
+
+
+def test_the_connection_that_has_waited_longest_gives_way_to_a_new_one() -> None:
+    doors = edge.Doors(lambda _: True, most=3)
+    with edge_server(http=partial(edge.EdgeProtocol, doors)) as connected:
+        busy = connected()
+        busy.sendall(b"GET /30000000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        busy.recv(1)
+        second, third, fourth = (connected() for _ in range(3))
+        assert not _is_refused(fourth)
+        assert not _is_refused(third)
+        assert _is_refused(second)
+        assert busy.recv(1), "a response in progress is finished"
+
+
+# All at once, against the command that people run
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    """The port of ``telemetry-quality dashboard`` in its own process."""
+    (tmp_path / "telemetry.toml").write_text(SETTINGS)
+    migrate(f"sqlite:///{tmp_path / 'quality.db'}")
+    with server.listen("127.0.0.1", 0) as probe:
+        port: int = probe.getsockname()[1]
+    command = [sys.executable, "-m", "telemetry_quality", "dashboard", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            wait_for(process, port)
+            yield port
+        finally:
+            process.kill()
+
+
+def _attack(port: int, start: bytes, more: bytes, is_over: threading.Event) -> None:
+    """Send what never ends, and begin again whenever the server closes the connection."""
+    while not is_over.is_set():
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5, (STRANGER, 0)) as client:
+            client.sendall(start)
+            while not is_over.is_set():
+                client.sendall(more)
+
+
+def test_endless_headers_slow_bodies_and_silent_sockets_do_not_keep_others_from_an_answer(port: int) -> None:
+    slow = b"POST /health/sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n"
+    is_over = threading.Event()
+    attacks = [(GET, b"X: y\r\n" * 2000), (GET, b"X: y\r\n" * 2000), (GET + b"X: ", b"y" * 65_536)]
+    threads = [threading.Thread(target=_attack, args=(port, *attack, is_over)) for attack in attacks]
+    with ExitStack() as stack:
+        stack.callback(is_over.set)
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 5, (STRANGER, 0))) for _ in range(500)
+        ]
+        for client in silent[:20]:
+            client.sendall(slow)
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as connection:
+                connection.request("GET", "/healthz")
+                assert connection.getresponse().read() == b"ok\n"
+        is_over.set()
+        for client in silent[20:]:
+            client.settimeout(PATIENCE_SECONDS)
+            assert _answer(client) == b"", "it is closed without a word"
+    for thread in threads:
+        thread.join()
