@@ -10,6 +10,7 @@ from dagster import BetaWarning, PreviewWarning
 
 from telemetry_quality.orchestration.asset_checks import build_asset_checks
 from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
@@ -47,7 +48,7 @@ def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Defin
         asset_checks=checks,
         jobs=jobs,
         schedules=schedules,
-        sensors=[build_alert_sensor(frozenset(settings.sources))],
+        sensors=[build_alert_sensor(frozenset(settings.sources)), build_ghost_run_sensor(frozenset(settings.sources))],
         resources={RESOURCE: TelemetryResource(settings, **resource_overrides)},
         # All steps share a process: one process per step would cost seconds of start-up and save nothing.
         executor=dg.in_process_executor,

@@ -335,6 +335,15 @@ def test_every_decision_is_linked_from_the_architecture() -> None:
         assert f"(adr/{file.name})" in page, file.name
 
 
+def test_every_row_on_reliability_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| .* \| (.*) \|$", (ROOT / "docs" / "reliability.md").read_text(), flags=re.MULTILINE)
+    sources = "".join(file.read_text() for file in Path(__file__).parent.rglob("test_*.py"))
+    named = [re.findall(r"`(test_\w+)`", row) for row in rows if row not in {"test", "---"}]
+    assert all(named)
+    for name in {name for names in named for name in names}:
+        assert f"def {name}(" in sources, name
+
+
 def test_constraints_pin_every_dependency_and_name_no_address() -> None:
     text = (ROOT / "constraints.txt").read_text()
     assert "://" not in text

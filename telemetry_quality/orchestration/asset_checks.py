@@ -13,6 +13,7 @@ from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Ou
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.evaluations import materialization_targets
+from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.orchestration.specs import guardrail_specs, snapshot_key
@@ -34,6 +35,7 @@ def _checked(
     context: dg.AssetCheckExecutionContext, source: str, selected: Sequence[dg.AssetCheckSpec]
 ) -> Iterator[Any]:
     """The evaluations of a run's days, one guardrail after the other."""
+    record_worker(context)
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     standing = work.standing(days, telemetry.clock(), context.run.run_id)

@@ -8,6 +8,7 @@ import dagster as dg
 
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
+from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.orchestration.specs import aggregates_spec, events_spec, sample_spec, snapshot_spec
@@ -48,6 +49,7 @@ def _scan_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) ->
 
 def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.AssetKey]) -> None:
     """Scan the days of a run and add metadata to each; ``keys`` are the assets of aggregates and sample."""
+    record_worker(context)
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     pace = Pace(len(days), monotonic)
@@ -87,6 +89,7 @@ def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
 
 def _judge(context: dg.AssetExecutionContext, source: str) -> None:
     """Judge the days of a run and add each snapshot as metadata."""
+    record_worker(context)
     telemetry = telemetry_of(context)
     work, days = telemetry.work(source), partition_days(context)
     pace = Pace(len(days), monotonic)

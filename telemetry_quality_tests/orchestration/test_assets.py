@@ -226,4 +226,4 @@ def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> Non
         "app_daily",
         "app_late_days",
     }
-    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor", "ghost_run_sensor"]
