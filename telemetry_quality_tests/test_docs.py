@@ -20,7 +20,7 @@ from telemetry_quality.dashboard import edge
 from telemetry_quality.dashboard.access.headers import MOST_REQUESTS
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
 from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
-from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, WINDOW
+from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, STRANGERS_FAILURES, WINDOW
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
     DashboardSettings,
@@ -181,10 +181,9 @@ def test_the_curl_examples_in_the_docs_of_the_dashboard_use_addresses_that_exist
 
 def test_the_limits_in_the_docs_of_the_dashboard_are_those_of_the_code() -> None:
     text, minutes = " ".join(DASHBOARD.split()), WINDOW // timedelta(minutes=1)
-    assert (
-        f"After {ACCOUNT_FAILURES} failures of an account or {ADDRESS_FAILURES} of an address within {minutes} m"
-        in text
-    )
+    limits = f"{ADDRESS_FAILURES} of an address, or {STRANGERS_FAILURES} of an account from anywhere"
+    assert f"Within {minutes} minutes, {ACCOUNT_FAILURES} failures of an account from one address, {limits}" in text
+    assert f"has {ACCOUNT_FAILURES} of its own" in text
     assert f"A password has {MINIMUM_LENGTH} characters or more" in text
     head = f"the head of a request has {edge.HEAD_SECONDS:.0f} seconds and {edge.MOST_HEAD_BYTES // 1024} KiB"
     assert f"{head}, the rest {edge.REQUEST_SECONDS:.0f} seconds" in text

@@ -86,7 +86,8 @@ async def change_password(request: Request) -> Response:
     fields = await form_fields(request)
     try:
         _require_new_password(fields, name)
-        arguments = (name, fields.get("current", ""), address, "password_change")
+        method = await run_in_threadpool(access.password_method, request.headers, name)
+        arguments = (name, fields.get("current", ""), address, method)
         account = await run_in_threadpool(access.try_password, *arguments)
         hashed = await run_in_threadpool(access.hashed, fields["new"])
         await run_in_threadpool(access.staff.set_password, name, hashed, access.clock())

@@ -70,6 +70,11 @@ def oidc_cookie(settings: DashboardSettings) -> Cookie:
     return _cookie("tq_oidc", settings, 600)
 
 
+def known_cookie(settings: DashboardSettings) -> Cookie:
+    """The cookie of a browser in which an account has signed in before; the last one, if several have."""
+    return _cookie("tq_known", settings, 365 * 24 * 3600)
+
+
 def _cookie(name: str, settings: DashboardSettings, seconds: int) -> Cookie:
     is_secure = settings.url.startswith("https://")
     return Cookie(f"__Host-{name}" if is_secure else name, is_secure, seconds)

@@ -59,7 +59,9 @@ async def sign_in(request: Request) -> Response:
     name, wanted = fields.get("name", ""), return_path(fields.get("next", ""))
     try:
         require_csrf_token(_form_token(access, request) or "", fields.get("csrf_token", ""))
-        found = await run_in_threadpool(access.try_password, name, fields.get("password", ""), address_of(request))
+        method = await run_in_threadpool(access.password_method, request.headers, name)
+        arguments = (name, fields.get("password", ""), address_of(request), method)
+        found = await run_in_threadpool(access.try_password, *arguments)
         return await enter(request, found, "password", wanted)
     except ApiError as api_error:
         return await refused(request, api_error, wanted, name)
@@ -111,6 +113,7 @@ async def enter(request: Request, found: Account, method: str, wanted: str) -> R
     value = await run_in_threadpool(access.open_session, found, address_of(request), method)
     response = RedirectResponse(wanted, 303)
     access.session_cookie.put(response, value)
+    access.known_cookie.put(response, access.remembering(found.name))
     access.form_cookie.remove(response)
     return response
 

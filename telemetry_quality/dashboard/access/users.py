@@ -13,13 +13,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from telemetry_quality.dashboard.access.cookies import form_cookie, oidc_cookie, session_cookie
+from telemetry_quality.dashboard.access.cookies import form_cookie, known_cookie, oidc_cookie, session_cookie
 from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
 from telemetry_quality.dashboard.access.signers import PurposeSigner, csrf_token
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.storage.staff.lookup import account_key
-from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import KNOWN_BROWSER, SignIn, SignInOutcome
 from telemetry_quality.storage.staff.tokens import fingerprint
 
 if TYPE_CHECKING:
@@ -37,10 +37,16 @@ log = logging.getLogger(__name__)
 
 WINDOW = timedelta(minutes=15)
 ACCOUNT_FAILURES = 5
-"""After this many wrong passwords for an account within WINDOW, no more are tried."""
+"""After this many wrong passwords for an account from one address within WINDOW, no more are tried from there.
+
+Browsers in which the account has signed in before have the same number of their own, whatever strangers try elsewhere.
+"""
 
 ADDRESS_FAILURES = 20
-"""The same limit for an address, which many people may share."""
+"""The same limit for an address and all accounts; many people may share an address."""
+
+STRANGERS_FAILURES = 100
+"""The same limit for an account and all addresses, which bounds guessing by many machines."""
 
 MOST_WAITING = 16
 """Passwords are checked one at a time, since each costs 64 MiB; if more are waiting, people must try again later."""
@@ -64,6 +70,7 @@ class Access:
         self.session_cookie = session_cookie(settings)
         self.form_cookie = form_cookie(settings)
         self.oidc_cookie = oidc_cookie(settings)
+        self.known_cookie = known_cookie(settings)
         self._known: dict[str, Session] = {}
         self._version: Hashable = None
         self._cache_lock = threading.Lock()
@@ -144,7 +151,18 @@ class Access:
 
     # Signing in
 
-    def try_password(self, name: str, password: str, address: str, method: str = "password") -> Account:
+    def remembering(self, name: str) -> str:
+        """The value of the cookie that makes a browser a known one of the account called ``name``."""
+        until = self.clock() + timedelta(seconds=self.known_cookie.seconds)
+        return self.signer("known").close(fingerprint(account_key(name)), until)
+
+    def password_method(self, headers: Headers, name: str) -> str:
+        """How a password for ``name`` arrives: from a browser in which the account has signed in before or not."""
+        signed = self.known_cookie.read(headers)
+        known = None if signed is None else self.signer("known").open(signed, self.clock())
+        return KNOWN_BROWSER if known == fingerprint(account_key(name)) else "password"
+
+    def try_password(self, name: str, password: str, address: str, method: str) -> Account:
         """The account called ``name``, if this is its password.
 
         The response and the work are the same whether or not the account exists.
@@ -190,17 +208,26 @@ class Access:
             self._waiting.release()
 
     def _refuse_guessing(self, name: str, address: str, method: str) -> None:
-        now = self.clock()
-        of_account, of_address = self.staff.failures_since(name, address, now - WINDOW)
-        if of_account < ACCOUNT_FAILURES and of_address < ADDRESS_FAILURES:
+        if not self._has_guessed_enough(name, address, method):
             return
         self.record_seldom(name, address, method, SignInOutcome.THROTTLED)
         minutes = WINDOW // timedelta(minutes=1)
         raise ApiError(
             429,
             "TOO_MANY_TRIES",
-            f"Too many wrong passwords were tried for this name or from this address; try again in {minutes} minutes.",
+            f"Too many wrong passwords were tried for this name or from this address; try again in {minutes} minutes, "
+            "or in a browser in which you have signed in before.",
             {"Retry-After": f"{WINDOW.total_seconds():.0f}"},
+        )
+
+    def _has_guessed_enough(self, name: str, address: str, method: str) -> bool:
+        failures = self.staff.failures_since(name, address, self.clock() - WINDOW)
+        if method == KNOWN_BROWSER:
+            return failures.in_known_browsers >= ACCOUNT_FAILURES
+        return (
+            failures.here >= ACCOUNT_FAILURES
+            or failures.of_address >= ADDRESS_FAILURES
+            or failures.of_account >= STRANGERS_FAILURES
         )
 
     def open_session(self, account: Account, address: str, method: str) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.staff.lookup import account_key, shortened
-from telemetry_quality.storage.tables import sign_in
+from telemetry_quality.storage.tables import sign_in, staff_account
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +35,27 @@ FAILURES = (SignInOutcome.WRONG_PASSWORD, SignInOutcome.UNKNOWN_ACCOUNT, SignInO
 """Attempts that guessed a password. Throttled attempts do not count, or retrying would lock out for ever."""
 
 
+KNOWN_BROWSER = "known_browser"
+"""The method of an attempt by password in a browser in which the account has signed in before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How often somebody guessed wrong lately, since the account's password was last set.
+
+    Attributes:
+        in_known_browsers: For the account, in browsers in which it has signed in before. The others do not count these.
+        here: For the account, from the address.
+        of_address: From the address, for all accounts.
+        of_account: For the account, from all addresses.
+    """
+
+    in_known_browsers: int
+    here: int
+    of_address: int
+    of_account: int
+
+
 @dataclass(frozen=True, slots=True)
 class SignIn:
     """One attempt to sign in or out, whoever made it.
@@ -42,7 +63,7 @@ class SignIn:
     Attributes:
         account_name: The name that was given, whether or not such an account exists.
         address: Where the attempt came from.
-        method: ``password``, ``oidc``, …
+        method: ``password``, ``known_browser``, ``oidc``, …
     """
 
     at: datetime
@@ -67,15 +88,21 @@ class SignInLog(MigratedDatabase):
         with self._writing() as connection:
             append(connection, sign_in, row)
 
-    def failures_since(self, account_name: str, address: str, since: datetime) -> tuple[int, int]:
-        """How often somebody guessed wrong after ``since``: for the account, and from the address."""
+    def failures_since(self, account_name: str, address: str, since: datetime) -> Failures:
+        """How often somebody guessed wrong after ``since``; a new password makes earlier guesses irrelevant."""
+        key, columns = account_key(account_name), sign_in.c
+        of_account, of_address = columns.account_name == key, columns.address == shortened(address)
+        is_known = columns.method == KNOWN_BROWSER
+        changed_at = select(staff_account.c.password_changed_at).where(staff_account.c.name == key).scalar_subquery()
+        is_relevant = or_(~of_account, changed_at.is_(None), columns.at >= changed_at)
         query = select(
-            _failures(sign_in.c.account_name == account_key(account_name), since),
-            _failures(sign_in.c.address == shortened(address), since),
+            _failures(of_account & is_known & is_relevant, since),
+            _failures(of_account & of_address & ~is_known & is_relevant, since),
+            _failures(of_address & ~is_known & is_relevant, since),
+            _failures(of_account & ~is_known & is_relevant, since),
         )
         with self._read_only() as connection:
-            of_account, of_address = connection.execute(query).one()
-            return of_account, of_address
+            return Failures(*connection.execute(query).one())
 
     def sign_ins(self, limit: int = 50, account_name: str | None = None) -> list[SignIn]:
         """The last attempts, newest first."""

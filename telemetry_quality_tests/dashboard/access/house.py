@@ -47,6 +47,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml", "sec-fetch-site": "same-
 
 SESSION_COOKIE = "tq_session"
 FORM_COOKIE = "tq_sign_in"
+KNOWN_COOKIE = "tq_known"
 
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -112,7 +112,11 @@ def test_https_is_enforced_and_its_cookies_are_never_sent_without_it(https_house
     assert has_entered(response)
     assert_is_armoured(page, is_https=True)
     cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
-    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"__Host-tq_session", "__Host-tq_sign_in"}
+    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {
+        "__Host-tq_session",
+        "__Host-tq_sign_in",
+        "__Host-tq_known",
+    }
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "secure", "path=/", "samesite=lax"} <= flags
@@ -126,7 +130,7 @@ def test_on_loopback_cookies_are_sent_over_plain_http(house: House) -> None:
     response = sign_in(browser)
 
     cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
-    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"tq_session", "tq_sign_in"}
+    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"tq_session", "tq_sign_in", "tq_known"}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "path=/", "samesite=lax"} <= flags

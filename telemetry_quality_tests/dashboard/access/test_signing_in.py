@@ -7,12 +7,13 @@ import pytest
 
 from telemetry_quality.dashboard.access import users
 from telemetry_quality.dashboard.access.identity import address_of
-from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES
+from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, STRANGERS_FAILURES
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     ADDRESS,
     FORM_COOKIE,
+    KNOWN_COOKIE,
     NAME,
     PASSWORD,
     SESSION_COOKIE,
@@ -20,6 +21,7 @@ from telemetry_quality_tests.dashboard.access.house import (
     form_token,
     give,
     has_entered,
+    hash_of,
     house_of,
     is_refused,
     sign_in,
@@ -280,12 +282,12 @@ def test_the_form_stays_valid_after_a_mistake(house: House, tried: list[tuple[st
 
 
 @pytest.mark.parametrize(("failures", "is_in"), [(4, True), (5, False), (6, False)])
-def test_five_wrong_passwords_for_an_account_throttle_it(
+def test_five_wrong_passwords_for_an_account_from_an_address_throttle_it_there(
     house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
 ) -> None:
     assert ACCOUNT_FAILURES == 5
-    for number in range(failures):
-        sign_in(house.stranger(address=f"198.51.100.{number}"), name="aDa", password=WRONG)
+    for _ in range(failures):
+        sign_in(house.stranger(), name="aDa", password=WRONG)
 
     response = sign_in(house.stranger())
 
@@ -293,6 +295,81 @@ def test_five_wrong_passwords_for_an_account_throttle_it(
     assert (response.status_code == 429) is not is_in
     # Throttled attempts are not hashed.
     assert len(tried) == min(failures, 5) + is_in
+    assert has_entered(sign_in(house.stranger(address="198.51.100.1")))
+
+
+def test_strangers_elsewhere_cannot_lock_somebody_out(house: House, tried: list[tuple[str | None, str]]) -> None:
+    for number in range(28):
+        sign_in(house.stranger(address=f"198.51.100.{number}"), password=WRONG)
+
+    assert has_entered(sign_in(house.stranger()))
+
+
+@pytest.mark.parametrize(("failures", "is_in"), [(99, True), (100, False), (101, False)])
+def test_a_hundred_wrong_passwords_from_anywhere_throttle_all_but_browsers_that_are_known(
+    house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
+) -> None:
+    assert STRANGERS_FAILURES == 100
+    known = _known_browser(house)
+    for number in range(failures):
+        house.staff.record(SignIn(house.clock(), NAME, f"{number}", "password", SignInOutcome.WRONG_PASSWORD))
+
+    assert has_entered(sign_in(house.stranger())) is is_in
+    assert has_entered(sign_in(known))
+
+
+@pytest.mark.parametrize(("failures", "is_in"), [(4, True), (5, False), (6, False)])
+def test_known_browsers_have_a_budget_of_their_own(
+    house: House, tried: list[tuple[str | None, str]], failures: int, is_in: bool
+) -> None:
+    for _ in range(20):
+        house.staff.record(SignIn(house.clock(), "eve", ADDRESS, "password", SignInOutcome.UNKNOWN_ACCOUNT))
+    known = _known_browser(house)
+    for _ in range(failures):
+        sign_in(known, password=WRONG)
+
+    assert has_entered(sign_in(known)) is is_in
+    assert has_entered(sign_in(house.stranger(address="198.51.100.1"))), "elsewhere its guesses do not count"
+
+
+def test_a_browser_is_known_only_to_the_account_that_signed_in_there_and_only_by_its_own_cookie(
+    house: House, tried: list[tuple[str | None, str]]
+) -> None:
+    house.add_account("bob")
+    cookie = _known_browser(house).cookies[KNOWN_COOKIE]
+    form = house.stranger()
+    form.get("/health/sign-in/")
+    for name, value in (("bob", cookie), (NAME, cookie[:-1]), (NAME, form.cookies[FORM_COOKIE]), (NAME, "")):
+        browser = house.stranger()
+        give(browser, KNOWN_COOKIE, value)
+        sign_in(browser, name=name, password=WRONG)
+        assert house.staff.sign_ins(1)[0].method == "password", (name, value)
+
+    house.clock.move(days=365)
+    browser = house.stranger()
+    give(browser, KNOWN_COOKIE, cookie)
+    sign_in(browser, password=WRONG)
+    assert house.staff.sign_ins(1)[0].method == "password", "after a year nobody is known any more"
+
+
+def test_a_new_password_lifts_the_lockout(house: House, tried: list[tuple[str | None, str]]) -> None:
+    for _ in range(6):
+        sign_in(house.stranger(), password=WRONG)
+    assert sign_in(house.stranger()).status_code == 429
+
+    house.clock.move(seconds=1)
+    house.staff.set_password(NAME, hash_of(PASSWORD), house.clock())
+
+    assert has_entered(sign_in(house.stranger()))
+
+
+def _known_browser(house: House) -> TestClient:
+    """A browser in which the account has signed in before, and out again."""
+    browser = house.stranger(address="198.51.100.77")
+    assert has_entered(sign_in(browser))
+    known = house.stranger()
+    give(known, KNOWN_COOKIE, browser.cookies[KNOWN_COOKIE])
+    return known
 
 
 @pytest.mark.parametrize(("failures", "is_in"), [(19, True), (20, False), (21, False)])
@@ -357,7 +434,7 @@ def test_simultaneous_guesses_are_counted_one_by_one(house: House, tried: list[t
 
     def guess(_: int) -> None:
         with pytest.raises(ApiError):
-            house.dashboard.access.try_password(NAME, WRONG, ADDRESS)
+            house.dashboard.access.try_password(NAME, WRONG, ADDRESS, "password")
 
     with ThreadPoolExecutor(10) as threads:
         list(threads.map(guess, range(10)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.storage.staff.lookup import NAME_LENGTH, Account
-from telemetry_quality.storage.staff.sign_ins import SignInOutcome
+from telemetry_quality.storage.staff.sign_ins import KNOWN_BROWSER, Failures, SignInOutcome
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.storage.examples import make_sign_in
@@ -47,22 +47,39 @@ def test_attempts_are_kept_for_ever_and_shown_newest_first(store: StaffStore, ad
 def test_attempts_that_guessed_a_password_are_failures(store: StaffStore, outcome: SignInOutcome, count: int) -> None:
     attempt = make_sign_in(outcome=outcome)
     store.record(attempt)
-    assert store.failures_since(attempt.account_name, attempt.address, NOW - HOUR) == (count, count)
+    assert store.failures_since(attempt.account_name, attempt.address, NOW - HOUR) == Failures(0, count, count, count)
 
 
-def test_failures_are_counted_for_the_account_and_for_the_address_apart(store: StaffStore) -> None:
+def test_failures_are_counted_for_the_account_for_the_address_and_for_both(store: StaffStore) -> None:
     for name, address in (("ada", "::1"), ("ADA", "::1"), ("ada", "::2"), ("ben", "::1"), ("eve", "::3")):
         store.record(make_sign_in(account_name=name, address=address))
-    assert store.failures_since("Ada", "::1", NOW - HOUR) == (3, 3)
-    assert store.failures_since("ada", "::2", NOW - HOUR) == (3, 1)
-    assert store.failures_since("nobody", "::4", NOW - HOUR) == (0, 0)
+    assert store.failures_since("Ada", "::1", NOW - HOUR) == Failures(0, here=2, of_address=3, of_account=3)
+    assert store.failures_since("ada", "::2", NOW - HOUR) == Failures(0, here=1, of_address=1, of_account=3)
+    assert store.failures_since("nobody", "::4", NOW - HOUR) == Failures(0, 0, 0, 0)
+
+
+def test_failures_in_known_browsers_are_counted_for_the_account_and_nowhere_else(store: StaffStore) -> None:
+    store.record(make_sign_in(account_name="ada", address="::1", method=KNOWN_BROWSER))
+    assert store.failures_since("ada", "::1", NOW - HOUR) == Failures(1, 0, 0, 0)
+    assert store.failures_since("ben", "::1", NOW - HOUR) == Failures(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("changed_at", "count"), [(NOW - INSTANT, 1), (NOW, 1), (NOW + INSTANT, 0)])
+def test_guesses_at_an_earlier_password_do_not_count(
+    store: StaffStore, ada: Account, changed_at: datetime, count: int
+) -> None:
+    store.record(make_sign_in(account_name=ada.name, address="::1"))
+    store.record(make_sign_in(account_name="ben", address="::1"))
+    store.set_password(ada.name, "another hash", changed_at)
+    found = store.failures_since(ada.name, "::1", NOW - HOUR)
+    assert found == Failures(0, here=count, of_address=1 + count, of_account=count)
 
 
 @pytest.mark.parametrize(("since", "count"), [(NOW - INSTANT, 1), (NOW, 0), (NOW + INSTANT, 0)])
 def test_a_failure_counts_until_the_window_has_moved_past_it(store: StaffStore, since: datetime, count: int) -> None:
     attempt = make_sign_in()
     store.record(attempt)
-    assert store.failures_since(attempt.account_name, attempt.address, since) == (count, count)
+    assert store.failures_since(attempt.account_name, attempt.address, since) == Failures(0, count, count, count)
 
 
 def test_what_strangers_send_is_cut_before_it_is_stored_and_still_counted(store: StaffStore) -> None:
@@ -72,7 +89,7 @@ def test_what_strangers_send_is_cut_before_it_is_stored_and_still_counted(store:
     expanded, kept = store.sign_ins()
     assert (kept.account_name, kept.address) == ("x" * NAME_LENGTH, "y" * NAME_LENGTH)
     assert (len(kept.method), len(expanded.account_name)) == (NAME_LENGTH, NAME_LENGTH)
-    assert store.failures_since(name, address, NOW - HOUR) == (1, 1)
+    assert store.failures_since(name, address, NOW - HOUR) == Failures(0, 1, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "a lone \udcff surrogate", "'; DROP TABLE sign_in; --", "<b>\x1b[2J"])
@@ -82,7 +99,7 @@ def test_whatever_a_stranger_types_is_kept_and_the_chain_stays_whole(
     attempt = make_sign_in(account_name=name, address=name)
     store.record(attempt)
     store.record(attempt)
-    assert store.failures_since(name, name, NOW - HOUR) == (2, 2)
+    assert store.failures_since(name, name, NOW - HOUR) == Failures(0, 2, 2, 2)
     verification = SqlQualityStore(url_of(tmp_path)).verify()
     assert (verification.findings, verification.rows) == ((), 2)
 
