@@ -58,6 +58,9 @@ SCHEMA = EventSchema(
     is_error="is_error",
 )
 
+SLICED_SCHEMA = replace(SCHEMA, dimensions=("platform",))
+"""The schema of a source whose days are made by ``make_sliced_scan``."""
+
 
 def make_event(**overrides: Any) -> dict[str, Any]:
     """One healthy event on DAY, as a row of a source."""

@@ -34,13 +34,13 @@ from telemetry_quality.settings.guardrails import guardrail_settings
 from telemetry_quality.settings.rates import RateSettings
 from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
+from telemetry_quality_tests.dashboard.desk import paths_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
-    from starlette.routing import BaseRoute
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -135,16 +135,6 @@ def test_the_readme_names_every_command_and_option_and_no_other() -> None:
     assert documented == options - {"--check"}, "migrate --check is for developers"
 
 
-def _paths(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """The path of every route, including those of included routers; parameters without their types."""
-    for route in routes:
-        included = getattr(route, "original_router", None)
-        if included is not None:
-            yield from _paths(included.routes)
-        else:
-            yield re.sub(r"{(\w+):\w+}", r"{\1}", getattr(route, "path"))  # noqa: B009 - each kind has one
-
-
 def _addresses(who: str = "") -> set[str]:
     """The addresses in the dashboard's docs, or those that ``who`` may use."""
     table = DASHBOARD.split("## What is where")[1].split("\n## ")[0]
@@ -157,7 +147,7 @@ def test_the_dashboard_s_docs_name_every_address_and_no_other(tmp_path: Path) ->
     settings = load_settings(ROOT / "telemetry.toml").model_copy(update={"store": f"sqlite:///{tmp_path}/quality.db"})
     app = create_app(settings)
     try:
-        assert _addresses() == set(_paths(app.routes))
+        assert _addresses() == set(paths_of(app.routes))
     finally:
         app.state.dashboard.reader.close()
         app.state.dashboard.action_store.close()

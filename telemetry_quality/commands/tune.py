@@ -128,7 +128,8 @@ def _tried(
     Raises:
         RequestError: If too few days are left.
     """
-    context = load_history(work.store, work.name, days) if days else None
+    dimensions = work.source.schema.dimensions
+    context = load_history(work.store, work.name, days, dimensions) if days else None
     usable = [day for day in days if context and day in context.totals and day not in context.left_out]
     if context is None or len(usable) < MINIMUM_DAYS:
         raise RequestError(

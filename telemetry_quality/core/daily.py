@@ -151,7 +151,7 @@ class DailyWork:
                 yield from self._judge_chunk(days[start : start + CHUNK_DAYS], now, run_id)
 
     def _judge_chunk(self, days: Sequence[date], now: datetime, run_id: str | None) -> Iterator[Judgement]:
-        context = load_history(self.store, self.name, days)
+        context = load_history(self.store, self.name, days, self.source.schema.dimensions)
         for day in days:
             if day not in context.scans:
                 raise RequestError(

@@ -89,6 +89,7 @@ class EventSchema:
         critical_fields: Columns, expressions, or names of ``named``.
         dimensions: The same.
         named: The expression for each critical field and dimension that has a name of its own.
+        hash_event_ids: Whether sampled ids are replaced by their SHA-256 before anything keeps or shows them.
         where: Which rows are events of this source: a condition; None for all. Rows for which it is null are not.
         missing_versions: Texts that stand for "no version", in upper or lower case; ``*`` matches any text. What holds
             neither a letter nor a digit (null, empty, blank, ``-``) is always missing.
@@ -118,6 +119,7 @@ class EventSchema:
     stale_after_days: int = 7
     rates: tuple[Rate, ...] = ()
     where: str | None = None
+    hash_event_ids: bool = False
     named: Mapping[str, str] = field(default_factory=dict)
 
     def expression_of(self, name: str) -> str:

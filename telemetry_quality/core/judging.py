@@ -80,6 +80,7 @@ class HistoricalContext:
         left_out: Days of confirmed incidents, and bad and special days, which no day is compared with.
         acceptances: What people accepted as intended.
         marks: What people said about days.
+        dimensions: The dimensions that the source has now; None for all that it ever had.
     """
 
     store: QualityStore
@@ -90,6 +91,7 @@ class HistoricalContext:
     left_out: frozenset[date]
     acceptances: Acceptances = field(default_factory=Acceptances)
     marks: Mapping[date, MarkedDays] = field(default_factory=dict)
+    dimensions: Collection[str] | None = None
 
     @cached_property
     def totals(self) -> dict[date, int]:
@@ -183,28 +185,26 @@ class HistoricalContext:
     def breakdowns(self, days: Sequence[date]) -> list[DayBreakdown]:
         """The breakdowns of ``days``, loaded once, since consecutive bad days are compared with the same days."""
         if missing := [day for day in days if day not in self._breakdowns]:
-            found = self.store.breakdowns(self.source, missing)
+            found = self.store.breakdowns(self.source, missing, self.dimensions)
             self._breakdowns.update((day, found.get(day) or DayBreakdown(day, DayAggregates())) for day in missing)
         return [self._breakdowns[day] for day in days]
 
 
-def load_history(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
-    """Load what is needed to judge ``days``."""
-    with garbage_collection_paused(), store.kept_open():
-        return _loaded(store, source, days)
-
-
-def _loaded(store: QualityStore, source: str, days: Sequence[date]) -> HistoricalContext:
+def load_history(
+    store: QualityStore, source: str, days: Sequence[date], dimensions: Collection[str] | None = None
+) -> HistoricalContext:
+    """Load what is needed to judge ``days``; the values of a dimension that a source no longer has are not silent."""
     first, last = min(days), max(days)
-    own = store.slices(source, first, last, with_hours=False)
-    before = store.slices(
-        source, first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1), SMALL_SLICE, with_hours=False
-    )
-    large = {
-        day: {segment: counts for segment, counts in slices.items() if counts.events >= SMALL_SLICE}
-        for day, slices in own.items()
-    }
-    return HistoricalContext(store, source, _scans(store, source, days), before | large, own, *_said(store, source))
+    window = first - timedelta(days=WINDOW_DAYS), first - timedelta(days=1)
+    with garbage_collection_paused(), store.kept_open():
+        own = store.slices(source, first, last, with_hours=False, dimensions=dimensions)
+        before = store.slices(source, *window, SMALL_SLICE, with_hours=False, dimensions=dimensions)
+        large = {
+            day: {segment: counts for segment, counts in slices.items() if counts.events >= SMALL_SLICE}
+            for day, slices in own.items()
+        }
+        scans, said = _scans(store, source, days), _said(store, source)
+    return HistoricalContext(store, source, scans, before | large, own, *said, dimensions)
 
 
 def load_totals(store: QualityStore, source: str, day: date) -> HistoricalContext:

@@ -120,8 +120,13 @@ class QualityStore(IncidentStore, Protocol):
         """The aggregates of the day's latest scan; empty if there is none."""
         ...
 
-    def breakdowns(self, source: str, days: Collection[date]) -> dict[date, DayBreakdown]:
-        """The aggregates and slices of the latest scan of each of ``days``; days that have none are left out."""
+    def breakdowns(
+        self, source: str, days: Collection[date], dimensions: Collection[str] | None = None
+    ) -> dict[date, DayBreakdown]:
+        """The aggregates and slices of the latest scan of each of ``days``; days that have none are left out.
+
+        Slices by other dimensions than ``dimensions``, event name and version are left out, unless these are None.
+        """
         ...
 
     def scans(self, source: str, first: date, last: date) -> list[StoredScan]:
@@ -129,9 +134,19 @@ class QualityStore(IncidentStore, Protocol):
         ...
 
     def slices(
-        self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
+        self,
+        source: str,
+        first: date,
+        last: date,
+        minimum_events: int = 0,
+        *,
+        with_hours: bool = True,
+        dimensions: Collection[str] | None = None,
     ) -> dict[date, dict[Slice, SliceCounts]]:
-        """The slices of each day's latest scan with at least ``minimum_events``, those by hour only ``with_hours``."""
+        """The slices of each day's latest scan with at least ``minimum_events``, those by hour only ``with_hours``.
+
+        For ``dimensions`` see ``breakdowns``.
+        """
         ...
 
     def signals_first_seen(self, source: str) -> dict[str, date]:

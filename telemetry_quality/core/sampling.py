@@ -24,7 +24,7 @@ LEARNING_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class SampleVerdict:
-    """What the verifier says about an event; its id is the only value of the event that is stored.
+    """What the verifier says about an event; of its fields, only the id is stored.
 
     Attributes:
         reason_codes: Why the event failed, empty if it passed; a missing critical field is named after a colon.

@@ -34,7 +34,7 @@ AGGREGATE_COLUMNS = dg.TableSchema(
 SAMPLE_COLUMNS = dg.TableSchema(
     columns=[
         dg.TableColumn("position", "int", "position in the order of the draw"),
-        dg.TableColumn("event_id", "string", "the only value of an event that is stored"),
+        dg.TableColumn("event_id", "string", "the id, or its SHA-256 with hash_event_ids"),
         dg.TableColumn("verdict", "string", "passed or failed"),
         dg.TableColumn("reason_codes", "json", "why the event failed"),
     ]
@@ -96,7 +96,7 @@ def sample_spec(source: str, settings: SourceSettings, store_engine: str) -> dg.
         kinds={settings.engine, store_engine},
         description=(
             "A uniform random sample, each event verified for signal, version tag and critical fields. "
-            "Only ids and verdicts are stored."
+            "Ids and verdicts are stored, no other field."
         ),
         metadata={"dagster/column_schema": SAMPLE_COLUMNS, "dagster/table_name": "event_sample"},
         partitions_def=daily_partitions(settings.calendar()),

@@ -187,6 +187,8 @@ class SourceSettings(SettingsTable):
     signals: SignalSettings | None = None
     missing_versions: Names = DEFAULT_MISSING_VERSIONS
     extra_missing_versions: Names = ()
+    hash_event_ids: bool = False
+    drop_dimensions: Names = ()
     time_unit: TimeUnit | None = None
     time_format: TimeFormat | None = None
     allowed_lateness_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
@@ -283,6 +285,9 @@ class SourceSettings(SettingsTable):
         table = self.signals and self.signals.table
         if table and protocol_of(table) not in {"", protocol_of(self.location)}:
             raise ValueError("signals.table may be in an object store only where path is in the same kind of store")
+        for name in self.drop_dimensions:
+            if name not in self.roles.dimensions:
+                raise ValueError(f"drop_dimensions must name dimensions of roles, but {name!r} was found")
         if self.last_day is not None and self.last_day < self.first_day:
             raise ValueError(f"last_day must not be before first_day ({self.first_day}), but {self.last_day} was found")
         return self
@@ -337,8 +342,11 @@ class SourceSettings(SettingsTable):
 
     def event_schema(self) -> EventSchema:
         """Which columns play which roles."""
+        roles = self.roles.for_schema()
+        roles["dimensions"] = tuple(name for name in roles["dimensions"] if name not in self.drop_dimensions)
         return EventSchema(
-            **self.roles.for_schema(),
+            **roles,
+            hash_event_ids=self.hash_event_ids,
             where=self.where,
             missing_versions=(*self.missing_versions, *self.extra_missing_versions),
             time_unit=self.time_unit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
+from hashlib import sha256
 from math import ceil, sqrt
 from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -257,4 +258,10 @@ def _below(
 def _sampled_events(rows: Iterable[Sequence[Any]], schema: EventSchema) -> Iterable[SampledEvent]:
     for event_id, name, version, *missing in rows:
         fields = zip(schema.critical_fields, missing, strict=True)
-        yield SampledEvent(event_id, name, version, tuple(field for field, is_missing in fields if is_missing))
+        known_id = hashed_id(event_id) if schema.hash_event_ids and event_id is not None else event_id
+        yield SampledEvent(known_id, name, version, tuple(field for field, is_missing in fields if is_missing))
+
+
+def hashed_id(event_id: Any) -> str:
+    """What is kept of an id where ids are hashed; whoever knows an id can find it by the same hash."""
+    return f"sha256:{sha256(str(event_id).encode()).hexdigest()}"

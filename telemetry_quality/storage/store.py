@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, select
 
-from telemetry_quality.core.events import EVENT_NAME, HOUR, DayAggregates, UnreadableDay
+from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, DayAggregates, UnreadableDay
 from telemetry_quality.core.root_cause import DayBreakdown
 from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.bulk import append_rows
@@ -168,12 +168,15 @@ class SqlQualityStore(MigratedDatabase):
         with self._read_only() as connection:
             return History(connection).counted_days(source)
 
-    def breakdowns(self, source: str, days: Collection[date]) -> dict[date, DayBreakdown]:
+    def breakdowns(
+        self, source: str, days: Collection[date], dimensions: Collection[str] | None = None
+    ) -> dict[date, DayBreakdown]:
         """The aggregates and all slices of each day's latest scan, in two queries; days without a scan are left out."""
         wanted = {"source": source, "days": sorted(days)}
         with self._read_only() as connection, garbage_collection_paused():
             rows = connection.execute(_AGGREGATES_OF_DAYS, wanted).all()
-            slices = SliceReader().slices_by_day(connection.execute(_SLICES_OF_DAYS, wanted).all(), 0)
+            found_slices = connection.execute(_among(_SLICES_OF_DAYS, dimensions), wanted).all()
+            slices = SliceReader().slices_by_day(found_slices, 0)
         by_day = {day: aggregates_of([row[1:] for row in found]) for day, found in groupby(rows, key=itemgetter(0))}
         return {
             day: DayBreakdown(day, by_day.get(day, DayAggregates()), slices.get(day, {}))
@@ -181,11 +184,18 @@ class SqlQualityStore(MigratedDatabase):
         }
 
     def slices(
-        self, source: str, first: date, last: date, minimum_events: int = 0, *, with_hours: bool = True
+        self,
+        source: str,
+        first: date,
+        last: date,
+        minimum_events: int = 0,
+        *,
+        with_hours: bool = True,
+        dimensions: Collection[str] | None = None,
     ) -> dict[date, dict[Slice, SliceCounts]]:
         """The slices of each day's latest scan with enough events; days without stored slices are left out."""
         latest = _latest_revisions(day_scan, source, day_scan.c.day.between(first, last))
-        query = _slices(source, latest).where(event_slice.c.day.between(first, last))
+        query = _among(_slices(source, latest).where(event_slice.c.day.between(first, last)), dimensions)
         if not with_hours:
             query = query.where(func.coalesce(event_slice.c.by_dimension, "") != HOUR)
         with self._read_only() as connection, garbage_collection_paused():
@@ -349,6 +359,13 @@ def _slices(source: str | BindParameter[str], latest: Subquery) -> Select[Any]:
         .join(latest, _is_of(event_slice, latest))
         .where(event_slice.c.source == source)
     )
+
+
+def _among(slices: Select[Any], dimensions: Collection[str] | None) -> Select[Any]:
+    """Those of ``slices`` that are of event names, of versions or of the ``dimensions``; all if these are None."""
+    if dimensions is None:
+        return slices
+    return slices.where(event_slice.c.dimension.in_(sorted({EVENT_NAME, SERVICE_VERSION, *dimensions})))
 
 
 def _is_of(stored: Table, latest: Subquery) -> ColumnElement[bool]:

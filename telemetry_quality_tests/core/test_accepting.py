@@ -16,7 +16,15 @@ from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCo
 from telemetry_quality.core.guardrails.verdicts import ACCEPTED, Outcome
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.core.marks import LONGEST_NOTE_SHOWN
-from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_sliced_scan, make_work
+from telemetry_quality_tests.builders import (
+    NOW,
+    SLICED_SCHEMA,
+    FakeSource,
+    make_row,
+    make_scan,
+    make_sliced_scan,
+    make_work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +45,7 @@ class Stream:
     def __init__(self, folder: Path, scans: Iterable[DayScan], **overrides: Any) -> None:
         days: dict[date, DayScan | UnreadableDay] = {scan.day: scan for scan in scans}
         self.days = list(days)
-        self.work: DailyWork = make_work(folder, FakeSource(days), **overrides)
+        self.work: DailyWork = make_work(folder, FakeSource(days, schema=SLICED_SCHEMA), **overrides)
         list(self.work.read(self.days, NOW))
 
     def judge(self, first: int, last: int) -> list[Judgement]:

@@ -44,6 +44,7 @@ from telemetry_quality_tests.builders import (
     NEW_YORK,
     NOW,
     SCHEMA,
+    SLICED_SCHEMA,
     FakeSource,
     make_row,
     make_scan,
@@ -792,7 +793,8 @@ def test_a_day_delivered_twice_is_degraded_even_without_a_history(tmp_path: Path
 
 def test_a_platform_that_fell_silent_is_found_inside_a_healthy_total(tmp_path: Path) -> None:
     earlier, tomorrow = days_before(DAY, 20), DAY + timedelta(days=1)
-    source = FakeSource({day: make_sliced_scan(day, {"ios": 50, "web": 950}) for day in earlier})
+    days = {day: make_sliced_scan(day, {"ios": 50, "web": 950}) for day in earlier}
+    source = FakeSource(dict(days), schema=SLICED_SCHEMA)
     source.days |= {day: make_sliced_scan(day, {"web": 1000}) for day in (DAY, tomorrow)}
     work = make_work(tmp_path, source)
     read(work, *earlier, DAY, tomorrow)

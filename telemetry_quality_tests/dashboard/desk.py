@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,10 +26,11 @@ from telemetry_quality_tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from fastapi import FastAPI
+    from starlette.routing import BaseRoute
 
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.dashboard.context import Dashboard
@@ -131,3 +133,13 @@ class Desk:
 def open_desk(folder: Path, *sources: str, **dashboard: Any) -> Desk:
     """A desk over a new, empty store."""
     return Desk(folder, make_settings(folder, *sources, **dashboard), make_store(folder))
+
+
+def paths_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
+    """The path of every route, including those of included routers; parameters without their types."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from paths_of(included.routes)
+        else:
+            yield re.sub(r"{(\w+):\w+}", r"{\1}", getattr(route, "path"))  # noqa: B009 - each kind has one
