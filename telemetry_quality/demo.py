@@ -66,7 +66,7 @@ def prepare(file: Path) -> Path:
     write_flights(Path(source.location))
     migrate(settings.store)
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(file.parent / ".dagster")))
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(STARTER / "dagster.yaml", home / "dagster.yaml")
     os.environ[CONFIG_VARIABLE] = str(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
+from telemetry_quality.commands.rights import exposures
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
@@ -28,7 +30,7 @@ from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import SettingsError, SourceError, StoreError
 from telemetry_quality.extensions import find_extensions
-from telemetry_quality.settings import load_settings
+from telemetry_quality.settings import load_settings, settings_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,7 +55,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
         settings = load_settings(config)
     except SettingsError as error:
         mistakes = [{"sentence": sentence} for sentence in (str(error), *error.further)]
-        return _report([], mistakes, [], as_json=as_json)
+        return _report([], mistakes, [], [], as_json=as_json)
     names = [settings.source(source)[0]] if source else list(settings.sources)
     extensions = _extensions()
     found: list[dict[str, Any]] = []
@@ -63,22 +65,30 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
             found.append(_checked(name, settings.sources[name], day) | _other_rules(settings, name))
         except SourceError as error:
             mistakes += [_mistake(name, one) for one in (error, *error.further)]
-    return _report(found, mistakes, extensions, as_json=as_json)
+    exposed = exposures(settings, settings_file(config), os.environ.get("DAGSTER_HOME"))
+    return _report(found, mistakes, extensions, exposed, as_json=as_json)
 
 
 def _report(
-    found: list[dict[str, Any]], mistakes: list[dict[str, str]], extensions: list[dict[str, str]], *, as_json: bool
+    found: list[dict[str, Any]],
+    mistakes: list[dict[str, str]],
+    extensions: list[dict[str, str]],
+    exposed: list[str],
+    *,
+    as_json: bool,
 ) -> int:
     """Show what was found, and every mistake; return the exit code."""
     if as_json:
         error = {"error": {"sentence": mistakes[0]["sentence"]}} if mistakes else {}
-        print_json({"sources": found, "mistakes": mistakes, "extensions": extensions, **error})
+        print_json({"sources": found, "mistakes": mistakes, "extensions": extensions, "exposed": exposed, **error})
     else:
         for extension in extensions:
             line = "The {kind} {name} is of {package} {version}.".format_map(extension)
             console().print(line, markup=False, highlight=False, soft_wrap=True)
         for checked in found:
             _print_checked(checked)
+        for sentence in exposed:
+            console().print(f"! {sentence}", markup=False, highlight=False, soft_wrap=True)
     for mistake in mistakes:
         click.echo(f"Error: {mistake['sentence']}", err=True)
     return EXIT_UNKNOWN if mistakes else EXIT_HEALTHY

@@ -18,6 +18,11 @@ DEFAULT_FILE = "telemetry.toml"
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 
 
+def settings_file(path: str | Path | None = None) -> Path:
+    """The file that ``load_settings`` reads."""
+    return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
+
+
 def load_settings(path: str | Path | None = None) -> Settings:
     """Read and check the settings.
 
@@ -27,7 +32,7 @@ def load_settings(path: str | Path | None = None) -> Settings:
     Raises:
         SettingsError: With one sentence that names the key, what was found and what is allowed.
     """
-    file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
+    file = settings_file(path)
     values = _read_toml(file)
     _refuse_unknown_variables()
     try:

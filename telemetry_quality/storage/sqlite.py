@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from threading import Lock
@@ -122,10 +123,14 @@ class SqliteDatabase:
             raise missing(self.file)
 
     def prepare_location(self) -> None:
-        """Create the folder, which SQLite does not do."""
+        """Create the folder, which SQLite does not do, and the file; nobody but its owner may read a new store.
+
+        SQLite gives the files beside it the same rights.
+        """
         folder = self.file.absolute().parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_CREAT, 0o600))
         except OSError as error:
             raise StoreError(f"The folder of the store, {folder}, must be writable, but: {error}.") from error
 
