@@ -5,17 +5,20 @@ The command line, Dagster and processes that use the library all get their parts
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from telemetry_quality.connectors import Opening, connector
 from telemetry_quality.core.daily import DailyWork
+from telemetry_quality.core.gaps import find_gaps
 from telemetry_quality.core.health import TelemetryHealthService
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SettingsError
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.gaps import Gaps
+    from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
@@ -75,6 +78,17 @@ def daily_work(settings: Settings, name: str) -> DailyWork:
     """The daily work of the source called ``name``."""
     source = settings.sources[name]
     return DailyWork(name, open_source(name, source), open_store(settings), source.calendar(), source.policy())
+
+
+def gaps_of(settings: Settings, store: QualityStore, source: str, now: datetime) -> Gaps:
+    """Which days of a source the store lacks at ``now``.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    its = settings.sources[source]
+    judged = {judged.day for judged in store.judged_days(source)}
+    return find_gaps(source, its.calendar(), judged, now, timedelta(minutes=its.allowed_lateness_minutes))
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

@@ -43,6 +43,7 @@ SLOW_FIXTURES = SERVERS | {"instance"}
 
 LONGEST_FIRST = (
     "sources/test_contract.py",
+    "faults/test_dead_processes.py",
     "faults/test_daemon.py",
     "test_demo.py",
     "sources/test_spark.py",

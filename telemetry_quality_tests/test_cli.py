@@ -45,6 +45,19 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.servers import PostgreSQL
 
 
+THIRD_DAY_MISSING = {
+    "source": "web",
+    "missing_days": 1,
+    "missing": [{"first": "2026-02-03", "last": "2026-02-03"}],
+    "command": "telemetry-quality backfill --missing --source web",
+    "future_days": [],
+    "sentences": [
+        "web: 1 day has no snapshot (2026-02-03); run telemetry-quality backfill --missing --source web.",
+    ],
+}
+"""What ``health`` says of the prepared folder once its first two days are judged."""
+
+
 class Terminal:
     """A folder in which the command is typed."""
 
@@ -104,7 +117,10 @@ def test_exit_codes_say_healthy_not_healthy_and_unknown(terminal: Terminal) -> N
 def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Terminal) -> None:
     code, made = terminal.json("backfill", "2026-02-01", "2026-02-02")
     assert code == 1
-    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made | {"other_rules": []})
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (
+        1,
+        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING]},
+    )
     code, shown = terminal.json("health", "--days", "3")
     assert code == 2
     assert shown["days"][:2] == made["days"]
@@ -155,7 +171,7 @@ def test_every_command_that_shows_days_shows_the_verdict_of_each_guardrail(termi
     _, made = terminal.json("backfill", "2026-02-02", "2026-02-02")
     _, shown = terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")
     assert taken == made
-    assert shown == made | {"other_rules": []}
+    assert shown == made | {"other_rules": [], "gaps": shown["gaps"]}
     schema = load_settings("telemetry.toml").sources["web"].event_schema()
     guardrails = {guardrail["guardrail"]: guardrail for guardrail in shown["days"][0]["guardrails"]}
     assert list(guardrails) == [rule.name for rule in guardrails_of(schema)]
@@ -356,7 +372,10 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
         "that match the rate failures fall between 00:00 and 05:00 ("
     )
     assert rules[1]["contributors"][0]["hours"] == [0, 4]
-    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (1, made | {"other_rules": []})
+    assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (
+        1,
+        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING]},
+    )
     assert terminal.type("verify")[0] == 0
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import daily_work, open_store, utc_now
+from telemetry_quality.assembly import daily_work, gaps_of, open_store, utc_now
 from telemetry_quality.commands.options import (
     DAY,
     EXIT_HEALTHY,
@@ -23,6 +24,7 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
+from telemetry_quality.commands.watching import DURATION, chosen_sources, report_age
 from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
 from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.counting import other_rules
@@ -34,9 +36,10 @@ from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from telemetry_quality.core.daily import DailyWork, Judgement
+    from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
 
 alert_log = logging.getLogger("telemetry_quality.alerts")
@@ -62,36 +65,51 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
 
 
 @click.command()
-@click.argument("first", type=DAY)
-@click.argument("last", type=DAY)
+@click.argument("first_and_last", type=DAY, nargs=-1, metavar="[FIRST LAST]")
+@click.option("--missing", "is_missing", is_flag=True, help="Every day since first_day that has no snapshot.")
 @config_option
 @source_option
 @json_option
 def backfill(
-    first: date | None,
-    last: date | None,
+    first_and_last: tuple[date | None, ...],
+    is_missing: bool,
     config: str | None,
     source: str | None,
     as_json: bool,
 ) -> int:
-    """Read and judge every day from FIRST to LAST, inclusive."""
+    """Read and judge every day from FIRST to LAST, inclusive, or every day that is missing."""
+    if len(first_and_last) != (0 if is_missing else 2):
+        raise click.UsageError("Either FIRST and LAST or --missing is required, but not both.")
     settings = load_settings(config)
     name, its = settings.source(source)
-    latest = its.calendar().latest_day(utc_now())
-    days = day_range(first or latest, last or latest)
-    work = daily_work(settings, name)
-    taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)]
+    work, now = daily_work(settings, name), utc_now()
+    if is_missing:
+        gaps = gaps_of(settings, work.store, name, now).missing
+    else:
+        latest = its.calendar().latest_day(now)
+        first, last = first_and_last
+        gaps = ((first or latest, last or latest),)
+    days = [day for gap in gaps for day in day_range(*gap)]
+    taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)] if days else []
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
-    else:
+    elif taken:
         print_days(taken)
-    return exit_code(taken)
+    else:
+        click.echo("No day is missing.")
+    return exit_code(taken) if taken else EXIT_HEALTHY
 
 
 @click.command()
 @click.option("--days", type=click.IntRange(1, 10_000), help="The last N complete days (default: 30).")
 @click.option("--first", type=DAY, help="The first day of a range.")
 @click.option("--last", type=DAY, help="The last day of a range (default: the latest complete day).")
+@click.option(
+    "--max-age",
+    type=DURATION,
+    help="Say only whether days are still being judged: whether the newest ended at most 26h, 90m or 2d ago. "
+    "Exit codes as monitors expect them: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
+)
 @config_option
 @source_option
 @json_option
@@ -99,15 +117,18 @@ def health(  # noqa: PLR0917
     days: int | None,
     first: date | None,
     last: date | None,
+    max_age: timedelta | None,
     config: str | None,
     source: str | None,
     as_json: bool,
 ) -> int:
     """Show the status of days from the store, without reading events."""
-    if days is not None and (first or last):
-        raise click.UsageError("Either --days or --first and --last may be given, but not both.")
+    if sum(map(bool, (days, first or last, max_age))) > 1:
+        raise click.UsageError("Either --days, --max-age, or --first and --last may be given, but not both.")
+    if max_age is not None:
+        return report_age(config, source, max_age, as_json=as_json)
     settings = load_settings(config)
-    names = [settings.source(source)[0]] if source else list(settings.sources)
+    names = chosen_sources(settings, source)
     store, now = open_store(settings), utc_now()
     listed: list[ListedDay] = []
     for name in names:
@@ -117,19 +138,38 @@ def health(  # noqa: PLR0917
         begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
         listed += known_days(store, name, day_range(begin, end))
     listed.sort(key=lambda line: line.day)
+    _print_health(settings, store, names, listed, now, as_json=as_json)
+    return exit_code(listed)
+
+
+def _print_health(
+    settings: Settings,
+    store: SqlQualityStore,
+    names: Sequence[str],
+    listed: list[ListedDay],
+    now: datetime,
+    *,
+    as_json: bool,
+) -> None:
+    """Print days, and what is wrong with the store as a whole."""
     counted = [
         found
         for name in names
         if (found := other_rules(name, store.counted_days(name), settings.sources[name].counting_rules()))
     ]
+    gaps = [gap for name in names if (gap := gaps_of(settings, store, name, now)).sentences()]
     if as_json:
-        other = [found.as_json() for found in counted]
-        print_json({"days": [day_as_json(line) for line in listed], "other_rules": other})
+        print_json(
+            {
+                "days": [day_as_json(line) for line in listed],
+                "other_rules": [found.as_json() for found in counted],
+                "gaps": [gap.as_json() for gap in gaps],
+            }
+        )
     else:
         print_days(listed)
-        for found in counted:
-            click.echo(f"! {found.sentence}")
-    return exit_code(listed)
+        for sentence in chain((found.sentence for found in counted), *(gap.sentences() for gap in gaps)):
+            click.echo(f"! {sentence}")
 
 
 def known_days(store: SqlQualityStore, name: str, days: Sequence[date]) -> list[ListedDay]:

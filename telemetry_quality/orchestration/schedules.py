@@ -1,4 +1,4 @@
-"""Schedules: yesterday, every morning, and days whose events have changed since they were read."""
+"""Schedules: yesterday, every morning, days without a snapshot, and days whose events changed since they were read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,33 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from telemetry_quality.core.days import days_between
+from telemetry_quality.core.gaps import day_ranges, missing_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from dagster import UnresolvedAssetJobDefinition as Job
 
+    from telemetry_quality.core.gaps import DayRange
     from telemetry_quality.settings import SourceSettings
+
+MISSING_DAYS_PER_TICK = 100
+"""How many days without a snapshot a tick may request: few enough that a run ends before the next tick."""
+
+GAPS_PER_TICK = 10
+"""How many gaps a tick may request, each of which is a run."""
+
+GAP_TAG = "telemetry_quality/gap"
+RANGE_START_TAG, RANGE_END_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
@@ -42,7 +63,7 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
 
 
 def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
-    """Every six hours, the recent days that are unread, have a different number of events or have become complete."""
+    """Every six hours, days that have no snapshot, and recent days whose events changed or have become complete."""
     calendar = settings.calendar()
 
     @dg.schedule(
@@ -52,17 +73,40 @@ def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Sc
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         required_resource_keys={RESOURCE},
-        description=f"Checks the last {settings.late_days} days again and reads only those that changed.",
+        description=f"Fills gaps since {calendar.first_day}, checks the last {settings.late_days} days again and reads "
+        "only those that changed.",
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        telemetry = telemetry_of(context)
-        now = context.scheduled_execution_time
+        work, now = telemetry_of(context).work(source), context.scheduled_execution_time
+        judged = {judged.day for judged in work.store.judged_days(source)}
         latest = calendar.latest_day(now)
         first = max(calendar.first_day, latest - timedelta(days=settings.late_days - 1))
-        changed = telemetry.work(source).changed_days(list(days_between(first, latest)), now)
-        if not changed:
-            return dg.SkipReason(f"No day from {first} to {latest} has changed.")
+        changed = work.changed_days([day for day in days_between(first, latest) if day in judged], now)
+        missing = missing_days(calendar, judged, now, timedelta(minutes=settings.allowed_lateness_minutes))
+        is_filling = bool(missing) and _is_filling_gaps(context.instance, source)
         tick = now.isoformat()
-        return [dg.RunRequest(run_key=f"{tick}:{day}", partition_key=day.isoformat()) for day in changed]
+        requests = [dg.RunRequest(run_key=f"{tick}:{day}", partition_key=day.isoformat()) for day in changed]
+        requests += [] if is_filling else [_gap_request(source, tick, gap) for gap in _bounded(missing)]
+        if is_filling and not requests:
+            return dg.SkipReason(f"A run that fills gaps is not over yet; {len(missing)} days have no snapshot.")
+        return requests or dg.SkipReason(f"No day is missing, and none from {first} to {latest} has changed.")
 
     return late_days
+
+
+def _bounded(missing: list[date]) -> list[DayRange]:
+    """The oldest of the missing days, as many as a tick may request."""
+    return day_ranges(missing[:MISSING_DAYS_PER_TICK])[:GAPS_PER_TICK]
+
+
+def _gap_request(source: str, tick: str, gap: DayRange) -> dg.RunRequest:
+    """One run for all days of a gap."""
+    first, last = (day.isoformat() for day in gap)
+    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last, GAP_TAG: source}
+    return dg.RunRequest(run_key=f"{tick}:{first}:{last}", tags=tags)
+
+
+def _is_filling_gaps(instance: dg.DagsterInstance, source: str) -> bool:
+    """Whether the runs of an earlier tick are not over yet: the same days must not be requested twice."""
+    unfinished = dg.RunsFilter(tags={GAP_TAG: source}, statuses=UNFINISHED)
+    return bool(instance.get_run_records(unfinished, limit=1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 from telemetry_quality.core.events import Arrivals
 from telemetry_quality.errors import SourceError
 from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
-from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan
+from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_snapshot, make_verdicts
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayScan, UnreadableDay
 
 
-def _tick(station: Station, name: str, at: datetime) -> Any:
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def _tick(station: Station, name: str, at: datetime, instance: dg.DagsterInstance | None = None) -> Any:
     repository = station.definitions.get_repository_def()
     schedule = repository.get_schedule_def(f"web_{name}")
     resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
     with dg.build_schedule_context(
-        scheduled_execution_time=at, resources=resources, repository_def=repository
+        scheduled_execution_time=at, resources=resources, repository_def=repository, instance=instance
     ) as context:
         return schedule.evaluate_tick(context)
 
@@ -74,7 +78,10 @@ def test_the_late_day_schedule_requests_only_days_whose_events_changed(
     station = make_station(tmp_path, days=5, extra="late_days = 4")
     station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=4))
     at = datetime(2026, 2, 6, 6, 30, tzinfo=UTC)
-    assert "No day from 2026-02-02 to 2026-02-05 has changed" in _tick(station, "late_days", at).skip_message
+    assert (
+        "No day is missing, and none from 2026-02-02 to 2026-02-05 has changed"
+        in _tick(station, "late_days", at).skip_message
+    )
     station.add_late_event(FIRST_DAY)  # too long ago
     station.add_late_event(FIRST_DAY + timedelta(days=2))
     data = _tick(station, "late_days", at)
@@ -82,10 +89,61 @@ def test_the_late_day_schedule_requests_only_days_whose_events_changed(
     assert data.run_requests[0].run_key.startswith(at.isoformat())
 
 
-def test_the_late_day_schedule_requests_days_that_were_never_read(tmp_path: Path) -> None:
-    station = make_station(tmp_path, days=2)
-    data = _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
-    assert [request.partition_key for request in data.run_requests] == ["2026-02-01", "2026-02-02"]
+def _ranges(data: Any) -> list[tuple[str, str]]:
+    """The range of days of each requested run."""
+    return [(request.tags[RANGE[0]], request.tags[RANGE[1]]) for request in data.run_requests]
+
+
+def test_ten_days_that_nobody_judged_are_all_judged_by_the_one_run_of_the_next_tick(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """Seven days are looked at for late events: the first three were missing for ever."""
+    station = make_station(tmp_path, days=12)
+    station.run(instance, FIRST_DAY)
+    data = _tick(station, "late_days", datetime(2026, 2, 12, 6, 30, tzinfo=UTC), instance)
+    ((request),) = data.run_requests
+    assert request.partition_key is None
+    job = station.definitions.resolve_job_def("web_materialize_day")
+    assert job.execute_in_process(instance=instance, tags=request.tags).success
+    assert len(station.work.store.judged_days("web")) == 11
+    assert not _tick(station, "late_days", datetime(2026, 2, 12, 12, 30, tzinfo=UTC), instance).run_requests
+
+
+def test_yesterday_is_left_to_the_daily_schedule_until_its_lateness_has_passed(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=3)
+    early = _tick(station, "late_days", datetime(2026, 2, 4, 0, 59, tzinfo=UTC), instance)
+    assert _ranges(early) == [("2026-02-01", "2026-02-02")]
+    due = _tick(station, "late_days", datetime(2026, 2, 4, 1, 0, tzinfo=UTC), instance)
+    assert _ranges(due) == [("2026-02-01", "2026-02-03")]
+
+
+def test_a_tick_requests_the_oldest_missing_days_and_no_more_than_a_hundred_in_ten_runs(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=0)
+    long_after = datetime(2026, 9, 1, 6, 30, tzinfo=UTC)
+    assert _ranges(_tick(station, "late_days", long_after, instance)) == [("2026-02-01", "2026-05-11")]
+    store = station.work.store
+    for offset in range(1, 40, 2):
+        day = FIRST_DAY + timedelta(days=offset)
+        store.append_snapshot(make_snapshot(day), make_verdicts())
+    assert len(_ranges(_tick(station, "late_days", long_after, instance))) == 10
+
+
+def test_missing_days_are_not_requested_again_while_a_run_makes_them(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    at = datetime(2026, 2, 4, 6, 30, tzinfo=UTC)
+    ((request),) = _tick(station, "late_days", at, instance).run_requests
+    run = instance.add_run(dg.DagsterRun("web_materialize_day", tags=request.tags, status=dg.DagsterRunStatus.STARTED))
+    waiting = _tick(station, "late_days", at + timedelta(hours=6), instance)
+    assert waiting.run_requests == []
+    assert "3 days have no snapshot" in waiting.skip_message
+    instance.report_run_failed(run)
+    assert _ranges(_tick(station, "late_days", at + timedelta(hours=12), instance)) == [("2026-02-01", "2026-02-03")]
 
 
 def test_the_late_day_schedule_requests_a_provisional_day_again_once_it_is_complete(tmp_path: Path) -> None:
@@ -110,8 +168,12 @@ def test_the_late_day_schedule_requests_a_provisional_day_again_once_it_is_compl
     assert [request.partition_key for request in data.run_requests] == ["2026-02-18", "2026-02-20"]
 
 
-def test_a_source_that_cannot_be_counted_fails_the_tick_instead_of_looking_unchanged(tmp_path: Path) -> None:
-    station = make_station(tmp_path, days=0)
+def test_a_source_that_cannot_be_counted_fails_the_tick_instead_of_looking_unchanged(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path, days=2)
+    station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=1))
+    shutil.rmtree(tmp_path / "events")
     with pytest.raises(Exception, match="late_days") as failure:
         _tick(station, "late_days", datetime(2026, 2, 3, 6, 30, tzinfo=UTC))
     assert isinstance(failure.value.__cause__, SourceError)
