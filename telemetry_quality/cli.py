@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MODULES = {
+    "alerts": "alerts",
     "backfill": "days",
     "check": "check",
     "count": "count",

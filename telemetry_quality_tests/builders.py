@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from telemetry_quality.core.alerts import Settlement, alert_of, is_alert
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.detectors.expected_volume import Expectation
+from telemetry_quality.core.dispatch import LEASE
 from telemetry_quality.core.event_schema import EventSchema
 from telemetry_quality.core.events import (
     AggregateRow,
@@ -39,6 +41,7 @@ from telemetry_quality.storage.store import SqlQualityStore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from telemetry_quality.core.alerts import Alert
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.policies import Policy
@@ -335,6 +338,24 @@ class FakeSource:
 
     def read_signals(self) -> frozenset[str] | None:
         return self.signals
+
+
+def alerts_of(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> tuple[Alert, ...]:
+    """The alerts about ``verdicts`` of a stored snapshot."""
+    revision = snapshot.revision or 0
+    return tuple(
+        alert_of(snapshot.source, snapshot.day, revision, verdict) for verdict in verdicts if is_alert(verdict)
+    )
+
+
+def dispatch_alerts(
+    store: SqlQualityStore, snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict], channel: str = "log"
+) -> None:
+    """Claim and settle the alerts of a stored snapshot, as a process that sends them does."""
+    alerts = alerts_of(snapshot, verdicts)
+    assert alerts
+    assert all(store.claim_alert(alert, channel, NOW, LEASE) for alert in alerts)
+    store.settle_alerts(alerts, channel, Settlement.DISPATCHED, NOW)
 
 
 def make_store(folder: Path) -> SqlQualityStore:

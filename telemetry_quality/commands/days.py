@@ -5,7 +5,6 @@ Without Dagster, the first two do exactly what the assets and the alert sensor d
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry_quality.assembly import daily_work, gaps_of, open_store, utc_now
+from telemetry_quality.commands.alert_log import dispatch_to_log
 from telemetry_quality.commands.options import (
     DAY,
     EXIT_HEALTHY,
@@ -26,10 +26,7 @@ from telemetry_quality.commands.options import (
 )
 from telemetry_quality.commands.watching import DURATION, chosen_sources, report_age
 from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
-from telemetry_quality.core.alerts import Alert, alerts_of
 from telemetry_quality.core.counting import other_rules
-from telemetry_quality.core.dispatch import dispatch
-from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.marks import is_trustworthy, marks_of
 from telemetry_quality.core.snapshots import DayStatus, unknown_day_as_json
 from telemetry_quality.settings import load_settings
@@ -41,8 +38,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.daily import DailyWork, Judgement
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
-
-alert_log = logging.getLogger("telemetry_quality.alerts")
 
 
 @click.command()
@@ -57,6 +52,7 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     work = daily_work(settings, name)
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _take_snapshots(work, [day], is_shown=False)
+    dispatch_to_log(work.store, [name])
     if as_json:
         print_json({"days": [day_as_json(_listed(taken))]})
     else:
@@ -91,6 +87,7 @@ def backfill(
         gaps = ((first or latest, last or latest),)
     days = [day for gap in gaps for day in day_range(*gap)]
     taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)] if days else []
+    dispatch_to_log(work.store, [name])
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
     elif taken:
@@ -205,7 +202,7 @@ def _listed(judgement: Judgement) -> ListedDay:
 
 
 def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
-    """Read and judge days and dispatch alerts, in the order of the assets and the alert sensor."""
+    """Read and judge days, as the assets do."""
     now = utc_now()
     with progress("Reading", len(days), is_shown=is_shown) as advance:
         for scan in work.read(days, now):
@@ -215,13 +212,7 @@ def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) ->
         for judgement in work.judge(days, now):
             taken.append(judgement)
             advance(1)
-    alerts = [alert for judgement in taken for alert in alerts_of(judgement.snapshot, judgement.verdicts)]
-    dispatch(work.store, alerts, _log, now)
     return taken
-
-
-def _log(alert: Alert) -> None:
-    alert_log.log(getattr(logging, Level(alert.level).value), alert.line())
 
 
 def exit_code(days: Iterable[ListedDay]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
@@ -12,16 +13,30 @@ from telemetry_quality.core.metrics import METRICS, Unit
 from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
 
+class Settlement(StrEnum):
+    """What became of an alert on a channel; whatever it was, the alert is not pending any more."""
+
+    DISPATCHED = "dispatched"
+    """It was sent."""
+    MUTED = "muted"
+    """Withheld, because its incident was muted, or its incident or its day accepted."""
+    REPEATED = "repeated"
+    """Withheld, because an earlier revision was settled that said the same of the same scan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert, which is dispatched once; unique by source, day, guardrail and revision."""
+    """An alert, which is dispatched once by each channel; unique by source, day, guardrail and revision.
+
+    Attributes:
+        attempt: How often it has been claimed for sending; later attempts may repeat an earlier one.
+    """
 
     source: str
     day: date
@@ -30,12 +45,19 @@ class Alert:
     level: Level
     reason_code: str
     sentence: str
+    attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        """The same text whenever the alert is sent, by which a receiver can drop what it has received before."""
+        return f"{self.source}/{self.day}/{self.guardrail}/{self.revision}"
 
     def line(self) -> str:
         """The text that is logged, on one line whatever event names contain."""
+        again = "" if self.attempt == 1 else f", attempt {self.attempt}: a process died while it sent this"
         return visible(
             f"{self.level} {self.source} {self.day} {self.guardrail} [{self.reason_code}] {self.sentence} "
-            f"(revision {self.revision})"
+            f"(revision {self.revision}{again})"
         )
 
 
@@ -45,27 +67,9 @@ def is_alert(verdict: Verdict) -> bool:
     return verdict.outcome is Outcome.FAILED or unreadable
 
 
-def alerts_of(snapshot: TelemetryIntegritySnapshot, verdicts: Iterable[Verdict]) -> tuple[Alert, ...]:
-    """The alerts of a stored snapshot.
-
-    Raises:
-        ValueError: If the snapshot has no revision, because it was never stored.
-    """
-    if snapshot.revision is None:
-        raise ValueError("An alert requires a stored snapshot, but this one has no revision; append it first.")
-    return tuple(
-        Alert(
-            snapshot.source,
-            snapshot.day,
-            verdict.guardrail,
-            snapshot.revision,
-            verdict.level,
-            verdict.reason_code,
-            verdict.sentence,
-        )
-        for verdict in verdicts
-        if is_alert(verdict)
-    )
+def alert_of(source: str, day: date, revision: int, verdict: Verdict) -> Alert:
+    """The alert about a verdict of a stored snapshot."""
+    return Alert(source, day, verdict.guardrail, revision, verdict.level, verdict.reason_code, verdict.sentence)
 
 
 def changes(earlier: TelemetryIntegritySnapshot, later: TelemetryIntegritySnapshot) -> str:

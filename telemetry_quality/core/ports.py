@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import date, datetime
+    from datetime import date, datetime, timedelta
 
-    from telemetry_quality.core.alerts import Alert
+    from telemetry_quality.core.alerts import Alert, Settlement
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
@@ -61,6 +61,14 @@ class JudgedDay(NamedTuple):
     day: date
     revision: int
     is_healthy: bool
+
+
+class StoredVerdict(NamedTuple):
+    """A verdict with the snapshot to which it belongs."""
+
+    day: date
+    revision: int
+    verdict: Verdict
 
 
 class IncidentStore(Protocol):
@@ -179,10 +187,25 @@ class QualityStore(IncidentStore, Protocol):
         """Store what somebody said about days."""
         ...
 
-    def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:
-        """Store each alert that is not stored yet."""
+    def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
+        """What failed in current snapshots and was not settled on the channel, the oldest day first.
+
+        Like ``failed_verdicts``, it includes all that a guardrail says of a day that could not be read.
+        """
         ...
 
-    def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """The ``alerts`` that are not stored yet, each once, in order."""
+    def settled_revisions(self, alert: Alert, channel: str) -> set[int]:
+        """The revisions of the day in which an alert of the guardrail was settled on the channel."""
+        ...
+
+    def claim_alert(self, alert: Alert, channel: str, now: datetime, lease: timedelta) -> int:
+        """Claim an alert, so that only the caller sends it; returns the number of the attempt.
+
+        0 if the alert is settled, or replaced by a newer revision, or claimed by another process.
+        A claim holds for ``lease``; the alert of a process that died is left to the next one afterwards.
+        """
+        ...
+
+    def settle_alerts(self, alerts: Iterable[Alert], channel: str, settlement: Settlement, now: datetime) -> None:
+        """Store what became of each alert that is not settled on the channel yet."""
         ...

@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from telemetry_quality.core.alerts import is_alert
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -92,7 +91,6 @@ def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dic
             "level": verdict.level.value,
             "outcome": verdict.outcome.value,
             "reason_code": verdict.reason_code,
-            "is_alert": is_alert(verdict),
             **{name: float(number) for name, number in numbers.items() if number is not None},
         },
     }

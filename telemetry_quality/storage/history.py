@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.marks import MarkedDays
 
 _SAID = guardrail_verdict.c
-_FAILED = or_(
+FAILED = or_(
     # Literals, not parameters, so that the database recognizes the condition of its partial index.
     _SAID.outcome == bindparam(None, Outcome.FAILED.value, literal_execute=True),
     _SAID.reason_code == bindparam(None, DAY_UNREADABLE, literal_execute=True),
@@ -53,7 +53,7 @@ class History:
         """Per day and revision, the verdicts that failed or say that the day could not be read, in their order."""
         query = (
             select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
-            .where(_SAID.source == source, _SAID.day.between(first, last), _FAILED)
+            .where(_SAID.source == source, _SAID.day.between(first, last), FAILED)
             .order_by(_SAID.day, _SAID.revision, _SAID.position)
         )
         return verdicts_by_revision(self._connection.execute(query).all())

@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, func, select
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, DayAggregates, UnreadableDay
 from telemetry_quality.core.root_cause import DayBreakdown
 from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.storage.alerts import claim_alert, settle_alert, settled_revisions, undispatched_verdicts
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
@@ -41,7 +42,6 @@ from telemetry_quality.storage.rows import (
 )
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (
-    alert,
     current_snapshot,
     day_mark,
     day_scan,
@@ -56,17 +56,17 @@ from telemetry_quality.storage.verification import Verification, verify_store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date, datetime, timedelta
 
     from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Subquery, Table
 
-    from telemetry_quality.core.alerts import Alert
+    from telemetry_quality.core.alerts import Alert, Settlement
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.marks import MarkedDays
-    from telemetry_quality.core.ports import JudgedDay
+    from telemetry_quality.core.ports import JudgedDay, StoredVerdict
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -297,31 +297,26 @@ class SqlQualityStore(MigratedDatabase):
         with self._read_only() as connection:
             return History(connection).marked_days(source)
 
-    def new_alerts(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """Those of ``alerts`` that are not stored yet, without repetition, in order."""
-        distinct = {_alert_key(new): new for new in alerts}
+    def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
+        """What failed in current snapshots and was not settled on the channel, the oldest day first."""
         with self._read_only() as connection:
-            return [new for key, new in distinct.items() if not _is_kept(connection, key)]
+            return undispatched_verdicts(connection, source, channel)
 
-    def append_alerts(self, alerts: Iterable[Alert], now: datetime) -> None:
-        """Store each alert that is not stored yet."""
+    def settled_revisions(self, alert: Alert, channel: str) -> set[int]:
+        """The revisions of the day in which an alert of the guardrail was settled on the channel."""
+        with self._read_only() as connection:
+            return settled_revisions(connection, alert, channel)
+
+    def claim_alert(self, alert: Alert, channel: str, now: datetime, lease: timedelta) -> int:
+        """Claim an alert, so that only the caller sends it; returns the number of the attempt, or 0."""
         with self._writing() as connection:
-            for new in alerts:
-                if not _is_kept(connection, _alert_key(new)):
-                    append(
-                        connection,
-                        alert,
-                        {
-                            "source": new.source,
-                            "day": new.day,
-                            "revision": new.revision,
-                            "guardrail": new.guardrail,
-                            "level": new.level.value,
-                            "reason_code": new.reason_code,
-                            "sentence": new.sentence,
-                            "logged_at": now,
-                        },
-                    )
+            return claim_alert(connection, alert, channel, now, lease)
+
+    def settle_alerts(self, alerts: Iterable[Alert], channel: str, settlement: Settlement, now: datetime) -> None:
+        """Store what became of each alert that is not settled on the channel yet."""
+        with self._writing() as connection:
+            for alert in alerts:
+                settle_alert(connection, alert, channel, settlement, now)
 
     def verify(self) -> Verification:
         """Every sign that a row was changed, added or removed behind the program's back."""
@@ -421,18 +416,3 @@ def _append_details(
     """Append rows, under the key of the row of a chained table whose hash covers them."""
     if rows:
         append_rows(connection, part, key, {name: [row[name] for row in rows] for name in rows[0]})
-
-
-def _alert_key(new: Alert) -> tuple[str, date, str, int]:
-    return new.source, new.day, new.guardrail, new.revision
-
-
-def _is_kept(connection: Connection, key: tuple[str, date, str, int]) -> bool:
-    source, day, guardrail, revision = key
-    query = select(alert.c.sequence).where(
-        alert.c.source == source,
-        alert.c.day == day,
-        alert.c.guardrail == guardrail,
-        alert.c.revision == revision,
-    )
-    return connection.execute(query).first() is not None

@@ -246,11 +246,29 @@ alert = Table(
     Column("level", StoredText, nullable=False),
     Column("reason_code", StoredText, nullable=False),
     Column("sentence", StoredText, nullable=False),
-    Column("logged_at", UtcDateTime, nullable=False),
+    Column("channel", StoredText, nullable=False),
+    Column("settlement", StoredText, nullable=False),
+    Column("settled_at", UtcDateTime, nullable=False),
     *_chain(),
-    UniqueConstraint("source", "day", "guardrail", "revision"),
+    UniqueConstraint("source", "day", "guardrail", "revision", "channel"),
     sqlite_autoincrement=True,
 )
+"""What became of an alert on a channel: dispatched, or withheld because it is muted or repeats an earlier one."""
+
+alert_claim = Table(
+    "alert_claim",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    *_key(),
+    Column("guardrail", StoredText, nullable=False),
+    Column("channel", StoredText, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("claimed_at", UtcDateTime, nullable=False),
+    *_chain(),
+    UniqueConstraint("source", "day", "guardrail", "revision", "channel", "attempt"),
+    sqlite_autoincrement=True,
+)
+"""Which process may send an alert on a channel: the one that stored the last claim, for as long as it holds."""
 
 FAILED_VERDICTS = "outcome = 'failed' OR reason_code = 'DAY_UNREADABLE'"
 """One verdict in a hundred, from which incidents are made; the planner finds its partial index by this wording."""
@@ -384,7 +402,7 @@ staff_secret = Table(
 )
 """One row: the key that signs cookies, shared by all workers."""
 
-CHAINED = (day_scan, integrity_snapshot, alert, incident_action, day_mark, sign_in)
+CHAINED = (day_scan, integrity_snapshot, alert, alert_claim, incident_action, day_mark, sign_in)
 """Tables whose rows contain the hash of the row before them."""
 
 MUTABLE = (staff_account, staff_session, staff_token, staff_secret)

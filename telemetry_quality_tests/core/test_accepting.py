@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
 from telemetry_quality.core.dispatch import unmuted_alerts
 from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
@@ -20,6 +19,7 @@ from telemetry_quality_tests.builders import (
     NOW,
     SLICED_SCHEMA,
     FakeSource,
+    alerts_of,
     make_row,
     make_scan,
     make_sliced_scan,

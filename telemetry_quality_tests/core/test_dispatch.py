@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -10,8 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.alerts import Alert, alerts_of
-from telemetry_quality.core.dispatch import dispatch
+from telemetry_quality.core.alerts import Alert, Settlement
+from telemetry_quality.core.dispatch import (
+    LEASE,
+    WAIT_SECONDS,
+    Channel,
+    dispatch_all,
+    dispatch_pending,
+    pending_alerts,
+)
+from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action, incidents_of
@@ -25,7 +34,6 @@ from telemetry_quality_tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -42,26 +50,30 @@ class Town:
         self.source = FakeSource()
         self.work = make_work(folder, self.source)
         self.heard: list[Alert] = []
+        self.channel = Channel("log", self.heard.append)
 
-    def judge(self, row: AggregateRow | None = None, day: date = DAY) -> list[Alert]:
-        """The alerts of ``day`` after it was judged, and before that read as ``row`` if there is one."""
+    def judge(self, row: AggregateRow | None = None, day: date = DAY) -> None:
+        """Judge ``day``, and before that read it as ``row`` if there is one."""
         if row is not None:
             self.source.days[day] = make_scan(day, row)
             list(self.work.read([day], NOW))
-        (judgement,) = self.work.judge([day], NOW)
-        return list(alerts_of(judgement.snapshot, judgement.verdicts))
+        list(self.work.judge([day], NOW))
 
-    def dispatch(self, alerts: Sequence[Alert], now: datetime = NOW) -> list[str]:
-        """The guardrails whose ``alerts`` are dispatched."""
+    def dispatch(self, now: datetime = NOW, channel: Channel | None = None, at_most: int | None = None) -> list[str]:
+        """The guardrails whose alerts are dispatched."""
         before = len(self.heard)
-        assert dispatch(self.work.store, alerts, self.heard.append, now) == len(self.heard) - before
+        sent = dispatch_pending(self.work.store, [self.work.name], channel or self.channel, lambda: now, at_most)
+        assert sent == len(self.heard) - before
         return [alert.guardrail for alert in self.heard[before:]]
 
-    def kept(self) -> list[tuple[str, int, str]]:
-        """Guardrail, revision and sentence of every stored alert."""
+    def settled(self) -> list[tuple[str, int, str, str]]:
+        """Guardrail, revision, sentence and settlement of every stored alert."""
         with closing(sqlite3.connect(self.file)) as connection:
-            query = "SELECT guardrail, revision, sentence FROM alert ORDER BY sequence"
+            query = "SELECT guardrail, revision, sentence, settlement FROM alert ORDER BY sequence"
             return connection.execute(query).fetchall()
+
+    def settlements(self) -> list[tuple[str, int, str]]:
+        return [(guardrail, revision, settlement) for guardrail, revision, _, settlement in self.settled()]
 
     def mute(self, day: date, until: date) -> None:
         (incident,) = incidents_of(self.work.store, "web", day, day)
@@ -76,80 +88,224 @@ def town(tmp_path: Path) -> Town:
 BAD = make_row(errors=6)
 WORSE = make_row(errors=8)
 NO_TAGS = make_row(missing_version=9)
+TWO_FAILURES = make_row(errors=6, missing_version=9)
 
 
 def test_each_alert_is_dispatched_once_and_stored(town: Town) -> None:
-    alerts = town.judge(make_row(errors=6, missing_version=9))
+    town.judge(TWO_FAILURES)
 
-    assert town.dispatch(alerts) == ["error_rate", "missing_version"]
-    assert town.dispatch(alerts) == []
-    assert town.dispatch(town.judge()) == [], "judged again, the day says the same"
-    assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
-        ("error_rate", 1),
-        ("missing_version", 1),
+    assert town.dispatch() == ["error_rate", "missing_version"]
+    assert town.dispatch() == []
+    town.judge()
+    assert town.dispatch() == [], "judged again, the day says the same"
+    assert town.settlements() == [("error_rate", 1, "dispatched"), ("missing_version", 1, "dispatched")]
+
+
+def test_without_failures_nothing_is_dispatched(town: Town) -> None:
+    town.judge(make_row())
+    assert town.dispatch() == []
+    assert town.settled() == []
+
+
+def test_a_day_that_could_not_be_read_is_dispatched_once_and_not_by_every_guardrail(town: Town) -> None:
+    town.source.days[DAY] = UnreadableDay(DAY, "FILE_BROKEN", "The file is broken.")
+    list(town.work.read([DAY], NOW))
+    town.judge()
+
+    assert town.dispatch() == ["activity"]
+    assert town.dispatch() == []
+
+
+def test_alerts_of_a_process_that_died_before_it_could_dispatch_them_are_dispatched_by_the_next(town: Town) -> None:
+    town.judge(BAD)
+    town.judge(NO_TAGS, DAY - timedelta(days=60))
+
+    assert town.dispatch() == ["missing_version", "error_rate"], "however old the day is, the oldest first"
+
+
+def test_each_channel_dispatches_every_alert_once(town: Town) -> None:
+    other = Channel("webhook", town.heard.append)
+    town.judge(BAD)
+
+    assert town.dispatch() == ["error_rate"]
+    assert town.dispatch(channel=other) == ["error_rate"]
+    assert town.dispatch() == town.dispatch(channel=other) == []
+    assert len({alert.key for alert in town.heard}) == 1, "and a receiver recognizes it"
+
+
+def test_alerts_beyond_the_limit_are_left_for_the_next_call(town: Town) -> None:
+    for number in range(3):
+        town.judge(BAD, DAY + timedelta(days=number))
+
+    assert [len(town.dispatch(at_most=2)) for _ in range(3)] == [2, 1, 0]
+    assert [alert.day for alert in town.heard] == [DAY + timedelta(days=number) for number in range(3)]
+
+
+def test_a_failure_that_a_newer_revision_took_back_is_not_dispatched(town: Town) -> None:
+    town.judge(BAD)
+    town.judge(make_row())
+
+    assert town.dispatch() == []
+
+
+def test_an_alert_whose_sending_failed_stays_with_its_claim_and_is_sent_again_when_that_expires(town: Town) -> None:
+    def die(alert: Alert) -> None:
+        raise ConnectionError(alert.key)
+
+    town.judge(TWO_FAILURES)
+    with pytest.raises(ConnectionError, match="web/2026-03-10/error_rate/1"):
+        dispatch_pending(town.work.store, ["web"], Channel("log", die), lambda: NOW)
+
+    assert town.settled() == []
+    assert town.dispatch() == ["missing_version"], "which nobody claimed"
+    assert town.dispatch(NOW + LEASE - timedelta(microseconds=1)) == []
+    assert town.dispatch(NOW + LEASE) == ["error_rate"]
+    assert town.heard[-1].line().endswith("(revision 1, attempt 2: a process died while it sent this)")
+
+
+def test_a_claim_of_a_clock_that_is_far_ahead_holds_nobody_up(town: Town) -> None:
+    town.judge(BAD)
+    ahead = NOW + timedelta(days=400)
+    assert town.work.store.claim_alert(pending_alerts(town.work.store, "web", town.channel)[0], "log", ahead, LEASE)
+
+    assert town.dispatch(ahead) == []
+    assert town.dispatch(NOW) == ["error_rate"]
+
+
+def test_what_a_dead_process_had_claimed_is_waited_for_and_dispatched(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.judge(TWO_FAILURES)
+    claimed, _ = pending_alerts(town.work.store, "web", town.channel)
+    assert town.work.store.claim_alert(claimed, "log", NOW, LEASE)
+    waited: list[float] = []
+
+    def clock() -> datetime:
+        return NOW + timedelta(seconds=sum(waited))
+
+    assert dispatch_all(town.work.store, ["web"], town.channel, clock, waited.append) == 2
+
+    assert [alert.guardrail for alert in town.heard] == ["missing_version", "error_rate"]
+    assert sum(waited) == LEASE.total_seconds()
+    assert caplog.messages == [
+        "Pending alerts that another process has claimed: 1; waiting for it, or up to 30 s if it has died"
     ]
 
 
-def test_without_alerts_nothing_is_dispatched(town: Town) -> None:
-    assert town.dispatch(town.judge(make_row())) == []
-    assert town.kept() == []
+def test_what_another_process_is_sending_is_waited_for_and_left_to_it(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.judge(BAD)
+    (claimed,) = pending_alerts(town.work.store, "web", town.channel)
+    assert town.work.store.claim_alert(claimed, "log", NOW, LEASE)
+
+    def wait(_: float) -> None:
+        town.work.store.settle_alerts([claimed], "log", Settlement.DISPATCHED, NOW)
+
+    assert dispatch_all(town.work.store, ["web"], town.channel, lambda: NOW, wait) == 0
+    assert town.heard == []
+    assert caplog.messages == []
 
 
-def test_a_crash_between_logging_and_storing_repeats_every_alert_rather_than_losing_any(town: Town) -> None:
-    alerts = town.judge(make_row(errors=6, missing_version=9))
+def test_nobody_waits_for_ever_for_a_process_that_claims_again_and_again(town: Town) -> None:
+    town.judge(BAD)
+    (claimed,) = pending_alerts(town.work.store, "web", town.channel)
+    waited: list[float] = []
 
-    def log_one_and_die(alert: Alert) -> None:
+    def clock() -> datetime:
+        return NOW + timedelta(seconds=sum(waited))
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        town.work.store.claim_alert(claimed, "log", clock(), LEASE)
+
+    assert town.work.store.claim_alert(claimed, "log", NOW, LEASE)
+    assert dispatch_all(town.work.store, ["web"], town.channel, clock, wait) == 0
+    assert sum(waited) == LEASE.total_seconds() + WAIT_SECONDS
+
+
+def test_ctrl_c_while_an_alert_is_sent_waits_until_it_is_settled(town: Town) -> None:
+    def send(alert: Alert) -> None:
         town.heard.append(alert)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
+    town.judge(BAD)
     with pytest.raises(KeyboardInterrupt):
-        dispatch(town.work.store, alerts, log_one_and_die, NOW)
+        dispatch_pending(town.work.store, ["web"], Channel("log", send), lambda: NOW)
 
-    assert [alert.guardrail for alert in town.heard] == ["error_rate"]
-    assert town.kept() == []
-    assert town.dispatch(alerts) == ["error_rate", "missing_version"]
+    assert town.settlements() == [("error_rate", 1, "dispatched")]
 
 
 def test_the_alert_of_a_new_revision_says_what_changed(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
+    town.judge(WORSE)
 
-    assert town.dispatch(town.judge(WORSE)) == ["error_rate"]
+    assert town.dispatch() == ["error_rate"]
 
     line = town.heard[-1].line()
     assert "8.00 % of 100 events are errors" in line
     assert line.endswith("Since revision 1: 8.00 % errors instead of 6.00. (revision 2)")
-    assert town.kept()[-1] == ("error_rate", 2, town.heard[-1].sentence)
+    assert town.settled()[-1] == ("error_rate", 2, town.heard[-1].sentence, "dispatched")
     assert "Since revision" not in town.heard[0].line()
 
 
 def test_a_day_scanned_again_is_dispatched_again_even_if_it_fails_as_before(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
 
-    assert town.dispatch(town.judge(BAD._replace(hour=3))) == ["error_rate"]
+    town.judge(BAD._replace(hour=3))
+    assert town.dispatch() == ["error_rate"]
     assert "Since revision 1: none of the main figures changed." in town.heard[-1].line()
 
 
 def test_other_thresholds_that_change_nothing_are_stored_but_not_dispatched(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
 
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
-    assert town.dispatch(town.judge()) == []
+    town.judge()
+    assert town.dispatch() == []
     town.work = replace(town.work, policy=policy_of(error_rate_percent=3.0))
-    assert town.dispatch(town.judge()) == [], "not even after a revision that was not logged itself"
+    town.judge()
+    assert town.dispatch() == [], "not even after a revision that was not logged itself"
 
-    assert [(guardrail, revision) for guardrail, revision, _ in town.kept()] == [
-        ("error_rate", 1),
-        ("error_rate", 2),
-        ("error_rate", 3),
+    assert town.settlements() == [
+        ("error_rate", 1, "dispatched"),
+        ("error_rate", 2, "repeated"),
+        ("error_rate", 3, "repeated"),
     ]
 
 
+def test_a_revision_between_that_nobody_settled_does_not_make_its_repetition_new(town: Town) -> None:
+    town.judge(BAD)
+    town.dispatch()
+    for percent in (4.0, 3.0):
+        town.work = replace(town.work, policy=policy_of(error_rate_percent=percent))
+        town.judge()
+
+    assert town.dispatch() == []
+    assert town.settlements() == [("error_rate", 1, "dispatched"), ("error_rate", 3, "repeated")]
+
+
+def test_a_failure_that_passed_in_between_is_dispatched_again(town: Town) -> None:
+    town.judge(BAD)
+    town.dispatch()
+    for percent in (7.0, 5.0):
+        town.work = replace(town.work, policy=policy_of(error_rate_percent=percent))
+        town.judge()
+
+    assert town.dispatch() == ["error_rate"]
+
+
 def test_other_thresholds_that_make_another_guardrail_fail_dispatch_only_that_guardrail(town: Town) -> None:
-    town.dispatch(town.judge(make_row(errors=6, missing_version=1)))
+    town.judge(make_row(errors=6, missing_version=1))
+    town.dispatch()
 
     town.work = replace(town.work, policy=policy_of(missing_version_percent=0.5))
 
-    assert town.dispatch(town.judge()) == ["missing_version"]
+    town.judge()
+    assert town.dispatch() == ["missing_version"]
     assert town.heard[-1].line().endswith("Since revision 1: other thresholds. (revision 2)")
 
 
@@ -158,12 +314,14 @@ def test_another_history_that_changes_only_the_level_is_dispatched(town: Town) -
     earlier = [DAY - timedelta(days=n) for n in range(40, 0, -1)]
     town.source.days = {day: make_scan(day, make_row(events=100)) for day in earlier}
     list(town.work.read(earlier[-15:], NOW))
-    town.dispatch(town.judge(make_row(events=20)))
+    town.judge(make_row(events=20))
+    town.dispatch()
     assert [(alert.guardrail, alert.level) for alert in town.heard] == [("volume", Level.INFO)]
 
     list(town.work.read(earlier, NOW))
 
-    assert "volume" in town.dispatch(town.judge())
+    town.judge()
+    assert "volume" in town.dispatch()
     assert next(alert.level for alert in reversed(town.heard) if alert.guardrail == "volume") is Level.WARNING
 
 
@@ -171,44 +329,55 @@ def test_a_failure_never_dispatched_is_dispatched_whatever_the_revision(town: To
     town.judge(BAD)
     town.work = replace(town.work, policy=policy_of(error_rate_percent=4.0))
 
-    assert town.dispatch(town.judge()) == ["error_rate"]
+    town.judge()
+    assert town.dispatch() == ["error_rate"]
 
 
 def test_a_muted_incident_is_stored_but_not_dispatched_until_its_date_has_passed(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
     town.mute(DAY, until=TODAY + timedelta(days=2))
 
-    assert town.dispatch(town.judge(WORSE), now=NOW + timedelta(days=2)) == [], "muted on its last day too"
-    assert [revision for _, revision, _ in town.kept()] == [1, 2]
+    town.judge(WORSE)
+    assert town.dispatch(NOW + timedelta(days=2)) == [], "muted on its last day too"
+    assert [revision for _, revision, _ in town.settlements()] == [1, 2]
 
-    assert town.dispatch(town.judge(BAD), now=NOW + timedelta(days=3)) == ["error_rate"]
-    assert [revision for _, revision, _ in town.kept()] == [1, 2, 3]
+    town.judge(BAD)
+    assert town.dispatch(NOW + timedelta(days=3)) == ["error_rate"]
+    assert [revision for _, revision, _ in town.settlements()] == [1, 2, 3]
 
 
 def test_the_next_day_of_a_muted_incident_is_not_dispatched_either(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
     town.mute(DAY, until=TODAY)
 
-    assert town.dispatch(town.judge(BAD, DAY + timedelta(days=1))) == []
+    town.judge(BAD, DAY + timedelta(days=1))
+    assert town.dispatch() == []
 
 
 def test_another_incident_is_dispatched_next_to_a_muted_one(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
     town.mute(DAY, until=TODAY)
     town.judge(make_row(), DAY + timedelta(days=1))
 
-    alerts = town.judge(WORSE) + town.judge(NO_TAGS, DAY + timedelta(days=2))
+    town.judge(WORSE)
+    town.judge(NO_TAGS, DAY + timedelta(days=2))
 
-    assert town.dispatch(alerts) == ["missing_version"]
-    assert len(town.kept()) == 3
+    assert town.dispatch() == ["missing_version"]
+    assert town.settlements() == [
+        ("error_rate", 1, "dispatched"),
+        ("error_rate", 2, "muted"),
+        ("missing_version", 1, "dispatched"),
+    ]
 
 
 def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
-    town.dispatch(town.judge(BAD))
+    town.judge(BAD)
+    town.dispatch()
     town.mute(DAY, until=TODAY)
     town.work = replace(town.work, name="app")
 
-    assert town.dispatch(town.judge(BAD)) == ["error_rate"]
-
-
-# What a revision changed
+    town.judge(BAD)
+    assert town.dispatch() == ["error_rate"]

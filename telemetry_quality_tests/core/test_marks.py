@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.dispatch import unmuted_alerts
 from telemetry_quality.core.events import DayAggregates, DayScan
@@ -30,7 +29,7 @@ from telemetry_quality.core.marks import (
 )
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError
-from telemetry_quality_tests.builders import NOW, make_row, make_scan
+from telemetry_quality_tests.builders import NOW, alerts_of, make_row, make_scan
 from telemetry_quality_tests.core.test_accepting import FIRST, STEP, Stream, failed, scans, verdict_of
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.core.alerts import Settlement
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.dashboard.index import LogQuery
 from telemetry_quality.dashboard.state import LONGEST_REST, MOST_CACHED, RESTS, TROUBLE, StateKeeper
@@ -198,7 +199,7 @@ def test_a_commit_that_changes_nothing_shown_does_not_change_the_version(
     keep(store)
     keeper = make_keeper(watched)
     state = keeper.state()
-    store.append_alerts([], MORNING)
+    store.settle_alerts([], "log", Settlement.DISPATCHED, MORNING)
     with sqlite3.connect(tmp_path / "quality.db") as other:
         other.execute("CREATE TABLE beside_it (id INTEGER)")
     assert keeper.state() is state

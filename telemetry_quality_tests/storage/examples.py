@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from telemetry_quality.core.alerts import Alert, alert_of
 from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
@@ -55,6 +56,11 @@ def make_full_scan(day: date = DAY, **overrides: Any) -> DayScan:
         "arrivals": ARRIVALS,
     }
     return replace(plain, **(parts | overrides))
+
+
+def make_alert(**overrides: Any) -> Alert:
+    """The alert about the failed verdict of VERDICTS in the first revision of DAY."""
+    return replace(alert_of("web", DAY, 1, VERDICTS[0]), **overrides)
 
 
 def make_action(**overrides: Any) -> IncidentAction:

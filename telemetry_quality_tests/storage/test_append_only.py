@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, metadata
-from telemetry_quality_tests.builders import NOW, make_snapshot, make_store
+from telemetry_quality_tests.builders import NOW, dispatch_alerts, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
 
 if TYPE_CHECKING:
@@ -25,7 +24,8 @@ KEYS = {
     "event_slice": ("id", "source, day, revision, position"),
     "integrity_snapshot": ("sequence", "source, day, revision"),
     "guardrail_verdict": ("id", "source, day, revision, position"),
-    "alert": ("sequence", "source, day, guardrail, revision"),
+    "alert": ("sequence", "source, day, guardrail, revision, channel"),
+    "alert_claim": ("sequence", "source, day, guardrail, revision, channel, attempt"),
     "incident_action": ("sequence", "sequence"),
     "day_mark": ("sequence", "sequence"),
     "sign_in": ("sequence", "sequence"),
@@ -41,7 +41,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     store = make_store(tmp_path)
     store.append_scan("web", make_full_scan(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
     snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
-    store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
+    dispatch_alerts(store, snapshot, VERDICTS)
     store.append_incident_action(make_action())
     store.append_marked_days(make_mark())
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")

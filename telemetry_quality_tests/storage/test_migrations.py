@@ -13,7 +13,6 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage import migrations
@@ -23,7 +22,7 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_scan, make_snapshot, make_store
+from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
@@ -80,7 +79,7 @@ def fill(folder: Path) -> None:
     scan = store.append_scan("web", make_full_scan(), (SampleVerdict("s1"),), NOW)
     snapshot = replace(make_snapshot(), scan_hash=scan.figures_hash, run_id="run-1")
     snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
-    store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
+    dispatch_alerts(store, snapshot, VERDICTS)
     store.append_incident_action(make_action())
     store.append_marked_days(make_mark())
     staff.record(make_sign_in())

@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from sqlalchemy import insert, make_url, text, update
 
-from telemetry_quality.core.alerts import alerts_of
 from telemetry_quality.core.events import DayAggregates, UnreadableDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.errors import StoreError
@@ -34,7 +33,7 @@ from telemetry_quality.storage.tables import (
     staff_account,
 )
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_snapshot, make_store
+from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
 from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in, run
 from telemetry_quality_tests.storage.test_concurrency import append_at_once, tampering
@@ -59,7 +58,7 @@ def fill(url: str) -> None:
         scan = store.append_scan("web", full, (SampleVerdict("s1"), SampleVerdict(None, ("A",))), berlin)
         snapshot = replace(make_snapshot(day, expected_events=1000.0), scan_hash=scan.figures_hash)
         snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
-        store.append_alerts(alerts_of(snapshot, VERDICTS), NOW)
+        dispatch_alerts(store, snapshot, VERDICTS)
         store.append_incident_action(make_action(day=day))
         store.append_marked_days(make_mark())
         staff.record(make_sign_in(account_name="a\x00b", at=NOW + timedelta(microseconds=1)))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from telemetry_quality.core.alerts import Alert, alerts_of
+from telemetry_quality.core.alerts import Settlement
+from telemetry_quality.core.dispatch import LEASE
 from telemetry_quality.core.events import (
     Arrivals,
     DayAggregates,
@@ -42,6 +43,7 @@ from telemetry_quality_tests.storage.examples import (
     SLICES,
     VERDICTS,
     make_action,
+    make_alert,
     make_full_scan,
     make_mark,
     run,
@@ -720,51 +722,6 @@ def test_current_snapshots_are_the_latest_revision_of_each_day_oldest_first(stor
     assert store.snapshots("web", NEXT_DAY, DAY) == []
 
 
-def make_alert(**overrides: Any) -> Alert:
-    fields: dict[str, Any] = {
-        "source": "web",
-        "day": DAY,
-        "guardrail": "error_rate",
-        "revision": 1,
-        "level": Level.CRITICAL,
-        "reason_code": "ERROR_RATE_ABOVE_LIMIT",
-        "sentence": ODD_TEXTS[0],
-    }
-    return Alert(**fields | overrides)
-
-
-def test_an_alert_is_kept_once(store_url: str, store: SqlQualityStore) -> None:
-    first, second = make_alert(), make_alert(guardrail="volume", level=Level.INFO)
-    assert store.new_alerts([first, second, first]) == [first, second]
-    store.append_alerts([first, first], NOW)
-    assert store.new_alerts([second, first, second]) == [second]
-    store.append_alerts(iter([first, second]), LATER)
-    assert store.new_alerts([first, second]) == []
-    assert count(store_url, "alert") == 2
-    assert store.verify().findings == ()
-
-
-@pytest.mark.parametrize("changed", [{"source": "app"}, {"day": NEXT_DAY}, {"guardrail": "volume"}, {"revision": 2}])
-def test_an_alert_of_another_source_day_guardrail_or_revision_is_another_alert(
-    store: SqlQualityStore, changed: dict[str, Any]
-) -> None:
-    store.append_alerts([make_alert()], NOW)
-    assert store.new_alerts([make_alert(**changed)]) == [make_alert(**changed)]
-
-
-def test_an_alert_with_another_sentence_is_the_same_alert(store: SqlQualityStore) -> None:
-    store.append_alerts([make_alert()], NOW)
-    assert store.new_alerts([make_alert(sentence="in other words")]) == []
-
-
-def test_alerts_of_a_stored_snapshot_can_be_kept(store: SqlQualityStore) -> None:
-    snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
-    alerts = alerts_of(snapshot, VERDICTS)
-    assert alerts
-    store.append_alerts(alerts, NOW)
-    assert store.new_alerts(alerts) == []
-
-
 def test_a_store_is_read_back_by_another_process_and_after_closing(store_url: str, store: SqlQualityStore) -> None:
     stored = store.append_scan("web", make_scan(), SAMPLE, NOW)
     store.close()
@@ -809,8 +766,10 @@ def ask_everything(store: SqlQualityStore) -> list[Any]:
         lambda: store.failed_verdicts("web", DAY, DAY),
         lambda: store.append_incident_action(make_action()),
         lambda: store.incident_actions("web"),
-        lambda: store.new_alerts([make_alert()]),
-        lambda: store.append_alerts([make_alert()], NOW),
+        lambda: store.undispatched_verdicts("web", "log"),
+        lambda: store.settled_revisions(make_alert(), "log"),
+        lambda: store.claim_alert(make_alert(), "log", NOW, LEASE),
+        lambda: store.settle_alerts([make_alert()], "log", Settlement.DISPATCHED, NOW),
         store.verify,
     ]
 

@@ -13,9 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import JSON
 
-from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import Cardinality, DayAggregates, DayScan, UnreadableDay
-from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
@@ -23,7 +21,7 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, metadata
 from telemetry_quality.storage.triggers import expected_triggers
-from telemetry_quality_tests.builders import DAY, NOW, make_row, make_snapshot, make_store, spread
+from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_row, make_snapshot, make_store, spread
 from telemetry_quality_tests.storage.examples import (
     ACCEPTED_FAILURES,
     SLICES,
@@ -73,7 +71,7 @@ SURROGATE_KEYS = {(table, "id") for table in PARTS}
 
 @pytest.fixture(scope="module")
 def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days, each with two of every detail, a snapshot, an alert, an action and a sign-in; then an unread day."""
+    """Three days, each with two of every detail, a snapshot, an alert, a claim and what people did; one more unread."""
     folder = tmp_path_factory.mktemp("written")
     store, staff = make_store(folder), StaffStore(f"sqlite:///{folder / 'quality.db'}")
     for number, day in enumerate(DAYS):
@@ -92,11 +90,11 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scan = store.append_scan("web", full, sample, NOW, verified_events=1, counting_rules="{}")
         snapshot = make_snapshot(day, total_events=number, **FIGURES)
         snapshot = replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}", **FLAGS)
-        store.append_snapshot(snapshot, VERDICTS[:2])
+        stored, _ = store.append_snapshot(snapshot, VERDICTS[:2])
+        dispatch_alerts(store, stored, VERDICTS[:2])
         store.append_incident_action(make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES))
         store.append_marked_days(make_mark(day=day))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
-        store.append_alerts([Alert("web", day, "volume", 1, Level.INFO, "VOLUME", "Too few.")], NOW)
     store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
     staff.close()
     return folder / "quality.db"
@@ -130,7 +128,7 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3
     assert verification.head_hash == store.snapshots("web", DAYS[-1], DAYS[-1])[0].content_hash
 
 
@@ -181,7 +179,8 @@ OTHER_VALUES: dict[str, str | float] = {
     "day": "2025-12-31",
     "scanned_at": "2025-12-31 23:59:59.000000",
     "computed_at": "2025-12-31 23:59:59.000000",
-    "logged_at": "2025-12-31 23:59:59.000000",
+    "settled_at": "2025-12-31 23:59:59.000000",
+    "claimed_at": "2025-12-31 23:59:59.000000",
     "marked_at": "2025-12-31 23:59:59.000000",
     "acted_at": "2025-12-31 23:59:59.000000",
     "at": "2025-12-31 23:59:59.000000",

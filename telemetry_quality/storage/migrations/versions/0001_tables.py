@@ -13,6 +13,7 @@ SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 REVISION_KEY = ("source", "day", "revision")
 POSITION_KEY = (*REVISION_KEY, "position")
+ALERT_KEY = ("source", "day", "guardrail", "revision", "channel")
 
 UNIQUE = {
     "day_scan": (("sequence",), REVISION_KEY),
@@ -21,7 +22,8 @@ UNIQUE = {
     "event_slice": (("id",), POSITION_KEY),
     "integrity_snapshot": (("sequence",), REVISION_KEY),
     "guardrail_verdict": (("id",), POSITION_KEY),
-    "alert": (("sequence",), ("source", "day", "guardrail", "revision")),
+    "alert": (("sequence",), ALERT_KEY),
+    "alert_claim": (("sequence",), (*ALERT_KEY, "attempt")),
     "incident_action": (("sequence",),),
     "day_mark": (("sequence",),),
     "sign_in": (("sequence",),),
@@ -38,6 +40,7 @@ def upgrade() -> None:
     _create_integrity_snapshot()
     _create_guardrail_verdict()
     _create_alert()
+    _create_alert_claim()
     _create_incident_action()
     _create_day_mark()
     _create_sign_in()
@@ -255,10 +258,28 @@ def _create_alert() -> None:
         sa.Column("level", StoredText, nullable=False),
         sa.Column("reason_code", StoredText, nullable=False),
         sa.Column("sentence", StoredText, nullable=False),
-        sa.Column("logged_at", UtcDateTime, nullable=False),
+        sa.Column("channel", StoredText, nullable=False),
+        sa.Column("settlement", StoredText, nullable=False),
+        sa.Column("settled_at", UtcDateTime, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_alert"),
-        sa.UniqueConstraint("source", "day", "guardrail", "revision", name="uq_alert_source_day_guardrail_revision"),
+        sa.UniqueConstraint(*ALERT_KEY, name="uq_alert_source_day_guardrail_revision_channel"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_alert_claim() -> None:
+    op.create_table(
+        "alert_claim",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        *_key(),
+        sa.Column("guardrail", StoredText, nullable=False),
+        sa.Column("channel", StoredText, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("claimed_at", UtcDateTime, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_alert_claim"),
+        sa.UniqueConstraint(*ALERT_KEY, "attempt", name="uq_alert_claim_source_day_guardrail_revision_channel_attempt"),
         sqlite_autoincrement=True,
     )
 
