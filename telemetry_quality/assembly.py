@@ -14,7 +14,7 @@ from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.gaps import find_gaps
 from telemetry_quality.core.health import TelemetryHealthService
 from telemetry_quality.core.signals import SignalCatalogue
-from telemetry_quality.errors import SettingsError
+from telemetry_quality.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from telemetry_quality.core.gaps import Gaps
@@ -89,6 +89,22 @@ def gaps_of(settings: Settings, store: QualityStore, source: str, now: datetime)
     its = settings.sources[source]
     judged = {judged.day for judged in store.judged_days(source)}
     return find_gaps(source, its.calendar(), judged, now, timedelta(minutes=its.allowed_lateness_minutes))
+
+
+def keep_anchor(settings: Settings, now: datetime) -> str | None:
+    """Keep the store's anchor where the settings say, after a run; a sentence if that failed.
+
+    A run whose days are stored does not fail for it, so the caller has to show the sentence.
+    """
+    from telemetry_quality.storage import kept_anchors  # noqa: PLC0415
+
+    if settings.anchor is None:
+        return None
+    try:
+        kept_anchors.keep_anchor(open_store(settings).anchor(), settings.anchor, now)
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

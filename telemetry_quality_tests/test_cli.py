@@ -520,6 +520,19 @@ def test_verify_finds_an_edited_row_and_says_so_by_its_exit_code(terminal: Termi
     assert any("was changed after it was written" in finding["sentence"] for finding in shown["findings"])
 
 
+def test_every_run_keeps_an_anchor_where_the_settings_say_and_goes_on_if_it_cannot(terminal: Terminal) -> None:
+    file = terminal.folder / "telemetry.toml"
+    plain = file.read_text()
+    file.write_text('anchor = "anchors.txt"\n' + plain)
+    assert terminal.type("snapshot", "2026-02-01")[0] == 0
+    assert terminal.type("backfill", "2026-02-01", "2026-02-03")[0] == 1
+    code, shown = terminal.json("verify", "--expect", "anchors.txt")
+    assert (code, shown["expected_anchors"]) == (0, 2)
+    file.write_text('anchor = "missing/anchors.txt"\n' + plain)
+    code, _, err = terminal.type("snapshot", "2026-02-01")
+    assert (code, err.count("must be writable")) == (0, 1)
+
+
 def test_init_writes_settings_that_load_and_never_overwrites(terminal: Terminal) -> None:
     file = terminal.folder / "new.toml"
     assert terminal.type("init", "--config", str(file))[0] == 0

@@ -524,8 +524,8 @@ def test_a_misspelt_variable_is_refused_rather_than_ignored(
     monkeypatch.setenv(name, SECRET)
 
     assert complaint(write_settings(tmp_path)) == (
-        f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_SOURCES, "
-        "TELEMETRY_QUALITY_DASHBOARD and TELEMETRY_QUALITY_CONFIG are known."
+        f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_ANCHOR, "
+        "TELEMETRY_QUALITY_SOURCES, TELEMETRY_QUALITY_DASHBOARD and TELEMETRY_QUALITY_CONFIG are known."
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import daily_work, gaps_of, open_store, utc_now
+from telemetry_quality.assembly import daily_work, gaps_of, keep_anchor, open_store, utc_now
 from telemetry_quality.commands.alert_log import dispatch_to_log
 from telemetry_quality.commands.options import (
     DAY,
@@ -53,6 +53,7 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _take_snapshots(work, [day], is_shown=False)
     dispatch_to_log(work.store, [name])
+    _keep_anchor(settings)
     if as_json:
         print_json({"days": [day_as_json(_listed(taken))]})
     else:
@@ -88,6 +89,7 @@ def backfill(
     days = [day for gap in gaps for day in day_range(*gap)]
     taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)] if days else []
     dispatch_to_log(work.store, [name])
+    _keep_anchor(settings)
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
     elif taken:
@@ -213,6 +215,11 @@ def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) ->
             taken.append(judgement)
             advance(1)
     return taken
+
+
+def _keep_anchor(settings: Settings) -> None:
+    if (failure := keep_anchor(settings, utc_now())) is not None:
+        click.echo(f"Error: {failure}", err=True)
 
 
 def exit_code(days: Iterable[ListedDay]) -> int:

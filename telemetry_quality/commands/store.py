@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from telemetry_quality.assembly import open_store
+from telemetry_quality.assembly import open_store, utc_now
 from telemetry_quality.commands.options import (
     EXIT_HEALTHY,
     EXIT_NOT_HEALTHY,
@@ -16,30 +18,50 @@ from telemetry_quality.commands.options import (
 )
 from telemetry_quality.settings import load_settings
 
+if TYPE_CHECKING:
+    from telemetry_quality.storage.verification import Verification
+
 
 @click.command()
+@click.option(
+    "--expect", metavar="ANCHOR", help="An anchor printed before, or a file of them: find cut and older stores."
+)
+@click.option("--anchor", "place", metavar="FILE|URL", help="Where to keep the anchor, if nothing was found.")
 @config_option
 @json_option
-def verify(config: str | None, as_json: bool) -> int:
-    """Find rows of the store that were changed, added or removed by anything but this program."""
-    result = open_store(load_settings(config)).verify()
+def verify(expect: str | None, place: str | None, config: str | None, as_json: bool) -> int:
+    """Find rows of the store that were changed, added or removed by anything but this program.
+
+    Exits with 0 if nothing was found, 1 if something was, 2 if the store could not be verified or the anchor not kept.
+    """
+    from telemetry_quality.storage.kept_anchors import expected_anchors, keep_anchor  # noqa: PLC0415 - late, as stores are
+
+    settings = load_settings(config)
+    expected = () if expect is None else expected_anchors(expect)
+    result = open_store(settings).verify(expected)
     if as_json:
-        print_json(
-            {
-                "is_intact": not result.findings,
-                "rows": result.rows,
-                "head_hash": result.head_hash,
-                "findings": [
-                    {"table": finding.table, "row": finding.row, "sentence": finding.sentence}
-                    for finding in result.findings
-                ],
-            }
-        )
+        print_json(_as_json(result, len(expected)))
     else:
         for finding in result.findings:
             click.echo(f"{finding.table}: {finding.sentence}")
-        click.echo(f"{result.rows:,} rows checked, {len(result.findings)} findings; last hash {result.head_hash}.")
+        click.echo(f"{result.rows:,} rows checked, {len(result.findings)} findings; anchor {result.anchor or 'none'}")
+    if place is not None and result.findings:
+        click.echo("The anchor was not kept, because something was found.", err=True)
+    elif place is not None and result.anchor is not None:
+        keep_anchor(result.anchor, place, utc_now())
     return EXIT_NOT_HEALTHY if result.findings else EXIT_HEALTHY
+
+
+def _as_json(result: Verification, expected: int) -> dict[str, Any]:
+    return {
+        "is_intact": not result.findings,
+        "rows": result.rows,
+        "anchor": result.anchor and str(result.anchor),
+        "expected_anchors": expected,
+        "findings": [
+            {"table": finding.table, "row": finding.row, "sentence": finding.sentence} for finding in result.findings
+        ],
+    }
 
 
 @click.command()

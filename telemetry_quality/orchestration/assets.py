@@ -101,3 +101,5 @@ def _judge(context: dg.AssetExecutionContext, source: str) -> None:
         if is_worth_a_line(pace):
             context.log.info(f"Judged {pace.sentence()}; up to {day}")
         telemetry.on_progress(1)
+    if (failure := telemetry.keep_anchor()) is not None:
+        context.log.error(failure)

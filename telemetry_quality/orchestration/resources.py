@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from telemetry_quality.assembly import daily_work, open_store, utc_now
+from telemetry_quality.assembly import daily_work, keep_anchor, open_store, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,3 +57,7 @@ class TelemetryResource:
     def store(self) -> SqlQualityStore:
         """The quality store."""
         return open_store(self.settings)
+
+    def keep_anchor(self) -> str | None:
+        """Keep the store's anchor where the settings say; a sentence if that failed."""
+        return keep_anchor(self.settings, self.clock())

@@ -66,7 +66,7 @@ def _refuse_unknown_variables() -> None:
     for name in sorted(os.environ):
         if name.upper().startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
             key, deeper, _ = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")
-            if key.lower() not in Settings.model_fields or (deeper and key == "STORE"):
+            if key.lower() not in Settings.model_fields or (deeper and key in {"STORE", "ANCHOR"}):
                 allowed = ", ".join(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
                 raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
 
@@ -74,4 +74,8 @@ def _refuse_unknown_variables() -> None:
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """The same settings with relative paths resolved against ``folder``, wherever the process runs."""
     sources = {name: source.anchored(folder) for name, source in settings.sources.items()}
-    return settings.model_copy(update={"store": anchored_url(settings.store, folder), "sources": sources})
+    anchor = settings.anchor
+    if anchor is not None and "://" not in anchor:
+        anchor = str(folder / anchor)
+    found = {"store": anchored_url(settings.store, folder), "anchor": anchor, "sources": sources}
+    return settings.model_copy(update=found)

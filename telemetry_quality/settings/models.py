@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from telemetry_quality.connectors import engine_of_url
+from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.dashboard import DashboardSettings
 from telemetry_quality.settings.sources import SourceSettings
@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     )
 
     store: Annotated[str, Field(repr=False)] = "sqlite:///telemetry_quality.db"
+    anchor: Annotated[Name | None, Field(repr=False)] = None
     sources: dict[str, SourceSettings] = Field(min_length=1)
     dashboard: DashboardSettings = DashboardSettings()
 
@@ -37,6 +38,14 @@ class Settings(BaseSettings):
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"names must be lower-case words such as web_events, but {name!r} was found")
+        return value
+
+    @field_validator("anchor")
+    @classmethod
+    def _is_a_file_or_an_address(cls, value: str | None) -> str | None:
+        scheme, separator, _ = (value or "").partition("://")
+        if separator and scheme not in {"http", "https"}:
+            raise ValueError("must be a file, or an address that begins with https:// or http://")
         return value
 
     @classmethod

@@ -7,7 +7,7 @@ connections are pooled, cannot write, and never make a writer wait.
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -19,8 +19,9 @@ from telemetry_quality.storage.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Connection, MetaData, Table
+    from sqlalchemy import URL, Column, ColumnElement, Connection, MetaData, Table
 
 
 class CommitWatch(Protocol):
@@ -73,6 +74,12 @@ class Database(Protocol):
 
     def rows_written(self, connection: Connection, chained: Table) -> int:
         """How many rows were ever appended to a chained table."""
+
+    def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
+        """What to select for the value of a column as it is stored: no value raises an error when it is fetched."""
+
+    def any_text(self, connection: Connection) -> AbstractContextManager[None]:
+        """In the block, a text that is no text does not raise an error either."""
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
         """The triggers that keep the tables append-only and the view of current snapshots: name and text, as found."""

@@ -6,12 +6,15 @@ Sessions are read-only and see one moment unless they say otherwise, which only 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
+    JSON,
     URL,
     BigInteger,
     Column,
+    Date,
     MetaData,
     Table,
     Text,
@@ -21,19 +24,21 @@ from sqlalchemy import (
     func,
     select,
     table,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, current_snapshot
+from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, current_snapshot
 from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
     from sqlalchemy.engine.interfaces import ExceptionContext
     from sqlalchemy.pool import Pool
 
@@ -65,6 +70,8 @@ CONNECTION_SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "datestyle": "ISO",
 }
+
+_AS_TEXT = (Date, UtcDateTime, JSON)
 
 WRITERS_LOCK = 0x7E1E
 """The first half of the number that writers lock; the second half is the schema, so that each store has its own."""
@@ -157,6 +164,15 @@ class PostgresqlDatabase:
         """As counted."""
         written = chain_length.c.rows_written
         return connection.scalar(select(written).where(chain_length.c.chain == chained.name)) or 0
+
+    def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
+        """Dates, instants and JSON as text, because the driver raises an error at an infinite date."""
+        return cast(column, Text) if isinstance(column.type, _AS_TEXT) else type_coerce(column, NullType())
+
+    @contextmanager
+    def any_text(self, connection: Connection) -> Iterator[None]:  # noqa: ARG002
+        """The server stores no text that is none."""
+        yield
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
         """As PostgreSQL prints them; a trigger that is disabled or does something else guards nothing."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import MetaData, column, create_engine, event, select, table
+from sqlalchemy import MetaData, column, create_engine, event, select, table, type_coerce
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.tables import CURRENT_SNAPSHOT_SQL
 from telemetry_quality.storage.triggers import expected_triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import URL, Connection, Engine, Table
+    from sqlalchemy import URL, Column, ColumnElement, Connection, Engine, Table
 
     Identity = tuple[int, int]
     """Identifies the file, whatever its name."""
@@ -150,6 +153,20 @@ class SqliteDatabase:
         """AUTOINCREMENT records this, even if the rows are gone."""
         sequences = table("sqlite_sequence", column("name"), column("seq"))
         return connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
+
+    def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
+        """As the driver returns it."""
+        return type_coerce(column, NullType())
+
+    @contextmanager
+    def any_text(self, connection: Connection) -> Iterator[None]:
+        """Bytes that are no UTF-8 become surrogates, which no text of this program has."""
+        driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        strict, driver.text_factory = driver.text_factory, partial(str, encoding="utf-8", errors="surrogateescape")
+        try:
+            yield
+        finally:
+            driver.text_factory = strict
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
         """SQLite keeps their texts as they were written."""

@@ -12,6 +12,7 @@ from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, Day
 from telemetry_quality.core.root_cause import DayBreakdown
 from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.alerts import claim_alert, settle_alert, settled_revisions, undispatched_verdicts
+from telemetry_quality.storage.anchors import Anchor, anchor_of
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.engine import open_engine
@@ -318,10 +319,15 @@ class SqlQualityStore(MigratedDatabase):
             for alert in alerts:
                 settle_alert(connection, alert, channel, settlement, now)
 
-    def verify(self) -> Verification:
-        """Every sign that a row was changed, added or removed behind the program's back."""
+    def verify(self, expected: Sequence[Anchor] = ()) -> Verification:
+        """Every sign that a row was changed, added or removed behind the program's back; see ``verify_store``."""
         with self._read_only() as connection:
-            return verify_store(connection)
+            return verify_store(connection, expected)
+
+    def anchor(self) -> Anchor:
+        """The anchor of the store as it is now; nothing is verified."""
+        with self._read_only() as connection:
+            return anchor_of(connection)
 
 
 def _latest(connection: Connection, chained: Table, source: str, day: date) -> Mapping[Any, Any] | None:

@@ -402,14 +402,36 @@ staff_secret = Table(
 )
 """One row: the key that signs cookies, shared by all workers."""
 
-CHAINED = (day_scan, integrity_snapshot, alert, alert_claim, incident_action, day_mark, sign_in)
-"""Tables whose rows contain the hash of the row before them."""
+_BY_REVISION = "{source} {day} revision {revision}"
+
+CHAINED = {
+    day_scan: _BY_REVISION,
+    integrity_snapshot: _BY_REVISION,
+    alert: _BY_REVISION,
+    alert_claim: "{source} {day} revision {revision} {guardrail} {channel} attempt {attempt}",
+    incident_action: "{source} {day} {action} {root_cause}",
+    day_mark: "{source} {day} mark {mark}",
+    sign_in: "{at} {account_name} {outcome}",
+}
+"""Tables whose rows contain the hash of the row before them, and how ``verify`` names a row.
+
+A line here is all that another table with ``sequence`` and the columns of ``_chain`` needs: appending, ``verify``, the
+anchor and the watch for commits follow from it.
+"""
+
+PARTS = {
+    event_aggregate: day_scan,
+    event_sample: day_scan,
+    event_slice: day_scan,
+    guardrail_verdict: integrity_snapshot,
+}
+"""Tables whose rows are covered by a hash in a row of a chained table with the same source, day and revision."""
 
 MUTABLE = (staff_account, staff_session, staff_token, staff_secret)
 """Tables whose rows change; none of them contains telemetry."""
 
 APPEND_ONLY = tuple(stored for stored in metadata.tables.values() if stored not in MUTABLE)
-"""All other tables: triggers protect them, and ``verify`` checks them."""
+"""All other tables: triggers protect them, and ``verify`` checks them; each is in CHAINED or in PARTS."""
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
 """The view of each day's latest revision, made by migration 0001; not a table, so it has its own MetaData."""

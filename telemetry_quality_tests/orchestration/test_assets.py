@@ -227,3 +227,16 @@ def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> Non
         "app_late_days",
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor", "ghost_run_sensor"]
+
+
+@pytest.mark.parametrize(("place", "errors"), [("anchors.txt", 0), ("missing/anchors.txt", 1)])
+def test_a_run_keeps_an_anchor_and_says_in_its_log_if_it_could_not(
+    tmp_path: Path, instance: dg.DagsterInstance, place: str, errors: int
+) -> None:
+    station = make_station(tmp_path, days=1)
+    station.settings = station.settings.model_copy(update={"anchor": str(tmp_path / place)})
+    run = station.run(instance, FIRST_DAY)
+    assert run.success
+    logged = [entry.user_message for entry in instance.all_logs(run.run_id) if "file of anchors" in entry.user_message]
+    assert len(logged) == errors
+    assert (tmp_path / place).exists() is (errors == 0)

@@ -149,6 +149,10 @@ def test_update_delete_and_truncate_are_refused_whoever_asks(filled_url: str, ta
         ("DELETE FROM incident_action", "incident_action"),
         ("UPDATE day_mark SET mark = 'special'", "day_mark"),
         ("TRUNCATE sign_in", "sign_in"),
+        ("UPDATE incident_action SET day = 'infinity', acted_at = '4713-01-01 BC'", "incident_action"),
+        ("UPDATE event_slice SET value = 'null' WHERE id = 1", "day_scan"),
+        ("UPDATE alert SET settled_at = '99999-01-01' WHERE sequence = 1", "alert"),
+        ("ALTER TABLE day_mark ALTER note DROP NOT NULL; UPDATE day_mark SET note = NULL", "day_mark"),
         ("INSERT INTO sign_in SELECT 3, at, '', '', '', '', '', '' FROM sign_in WHERE sequence = 2", "sign_in"),
     ],
 )
@@ -162,6 +166,19 @@ def test_what_a_superuser_does_while_the_triggers_are_off_is_found(url: str, edi
             for name in expected_triggers("postgresql", APPEND_ONLY[TABLES.index(table)]):
                 connection.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
     assert {finding.table for finding in SqlQualityStore(url).verify().findings} == {found}
+
+
+def test_a_table_or_a_column_that_is_gone_does_not_end_the_search(url: str) -> None:
+    fill(url)
+    anchor = SqlQualityStore(url).anchor()
+    assert SqlQualityStore(url).verify([anchor]).findings == ()
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE alert")
+        connection.execute("ALTER TABLE event_sample DROP COLUMN verdict")
+        connection.execute("ALTER TABLE sign_in DISABLE TRIGGER USER")
+        connection.execute("UPDATE sign_in SET outcome = 'signed_in' WHERE sequence = 2")
+    found = {finding.table for finding in SqlQualityStore(url).verify([anchor]).findings}
+    assert found == {"alert", "event_sample", "sign_in", "anchor"}
 
 
 @pytest.mark.parametrize(
