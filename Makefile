@@ -7,6 +7,9 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPLY := .supply
+IMAGE := dashboard postgresql production
+LICENCES := Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation;Unlicense;Zope;CC0;0BSD;LGPL;Lesser General Public
 # The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -14,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract check format lint types rooms deps migrations bench architecture constraints clean
+.PHONY: help up demo test test-fast test-contract check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,12 +79,40 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 architecture: $(VENV)/.dev ## Redraw the picture in docs/architecture.md from the import contracts
 	$(BIN)/python -m telemetry_quality_tests.architecture
 
+requirements: $(SUPPLY)/.installed ## Write deploy/requirements.txt, the image's packages with the hashes of their files
+	( echo '# The packages of the image with the hashes of their files; "make requirements" writes it from constraints.txt.'; \
+	  $(SUPPLY)/bin/pip-compile --quiet --generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links --constraint constraints.txt $(IMAGE:%=--extra %) --output-file - pyproject.toml \
+	) > requirements.new && mv requirements.new deploy/requirements.txt
+
+sbom: $(SUPPLY)/.image ## Write artifacts/sbom.cdx.json, a CycloneDX list of the image's packages
+	@mkdir -p artifacts
+	$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file artifacts/sbom.cdx.json \
+		$(SUPPLY)/image/bin/python
+
+licences: $(SUPPLY)/.image ## Check that every package of the image has a licence that permits its use
+	$(SUPPLY)/bin/pip-licenses --python $(SUPPLY)/image/bin/python --partial-match --allow-only '$(LICENCES)'
+
+audit: $(SUPPLY)/.image ## Look for known vulnerabilities of the image's packages; needs the vulnerability database of PyPI
+	$(SUPPLY)/bin/pip-audit --path "$$($(SUPPLY)/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 constraints: $(VENV)/.dev ## Pin the versions that are installed now
 	( echo "# Versions that this project was last tested with; 'make constraints' updates them."; \
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
 clean: ## Remove the environment and all generated files
-	rm -rf $(VENV) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+	rm -rf $(VENV) $(SUPPLY) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+
+# The tools that look at dependencies have environments of their own.
+$(SUPPLY)/.installed: Makefile
+	$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1 pip-licenses==5.5.5 pip-tools==7.6.2
+	@touch $@
+
+$(SUPPLY)/.image: $(SUPPLY)/.installed deploy/requirements.txt
+	$(PYTHON) -m venv $(SUPPLY)/image
+	@$(SUPPLY)/image/bin/pip install --quiet --require-hashes --requirement deploy/requirements.txt
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -136,7 +136,17 @@ def greeting(settings: Settings, host: str, port: int, dashboard_port: int, now:
         f"             the health dashboard at {_dashboard_url(dashboard_port)}/health/\n"
         f"Sign in as {ACCOUNT} with the password {_new_password(settings, now)}\n"
         "The password is shown only here and is valid until the next start.\n"
-        "Stop both with Ctrl-C."
+        f"Stop both with Ctrl-C.{_open_to_strangers(host)}"
+    )
+
+
+def _open_to_strangers(host: str) -> str:
+    """A warning, where others can reach Dagster's UI."""
+    if host in {*LOOPBACK, "localhost"}:
+        return ""
+    return (
+        f"\nWarning: Dagster's UI has no sign-in, and with --host {host} everybody who reaches this machine can "
+        "start and delete runs there."
     )
 
 

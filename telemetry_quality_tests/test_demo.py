@@ -176,6 +176,20 @@ def test_every_start_gives_the_account_another_password_and_ends_its_sessions(tm
     assert all(len(password) >= 16 for password in passwords)
 
 
+@pytest.mark.parametrize(
+    ("host", "is_warned"), [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True)]
+)
+def test_whoever_opens_dagster_s_ui_to_others_is_warned(tmp_path: Path, host: str, is_warned: bool) -> None:
+    file = tmp_path / "telemetry.toml"
+    file.write_text((demo.STARTER / "demo.toml").read_text())
+    settings = load_settings(file)
+    migrate(settings.store)
+
+    greeting = demo.greeting(settings, host, 3000, 3001, NOW)
+
+    assert ("Warning: Dagster's UI has no sign-in" in greeting) is is_warned
+
+
 CHILD = """
 import os, signal, subprocess, sys, time
 name, seconds, ignores = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "True"

@@ -16,6 +16,7 @@ from telemetry_quality.commands.options import (
     print_json,
     say,
 )
+from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
@@ -66,10 +67,14 @@ def _as_json(result: Verification, expected: int) -> dict[str, Any]:
 
 @click.command()
 @click.option("--check", "only_check", is_flag=True, help="For developers: check that migrations and models agree.")
+@click.option("--runs-role", metavar="ROLE", help="PostgreSQL: the role of runs, which may append what was measured.")
+@click.option("--dashboard-role", metavar="ROLE", help="PostgreSQL: the dashboard's role, which may change accounts.")
 @config_option
 @json_option
-def migrate(only_check: bool, config: str | None, as_json: bool) -> int:
-    """Create the quality store or bring it up to date."""
+def migrate(
+    only_check: bool, runs_role: str | None, dashboard_role: str | None, config: str | None, as_json: bool
+) -> int:
+    """Create the quality store or bring it up to date, and say who may write what in it."""
     from telemetry_quality.storage import migrations  # noqa: PLC0415 - Alembic costs a third of a second
 
     if only_check:
@@ -81,6 +86,12 @@ def migrate(only_check: bool, config: str | None, as_json: bool) -> int:
         )
         return EXIT_UNKNOWN if found else EXIT_HEALTHY
     settings = load_settings(config)
+    if (runs_role is None) != (dashboard_role is None):
+        raise RequestError("migrate requires both --runs-role and --dashboard-role, but one was given; add the other.")
     revision = migrations.migrate(settings.store)
+    if runs_role is not None and dashboard_role is not None:
+        from telemetry_quality.storage.grants import grant  # noqa: PLC0415 - rarely used
+
+        grant(settings.store, runs_role, dashboard_role)
     say(as_json, {"schema_revision": revision}, f"The store has schema {revision}.")
     return EXIT_HEALTHY

@@ -19,6 +19,7 @@ from telemetry_quality.core.events import DayAggregates, UnreadableDay
 from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, open_engine, open_read_only_engine, transaction
+from telemetry_quality.storage.grants import MEASURED, SAID_BY_PEOPLE, grant
 from telemetry_quality.storage.migrations import differences, migrate
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.staff.store import StaffStore
@@ -28,6 +29,7 @@ from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
     CURRENT_SNAPSHOT_SQL,
+    MUTABLE,
     SCHEMA_REVISION,
     incident_action,
     staff_account,
@@ -50,7 +52,13 @@ PASSWORD = "hunter2"
 
 def fill(url: str) -> None:
     """Rows in every table: two days, one of them unreadable later, and everything that a stranger may type."""
-    store, staff = SqlQualityStore(url), StaffStore(url)
+    measure(url)
+    say(url)
+
+
+def measure(url: str) -> None:
+    """What runs append."""
+    store = SqlQualityStore(url)
     berlin = datetime.fromisoformat("2026-06-01T14:00:00.250+02:00")
     for day in (DAY, NEXT_DAY):
         odd = (make_row(event_name="a\x00b␀0"), make_row(event_name="Ä", hour=3), make_row(event_name=None, hour=2))
@@ -59,10 +67,16 @@ def fill(url: str) -> None:
         snapshot = replace(make_snapshot(day, expected_events=1000.0), scan_hash=scan.figures_hash)
         snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
         dispatch_alerts(store, snapshot, VERDICTS)
+    store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
+
+
+def say(url: str) -> None:
+    """What the dashboard appends."""
+    store, staff = SqlQualityStore(url), StaffStore(url)
+    for day in (DAY, NEXT_DAY):
         store.append_incident_action(make_action(day=day))
         store.append_marked_days(make_mark())
         staff.record(make_sign_in(account_name="a\x00b", at=NOW + timedelta(microseconds=1)))
-    store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
     staff.close()
 
 
@@ -408,10 +422,10 @@ def test_only_a_database_beside_the_process_may_be_asked_on_an_event_loop(tmp_pa
     assert database_at(f"sqlite:///{tmp_path / 'quality.db'}").is_local
 
 
-def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_more(
+def test_the_roles_of_the_docs_do_their_own_part_and_no_more(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for role in ("QUALITY_OWNER", "QUALITY_APP", "DAGSTER"):
+    for role in ("QUALITY_OWNER", "QUALITY_RUNS", "QUALITY_DASHBOARD", "DAGSTER"):
         monkeypatch.setenv(f"{role}_PASSWORD", f"it's {role}")
     script = Path(__file__).parents[2] / "deploy" / "databases.sql"
     options = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(script)]
@@ -420,27 +434,56 @@ def test_the_roles_of_the_docs_let_the_owner_migrate_and_the_app_append_and_no_m
     )
     assert (done.returncode, done.stderr) == (0, "")
     server = make_url(postgresql.url("quality"))
-    owner, app = (
+    owner, runs, dashboard = (
         server.set(username=name, password=f"it's {name.upper()}").render_as_string(hide_password=False)
-        for name in ("quality_owner", "quality_app")
+        for name in ("quality_owner", "quality_runs", "quality_dashboard")
     )
     with pytest.raises(StoreError, match="permission denied for schema public"):
-        migrate(app)
+        migrate(runs)
     migrate(owner)
-    fill(app)
-    staff = StaffStore(app)
+    with pytest.raises(StoreError, match="permission denied for table alembic_version"):
+        measure(runs)
+    with pytest.raises(StoreError, match="nobody"):
+        grant(owner, "quality_runs", "nobody")
+    for _ in range(2):
+        grant(owner, "quality_runs", "quality_dashboard")
+
+    measure(runs)
+    say(dashboard)
+    staff = StaffStore(dashboard)
     account = staff.add_account("ada", "hash", NOW)
     staff.open_session(account.id, "id", "password", NOW, NOW + timedelta(hours=1))
     staff.disable("ada", NOW)
     staff.close()
-    assert SqlQualityStore(app).verify().findings == ()
-    for statement, rejection in (
-        ("DELETE FROM alert", "alert is append-only"),
-        ("ALTER TABLE alert DISABLE TRIGGER USER", "must be owner of table alert"),
-        ("DROP TRIGGER alert_no_delete ON alert", "must be owner of relation alert"),
-        ("TRUNCATE alert", "permission denied for table alert"),
-        ("SET session_replication_role = replica", "permission denied to set parameter"),
-        ("CREATE TABLE mine (id INTEGER)", "permission denied for schema public"),
+    for url in (runs, dashboard):
+        assert SqlQualityStore(url).verify().findings == ()
+    StoreReader(dashboard).close()
+    for url, statement, rejection in (
+        *((runs, f"SELECT * FROM {stored.name}", f"permission denied for table {stored.name}") for stored in MUTABLE),
+        (runs, "INSERT INTO staff_account (name) VALUES ('eve')", "permission denied for table staff_account"),
+        *(
+            (url, f"INSERT INTO {stored.name} DEFAULT VALUES", f"permission denied for table {stored.name}")
+            for url, tables in ((runs, SAID_BY_PEOPLE), (dashboard, MEASURED))
+            for stored in tables
+        ),
+        *(
+            (url, statement, rejection)
+            for url in (runs, dashboard)
+            for statement, rejection in (
+                ("DELETE FROM alert", "permission denied for table alert"),
+                ("DELETE FROM chain_length", "permission denied for table chain_length"),
+                ("ALTER TABLE alert DISABLE TRIGGER USER", "must be owner of table alert"),
+                ("DROP TRIGGER alert_no_delete ON alert", "must be owner of relation alert"),
+                ("TRUNCATE alert", "permission denied for table alert"),
+                ("SET session_replication_role = replica", "permission denied to set parameter"),
+                ("CREATE TABLE mine (id INTEGER)", "permission denied for schema public"),
+            )
+        ),
     ):
         with pytest.raises(StoreError, match=rejection):
-            run(app, statement)
+            run(url, statement)
+
+
+def test_roles_are_of_postgresql(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"Roles require a store in PostgreSQL, but .*quality\.db was found"):
+        grant(f"sqlite:///{tmp_path / 'quality.db'}", "runs", "dashboard")
