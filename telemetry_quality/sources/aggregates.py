@@ -66,18 +66,25 @@ def busiest(groups: Subquery, texts: Sequence[str]) -> Select[Any]:
         groups: One row per day and value of the ``texts``, with its ``events``.
         texts: The names of the other keys of ``groups``.
     """
-    day, keys = groups.c.day_index, [groups.c[name] for name in texts]
-    # Nulls sort before all texts on every engine.
-    order = (groups.c.events.desc(), *(part for key in keys for part in (key.is_not(None), exact_text(key))))
-    clipped_events = case((or_(*map(is_clipped_text, keys)), groups.c.events), else_=0)
+    day = groups.c.day_index
+    clipped_events = case((or_(*(is_clipped_text(groups.c[name]) for name in texts)), groups.c.events), else_=0)
     ranked = select(
         *groups.c,
         func.count().over(partition_by=day).label("groups_of_day"),
         cast(func.sum(clipped_events).over(partition_by=day), BigInteger).label("clipped_events"),
-        func.row_number().over(partition_by=day, order_by=order).label("position"),
+        position_by_events(groups, ("day_index",), texts),
     ).subquery(f"ranked_{groups.name}")
     *columns, position = ranked.c
     return select(*columns).where(position <= MAXIMUM_COMBINATIONS)
+
+
+def position_by_events(groups: Subquery, within: Sequence[str], texts: Sequence[str]) -> ColumnElement[int]:
+    """The ``position`` of each group among those that have the columns ``within`` in common, the busiest first."""
+    keys = [groups.c[name] for name in texts]
+    # Nulls sort before all texts on every engine.
+    order = (groups.c.events.desc(), *(part for key in keys for part in (key.is_not(None), exact_text(key))))
+    parts = [groups.c[name] for name in within]
+    return func.row_number().over(partition_by=parts, order_by=order).label("position")
 
 
 def _event_groups(

@@ -132,7 +132,7 @@ class BatchedTable:
         # Without arrivals the copy holds only events of the day range, so queries need not check that again.
         is_of_range = self.schema.observed_at is None
         extent = (day_range.start, day_range.end - timedelta(microseconds=1)) if is_of_range else None
-        return stored.table(self._copy, extent=extent, finds_nulls=True)
+        return stored.table(self._copy, extent=extent, finds_nulls=True, has_grouping_sets=True)
 
     def observed_in(self, day_range: DayRange) -> EventTable:
         """The same copy."""

@@ -130,7 +130,7 @@ class DuckDBClient:
         table = named_table(relation, *columns)
         schema = fitted(schema, columns)
         roles = resolve_roles(schema, table, columns, self.described, "duckdb", read=self.execute)
-        return EventTable(table, roles, schema, salt, finds_nulls=True)
+        return EventTable(table, roles, schema, salt, finds_nulls=True, has_grouping_sets=True)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         """The columns of a table or view."""

@@ -196,20 +196,24 @@ def _sample_and_duplicates(
     if table is None or not events:
         return {}, {}
     halvings = halvings_of_all(len(day_range.windows), events)
-    if not table.counts_unidentified_apart or halvings is None:
+    if not table.has_grouping_sets or table.schema.event_id is None or halvings is None:
         samples = read_sample(execute, table, day_range, events, size)
         return samples, read_duplicates(execute, table, day_range, events)
     drawn: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
     duplicates = {index: Duplicates(0, 0) for index in range(len(day_range.windows))}
-    for compared, different, position, index, *values in execute(
+    for compared, different, alike, position, index, *values in execute(
         identity_query(table, day_range, _thresholds(events, size), size, halvings)
     ):
         if position is None:
             duplicates[index] = Duplicates(compared, compared - different)
         else:
-            drawn[index].append((position, *values))
+            drawn[index].append((position, *([values] * min(alike, size))))
     samples = {
-        index: tuple(_sampled_events((row[1:] for row in sorted(rows, key=itemgetter(0))), table.schema))
+        index: tuple(
+            _sampled_events(
+                [row for _, *alike in sorted(rows, key=itemgetter(0)) for row in alike][:size], table.schema
+            )
+        )
         for index, rows in drawn.items()
     }
     draw = partial(_below, execute, table, day_range, size)

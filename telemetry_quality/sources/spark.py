@@ -193,9 +193,8 @@ class _Client:
         names = {name: column for name, column in columns.items() if name != FILE}
         table = named_table(view, *columns)
         schema = fitted(schema, names)
-        return EventTable(
-            table, resolve_roles(schema, table, names, self._described, "spark", read=self.execute), schema, salt
-        )
+        roles = resolve_roles(schema, table, names, self._described, "spark", read=self.execute)
+        return EventTable(table, roles, schema, salt, has_grouping_sets=True)
 
     def _shown(self, frame: _Frame, view: str) -> dict[str, Column]:
         frame.createOrReplaceTempView(view)

@@ -35,7 +35,7 @@ from telemetry_quality.sources.duplicates import duplicate_query
 from telemetry_quality.sources.identities import identity_query
 from telemetry_quality.sources.incomplete import unidentified_query
 from telemetry_quality.sources.query import DayRange
-from telemetry_quality.sources.slices import slice_query
+from telemetry_quality.sources.slices import slice_query, value_query
 from telemetry_quality.sources.unproven_sql import use_exact_division
 from telemetry_quality_tests.builders import DAY, SCHEMA
 from telemetry_quality_tests.sources.event_tables import table_of
@@ -62,7 +62,13 @@ ENGINES = {
 }
 
 
-def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str, Select[object]]]:
+ONE_PASS = ("duckdb",)
+"""The engines that count several groupings in one pass."""
+
+
+def queries(
+    time_type: str, rates: tuple[Rate, ...] = (), *, has_grouping_sets: bool = False
+) -> Iterator[tuple[str, Select[object]]]:
     """Every query, for two days."""
     texts = ("event_id", "event_name", "service_version", "user_id", "platform", "status")
     kinds = {
@@ -81,7 +87,7 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
         dimensions=("platform",),
         rates=rates,
     )
-    events = table_of("events", columns, schema, "salt")
+    events = table_of("events", columns, schema, "salt", has_grouping_sets=has_grouping_sets)
     day_range = DayRange(tuple(day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in (0, 1)))
     yield "aggregates", aggregate_query(events, day_range)
     yield "unidentified", unidentified_query(events, day_range)
@@ -95,7 +101,8 @@ def queries(time_type: str, rates: tuple[Rate, ...] = ()) -> Iterator[tuple[str,
     yield "values", events.values_query("platform", day_range, 5)
     yield "duplicates", duplicate_query(events, day_range, 1)
     versions = DayCombinations(missing_versions=frozenset({"unknown"}), versions=frozenset({"1.0", "unknown"}))
-    yield "slices", slice_query(events, "platform", day_range, [versions])
+    yield "dimension_values", value_query(events, ("platform",), day_range)
+    yield "slices", slice_query(events, ("platform",), day_range, [versions], {0: {1: ["web", None]}})
     yield "arrivals", arrival_query(events, day_range, "received_at")
     yield "invalid_timestamp", invalid_timestamp_query(events, day_range, "received_at")
 
@@ -124,7 +131,8 @@ def compiled(engine: str, rates: tuple[Rate, ...] = ()) -> dict[str, str]:
     module, name, time_type = ENGINES[engine]
     dialect: Dialect = getattr(import_module(module), name)()
     use_exact_division(dialect)
-    return {name: str(query.compile(dialect=dialect)) for name, query in queries(time_type, rates)}
+    found = queries(time_type, rates, has_grouping_sets=engine in ONE_PASS)
+    return {name: str(query.compile(dialect=dialect)) for name, query in found}
 
 
 def assert_pinned(file: Path, texts: dict[str, str]) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import date, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,7 +27,16 @@ from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.duckdb import ParquetSource
 from telemetry_quality.sources.query import day_ranges_of
 from telemetry_quality.sources.spark import SparkSource, spark_sql
-from telemetry_quality_tests.builders import DAY, NEW_YORK, SCHEMA, each_hour, make_event, make_events, write_parquet
+from telemetry_quality_tests.builders import (
+    DAY,
+    NEW_YORK,
+    NOW,
+    SCHEMA,
+    each_hour,
+    make_event,
+    make_events,
+    write_parquet,
+)
 from telemetry_quality_tests.servers import StallingProxy, free_port
 from telemetry_quality_tests.sources.event_tables import table_of
 from telemetry_quality_tests.sources.test_contract import (
@@ -189,10 +200,32 @@ def test_the_driver_receives_aggregates_and_the_sample_and_never_the_events(
     monkeypatch.setattr(connector._Client, "execute", listening)
     (scan,) = read(source, windows_of(UTC_ZONE, DAY))
     assert scan.aggregates.totals().events == 5000
-    with_ids = [rows for rows in received if any("0310-" in str(value) for row in rows for value in row)]
-    assert [len(rows) for rows in with_ids] == [100], "ids come only with the sample"
+    with_ids = [sum(any("0310-" in str(value) for value in row) for row in rows) for rows in received]
+    assert [rows for rows in with_ids if rows] == [100], "ids come only with the sample"
     assert sum(map(len, received)) < 300
     assert not any("someone" in str(rows) for rows in received)
+
+
+def test_a_snapshot_with_two_dimensions_and_arrivals_reads_the_events_six_times(
+    spark: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrivals, invalid timestamps, aggregates, ids, values of all dimensions, slices of all dimensions."""
+    events = make_events(50, user_id="u", session=1, platform="web", build=3, observed_at=NOW)
+    source = in_parquet(spark, Location(tmp_path, schema=replace(CONTRACT_SCHEMA, rates=())), events)
+    execute, plans = connector._Client.execute, list[str]()
+
+    def explaining(client: connector._Client, query: Any) -> Sequence[Sequence[Any]]:
+        text, arguments = spark_sql(query)
+        with redirect_stdout(StringIO()) as plan:
+            client._spark.sql(text, args=arguments).explain()  # type: ignore[attr-defined]
+        plans.append(plan.getvalue())
+        return execute(client, query)
+
+    monkeypatch.setattr(connector._Client, "execute", explaining)
+    (scan,) = read(source, windows_of(UTC_ZONE, DAY))
+    assert scan.arrivals is not None
+    assert {part.dimension for part in scan.slices} >= {"platform", "build"}
+    assert [plan.count("FileScan") for plan in plans] == [1] * 6, plans
 
 
 def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signals(
