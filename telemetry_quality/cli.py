@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MODULES = {
     "alerts": "alerts",
     "backfill": "days",
+    "backup": "backup",
     "check": "check",
     "count": "count",
     "dashboard": "dashboard",
@@ -33,6 +34,7 @@ MODULES = {
     "incidents": "incidents",
     "init": "init",
     "migrate": "store",
+    "restore": "backup",
     "snapshot": "days",
     "staff": "staff",
     "tune": "tune",

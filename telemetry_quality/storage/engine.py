@@ -75,6 +75,9 @@ class Database(Protocol):
     def rows_written(self, connection: Connection, chained: Table) -> int:
         """How many rows were ever appended to a chained table."""
 
+    def count_on(self, connection: Connection, written: Mapping[str, int]) -> None:
+        """After rows were copied with their numbers: count on from them; ``written`` is what ``rows_written`` said."""
+
     def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
         """What to select for the value of a column as it is stored: no value raises an error when it is fetched."""
 

@@ -32,7 +32,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, current_snapshot
+from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, current_snapshot, metadata
 from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
 
 if TYPE_CHECKING:
@@ -164,6 +164,17 @@ class PostgresqlDatabase:
         """As counted."""
         written = chain_length.c.rows_written
         return connection.scalar(select(written).where(chain_length.c.chain == chained.name)) or 0
+
+    def count_on(self, connection: Connection, written: Mapping[str, int]) -> None:
+        """Chains are counted in a table, and rows of other tables by the sequences of their ids."""
+        connection.execute(
+            insert(chain_length), [{"chain": name, "rows_written": rows} for name, rows in written.items()]
+        )
+        for stored in metadata.sorted_tables:
+            if "id" in stored.columns and stored.c.id.autoincrement is not False:
+                sequence = func.pg_get_serial_sequence(stored.name, "id")
+                last = select(func.max(stored.c.id)).scalar_subquery()
+                connection.execute(select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None))))
 
     def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
         """Dates, instants and JSON as text, because the driver raises an error at an infinite date."""

@@ -11,7 +11,7 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import MetaData, column, create_engine, event, select, table, type_coerce
+from sqlalchemy import MetaData, column, create_engine, delete, event, insert, select, table, type_coerce
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import NullType
@@ -153,6 +153,12 @@ class SqliteDatabase:
         """AUTOINCREMENT records this, even if the rows are gone."""
         sequences = table("sqlite_sequence", column("name"), column("seq"))
         return connection.scalar(select(sequences.c.seq).where(sequences.c.name == chained.name)) or 0
+
+    def count_on(self, connection: Connection, written: Mapping[str, int]) -> None:
+        """AUTOINCREMENT knows the numbers of rows, but not those of rows that were gone when they were copied."""
+        sequences = table("sqlite_sequence", column("name"), column("seq"))
+        connection.execute(delete(sequences).where(sequences.c.name.in_(written)))
+        connection.execute(insert(sequences), [{"name": name, "seq": rows} for name, rows in written.items()])
 
     def as_stored(self, column: Column[Any]) -> ColumnElement[Any]:
         """As the driver returns it."""
