@@ -157,13 +157,14 @@ def _dashboard_url(port: int) -> str:
 def _new_password(settings: Settings, now: datetime) -> str:
     """Set a new password for the account ``demo``, so that earlier ones no longer work."""
     from telemetry_quality.dashboard.access.passwords import hash_password  # noqa: PLC0415 - an extra
+    from telemetry_quality.storage.staff.lookup import Role  # noqa: PLC0415 - loads SQLAlchemy
     from telemetry_quality.storage.staff.store import StaffStore  # noqa: PLC0415
 
     password = secrets.token_urlsafe(12)
     staff = StaffStore(settings.store)
     try:
         if staff.account(ACCOUNT) is None:
-            staff.add_account(ACCOUNT, hash_password(password), now)
+            staff.add_account(ACCOUNT, hash_password(password), now, Role.OPERATOR)
         else:
             staff.set_password(ACCOUNT, hash_password(password), now)
             staff.enable(ACCOUNT)

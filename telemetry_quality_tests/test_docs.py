@@ -19,7 +19,8 @@ from telemetry_quality.core.guardrails.catalogue import guardrails_of, policy_of
 from telemetry_quality.dashboard import edge
 from telemetry_quality.dashboard.access.headers import MOST_REQUESTS
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH
-from telemetry_quality.dashboard.access.paths import FOR_TOKENS, OPEN
+from telemetry_quality.dashboard.access.paths import OPEN
+from telemetry_quality.dashboard.access.permissions import PERMISSIONS
 from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, STRANGERS_FAILURES, WINDOW
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
@@ -32,6 +33,8 @@ from telemetry_quality.settings import (
 )
 from telemetry_quality.settings.guardrails import guardrail_settings
 from telemetry_quality.settings.rates import RateSettings
+from telemetry_quality.storage.staff.lookup import Role
+from telemetry_quality.storage.staff.tokens import Scope
 from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
 from telemetry_quality_tests.dashboard.desk import paths_of
@@ -156,8 +159,11 @@ def test_the_dashboard_s_docs_name_every_address_and_no_other(tmp_path: Path) ->
 
 def test_the_docs_of_the_dashboard_say_who_may_use_which_address() -> None:
     assert _addresses("everybody") == OPEN
-    api = {path for path in _addresses() if path.startswith("/api/")}
-    assert _addresses("tokens") == api | FOR_TOKENS
+    for role in Role:
+        allowed = {path for path, permission in PERMISSIONS.items() if role in {permission.get, permission.post}}
+        assert _addresses(f"{role.value}s") == allowed
+    for scope in Scope:
+        assert _addresses(f"{scope.value} tokens") == {path for path, it in PERMISSIONS.items() if it.scope is scope}
     assert len(OPEN) == 5, "the docs say five"
 
 

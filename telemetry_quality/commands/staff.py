@@ -36,6 +36,7 @@ STATES = {"active": ("green", "✓"), "disabled": ("red", "✗"), "revoked": ("r
 """States are never shown by colour alone, but also by a sign and a word."""
 
 name_argument = click.argument("name")
+role_type = click.Choice(["viewer", "operator", "admin"])
 stdin_option = click.option(
     "--password-stdin", "is_stdin", is_flag=True, help="Read the password from the first line of standard input."
 )
@@ -51,17 +52,28 @@ def staff() -> None:
 
 @staff.command()
 @name_argument
+@click.option(
+    "--role",
+    type=role_type,
+    default="viewer",
+    show_default=True,
+    help="What the account may do: read, also decide and mark days, also manage accounts.",
+)
 @oidc_option
 @stdin_option
 @config_option
 @json_option
-def add(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: bool) -> int:
+def add(  # noqa: PLR0917 - click passes options by name
+    name: str, role: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: bool
+) -> int:
     """Create an account; NAME is what its owner signs in with, such as an email address."""
+    from telemetry_quality.storage.staff.lookup import Role  # noqa: PLC0415 - loads SQLAlchemy
+
     _require_one(is_oidc=is_oidc, is_stdin=is_stdin)
     with _staff_store(config) as store:
         # If the name is taken, skip the password prompt: the account is refused below.
         hashed = None if is_oidc or store.account(name) else _new_password(name, is_stdin=is_stdin)
-        account = store.add_account(name, hashed, utc_now())
+        account = store.add_account(name, hashed, utc_now(), Role(role))
     say(as_json, {"account": _account_as_json(account)}, f"{account.name} can sign in {_way(account)}.")
     return EXIT_HEALTHY
 
@@ -77,10 +89,11 @@ def list_accounts(config: str | None, as_json: bool) -> int:
         print_json({"accounts": [_account_as_json(account, last.get(account.name)) for account in accounts]})
         return EXIT_HEALTHY
     _print_table(
-        ("account", "state", "signs in", "created", "last signed in"),
+        ("account", "role", "state", "signs in", "created", "last signed in"),
         (
             (
                 _text(account.name),
+                account.role.value,
                 _state(_account_state(account)),
                 _way(account),
                 _time(account.created_at),
@@ -90,6 +103,22 @@ def list_accounts(config: str | None, as_json: bool) -> int:
         ),
         "There are no accounts; create one with telemetry-quality staff add NAME.",
     )
+    return EXIT_HEALTHY
+
+
+@staff.command()
+@name_argument
+@click.argument("role", type=role_type)
+@config_option
+@json_option
+def role(name: str, role: str, config: str | None, as_json: bool) -> int:
+    """Change what an account may do: viewers read, operators also decide and mark, admins also manage accounts."""
+    from telemetry_quality.storage.staff.lookup import Role  # noqa: PLC0415 - loads SQLAlchemy
+
+    with _staff_store(config) as store:
+        store.set_role(name, Role(role))
+        account = store.require_account(name)
+    say(as_json, {"account": _account_as_json(account)}, f"{account.name} has the role {account.role.value}.")
     return EXIT_HEALTHY
 
 
@@ -168,23 +197,35 @@ def sign_ins(limit: int, account: str | None, config: str | None, as_json: bool)
 
 @staff.group()
 def token() -> None:
-    """Manage tokens, with which machines read the JSON API on behalf of an account."""
+    """Manage tokens, with which machines read the JSON API and exports on behalf of an account."""
 
 
 @token.command("add")
 @name_argument
 @click.option("--label", metavar="TEXT", required=True, help="The purpose of the token.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How many days it is valid.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["json", "exports"]),
+    multiple=True,
+    default=["json"],
+    show_default=True,
+    help="What it may read: the JSON API with the feed and the badge, or the files of snapshots. May be repeated.",
+)
 @config_option
 @json_option
-def add_token(name: str, label: str, days: int, config: str | None, as_json: bool) -> int:
+def add_token(  # noqa: PLR0917 - click passes options by name
+    name: str, label: str, days: int, scopes: Sequence[str], config: str | None, as_json: bool
+) -> int:
     """Create a token for an account and print it; it is shown only once."""
-    from telemetry_quality.storage.staff.tokens import fingerprint, new_token  # noqa: PLC0415 - loads SQLAlchemy
+    from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token  # noqa: PLC0415 - loads SQLAlchemy
 
     text, now = new_token(), utc_now()
     with _staff_store(config) as store:
         account = store.require_account(name)
-        added = store.add_token(account.id, label, fingerprint(text), now, now + timedelta(days=days))
+        until, wanted = now + timedelta(days=days), [scope for scope in Scope if scope.value in scopes]
+        added = store.add_token(account.id, label, fingerprint(text), now, until, scopes=wanted)
     say(as_json, {"token": _token_as_json(added, now), "text": text}, text)
     if not as_json:
         click.echo(
@@ -207,12 +248,13 @@ def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
         print_json({"tokens": [_token_as_json(token_row, now) for token_row in tokens]})
         return EXIT_HEALTHY
     _print_table(
-        ("id", "account", "label", "state", "created", "expires"),
+        ("id", "account", "label", "reads", "state", "created", "expires"),
         (
             (
                 str(token_row.id),
                 _text(token_row.account_name),
                 _text(token_row.label),
+                ", ".join(sorted(token_row.scopes)),
                 _state(_token_state(token_row, now)),
                 _time(token_row.created_at),
                 _time(token_row.expires_at),
@@ -283,6 +325,7 @@ def _typed_password() -> str:
 def _account_as_json(account: Account, last_signed_in_at: datetime | None = None) -> dict[str, Any]:
     return {
         "name": account.name,
+        "role": account.role.value,
         "is_active": account.is_active,
         "has_password": account.password_hash is not None,
         "is_bound_to_oidc": account.oidc_subject is not None,
@@ -297,6 +340,7 @@ def _token_as_json(token_row: Token, now: datetime) -> dict[str, Any]:
         "id": token_row.id,
         "account_name": token_row.account_name,
         "label": token_row.label,
+        "scopes": sorted(token_row.scopes),
         "state": _token_state(token_row, now),
         "created_at": _instant(token_row.created_at),
         "expires_at": _instant(token_row.expires_at),

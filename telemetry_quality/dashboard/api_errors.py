@@ -125,7 +125,7 @@ async def _respond_to_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _respond_to_http_error(request: Request, error: Exception) -> Response:
-    return response_for(request, _of_http(cast("HTTPException", error), request))
+    return response_for(request, of_http(cast("HTTPException", error), request))
 
 
 async def _respond_to_request_error(request: Request, error: Exception) -> Response:
@@ -159,7 +159,7 @@ def invalid(mistake: Mapping[str, Any]) -> ApiError:
     )
 
 
-def _of_http(error: HTTPException, request: Request) -> ApiError:
+def of_http(error: HTTPException, request: Request) -> ApiError:
     """The API error for what the framework refuses by itself."""
     code, sentence = {
         404: (

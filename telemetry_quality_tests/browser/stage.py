@@ -22,6 +22,7 @@ from telemetry_quality.assembly import daily_work, utc_now
 from telemetry_quality.core.events import SampledEvent
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.storage.migrations import migrate
+from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import FakeSource, make_row, make_scan
@@ -63,7 +64,7 @@ class Stage:
     def add_account(self, name: str) -> str:
         """Create an account for ``name`` with PASSWORD."""
         staff = StaffStore(self.settings.store)
-        staff.add_account(name, _password_hash(), utc_now())
+        staff.add_account(name, _password_hash(), utc_now(), Role.OPERATOR)
         staff.close()
         return name
 

@@ -20,7 +20,7 @@ from telemetry_quality.dashboard.access.passwords import matches
 from telemetry_quality.storage.migrations import migrate
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality.storage.staff.store import StaffStore
-from telemetry_quality.storage.staff.tokens import fingerprint
+from telemetry_quality.storage.staff.tokens import Scope, fingerprint
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import SETTINGS
 from telemetry_quality_tests.storage.examples import make_sign_in
@@ -125,6 +125,7 @@ def test_the_answer_for_machines_holds_every_field_of_an_account_and_no_hash(ter
     assert before <= datetime.fromisoformat(account.pop("created_at")) <= datetime.now(UTC)
     assert account == {
         "name": "ada",
+        "role": "viewer",
         "is_active": True,
         "has_password": True,
         "is_bound_to_oidc": False,
@@ -182,10 +183,10 @@ def test_the_list_shows_who_may_sign_in_how_and_when_they_last_did(terminal: Ter
     code, out, _ = terminal.type("list")
     heading, first, second = out.splitlines()
     assert code == 0
-    assert heading.split() == ["account", "state", "signs", "in", "created", "last", "signed", "in"]
-    assert "ada      ✓ active    with a password " in first
+    assert heading.split() == ["account", "role", "state", "signs", "in", "created", "last", "signed", "in"]
+    assert "ada      viewer  ✓ active    with a password " in first
     assert first.rstrip().endswith("2026-06-01 12:00:00 UTC  2026-06-01 12:00:00 UTC")
-    assert "ben      ✗ disabled  with a password or at the OpenID Connect provider" in second
+    assert "ben      viewer  ✗ disabled  with a password or at the OpenID Connect provider" in second
     assert second.rstrip().endswith("–")
     _, shown = terminal.json("list")
     assert [(account["name"], account["is_active"], account["is_bound_to_oidc"]) for account in shown["accounts"]] == [
@@ -216,7 +217,7 @@ def test_a_reset_leaves_tokens_and_ends_sessions(terminal: Terminal) -> None:
     terminal.staff.add_token(ada.id, "cron", "t1", NOW, None)
     assert terminal.type("reset", "ada", "--password-stdin", stdin=OTHER)[0] == 0
     assert terminal.staff.session("s1", NOW) is None
-    assert terminal.staff.token_account("t1", NOW) is not None
+    assert terminal.staff.valid_token("t1", NOW) is not None
 
 
 def test_a_reset_for_single_sign_on_removes_the_password_and_the_bound_identity(terminal: Terminal) -> None:
@@ -239,9 +240,9 @@ def test_a_token_is_printed_alone_on_standard_output_and_is_accepted(terminal: T
     token = out.removesuffix("\n")
     assert (code, len(token), token[:3]) == (0, 46, "tq_")
     assert err == "This is token 1 of ada, valid for 7 days; copy it now, it is not shown again.\n"
-    account = terminal.staff.token_account(fingerprint(token), datetime.now(UTC))
-    assert account is not None
-    assert account.name == "ada"
+    kept = terminal.staff.valid_token(fingerprint(token), datetime.now(UTC))
+    assert kept is not None
+    assert (kept.account_name, [*kept.scopes]) == ("ada", [Scope.JSON])
     listed = terminal.type("token", "list")[1] + json.dumps(terminal.json("token", "list")[1])
     assert token not in listed
     assert fingerprint(token) not in listed
@@ -256,7 +257,7 @@ def test_a_token_is_valid_for_a_year_or_the_given_days(terminal: Terminal, optio
     assert token["revoked_at"] is None
     lasts = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["created_at"])
     assert lasts == timedelta(days=days)
-    assert terminal.staff.token_account(fingerprint(shown["text"]), datetime.now(UTC)) is not None
+    assert terminal.staff.valid_token(fingerprint(shown["text"]), datetime.now(UTC)) is not None
 
 
 @pytest.mark.parametrize("options", [[], ["--label", " "], ["--label", "cron", "--days", "0"]])
@@ -276,7 +277,7 @@ def test_tokens_are_listed_with_their_state_for_all_or_one_account(terminal: Ter
     terminal.staff.add_token(ada.id, "old", "t2", NOW, NOW + timedelta(days=1))
     terminal.staff.add_token(ben.id, "cron", "t3", NOW, None)
     assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 has been revoked.\n")
-    assert terminal.staff.token_account("t3", NOW) is None
+    assert terminal.staff.valid_token("t3", NOW) is None
     _, out, _ = terminal.type("token", "list")
     for state, line in zip(("✓ active", "! expired", "✗ revoked"), out.splitlines()[1:], strict=True):
         assert state in line
@@ -352,3 +353,19 @@ def test_a_real_terminal_does_not_show_what_is_typed(folder: Path, tmp_path: Pat
     os.close(person)
     os.close(terminal)
     assert PASSWORD not in shown
+
+
+def test_roles_are_given_with_an_account_and_changed_later(terminal: Terminal) -> None:
+    assert terminal.json("add", "ada", "--oidc", "--role", "operator")[1]["account"]["role"] == "operator"
+    assert terminal.type("role", "ADA", "admin")[:2] == (0, "ada has the role admin.\n")
+    assert "admin" in terminal.type("list")[1]
+    assert terminal.type("role", "ada", "king")[0] == 2
+    assert terminal.type("role", "nobody", "viewer")[0] == 2
+
+
+def test_a_token_reads_what_its_scopes_say(terminal: Terminal) -> None:
+    terminal.staff.add_account("ada", "hash", NOW)
+    scopes = ["--scope", "exports", "--scope", "json"]
+    _, shown = terminal.json("token", "add", "ada", "--label", "x", *scopes)
+    assert shown["token"]["scopes"] == ["exports", "json"]
+    assert "exports, json" in terminal.type("token", "list")[1]

@@ -15,6 +15,7 @@ import httpx
 from telemetry_quality import Settings
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
 from telemetry_quality.dashboard.app import create_app
+from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality.storage.staff.tokens import fingerprint, new_token
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
@@ -77,7 +78,7 @@ class Desk:
         if self.token:
             return
         access = self.dashboard.access
-        account = access.staff.add_account("ada", None, self.now)
+        account = access.staff.add_account("ada", None, self.now, Role.OPERATOR)
         self.token = new_token()
         access.staff.add_token(account.id, "tests", fingerprint(self.token), self.now, self.now + timedelta(days=3650))
         value = access.open_session(account, "127.0.0.1", "password")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality.dashboard.api_errors import CANNOT_READ, shown
 from telemetry_quality.dashboard.models import ErrorResponse
+from telemetry_quality.storage.staff.tokens import Scope
 from telemetry_quality_tests.dashboard.desk import YESTERDAY, keep, open_desk
 
 if TYPE_CHECKING:
@@ -189,10 +191,13 @@ def test_a_store_that_cannot_be_read_is_reported_without_its_path_or_query(
     assert "integrity_snapshot" in caplog.text
 
 
-def test_an_internal_error_is_logged_and_not_shown(own_desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_internal_error_is_logged_and_not_shown(
+    own_desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail() -> None:
         raise RuntimeError("a secret of /srv/quality.db")
 
+    monkeypatch.setitem(PERMISSIONS, "/api/fails/", Permission(scope=Scope.JSON))
     own_desk.app.add_api_route("/api/fails/", fail)
     response = own_desk.ask("/api/fails/")
 

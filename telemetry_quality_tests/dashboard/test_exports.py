@@ -273,9 +273,10 @@ def test_a_store_that_breaks_during_an_export_leaves_it_visibly_incomplete(tmp_p
     assert all(message.get("more_body", True) for message in sent)
 
 
-def test_a_token_does_not_open_an_export_and_a_stranger_is_sent_to_sign_in(desk: Desk) -> None:
+def test_a_token_for_json_does_not_open_an_export_and_a_stranger_is_sent_to_sign_in(desk: Desk) -> None:
     assert desk.ask(CSV, headers=desk.by_token).status_code == 403
-    stranger = desk.ask(CSV, headers={})
+    assert desk.ask(CSV, headers={}).status_code == 401
+    stranger = desk.ask(CSV, headers={"Accept": "text/html"})
     assert stranger.status_code == 303
     assert stranger.headers["location"].startswith("/health/sign-in/?next=/health/snapshots.csv")
 

@@ -17,6 +17,7 @@ from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.dashboard import pages, rendering
 from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.models import CalendarStatus
+from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality_tests.dashboard.markup import read
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def read_page(user: User | None, title: str = "x", main: str = "", **parts: str)
     return read(bytes(made.body).decode())
 
 
-def make_user(name: str = "ada", *, is_token: bool = False) -> User:
-    return User(name, "the-token", "hash", is_token)
+def make_user(name: str = "ada", *, is_token: bool = False, role: Role = Role.VIEWER) -> User:
+    return User(name, "the-token", "hash", is_token, role)
 
 
 def test_what_is_not_known_is_a_dash_and_never_zero() -> None:

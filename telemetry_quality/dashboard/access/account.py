@@ -22,7 +22,7 @@ from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.rendering import page, render
 from telemetry_quality.errors import RequestError
-from telemetry_quality.storage.staff.tokens import fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.users import Access
@@ -41,7 +41,7 @@ DONE = {
 """The confirmations a page may show, by the ``done`` parameter of its address."""
 
 
-@router.get(ACCOUNT)
+@router.api_route(ACCOUNT, methods=["GET", "HEAD"])
 async def show_account(request: Request) -> Response:
     """Show the user's own sessions, tokens and password form."""
     return await _page(request, done=DONE.get(request.query_params.get("done", ""), ""))
@@ -56,8 +56,9 @@ async def add_token(request: Request) -> Response:
     try:
         now = access.clock()
         until = now + timedelta(days=_token_days(fields.get("days", "")))
+        scopes = [scope for scope in Scope if f"scope_{scope.value}" in fields]
         arguments = (session.account.id, fields.get("label", ""), fingerprint(text), now, until)
-        await run_in_threadpool(access.staff.add_token, *arguments)
+        await run_in_threadpool(access.staff.add_token, *arguments, scopes=scopes)
     except RequestError as error:
         return await _page(request, wrong=str(error), wrong_in="token", status_code=422)
     return await _page(request, new_token=text)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from telemetry_quality.dashboard.access.bodies import read_body, replayed
 from telemetry_quality.dashboard.access.csrf import SAFE_METHODS, is_foreign, require_csrf_token
-from telemetry_quality.dashboard.access.paths import API, FOR_TOKENS, NAMELESS, is_for_tokens, is_open, sign_in_path
-from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError, response_for
+from telemetry_quality.dashboard.access.paths import API, NAMELESS, is_open, sign_in_path
+from telemetry_quality.dashboard.access.permissions import permission_for
+from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError, of_http, response_for
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ class StaffOnly:
             user = await self._recognise(connection)
         except ApiError:
             user = None
-        if user is None or user.is_token or is_foreign(connection, self._access.settings, must_state=True):
+        permission = permission_for(scope["path"])
+        role = None if permission is None else permission.role("GET")
+        is_admitted = user is not None and role is not None and not user.is_token and user.role.includes(role)
+        if not is_admitted or is_foreign(connection, self._access.settings, must_state=True):
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
@@ -111,16 +116,20 @@ class StaffOnly:
         if user is None:
             return _refuse_stranger(request)
         if user.is_token:
-            _require_token_scope(request)
-        elif not is_safe:
-            return await _require_form_token(request, user, receive)
+            _require_token_scope(request, user)
+            return receive
+        if not is_safe:
+            receive = await _require_form_token(request, user, receive)
+        _require_role(request, user)
         return receive
 
 
 def _refuse_stranger(request: Request) -> Response:
     """Redirect browsers to the sign-in page; machines get an error."""
     path = request.scope["path"]
-    if path.startswith(API) or (path in FOR_TOKENS and "text/html" not in request.headers.get("accept", "")):
+    permission = permission_for(path)
+    is_for_tokens = permission is not None and permission.scope is not None
+    if path.startswith(API) or (is_for_tokens and "text/html" not in request.headers.get("accept", "")):
         scheme = "Bearer" if path.startswith(API) else "Basic"
         raise ApiError(
             401,
@@ -134,7 +143,7 @@ def _refuse_stranger(request: Request) -> Response:
     return RedirectResponse(back, 303)
 
 
-def _require_token_scope(request: Request) -> None:
+def _require_token_scope(request: Request, user: User) -> None:
     if request.method not in {"GET", "HEAD"}:
         raise ApiError(
             405,
@@ -142,12 +151,35 @@ def _require_token_scope(request: Request) -> None:
             "An API token may only read, but something else was asked for; use GET, or sign in.",
             {"Allow": "GET, HEAD"},
         )
-    if not is_for_tokens(request.scope["path"]):
+    permission = permission_for(request.scope["path"])
+    if permission is None:
+        raise of_http(HTTPException(404), request)
+    if permission.scope is None:
+        raise ApiError(
+            403, "TOKEN_OUT_OF_SCOPE", "An address for machines is required, but this is a page for people; sign in."
+        )
+    if permission.scope not in user.scopes:
         raise ApiError(
             403,
             "TOKEN_OUT_OF_SCOPE",
-            f"An API token gives access to {API} and {' and '.join(sorted(FOR_TOKENS))}, but this is a page "
-            "for people; sign in.",
+            f"A token with the scope {permission.scope.value} is required, but this one has "
+            f"{' and '.join(sorted(user.scopes))}; create another one.",
+        )
+
+
+def _require_role(request: Request, user: User) -> None:
+    permission = permission_for(request.scope["path"])
+    if permission is None:
+        raise of_http(HTTPException(404), request)
+    role = permission.role(request.method)
+    if role is None:
+        raise of_http(HTTPException(405, headers={"Allow": permission.methods}), request)
+    if not user.role.includes(role):
+        raise ApiError(
+            403,
+            "ROLE_TOO_LOW",
+            f"The role {role.value} is required, but your account has the role {user.role.value}; "
+            "ask an administrator of the dashboard.",
         )
 
 

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from telemetry_quality.storage.staff.lookup import Role
+
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
+
+    from telemetry_quality.storage.staff.tokens import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,26 @@ class User:
         csrf_token: The token in the forms of this user's pages.
         session_hash: The fingerprint of the session; None for a token.
         is_token: Whether the user is an API token, which may only read.
+        role: What the user may do.
+        scopes: What an API token may read.
     """
 
     account_name: str
     csrf_token: str = field(repr=False)
     session_hash: str | None = field(repr=False)
     is_token: bool
+    role: Role
+    scopes: frozenset[Scope] = frozenset()
+
+    @property
+    def may_act(self) -> bool:
+        """Whether the user may decide about incidents and mark days."""
+        return self.role.includes(Role.OPERATOR)
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether the user may manage accounts."""
+        return self.role.includes(Role.ADMIN)
 
 
 def address_of(connection: HTTPConnection) -> str:

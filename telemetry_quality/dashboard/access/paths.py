@@ -1,4 +1,4 @@
-"""Which paths are open to everybody, which to tokens, and where a user may be sent after signing in."""
+"""Which paths are open to everybody, and where a user may be sent after signing in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ OIDC_START = "/health/sign-in/oidc/"
 OIDC_CALLBACK = "/health/sign-in/oidc/callback/"
 SIGN_OUT = "/health/sign-out/"
 ACCOUNT = "/health/account/"
+ACCOUNTS = "/health/accounts/"
 API = "/api/"
 
 OPEN = frozenset({"/healthz", SIGN_IN, STYLE, OIDC_START, OIDC_CALLBACK})
@@ -20,9 +21,6 @@ OPEN = frozenset({"/healthz", SIGN_IN, STYLE, OIDC_START, OIDC_CALLBACK})
 NAMELESS = frozenset({"/healthz", STYLE})
 """The open paths that need no user and therefore work even if the accounts cannot be read."""
 
-FOR_TOKENS = frozenset({"/health/incidents.atom", "/health/badge.svg"})
-"""What tokens may read in addition to the API."""
-
 # The characters of the dashboard's own addresses: no scheme, host, backslash or control character matches.
 _RETURN_PATH = re.compile(r"/(?:health|api)/[A-Za-z0-9._~/?=&%+:,@-]{0,2000}", re.ASCII)
 
@@ -30,11 +28,6 @@ _RETURN_PATH = re.compile(r"/(?:health|api)/[A-Za-z0-9._~/?=&%+:,@-]{0,2000}", r
 def is_open(path: str) -> bool:
     """Whether the path is open to everybody."""
     return path in OPEN
-
-
-def is_for_tokens(path: str) -> bool:
-    """Whether a token gives access to the path."""
-    return path.startswith(API) or path in FOR_TOKENS
 
 
 def return_path(wanted: str) -> str:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - read by the framework
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from telemetry_quality.dashboard.access import account
+from telemetry_quality.dashboard.access import account, accounts
 from telemetry_quality.dashboard.access.csrf import require_csrf_token
 from telemetry_quality.dashboard.access.forms import form_fields
 from telemetry_quality.dashboard.access.identity import address_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 router.include_router(account.router)
+router.include_router(accounts.router)
 
 STYLESHEET = TEMPLATES.with_name("static") / "dashboard.css"
 

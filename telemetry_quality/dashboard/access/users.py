@@ -18,7 +18,7 @@ from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
 from telemetry_quality.dashboard.access.signers import PurposeSigner, csrf_token
 from telemetry_quality.dashboard.api_errors import ApiError
-from telemetry_quality.storage.staff.lookup import account_key
+from telemetry_quality.storage.staff.lookup import Role, account_key
 from telemetry_quality.storage.staff.sign_ins import KNOWN_BROWSER, SignIn, SignInOutcome
 from telemetry_quality.storage.staff.tokens import fingerprint
 
@@ -103,8 +103,10 @@ class Access:
         if session is not None:
             return self._user(session)
         shown = _shown_token(headers)
-        account = None if shown is None else self.staff.token_account(fingerprint(shown), self.clock())
-        return None if account is None else User(account.name, "", None, is_token=True)
+        token = None if shown is None else self.staff.valid_token(fingerprint(shown), self.clock())
+        if token is None:
+            return None
+        return User(token.account_name, "", None, is_token=True, role=Role.VIEWER, scopes=token.scopes)
 
     def recalled(self, headers: Headers) -> User | None:
         """The user, if known from a request since the last commit; never waits for a query."""
@@ -122,7 +124,7 @@ class Access:
 
     def _user(self, session: Session) -> User:
         token = csrf_token(self.secret, session.id_hash)
-        return User(session.account.name, token, session.id_hash, is_token=False)
+        return User(session.account.name, token, session.id_hash, is_token=False, role=session.account.role)
 
     def _id_hash(self, headers: Headers, now: datetime) -> str | None:
         signed = self.session_cookie.read(headers)

@@ -61,8 +61,7 @@ async def one_day(request: Request) -> Response:
 
     load = partial(dashboard.reader.day, source, day)
     made = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
-    user = user_of(request)
-    main = Markup(made.decode()) + mark_section(state, source, day, user.csrf_token if user else "")  # noqa: S704 - a template made it
+    main = Markup(made.decode()) + mark_section(state, source, day, user_of(request))  # noqa: S704 - a template made it
     return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=state.version)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.dashboard.access.identity import User
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
@@ -45,13 +46,12 @@ async def one_incident(request: Request) -> Response:
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), dashboard.clock()
     incident = _incident(dashboard, state, request)
-    user = user_of(request)
-    main = incident_main(state, dashboard.settings, incident, _today(now), user.csrf_token if user else "")
+    main = incident_main(state, dashboard.settings, incident, _today(now), user_of(request))
     return page(request, title=f"Incident {incident.key}", main=main, section=PAGE.section, version=state.version)
 
 
 def incident_main(
-    state: DashboardState, settings: Settings, incident: Incident, today: date, csrf_token: str
+    state: DashboardState, settings: Settings, incident: Incident, today: date, user: User | None
 ) -> Markup:
     """The page of an incident, rendered for each user because its forms belong to one user."""
     source = settings.sources.get(incident.source)
@@ -62,7 +62,7 @@ def incident_main(
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         today=today,
         signs=SIGNS,
-        csrf_token=csrf_token,
+        user=user,
         past_tense={action.value: words for action, words in PAST_TENSE.items()},
         longest_note=LONGEST_NOTE,
     )

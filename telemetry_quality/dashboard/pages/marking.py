@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from telemetry_quality.dashboard.access.identity import User
     from telemetry_quality.dashboard.state import DashboardState
 
 UNMARK = "unmark"
 """What the form sends to withdraw a mark."""
 
 
-def mark_section(state: DashboardState, source: str, day: date, csrf_token: str) -> Markup:
+def mark_section(state: DashboardState, source: str, day: date, user: User | None) -> Markup:
     """What somebody said about the day, and the form to say it, rendered for each user because it belongs to one."""
     return render(
         "mark.html",
@@ -35,7 +36,7 @@ def mark_section(state: DashboardState, source: str, day: date, csrf_token: str)
         day=day,
         marked=state.mark(source, day),
         marks=list(Mark),
-        csrf_token=csrf_token,
+        user=user,
         longest_note=LONGEST_NOTE,
     )
 

@@ -10,6 +10,7 @@ from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.staff.lookup import (
     Account,
+    Role,
     account_key,
     account_of,
     find_account,
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 class StaffAccounts(MigratedDatabase):
     """The accounts of a StaffStore."""
 
-    def add_account(self, name: str, password_hash: str | None, now: datetime) -> Account:
+    def add_account(self, name: str, password_hash: str | None, now: datetime, role: Role = Role.VIEWER) -> Account:
         """Create an account.
 
         Raises:
             RequestError: If the name is taken or invalid.
         """
         key = require_account_name(name)
-        row = {"name": key, "password_hash": password_hash, "created_at": now}
+        row = {"name": key, "role": role.value, "password_hash": password_hash, "created_at": now}
         with self._writing() as connection:
             if find_account(connection, key) is not None:
                 raise RequestError(
@@ -108,6 +109,17 @@ class StaffAccounts(MigratedDatabase):
                 )
             change = update(staff_account).where(columns.id == account_id)
             connection.execute(change.values(oidc_issuer=issuer, oidc_subject=subject))
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Let an account do more or less from its next request on.
+
+        Raises:
+            RequestError: If there is no such account.
+        """
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            change = update(staff_account).where(staff_account.c.id == account.id)
+            connection.execute(change.values(role=role.value))
 
     def disable(self, name: str, now: datetime) -> None:
         """Disable an account at once: its sessions and tokens end, and do not come back when it is enabled again.

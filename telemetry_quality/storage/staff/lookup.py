@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
 NAME_LENGTH = 200
 """The maximum stored length of a name, a label or an address in characters: strangers may send any amount."""
 
-ACCOUNT_COLUMNS = ("id", "name", "password_hash", "oidc_subject", "oidc_issuer", "created_at", "disabled_at")
+
+class Role(StrEnum):
+    """What an account may do; each role includes those before it."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do all that the other may."""
+        return list(Role).index(self) >= list(Role).index(other)
+
+
+ACCOUNT_COLUMNS = ("id", "name", "role", "password_hash", "oidc_subject", "oidc_issuer", "created_at", "disabled_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,7 @@ class Account:
 
     id: int
     name: str
+    role: Role
     password_hash: str | None = field(repr=False)
     oidc_subject: str | None
     oidc_issuer: str | None
@@ -78,7 +93,7 @@ def select_accounts() -> Select[Any]:
 
 def account_of(row: Mapping[Any, Any]) -> Account:
     """The account in a row of ``select_accounts``, whatever else the row contains."""
-    return Account(**{name: row[name] for name in ACCOUNT_COLUMNS})
+    return Account(**{name: row[name] for name in ACCOUNT_COLUMNS} | {"role": Role(row["role"])})
 
 
 def find_account(connection: Connection, key: str) -> Account | None:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, or_, select, update
 
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.staff.lookup import (
-    Account,
-    account_of,
     require_active_account,
-    select_accounts,
     shortened,
 )
 from telemetry_quality.storage.tables import staff_account, staff_token
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Select
+
+
+class Scope(StrEnum):
+    """What a token may read: the JSON API with the feed and the badge, or the files of snapshots."""
+
+    JSON = "json"
+    EXPORTS = "exports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Token:
     id: int
     account_name: str
     label: str
+    scopes: frozenset[Scope]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -52,38 +59,41 @@ class StaffTokens(MigratedDatabase):
     """The tokens of a StaffStore."""
 
     def add_token(
-        self, account_id: int, label: str, token_hash: str, now: datetime, expires_at: datetime | None
+        self,
+        account_id: int,
+        label: str,
+        token_hash: str,
+        now: datetime,
+        expires_at: datetime | None,
+        *,
+        scopes: Collection[Scope] = (Scope.JSON,),
     ) -> Token:
         """Let a machine in, on behalf of an account.
 
         Raises:
-            RequestError: If the label is empty or not printable, or the account is disabled.
+            RequestError: If the label is empty or not printable, no scope is given, or the account is disabled.
         """
         shown_label = shortened(label.strip())
         if not shown_label or not shown_label.isprintable():
             raise RequestError(
                 f"A label that says what the token is for is required, but {shown_label!r} was found; write a word."
             )
-        row = {"account_id": account_id, "label": shown_label, "token_hash": token_hash}
+        if not scopes:
+            raise RequestError(f"A token requires a scope, but none was given; choose among {', '.join(Scope)}.")
+        row = {"account_id": account_id, "label": shown_label, "token_hash": token_hash, "scopes": " ".join(scopes)}
         with self._writing() as connection:
             account = require_active_account(connection, account_id)
             added = connection.execute(insert(staff_token), {**row, "created_at": now, "expires_at": expires_at})
             (number,) = added.inserted_primary_key or (0,)
-            return Token(number, account.name, shown_label, now, expires_at, None)
+            return Token(number, account.name, shown_label, frozenset(scopes), now, expires_at, None)
 
     def tokens(self, account_id: int | None = None) -> list[Token]:
         """The tokens of an account, or all tokens, including revoked ones, oldest first."""
-        columns = staff_token.c
-        named = staff_account.c.name.label("account_name")
-        query = (
-            select(columns.id, named, columns.label, columns.created_at, columns.expires_at, columns.revoked_at)
-            .join(staff_account, staff_account.c.id == columns.account_id)
-            .order_by(columns.id)
-        )
+        query = _select_tokens().order_by(staff_token.c.id)
         if account_id is not None:
-            query = query.where(columns.account_id == account_id)
+            query = query.where(staff_token.c.account_id == account_id)
         with self._read_only() as connection:
-            return [Token(**row) for row in connection.execute(query).mappings()]
+            return [_token_of(row) for row in connection.execute(query).mappings()]
 
     def revoke_token(self, token_id: int, account_id: int | None, now: datetime) -> bool:
         """Revoke a token; False if it does not exist, belongs to another account than the given one, or was revoked."""
@@ -91,18 +101,17 @@ class StaffTokens(MigratedDatabase):
         with self._writing() as connection:
             return revoke_tokens(connection, now, staff_token.c.id == token_id, *owned) == 1
 
-    def token_account(self, token_hash: str, now: datetime) -> Account | None:
-        """The account that a token acts for; None if it is unknown, expired or revoked, or the account is disabled."""
+    def valid_token(self, token_hash: str, now: datetime) -> Token | None:
+        """The token; None if it is unknown, expired or revoked, or its account is disabled."""
         columns = staff_token.c
         query = (
-            select_accounts()
-            .join(staff_token, staff_account.c.id == columns.account_id)
+            _select_tokens()
             .where(columns.token_hash == token_hash, columns.revoked_at.is_(None))
             .where(staff_account.c.disabled_at.is_(None), or_(columns.expires_at.is_(None), columns.expires_at > now))
         )
         with self._read_only() as connection:
             row = connection.execute(query).mappings().first()
-            return None if row is None else account_of(row)
+            return None if row is None else _token_of(row)
 
 
 def revoke_tokens(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> int:
@@ -110,3 +119,15 @@ def revoke_tokens(connection: Connection, now: datetime, *which: ColumnElement[b
     is_valid = staff_token.c.revoked_at.is_(None)
     change = update(staff_token).where(is_valid, *which).values(revoked_at=now)
     return connection.execute(change).rowcount
+
+
+def _select_tokens() -> Select[Any]:
+    columns, named = staff_token.c, staff_account.c.name.label("account_name")
+    names = ("id", "label", "scopes", "created_at", "expires_at", "revoked_at")
+    return select(named, *(columns[name] for name in names)).join(
+        staff_account, staff_account.c.id == columns.account_id
+    )
+
+
+def _token_of(row: Mapping[Any, Any]) -> Token:
+    return Token(**{**row, "scopes": frozenset(map(Scope, row["scopes"].split()))})

@@ -22,8 +22,9 @@ from starlette.exceptions import StarletteDeprecationWarning
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
 from telemetry_quality.sources.connectors.parquet import ParquetSettings
+from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality.storage.staff.store import StaffStore
-from telemetry_quality.storage.staff.tokens import fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 from telemetry_quality_tests.builders import migrated_store
 
 with warnings.catch_warnings():
@@ -32,7 +33,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from fastapi import FastAPI
     from httpx import Response
@@ -85,15 +86,18 @@ class House:
         dashboard: Dashboard = self.app.state.dashboard
         return dashboard
 
-    def add_account(self, name: str = NAME, password: str | None = PASSWORD) -> None:
-        self.staff.add_account(name, None if password is None else hash_of(password), self.clock())
+    def add_account(self, name: str = NAME, password: str | None = PASSWORD, role: Role = Role.OPERATOR) -> None:
+        self.staff.add_account(name, None if password is None else hash_of(password), self.clock(), role)
 
-    def add_token(self, days: int = 365, name: str = NAME) -> tuple[str, int]:
+    def add_token(
+        self, days: int = 365, name: str = NAME, scopes: Collection[Scope] = (Scope.JSON,)
+    ) -> tuple[str, int]:
         """The text and the number of a new token."""
         account = self.staff.account(name)
         assert account is not None
         text, until = new_token(), self.clock() + timedelta(days=days)
-        return text, self.staff.add_token(account.id, "feed reader", fingerprint(text), self.clock(), until).id
+        arguments = (account.id, "feed reader", fingerprint(text), self.clock(), until)
+        return text, self.staff.add_token(*arguments, scopes=scopes).id
 
     def stranger(self, address: str = ADDRESS, **headers: str) -> TestClient:
         """A browser without cookies that does not follow redirects and gets internal errors as responses."""
@@ -106,11 +110,11 @@ class House:
             client=(address, 50_000),
         )
 
-    def member(self, name: str = NAME, address: str = ADDRESS) -> TestClient:
+    def member(self, name: str = NAME, address: str = ADDRESS, **headers: str) -> TestClient:
         """A browser with a session of ``name``."""
         account = self.staff.account(name)
         assert account is not None
-        access, browser = self.dashboard.access, self.stranger(address)
+        access, browser = self.dashboard.access, self.stranger(address, **headers)
         give(browser, access.session_cookie.name, access.open_session(account, address, "password"))
         return browser
 

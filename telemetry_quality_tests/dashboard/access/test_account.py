@@ -39,7 +39,7 @@ def _made(response: Response) -> str:
 def test_a_token_is_shown_once_and_works_until_it_is_revoked(house: House) -> None:
     browser = house.member()
 
-    token = _made(_post(browser, "tokens/", label="<b>feed</b> reader", days="30"))
+    token = _made(_post(browser, "tokens/", label="<b>feed</b> reader", days="30", scope_json="on"))
 
     assert house.machine(token).get("/api/health/version/").status_code == 200
     page = browser.get("/health/account/").text
@@ -52,6 +52,22 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(house: House) -> No
     assert _post(browser, f"tokens/{kept.id}/revoke/").status_code == 303
     assert house.machine(token).get("/api/health/version/").status_code == 401
     assert _post(browser, f"tokens/{kept.id}/revoke/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "readable"),
+    [({"scope_json": "on"}, (200, 403)), ({"scope_exports": "on"}, (403, 200)), ({}, None)],
+)
+def test_a_token_reads_what_its_boxes_say(
+    house: House, fields: dict[str, str], readable: tuple[int, int] | None
+) -> None:
+    response = _post(house.member(), "tokens/", label="x", days="30", **fields)
+    if readable is None:
+        assert (response.status_code, "requires a scope" in response.text) == (422, True)
+    else:
+        machine = house.machine(_made(response))
+        paths = ("/api/health/version/", "/health/snapshots.csv")
+        assert tuple(machine.get(path).status_code for path in paths) == readable
 
 
 def test_nobody_revokes_the_token_of_somebody_else(house: House) -> None:
@@ -76,8 +92,8 @@ def test_the_days_of_a_token_are_a_number_from_1_to_3650(house: House) -> None:
         "": 422,
         "٣": 422,
     }.items():
-        assert _post(browser, "tokens/", label="x", days=days).status_code == status_code, days
-    assert _post(browser, "tokens/", label=" ", days="1").status_code == 422
+        assert _post(browser, "tokens/", label="x", days=days, scope_json="on").status_code == status_code, days
+    assert _post(browser, "tokens/", label=" ", days="1", scope_json="on").status_code == 422
 
 
 def test_changing_the_password_needs_the_current_one_and_ends_all_other_sessions(house: House) -> None:

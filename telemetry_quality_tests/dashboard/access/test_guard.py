@@ -8,13 +8,16 @@ import pytest
 from starlette.routing import Mount
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.staff.tokens import fingerprint
+from telemetry_quality.storage.staff.lookup import Role
+from telemetry_quality.storage.staff.tokens import Scope, fingerprint
 from telemetry_quality_tests.dashboard.access.house import (
     NAME,
     SESSION_COOKIE,
     URL,
     House,
+    form_token,
     give,
     http_client,
     is_refused,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from httpx import Response
     from starlette.routing import BaseRoute
     from starlette.testclient import TestClient
 
@@ -96,15 +100,90 @@ def test_every_route_refuses_strangers_except_those_that_are_open_on_purpose(hou
                 assert (path in OPEN) or is_refused(response), f"{method} {path} answers {response.status_code}"
 
 
-def test_a_route_that_is_added_later_is_guarded_too(house: House) -> None:
+def test_a_route_that_is_added_later_is_closed_until_somebody_decides_who_may_use_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @house.app.get("/health/sign-in/secret/")
     @house.app.get("/health/tomorrow/")
     def tomorrow() -> str:
         return "all the numbers"
 
-    assert house.member().get("/health/tomorrow/").text == '"all the numbers"'
+    house.add_account("eve", role=Role.ADMIN)
     for path in ("/health/tomorrow/", "/health/sign-in/secret/"):
         assert is_refused(house.stranger().get(path))
+        assert house.member("eve").get(path).status_code == 404
+
+    monkeypatch.setitem(PERMISSIONS, "/health/tomorrow/", Permission())
+    assert house.member().get("/health/tomorrow/").text == '"all the numbers"'
+    assert is_refused(house.stranger().get("/health/tomorrow/"))
+
+
+OPERATORS = {"/health/snapshots/web/2026-03-10/marks/", "/health/incidents/web/2026-03-10/actions/"}
+ADMINS = {"/health/accounts/", "/health/accounts/role/", "/health/accounts/disable/"}
+FORMS = (OPERATORS | ADMINS - {"/health/accounts/"}) | {
+    "/health/sign-out/",
+    "/health/account/password/",
+    "/health/account/tokens/",
+    "/health/account/tokens/1/revoke/",
+    "/health/account/sign-out-everywhere/",
+}
+EXPORTS = {"/health/snapshots.csv", "/health/snapshots.parquet"}
+"""Repeated here on purpose, so that these tests find any role or scope that is too generous."""
+
+
+def _expected(role: Role, path: str, method: str) -> str:
+    """How the guard treats a request of somebody with this role: it passes it on, or names why it does not."""
+    if method not in ({"POST"} if path in FORMS else {"GET", "HEAD"}):
+        return "METHOD_NOT_ALLOWED"
+    least = Role.ADMIN if path in ADMINS else Role.OPERATOR if path in OPERATORS else Role.VIEWER
+    return "passed" if list(Role).index(role) >= list(Role).index(least) else "ROLE_TOO_LOW"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", Role)
+def test_every_route_takes_exactly_the_methods_and_roles_that_are_declared_for_it(house: House, role: Role) -> None:
+    walked = {path for path, is_socket in _walk(house.app.routes) if path not in OPEN and not is_socket}
+    assert walked >= FORMS | ADMINS | OPERATORS | EXPORTS
+    house.add_account("eve", role=role)
+    browser, found = house.member("eve", accept="application/json"), {}
+    for path in sorted(walked):
+        for method in METHODS:
+            token = form_token(browser.get("/health/account/", headers={"accept": "text/html"}))
+            response = browser.request(method, path, headers={"x-csrf-token": token})
+            found[path, method] = _treatment(response)
+            if path in FORMS and "sign-out" in path and method == "POST":
+                browser = house.member("eve", accept="application/json")
+    assert found == {(path, method): _expected(role, path, method) for path in walked for method in METHODS}
+
+
+def _treatment(response: Response) -> str:
+    if response.status_code == 405:
+        return "METHOD_NOT_ALLOWED"
+    if response.status_code == 403:
+        assert response.request.method == "HEAD" or "ROLE_TOO_LOW" in response.text
+        return "ROLE_TOO_LOW"
+    return "passed"
+
+
+@pytest.mark.slow
+def test_a_token_reads_exactly_what_its_scope_says_on_every_route(house: House) -> None:
+    walked = {path for path, is_socket in _walk(house.app.routes) if path not in OPEN and not is_socket}
+    machines = {scope: house.machine(house.add_token(scopes=[scope])[0]) for scope in Scope}
+    json = {path for path in walked if path.startswith("/api/")} | {"/health/incidents.atom", "/health/badge.svg"}
+    for path in walked:
+        for scope, readable in ((Scope.JSON, json), (Scope.EXPORTS, EXPORTS)):
+            status_code = machines[scope].get(path).status_code
+            assert (status_code == 403) is (path not in readable), (scope, path, status_code)
+
+
+def test_a_role_that_is_taken_away_is_gone_at_the_next_request(house: House) -> None:
+    house.add_account("eve", role=Role.ADMIN)
+    browser = house.member("eve")
+    assert browser.get("/health/accounts/").status_code == 200
+
+    house.staff.set_role("eve", Role.VIEWER)
+
+    assert browser.get("/health/accounts/").status_code == 403
 
 
 def test_healthz_says_ok_and_nothing_else_even_when_the_accounts_cannot_be_read(
@@ -225,7 +304,9 @@ def test_static_files_stay_within_their_folder_for_staff_too(house: House) -> No
         assert browser.get(f"/health/static/{path}").status_code in {400, 404}, path
 
 
-def test_a_socket_opens_only_for_a_session_on_the_dashboards_own_page(house: House) -> None:
+def test_a_socket_opens_only_for_a_session_on_the_dashboards_own_page(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @house.app.websocket("/health/tomorrow/")
     async def tomorrow(socket: WebSocket) -> None:
         await socket.accept()
@@ -233,6 +314,8 @@ def test_a_socket_opens_only_for_a_session_on_the_dashboards_own_page(house: Hou
 
     token, _ = house.add_token()
     path = "/health/tomorrow/"
+    assert not _opens(house.member(), path, origin=URL), "nobody may open it before it is declared"
+    monkeypatch.setitem(PERMISSIONS, path, Permission())
 
     assert _opens(house.member(), path, origin=URL)
     assert not _opens(house.stranger(), path, origin=URL)

@@ -8,6 +8,7 @@ import pytest
 from telemetry_quality.dashboard.access import bodies, headers
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES
 from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS, MOST_HEADERS, HostAndHeaders
+from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.settings import DashboardSettings
 from telemetry_quality_tests.dashboard.access.house import (
@@ -54,8 +55,10 @@ def assert_is_armoured(response: Response, *, is_https: bool = False) -> None:
         assert len(response.headers.get_list(name)) == 1
 
 
-def test_every_kind_of_response_has_the_protective_headers(house: House) -> None:
+def test_every_kind_of_response_has_the_protective_headers(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     token, _ = house.add_token()
+
+    monkeypatch.setitem(PERMISSIONS, "/health/broken/", Permission())
 
     @house.app.get("/health/broken/")
     def broken() -> None:

@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality_tests.dashboard.access.house import (
     NAME,
     PASSWORD,
@@ -72,10 +73,14 @@ def _socket(url: str, session: str, origin: str) -> ClientConnection:
 
 
 @pytest.mark.slow
-def test_no_log_line_and_no_error_page_shows_a_secret(house: House, lines: list[str]) -> None:
+def test_no_log_line_and_no_error_page_shows_a_secret(
+    house: House, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     token, _ = house.add_token()
     access = house.dashboard.access
     pages: list[str] = []
+
+    monkeypatch.setitem(PERMISSIONS, "/health/broken/", Permission())
 
     @house.app.get("/health/broken/")
     def broken(csrf_token: str = "") -> None:
@@ -100,7 +105,9 @@ def test_no_log_line_and_no_error_page_shows_a_secret(house: House, lines: list[
             pass
         with pytest.raises(InvalidStatus):
             _socket(url, first, origin="https://evil.example")
-        made = client.post("/health/account/tokens/", data={"csrf_token": csrf, "label": "x", "days": "1"}).text
+        made = client.post(
+            "/health/account/tokens/", data={"csrf_token": csrf, "label": "x", "days": "1", "scope_json": "on"}
+        ).text
         fields = {"csrf_token": csrf, "current": PASSWORD, "new": NEW, "again": NEW}
         assert client.post("/health/account/password/", data=fields).status_code == 303
         second = client.cookies[SESSION_COOKIE]

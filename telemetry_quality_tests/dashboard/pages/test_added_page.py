@@ -51,7 +51,7 @@ def _changed(text: str, diff: str) -> str:
 def test_the_guide_adds_a_page_that_passes_the_tests_of_every_page(tmp_path: Path) -> None:
     for folder in COPIED:
         copytree(ROOT / folder, tmp_path / folder, ignore=ignore_patterns("__pycache__"))
-    for name in ("README.md", "pyproject.toml", "telemetry.toml"):
+    for name in ("README.md", "SECURITY.md", "pyproject.toml", "telemetry.toml"):
         copyfile(ROOT / name, tmp_path / name)
     for path, language, block in _steps():
         file = tmp_path / path

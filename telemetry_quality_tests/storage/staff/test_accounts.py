@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality.errors import RequestError
-from telemetry_quality.storage.staff.lookup import NAME_LENGTH, Account
+from telemetry_quality.storage.staff.lookup import NAME_LENGTH, Account, Role
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.storage.staff.questions import LATER
 
@@ -102,12 +102,12 @@ def test_disabling_ends_sessions_and_tokens_at_once_and_for_good(store: StaffSto
     for _ in range(2):
         assert store.session("session of ada@example.org", NOW) is None
         assert store.sessions(ada.id, NOW) == []
-        assert store.token_account("token of ada@example.org", NOW) is None
+        assert store.valid_token("token of ada@example.org", NOW) is None
         assert store.tokens(ada.id)[0].revoked_at == NOW
         store.enable(ada.name)
         assert store.require_account(ada.name) == ada
     assert store.session("session of ben", NOW) is not None
-    assert store.token_account("token of ben", NOW) == ben
+    assert store.valid_token("token of ben", NOW) is not None
 
 
 def test_a_disabled_account_is_shut_out_even_where_a_session_or_a_token_were_left(
@@ -119,7 +119,7 @@ def test_a_disabled_account_is_shut_out_even_where_a_session_or_a_token_were_lef
     connection.execute("UPDATE staff_account SET disabled_at = '2026-06-01 12:00:00.000000'")
     connection.commit()
     connection.close()
-    assert (store.session("s1", NOW), store.sessions(ada.id, NOW), store.token_account("t1", NOW)) == (None, [], None)
+    assert (store.session("s1", NOW), store.sessions(ada.id, NOW), store.valid_token("t1", NOW)) == (None, [], None)
 
 
 def test_disabling_twice_keeps_the_first_time(store: StaffStore, ada: Account) -> None:
@@ -169,3 +169,16 @@ def test_a_reset_lets_an_account_be_bound_again_and_removes_password_and_session
     assert store.require_account(ada.name).password_hash is None
     store.bind_oidc(ada.id, "https://new.example.org", "1234")
     assert store.require_account(ada.name).oidc_issuer == "https://new.example.org"
+
+
+def test_an_account_is_a_viewer_until_it_gets_another_role(store: StaffStore, ada: Account, ben: Account) -> None:
+    assert ada.role is Role.VIEWER
+    store.set_role("ADA@example.org", Role.ADMIN)
+    assert (store.require_account(ada.name).role, store.require_account(ben.name).role) == (Role.ADMIN, Role.VIEWER)
+    with pytest.raises(RequestError, match="An account is required"):
+        store.set_role("nobody", Role.ADMIN)
+
+
+def test_each_role_includes_those_before_it_and_itself() -> None:
+    included = [[other.value for other in Role if role.includes(other)] for role in Role]
+    assert included == [["viewer"], ["viewer", "operator"], ["viewer", "operator", "admin"]]

@@ -35,7 +35,7 @@ def test_a_session_a_token_and_the_failures_take_one_query_each(store: StaffStor
     store.add_token(ada.id, "cron", "t1", NOW, None)
     for question in (
         lambda: store.session("s1", NOW),
-        lambda: store.token_account("t1", NOW),
+        lambda: store.valid_token("t1", NOW),
         lambda: store.failures_since(ada.name, "192.0.2.7", NOW),
     ):
         with statements_of(store) as asked:
@@ -46,7 +46,7 @@ def test_a_session_a_token_and_the_failures_take_one_query_each(store: StaffStor
 def test_none_of_these_queries_scans_a_whole_table(tmp_path: Path, store: StaffStore, ada: Account) -> None:
     with statements_of(store) as asked:
         store.session("s1", NOW)
-        store.token_account("t1", NOW)
+        store.valid_token("t1", NOW)
         store.failures_since(ada.name, "192.0.2.7", NOW)
     for statement in asked:
         plan = rows(tmp_path, f"EXPLAIN QUERY PLAN {statement.replace('?', '1')}")
@@ -234,7 +234,7 @@ def test_a_log_of_everything_contains_no_hash_and_no_key(tmp_path: Path, caplog:
     key = store.secret(NOW)
     assert store.secret(NOW) == key
     assert store.account("ada") is not None
-    assert store.token_account("the-token-hash", NOW) is not None
+    assert store.valid_token("the-token-hash", NOW) is not None
     store.close()
     assert "-hash" not in caplog.text
     assert repr(key) not in caplog.text
