@@ -17,7 +17,6 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
-from telemetry_quality.commands.rights import exposures
 from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
@@ -51,6 +50,8 @@ TIMES_LOOKED_AT = 10_000
 @json_option
 def check(day: date | None, config: str | None, source: str | None, as_json: bool) -> int:
     """Compare the settings with the real data: connect, find the columns and count one day."""
+    from telemetry_quality.commands.rights import exposures  # noqa: PLC0415 - loads SQLAlchemy
+
     try:
         settings = load_settings(config)
     except SettingsError as error:
