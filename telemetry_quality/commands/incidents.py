@@ -150,7 +150,12 @@ def acknowledge(key: str, **options: Any) -> int:
 
 @incidents.command()
 @key_argument
-@click.option("--until", type=DAY, required=True, help="The last day, in UTC, on which its alerts are muted.")
+@click.option(
+    "--until",
+    type=DAY,
+    required=True,
+    help="The last day, in UTC, on which its alerts are muted; at most 90 days ahead.",
+)
 @by_option
 @note_option
 @config_option

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import DashboardSettings, Settings
 
 DEFAULT_PORT = 3001
-EXTRA = ("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn")
+EXTRA = (
+    *("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn"),
+    "zxcvbn",
+)
 """The modules that the extra ``dashboard`` installs."""
 
 BACKLOG = 2048

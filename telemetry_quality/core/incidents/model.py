@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.incidents.failures import FailedGuardrail
+
+
+LONGEST_MUTE = timedelta(days=90)
+"""What is quiet for longer is forgotten; whoever still wants it quiet says so again."""
 
 
 class Action(StrEnum):
@@ -251,16 +256,17 @@ class Incident:
         """The action that records this decision; the caller must store it.
 
         Raises:
-            RequestError: If ``by`` is empty, the incident would be muted until a day in the past, or days that could
-                not be read would be accepted.
+            RequestError: If ``by`` is empty, the incident would be muted until a day in the past or for longer than
+                LONGEST_MUTE, or days that could not be read would be accepted.
         """
         if not by.strip():
             raise RequestError("The name of the person who decides is required, but it is empty; pass --by NAME.")
         seen = (self.first_day, self.last_day)
         if action is Action.MUTE:
-            if muted_until is None or muted_until < now.date():
+            today = now.date()
+            if muted_until is None or not today <= muted_until <= today + LONGEST_MUTE:
                 raise RequestError(
-                    f"A day from {now.date()} (today in UTC) on is required to mute until, "
+                    f"A day from {today} (today in UTC) to {today + LONGEST_MUTE} is required to mute until, "
                     f"but {muted_until} was found; choose the last day on which nobody needs to hear of it."
                 )
             seen = (self.last_day, muted_until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -29,23 +30,25 @@ RUNS = (
 )
 """Sequences that fingers type by themselves."""
 
-COMMON_WORDS = frozenset(
+COMMON_PASSWORDS = 10_000
+"""So many of the most common passwords are refused, also with digits and punctuation around them or repeated."""
+
+OWN_WORDS = frozenset(
     {
         *(
             "abc",
-            "admin",
             "administrator",
-            "changeme",
             "changemenow",
             "correcthorsebatterystaple",
             "dashboard",
-            "iloveyou",
+            "letmeinplease",
+            "passw",
+            "pssword",
         ),
-        *("letmein", "letmeinplease", "passw", "password", "pssword", "qwerty", "secret", "sunshine", "superman"),
-        *("telemetry", "telemetryquality", "trustno", "welcome"),
+        *("telemetry", "telemetryquality"),
     }
 )
-"""The words of the most common passwords and of this program; digits and punctuation around them help little."""
+"""Words of this program and of long passwords that the list of common ones lacks; treated alike."""
 
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$SriulojIWJpWB9hcj2OGVA$sqZ8OBziTshqHuC3cvFsEcTE0ThN6KKhkl59RyV3qIA"
 """The hash of a password that nobody has, made at the same cost as all others."""
@@ -95,15 +98,26 @@ def _weakness(text: str, name: str) -> str | None:
         return f"has more than {MAXIMUM_BYTES} bytes"
     if len(text) < MINIMUM_LENGTH:
         return f"has only {len(text)}"
-    repeated = _repeated_part(text.casefold().strip())
+    whole = text.casefold().strip()
+    repeated = _repeated_part(whole)
     if len(set(repeated)) < MINIMUM_VARIETY:
         return "repeats the same few characters"
     word, names = _letters(repeated), {name.casefold(), name.casefold().partition("@")[0]}
     if repeated in names or word in {_letters(account) for account in names}:
         return "is the account's name"
-    if word in COMMON_WORDS or any(_is_run(part) for part in (repeated, word)):
+    if {whole, repeated, _only_letters(whole), word} & _common_passwords() or any(
+        _is_run(part) for part in (repeated, word)
+    ):
         return "is among the first that attackers try"
     return None
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    """The most common passwords of known breaches, as the list of zxcvbn ranks them."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415 - takes a moment, and few set a password
+
+    return frozenset(FREQUENCY_LISTS["passwords"][:COMMON_PASSWORDS]) | OWN_WORDS
 
 
 def _is_run(text: str) -> bool:
@@ -117,7 +131,11 @@ def _repeated_part(text: str) -> str:
 
 def _letters(text: str) -> str:
     """The letters of a text, without repetition."""
-    return _repeated_part("".join(character for character in text if character.isalpha()))
+    return _repeated_part(_only_letters(text))
+
+
+def _only_letters(text: str) -> str:
+    return "".join(character for character in text if character.isalpha())
 
 
 def _bytes(text: str) -> bytes:

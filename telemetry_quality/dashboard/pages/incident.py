@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.incidents import LONGEST_MUTE, Action
 from telemetry_quality.core.marks import LONGEST_NOTE
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
@@ -61,6 +61,7 @@ def incident_main(
         trouble=state.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         today=today,
+        last_mute=today + LONGEST_MUTE,
         signs=SIGNS,
         user=user,
         past_tense={action.value: words for action, words in PAST_TENSE.items()},

@@ -98,6 +98,17 @@ def test_the_latest_action_of_its_kind_wins() -> None:
     assert known.muted_until == day(21)
 
 
+@pytest.mark.parametrize(("days", "is_good"), [(89, True), (90, True), (91, False)])
+def test_an_incident_is_muted_for_90_days_at_most(days: int, is_good: bool) -> None:
+    (incident,) = group([fail(8)])
+    until = TODAY + timedelta(days=days)
+    if is_good:
+        assert incident.decide(Action.MUTE, "ada", NOW, muted_until=until).until == until
+    else:
+        with pytest.raises(RequestError, match=r"A day from 2026-03-20 .* to 2026-06-18 is required to mute until"):
+            incident.decide(Action.MUTE, "ada", NOW, muted_until=until)
+
+
 @pytest.mark.parametrize(("today", "muted"), [(21, True), (22, True), (23, False)])
 def test_an_incident_is_muted_up_to_its_date_included(today: int, muted: bool) -> None:
     (incident,) = group([fail(8)])

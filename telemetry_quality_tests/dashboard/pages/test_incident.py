@@ -86,7 +86,9 @@ def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
     for until in ("", str(today - timedelta(days=1))):
         response = decide(own, action="mute", until=until)
         assert response.status_code == 422
-        assert f"A day from {today} (today in UTC) on is required" in read(response.text).text
+        assert (
+            f"A day from {today} (today in UTC) to {today + timedelta(days=90)} is required" in read(response.text).text
+        )
     assert not own.store.incident_actions("web")
     assert decide(own, action="mute", until=str(today)).status_code == 303
     own.now = NOW + timedelta(seconds=30)
