@@ -15,6 +15,7 @@ from telemetry_quality.core.gaps import find_gaps
 from telemetry_quality.core.health import TelemetryHealthService
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.errors import SettingsError, StoreError
+from telemetry_quality.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from telemetry_quality.core.gaps import Gaps
@@ -105,6 +106,11 @@ def keep_anchor(settings: Settings, now: datetime) -> str | None:
     except StoreError as error:
         return str(error)
     return None
+
+
+def heartbeat(settings: Settings, source: str) -> Heartbeat:
+    """The heartbeat of a source; silent unless the settings have a URL."""
+    return Heartbeat(source, settings.heartbeat.url, settings.heartbeat.timeout_seconds)
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

@@ -35,7 +35,7 @@ def build_definitions(settings: Settings, **resource_overrides: Any) -> dg.Defin
         warnings.simplefilter("ignore", BetaWarning)
         warnings.simplefilter("ignore", PreviewWarning)
         for name, source in settings.sources.items():
-            assets += build_assets(name, source, settings.store_engine)
+            assets += build_assets(name, source, settings.store_engine, settings.dashboard.grace_minutes)
             checks.append(build_asset_checks(name, source))
             materialize_day = materialize_day_job(name)
             jobs += [materialize_day, recheck_day_job(name)]

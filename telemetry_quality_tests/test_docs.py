@@ -25,6 +25,7 @@ from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_F
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import (
     DashboardSettings,
+    HeartbeatSettings,
     OidcSettings,
     RoleSettings,
     Settings,
@@ -75,6 +76,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
         ("`[sources.NAME.guardrails]`", guardrail_settings()),
         ("`[sources.NAME.rates.RATE]`", RateSettings),
         ("`[sources.NAME.signals]`", SignalSettings),
+        ("`[heartbeat]`", HeartbeatSettings),
         ("`[dashboard]`", DashboardSettings),
         ("`[dashboard.oidc]`", OidcSettings),
     ],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import daily_work, gaps_of, keep_anchor, open_store, utc_now
+from telemetry_quality.assembly import daily_work, gaps_of, heartbeat, keep_anchor, open_store, utc_now
 from telemetry_quality.commands.alert_log import dispatch_to_log
 from telemetry_quality.commands.options import (
     DAY,
@@ -51,8 +51,7 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     name, its = settings.source(source)
     work = daily_work(settings, name)
     day = day or its.calendar().latest_day(utc_now())
-    (taken,) = _take_snapshots(work, [day], is_shown=False)
-    dispatch_to_log(work.store, [name])
+    (taken,) = _watched(settings, work, [day], is_shown=False)
     _keep_anchor(settings)
     if as_json:
         print_json({"days": [day_as_json(_listed(taken))]})
@@ -87,8 +86,9 @@ def backfill(
         first, last = first_and_last
         gaps = ((first or latest, last or latest),)
     days = [day for gap in gaps for day in day_range(*gap)]
-    taken = [_listed(judgement) for judgement in _take_snapshots(work, days, is_shown=not as_json)] if days else []
-    dispatch_to_log(work.store, [name])
+    if not days:
+        dispatch_to_log(work.store, [name])
+    taken = [_listed(judgement) for judgement in _watched(settings, work, days, is_shown=not as_json)] if days else []
     _keep_anchor(settings)
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
@@ -203,8 +203,28 @@ def _listed(judgement: Judgement) -> ListedDay:
     return ListedDay(snapshot.source, snapshot.day, snapshot, judgement.verdicts, judgement.mark)
 
 
+def _watched(settings: Settings, work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
+    """Read and judge days; if yesterday is among them, the heartbeat is told how it went."""
+    latest = work.calendar.latest_day(utc_now())
+    if latest not in days:
+        return _take_snapshots(work, days, is_shown=is_shown)
+    beat = heartbeat(settings, work.name)
+    beat.start()
+    try:
+        taken = _take_snapshots(work, days, is_shown=is_shown)
+    except Exception as error:
+        beat.fail(f"{work.name} {latest}: {type(error).__name__}.")
+        raise
+    (snapshot,) = (judgement.snapshot for judgement in taken if judgement.snapshot.day == latest)
+    if snapshot.unreadable_reason_code is None:
+        beat.success(f"{work.name} {latest} was judged: {snapshot.status.value}.")
+    else:
+        beat.fail(f"{work.name} {latest} could not be read: {snapshot.unreadable_reason_code}.")
+    return taken
+
+
 def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
-    """Read and judge days, as the assets do."""
+    """Read and judge days and dispatch their alerts, as the assets and the alert sensor do."""
     now = utc_now()
     with progress("Reading", len(days), is_shown=is_shown) as advance:
         for scan in work.read(days, now):
@@ -214,6 +234,7 @@ def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) ->
         for judgement in work.judge(days, now):
             taken.append(judgement)
             advance(1)
+    dispatch_to_log(work.store, [work.name])
     return taken
 
 

@@ -13,6 +13,7 @@ from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.evaluations import materialization_targets
 from telemetry_quality.orchestration.ghost_runs import record_worker
+from telemetry_quality.orchestration.heartbeats import heard
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.orchestration.specs import guardrail_specs, snapshot_key
@@ -25,7 +26,9 @@ def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksD
 
     @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        yield from _checked(context, source, [spec for spec in specs if spec.key in context.selected_asset_check_keys])
+        selected = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
+        with heard(context, source, is_last=True):
+            yield from _checked(context, source, selected)
 
     return guardrails
 

@@ -9,6 +9,7 @@ import dagster as dg
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.ghost_runs import record_worker
+from telemetry_quality.orchestration.heartbeats import heard
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
 from telemetry_quality.orchestration.specs import aggregates_spec, events_spec, sample_spec, snapshot_spec
@@ -22,13 +23,22 @@ def is_worth_a_line(pace: Pace) -> bool:
     return pace.done % LOG_EVERY_DAYS == 0 or pace.done == pace.total
 
 
-def build_assets(source: str, settings: SourceSettings, store_engine: str) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of a source, with its name as group and key prefix; ``store_engine`` stores them."""
+def build_assets(
+    source: str, settings: SourceSettings, store_engine: str, grace_minutes: int
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets of a source, with its name as group and key prefix.
+
+    Args:
+        source: The source's name.
+        settings: Its settings.
+        store_engine: What stores its snapshots.
+        grace_minutes: How late a day's snapshot may be.
+    """
     of_source = (source, settings, store_engine)
     return [
         events_spec(source, settings),
         _scan_assets(source, aggregates_spec(*of_source), sample_spec(*of_source)),
-        _snapshot_asset(source, snapshot_spec(*of_source)),
+        _snapshot_asset(source, snapshot_spec(*of_source, grace_minutes)),
     ]
 
 
@@ -40,7 +50,8 @@ def _scan_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) ->
         required_resource_keys={RESOURCE},
     )
     def scan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        _read(context, source, [aggregates.key, sample.key])
+        with heard(context, source, is_first=True):
+            _read(context, source, [aggregates.key, sample.key])
         for spec in (aggregates, sample):
             yield dg.MaterializeResult(asset_key=spec.key)
 
@@ -75,13 +86,15 @@ def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
         kinds=spec.kinds,
         description=spec.description,
         metadata=spec.metadata,
+        freshness_policy=spec.freshness_policy,
         partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={RESOURCE},
         op_tags={"telemetry_quality/source": source},
     )
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        _judge(context, source)
+        with heard(context, source):
+            _judge(context, source)
         return dg.MaterializeResult()
 
     return integrity_snapshot

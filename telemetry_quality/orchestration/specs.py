@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -15,6 +16,9 @@ from telemetry_quality.orchestration.partitions import daily_partitions
 
 if TYPE_CHECKING:
     from telemetry_quality.settings import SourceSettings
+
+LONGEST_DAY = timedelta(hours=25)
+"""A day on which clocks are set back."""
 
 AGGREGATE_COLUMNS = dg.TableSchema(
     columns=[
@@ -103,7 +107,18 @@ def sample_spec(source: str, settings: SourceSettings, store_engine: str) -> dg.
     )
 
 
-def snapshot_spec(source: str, settings: SourceSettings, store_engine: str) -> dg.AssetSpec:
+def freshness(settings: SourceSettings, grace_minutes: int) -> dg.FreshnessPolicy | None:
+    """How old the last snapshot may become: a day of 25 hours and the grace period; None if the data set has ended.
+
+    Dagster looks at the last materialization of whichever day, so this notices that nothing runs any more, but not that
+    yesterday is missing.
+    """
+    if settings.last_day is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(LONGEST_DAY + timedelta(minutes=grace_minutes))
+
+
+def snapshot_spec(source: str, settings: SourceSettings, store_engine: str, grace_minutes: int) -> dg.AssetSpec:
     """The verdict on a day."""
     return dg.AssetSpec(
         snapshot_key(source),
@@ -112,6 +127,7 @@ def snapshot_spec(source: str, settings: SourceSettings, store_engine: str) -> d
         owners=list(settings.owners),
         kinds={store_engine},
         description="Whether the day can be trusted, as known when the snapshot was computed. Append-only.",
+        freshness_policy=freshness(settings, grace_minutes),
         metadata={"dagster/column_schema": SNAPSHOT_COLUMNS, "dagster/table_name": "integrity_snapshot"},
         partitions_def=daily_partitions(settings.calendar()),
     )

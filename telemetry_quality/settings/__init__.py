@@ -7,6 +7,7 @@ overrides the file: ``TELEMETRY_QUALITY_STORE`` sets ``store``, and double under
 
 from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings
 from telemetry_quality.settings.guardrails import GuardrailSettings
+from telemetry_quality.settings.heartbeat import HeartbeatSettings
 from telemetry_quality.settings.loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
 from telemetry_quality.settings.presets import PRESETS, Preset
@@ -19,6 +20,7 @@ __all__ = [
     "PRESETS",
     "DashboardSettings",
     "GuardrailSettings",
+    "HeartbeatSettings",
     "OidcSettings",
     "Preset",
     "RoleSettings",

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.dashboard import DashboardSettings
+from telemetry_quality.settings.heartbeat import HeartbeatSettings
 from telemetry_quality.settings.sources import SourceSettings
 
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     anchor: Annotated[Name | None, Field(repr=False)] = None
     sources: dict[str, SourceSettings] = Field(min_length=1)
     dashboard: DashboardSettings = DashboardSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
 
     @field_validator("sources")
     @classmethod

@@ -240,3 +240,19 @@ def test_a_run_keeps_an_anchor_and_says_in_its_log_if_it_could_not(
     logged = [entry.user_message for entry in instance.all_logs(run.run_id) if "file of anchors" in entry.user_message]
     assert len(logged) == errors
     assert (tmp_path / place).exists() is (errors == 0)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("", dg.FreshnessPolicy.time_window(timedelta(hours=27))),
+        ("last_day = 2026-02-03", None),
+    ],
+)
+def test_the_last_snapshot_may_be_as_old_as_the_longest_day_and_the_grace_period_while_days_are_to_come(
+    tmp_path: Path, extra: str, expected: dg.FreshnessPolicy | None
+) -> None:
+    specs = {
+        spec.key: spec for spec in make_station(tmp_path, days=0, extra=extra).definitions.resolve_all_asset_specs()
+    }
+    assert specs[SNAPSHOT_KEY].freshness_policy == expected
