@@ -17,9 +17,11 @@ from starlette.responses import PlainTextResponse, Response
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
+from telemetry_quality.dashboard.deep_health import deep_health
 from telemetry_quality.dashboard.incident_responses import incidents_response
 from telemetry_quality.dashboard.models import (
     DayResponse,
+    DeepHealth,
     IncidentsResponse,
     LogResponse,
     Summary,
@@ -35,6 +37,7 @@ from telemetry_quality.dashboard.parameters import (
     ONE_EACH_BUT_FILTERS,
     STAFF,
     Day,
+    Depth,
     IncidentParameters,
     LogParameters,
     OneSource,
@@ -64,10 +67,21 @@ router = APIRouter(tags=["health"])
 staff = APIRouter(prefix="/api/health", dependencies=STAFF, responses=refused_with(*INSIDE) | NOT_MODIFIED)
 
 
-@answers(router, "/healthz", response_class=PlainTextResponse, responses=refused_beside(*ANYWHERE))
-async def healthz() -> PlainTextResponse:
-    """Show that the process responds, and nothing else."""
-    return PlainTextResponse("ok\n")
+@answers(
+    router,
+    "/healthz",
+    responses=refused_beside(*ANYWHERE, 401, 422, 503)
+    | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "model": DeepHealth}},
+    dependencies=[ONE_EACH],
+)
+async def healthz(request: Request, asked: Annotated[Depth, Query()]) -> Response:
+    """Show that the process responds, and nothing else.
+
+    With ``deep=1`` and a token: whether the store can be read and the days of every source are being judged.
+    """
+    if asked.deep is None:
+        return PlainTextResponse("ok\n")
+    return Response(as_bytes(await deep_health(request)), media_type=JSON)
 
 
 @answers(staff, "/summary/", response_model=Summary, responses=refused_with(404), dependencies=[ONE_EACH])

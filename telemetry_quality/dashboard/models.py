@@ -451,6 +451,20 @@ class VersionResponse(_Response):
     version: str = Field(description="Changes if and only if the content of the store changes.")
 
 
+class WatchedSource(_Response):
+    """How far the days of a source have been judged."""
+
+    source: str = Field(description="The source.")
+    newest_day: date | None = Field(description="The latest day that has a snapshot and is over; null if none is due.")
+    missing_days: int = Field(description="How many earlier days have no snapshot.")
+
+
+class DeepHealth(_Response):
+    """The store can be read, and the newest day of no source is overdue."""
+
+    sources: tuple[WatchedSource, ...]
+
+
 class ErrorDetail(_Response):
     """What went wrong."""
 

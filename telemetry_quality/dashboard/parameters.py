@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBasic, HTTPBearer
@@ -80,6 +80,12 @@ class _Asked(BaseModel):
 
 class Nothing(_Asked):
     """No parameters at all."""
+
+
+class Depth(BaseModel):
+    """How much a supervisor wants to know; other parameters are ignored, since probes add what they like."""
+
+    deep: Literal["1"] | None = Field(None, description="1 to look into the store, which requires a token.")
 
 
 class OneSource(_Asked):

@@ -175,6 +175,15 @@ class StoreReader:
         """A value that changes if anything was committed since the last call, or if the store was replaced."""
         return self._watch.version()
 
+    def require_schema(self) -> None:
+        """Ask the database again whether it can be reached and has this version's schema.
+
+        Raises:
+            StoreError: If not.
+        """
+        with self._read_only() as connection:
+            require_schema_of(connection)
+
     def journal(self, after: int = 0) -> list[JournalRow]:
         """All revisions of the snapshots with a sequence above ``after``, in the order in which they were stored."""
         with self._read_only() as connection, garbage_collection_paused():

@@ -256,7 +256,7 @@ def documented(desk: Desk) -> dict[str, Any]:
 def test_every_address_documents_its_api_errors_in_the_common_shape(desk: Desk) -> None:
     for path, operations in documented(desk).items():
         refused = {status: response for status, response in operations["get"]["responses"].items() if status[0] in "45"}
-        expected = {"400", "405", "413", "500"} if path == "/healthz" else {"400", "401", "405", "413", "422", "503"}
+        expected = {"400", "401", "405", "413", "422", "500", "503"}
         assert expected <= set(refused), path
         for error in refused.values():
             schema = error["content"]["application/json"]["schema"]
