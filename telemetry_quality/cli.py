@@ -34,6 +34,7 @@ MODULES = {
     "incidents": "incidents",
     "init": "init",
     "migrate": "store",
+    "prune-dagster": "prune_dagster",
     "restore": "backup",
     "snapshot": "days",
     "staff": "staff",
@@ -50,7 +51,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(import_module(f"telemetry_quality.commands.{MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"telemetry_quality.commands.{MODULES[cmd_name]}"), cmd_name.replace("-", "_")
+        )
         return command
 
 
