@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -73,6 +74,16 @@ def prepare(file: Path) -> Path:
     return file
 
 
+@contextmanager
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster on its home, which one process at a time opens: two that make it at once would spoil its databases."""
+    with (Path(os.environ["DAGSTER_HOME"]) / "opening.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.get()
+    with instance:
+        yield instance
+
+
 def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[int], None]) -> None:
     """Materialize and check ``days`` in one Dagster run, unless all of them are already materialized.
 
@@ -81,7 +92,7 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
     """
     from telemetry_quality.definitions import build_definitions  # noqa: PLC0415 - reads the settings at import
 
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         done = instance.get_materialized_partitions(dg.AssetKey([SOURCE, "integrity_snapshot"]))
         if {day.isoformat() for day in days} <= done:
             on_progress(steps_per_day(settings) * len(days))
