@@ -343,6 +343,13 @@ def test_a_scan_replaced_by_another_valid_one_no_longer_supports_its_snapshot(
     assert "The scan behind web 2026-03-11 revision 1 is missing or differs from the one it was made from." in sentences
 
 
+def test_json_that_says_the_same_in_other_words_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
+    """A reader that takes the first of two equal keys would not say what the hash covers."""
+    with behind_the_back_of(tmp_path) as connection:
+        connection.execute("UPDATE day_scan SET missing_critical = '{\"user_id\": 9, ' || substr(missing_critical, 2)")
+    assert any("cannot be read in missing_critical" in finding.sentence for finding in store.verify().findings)
+
+
 TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers("sqlite", table))]
 
 
