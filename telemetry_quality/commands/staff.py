@@ -146,20 +146,23 @@ def disable(name: str, config: str | None, as_json: bool) -> int:
 @config_option
 @json_option
 def reset(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json: bool) -> int:
-    """Set a new password and enable the account; its sessions end, its tokens remain valid.
+    """Set a new password, enable the account and lift a lockout; its sessions and tokens end.
 
     With --oidc it has no password afterwards, and the next person who signs in with its name becomes its owner.
     """
     _require_one(is_oidc=is_oidc, is_stdin=is_stdin)
     with _staff_store(config) as store:
         account = store.require_account(name)
-        if is_oidc:
+        hashed = None if is_oidc else _new_password(account.name, is_stdin=is_stdin)
+        # Whatever was opened before ends, and stays closed if the rest fails.
+        store.disable(name, utc_now())
+        if hashed is None:
             store.reset_oidc(name, utc_now())
         else:
-            store.set_password(name, _new_password(account.name, is_stdin=is_stdin), utc_now())
+            store.set_password(name, hashed, utc_now())
         store.enable(name)
         account = store.require_account(name)
-    sentence = f"{account.name} can sign in {_way(account)}; its sessions have ended."
+    sentence = f"{account.name} can sign in {_way(account)}; its sessions and tokens have ended."
     say(as_json, {"account": _account_as_json(account)}, sentence)
     return EXIT_HEALTHY
 
@@ -203,7 +206,7 @@ def token() -> None:
 @token.command("add")
 @name_argument
 @click.option("--label", metavar="TEXT", required=True, help="The purpose of the token.")
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How many days it is valid.")
+@click.option("--days", type=click.IntRange(1, 365), default=365, show_default=True, help="How many days it is valid.")
 @click.option(
     "--scope",
     "scopes",

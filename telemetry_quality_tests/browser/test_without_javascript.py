@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality_tests.browser.stage import BAD_DAY, LAST_DAY
+from telemetry_quality_tests.browser.stage import BAD_DAY, LAST_DAY, PASSWORD
 from telemetry_quality_tests.browser.visit import fill_in_sign_in
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[...,
 
     page.get_by_role("link", name="noscript").click()
     page.get_by_label("Purpose").fill("a feed reader")
+    page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Create a token").click()
     assert page.locator("#new-token").inner_text().startswith("tq_")
     page.get_by_role("button", name="Sign out", exact=True).click()

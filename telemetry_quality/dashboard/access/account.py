@@ -26,13 +26,17 @@ from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.users import Access
+    from telemetry_quality.storage.staff.lookup import Account
     from telemetry_quality.storage.staff.sessions import Session
 
 router = APIRouter()
 
 UTC_ZONE = ZoneInfo("UTC")
 DEFAULT_TOKEN_DAYS = 365
-MOST_TOKEN_DAYS = 3650
+MOST_TOKEN_DAYS = 365
+
+FRESH = timedelta(minutes=10)
+"""How long after a sign-in at the provider an account without a password may create tokens."""
 
 DONE = {
     "password": "Your password has been changed, and all your other sessions have ended.",
@@ -54,13 +58,15 @@ async def add_token(request: Request) -> Response:
     fields = await form_fields(request)
     text = new_token()
     try:
+        await _require_presence(request, access, session, fields.get("current", ""))
         now = access.clock()
         until = now + timedelta(days=_token_days(fields.get("days", "")))
         scopes = [scope for scope in Scope if f"scope_{scope.value}" in fields]
         arguments = (session.account.id, fields.get("label", ""), fingerprint(text), now, until)
         await run_in_threadpool(access.staff.add_token, *arguments, scopes=scopes)
-    except RequestError as error:
-        return await _page(request, wrong=str(error), wrong_in="token", status_code=422)
+    except (RequestError, ApiError) as error:
+        status_code = error.status_code if isinstance(error, ApiError) else 422
+        return await _page(request, wrong=str(error), wrong_in="token", status_code=status_code)
     return await _page(request, new_token=text)
 
 
@@ -87,9 +93,7 @@ async def change_password(request: Request) -> Response:
     fields = await form_fields(request)
     try:
         _require_new_password(fields, name)
-        method = await run_in_threadpool(access.password_method, request.headers, name)
-        arguments = (name, fields.get("current", ""), address, method)
-        account = await run_in_threadpool(access.try_password, *arguments)
+        account = await _try_password(request, access, name, fields.get("current", ""))
         hashed = await run_in_threadpool(access.hashed, fields["new"])
         await run_in_threadpool(access.staff.set_password, name, hashed, access.clock())
         value = await run_in_threadpool(access.open_session, account, address, session.method)
@@ -123,6 +127,29 @@ def _who(request: Request) -> tuple[Access, Session]:
     if session is None:
         raise ApiError(401, "SIGN_IN_REQUIRED", f"A session is required, but yours has ended; sign in at {SIGN_IN}.")
     return access, session
+
+
+async def _try_password(request: Request, access: Access, name: str, password: str) -> Account:
+    method = await run_in_threadpool(access.password_method, request.headers, name)
+    return await run_in_threadpool(access.try_password, name, password, address_of(request), method)
+
+
+async def _require_presence(request: Request, access: Access, session: Session, password: str) -> None:
+    """Require that the account's owner sits at the browser: a token outlives the session that creates it.
+
+    Raises:
+        ApiError: If the password is wrong, or, without one, the sign-in at the provider is not fresh.
+    """
+    if session.account.password_hash is not None:
+        await _try_password(request, access, session.account.name, password)
+    elif access.clock() - session.created_at > FRESH:
+        minutes = FRESH // timedelta(minutes=1)
+        raise ApiError(
+            403,
+            "SIGN_IN_NOT_FRESH",
+            f"A sign-in of the last {minutes} minutes is required to create a token, but yours is older; "
+            "sign out and in again.",
+        )
 
 
 def _token_days(text: str) -> int:

@@ -156,11 +156,16 @@ class Provider:
         return name
 
     def _account(self, name: str, issuer: str, subject: str) -> Account | None:
-        """The active account of that name, bound to this person at the first sign-in."""
+        """The active account of exactly that name, bound to this person at the first sign-in.
+
+        Only an account that was made for the provider is bound: one with a password belongs to whoever knows it.
+        """
         account = self._access.staff.account(name)
-        if account is None or not account.is_active:
+        if account is None or not account.is_active or account.name != name:
             return None
         if (account.oidc_issuer, account.oidc_subject) != (issuer, subject):
+            if account.password_hash is not None:
+                return None
             try:
                 self._access.staff.bind_oidc(account.id, issuer, subject)
             except RequestError:

@@ -106,7 +106,8 @@ def test_no_log_line_and_no_error_page_shows_a_secret(
         with pytest.raises(InvalidStatus):
             _socket(url, first, origin="https://evil.example")
         made = client.post(
-            "/health/account/tokens/", data={"csrf_token": csrf, "label": "x", "days": "1", "scope_json": "on"}
+            "/health/account/tokens/",
+            data={"csrf_token": csrf, "label": "x", "days": "1", "scope_json": "on", "current": PASSWORD},
         ).text
         fields = {"csrf_token": csrf, "current": PASSWORD, "new": NEW, "again": NEW}
         assert client.post("/health/account/password/", data=fields).status_code == 303

@@ -15,11 +15,13 @@ from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
     FORM_COOKIE,
     NAME,
+    PASSWORD,
     URL,
     Clock,
     House,
     give,
     has_entered,
+    hash_of,
     house_of,
     is_refused,
     make_settings,
@@ -195,9 +197,38 @@ def test_a_wrong_signature_lets_nobody_in(house: House, provider: FakeProvider, 
 
 
 def test_another_claim_needs_no_verified_address(tmp_path: Path, provider: FakeProvider) -> None:
-    provider.claims.update({"preferred_username": "Ada", "email_verified": False})
+    provider.claims.update({"preferred_username": NAME, "email_verified": False})
     with _house(tmp_path, provider.issuer, claim="preferred_username") as house:
         assert has_entered(_sign_in(house.stranger()))
+
+
+@pytest.mark.parametrize("claim", [NAME.upper(), f" {NAME}", f"{NAME} ", f"{NAME[:-1]}\uff41", f"{NAME}\u200b"])
+def test_a_claim_that_is_not_exactly_the_name_of_an_account_lets_nobody_in(
+    tmp_path: Path, provider: FakeProvider, claim: str
+) -> None:
+    provider.claims["preferred_username"] = claim
+    with _house(tmp_path, provider.issuer, claim="preferred_username") as house:
+        browser = house.stranger()
+        _assert_refused(house, _sign_in(browser), browser)
+
+
+def test_an_account_with_a_password_is_not_taken_over_through_the_provider(
+    house: House, provider: FakeProvider
+) -> None:
+    house.staff.set_password(NAME, hash_of(PASSWORD), house.clock())
+    browser = house.stranger()
+
+    _assert_refused(house, _sign_in(browser), browser)
+
+    assert house.staff.require_account(NAME).oidc_subject is None
+
+
+def test_an_account_that_is_bound_keeps_its_sign_in_when_it_gets_a_password(
+    house: House, provider: FakeProvider
+) -> None:
+    assert has_entered(_sign_in(house.stranger()))
+    house.staff.set_password(NAME, hash_of(PASSWORD), house.clock())
+    assert has_entered(_sign_in(house.stranger()))
 
 
 def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(house: House, provider: FakeProvider) -> None:
