@@ -40,3 +40,9 @@ def time_limit(seconds: float, interrupt: Callable[[], None]) -> Iterator[Deadli
         yield deadline
     finally:
         timer.cancel()
+        # The thread may end later than the process: if it then dropped a connection, DuckDB would abort the process.
+        timer.function = _nothing
+
+
+def _nothing() -> None:
+    """What a timer does whose block has ended."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -15,6 +16,7 @@ import pytest
 
 from telemetry_quality.core.days import day_window
 from telemetry_quality.core.events import DayScan, UnreadableDay
+from telemetry_quality.sources import limits
 from telemetry_quality.sources.duckdb import DuckDBFileSource, ParquetSource
 from telemetry_quality.sources.limits import time_limit
 from telemetry_quality.sources.sqlite import SqliteSource
@@ -127,3 +129,34 @@ def test_duckdb_takes_no_more_memory_than_the_settings_allow_and_moves_the_rest_
         assert folder.parent.stat().st_mode & 0o077 == 0
         assert folder.exists()
     assert not folder.exists()
+
+
+class LateTimer(threading.Timer):
+    """A timer whose thread does not get its turn before the process ends, as on a busy machine."""
+
+    made: ClassVar[list[LateTimer]] = []
+
+    def __init__(self, seconds: float, function: Callable[[], None]) -> None:
+        super().__init__(seconds, function)
+        self.made.append(self)
+
+    def cancel(self) -> None:
+        """Come too late."""
+
+
+def test_a_timer_that_ends_late_holds_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def interrupt(self) -> None:
+            """Never called."""
+
+    monkeypatch.setattr(limits, "Timer", LateTimer)
+    client = Client()
+    connection = weakref.ref(client)
+
+    with limits.time_limit(600, client.interrupt):
+        del client
+
+    (timer,) = LateTimer.made
+    assert timer.is_alive()
+    assert connection() is None
+    timer.finished.set()
