@@ -94,7 +94,7 @@ licences: $(SUPPLY)/.image ## Check that every package of the image has a licenc
 	$(SUPPLY)/bin/pip-licenses --python $(SUPPLY)/image/bin/python --partial-match --allow-only '$(LICENCES)'
 
 audit: $(SUPPLY)/.image ## Look for known vulnerabilities of the image's packages; needs the vulnerability database of PyPI
-	$(SUPPLY)/bin/pip-audit --path "$$($(SUPPLY)/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	$(SUPPLY)/bin/pip-audit --strict --path "$$($(SUPPLY)/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 constraints: $(VENV)/.dev ## Pin the versions that are installed now
 	( echo "# Versions that this project was last tested with; 'make constraints' updates them."; \
