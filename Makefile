@@ -1,5 +1,6 @@
 # Every target works alone on a fresh machine with Python 3.11+ and make.
 PYTHON ?= python3
+MINUTES ?= 10
 HOST ?= 127.0.0.1
 PORT ?= 3000
 DASHBOARD_PORT ?= 3001
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract soak check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no
 
 test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long: ten minutes
 	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py spark.py times.py)
+
+soak: $(VENV)/.dev ## Run everything for MINUTES on days of seconds, break something now and then, and see what grows
+	$(BIN)/python -m telemetry_quality_tests.faults.soak --minutes $(MINUTES)
 
 check: $(VENV)/.dev ## Run the gate, everything that must pass: static checks beside the tests
 	$(MAKE) --jobs 2 --keep-going test format lint types rooms deps migrations

@@ -48,6 +48,7 @@ LONGEST_FIRST = (
     "test_demo.py",
     "sources/test_spark.py",
     "sources/test_objects.py",
+    "faults/test_soak.py",
     "orchestration/test_asset_checks.py",
 )
 """The files that take longest, so that no process is still at one of them when the others have nothing left to do."""

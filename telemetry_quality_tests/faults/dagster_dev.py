@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240
@@ -34,8 +34,9 @@ def wait_until(holds: Callable[[], object]) -> None:
 class DagsterDev:
     """A web server, a daemon and a code server on the events and settings in ``folder``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._environment = {"PYTHONPATH": str(ROOT), **(environment or {})}
         self._home = folder / ".dagster"
         self._home.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / "dagster.yaml", self._home / "dagster.yaml")
@@ -47,7 +48,7 @@ class DagsterDev:
 
     def start(self) -> Self:
         """Start all processes, and wait until the web server responds."""
-        environment = {**os.environ, "DAGSTER_HOME": str(self._home), "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "DAGSTER_HOME": str(self._home), **self._environment}
         command = [sys.executable, "-m", "dagster", "dev", "--port", str(self._port)]
         with (self._folder / "dev.log").open("ab") as log:
             self._server = subprocess.Popen(
@@ -61,16 +62,19 @@ class DagsterDev:
         """Whether it ended by itself."""
         return self._server is not None and self._server.poll() is not None
 
-    def workers(self) -> list[int]:
-        """The processes that work on runs."""
+    def processes(self) -> dict[int, str]:
+        """The command lines of all its processes, by id."""
         assert self._server is not None
-        found = []
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                is_ours = os.getpgid(int(folder.name)) == self._server.pid
-                if is_ours and b"spawn_main" in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
+                if os.getpgid(int(folder.name)) == self._server.pid:
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         return found
+
+    def workers(self) -> list[int]:
+        """The processes that work on runs."""
+        return [process for process, command in self.processes().items() if "spawn_main" in command]
 
     def kill(self) -> None:
         """Kill every process at once, runs included."""
