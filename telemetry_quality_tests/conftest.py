@@ -46,9 +46,10 @@ LONGEST_FIRST = (
     "faults/test_dead_processes.py",
     "faults/test_daemon.py",
     "test_demo.py",
-    "sources/test_spark.py",
+    "faults/test_kills.py",
     "sources/test_objects.py",
     "faults/test_soak.py",
+    "sources/test_spark.py",
     "orchestration/test_asset_checks.py",
 )
 """The files that take longest, so that no process is still at one of them when the others have nothing left to do."""

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.costly]
 
 CONTRACT = (
     test_a_day_whose_ids_are_all_the_same_still_fills_its_sample,
@@ -152,6 +152,7 @@ def random_events(count: int, seed: int) -> list[dict[str, Any]]:
     return events
 
 
+@pytest.mark.rare
 def test_every_hour_of_the_days_when_clocks_change_is_counted_where_it_belongs(spark: Spark, tmp_path: Path) -> None:
     """As in the contract, but each day is read once, because a scan takes a second here."""
     windows = [day_window(day, NEW_YORK) for day in (date(2013, 3, 10), date(2013, 11, 3))]
@@ -172,7 +173,7 @@ def assert_same_but_for_the_sample(found: Sequence[DayScan], expected: Sequence[
         assert len(scan.sample) == len(wanted.sample)
 
 
-@pytest.mark.parametrize("times", ["TIMESTAMP", "VARCHAR"])
+@pytest.mark.parametrize("times", ["TIMESTAMP", pytest.param("VARCHAR", marks=pytest.mark.rare)])
 def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, tmp_path: Path, times: str) -> None:
     events = random_events(1500, seed=5)
     if times == "VARCHAR":
@@ -184,6 +185,7 @@ def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, t
     assert_same_but_for_the_sample(read(source, THREE_DAYS), read(same, THREE_DAYS))
 
 
+@pytest.mark.rare
 def test_the_driver_receives_aggregates_and_the_sample_and_never_the_events(
     spark: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_table_is_found_by_its_name_in_the_catalog_and_so_is_that_of_the_signa
     assert source.read_signals() == frozenset({"page.view"})
 
 
+@pytest.mark.rare
 def test_hive_folders_are_columns_and_a_writer_s_own_files_are_no_events(spark: Spark, tmp_path: Path) -> None:
     write_parquet(tmp_path / "platform=web" / "part-0.parquet", make_events(3), {})
     write_parquet(tmp_path / "platform=app" / "part-0.parquet", make_events(4), {})
@@ -307,6 +310,7 @@ def test_files_that_differ_spoil_only_the_days_that_need_them_as_they_do_in_duck
     assert f"({tmp_path}/day=2026-03-13/part-0.parquet)" in odd.reason
 
 
+@pytest.mark.rare
 def test_a_file_that_lost_a_column_is_named_where_all_types_agree(spark: Spark, tmp_path: Path) -> None:
     windows = days_of_files(tmp_path, [{}], [{}, {"user_id": None}], [{"user_id": "NULL::INTEGER"}])
 
@@ -327,6 +331,7 @@ def test_a_table_in_a_format_that_the_cluster_lacks_names_the_package(
     assert_one_sentence(rejection.value)
 
 
+@pytest.mark.rare
 def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_path: Path) -> None:
     names = ["a_b", "aXb", "a\\_b", "a%b", "A_B", "it's", None]
     events = [make_event(event_id=f"{n}{name}", event_name=name) for n, name in enumerate(names)]
@@ -339,6 +344,7 @@ def test_a_predicate_means_in_spark_what_it_means_in_duckdb(spark: Spark, tmp_pa
         assert_same_but_for_the_sample(read(found, windows), read(same, windows))
 
 
+@pytest.mark.rare
 def test_ids_that_are_uuids_are_refused_in_one_sentence(spark: Spark, tmp_path: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(
@@ -357,6 +363,7 @@ def assert_one_sentence(error: SourceError) -> None:
     assert "org.apache" not in str(error)
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
     ("relation", "reads_files", "reason_code"),
     [
@@ -377,6 +384,7 @@ def test_what_is_missing_is_reported_in_one_sentence(
     assert_one_sentence(rejection.value)
 
 
+@pytest.mark.rare
 def test_a_file_that_is_not_parquet_is_reported_without_its_content(spark: Spark, tmp_path: Path) -> None:
     (tmp_path / "events.parquet").write_text("secret of a customer " * 20)
     source = SparkSource(spark.url, str(tmp_path), SCHEMA, reads_files=True)
@@ -387,6 +395,7 @@ def test_a_file_that_is_not_parquet_is_reported_without_its_content(spark: Spark
     assert "secret" not in str(rejection.value)
 
 
+@pytest.mark.rare
 def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> None:
     source = SparkSource(spark.url, "telemetry.endless", SCHEMA)
     with source._client() as client:
