@@ -178,7 +178,7 @@ def _new_password(settings: Settings, now: datetime) -> str:
             staff.add_account(ACCOUNT, hash_password(password), now, Role.OPERATOR)
         else:
             staff.set_password(ACCOUNT, hash_password(password), now)
-            staff.enable(ACCOUNT)
+            staff.enable(ACCOUNT, now)
     finally:
         staff.close()
     return password

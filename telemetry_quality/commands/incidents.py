@@ -5,7 +5,6 @@ Exit codes: 0 no incident is open, or the decision is stored; 1 at least one is 
 
 from __future__ import annotations
 
-import getpass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from telemetry_quality.commands.options import (
     config_option,
     day_range,
     json_option,
+    login_name,
     print_json,
     say,
     source_option,
@@ -54,14 +54,7 @@ key_argument = click.argument("key")
 note_option = click.option("--note", metavar="TEXT", default="", help="A note for others.")
 
 
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""  # a container's user may have no name; an empty name is refused later
-
-
-by_option = click.option("--by", metavar="NAME", default=_login_name, help="Who decides (default: your login name).")
+by_option = click.option("--by", metavar="NAME", default=login_name, help="Who decides (default: your login name).")
 
 
 @click.group(invoke_without_command=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import date
 from typing import Any
@@ -13,6 +14,14 @@ from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import DEFAULT_FILE
 
 EXIT_HEALTHY, EXIT_NOT_HEALTHY, EXIT_UNKNOWN = 0, 1, 2
+
+
+def login_name() -> str:
+    """The name of the operating system's user; empty if a container's user has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 class _Day(click.ParamType[date | None]):

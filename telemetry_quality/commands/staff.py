@@ -1,4 +1,4 @@
-"""The command ``telemetry-quality staff``: accounts and tokens of the dashboard, and attempts to sign in.
+"""The command ``telemetry-quality staff``: accounts and tokens of the dashboard, attempts to sign in, and changes.
 
 A password is typed twice without being shown, or read from the first line of standard input; it is never an argument,
 which other users of the machine could read. Exit codes: 0 done, 2 failed.
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from telemetry_quality.assembly import utc_now
-from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, say
+from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, login_name, print_json, say
 from telemetry_quality.console import console
 from telemetry_quality.core.visible import visible
 from telemetry_quality.dashboard import server
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from telemetry_quality.storage.staff.changes import AccountChange, Actor
     from telemetry_quality.storage.staff.lookup import Account
     from telemetry_quality.storage.staff.sign_ins import SignIn
     from telemetry_quality.storage.staff.store import StaffStore
@@ -73,7 +73,7 @@ def add(  # noqa: PLR0917 - click passes options by name
     with _staff_store(config) as store:
         # If the name is taken, skip the password prompt: the account is refused below.
         hashed = None if is_oidc or store.account(name) else _new_password(name, is_stdin=is_stdin)
-        account = store.add_account(name, hashed, utc_now(), Role(role))
+        account = store.add_account(name, hashed, utc_now(), Role(role), actor=_actor())
     say(as_json, {"account": _account_as_json(account)}, f"{account.name} can sign in {_way(account)}.")
     return EXIT_HEALTHY
 
@@ -116,7 +116,7 @@ def role(name: str, role: str, config: str | None, as_json: bool) -> int:
     from telemetry_quality.storage.staff.lookup import Role  # noqa: PLC0415 - loads SQLAlchemy
 
     with _staff_store(config) as store:
-        store.set_role(name, Role(role))
+        store.set_role(name, Role(role), utc_now(), actor=_actor())
         account = store.require_account(name)
     say(as_json, {"account": _account_as_json(account)}, f"{account.name} has the role {account.role.value}.")
     return EXIT_HEALTHY
@@ -129,7 +129,7 @@ def role(name: str, role: str, config: str | None, as_json: bool) -> int:
 def disable(name: str, config: str | None, as_json: bool) -> int:
     """Disable an account; its sessions and tokens end immediately."""
     with _staff_store(config) as store:
-        store.disable(name, utc_now())
+        store.disable(name, utc_now(), actor=_actor())
         account = store.require_account(name)
     say(
         as_json,
@@ -154,14 +154,7 @@ def reset(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json:
     with _staff_store(config) as store:
         account = store.require_account(name)
         hashed = None if is_oidc else _new_password(account.name, is_stdin=is_stdin)
-        # Whatever was opened before ends, and stays closed if the rest fails.
-        store.disable(name, utc_now())
-        if hashed is None:
-            store.reset_oidc(name, utc_now())
-        else:
-            store.set_password(name, hashed, utc_now())
-        store.enable(name)
-        account = store.require_account(name)
+        account = store.reset(name, hashed, utc_now(), actor=_actor())
     sentence = f"{account.name} can sign in {_way(account)}; its sessions and tokens have ended."
     say(as_json, {"account": _account_as_json(account)}, sentence)
     return EXIT_HEALTHY
@@ -198,6 +191,37 @@ def sign_ins(limit: int, account: str | None, config: str | None, as_json: bool)
     return EXIT_HEALTHY
 
 
+@staff.command("log")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The maximum number of changes."
+)
+@config_option
+@json_option
+def log(limit: int, config: str | None, as_json: bool) -> int:
+    """Show the latest changes to accounts, passwords, roles and tokens, newest first."""
+    with _staff_store(config) as store:
+        changes = store.account_changes(limit)
+    if as_json:
+        print_json({"changes": [_change_as_json(change) for change in changes]})
+        return EXIT_HEALTHY
+    _print_table(
+        ("at", "account", "change", "by", "from", "detail"),
+        (
+            (
+                _time(change.at),
+                _text(change.account_name),
+                change.change.value,
+                _text(change.changed_by),
+                _text(change.address or "command line"),
+                _text(change.detail or "–"),
+            )
+            for change in changes
+        ),
+        "No account has been changed.",
+    )
+    return EXIT_HEALTHY
+
+
 @staff.group()
 def token() -> None:
     """Manage tokens, with which machines read the JSON API and exports on behalf of an account."""
@@ -227,8 +251,8 @@ def add_token(  # noqa: PLR0917 - click passes options by name
     text, now = new_token(), utc_now()
     with _staff_store(config) as store:
         account = store.require_account(name)
-        until, wanted = now + timedelta(days=days), [scope for scope in Scope if scope.value in scopes]
-        added = store.add_token(account.id, label, fingerprint(text), now, until, scopes=wanted)
+        wanted = [scope for scope in Scope if scope.value in scopes]
+        added = store.add_token(account.id, label, fingerprint(text), now, days, scopes=wanted, actor=_actor())
     say(as_json, {"token": _token_as_json(added, now), "text": text}, text)
     if not as_json:
         click.echo(
@@ -251,7 +275,7 @@ def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
         print_json({"tokens": [_token_as_json(token_row, now) for token_row in tokens]})
         return EXIT_HEALTHY
     _print_table(
-        ("id", "account", "label", "reads", "state", "created", "expires"),
+        ("id", "account", "label", "reads", "state", "created", "last used", "expires"),
         (
             (
                 str(token_row.id),
@@ -260,6 +284,7 @@ def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
                 ", ".join(sorted(token_row.scopes)),
                 _state(_token_state(token_row, now)),
                 _time(token_row.created_at),
+                "never" if token_row.last_used_date is None else f"{token_row.last_used_date}",
                 _time(token_row.expires_at),
             )
             for token_row in tokens
@@ -276,7 +301,7 @@ def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
 def revoke(token_id: int, config: str | None, as_json: bool) -> int:
     """Revoke a token immediately."""
     with _staff_store(config) as store:
-        if not store.revoke_token(token_id, None, utc_now()):
+        if not store.revoke_token(token_id, None, utc_now(), actor=_actor()):
             raise RequestError(
                 f"The number of an unrevoked token is required, but {token_id} is not one; "
                 "telemetry-quality staff token list shows them."
@@ -294,6 +319,14 @@ def _staff_store(config: str | None) -> Iterator[StaffStore]:
         yield store
     finally:
         store.close()
+
+
+def _actor() -> Actor:
+    """Who types the command, as far as the operating system knows."""
+    from telemetry_quality.storage.staff.changes import COMMAND_LINE, Actor  # noqa: PLC0415 - loads SQLAlchemy
+
+    name = login_name()
+    return Actor(name) if name else COMMAND_LINE
 
 
 def _require_one(*, is_oidc: bool, is_stdin: bool) -> None:
@@ -346,8 +379,20 @@ def _token_as_json(token_row: Token, now: datetime) -> dict[str, Any]:
         "scopes": sorted(token_row.scopes),
         "state": _token_state(token_row, now),
         "created_at": _instant(token_row.created_at),
+        "last_used_date": None if token_row.last_used_date is None else token_row.last_used_date.isoformat(),
         "expires_at": _instant(token_row.expires_at),
         "revoked_at": _instant(token_row.revoked_at),
+    }
+
+
+def _change_as_json(change: AccountChange) -> dict[str, Any]:
+    return {
+        "at": _instant(change.at),
+        "account_name": change.account_name,
+        "change": change.change.value,
+        "changed_by": change.changed_by,
+        "address": change.address,
+        "detail": change.detail,
     }
 
 
@@ -381,7 +426,7 @@ def _account_state(account: Account) -> str:
 def _token_state(token_row: Token, now: datetime) -> str:
     if token_row.revoked_at is not None:
         return "revoked"
-    return "expired" if token_row.expires_at is not None and token_row.expires_at <= now else "active"
+    return "expired" if token_row.expires_at <= now else "active"
 
 
 def _state(state: str) -> Text:

@@ -41,6 +41,7 @@ class DashboardSettings(SettingsTable):
     url: str = "http://127.0.0.1:3001"
     dagster_url: Name | None = None
     session_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 12.0
+    idle_minutes: Annotated[int, Field(gt=0, le=60 * 24 * 31)] = 30
     grace_minutes: Annotated[int, Field(ge=0)] = 120
     trusted_proxies: Names = LOOPBACK
     oidc: OidcSettings | None = None

@@ -13,14 +13,14 @@ from sqlalchemy import Table, inspect
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.postgresql import PostgresqlDatabase, chain_length
-from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, day_mark, incident_action, sign_in
+from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, account_change, day_mark, incident_action, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
-SAID_BY_PEOPLE = (incident_action, day_mark, sign_in)
+SAID_BY_PEOPLE = (incident_action, day_mark, sign_in, account_change)
 """What people do, which the dashboard records; every other table that is append-only is written by runs."""
 
 MEASURED = tuple(stored for stored in APPEND_ONLY if stored not in SAID_BY_PEOPLE)

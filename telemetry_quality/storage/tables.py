@@ -351,6 +351,21 @@ sign_in = Table(
     sqlite_autoincrement=True,
 )
 
+account_change = Table(
+    "account_change",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("account_name", StoredText, nullable=False),
+    Column("change", StoredText, nullable=False),
+    Column("changed_by", StoredText, nullable=False),
+    Column("address", StoredText),
+    Column("detail", StoredText, nullable=False),
+    *_chain(),
+    sqlite_autoincrement=True,
+)
+"""Who changed which account, its password, role or tokens; ``address`` is null if it was done on the command line."""
+
 staff_account = Table(
     "staff_account",
     metadata,
@@ -375,6 +390,7 @@ staff_session = Table(
     Column("account_id", Integer, nullable=False),
     Column("method", StoredText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Index(None, "account_id"),
@@ -389,7 +405,8 @@ staff_token = Table(
     Column("scopes", StoredText, nullable=False),
     Column("token_hash", StoredText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("last_used_date", Date),
     Column("revoked_at", UtcDateTime),
     UniqueConstraint("token_hash"),
     sqlite_autoincrement=True,
@@ -414,6 +431,7 @@ CHAINED = {
     incident_action: "{source} {day} {action} {root_cause}",
     day_mark: "{source} {day} mark {mark}",
     sign_in: "{at} {account_name} {outcome}",
+    account_change: "{at} {account_name} {change}",
 }
 """Tables whose rows contain the hash of the row before them, and how ``verify`` names a row.
 

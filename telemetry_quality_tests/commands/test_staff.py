@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -177,7 +179,7 @@ def test_the_list_shows_who_may_sign_in_how_and_when_they_last_did(terminal: Ter
     assert terminal.type("list")[1] == "There are no accounts; create one with telemetry-quality staff add NAME.\n"
     terminal.staff.add_account("ada", "hash", NOW)
     ben = terminal.staff.add_account("ben", "hash", NOW)
-    terminal.staff.bind_oidc(ben.id, "https://id.example.org", "1234")
+    terminal.staff.bind_oidc(ben.id, "https://id.example.org", "1234", NOW)
     terminal.staff.disable("ben", NOW)
     terminal.staff.record(make_sign_in(account_name="ada", outcome=SignInOutcome.SIGNED_IN))
     code, out, _ = terminal.type("list")
@@ -214,7 +216,7 @@ def test_a_disabled_account_is_locked_out_and_returns_only_by_a_reset_with_a_new
 def test_a_reset_ends_sessions_and_revokes_tokens(terminal: Terminal) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
     terminal.staff.open_session(ada.id, "s1", "password", NOW, NOW + timedelta(days=10_000))
-    terminal.staff.add_token(ada.id, "cron", "t1", NOW, None)
+    terminal.staff.add_token(ada.id, "cron", "t1", NOW, 365)
     assert terminal.type("reset", "ada", "--password-stdin", stdin=OTHER)[0] == 0
     assert terminal.staff.session("s1", NOW) is None
     assert terminal.staff.valid_token("t1", NOW) is None
@@ -223,7 +225,7 @@ def test_a_reset_ends_sessions_and_revokes_tokens(terminal: Terminal) -> None:
 
 def test_a_reset_for_single_sign_on_removes_the_password_and_the_bound_identity(terminal: Terminal) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
-    terminal.staff.bind_oidc(ada.id, "https://id.example.org", "1234")
+    terminal.staff.bind_oidc(ada.id, "https://id.example.org", "1234", NOW)
     code, shown = terminal.json("reset", "ada", "--oidc")
     assert (code, shown["account"]["has_password"], shown["account"]["is_bound_to_oidc"]) == (0, False, False)
 
@@ -274,12 +276,15 @@ def test_tokens_are_listed_with_their_state_for_all_or_one_account(terminal: Ter
         == "There are no tokens; create one with telemetry-quality staff token add NAME.\n"
     )
     ada, ben = (terminal.staff.add_account(name, "hash", NOW) for name in ("ada", "ben"))
-    terminal.staff.add_token(ada.id, "[red]wall", "t1", NOW, None)
-    terminal.staff.add_token(ada.id, "old", "t2", NOW, NOW + timedelta(days=1))
-    terminal.staff.add_token(ben.id, "cron", "t3", NOW, None)
+    terminal.staff.add_token(ada.id, "[red]wall", "t1", datetime.now(UTC), 365)
+    terminal.staff.add_token(ada.id, "old", "t2", NOW, 1)
+    terminal.staff.add_token(ben.id, "cron", "t3", NOW, 365)
     assert terminal.type("token", "revoke", "3")[:2] == (0, "Token 3 has been revoked.\n")
     assert terminal.staff.valid_token("t3", NOW) is None
+    terminal.staff.use_token(1, NOW)
     _, out, _ = terminal.type("token", "list")
+    used = [re.split(" {2,}", line.strip())[-2] for line in out.splitlines()[1:]]
+    assert used == ["2026-06-01", "never", "never"]
     for state, line in zip(("✓ active", "! expired", "✗ revoked"), out.splitlines()[1:], strict=True):
         assert state in line
     assert "[red]wall" in out
@@ -290,7 +295,7 @@ def test_tokens_are_listed_with_their_state_for_all_or_one_account(terminal: Ter
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_a_token_that_does_not_exist_or_was_revoked_cannot_be_revoked(terminal: Terminal, number: str) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
-    terminal.staff.add_token(ada.id, "cron", "t1", NOW, None)
+    terminal.staff.add_token(ada.id, "cron", "t1", NOW, 365)
     terminal.staff.revoke_token(1, None, NOW)
     code, _, err = terminal.type("token", "revoke", number)
     assert code == 2
@@ -302,8 +307,57 @@ def test_a_token_that_does_not_exist_or_was_revoked_cannot_be_revoked(terminal: 
 
 def test_the_answer_for_machines_says_that_a_token_is_revoked(terminal: Terminal) -> None:
     ada = terminal.staff.add_account("ada", "hash", NOW)
-    terminal.staff.add_token(ada.id, "cron", "t1", NOW, None)
+    terminal.staff.add_token(ada.id, "cron", "t1", NOW, 365)
     assert terminal.json("token", "revoke", "1") == (0, {"token_id": 1, "is_revoked": True})
+
+
+def test_what_a_command_changes_is_recorded_as_done_by_the_user_of_the_system(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert terminal.type("log")[:2] == (0, "No account has been changed.\n")
+    monkeypatch.setenv("LOGNAME", "grace")
+    terminal.type("add", "ada", "--oidc")
+    terminal.type("role", "ada", "admin")
+    terminal.type("token", "add", "ada", "--label", "[red]wall")
+    terminal.type("token", "revoke", "1")
+    terminal.type("disable", "ada")
+    terminal.type("reset", "ada", "--password-stdin", stdin=PASSWORD)
+    code, shown = terminal.json("log")
+    assert code == 0
+    assert [change["change"] for change in shown["changes"]] == [
+        "reset",
+        "disabled",
+        "token_revoked",
+        "token_created",
+        "role_changed",
+        "added",
+    ]
+    last = shown["changes"][0]
+    assert datetime.fromisoformat(last.pop("at")).tzinfo is not None
+    assert last == {
+        "account_name": "ada",
+        "change": "reset",
+        "changed_by": "grace",
+        "address": None,
+        "detail": "password, was disabled, tokens revoked: 0",
+    }
+    assert {change["changed_by"] for change in shown["changes"]} == {"grace"}
+    _, out, _ = terminal.type("log", "--limit", "3")
+    assert [word in out for word in ("reset", "token_revoked", "token_created", "[red]wall")] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_user_without_a_name_is_the_command_line(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise OSError
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    terminal.type("add", "ada", "--oidc")
+    assert terminal.json("log")[1]["changes"][0]["changed_by"] == "command line"
 
 
 def test_attempts_are_shown_newest_first_with_control_characters_escaped(terminal: Terminal) -> None:

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -80,7 +80,7 @@ class Desk:
         access = self.dashboard.access
         account = access.staff.add_account("ada", None, self.now, Role.OPERATOR)
         self.token = new_token()
-        access.staff.add_token(account.id, "tests", fingerprint(self.token), self.now, self.now + timedelta(days=3650))
+        access.staff.add_token(account.id, "tests", fingerprint(self.token), self.now, 365)
         value = access.open_session(account, "127.0.0.1", "password")
         self.cookie = f"{access.session_cookie.name}={value}"
 

@@ -170,7 +170,7 @@ def test_the_feed_of_one_source_is_another_feed(desk: Desk) -> None:
 
 def test_a_reader_that_has_the_feed_is_not_sent_it_again_until_it_changes(own_desk: Desk) -> None:
     tag = own_desk.ask(FEED).headers["etag"]
-    known = own_desk.by_session | {"If-None-Match": tag}
+    known = own_desk.by_token | {"If-None-Match": tag}
     own_desk.now += timedelta(hours=1)
 
     assert own_desk.ask(FEED, headers=known).status_code == 304

@@ -70,7 +70,9 @@ def _settings(folder: Path, port: int) -> Settings:
     roles = {"occurred_at": "at", "event_name": "name", "service_version": "version", "is_error": "is_error"}
     web = {"connector": "parquet", "path": str(folder), "first_day": "2026-01-01", "roles": roles}
     url = f"http://127.0.0.1:{port}"
-    return Settings(store=f"sqlite:///{folder / 'quality.db'}", sources={"web": web}, dashboard={"url": url})
+    return Settings(
+        store=f"sqlite:///{folder / 'quality.db'}", sources={"web": web}, dashboard={"url": url, "session_hours": 0.75}
+    )
 
 
 @dataclass
@@ -122,6 +124,11 @@ class Running:
         _, is_new = store.append_snapshot(make_snapshot(day, **figures), make_verdicts(**figures))
         store.close()
         assert is_new
+
+    def last_used_at(self, name: str) -> datetime:
+        """When the newest session of an account was last used."""
+        account = self.access.staff.require_account(name)
+        return self.access.staff.sessions(account.id, self.clock.now)[0].last_used_at
 
     def end_sessions(self, name: str) -> None:
         staff = StaffStore(self.settings.store)
@@ -318,7 +325,7 @@ def test_a_token_cannot_listen_for_updates(running: Running) -> None:
     token = new_token()
     staff = StaffStore(running.settings.store)
     account = staff.add_account("eve", None, running.clock.now)
-    staff.add_token(account.id, "cron", fingerprint(token), running.clock.now, None)
+    staff.add_token(account.id, "cron", fingerprint(token), running.clock.now, 365)
     staff.close()
     headers = {"Authorization": f"Bearer {token}", "Origin": running.settings.dashboard.url}
     assert _api_error(running.address, headers) == 403
@@ -340,9 +347,12 @@ def test_a_page_is_disconnected_when_its_account_is_disabled(running: Running) -
         assert _why_closed(page) == Farewell.SIGNED_OUT
 
 
-def test_a_page_is_disconnected_when_its_session_expires(own: Running) -> None:
+def test_an_open_page_keeps_its_session_in_use_until_it_expires_and_no_longer(own: Running) -> None:
+    opened_at, session_hours = own.clock.now, own.settings.dashboard.session_hours
     with own.open() as page:
-        own.clock.now += timedelta(hours=own.settings.dashboard.session_hours) - timedelta(seconds=1)
+        own.clock.now += timedelta(minutes=own.settings.dashboard.idle_minutes) - timedelta(seconds=1)
+        _wait_until(lambda: own.last_used_at("ada") == own.clock.now)
+        own.clock.now = opened_at + timedelta(hours=session_hours) - timedelta(seconds=1)
         with pytest.raises(TimeoutError):
             page.recv(2.5)
         own.clock.now += timedelta(seconds=1)

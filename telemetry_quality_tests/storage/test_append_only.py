@@ -29,8 +29,9 @@ KEYS = {
     "incident_action": ("sequence", "sequence"),
     "day_mark": ("sequence", "sequence"),
     "sign_in": ("sequence", "sequence"),
+    "account_change": ("sequence", "sequence"),
 }
-TEXT = dict.fromkeys(KEYS, "source") | {"sign_in": "account_name"}
+TEXT = dict.fromkeys(KEYS, "source") | {"sign_in": "account_name", "account_change": "account_name"}
 """A column of each table that somebody might want to change."""
 every_table = pytest.mark.parametrize("table", KEYS)
 
@@ -46,6 +47,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     store.append_marked_days(make_mark())
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
     staff.record(make_sign_in())
+    staff.add_account("ada", None, NOW)
     staff.close()
     connection = sqlite3.connect(tmp_path / "quality.db")
     before = content(connection)

@@ -28,7 +28,7 @@ def fill(url: str) -> None:
     store.append_scan("web", make_full_scan(), (), NOW)
     store.append_incident_action(make_action(note="a\x00b␀0"))
     ada = staff.add_account("ada", "hash", NOW)
-    staff.add_token(ada.id, "grafana", "fingerprint", NOW, None)
+    staff.add_token(ada.id, "grafana", "fingerprint", NOW, 365)
     staff.secret(NOW)
     staff.record(make_sign_in())
     staff.close()
@@ -70,7 +70,7 @@ def test_a_backup_made_while_others_write_is_one_moment_and_goes_on_where_it_was
         assert [action.note for action in store.incident_actions("web")] == ["a\x00b␀0"]
         assert staff.secret(NOW) == StaffStore(store_url).secret(NOW)
         bob = staff.add_account("bob", "hash", NOW)
-        staff.add_token(bob.id, "cron", "other", NOW, None)
+        staff.add_token(bob.id, "cron", "other", NOW, 365)
         staff.record(make_sign_in())
         store.append_scan("new", make_full_scan(), (), NOW)
         store.append_marked_days(make_mark())

@@ -85,7 +85,7 @@ def fill(folder: Path) -> None:
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)
     staff.open_session(ada.id, "id", "password", NOW, NOW.replace(year=2100))
-    staff.add_token(ada.id, "grafana", "hash", NOW, None)
+    staff.add_token(ada.id, "grafana", "hash", NOW, 365)
     staff.secret(NOW)
     staff.close()
 

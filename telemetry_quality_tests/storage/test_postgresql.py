@@ -22,6 +22,7 @@ from telemetry_quality.storage.engine import database_at, open_engine, open_read
 from telemetry_quality.storage.grants import MEASURED, SAID_BY_PEOPLE, grant
 from telemetry_quality.storage.migrations import differences, migrate
 from telemetry_quality.storage.reader import StoreReader
+from telemetry_quality.storage.staff.changes import Actor
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.staff.tokens import fingerprint
 from telemetry_quality.storage.store import SqlQualityStore
@@ -77,6 +78,7 @@ def say(url: str) -> None:
         store.append_incident_action(make_action(day=day))
         store.append_marked_days(make_mark())
         staff.record(make_sign_in(account_name="a\x00b", at=NOW + timedelta(microseconds=1)))
+    staff.add_account("grace", None, NOW + timedelta(microseconds=1), actor=Actor("eve\x00", "::1"))
     staff.close()
 
 
@@ -306,12 +308,12 @@ def test_the_version_changes_with_every_commit_to_the_store_and_with_nothing_els
         lambda: store.append_snapshot(make_snapshot(), VERDICTS),
         lambda: store.append_incident_action(make_action()),
         lambda: staff.record(make_sign_in()),
-        lambda: staff.add_token(account.id, "cron", "fingerprint", NOW, None),
+        lambda: staff.add_token(account.id, "cron", "fingerprint", NOW, 365),
         lambda: staff.revoke_token(1, None, NOW),
         lambda: staff.open_session(account.id, "id", "password", NOW, NOW + timedelta(hours=1)),
         lambda: staff.end_session("id", NOW),
         lambda: staff.disable("ada", NOW),
-        lambda: staff.enable("ada"),
+        lambda: staff.enable("ada", NOW),
         lambda: staff.secret(NOW),
         lambda: run(url, "UPDATE staff_account SET name = name"),
         lambda: run(url, "DELETE FROM staff_session"),

@@ -224,6 +224,7 @@ def grow(random: Random, url: str) -> None:
         lambda: store.append_incident_action(make_action()),
         lambda: store.append_marked_days(make_mark()),
         lambda: staff.record(make_sign_in()),
+        lambda: staff.add_account(f"ada{random.random()}", None, NOW),
         lambda: dispatch_alerts(store, replace(make_snapshot(), revision=1), VERDICTS[:2], "mail"),
         lambda: store.append_scan("app", make_full_scan(), (), NOW),
     ]

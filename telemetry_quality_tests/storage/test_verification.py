@@ -16,6 +16,7 @@ from sqlalchemy import JSON
 from telemetry_quality.core.events import Cardinality, DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.sampling import SampleVerdict
+from telemetry_quality.storage.staff.changes import Actor
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
@@ -95,6 +96,7 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.append_incident_action(make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES))
         store.append_marked_days(make_mark(day=day))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
+        staff.add_account(f"ada{number}", None, NOW, actor=Actor("eve", "::1"))
     store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
     staff.close()
     return folder / "quality.db"
@@ -128,9 +130,9 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3
     assert str(verification.anchor).startswith(
-        "alert=3,alert_claim=3,day_mark=3,day_scan=4,incident_action=3,integrity_snapshot=3,sign_in=3:"
+        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,incident_action=3,integrity_snapshot=3,sign_in=3:"
     )
 
 

@@ -15,14 +15,14 @@ from starlette.requests import Request  # noqa: TC002 - read by the framework
 from starlette.responses import RedirectResponse, Response
 
 from telemetry_quality.dashboard.access.forms import form_fields
-from telemetry_quality.dashboard.access.identity import address_of
+from telemetry_quality.dashboard.access.identity import actor_of, address_of
 from telemetry_quality.dashboard.access.passwords import MINIMUM_LENGTH, require_good_password
 from telemetry_quality.dashboard.access.paths import ACCOUNT, SIGN_IN
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.rendering import page, render
 from telemetry_quality.errors import RequestError
-from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
+from telemetry_quality.storage.staff.tokens import MOST_TOKEN_DAYS, Scope, fingerprint, new_token
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.users import Access
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 UTC_ZONE = ZoneInfo("UTC")
-DEFAULT_TOKEN_DAYS = 365
-MOST_TOKEN_DAYS = 365
 
 FRESH = timedelta(minutes=10)
 """How long after a sign-in at the provider an account without a password may create tokens."""
@@ -59,11 +57,10 @@ async def add_token(request: Request) -> Response:
     text = new_token()
     try:
         await _require_presence(request, access, session, fields.get("current", ""))
-        now = access.clock()
-        until = now + timedelta(days=_token_days(fields.get("days", "")))
         scopes = [scope for scope in Scope if f"scope_{scope.value}" in fields]
-        arguments = (session.account.id, fields.get("label", ""), fingerprint(text), now, until)
-        await run_in_threadpool(access.staff.add_token, *arguments, scopes=scopes)
+        days = _number(fields.get("days", ""))
+        arguments = (session.account.id, fields.get("label", ""), fingerprint(text), access.clock(), days)
+        await run_in_threadpool(access.staff.add_token, *arguments, scopes=scopes, actor=actor_of(request))
     except (RequestError, ApiError) as error:
         status_code = error.status_code if isinstance(error, ApiError) else 422
         return await _page(request, wrong=str(error), wrong_in="token", status_code=status_code)
@@ -74,7 +71,8 @@ async def add_token(request: Request) -> Response:
 async def revoke_token(request: Request, token_id: int) -> Response:
     """Revoke one of the user's own tokens."""
     access, session = _who(request)
-    is_done = await run_in_threadpool(access.staff.revoke_token, token_id, session.account.id, access.clock())
+    arguments = (token_id, session.account.id, access.clock())
+    is_done = await run_in_threadpool(access.staff.revoke_token, *arguments, actor=actor_of(request))
     if not is_done:
         raise ApiError(
             404,
@@ -95,7 +93,7 @@ async def change_password(request: Request) -> Response:
         _require_new_password(fields, name)
         account = await _try_password(request, access, name, fields.get("current", ""))
         hashed = await run_in_threadpool(access.hashed, fields["new"])
-        await run_in_threadpool(access.staff.set_password, name, hashed, access.clock())
+        await run_in_threadpool(access.staff.set_password, name, hashed, access.clock(), actor=actor_of(request))
         value = await run_in_threadpool(access.open_session, account, address, session.method)
     except (RequestError, ApiError) as error:
         status_code = error.status_code if isinstance(error, ApiError) else 422
@@ -152,14 +150,9 @@ async def _require_presence(request: Request, access: Access, session: Session, 
         )
 
 
-def _token_days(text: str) -> int:
-    days = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-    if not 1 <= days <= MOST_TOKEN_DAYS:
-        raise RequestError(
-            f"A token requires a number of days from 1 to {MOST_TOKEN_DAYS}, but something else was found; "
-            f"enter {DEFAULT_TOKEN_DAYS} for a year."
-        )
-    return days
+def _number(text: str) -> int:
+    """The number of days in a form; what is no number is 0, which no token may have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
 
 
 def _require_new_password(fields: dict[str, str], name: str) -> None:
@@ -183,7 +176,7 @@ async def _page(
         "account.html",
         account=session.account,
         session=session,
-        sessions=await run_in_threadpool(access.staff.sessions, session.account.id, now),
+        sessions=await run_in_threadpool(access.sessions_of, session.account),
         tokens=[
             token for token in await run_in_threadpool(access.staff.tokens, session.account.id) if not token.revoked_at
         ],
@@ -194,7 +187,6 @@ async def _page(
         wrong=wrong,
         wrong_in=wrong_in,
         new_token=new_token,
-        default_days=DEFAULT_TOKEN_DAYS,
         most_days=MOST_TOKEN_DAYS,
         minimum_length=MINIMUM_LENGTH,
         url=access.settings.url,

@@ -1,4 +1,4 @@
-"""The page of all accounts: administrators see who may do what, change roles and disable accounts.
+"""The page of all accounts: administrators see who may do what and what changed, change roles and disable accounts.
 
 The guard has already checked that an administrator's own form sent each request. Accounts are created, and passwords
 are reset, by ``telemetry-quality staff`` only.
@@ -15,6 +15,7 @@ from starlette.requests import Request  # noqa: TC002 - read by the framework
 from starlette.responses import RedirectResponse, Response
 
 from telemetry_quality.dashboard.access.forms import form_fields
+from telemetry_quality.dashboard.access.identity import actor_of
 from telemetry_quality.dashboard.access.paths import ACCOUNTS
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
@@ -31,12 +32,13 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @router.api_route(ACCOUNTS, methods=["GET", "HEAD"])
 async def show_accounts(request: Request) -> Response:
-    """Show all accounts, including disabled ones."""
+    """Show all accounts, including disabled ones, and the last changes."""
     access, user = dashboard_of(request).access, cast("User", request.state.user)
     main = render(
         "accounts.html",
         accounts=await run_in_threadpool(access.staff.accounts),
         last_signed_in=await run_in_threadpool(access.staff.last_signed_in),
+        changes=await run_in_threadpool(access.staff.account_changes),
         roles=list(Role),
         own_name=user.account_name,
         csrf_token=user.csrf_token,
@@ -50,7 +52,8 @@ async def change_role(request: Request) -> Response:
     """Give somebody else another role; it applies to the next request."""
     access, fields = dashboard_of(request).access, await form_fields(request)
     name = _require_other(request, fields)
-    await run_in_threadpool(access.staff.set_role, name, _role_of(fields.get("role", "")))
+    role, actor = _role_of(fields.get("role", "")), actor_of(request)
+    await run_in_threadpool(access.staff.set_role, name, role, access.clock(), actor=actor)
     return RedirectResponse(ACCOUNTS, 303)
 
 
@@ -59,7 +62,7 @@ async def disable_account(request: Request) -> Response:
     """Disable the account of somebody else at once."""
     access, fields = dashboard_of(request).access, await form_fields(request)
     name = _require_other(request, fields)
-    await run_in_threadpool(access.staff.disable, name, access.clock())
+    await run_in_threadpool(access.staff.disable, name, access.clock(), actor=actor_of(request))
     return RedirectResponse(ACCOUNTS, 303)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from telemetry_quality.storage.staff.changes import Actor
 from telemetry_quality.storage.staff.lookup import Role
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class User:
 def address_of(connection: HTTPConnection) -> str:
     """The address by which failures and requests are counted; behind a trusted proxy, that of its client."""
     return network_of(connection.client.host if connection.client else "unknown")
+
+
+def actor_of(connection: HTTPConnection) -> Actor:
+    """Who changes an account by this request; the guard has recognised the user."""
+    return Actor(connection.state.user.account_name, address_of(connection))
 
 
 def network_of(host: str) -> str:

@@ -23,6 +23,7 @@ from telemetry_quality.dashboard.access.identity import address_of
 from telemetry_quality.dashboard.access.paths import OIDC_CALLBACK, return_path
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.errors import RequestError
+from telemetry_quality.storage.staff.changes import Actor
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 
 try:
@@ -112,7 +113,7 @@ class Provider:
             name, subject = self._name(claims), str(claims["sub"])
         except _FAILURES as error:
             raise await self._failed(request, error) from None
-        account = await run_in_threadpool(self._account, name, claims["iss"], subject)
+        account = await run_in_threadpool(self._account, name, claims["iss"], subject, address_of(request))
         if account is None:
             await self._record(request, name)
             raise ApiError(
@@ -155,7 +156,7 @@ class Provider:
             raise ValueError("the claim is missing")
         return name
 
-    def _account(self, name: str, issuer: str, subject: str) -> Account | None:
+    def _account(self, name: str, issuer: str, subject: str, address: str) -> Account | None:
         """The active account of exactly that name, bound to this person at the first sign-in.
 
         Only an account that was made for the provider is bound: one with a password belongs to whoever knows it.
@@ -167,7 +168,8 @@ class Provider:
             if account.password_hash is not None:
                 return None
             try:
-                self._access.staff.bind_oidc(account.id, issuer, subject)
+                now, actor = self._access.clock(), Actor(account.name, address)
+                self._access.staff.bind_oidc(account.id, issuer, subject, now, actor=actor)
             except RequestError:
                 return None
         return account

@@ -9,8 +9,8 @@ import re
 import secrets
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
-from functools import cached_property
+from datetime import UTC, timedelta
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from telemetry_quality.dashboard.access.cookies import form_cookie, known_cookie, oidc_cookie, session_cookie
@@ -18,6 +18,7 @@ from telemetry_quality.dashboard.access.identity import User
 from telemetry_quality.dashboard.access.passwords import hash_password, matches, needs_rehash
 from telemetry_quality.dashboard.access.signers import PurposeSigner, csrf_token
 from telemetry_quality.dashboard.api_errors import ApiError
+from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.staff.lookup import Role, account_key
 from telemetry_quality.storage.staff.sign_ins import KNOWN_BROWSER, SignIn, SignInOutcome
 from telemetry_quality.storage.staff.tokens import fingerprint
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.lookup import Account
     from telemetry_quality.storage.staff.sessions import Session
     from telemetry_quality.storage.staff.store import StaffStore
+    from telemetry_quality.storage.staff.tokens import Token
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,9 @@ STRANGERS_FAILURES = 100
 MOST_WAITING = 16
 """Passwords are checked one at a time, since each costs 64 MiB; if more are waiting, people must try again later."""
 
+USE_PAUSE = timedelta(minutes=1)
+"""Uses of a session, and what strangers can repeat at will, are recorded at most once in this time: few writes."""
+
 TOKEN = re.compile(r"tq_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -59,7 +64,7 @@ class Access:
 
     Args:
         staff: The accounts.
-        settings: How long a session is valid, and whether it is sent over HTTPS only.
+        settings: How long a session is valid, used and unused, and whether it is sent over HTTPS only.
         clock: Returns the current time.
     """
 
@@ -76,7 +81,7 @@ class Access:
         self._cache_lock = threading.Lock()
         self._trying = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
-        self._recorded_at: dict[tuple[str, SignInOutcome], datetime] = {}
+        self._recorded_at: dict[tuple[str, str], datetime] = {}
 
     @cached_property
     def secret(self) -> bytes:
@@ -101,26 +106,61 @@ class Access:
         """
         session = self.session_of(headers)
         if session is not None:
+            self._use_session(session)
             return self._user(session)
         shown = _shown_token(headers)
         token = None if shown is None else self.staff.valid_token(fingerprint(shown), self.clock())
         if token is None:
             return None
+        self._use_token(token)
         return User(token.account_name, "", None, is_token=True, role=Role.VIEWER, scopes=token.scopes)
 
     def recalled(self, headers: Headers) -> User | None:
-        """The user, if known from a request since the last commit; never waits for a query."""
+        """The user, if known from a request since the last commit; never waits for a query.
+
+        Nobody is recalled whose use of the session is due to be recorded.
+        """
         now = self.clock()
         id_hash = self._id_hash(headers, now)
         session = None if id_hash is None else self._recall(id_hash)[0]
-        return self._user(session) if session is not None and now < session.expires_at else None
+        if session is None or not self._is_open(session, now) or now - session.last_used_at >= USE_PAUSE:
+            return None
+        return self._user(session)
 
     def session_of(self, headers: Headers) -> Session | None:
         """The session of the cookie in these headers."""
         now = self.clock()
         id_hash = self._id_hash(headers, now)
         session = None if id_hash is None else self._session(id_hash, now)
-        return session if session is not None and now < session.expires_at else None
+        return session if session is not None and self._is_open(session, now) else None
+
+    def sessions_of(self, account: Account) -> list[Session]:
+        """The sessions in which the account is signed in, newest first."""
+        now = self.clock()
+        return [session for session in self.staff.sessions(account.id, now) if self._is_open(session, now)]
+
+    def _is_open(self, session: Session, now: datetime) -> bool:
+        idle = timedelta(minutes=self.settings.idle_minutes)
+        return now < session.expires_at and now - session.last_used_at < idle
+
+    def _use_session(self, session: Session) -> None:
+        now = self.clock()
+        if now - session.last_used_at >= USE_PAUSE:
+            self._record_use(f"session {session.id_hash}", partial(self.staff.use_session, session.id_hash, now))
+
+    def _use_token(self, token: Token) -> None:
+        now = self.clock()
+        if token.last_used_date != now.astimezone(UTC).date():
+            self._record_use(f"token {token.id}", partial(self.staff.use_token, token.id, now))
+
+    def _record_use(self, what: str, record: Callable[[], None]) -> None:
+        """Record a use, at most once a minute if that fails: reading goes on while the store takes no writes."""
+        if not self._is_seldom((what, "use")):
+            return
+        try:
+            record()
+        except StoreError as error:
+            log.warning("USE_NOT_RECORDED: a use of a session or token could not be recorded: %s", error)
 
     def _user(self, session: Session) -> User:
         token = csrf_token(self.secret, session.id_hash)
@@ -255,13 +295,17 @@ class Access:
 
     def record_seldom(self, name: str, address: str, method: str, outcome: SignInOutcome) -> None:
         """Record what strangers can repeat at will, at most once a minute per address: they must not fill the disk."""
-        now, key = self.clock(), (address, outcome)
-        with self._cache_lock:
-            self._recorded_at = {one: at for one, at in self._recorded_at.items() if now - at < timedelta(minutes=1)}
-            is_new = key not in self._recorded_at
-            self._recorded_at.setdefault(key, now)
-        if is_new:
+        if self._is_seldom((address, outcome)):
             self.record(name, address, method, outcome)
+
+    def _is_seldom(self, key: tuple[str, str]) -> bool:
+        """Whether this is the first time in a minute for ``key``."""
+        now = self.clock()
+        with self._cache_lock:
+            self._recorded_at = {other: at for other, at in self._recorded_at.items() if now - at < USE_PAUSE}
+            is_first = key not in self._recorded_at
+            self._recorded_at.setdefault(key, now)
+        return is_first
 
 
 def _outcome(account: Account | None, *, is_right: bool) -> SignInOutcome:

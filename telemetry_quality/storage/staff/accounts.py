@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, or_, update
 
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.schema import MigratedDatabase
+from telemetry_quality.storage.staff.changes import COMMAND_LINE, ChangeKind, record_change
 from telemetry_quality.storage.staff.lookup import (
     Account,
     Role,
@@ -25,11 +26,26 @@ from telemetry_quality.storage.tables import staff_account, staff_session, staff
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Connection
+
+    from telemetry_quality.storage.staff.changes import Actor
+
 
 class StaffAccounts(MigratedDatabase):
-    """The accounts of a StaffStore."""
+    """The accounts of a StaffStore.
 
-    def add_account(self, name: str, password_hash: str | None, now: datetime, role: Role = Role.VIEWER) -> Account:
+    Every change of an account is recorded in its own transaction, as one of the ``actor``.
+    """
+
+    def add_account(
+        self,
+        name: str,
+        password_hash: str | None,
+        now: datetime,
+        role: Role = Role.VIEWER,
+        *,
+        actor: Actor = COMMAND_LINE,
+    ) -> Account:
         """Create an account.
 
         Raises:
@@ -45,6 +61,7 @@ class StaffAccounts(MigratedDatabase):
                 )
             changed_at = None if password_hash is None else now
             connection.execute(insert(staff_account), [{**row, "password_changed_at": changed_at}])
+            record_change(connection, now, key, ChangeKind.ADDED, actor, f"{role.value}, {_way(password_hash)}")
             return require_account(connection, key)
 
     def accounts(self) -> list[Account]:
@@ -67,13 +84,17 @@ class StaffAccounts(MigratedDatabase):
         with self._read_only() as connection:
             return require_account(connection, account_key(name))
 
-    def set_password(self, name: str, password_hash: str, now: datetime) -> None:
+    def set_password(self, name: str, password_hash: str, now: datetime, *, actor: Actor = COMMAND_LINE) -> None:
         """Change a password and end the account's sessions.
 
         Raises:
             RequestError: If there is no such account.
         """
-        self._change(name, now, password_hash=password_hash, password_changed_at=now)
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            _update(connection, account, password_hash=password_hash, password_changed_at=now)
+            end_sessions(connection, now, staff_session.c.account_id == account.id)
+            record_change(connection, now, account.name, ChangeKind.PASSWORD_CHANGED, actor)
 
     def rehash(self, account_id: int, old_hash: str, new_hash: str) -> None:
         """Store the same password hashed with other costs, unless it was changed in the meantime; sessions stay."""
@@ -82,15 +103,37 @@ class StaffAccounts(MigratedDatabase):
             same = update(staff_account).where(columns.id == account_id, columns.password_hash == old_hash)
             connection.execute(same.values(password_hash=new_hash))
 
-    def reset_oidc(self, name: str, now: datetime) -> None:
-        """Let an account sign in only through the provider and bind it again on the next sign-in; its sessions end.
+    def reset(self, name: str, password_hash: str | None, now: datetime, *, actor: Actor = COMMAND_LINE) -> Account:
+        """Enable an account with a new way to sign in; whatever was opened the old way ends.
+
+        Args:
+            name: The account's name.
+            password_hash: Of the new password; None to let the account sign in only through the provider, where the
+                next sign-in binds it again.
+            now: The current time.
+            actor: Who resets it.
 
         Raises:
             RequestError: If there is no such account.
         """
-        self._change(name, now, password_hash=None, password_changed_at=None, oidc_issuer=None, oidc_subject=None)
+        values: dict[str, Any] = {"password_hash": password_hash, "disabled_at": None}
+        if password_hash is None:
+            values |= {"password_changed_at": None, "oidc_issuer": None, "oidc_subject": None}
+        else:
+            values["password_changed_at"] = now
+        with self._writing() as connection:
+            account = require_account(connection, account_key(name))
+            _update(connection, account, **values)
+            end_sessions(connection, now, staff_session.c.account_id == account.id)
+            revoked = revoke_tokens(connection, now, staff_token.c.account_id == account.id)
+            was = "" if account.is_active else ", was disabled"
+            detail = f"{_way(password_hash)}{was}, tokens revoked: {revoked}"
+            record_change(connection, now, account.name, ChangeKind.RESET, actor, detail)
+            return require_account(connection, account.name)
 
-    def bind_oidc(self, account_id: int, issuer: str, subject: str) -> None:
+    def bind_oidc(
+        self, account_id: int, issuer: str, subject: str, now: datetime, *, actor: Actor = COMMAND_LINE
+    ) -> None:
         """Record who an account is at the provider, where an address may be given to somebody else one day.
 
         Raises:
@@ -98,19 +141,22 @@ class StaffAccounts(MigratedDatabase):
         """
         columns, wanted = staff_account.c, (issuer, subject)
         with self._writing() as connection:
-            query = select(columns.id, columns.oidc_issuer, columns.oidc_subject).where(
+            query = select_accounts().where(
                 or_(columns.id == account_id, (columns.oidc_issuer == issuer) & (columns.oidc_subject == subject))
             )
-            found = {number: bound for number, *bound in connection.execute(query)}
-            if found.keys() != {account_id} or tuple(found[account_id]) not in {wanted, (None, None)}:
+            found = {row["id"]: account_of(row) for row in connection.execute(query).mappings()}
+            account = found.get(account_id)
+            bound = None if account is None else (account.oidc_issuer, account.oidc_subject)
+            if account is None or len(found) > 1 or bound not in {wanted, (None, None)}:
                 raise RequestError(
                     "An account that is not bound to somebody else at the OpenID Connect provider is required, "
                     "but this one is; run telemetry-quality staff reset --oidc if the person is the same."
                 )
-            change = update(staff_account).where(columns.id == account_id)
-            connection.execute(change.values(oidc_issuer=issuer, oidc_subject=subject))
+            if bound != wanted:
+                _update(connection, account, oidc_issuer=issuer, oidc_subject=subject)
+                record_change(connection, now, account.name, ChangeKind.OIDC_BOUND, actor, issuer)
 
-    def set_role(self, name: str, role: Role) -> None:
+    def set_role(self, name: str, role: Role, now: datetime, *, actor: Actor = COMMAND_LINE) -> None:
         """Let an account do more or less from its next request on.
 
         Raises:
@@ -118,10 +164,12 @@ class StaffAccounts(MigratedDatabase):
         """
         with self._writing() as connection:
             account = require_account(connection, account_key(name))
-            change = update(staff_account).where(staff_account.c.id == account.id)
-            connection.execute(change.values(role=role.value))
+            if role is not account.role:
+                _update(connection, account, role=role.value)
+                detail = f"{account.role.value} to {role.value}"
+                record_change(connection, now, account.name, ChangeKind.ROLE_CHANGED, actor, detail)
 
-    def disable(self, name: str, now: datetime) -> None:
+    def disable(self, name: str, now: datetime, *, actor: Actor = COMMAND_LINE) -> None:
         """Disable an account at once: its sessions and tokens end, and do not come back when it is enabled again.
 
         Raises:
@@ -129,13 +177,14 @@ class StaffAccounts(MigratedDatabase):
         """
         with self._writing() as connection:
             account = require_account(connection, account_key(name))
-            if account.is_active:
-                change = update(staff_account).where(staff_account.c.id == account.id)
-                connection.execute(change.values(disabled_at=now))
             end_sessions(connection, now, staff_session.c.account_id == account.id)
-            revoke_tokens(connection, now, staff_token.c.account_id == account.id)
+            revoked = revoke_tokens(connection, now, staff_token.c.account_id == account.id)
+            if account.is_active:
+                _update(connection, account, disabled_at=now)
+                detail = f"tokens revoked: {revoked}"
+                record_change(connection, now, account.name, ChangeKind.DISABLED, actor, detail)
 
-    def enable(self, name: str) -> None:
+    def enable(self, name: str, now: datetime, *, actor: Actor = COMMAND_LINE) -> None:
         """Let a disabled account sign in again.
 
         Raises:
@@ -143,12 +192,15 @@ class StaffAccounts(MigratedDatabase):
         """
         with self._writing() as connection:
             account = require_account(connection, account_key(name))
-            change = update(staff_account).where(staff_account.c.id == account.id)
-            connection.execute(change.values(disabled_at=None))
+            if not account.is_active:
+                _update(connection, account, disabled_at=None)
+                record_change(connection, now, account.name, ChangeKind.ENABLED, actor)
 
-    def _change(self, name: str, now: datetime, **values: Any) -> None:
-        """Change how an account signs in, and end sessions that were opened the old way."""
-        with self._writing() as connection:
-            account = require_account(connection, account_key(name))
-            connection.execute(update(staff_account).where(staff_account.c.id == account.id).values(**values))
-            end_sessions(connection, now, staff_session.c.account_id == account.id)
+
+def _update(connection: Connection, account: Account, **values: Any) -> None:
+    connection.execute(update(staff_account).where(staff_account.c.id == account.id).values(**values))
+
+
+def _way(password_hash: str | None) -> str:
+    """How an account signs in, for the log."""
+    return "single sign-on" if password_hash is None else "password"

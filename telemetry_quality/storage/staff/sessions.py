@@ -26,6 +26,7 @@ class Session:
     id_hash: str = field(repr=False)
     method: str
     created_at: datetime
+    last_used_at: datetime
     expires_at: datetime
 
 
@@ -42,7 +43,9 @@ class StaffSessions(MigratedDatabase):
         with self._writing() as connection:
             require_active_account(connection, account_id)
             connection.execute(delete(staff_session).where(staff_session.c.expires_at <= now))
-            connection.execute(insert(staff_session), [{**row, "created_at": now, "expires_at": expires_at}])
+            connection.execute(
+                insert(staff_session), [{**row, "created_at": now, "last_used_at": now, "expires_at": expires_at}]
+            )
 
     def session(self, id_hash: str, now: datetime) -> Session | None:
         """The session; None if it has expired or was ended, or if its account is disabled."""
@@ -57,6 +60,13 @@ class StaffSessions(MigratedDatabase):
         query = query.order_by(columns.created_at.desc(), columns.id_hash)
         with self._read_only() as connection:
             return [_session_of(row) for row in connection.execute(query).mappings()]
+
+    def use_session(self, id_hash: str, now: datetime) -> None:
+        """Record that a session was used."""
+        columns = staff_session.c
+        with self._writing() as connection:
+            older = update(staff_session).where(columns.id_hash == id_hash, columns.last_used_at < now)
+            connection.execute(older.values(last_used_at=now))
 
     def end_session(self, id_hash: str, now: datetime) -> None:
         """End one session."""
@@ -81,11 +91,12 @@ def _live_sessions(now: datetime) -> Select[Any]:
     opened_at = columns.created_at.label("opened_at")
     return (
         select_accounts()
-        .add_columns(columns.id_hash, columns.method, opened_at, columns.expires_at)
+        .add_columns(columns.id_hash, columns.method, opened_at, columns.last_used_at, columns.expires_at)
         .join(staff_session, staff_account.c.id == columns.account_id)
         .where(columns.expires_at > now, columns.revoked_at.is_(None), staff_account.c.disabled_at.is_(None))
     )
 
 
 def _session_of(row: Mapping[Any, Any]) -> Session:
-    return Session(account_of(row), row["id_hash"], row["method"], row["opened_at"], row["expires_at"])
+    moments = (row["opened_at"], row["last_used_at"], row["expires_at"])
+    return Session(account_of(row), row["id_hash"], row["method"], *moments)

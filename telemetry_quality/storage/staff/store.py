@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 
 from telemetry_quality.storage.engine import database_at
 from telemetry_quality.storage.staff.accounts import StaffAccounts
+from telemetry_quality.storage.staff.changes import ChangeLog
 from telemetry_quality.storage.staff.sessions import StaffSessions
 from telemetry_quality.storage.staff.sign_ins import SignInLog
 from telemetry_quality.storage.staff.tokens import StaffTokens
@@ -25,8 +26,8 @@ _quiet_log.setLevel(logging.WARNING)
 SECRET_BYTES = 32
 
 
-class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog):
-    """Accounts, sessions, tokens and sign-ins in the quality store; safe from many threads and processes.
+class StaffStore(StaffAccounts, StaffSessions, StaffTokens, SignInLog, ChangeLog):
+    """Accounts, sessions, tokens, sign-ins and changes in the quality store; safe from many threads and processes.
 
     Args:
         url: Where the store is; see ``engine.database_at``.

@@ -95,8 +95,8 @@ class House:
         """The text and the number of a new token."""
         account = self.staff.account(name)
         assert account is not None
-        text, until = new_token(), self.clock() + timedelta(days=days)
-        arguments = (account.id, "feed reader", fingerprint(text), self.clock(), until)
+        text = new_token()
+        arguments = (account.id, "feed reader", fingerprint(text), self.clock(), days)
         return text, self.staff.add_token(*arguments, scopes=scopes).id
 
     def stranger(self, address: str = ADDRESS, **headers: str) -> TestClient:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality.storage.staff.changes import ChangeKind
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
 from telemetry_quality_tests.dashboard.access.house import (
+    ADDRESS,
     NAME,
     PASSWORD,
     SESSION_COOKIE,
@@ -165,3 +167,17 @@ def test_a_user_who_signs_in_only_at_the_provider_is_offered_no_password_form(ho
 
     assert 'name="current"' in house.member().get("/health/account/").text
     assert 'name="current"' not in house.member("bob").get("/health/account/").text
+
+
+def test_what_people_change_about_their_own_account_is_recorded_as_theirs(house: House) -> None:
+    browser = house.member()
+    _made(_post(browser, "tokens/", label="feed", days="30", scope_json="on", current=PASSWORD))
+    assert _post(browser, "tokens/1/revoke/").status_code == 303
+    assert _post(browser, "password/", current=PASSWORD, new=NEW, again=NEW).status_code == 303
+    changes = house.staff.account_changes(3)
+    assert [change.change for change in changes] == [
+        ChangeKind.PASSWORD_CHANGED,
+        ChangeKind.TOKEN_REVOKED,
+        ChangeKind.TOKEN_CREATED,
+    ]
+    assert {(change.account_name, change.changed_by, change.address) for change in changes} == {(NAME, NAME, ADDRESS)}

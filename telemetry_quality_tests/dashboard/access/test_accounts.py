@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality.storage.staff.changes import ChangeKind
 from telemetry_quality.storage.staff.lookup import Role
-from telemetry_quality_tests.dashboard.access.house import NAME, House, form_token, is_refused
+from telemetry_quality_tests.dashboard.access.house import ADDRESS, NAME, House, form_token, is_refused
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -47,6 +48,22 @@ def test_an_admin_disables_somebody_else_at_once(house: House, admin: TestClient
     browser = house.member()
     assert _post(admin, "disable", name=NAME).status_code == 303
     assert is_refused(browser.get("/health/account/"))
+
+
+def test_admins_see_who_changed_what_and_from_where_and_nobody_else_does(house: House, admin: TestClient) -> None:
+    house.add_account("<b>bob</b>", None, Role.VIEWER)
+    _post(admin, "role", name=NAME, role="viewer")
+    _post(admin, "disable", name=NAME)
+    disabled, role, *_ = house.staff.account_changes()
+    assert (disabled.change, role.change) == (ChangeKind.DISABLED, ChangeKind.ROLE_CHANGED)
+    assert {(change.account_name, change.changed_by, change.address) for change in (disabled, role)} == {
+        (NAME, "eve", ADDRESS)
+    }
+    page = admin.get("/health/accounts/").text
+    changes = page[page.index('id="changes"') :]
+    assert [word in changes for word in ("operator to viewer", "role changed", "&lt;b&gt;bob", ADDRESS)] == [True] * 4
+    assert "<b>bob" not in page
+    assert is_refused(house.member("<b>bob</b>").get("/health/accounts/"))
 
 
 @pytest.mark.parametrize(("action", "fields"), [("role", {"role": "viewer"}), ("disable", {})])

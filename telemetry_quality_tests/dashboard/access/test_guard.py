@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.routing import Mount
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -19,14 +22,16 @@ from telemetry_quality_tests.dashboard.access.house import (
     House,
     form_token,
     give,
+    house_of,
     http_client,
     is_refused,
+    make_settings,
     serving,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from pathlib import Path
 
     from httpx import Response
     from starlette.routing import BaseRoute
@@ -181,7 +186,7 @@ def test_a_role_that_is_taken_away_is_gone_at_the_next_request(house: House) -> 
     browser = house.member("eve")
     assert browser.get("/health/accounts/").status_code == 200
 
-    house.staff.set_role("eve", Role.VIEWER)
+    house.staff.set_role("eve", Role.VIEWER, house.clock())
 
     assert browser.get("/health/accounts/").status_code == 403
 
@@ -354,23 +359,79 @@ def test_a_session_that_another_process_ends_is_refused_immediately(house: House
 
 @pytest.mark.parametrize(("hours", "is_in"), [(11.999, True), (12, False), (12.001, False)])
 def test_a_session_is_valid_for_its_hours(house: House, hours: float, is_in: bool) -> None:
-    browser = house.member()
-    assert browser.get("/health/account/").status_code == 200
-
-    house.clock.move(hours=hours)
+    browser, until = house.member(), house.clock.now + timedelta(hours=hours)
+    while house.clock.now < until:
+        assert browser.get("/health/account/").status_code == 200
+        house.clock.now = min(until, house.clock.now + timedelta(minutes=29))
 
     assert (browser.get("/health/account/").status_code == 200) is is_in
+
+
+@pytest.mark.parametrize(("minutes", "is_in"), [(29.99, True), (30, False), (30.01, False)])
+def test_a_session_that_nobody_uses_for_half_an_hour_is_refused(house: House, minutes: float, is_in: bool) -> None:
+    browser, other = house.member(), house.member()
+    house.clock.move(minutes=minutes)
+    is_listed_twice = other.get("/health/account/").text.count("another browser") == 1
+    assert (browser.get("/health/account/").status_code == 200, is_listed_twice) == (is_in, is_in)
+    house.clock.move(minutes=29.99)
+    assert (browser.get("/health/account/").status_code == 200) is is_in
+
+
+def test_the_use_of_a_session_is_recorded_at_most_once_a_minute_by_all_workers_together(
+    house: House, tmp_path: Path
+) -> None:
+    browser, opened_at, account = house.member(), house.clock.now, house.staff.require_account(NAME)
+    found = []
+    with house_of(make_settings(tmp_path), house.clock) as worker:
+        headers = Headers({"Cookie": f"{SESSION_COOKIE}={browser.cookies[SESSION_COOKIE]}"})
+        for seconds, asked in ((0, house), (59, worker), (60, house), (60, worker), (119, worker), (120, house)):
+            house.clock.now = opened_at + timedelta(seconds=seconds)
+            assert asked.dashboard.access.user_of(headers) is not None
+            (session,) = house.staff.sessions(account.id, house.clock.now)
+            found.append((session.last_used_at - opened_at).total_seconds())
+    assert found == [0, 0, 60, 60, 60, 120]
+
+
+def test_pages_are_read_while_no_use_can_be_recorded(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser, machine = house.member(), house.machine(house.add_token()[0])
+    with closing(sqlite3.connect(tmp_path / "quality.db")) as connection, connection:
+        for table in ("staff_session", "staff_token"):
+            refuse = "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+            connection.execute(f"CREATE TRIGGER {table}_full BEFORE UPDATE ON {table} {refuse}")
+    house.clock.move(minutes=2)
+    for _ in range(2):
+        assert browser.get("/health/account/").status_code == 200
+        assert machine.get("/api/health/version/").status_code == 200
+    assert caplog.text.count("USE_NOT_RECORDED") == 2, "neither is tried again at once"
+
+
+def test_the_day_on_which_a_token_was_last_used_is_written_once_and_shown(house: House) -> None:
+    token, number = house.add_token()
+    machine, browser = house.machine(token), house.member()
+    assert ">never<" in browser.get("/health/account/").text
+    seen = []
+    for hours in (0, 1, 11.99, 12):
+        house.clock.now = datetime(2026, 6, 1, 12, tzinfo=UTC) + timedelta(hours=hours)
+        assert machine.get("/api/health/version/").status_code == 200
+        (kept,) = house.staff.tokens()
+        seen.append((kept.id, str(kept.last_used_date), house.staff.version()))
+        assert machine.get("/api/health/version/").status_code == 200
+    assert [shown[:2] for shown in seen] == [(number, "2026-06-01")] * 3 + [(number, "2026-06-02")]
+    assert len({version for *_, version in seen}) == 2
+    assert ">2026-06-02<" in house.member().get("/health/account/").text
 
 
 def test_a_session_ends_when_the_store_says_so_whatever_its_cookie_says(house: House) -> None:
     browser, access = house.stranger(), house.dashboard.access
     account, now = house.staff.account(NAME), house.clock()
     assert account is not None
-    house.staff.open_session(account.id, fingerprint("an id"), "password", now, now + timedelta(hours=1))
+    house.staff.open_session(account.id, fingerprint("an id"), "password", now, now + timedelta(minutes=20))
     give(browser, SESSION_COOKIE, access.signer("session").close("an id", now + timedelta(hours=12)))
     assert browser.get("/health/account/").status_code == 200
 
-    house.clock.move(hours=1)
+    house.clock.move(minutes=20)
 
     assert is_refused(browser.get("/health/account/"))
 

@@ -60,9 +60,9 @@ def test_a_name_that_nobody_has_is_refused_wherever_an_account_is_changed(store:
     changes: list[Callable[[], Any]] = [
         lambda: store.require_account("eve"),
         lambda: store.set_password("eve", "hash", NOW),
-        lambda: store.reset_oidc("eve", NOW),
+        lambda: store.reset("eve", None, NOW),
         lambda: store.disable("eve", NOW),
-        lambda: store.enable("eve"),
+        lambda: store.enable("eve", NOW),
     ]
     for change in changes:
         with pytest.raises(RequestError, match="'eve' does not exist; telemetry-quality staff list shows all"):
@@ -97,14 +97,14 @@ def test_rehashing_a_password_ends_no_session_and_never_restores_an_old_password
 def test_disabling_ends_sessions_and_tokens_at_once_and_for_good(store: StaffStore, ada: Account, ben: Account) -> None:
     for account in (ada, ben):
         store.open_session(account.id, f"session of {account.name}", "password", NOW, LATER)
-        store.add_token(account.id, "cron", f"token of {account.name}", NOW, None)
+        store.add_token(account.id, "cron", f"token of {account.name}", NOW, 365)
     store.disable(ada.name, NOW)
     for _ in range(2):
         assert store.session("session of ada@example.org", NOW) is None
         assert store.sessions(ada.id, NOW) == []
         assert store.valid_token("token of ada@example.org", NOW) is None
         assert store.tokens(ada.id)[0].revoked_at == NOW
-        store.enable(ada.name)
+        store.enable(ada.name, NOW)
         assert store.require_account(ada.name) == ada
     assert store.session("session of ben", NOW) is not None
     assert store.valid_token("token of ben", NOW) is not None
@@ -114,7 +114,7 @@ def test_a_disabled_account_is_shut_out_even_where_a_session_or_a_token_were_lef
     tmp_path: Path, store: StaffStore, ada: Account
 ) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
-    store.add_token(ada.id, "cron", "t1", NOW, None)
+    store.add_token(ada.id, "cron", "t1", NOW, 365)
     connection = sqlite3.connect(tmp_path / "quality.db")
     connection.execute("UPDATE staff_account SET disabled_at = '2026-06-01 12:00:00.000000'")
     connection.commit()
@@ -133,50 +133,50 @@ def test_a_disabled_account_gets_neither_session_nor_token(store: StaffStore, ad
     with pytest.raises(RequestError, match=r"'ada@example\.org' is disabled or missing"):
         store.open_session(ada.id, "s1", "password", NOW, LATER)
     with pytest.raises(RequestError, match="number 77 is disabled or missing"):
-        store.add_token(77, "cron", "t1", NOW, None)
-    store.enable(ada.name)
+        store.add_token(77, "cron", "t1", NOW, 365)
+    store.enable(ada.name, NOW)
     assert store.sessions(ada.id, NOW) == []
     assert store.tokens() == []
 
 
 def test_an_account_is_bound_to_one_subject_at_the_provider_and_to_no_other(store: StaffStore, ben: Account) -> None:
-    store.bind_oidc(ben.id, "https://id.example.org", "1234")
-    store.bind_oidc(ben.id, "https://id.example.org", "1234")
+    store.bind_oidc(ben.id, "https://id.example.org", "1234", NOW)
+    store.bind_oidc(ben.id, "https://id.example.org", "1234", NOW)
     for issuer, subject in (("https://id.example.org", "5678"), ("https://other.example.org", "1234")):
         with pytest.raises(RequestError, match="not bound to somebody else at the OpenID Connect provider"):
-            store.bind_oidc(ben.id, issuer, subject)
+            store.bind_oidc(ben.id, issuer, subject, NOW)
     bound = store.require_account("ben")
     assert (bound.oidc_issuer, bound.oidc_subject) == ("https://id.example.org", "1234")
 
 
 def test_one_subject_at_the_provider_has_one_account(store: StaffStore, ada: Account, ben: Account) -> None:
-    store.bind_oidc(ada.id, "https://id.example.org", "1234")
+    store.bind_oidc(ada.id, "https://id.example.org", "1234", NOW)
     with pytest.raises(RequestError, match="not bound to somebody else"):
-        store.bind_oidc(ben.id, "https://id.example.org", "1234")
+        store.bind_oidc(ben.id, "https://id.example.org", "1234", NOW)
     with pytest.raises(RequestError, match="not bound to somebody else"):
-        store.bind_oidc(77, "https://id.example.org", "9999")
+        store.bind_oidc(77, "https://id.example.org", "9999", NOW)
     assert store.require_account("ben").oidc_subject is None
-    store.bind_oidc(ben.id, "https://other.example.org", "1234")
+    store.bind_oidc(ben.id, "https://other.example.org", "1234", NOW)
 
 
 def test_a_reset_lets_an_account_be_bound_again_and_removes_password_and_sessions(
     store: StaffStore, ada: Account
 ) -> None:
-    store.bind_oidc(ada.id, "https://id.example.org", "1234")
+    store.bind_oidc(ada.id, "https://id.example.org", "1234", NOW)
     store.open_session(ada.id, "s1", "oidc", NOW, LATER)
-    store.reset_oidc(ada.name, NOW)
+    store.reset(ada.name, None, NOW)
     assert store.session("s1", NOW) is None
     assert store.require_account(ada.name).password_hash is None
-    store.bind_oidc(ada.id, "https://new.example.org", "1234")
+    store.bind_oidc(ada.id, "https://new.example.org", "1234", NOW)
     assert store.require_account(ada.name).oidc_issuer == "https://new.example.org"
 
 
 def test_an_account_is_a_viewer_until_it_gets_another_role(store: StaffStore, ada: Account, ben: Account) -> None:
     assert ada.role is Role.VIEWER
-    store.set_role("ADA@example.org", Role.ADMIN)
+    store.set_role("ADA@example.org", Role.ADMIN, NOW)
     assert (store.require_account(ada.name).role, store.require_account(ben.name).role) == (Role.ADMIN, Role.VIEWER)
     with pytest.raises(RequestError, match="An account is required"):
-        store.set_role("nobody", Role.ADMIN)
+        store.set_role("nobody", Role.ADMIN, NOW)
 
 
 def test_each_role_includes_those_before_it_and_itself() -> None:

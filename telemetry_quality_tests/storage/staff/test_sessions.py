@@ -64,3 +64,17 @@ def test_expired_sessions_are_deleted_when_a_session_is_opened(tmp_path: Path, s
     assert len(rows(tmp_path, "SELECT * FROM staff_session")) == 2
     store.open_session(ada.id, "new", "password", LATER, LATER + HOUR)
     assert rows(tmp_path, "SELECT id_hash FROM staff_session ORDER BY id_hash") == [("long",), ("new",)]
+
+
+def test_a_session_says_when_it_was_last_used(store: StaffStore, ada: Account) -> None:
+    store.open_session(ada.id, "s1", "password", NOW, LATER)
+    store.open_session(ada.id, "s2", "password", NOW, LATER)
+
+    def last_uses() -> dict[str, datetime]:
+        return {session.id_hash: session.last_used_at for session in store.sessions(ada.id, NOW)}
+
+    assert last_uses() == {"s1": NOW, "s2": NOW}
+    store.use_session("s1", NOW + INSTANT)
+    assert last_uses() == {"s1": NOW + INSTANT, "s2": NOW}
+    store.use_session("s1", NOW)
+    assert last_uses()["s1"] == NOW + INSTANT, "a slower process does not turn it back"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def test_a_session_a_token_and_the_failures_take_one_query_each(store: StaffStore, ada: Account) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
-    store.add_token(ada.id, "cron", "t1", NOW, None)
+    store.add_token(ada.id, "cron", "t1", NOW, 365)
     for question in (
         lambda: store.session("s1", NOW),
         lambda: store.valid_token("t1", NOW),
@@ -128,13 +128,13 @@ def test_the_version_stays_until_somebody_commits(tmp_path: Path, store: StaffSt
 
 def test_every_change_of_access_changes_the_version(store: StaffStore, ada: Account) -> None:
     store.open_session(ada.id, "s1", "password", NOW, LATER)
-    store.add_token(ada.id, "cron", "t1", NOW, None)
+    store.add_token(ada.id, "cron", "t1", NOW, 365)
     changes: list[Callable[[], Any]] = [
         lambda: store.end_session("s1", NOW),
         lambda: store.revoke_token(1, None, NOW),
         lambda: store.set_password(ada.name, "new", NOW),
         lambda: store.disable(ada.name, NOW),
-        lambda: store.enable(ada.name),
+        lambda: store.enable(ada.name, NOW),
     ]
     seen = [store.version()]
     for change in changes:
@@ -204,7 +204,7 @@ def test_only_fingerprints_of_tokens_and_sessions_are_in_the_file(
     tmp_path: Path, store: StaffStore, ada: Account
 ) -> None:
     token, session = new_token(), new_token()
-    store.add_token(ada.id, "cron", fingerprint(token), NOW, None)
+    store.add_token(ada.id, "cron", fingerprint(token), NOW, 365)
     store.open_session(ada.id, fingerprint(session), "password", NOW, LATER)
     store.record(make_sign_in())
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -229,7 +229,7 @@ def test_a_log_of_everything_contains_no_hash_and_no_key(tmp_path: Path, caplog:
     store = StaffStore(url_of(tmp_path))
     account = store.add_account("ada", "the-password-hash", NOW)
     store.open_session(account.id, "the-session-hash", "password", NOW, LATER)
-    store.add_token(account.id, "cron", "the-token-hash", NOW, None)
+    store.add_token(account.id, "cron", "the-token-hash", NOW, 365)
     store.set_password("ada", "the-other-hash", NOW)
     key = store.secret(NOW)
     assert store.secret(NOW) == key

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from telemetry_quality.errors import RequestError
+from telemetry_quality.storage.staff.changes import ChangeKind
 from telemetry_quality.storage.staff.lookup import NAME_LENGTH, Account
 from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.storage.staff.questions import INSTANT, LATER
+
+DAY = timedelta(days=1)
 
 if TYPE_CHECKING:
     from telemetry_quality.storage.staff.store import StaffStore
 
 
 def test_a_token_speaks_for_its_account_until_it_is_revoked(store: StaffStore, ada: Account, ben: Account) -> None:
-    token = store.add_token(ada.id, " cron of the wall screen ", "t1", NOW, LATER)
+    token = store.add_token(ada.id, " cron of the wall screen ", "t1", NOW, 1)
     assert (token.account_name, token.label, token.created_at) == (ada.name, "cron of the wall screen", NOW)
-    assert (token.expires_at, token.revoked_at) == (LATER, None)
+    assert (token.expires_at, token.revoked_at) == (NOW + DAY, None)
     assert store.valid_token("t1", NOW) == token
     assert store.valid_token("t2", NOW) is None
     assert not store.revoke_token(token.id, ben.id, NOW)
@@ -32,22 +35,41 @@ def test_a_token_speaks_for_its_account_until_it_is_revoked(store: StaffStore, a
     assert store.tokens()[0].revoked_at == NOW
 
 
-@pytest.mark.parametrize(("moment", "is_good"), [(LATER - INSTANT, True), (LATER, False), (LATER + INSTANT, False)])
+@pytest.mark.parametrize(
+    ("moment", "is_good"), [(NOW + DAY - INSTANT, True), (NOW + DAY, False), (NOW + DAY + INSTANT, False)]
+)
 def test_a_token_ends_at_the_very_moment_it_expires(
     store: StaffStore, ada: Account, moment: datetime, is_good: bool
 ) -> None:
-    store.add_token(ada.id, "cron", "t1", NOW, LATER)
+    store.add_token(ada.id, "cron", "t1", NOW, 1)
     assert (store.valid_token("t1", moment) is not None) is is_good
 
 
-def test_a_token_without_an_expiry_stays_valid(store: StaffStore, ada: Account) -> None:
-    token = store.add_token(ada.id, "cron", "t1", NOW, None)
-    assert store.valid_token("t1", datetime(2126, 1, 1, tzinfo=UTC)) == token
+@pytest.mark.parametrize(
+    ("days", "is_taken"), [(-1, False), (0, False), (1, True), (364, True), (365, True), (366, False)]
+)
+def test_a_token_is_valid_for_a_year_at_most_whoever_asks_the_store(
+    store: StaffStore, ada: Account, days: int, is_taken: bool
+) -> None:
+    if is_taken:
+        assert store.add_token(ada.id, "cron", "t1", NOW, days).expires_at == NOW + days * DAY
+    else:
+        with pytest.raises(RequestError, match=f"a number of days from 1 to 365, but {days} was found"):
+            store.add_token(ada.id, "cron", "t1", NOW, days)
+        assert (store.tokens(), store.account_changes()[0].change) == ([], ChangeKind.ADDED)
+
+
+def test_a_token_says_on_which_day_it_was_last_used(store: StaffStore, ada: Account) -> None:
+    token = store.add_token(ada.id, "cron", "t1", NOW, 365)
+    store.add_token(ada.id, "other", "t2", NOW, 365)
+    assert token.last_used_date is None
+    store.use_token(token.id, datetime.fromisoformat("2026-06-02T01:00:00+02:00"))
+    assert [found.last_used_date for found in store.tokens()] == [date(2026, 6, 1), None]
 
 
 def test_tokens_are_listed_oldest_first_for_one_account_or_all(store: StaffStore, ada: Account, ben: Account) -> None:
     for number, account in enumerate((ada, ben, ada)):
-        store.add_token(account.id, f"label {number}", f"t{number}", NOW, None)
+        store.add_token(account.id, f"label {number}", f"t{number}", NOW, 365)
     store.revoke_token(1, None, NOW)
     assert [(token.id, token.account_name, token.revoked_at) for token in store.tokens()] == [
         (1, ada.name, NOW),
@@ -60,12 +82,12 @@ def test_tokens_are_listed_oldest_first_for_one_account_or_all(store: StaffStore
 @pytest.mark.parametrize("label", ["", "  ", "a\x1b[2J"])
 def test_a_label_must_say_something(store: StaffStore, ada: Account, label: str) -> None:
     with pytest.raises(RequestError, match="A label that says what the token is for is required"):
-        store.add_token(ada.id, label, "t1", NOW, None)
+        store.add_token(ada.id, label, "t1", NOW, 365)
     assert store.tokens() == []
 
 
 def test_a_long_label_is_cut(store: StaffStore, ada: Account) -> None:
-    assert store.add_token(ada.id, "x" * 10_000, "t1", NOW, None).label == "x" * NAME_LENGTH
+    assert store.add_token(ada.id, "x" * 10_000, "t1", NOW, 365).label == "x" * NAME_LENGTH
 
 
 def test_tokens_are_random_and_long_enough_never_to_be_guessed() -> None:
@@ -78,7 +100,7 @@ def test_tokens_are_random_and_long_enough_never_to_be_guessed() -> None:
 
 @pytest.mark.parametrize("scopes", [[Scope.JSON], [Scope.EXPORTS], [Scope.JSON, Scope.EXPORTS]])
 def test_a_token_keeps_its_scopes(store: StaffStore, ada: Account, scopes: list[Scope]) -> None:
-    store.add_token(ada.id, "cron", "t1", NOW, None, scopes=scopes)
+    store.add_token(ada.id, "cron", "t1", NOW, 365, scopes=scopes)
     kept = store.valid_token("t1", NOW)
     assert kept is not None
     assert kept.scopes == set(scopes)
@@ -86,4 +108,4 @@ def test_a_token_keeps_its_scopes(store: StaffStore, ada: Account, scopes: list[
 
 def test_a_token_without_a_scope_is_refused(store: StaffStore, ada: Account) -> None:
     with pytest.raises(RequestError, match=r"^A token requires a scope, .* choose among json, exports\.$"):
-        store.add_token(ada.id, "cron", "t1", NOW, None, scopes=())
+        store.add_token(ada.id, "cron", "t1", NOW, 365, scopes=())

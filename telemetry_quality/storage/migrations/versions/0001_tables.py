@@ -27,6 +27,7 @@ UNIQUE = {
     "incident_action": (("sequence",),),
     "day_mark": (("sequence",),),
     "sign_in": (("sequence",),),
+    "account_change": (("sequence",),),
 }
 """The tables that are append-only, with the keys by which their rows are unique."""
 
@@ -44,6 +45,7 @@ def upgrade() -> None:
     _create_incident_action()
     _create_day_mark()
     _create_sign_in()
+    _create_account_change()
     _create_staff_account()
     _create_staff_session()
     _create_staff_token()
@@ -335,6 +337,22 @@ def _create_sign_in() -> None:
     )
 
 
+def _create_account_change() -> None:
+    op.create_table(
+        "account_change",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("account_name", StoredText, nullable=False),
+        sa.Column("change", StoredText, nullable=False),
+        sa.Column("changed_by", StoredText, nullable=False),
+        sa.Column("address", StoredText),
+        sa.Column("detail", StoredText, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_account_change"),
+        sqlite_autoincrement=True,
+    )
+
+
 def _create_staff_account() -> None:
     op.create_table(
         "staff_account",
@@ -361,6 +379,7 @@ def _create_staff_session() -> None:
         sa.Column("account_id", sa.Integer, nullable=False),
         sa.Column("method", StoredText, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("last_used_at", UtcDateTime, nullable=False),
         sa.Column("expires_at", UtcDateTime, nullable=False),
         sa.Column("revoked_at", UtcDateTime),
         sa.PrimaryKeyConstraint("id_hash", name="pk_staff_session"),
@@ -376,7 +395,8 @@ def _create_staff_token() -> None:
         sa.Column("scopes", StoredText, nullable=False),
         sa.Column("token_hash", StoredText, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
-        sa.Column("expires_at", UtcDateTime),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
+        sa.Column("last_used_date", sa.Date),
         sa.Column("revoked_at", UtcDateTime),
         sa.PrimaryKeyConstraint("id", name="pk_staff_token"),
         sa.UniqueConstraint("token_hash", name="uq_staff_token_token_hash"),
