@@ -365,6 +365,7 @@ def make_store(folder: Path) -> SqlQualityStore:
 
 def migrated_store(file: Path) -> str:
     """The URL of a new SQLite store at ``file``: a copy, because the migrations take longer than most tests."""
+    file.touch(mode=0o600)
     file.write_bytes(_migrated_bytes())
     return f"sqlite:///{file}"
 
