@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import subprocess
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from telemetry_quality_tests.faults.dagster_dev import DagsterDev, wait_until
+from telemetry_quality_tests.faults.small_disks import fill, small_disk
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
 if TYPE_CHECKING:
@@ -95,40 +93,17 @@ def test_everything_is_caught_up_without_a_hand_after_all_processes_were_killed_
     assert _judged_days(station) == DAYS
 
 
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 64 MB at ``folder``; the test is skipped where it may not mount one."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
-    if os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("A FULL DISK WAS NOT TRIED: only root may mount a small one; run this test in a container as root.")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def _fill(disk: Path) -> Path:
-    """Write to ``disk`` until nothing more fits; returns the file to delete."""
-    ballast = disk / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    assert shutil.disk_usage(disk).free == 0
-    return ballast
-
-
 def test_a_full_disk_below_dagster_s_home_leaves_no_run_behind_once_there_is_space_again(tmp_path: Path) -> None:
     """As a supervisor does, Dagster is started again if it gave up."""
     station = make_station(tmp_path, days=DAYS)
-    with _small_disk(tmp_path / ".dagster") as disk:
+    with small_disk(tmp_path / ".dagster") as disk:
         dev = DagsterDev(tmp_path)
         try:
             with _store_held(station):
                 dev.start()
                 _request_missing_days(dev)
                 wait_until(lambda: _statuses(dev) == ["WORKING"])
-                ballast = _fill(disk)
+                ballast = fill(disk)
             wait_until(lambda: dev.has_ended or not dev.workers())
             ballast.unlink()
             if dev.has_ended:
