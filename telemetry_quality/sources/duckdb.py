@@ -229,7 +229,9 @@ class DuckDBClient:
 def compiled(query: Select[Any]) -> tuple[str, list[Any]]:
     """A query as DuckDB's text, and its parameters."""
     found = query.compile(dialect=_DIALECT)
-    return str(found), [found.params[name] for name in found.positiontup or ()]
+    # Read once: each access computes the values of all parameters.
+    values = found.params
+    return str(found), [values[name] for name in found.positiontup or ()]
 
 
 def _pattern(path: str) -> str:

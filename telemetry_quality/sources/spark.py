@@ -137,7 +137,9 @@ def _column(name: str, type_name: str) -> Column:
 def spark_sql(query: Select[Any]) -> tuple[str, dict[str, Any]]:
     """A query in Spark's SQL, and the values of its named parameters."""
     compiled = query.compile(dialect=_DIALECT)
-    values = [compiled.params[name] for name in compiled.positiontup or ()]
+    # Read once: each access computes the values of all parameters.
+    named = compiled.params
+    values = [named[name] for name in compiled.positiontup or ()]
     tree = sqlglot.parse_one(str(compiled), read="duckdb")
     arguments: dict[str, Any] = {}
     for number, place in enumerate(list(tree.find_all(exp.Placeholder)), start=1):

@@ -36,6 +36,7 @@ FAULTS = ("damage_file", "lock_store", "open_silent_sockets", "kill_dashboard")
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 def test_a_short_soak_with_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
     faults = [part for fault in FAULTS for part in ("--fault", fault)]
     command = [sys.executable, "-m", "telemetry_quality_tests.faults.soak", *SMALL, *UNTIMED, *faults, "--seed", "1"]

@@ -459,8 +459,11 @@ FURTHER_WRITERS = (
     in_mariadb_with_epoch_times,
 )
 """Locations that differ from others only in how a time is written or files are listed: read once, with every case."""
-COSTLY = {in_clickhouse, in_delta, in_mariadb}
-"""Locations of which each test takes half a second: unless asked for, only essential tests and every case run there."""
+COSTLY = {in_a_duckdb_file, in_a_parquet_folder, in_clickhouse, in_delta, in_mariadb}
+"""Locations whose tests are slow, or whose engine another location tries.
+
+Unless asked for, only essential tests and every case run there.
+"""
 RARE = {
     in_clickhouse_with_epoch_texts,
     in_clickhouse_with_text_times,
