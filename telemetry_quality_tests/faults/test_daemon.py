@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.core.dispatch import log_channel, pending_alerts
 from telemetry_quality_tests.faults.dagster_dev import running_dagster_dev, wait_until
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
 
@@ -87,7 +88,7 @@ def test_a_thirty_day_backfill_through_the_daemon_is_right_in_the_grid_and_shows
             return found
 
         store = station.work.store
-        wait_until(lambda: not store.undispatched_verdicts("web", "log"))
+        wait_until(lambda: not pending_alerts(store, "web", log_channel(print)))
         seen = len(ticks())
         wait_until(lambda: len(ticks()) > seen)
         assert not [tick["error"] for tick in ticks() if tick["error"]]
