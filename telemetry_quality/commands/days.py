@@ -204,7 +204,7 @@ def _listed(judgement: Judgement) -> ListedDay:
 
 
 def _watched(settings: Settings, work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
-    """Read and judge days; if yesterday is among them, the heartbeat is told how it went."""
+    """Read and judge days; if yesterday is among them, the outcome is sent as a heartbeat."""
     latest = work.calendar.latest_day(utc_now())
     if latest not in days:
         return _take_snapshots(work, days, is_shown=is_shown)

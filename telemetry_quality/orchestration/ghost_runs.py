@@ -33,8 +33,8 @@ def record_worker(context: dg.AssetExecutionContext | dg.AssetCheckExecutionCont
     The tag names the run, since Dagster copies tags to retries.
     """
     if _recorded(context.run) is None:
-        told = {"run_id": context.run.run_id, **this_moment().as_json()}
-        context.instance.add_run_tags(context.run.run_id, {WORKER_TAG: json.dumps(told)})
+        recorded = {"run_id": context.run.run_id, **this_moment().as_json()}
+        context.instance.add_run_tags(context.run.run_id, {WORKER_TAG: json.dumps(recorded)})
 
 
 def build_ghost_run_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
@@ -94,10 +94,10 @@ def _process_started(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[
 
 def _recorded(run: dg.DagsterRun) -> Moment | None:
     """What the run's own process recorded; None if it has not, or if another run's tag was copied."""
-    told = json.loads(run.tags.get(WORKER_TAG, "{}"))
-    if told.pop("run_id", None) != run.run_id:
+    recorded = json.loads(run.tags.get(WORKER_TAG, "{}"))
+    if recorded.pop("run_id", None) != run.run_id:
         return None
-    return Moment(**told)
+    return Moment(**recorded)
 
 
 def _is_launched_here(run: dg.DagsterRun, now: Moment) -> bool:

@@ -1,4 +1,4 @@
-"""Which process of which machine works on a run, told so that neither a reused process id nor a changed clock misleads.
+"""Which process of which machine works on a run, recorded so that neither a reused process id nor a changed clock misleads.
 
 A process is identified by its id and by the machine's uptime, which only grows, unlike the clock.
 """
