@@ -1,6 +1,6 @@
-"""Which process of which machine works on a run, recorded so that neither a reused process id nor a changed clock misleads.
+"""Which process works on a run, recorded so that neither a reused process id nor a changed clock misleads.
 
-A process is identified by its id and by the machine's uptime, which only grows, unlike the clock.
+A process is identified by its id, its machine and the machine's uptime, which only grows, unlike the clock.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A row has the same hash in every database, so a backup is a store that ``verify`` can read, and it can be restored into
 either kind of database without a server's own tools. A store in SQLite is copied page by page, one in PostgreSQL row by
-row in one transaction that sees one moment; others may write meanwhile. Restoring creates the tables again and inserts the
+row in one transaction that sees one moment; others may write meanwhile. Restoring creates the tables and inserts the
 rows, so that triggers or views that somebody put into a file are not taken over.
 """
 
