@@ -32,6 +32,9 @@ MOST_REQUEST_BYTES = 512 * 1024
 PIECE_BYTES = 16 * 1024
 """The parser gets no more at a time, so that a limit is exceeded by no more."""
 
+MOST_PIPELINED = 8
+"""Complete requests that wait for the response to an earlier one on their connection; browsers let none wait."""
+
 HEAD_SECONDS = 10.0
 """How long a new connection may be silent, and how long the head of a request may take."""
 
@@ -152,10 +155,12 @@ class EdgeProtocol(HttpToolsProtocol):
         self._request_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """Give the body a deadline of its own."""
+        """Give the body a deadline of its own, and let only so many requests wait for a response."""
         self._is_in_head = False
         self._set_deadline(None)
         super().on_headers_complete()
+        if len(self.pipeline) > MOST_PIPELINED:
+            self.end()
 
     def on_message_complete(self) -> None:
         """Wait no longer for this request."""

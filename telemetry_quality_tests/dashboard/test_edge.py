@@ -138,6 +138,16 @@ def test_requests_on_one_connection_are_counted_one_by_one() -> None:
             assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("waiting", [edge.MOST_PIPELINED - 1, edge.MOST_PIPELINED, edge.MOST_PIPELINED + 1])
+def test_only_so_many_requests_wait_for_a_response_on_one_connection(waiting: int) -> None:
+    with edge_server() as connected:
+        client = connected()
+        # Whatever arrives at once is parsed before the first request is responded to.
+        client.sendall((GET + b"\r\n") * waiting + GET + b"Connection: close\r\n\r\n")
+        answers = _answer(client).count(b"HTTP/1.1 200 ")
+    assert answers == (waiting + 1 if waiting <= edge.MOST_PIPELINED else 0)
+
+
 # Time
 
 
