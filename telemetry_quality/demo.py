@@ -90,14 +90,14 @@ def backfill(settings: Settings, days: Sequence[date], on_progress: Callable[[in
     Raises:
         RequestError: If the run failed; Dagster's UI has its log.
     """
-    from telemetry_quality.definitions import build_definitions  # noqa: PLC0415 - reads the settings at import
+    from telemetry_quality.dagster import build_definitions  # noqa: PLC0415
 
     with dagster_instance() as instance:
         done = instance.get_materialized_partitions(dg.AssetKey([SOURCE, "integrity_snapshot"]))
         if {day.isoformat() for day in days} <= done:
             on_progress(steps_per_day(settings) * len(days))
             return
-        definitions = build_definitions(settings, on_progress=on_progress)
+        definitions = build_definitions(settings, name_prefix="", on_progress=on_progress)
         result = definitions.resolve_job_def(f"{SOURCE}_materialize_day").execute_in_process(
             instance=instance,
             tags={

@@ -15,7 +15,7 @@ from telemetry_quality.assembly import daily_work, open_source, utc_now
 from telemetry_quality.connectors import BUILT_IN, connector, connector_names
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as OUR_GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails, judge_day, policy_of, with_extra_numbers
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.extensions import CONNECTORS, find_extensions, load_extensions
 from telemetry_quality.storage.migrations import migrate

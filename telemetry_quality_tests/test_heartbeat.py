@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.heartbeat import Heartbeat
 from telemetry_quality.settings import load_settings
@@ -174,7 +174,7 @@ def test_a_service_that_refuses_does_not_fail_the_command(terminal: Terminal, se
 
 
 def _daily_run(station: Station, instance: dg.DagsterInstance, day: date) -> dg.ExecuteInProcessResult:
-    definitions = build_definitions(station.settings, clock=lambda: MORNING)
+    definitions = build_definitions(station.settings, name_prefix="", clock=lambda: MORNING)
     job = definitions.resolve_job_def("web_materialize_day")
     return job.execute_in_process(instance=instance, partition_key=day.isoformat(), raise_on_error=False)
 

@@ -76,6 +76,21 @@ def test_loading_the_code_location_imports_no_engine(tmp_path: Path) -> None:
     assert _python(f"import sys, telemetry_quality.definitions; {LOADED}", tmp_path) == "[]"
 
 
+@pytest.mark.slow
+def test_importing_what_a_deployment_adds_reads_no_settings_and_imports_no_engine(tmp_path: Path) -> None:
+    """The folder has no settings, and the variable would be refused."""
+    code = f"""
+import os, sys
+os.environ["TELEMETRY_QUALITY_NONSENSE"] = "1"
+opened = []
+sys.addaudithook(lambda event, found: event == "open" and opened.append(str(found[0])))
+from telemetry_quality.dagster import build_definitions
+print([name for name in opened if name.startswith({str(tmp_path)!r}) or name.endswith(".toml")])
+{LOADED}
+"""
+    assert _python(code, tmp_path) == "[]\n[]"
+
+
 @pytest.fixture(scope="module")
 def code_location(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What a process does that loads the code location with the root's settings, next to an ``.env`` file.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from telemetry_quality import cli, load_settings
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.rendering import snapshot_metadata
 from telemetry_quality.storage.migrations import migrate

@@ -14,42 +14,45 @@ from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.orchestration.evaluations import materialization_targets
 from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.heartbeats import heard
+from telemetry_quality.orchestration.names import SourceNames
 from telemetry_quality.orchestration.partitions import partition_days
-from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
-from telemetry_quality.orchestration.specs import guardrail_specs, snapshot_key
+from telemetry_quality.orchestration.resources import telemetry_of
+from telemetry_quality.orchestration.specs import guardrail_specs
 from telemetry_quality.settings import SourceSettings
 
 
-def build_asset_checks(source: str, settings: SourceSettings) -> dg.AssetChecksDefinition:
+def build_asset_checks(names: SourceNames, settings: SourceSettings) -> dg.AssetChecksDefinition:
     """All guardrails of a source as non-blocking checks on its integrity snapshot."""
-    specs = guardrail_specs(source, settings)
+    specs = guardrail_specs(names, settings)
 
-    @dg.multi_asset_check(name=f"{source}_guardrails", specs=specs, can_subset=True, required_resource_keys={RESOURCE})
+    @dg.multi_asset_check(
+        name=names.named("guardrails"), specs=specs, can_subset=True, required_resource_keys={names.resource}
+    )
     def guardrails(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
         selected = [spec for spec in specs if spec.key in context.selected_asset_check_keys]
-        with heard(context, source, is_last=True):
-            yield from _checked(context, source, selected)
+        with heard(context, names, is_last=True):
+            yield from _checked(context, names, selected)
 
     return guardrails
 
 
 def _checked(
-    context: dg.AssetCheckExecutionContext, source: str, selected: Sequence[dg.AssetCheckSpec]
+    context: dg.AssetCheckExecutionContext, names: SourceNames, selected: Sequence[dg.AssetCheckSpec]
 ) -> Iterator[Any]:
     """The evaluations of a run's days, one guardrail after the other."""
     record_worker(context)
-    telemetry = telemetry_of(context)
-    work, days = telemetry.work(source), partition_days(context)
+    telemetry = telemetry_of(context, names.resource)
+    work, days = telemetry.work(names.source), partition_days(context)
     standing = work.standing(days, telemetry.clock(), context.run.run_id)
     snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
     verdicts = {day: {verdict.guardrail: verdict for verdict in judged} for day, (_, judged) in standing.items()}
-    targets = materialization_targets(context.instance, snapshot_key(source), days)
+    targets = materialization_targets(context.instance, names.snapshot, days)
     pace = Pace(len(selected) * len(days), monotonic, "evaluations")
     for spec in selected:
         for day in days:
             if day in snapshots:
                 yield dg.AssetCheckEvaluation(
-                    asset_key=snapshot_key(source),
+                    asset_key=names.snapshot,
                     check_name=spec.name,
                     partition=day.isoformat(),
                     target_materialization_data=targets.get(day),

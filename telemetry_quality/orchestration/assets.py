@@ -1,7 +1,7 @@
 """The assets of a source: events (external) → aggregates and sample (one scan) → integrity snapshot."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from time import monotonic
 
 import dagster as dg
@@ -10,9 +10,10 @@ from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
 from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.heartbeats import heard
+from telemetry_quality.orchestration.names import SourceNames
 from telemetry_quality.orchestration.partitions import partition_days
-from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
-from telemetry_quality.orchestration.specs import aggregates_spec, events_spec, sample_spec, snapshot_spec
+from telemetry_quality.orchestration.resources import telemetry_of
+from telemetry_quality.orchestration.specs import aggregates_spec, sample_spec, snapshot_spec
 from telemetry_quality.settings import SourceSettings
 
 LOG_EVERY_DAYS = 31
@@ -24,50 +25,49 @@ def is_worth_a_line(pace: Pace) -> bool:
 
 
 def build_assets(
-    source: str, settings: SourceSettings, store_engine: str, grace_minutes: int
-) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of a source, with its name as group and key prefix.
+    names: SourceNames, settings: SourceSettings, store_engine: str, grace_minutes: int
+) -> list[dg.AssetsDefinition]:
+    """The assets of a source; its events are left out where other code defines them.
 
     Args:
-        source: The source's name.
+        names: The source's names.
         settings: Its settings.
         store_engine: What stores its snapshots.
         grace_minutes: How late a day's snapshot may be.
     """
-    of_source = (source, settings, store_engine)
+    of_source = (names, settings, store_engine)
     return [
-        events_spec(source, settings),
-        _scan_assets(source, aggregates_spec(*of_source), sample_spec(*of_source)),
-        _snapshot_asset(source, snapshot_spec(*of_source, grace_minutes)),
+        _scan_assets(names, aggregates_spec(*of_source), sample_spec(*of_source)),
+        _snapshot_asset(names, snapshot_spec(*of_source, grace_minutes)),
     ]
 
 
-def _scan_assets(source: str, aggregates: dg.AssetSpec, sample: dg.AssetSpec) -> dg.AssetsDefinition:
+def _scan_assets(names: SourceNames, aggregates: dg.AssetSpec, sample: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name=f"{source}_reading",
+        name=names.named("reading"),
         specs=[aggregates, sample],
         backfill_policy=dg.BackfillPolicy.single_run(),
-        required_resource_keys={RESOURCE},
+        required_resource_keys={names.resource},
     )
     def scan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with heard(context, source, is_first=True):
-            _read(context, source, [aggregates.key, sample.key])
+        with heard(context, names, is_first=True):
+            _read(context, names)
         for spec in (aggregates, sample):
             yield dg.MaterializeResult(asset_key=spec.key)
 
     return scan
 
 
-def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.AssetKey]) -> None:
-    """Scan the days of a run and add metadata to each; ``keys`` are the assets of aggregates and sample."""
+def _read(context: dg.AssetExecutionContext, names: SourceNames) -> None:
+    """Scan the days of a run and add metadata to each."""
     record_worker(context)
-    telemetry = telemetry_of(context)
-    work, days = telemetry.work(source), partition_days(context)
+    telemetry = telemetry_of(context, names.resource)
+    work, days = telemetry.work(names.source), partition_days(context)
     pace = Pace(len(days), monotonic)
     for stored, aggregates in work.read_with_aggregates(days, telemetry.clock()):
         day = stored.day.isoformat()
         found = (rendering.aggregates_metadata(stored, aggregates), rendering.sample_metadata(stored))
-        for key, metadata in zip(keys, found, strict=True):
+        for key, metadata in zip((names.aggregates, names.sample), found, strict=True):
             context.add_asset_metadata(metadata, asset_key=key, partition_key=day)
         pace.advance(1, stored.total_events or 0)
         if stored.unreadable_reason_code is not None:
@@ -77,7 +77,7 @@ def _read(context: dg.AssetExecutionContext, source: str, keys: Sequence[dg.Asse
         telemetry.on_progress(1)
 
 
-def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+def _snapshot_asset(names: SourceNames, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     @dg.asset(
         key=spec.key,
         deps=spec.deps,
@@ -89,22 +89,22 @@ def _snapshot_asset(source: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
         freshness_policy=spec.freshness_policy,
         partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        required_resource_keys={RESOURCE},
-        op_tags={"telemetry_quality/source": source},
+        required_resource_keys={names.resource},
+        op_tags={"telemetry_quality/source": names.source},
     )
     def integrity_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with heard(context, source):
-            _judge(context, source)
+        with heard(context, names):
+            _judge(context, names)
         return dg.MaterializeResult()
 
     return integrity_snapshot
 
 
-def _judge(context: dg.AssetExecutionContext, source: str) -> None:
+def _judge(context: dg.AssetExecutionContext, names: SourceNames) -> None:
     """Judge the days of a run and add each snapshot as metadata."""
     record_worker(context)
-    telemetry = telemetry_of(context)
-    work, days = telemetry.work(source), partition_days(context)
+    telemetry = telemetry_of(context, names.resource)
+    work, days = telemetry.work(names.source), partition_days(context)
     pace = Pace(len(days), monotonic)
     for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
         day = judgement.snapshot.day.isoformat()

@@ -6,14 +6,14 @@ full disk leaves runs that hold their places in the queue. Runs on other machine
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from time import time
 from typing import Any
 
 import dagster as dg
 
-from telemetry_quality.orchestration.jobs import job_names
+from telemetry_quality.orchestration.names import Names, SourceNames
 from telemetry_quality.orchestration.processes import Moment, is_gone, this_moment
 
 INTERVAL_SECONDS = 30
@@ -37,11 +37,11 @@ def record_worker(context: dg.AssetExecutionContext | dg.AssetCheckExecutionCont
         context.instance.add_run_tags(context.run.run_id, {WORKER_TAG: json.dumps(recorded)})
 
 
-def build_ghost_run_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
+def build_ghost_run_sensor(names: Names, sources: Sequence[SourceNames]) -> dg.SensorDefinition:
     """One sensor for the runs of all sources of the settings."""
 
     @dg.sensor(
-        name="ghost_run_sensor",
+        name=names.named("ghost_run_sensor"),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Ends runs whose process has died, so that the queue goes on and their days are tried again.",
@@ -55,18 +55,20 @@ def build_ghost_run_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
     return ghost_run_sensor
 
 
-def end_ghost_runs(instance: dg.DagsterInstance, sources: frozenset[str]) -> list[str]:
+def end_ghost_runs(instance: dg.DagsterInstance, sources: Sequence[SourceNames]) -> list[str]:
     """End every run of ``sources`` whose process is gone; returns their ids."""
     now = this_moment()
     return [run.run_id for run in _runs(instance, sources) if _is_ghost(instance, run, now) and _end(instance, run)]
 
 
-def _runs(instance: dg.DagsterInstance, sources: frozenset[str]) -> Iterator[dg.DagsterRun]:
-    jobs = {name for source in sources for name in job_names(source)}
+def _runs(instance: dg.DagsterInstance, sources: Sequence[SourceNames]) -> Iterator[dg.DagsterRun]:
+    """The runs in progress that materialize or check nothing but our assets: other people's runs are theirs to end."""
+    jobs = {job for names in sources for job in (names.materialize_day, names.recheck_day)}
+    ours = {key for names in sources for key in names.materialized}
     for record in instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS)):
         run = record.dagster_run
-        keys = [*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())]
-        if run.job_name in jobs or any(key.path[0] in sources for key in keys):
+        keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
+        if run.job_name in jobs or (keys and keys <= ours):
             yield run
 
 

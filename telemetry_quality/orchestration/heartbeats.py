@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from telemetry_quality.assembly import heartbeat
-from telemetry_quality.orchestration.jobs import job_names
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import telemetry_of
 
@@ -15,11 +14,13 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
+    from telemetry_quality.orchestration.names import SourceNames
+
 
 @contextmanager
 def heard(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
-    source: str,
+    names: SourceNames,
     *,
     is_first: bool = False,
     is_last: bool = False,
@@ -28,9 +29,9 @@ def heard(
 
     A run whose process is killed tells nothing more, which is what the service waits for.
     """
-    telemetry = telemetry_of(context)
+    telemetry, source = telemetry_of(context, names.resource), names.source
     latest = telemetry.settings.sources[source].calendar().latest_day(telemetry.clock())
-    if context.run.job_name != job_names(source)[0] or latest not in partition_days(context):
+    if not _is_whole(context.run, names) or latest not in partition_days(context):
         yield
         return
     beat = heartbeat(telemetry.settings, source)
@@ -43,3 +44,8 @@ def heard(
         raise
     if is_last:
         beat.success(f"{source} {latest} was judged by run {context.run.run_id}.")
+
+
+def _is_whole(run: dg.DagsterRun, names: SourceNames) -> bool:
+    """Whether a run reads and judges: that of the daily job, or of an automation that requested all of its assets."""
+    return run.job_name == names.materialize_day or set(names.materialized) <= (run.asset_selection or set())

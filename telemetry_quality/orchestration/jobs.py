@@ -6,31 +6,30 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from telemetry_quality.orchestration.specs import snapshot_key
-
 if TYPE_CHECKING:
     from dagster import UnresolvedAssetJobDefinition as Job
 
+    from telemetry_quality.orchestration.names import SourceNames
 
-def job_names(source: str) -> tuple[str, str]:
-    """The names of a source's jobs: ``materialize_day_job`` and ``recheck_day_job``."""
-    return f"{source}_materialize_day", f"{source}_recheck_day"
+# All steps share a process: one process per step would cost seconds of start-up and save nothing. The executor belongs
+# to our jobs alone, because one on the definitions would become that of everybody's jobs.
 
 
-def materialize_day_job(source: str) -> Job:
+def materialize_day_job(names: SourceNames) -> Job:
     """The job that reads and judges a day and runs its checks."""
-    keys = ([source, "event_aggregates"], [source, "event_sample"], snapshot_key(source).path)
     return dg.define_asset_job(
-        job_names(source)[0],
-        selection=dg.AssetSelection.assets(*(dg.AssetKey(key) for key in keys)),
+        names.materialize_day,
+        selection=dg.AssetSelection.assets(*names.materialized),
+        executor_def=dg.in_process_executor,
         description="Read a day of events, judge it, and run its guardrails.",
     )
 
 
-def recheck_day_job(source: str) -> Job:
+def recheck_day_job(names: SourceNames) -> Job:
     """The job that runs the guardrails on the stored snapshot with today's thresholds, without reading events."""
     return dg.define_asset_job(
-        job_names(source)[1],
-        selection=dg.AssetSelection.checks_for_assets(snapshot_key(source)),
+        names.recheck_day,
+        selection=dg.AssetSelection.checks_for_assets(names.snapshot),
+        executor_def=dg.in_process_executor,
         description="Run a day's guardrails on its stored snapshot, without reading events again.",
     )

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
 
-RESOURCE = "telemetry"
-
 
 class HasResources(Protocol):
     """Any of Dagster's contexts."""
@@ -27,9 +25,9 @@ class HasResources(Protocol):
         ...
 
 
-def telemetry_of(context: HasResources) -> TelemetryResource:
-    """The telemetry resource, typed."""
-    telemetry: TelemetryResource = getattr(context.resources, RESOURCE)
+def telemetry_of(context: HasResources, key: str) -> TelemetryResource:
+    """The telemetry resource with this key, typed."""
+    telemetry: TelemetryResource = getattr(context.resources, key)
     return telemetry
 
 

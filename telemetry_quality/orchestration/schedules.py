@@ -9,7 +9,7 @@ import dagster as dg
 
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.gaps import day_ranges, missing_days
-from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
+from telemetry_quality.orchestration.resources import telemetry_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import UnresolvedAssetJobDefinition as Job
 
     from telemetry_quality.core.gaps import DayRange
+    from telemetry_quality.orchestration.names import SourceNames
     from telemetry_quality.settings import SourceSettings
 
 MISSING_DAYS_PER_TICK = 100
@@ -37,13 +38,13 @@ UNFINISHED = [
 ]
 
 
-def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
+def daily_schedule(names: SourceNames, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
     """The schedule for the previous day, after its allowed lateness."""
     minute_of_day = min(settings.allowed_lateness_minutes, 24 * 60 - 1)
     calendar = settings.calendar()
 
     @dg.schedule(
-        name=f"{source}_daily",
+        name=names.named("daily"),
         cron_schedule=f"{minute_of_day % 60} {minute_of_day // 60} * * *",
         execution_timezone=settings.time_zone,
         job=job,
@@ -62,31 +63,31 @@ def daily_schedule(source: str, settings: SourceSettings, job: Job) -> dg.Schedu
     return daily
 
 
-def late_days_schedule(source: str, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
+def late_days_schedule(names: SourceNames, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
     """Every six hours, days that have no snapshot, and recent days whose events changed or have become complete."""
     calendar = settings.calendar()
 
     @dg.schedule(
-        name=f"{source}_late_days",
+        name=names.named("late_days"),
         cron_schedule="30 */6 * * *",
         execution_timezone=settings.time_zone,
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        required_resource_keys={RESOURCE},
+        required_resource_keys={names.resource},
         description=f"Fills gaps since {calendar.first_day}, checks the last {settings.late_days} days again and reads "
         "only those that changed.",
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        work, now = telemetry_of(context).work(source), context.scheduled_execution_time
-        judged = {judged.day for judged in work.store.judged_days(source)}
+        work, now = telemetry_of(context, names.resource).work(names.source), context.scheduled_execution_time
+        judged = {judged.day for judged in work.store.judged_days(names.source)}
         latest = calendar.latest_day(now)
         first = max(calendar.first_day, latest - timedelta(days=settings.late_days - 1))
         changed = work.changed_days([day for day in days_between(first, latest) if day in judged], now)
         missing = missing_days(calendar, judged, now, timedelta(minutes=settings.allowed_lateness_minutes))
-        is_filling = bool(missing) and _is_filling_gaps(context.instance, source)
+        is_filling = bool(missing) and _is_filling_gaps(context.instance, names)
         tick = now.isoformat()
         requests = [dg.RunRequest(run_key=f"{tick}:{day}", partition_key=day.isoformat()) for day in changed]
-        requests += [] if is_filling else [_gap_request(source, tick, gap) for gap in _bounded(missing)]
+        requests += [] if is_filling else [_gap_request(names.source, tick, gap) for gap in _bounded(missing)]
         if is_filling and not requests:
             return dg.SkipReason(f"A run that fills gaps is not over yet; {len(missing)} days have no snapshot.")
         return requests or dg.SkipReason(f"No day is missing, and none from {first} to {latest} has changed.")
@@ -106,7 +107,7 @@ def _gap_request(source: str, tick: str, gap: DayRange) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"{tick}:{first}:{last}", tags=tags)
 
 
-def _is_filling_gaps(instance: dg.DagsterInstance, source: str) -> bool:
+def _is_filling_gaps(instance: dg.DagsterInstance, names: SourceNames) -> bool:
     """Whether the runs of an earlier tick are not over yet: the same days must not be requested twice."""
-    unfinished = dg.RunsFilter(tags={GAP_TAG: source}, statuses=UNFINISHED)
+    unfinished = dg.RunsFilter(job_name=names.materialize_day, tags={GAP_TAG: names.source}, statuses=UNFINISHED)
     return bool(instance.get_run_records(unfinished, limit=1))

@@ -12,10 +12,13 @@ import dagster as dg
 
 from telemetry_quality.core.dispatch import dispatch_pending, log_channel
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.orchestration.resources import RESOURCE, telemetry_of
+from telemetry_quality.orchestration.resources import telemetry_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from telemetry_quality.core.alerts import Alert
+    from telemetry_quality.orchestration.names import Names
 
 INTERVAL_SECONDS = 30
 ALERTS_PER_TICK = 500
@@ -24,18 +27,18 @@ ALERTS_PER_TICK = 500
 PYTHON_LEVELS = {Level.CRITICAL: logging.CRITICAL, Level.WARNING: logging.WARNING, Level.INFO: logging.INFO}
 
 
-def build_alert_sensor(sources: frozenset[str]) -> dg.SensorDefinition:
+def build_alert_sensor(names: Names, sources: Collection[str]) -> dg.SensorDefinition:
     """One sensor for all sources of the settings."""
 
     @dg.sensor(
-        name="alert_sensor",
+        name=names.named("alert_sensor"),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        required_resource_keys={RESOURCE},
+        required_resource_keys={names.resource},
         description="Logs every failed guardrail once, at its level, and stores it in the table alert.",
     )
     def alert_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        telemetry = telemetry_of(context)
+        telemetry = telemetry_of(context, names.resource)
 
         def log_alert(alert: Alert) -> None:
             context.log.log(PYTHON_LEVELS[alert.level], alert.line())

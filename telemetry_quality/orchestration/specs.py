@@ -15,6 +15,7 @@ from telemetry_quality.core.metrics import METRICS
 from telemetry_quality.orchestration.partitions import daily_partitions
 
 if TYPE_CHECKING:
+    from telemetry_quality.orchestration.names import SourceNames
     from telemetry_quality.settings import SourceSettings
 
 LONGEST_DAY = timedelta(hours=25)
@@ -59,16 +60,11 @@ SNAPSHOT_COLUMNS = dg.TableSchema(
 )
 
 
-def snapshot_key(source: str) -> dg.AssetKey:
-    """The key of a source's integrity snapshot."""
-    return dg.AssetKey([source, "integrity_snapshot"])
-
-
-def events_spec(source: str, settings: SourceSettings) -> dg.AssetSpec:
+def events_spec(names: SourceNames, settings: SourceSettings) -> dg.AssetSpec:
     """The telemetry itself, written by other systems."""
     return dg.AssetSpec(
-        [source, "events"],
-        group_name=source,
+        names.events,
+        group_name=names.group,
         owners=list(settings.owners),
         kinds={settings.kind},
         description="The telemetry itself, which is only read.",
@@ -76,12 +72,12 @@ def events_spec(source: str, settings: SourceSettings) -> dg.AssetSpec:
     )
 
 
-def aggregates_spec(source: str, settings: SourceSettings, store_engine: str) -> dg.AssetSpec:
+def aggregates_spec(names: SourceNames, settings: SourceSettings, store_engine: str) -> dg.AssetSpec:
     """The counts of a day."""
     return dg.AssetSpec(
-        [source, "event_aggregates"],
-        deps=[dg.AssetKey([source, "events"])],
-        group_name=source,
+        names.aggregates,
+        deps=[names.events],
+        group_name=names.group,
         owners=list(settings.owners),
         kinds={settings.engine, store_engine},
         description="Counts per event name, version and hour; coarser counts are rolled up from them.",
@@ -90,12 +86,12 @@ def aggregates_spec(source: str, settings: SourceSettings, store_engine: str) ->
     )
 
 
-def sample_spec(source: str, settings: SourceSettings, store_engine: str) -> dg.AssetSpec:
+def sample_spec(names: SourceNames, settings: SourceSettings, store_engine: str) -> dg.AssetSpec:
     """The sample of a day."""
     return dg.AssetSpec(
-        [source, "event_sample"],
-        deps=[dg.AssetKey([source, "events"])],
-        group_name=source,
+        names.sample,
+        deps=[names.events],
+        group_name=names.group,
         owners=list(settings.owners),
         kinds={settings.engine, store_engine},
         description=(
@@ -118,12 +114,12 @@ def freshness(settings: SourceSettings, grace_minutes: int) -> dg.FreshnessPolic
     return dg.FreshnessPolicy.time_window(LONGEST_DAY + timedelta(minutes=grace_minutes))
 
 
-def snapshot_spec(source: str, settings: SourceSettings, store_engine: str, grace_minutes: int) -> dg.AssetSpec:
+def snapshot_spec(names: SourceNames, settings: SourceSettings, store_engine: str, grace_minutes: int) -> dg.AssetSpec:
     """The verdict on a day."""
     return dg.AssetSpec(
-        snapshot_key(source),
-        deps=[dg.AssetKey([source, "event_aggregates"]), dg.AssetKey([source, "event_sample"])],
-        group_name=source,
+        names.snapshot,
+        deps=[names.aggregates, names.sample],
+        group_name=names.group,
         owners=list(settings.owners),
         kinds={store_engine},
         description="Whether the day can be trusted, as known when the snapshot was computed. Append-only.",
@@ -133,12 +129,12 @@ def snapshot_spec(source: str, settings: SourceSettings, store_engine: str, grac
     )
 
 
-def guardrail_specs(source: str, settings: SourceSettings) -> list[dg.AssetCheckSpec]:
+def guardrail_specs(names: SourceNames, settings: SourceSettings) -> list[dg.AssetCheckSpec]:
     """The guardrails of a source as non-blocking checks on its integrity snapshot."""
     return [
         dg.AssetCheckSpec(
             rule.name,
-            asset=snapshot_key(source),
+            asset=names.snapshot,
             description=rule.description,
             blocking=False,
             partitions_def=daily_partitions(settings.calendar()),

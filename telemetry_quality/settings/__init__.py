@@ -8,7 +8,14 @@ overrides the file: ``TELEMETRY_QUALITY_STORE`` sets ``store``, and double under
 from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings
 from telemetry_quality.settings.guardrails import GuardrailSettings
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
-from telemetry_quality.settings.loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
+from telemetry_quality.settings.loading import (
+    CONFIG_VARIABLE,
+    DEFAULT_FILE,
+    anchored,
+    check_settings,
+    load_settings,
+    settings_file,
+)
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
 from telemetry_quality.settings.presets import PRESETS, Preset
 from telemetry_quality.settings.sources import RoleSettings, SignalSettings, SourceSettings
@@ -27,6 +34,8 @@ __all__ = [
     "Settings",
     "SignalSettings",
     "SourceSettings",
+    "anchored",
+    "check_settings",
     "load_settings",
     "settings_file",
 ]

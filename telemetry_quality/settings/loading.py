@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -13,6 +13,9 @@ from telemetry_quality.connectors import anchored_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.messages import sentences
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_FILE = "telemetry.toml"
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
@@ -33,14 +36,29 @@ def load_settings(path: str | Path | None = None) -> Settings:
         SettingsError: With one sentence that names the key, what was found and what is allowed.
     """
     file = settings_file(path)
-    values = _read_toml(file)
+    return anchored(check_settings(_read_toml(file), file.name), file.parent)
+
+
+def check_settings(values: Mapping[str, Any], place: str) -> Settings:
+    """The settings with these values, as overridden by the environment; relative paths stay relative.
+
+    Args:
+        values: What a settings file has, or part of another file.
+        place: Where they are, for messages.
+
+    Raises:
+        SettingsError: With one sentence that names the key, what was found and what is allowed.
+    """
+    for name in values:
+        if name.startswith("_"):
+            # pydantic-settings would interpret a keyword that begins with an underscore as an option of its own.
+            raise SettingsError(f"{place}: {name} is not a setting; remove it.")
     _refuse_unknown_variables()
     try:
-        settings = Settings(**values)
+        return Settings(**values)
     except ValidationError as error:
-        first, *further = (f"{file.name}: {found}" for found in sentences(error))
+        first, *further = (f"{place}: {found}" for found in sentences(error))
         raise SettingsError(first, further) from None
-    return _anchored(settings, file.parent)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -54,10 +72,6 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file} must be readable text, but reading it failed: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} must be valid TOML, but it is not: {error}.") from None
-    for name in values:
-        if name.startswith("_"):
-            # pydantic-settings would interpret a keyword that begins with an underscore as an option of its own.
-            raise SettingsError(f"{file.name}: {name} is not a setting; remove it.")
     return values
 
 
@@ -71,7 +85,7 @@ def _refuse_unknown_variables() -> None:
                 raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
 
 
-def _anchored(settings: Settings, folder: Path) -> Settings:
+def anchored(settings: Settings, folder: Path) -> Settings:
     """The same settings with relative paths resolved against ``folder``, wherever the process runs."""
     sources = {name: source.anchored(folder) for name, source in settings.sources.items()}
     anchor = settings.anchor

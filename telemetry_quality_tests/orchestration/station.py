@@ -10,7 +10,7 @@ import dagster as dg
 
 from telemetry_quality.assembly import daily_work
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.settings import Settings, load_settings
 from telemetry_quality_tests.builders import NOW, make_event, make_events, migrated_store, write_parquet
 
@@ -50,7 +50,7 @@ class Station:
 
     @property
     def definitions(self) -> dg.Definitions:
-        return build_definitions(self.settings, clock=lambda: NOW)
+        return build_definitions(self.settings, name_prefix="", clock=lambda: NOW)
 
     @property
     def work(self) -> DailyWork:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from telemetry_quality.definitions import build_definitions, defs
+from telemetry_quality.dagster import build_definitions
+from telemetry_quality.definitions import defs
 from telemetry_quality.demo import SOURCE, steps_per_day
 from telemetry_quality.settings import load_settings
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
@@ -168,7 +169,7 @@ def test_progress_is_reported_once_per_step_of_every_day(
     station = make_station(tmp_path, roles=roles)
     settings = station.settings.model_copy(update={"sources": {SOURCE: station.settings.sources["web"]}})
     steps: list[int] = []
-    definitions = build_definitions(settings, on_progress=steps.append)
+    definitions = build_definitions(settings, name_prefix="", on_progress=steps.append)
     definitions.resolve_job_def(f"{SOURCE}_materialize_day").execute_in_process(
         instance=instance,
         partition_key=FIRST_DAY.isoformat(),
@@ -216,7 +217,7 @@ def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> Non
     settings = station.settings.model_copy(
         update={"sources": {"web": station.settings.sources["web"], "app": station.settings.sources["web"]}}
     )
-    definitions = build_definitions(settings)
+    definitions = build_definitions(settings, name_prefix="")
     dg.Definitions.validate_loadable(definitions)
     assert {spec.group_name for spec in definitions.resolve_all_asset_specs()} == {"web", "app"}
     repository = definitions.get_repository_def()

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.orchestration.ghost_runs import (
     LAUNCHER_TAG,
     WORKER_TAG,
     build_ghost_run_sensor,
     end_ghost_runs,
 )
+from telemetry_quality.orchestration.names import Names
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import make_station
 
@@ -32,17 +33,18 @@ pytestmark = pytest.mark.slow
 KILLED_IN_MID_RUN = """
 import os, signal
 import dagster as dg
-from telemetry_quality.definitions import build_definitions
+from telemetry_quality.dagster import build_definitions
 from telemetry_quality.settings import load_settings
 
-definitions = build_definitions(load_settings(), on_progress=lambda _: os.kill(os.getpid(), signal.SIGKILL))
+kill = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+definitions = build_definitions(load_settings(), name_prefix="", on_progress=kill)
 with dg.DagsterInstance.local_temp("home") as instance:
     definitions.resolve_job_def("web_materialize_day").execute_in_process(
         instance=instance, partition_key="2026-02-01", tags={"kind": "killed"}
     )
 """
 
-WEB = frozenset({"web"})
+WEB = [Names().of("web")]
 STARTED_HERE = {LAUNCHER_TAG: json.dumps({"host": "localhost"})}
 
 
@@ -98,7 +100,7 @@ def _add_run(
 def test_a_run_whose_process_was_killed_fails_on_the_next_tick_and_is_named(home: Path, tmp_path: Path) -> None:
     with _ghost(home, tmp_path) as (instance, run):
         with dg.build_sensor_context(instance=instance) as context:
-            ticked = build_ghost_run_sensor(WEB).evaluate_tick(context)
+            ticked = build_ghost_run_sensor(Names(), WEB).evaluate_tick(context)
         assert ticked.skip_message == "1 runs without a process ended."
         assert _status(instance, run) is dg.DagsterRunStatus.FAILURE
         assert end_ghost_runs(instance, WEB) == []
@@ -119,7 +121,7 @@ def test_a_run_on_another_machine_is_left_alone(home: Path, tmp_path: Path) -> N
 
 def test_a_run_of_another_project_is_left_alone(home: Path, tmp_path: Path) -> None:
     with _ghost(home, tmp_path) as (instance, run):
-        assert end_ghost_runs(instance, frozenset({"app"})) == []
+        assert end_ghost_runs(instance, [Names().of("app")]) == []
         assert _status(instance, run) is dg.DagsterRunStatus.STARTED
 
 
@@ -131,7 +133,7 @@ def test_a_run_whose_process_lives_is_left_alone(instance: dg.DagsterInstance, t
         assert record.dagster_run.status is dg.DagsterRunStatus.STARTED
         ended.extend(end_ghost_runs(instance, WEB))
 
-    definitions = build_definitions(station.settings, clock=lambda: NOW, on_progress=look)
+    definitions = build_definitions(station.settings, name_prefix="", clock=lambda: NOW, on_progress=look)
     job = definitions.resolve_job_def("web_materialize_day")
     assert job.execute_in_process(instance=instance, partition_key="2026-02-01").success
     assert ended == []

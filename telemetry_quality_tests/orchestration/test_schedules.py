@@ -10,7 +10,7 @@ import pytest
 
 from telemetry_quality.core.events import Arrivals
 from telemetry_quality.errors import SourceError
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality_tests.builders import NOW, FakeSource, make_row, make_scan, make_snapshot, make_verdicts
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
@@ -26,7 +26,7 @@ RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_e
 def _tick(station: Station, name: str, at: datetime, instance: dg.DagsterInstance | None = None) -> Any:
     repository = station.definitions.get_repository_def()
     schedule = repository.get_schedule_def(f"web_{name}")
-    resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
+    resources = {"telemetry": TelemetryResource(station.settings, clock=lambda: NOW)}
     with dg.build_schedule_context(
         scheduled_execution_time=at, resources=resources, repository_def=repository, instance=instance
     ) as context:

@@ -11,7 +11,8 @@ import pytest
 
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.orchestration import sensors
-from telemetry_quality.orchestration.resources import RESOURCE, TelemetryResource
+from telemetry_quality.orchestration.names import Names
+from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
@@ -33,8 +34,8 @@ class Listener(logging.Handler):
 
 def tick(station: Station) -> tuple[list[tuple[int, str]], str]:
     """Run a tick in a Dagster instance that knows of no run; returns what it logged and its summary."""
-    sensor = build_alert_sensor(frozenset(station.settings.sources))
-    resources = {RESOURCE: TelemetryResource(station.settings, clock=lambda: NOW)}
+    sensor = build_alert_sensor(Names(), station.settings.sources)
+    resources = {"telemetry": TelemetryResource(station.settings, clock=lambda: NOW)}
     listener = Listener()
     with dg.build_sensor_context(resources=resources) as context:
         context.log.addHandler(listener)
