@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -16,10 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.sync.client import connect
 
-from telemetry_quality.dashboard import edge, server
-from telemetry_quality.storage.migrations import migrate
+from telemetry_quality.dashboard import edge
 from telemetry_quality_tests.dashboard.access.house import serving
-from telemetry_quality_tests.dashboard.test_server import SETTINGS, wait_for
+from telemetry_quality_tests.dashboard.test_server import running_dashboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,19 +253,8 @@ def test_the_connection_that_has_waited_longest_gives_way_to_a_new_one() -> None
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """The port of ``telemetry-quality dashboard`` in its own process."""
-    (tmp_path / "telemetry.toml").write_text(SETTINGS)
-    migrate(f"sqlite:///{tmp_path / 'quality.db'}")
-    with server.listen("127.0.0.1", 0) as probe:
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "telemetry_quality", "dashboard", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            wait_for(process, port)
-            yield port
-        finally:
-            process.kill()
+    with running_dashboard(tmp_path) as (_, port):
+        yield port
 
 
 def _attack(port: int, start: bytes, more: bytes, is_over: threading.Event) -> None:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
@@ -152,22 +152,27 @@ def test_only_a_trusted_proxy_may_say_where_a_request_comes_from(
     assert found == [seen]
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+@contextmanager
+def running_dashboard(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """``telemetry-quality dashboard`` in its own process, once it responds, and its port."""
-    (tmp_path / "telemetry.toml").write_text(SETTINGS)
-    migrate(f"sqlite:///{tmp_path / 'quality.db'}")
+    (folder / "telemetry.toml").write_text(SETTINGS)
+    migrate(f"sqlite:///{folder / 'quality.db'}")
     with server.listen("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "telemetry_quality", "dashboard", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             wait_for(process, port)
             yield process, port
         finally:
             process.kill()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A running dashboard over an empty store."""
+    with running_dashboard(tmp_path) as started:
+        yield started
 
 
 def wait_for(process: subprocess.Popen[str], port: int) -> None:
