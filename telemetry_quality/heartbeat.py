@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from threading import Thread
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request
+
+from telemetry_quality.addresses import failure_of
 
 log = logging.getLogger(__name__)
 
@@ -47,30 +47,12 @@ class Heartbeat:
     def _send(self, suffix: str, body: str) -> None:
         if self.url is None:
             return
-        failures: list[str] = []
-        # A thread, because looking up a name and a response that drips have no timeout of their own.
-        thread = Thread(target=self._request, args=(suffix, body, failures), name="heartbeat", daemon=True)
-        thread.start()
-        thread.join(self.timeout_seconds)
-        if thread.is_alive():
-            failures = [f"no response within {self.timeout_seconds:g} seconds"]
-        for failure in failures:
+        request = Request(self._address(suffix), body.encode(), {"User-Agent": "telemetry-quality"})  # noqa: S310
+        if (failure := failure_of(request, self.timeout_seconds)) is not None:
             host = urlsplit(self.url).hostname
             log.warning(
                 "The heartbeat of %s could not be sent to %s (%s); the work goes on.", self.source, host, failure
             )
-
-    def _request(self, suffix: str, body: str, failures: list[str]) -> None:
-        """Send a request; adds why it failed to ``failures``."""
-        try:
-            request = Request(self._address(suffix), body.encode(), {"User-Agent": "telemetry-quality"})  # noqa: S310
-            with urlopen(request, timeout=self.timeout_seconds):  # noqa: S310 - settings allow http and https only
-                pass
-        except HTTPError as error:
-            error.close()
-            failures.append(f"status {error.code}")
-        except Exception as error:  # noqa: BLE001 - nothing about a heartbeat may fail the work
-            failures.append(type(error.reason if isinstance(error, URLError) else error).__name__)
 
     def _address(self, suffix: str) -> str:
         parts = urlsplit((self.url or "").replace(SOURCE_PLACE, self.source))

@@ -1283,3 +1283,10 @@ def test_a_misspelt_variable_is_refused_in_any_case(
     monkeypatch.setenv(variable, "x")
     with pytest.raises(SettingsError, match=variable):
         load_settings(tmp_path / "telemetry.toml")
+
+
+@pytest.mark.parametrize("anchor", ["ftp://audit/kept", "http://[s3cret", "https://", "https://audit:0/kept"])
+def test_an_anchor_is_a_file_or_an_address_that_can_be_asked(tmp_path: Path, anchor: str) -> None:
+    sentence = complaint(write_settings(tmp_path, top=f'anchor = "{anchor}"'))
+    assert "anchor: must be a file, or an address that begins with https:// or http://" in sentence
+    assert "s3cret" not in sentence

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from telemetry_quality.addresses import is_web_address
 from telemetry_quality.connectors import Name, SettingsTable
 from telemetry_quality.heartbeat import SOURCE_PLACE
 
@@ -20,11 +20,6 @@ class HeartbeatSettings(SettingsTable):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        try:
-            parts = urlsplit((value or "https://none").replace(SOURCE_PLACE, "web"))
-            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_address = False
-        if not is_address:
+        if value is not None and not is_web_address(value.replace(SOURCE_PLACE, "web")):
             raise ValueError("must be an address such as https://hc-ping.com/KEY/telemetry-{source}")
         return value

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from telemetry_quality.addresses import is_web_address
 from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.dashboard import DashboardSettings
@@ -45,8 +46,7 @@ class Settings(BaseSettings):
     @field_validator("anchor")
     @classmethod
     def _is_a_file_or_an_address(cls, value: str | None) -> str | None:
-        scheme, separator, _ = (value or "").partition("://")
-        if separator and scheme not in {"http", "https"}:
+        if value and "://" in value and not is_web_address(value):
             raise ValueError("must be a file, or an address that begins with https:// or http://")
         return value
 
@@ -80,3 +80,11 @@ class Settings(BaseSettings):
             found = "no --source" if name is None else f"--source {name}"
             raise SettingsError(f"--source requires one of {', '.join(self.sources)}, but {found} was given.")
         return name, self.sources[name]
+
+    def names(self, source: str | None) -> list[str]:
+        """The name of the chosen source, or of all sources if none was chosen.
+
+        Raises:
+            SettingsError: If no source has that name.
+        """
+        return list(self.sources) if source is None else [self.source(source)[0]]

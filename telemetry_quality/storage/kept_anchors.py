@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
+from telemetry_quality.addresses import failure_of, is_web_address
 from telemetry_quality.errors import RequestError, StoreError
 from telemetry_quality.storage.anchors import Anchor, is_anchor
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 10
 """How long an address may take to answer."""
 
-_SCHEMES = ("http", "https")
-
 
 def keep_anchor(anchor: Anchor, place: str, now: datetime) -> None:
     """Append an anchor to the file ``place``, or send it to the address ``place``.
@@ -32,8 +30,12 @@ def keep_anchor(anchor: Anchor, place: str, now: datetime) -> None:
     Raises:
         StoreError: If that fails; the sentence contains no more of an address than its host.
     """
-    if urlsplit(place).scheme in _SCHEMES:
+    if is_web_address(place):
         _send(anchor, place, now)
+    elif "://" in place:
+        raise StoreError(
+            "Anchors require a file or an address that begins with https:// or http://; correct the place."
+        )
     else:
         _append(f"{now.isoformat(timespec='seconds')} {anchor}\n", Path(place))
 
@@ -68,33 +70,19 @@ def _of_line(line: str, file: Path, number: int) -> Anchor:
 
 def _append(line: str, file: Path) -> None:
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as kept:
+            kept.write(line.encode())
+            kept.flush()
+            os.fsync(kept.fileno())
     except OSError as error:
         raise StoreError(f"The file of anchors {file} must be writable, but: {error}; no anchor was kept.") from error
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """A redirected POST request becomes a GET request, which would deliver nothing."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
-
-
 def _send(anchor: Anchor, address: str, now: datetime) -> None:
     body = json.dumps({"at": now.isoformat(timespec="seconds"), "anchor": str(anchor)}).encode()
-    try:
-        request = Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - http or https
-        with build_opener(_NoRedirects).open(request, timeout=ANSWER_SECONDS):
-            pass
-    except (OSError, HTTPException, ValueError) as error:
-        # The path and the query may hold a secret, and so may the words of an error.
-        found = getattr(error, "code", None) or type(getattr(error, "reason", error)).__name__
+    request = Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - http or https
+    if (failure := failure_of(request, ANSWER_SECONDS)) is not None:
         raise StoreError(
-            f"The address of anchors at {urlsplit(address).hostname} must accept a POST request, but answered "
-            f"{found}; no anchor was kept."
-        ) from None
+            f"The address of anchors at {urlsplit(address).hostname} must accept a POST request, but there was "
+            f"{failure}; no anchor was kept."
+        )

@@ -1,0 +1,58 @@
+"""Addresses of other services that settings name, and requests to them that end in time."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, build_opener
+
+if TYPE_CHECKING:
+    from urllib.request import Request
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address that a request can be sent to."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def failure_of(request: Request, seconds: float) -> str | None:
+    """Send a request; why it was not accepted, in words that hold nothing of its address; None if it was.
+
+    Redirects are not followed: they would pass the body on to an address that nobody configured.
+
+    Args:
+        request: Its address must be a web address.
+        seconds: How long to wait, whatever the network does.
+    """
+    failures: list[str] = []
+    # A thread, because looking up a name and a response that drips have no timeout of their own.
+    thread = Thread(target=_send, args=(request, seconds, failures), name="request", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive() or TimeoutError.__name__ in failures:
+        return f"no response within {seconds:g} seconds"
+    return failures[0] if failures else None
+
+
+def _send(request: Request, seconds: float, failures: list[str]) -> None:
+    """Send a request; adds why it failed to ``failures``."""
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=seconds):
+            pass
+    except (OSError, HTTPException, ValueError) as error:
+        # Only the kind of error: its words may hold the path and the query, and they a secret.
+        status = getattr(error, "code", None)
+        failures.append(f"status {status}" if status else type(getattr(error, "reason", error)).__name__)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Makes a redirect an error."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
