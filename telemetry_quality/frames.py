@@ -67,7 +67,7 @@ def load_snapshots(first: date, last: date, settings: Settings | None = None, so
     if first > last:
         raise RequestError(f"The first day must not be after the last, but {first} is after {last}; swap them.")
     settings = settings or load_settings()
-    names = list(settings.sources) if source is None else [settings.source(source)[0]]
+    names = settings.names(source)
     store = open_store(settings)
     try:
         return frame_of(snapshot for name in names for snapshot in store.snapshots(name, first, last))

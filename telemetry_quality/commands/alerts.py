@@ -22,7 +22,7 @@ def alerts() -> None:
 def dispatch(config: str | None, source: str | None, as_json: bool) -> int:
     """Dispatch pending alerts, such as those of a process that died before it could."""
     settings = load_settings(config)
-    names = [settings.source(source)[0]] if source else list(settings.sources)
+    names = settings.names(source)
     dispatched = dispatch_to_log(open_store(settings), names)
     if as_json:
         print_json({"dispatched": dispatched})

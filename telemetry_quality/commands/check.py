@@ -57,7 +57,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
     except SettingsError as error:
         mistakes = [{"sentence": sentence} for sentence in (str(error), *error.further)]
         return _report([], mistakes, [], [], as_json=as_json)
-    names = [settings.source(source)[0]] if source else list(settings.sources)
+    names = settings.names(source)
     extensions = _extensions()
     found: list[dict[str, Any]] = []
     mistakes = []

@@ -24,7 +24,7 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
-from telemetry_quality.commands.watching import DURATION, chosen_sources, report_age
+from telemetry_quality.commands.watching import DURATION, report_age
 from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
 from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.marks import is_trustworthy, marks_of
@@ -127,7 +127,7 @@ def health(  # noqa: PLR0917
     if max_age is not None:
         return report_age(config, source, max_age, as_json=as_json)
     settings = load_settings(config)
-    names = chosen_sources(settings, source)
+    names = settings.names(source)
     store, now = open_store(settings), utc_now()
     listed: list[ListedDay] = []
     for name in names:

@@ -91,7 +91,7 @@ def list_(is_all: bool, config: str | None, source: str | None, as_json: bool) -
     """List the marks in force, by day."""
     settings = load_settings(config)
     store = open_store(settings)
-    names = [settings.source(source)[0]] if source else list(settings.sources)
+    names = settings.names(source)
     said = [marked for name in names for marked in _said(store.marked_days(name), is_all=is_all)]
     said.sort(key=lambda marked: (marked.day, marked.marked_at))
     if as_json:

@@ -38,15 +38,6 @@ class _Duration(click.ParamType[timedelta]):
 DURATION = _Duration()
 
 
-def chosen_sources(settings: Settings, source: str | None) -> list[str]:
-    """The source called ``source``, or all of them.
-
-    Raises:
-        SettingsError: If there is no such source.
-    """
-    return [settings.source(source)[0]] if source else list(settings.sources)
-
-
 def report_age(config: str | None, source: str | None, max_age: timedelta, *, as_json: bool) -> int:
     """Say in a line whether days are still being judged; returns the exit code of a monitoring plugin."""
     try:
@@ -60,7 +51,7 @@ def report_age(config: str | None, source: str | None, max_age: timedelta, *, as
 def _watches(settings: Settings, source: str | None, max_age: timedelta) -> list[Watch]:
     store, now = open_store(settings), utc_now()
     found = []
-    for name in chosen_sources(settings, source):
+    for name in settings.names(source):
         gaps = gaps_of(settings, store, name, now)
         newest = store.snapshots(name, gaps.newest, gaps.newest) if gaps.newest else []
         reason = newest[0].unreadable_reason_code if newest else None
