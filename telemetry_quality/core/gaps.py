@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from telemetry_quality.core.days import ONE_DAY, days_between
+from telemetry_quality.core.days import ONE_DAY, days_between, latest_complete_day
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -94,7 +94,8 @@ class Gaps:
 
 def find_gaps(source: str, calendar: Calendar, judged: Collection[date], now: datetime, lateness: timedelta) -> Gaps:
     """The gaps of a source at the aware instant ``now``; ``judged`` are the days that have a snapshot."""
-    latest = calendar.latest_day(now)
+    # Days after the end of a data set are over too: they were judged before somebody said where it ends.
+    latest = latest_complete_day(now, calendar.zone)
     future = tuple(sorted(day for day in judged if day > latest))
-    newest = max((day for day in judged if day <= latest), default=None)
+    newest = max((day for day in judged if day <= calendar.latest_day(now)), default=None)
     return Gaps(source, tuple(day_ranges(missing_days(calendar, judged, now, lateness))), future, latest, newest)

@@ -47,7 +47,7 @@ class Watch:
             "state": self.state.name,
             "sentence": self.sentence,
             "newest_day": self.newest_day and self.newest_day.isoformat(),
-            "age_seconds": self.age and self.age.total_seconds(),
+            "age_seconds": None if self.age is None else self.age.total_seconds(),
         }
 
 

@@ -88,3 +88,12 @@ def test_a_store_without_gaps_says_nothing() -> None:
     gaps = find_gaps("web", UTC_CALENDAR, {FIRST}, datetime(2026, 2, 2, 6, tzinfo=UTC), HOUR)
     assert gaps.sentences() == []
     assert gaps.missing_count == 0
+
+
+def test_days_after_the_end_of_a_data_set_are_not_ahead_of_the_clock_once_they_are_over() -> None:
+    calendar = Calendar(ZoneInfo("UTC"), FIRST, date(2026, 2, 2))
+    judged = {FIRST, date(2026, 2, 2), date(2026, 2, 3)}
+    during, after = datetime(2026, 2, 3, 6, tzinfo=UTC), datetime(2026, 2, 4, tzinfo=UTC)
+    assert find_gaps("web", calendar, judged, during, HOUR).future == (date(2026, 2, 3),)
+    gaps = find_gaps("web", calendar, judged, after, HOUR)
+    assert (gaps.future, gaps.newest, gaps.sentences()) == ((), date(2026, 2, 2), [])
