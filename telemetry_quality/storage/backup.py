@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, inspect, select
+from sqlalchemy import URL, exists, insert, inspect, select
 
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.anchors import Anchor, anchor_of
@@ -44,14 +44,11 @@ def back_up(url: str, file: Path) -> Anchor:
     Raises:
         StoreError: If the file exists or cannot be written, or the store cannot be read.
     """
-    if file.exists():
-        raise StoreError(f"The backup {file} must be a new file, but exists; choose another name or move it away.")
-    with _opened(database_at(url).open_engine()) as engine:
+    with _in_a_sentence(file), _opened(database_at(url).open_engine()) as engine:
+        if file.exists():
+            raise StoreError(f"The backup {file} must be a new file, but exists; choose another name or move it away.")
         require_schema(engine)
-        try:
-            descriptor, name = mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)
-        except OSError as error:
-            raise StoreError(f"The folder of the backup {file} must be writable, but: {error}.") from error
+        descriptor, name = mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)
         os.close(descriptor)
         part = Path(name)
         try:
@@ -69,8 +66,9 @@ def _write(engine: Engine, part: Path) -> Anchor:
             with closing(sqlite3.connect(part)) as target:
                 driver.backup(target)
         else:
-            migrate(f"sqlite:///{part}")
-            with _opened(database_at(f"sqlite:///{part}").open_engine()) as written:
+            url = _url_of(part)
+            migrate(url.render_as_string())
+            with _opened(database_at(url).open_engine()) as written:
                 _copy(source, written)
     with closing(sqlite3.connect(part)) as target, target:
         # One file: a copy of a store in WAL mode would need a second one.
@@ -87,11 +85,14 @@ def restore(file: Path, url: str) -> Anchor:
     Raises:
         StoreError: If the backup is damaged, unfinished or of another version, or if the store is not empty.
     """
-    if not file.is_file():
-        raise StoreError(
-            f"The backup {file} must exist, but does not; name a file that telemetry-quality backup wrote."
-        )
-    with _backup(file) as source:
+    with _in_a_sentence(file):
+        if not file.is_file():
+            raise StoreError(
+                f"The backup {file} must exist, but does not; name a file that telemetry-quality backup wrote."
+            )
+        # Unlike is_file, this says so if a folder may not be entered.
+        file.stat()
+    with _in_a_sentence(file), _backup(file) as source:
         _require_intact(source, file)
         database = database_at(url)
         with _opened(database.open_engine()) as engine:
@@ -162,10 +163,26 @@ def _digest(driver: sqlite3.Connection) -> str:
 @contextmanager
 def _backup(file: Path) -> Iterator[Connection]:
     with (
-        _opened(database_at(f"sqlite:///{file}").open_read_only_engine()) as engine,
+        _opened(database_at(_url_of(file)).open_read_only_engine()) as engine,
         transaction(engine, writes=False) as connection,
     ):
         yield connection
+
+
+def _url_of(file: Path) -> URL:
+    """The URL of a SQLite file, whatever its name contains."""
+    return URL.create("sqlite", database=str(file))
+
+
+@contextmanager
+def _in_a_sentence(file: Path) -> Iterator[None]:
+    """Raise a StoreError if a file cannot be read or written."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(
+            f"The backup {file} must be readable and writable, but: {error}; check the file, its folder and the disk."
+        ) from error
 
 
 @contextmanager

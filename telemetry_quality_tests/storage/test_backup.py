@@ -135,6 +135,20 @@ def test_a_damaged_file_is_refused_in_a_sentence(backup: Path, tmp_path: Path, d
     assert not (tmp_path / "new.db").exists()
 
 
+def test_a_backup_of_any_name_is_made_and_restored_again(backup: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("100%.db", "what?.db", "a b#c.db")):
+        made = back_up(f"sqlite:///{tmp_path / 'quality.db'}", tmp_path / name)
+        assert restore(tmp_path / name, f"sqlite:///{tmp_path / str(number)}") == made
+
+
+@pytest.mark.parametrize("name", ["nowhere/backup.db", f"{'x' * 300}.db", "quality.db/backup.db"])
+def test_a_file_that_cannot_be_written_or_read_is_named_in_a_sentence(backup: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(StoreError, match="must be readable and writable, but:"):
+        back_up(f"sqlite:///{tmp_path / 'quality.db'}", tmp_path / name)
+    with pytest.raises(StoreError, match=r"must be readable and writable, but:|must exist, but does not"):
+        restore(tmp_path / name, f"sqlite:///{tmp_path / 'new.db'}")
+
+
 def test_the_commands_back_up_and_restore_and_every_command_refuses_a_newer_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
