@@ -447,8 +447,14 @@ def test_the_roles_of_the_docs_do_their_own_part_and_no_more(
         measure(runs)
     with pytest.raises(StoreError, match="nobody"):
         grant(owner, "quality_runs", "nobody")
+    run(owner, "CREATE TABLE theirs (id INTEGER)")
+    run(owner, "CREATE VIEW also_theirs AS SELECT 1")
+    run(owner, "GRANT SELECT ON theirs TO quality_runs")
     for _ in range(2):
         grant(owner, "quality_runs", "quality_dashboard")
+    assert run(runs, "SELECT * FROM theirs") == []
+    with pytest.raises(StoreError, match="permission denied for view also_theirs"):
+        run(runs, "SELECT * FROM also_theirs")
 
     measure(runs)
     say(dashboard)
