@@ -40,6 +40,8 @@ def verify(expect: str | None, place: str | None, config: str | None, as_json: b
     settings = load_settings(config)
     expected = () if expect is None else expected_anchors(expect)
     result = open_store(settings).verify(expected)
+    if place is not None and result.anchor is not None and not result.findings:
+        keep_anchor(result.anchor, place, utc_now())
     if as_json:
         print_json(_as_json(result, len(expected)))
     else:
@@ -48,8 +50,6 @@ def verify(expect: str | None, place: str | None, config: str | None, as_json: b
         click.echo(f"{result.rows:,} rows checked, {len(result.findings)} findings; anchor {result.anchor or 'none'}")
     if place is not None and result.findings:
         click.echo("The anchor was not kept, because something was found.", err=True)
-    elif place is not None and result.anchor is not None:
-        keep_anchor(result.anchor, place, utc_now())
     return EXIT_NOT_HEALTHY if result.findings else EXIT_HEALTHY
 
 

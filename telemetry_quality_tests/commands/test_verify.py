@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 from contextlib import closing
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,7 +158,56 @@ def test_an_anchor_is_posted_and_what_does_not_take_it_is_named_without_its_secr
     for here.status in (302, 500):
         code, _, err = terminal.type("--anchor", address, command="verify")
         assert code == 2
-        assert f"127.0.0.1 must accept a POST request, but answered {here.status}" in err
+        assert f"127.0.0.1 must accept a POST request, but there was status {here.status}" in err
         assert "secret" not in err
     code, _, err = terminal.type("--anchor", f"http://127.0.0.1:{free_port()}/?token=secret", command="verify")
-    assert (code, "answered ConnectionRefusedError" in err, "secret" in err) == (2, True, False)
+    assert (code, "there was ConnectionRefusedError" in err, "secret" in err) == (2, True, False)
+
+
+def test_an_anchor_that_cannot_be_kept_leaves_one_json_document(terminal: MarkTerminal) -> None:
+    code, out, _ = terminal.type("--anchor", "nowhere/anchors.txt", "--json", command="verify")
+    assert code == 2
+    assert json.loads(out)["error"]["sentence"].endswith("no anchor was kept.")
+
+
+@pytest.mark.parametrize("place", ["ftp://audit/anchors?token=secret", "http://[secret", "https://"])
+def test_an_address_that_takes_no_request_is_refused_without_its_secret(terminal: MarkTerminal, place: str) -> None:
+    code, _, err = terminal.type("--anchor", place, command="verify")
+    assert (code, "begins with https:// or http://" in err, "secret" in err) == (2, True, False)
+
+
+def test_an_anchor_that_names_an_unknown_chain_is_not_found(terminal: MarkTerminal) -> None:
+    _, shown = verify(terminal)
+    unknown = "nonsense=0," + shown["anchor"]
+    code, found = verify(terminal, "--expect", unknown)
+    assert (code, [finding["table"] for finding in found["findings"]]) == (1, ["anchor"])
+
+
+def test_a_hash_that_is_no_text_is_a_finding_also_where_an_anchor_is_expected(terminal: MarkTerminal) -> None:
+    _, shown = verify(terminal)
+    with closing(sqlite3.connect("quality.db")) as connection, connection:
+        connection.execute("DROP TRIGGER incident_action_no_update")
+        connection.execute("UPDATE incident_action SET content_hash = X'FF00'")
+    code, found = verify(terminal, "--expect", shown["anchor"])
+    assert code == 1
+    assert {finding["table"] for finding in found["findings"]} == {"anchor", "incident_action"}
+
+
+@pytest.mark.slow
+def test_an_address_that_drips_is_given_up_in_time(terminal: MarkTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry_quality.storage.kept_anchors.ANSWER_SECONDS", 0.5)
+    is_over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while not is_over.wait(0.1):
+                    connection.sendall(b"H")
+
+        dripping = Thread(target=drip)
+        dripping.start()
+        code, _, err = terminal.type("--anchor", f"http://127.0.0.1:{server.getsockname()[1]}/", command="verify")
+        is_over.set()
+        dripping.join()
+    assert (code, "no response within 0.5 seconds" in err) == (2, True)
