@@ -5,9 +5,10 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from telemetry_quality.connectors import ConnectorSettings
 from telemetry_quality.storage.engine import database_at
@@ -65,7 +66,15 @@ def secrets_in(model: BaseModel, text: str, path: str = "") -> Iterator[str]:
             if isinstance(part, BaseModel):
                 yield from secrets_in(part, text, place)
             elif not field.repr and isinstance(part, str) and part in text:
-                # The URL of a database may contain a password, but need not.
-                is_database = name == "store" or isinstance(model, ConnectorSettings)
-                if not is_database or urlsplit(part).password is not None:
+                is_file = name == "anchor" and "://" not in part
+                is_database = name == "store" or (isinstance(model, ConnectorSettings) and name == "url")
+                if not is_file and (not is_database or _has_password(part)):
                     yield place
+
+
+def _has_password(url: str) -> bool:
+    """Whether the URL of a database contains a password or, as Spark's do, a token; it need not."""
+    try:
+        return ";token=" in url or make_url(url).password is not None
+    except (ArgumentError, ValueError):
+        return False

@@ -100,6 +100,13 @@ def test_a_home_of_dagster_that_others_may_enter_is_named(tmp_path: Path, mode: 
 POSTGRESQL = {"connector": "database", "place": 'url = "postgresql://reader:s3cret@db/events"\ntable = "events"'}
 CLICKHOUSE = {"connector": "clickhouse", "place": 'url = "https://reader@db:8443/events"\ntable = "events"'}
 
+SPARK = {"connector": "spark", "place": 'url = "sc://db:15002/;token=s3cret"\ntable = "events"'}
+ODD_PORT = {"connector": "spark", "place": 'url = "sc://db:port/"\ntable = "events"'}
+DELTA = {
+    "connector": "delta",
+    "place": 'path = "s3://lake/events"\nstorage_options = { AWS_SECRET_ACCESS_KEY = "s3cret" }',
+}
+
 
 @pytest.mark.parametrize(
     ("place", "store", "more", "key"),
@@ -109,6 +116,9 @@ CLICKHOUSE = {"connector": "clickhouse", "place": 'url = "https://reader@db:8443
         (FILES, "postgresql://app:s3cret@db/quality", "", "store"),
         (POSTGRESQL, "sqlite:///quality.db", "", "sources.web.connector_settings.url"),
         (CLICKHOUSE, "sqlite:///quality.db", "", None),
+        (SPARK, "sqlite:///quality.db", "", "sources.web.connector_settings.url"),
+        (DELTA, "sqlite:///quality.db", "", "sources.web.connector_settings.storage_options.AWS_SECRET_ACCESS_KEY"),
+        (ODD_PORT, "sqlite:///quality.db", "", None),
         (
             FILES,
             "sqlite:///quality.db",
@@ -137,3 +147,11 @@ def test_a_secret_in_the_environment_is_not_in_the_file(tmp_path: Path, monkeypa
     monkeypatch.setenv("TELEMETRY_QUALITY_STORE", "postgresql://app:s3cret@db/quality")
 
     assert list(secrets_in(load_settings(file), file.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(("anchor", "is_secret"), [("anchors.txt", False), ("https://audit/kept?token=s3cret", True)])
+def test_a_file_of_anchors_is_no_secret_and_an_address_is(tmp_path: Path, anchor: str, is_secret: bool) -> None:
+    file = written(tmp_path)
+    file.write_text(f'anchor = "{anchor}"\n' + file.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert list(secrets_in(load_settings(file), file.read_text(encoding="utf-8"))) == ["anchor"] * is_secret
