@@ -48,7 +48,6 @@ LONGEST_FIRST = (
     "test_demo.py",
     "faults/test_kills.py",
     "sources/test_objects.py",
-    "faults/test_soak.py",
     "sources/test_spark.py",
     "orchestration/test_asset_checks.py",
 )

@@ -80,7 +80,7 @@ def dispatch_pending(
         sent = (
             alert
             for source in sources
-            for alert in _worth_sending(store, pending_alerts(store, source, channel), channel, clock())
+            for alert in _worth_sending(store, pending_alerts(store, source, channel)[:at_most], channel, clock())
             if _send(store, alert, channel, clock)
         )
         return sum(1 for _ in islice(sent, at_most))

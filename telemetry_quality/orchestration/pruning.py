@@ -1,4 +1,4 @@
-"""Removes old runs from Dagster's storage with their events, and keeps those that its pages still need.
+"""Removes old runs of all code locations with their events, and keeps those that Dagster's pages still need.
 
 Dagster shows a day by the newest materialization of its partition, and so runs that hold one are kept, however old.
 Evaluations of checks stay in any case, because Dagster stores them apart from the events of a run.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 RECORDS_AT_ONCE = 1000
-"""How many materializations or runs are fetched by one query."""
+"""How many materializations are fetched by one query."""
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
