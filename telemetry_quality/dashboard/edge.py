@@ -68,11 +68,13 @@ class Doors:
 
     def enter(self, peer: str) -> bool:
         """Count a new connection; False if its address has too many."""
-        if self._open.total() >= self._most and self._waiting:
-            next(iter(self._waiting)).end()
         address = network_of(peer)
         self._open[address] += 1
-        return self._open[address] <= MOST_PER_ADDRESS or self._is_trusted(peer)
+        if self._open[address] > MOST_PER_ADDRESS and not self._is_trusted(peer):
+            return False
+        if self._open.total() > self._most and self._waiting:
+            next(iter(self._waiting)).end()
+        return True
 
     def leave(self, peer: str) -> None:
         """Count a connection no longer."""
@@ -115,7 +117,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit a connection, unless its address has too many."""
         super().connection_made(transport)
-        self._peer = _peer_of(self.client)
+        self._peer = self.client[0] if self.client else "unknown"
         if self._doors.enter(self._peer):
             self._doors.wait(self)
             self._set_deadline(HEAD_SECONDS)
@@ -181,6 +183,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to an EdgeSocket, which counts it from now on."""
         self._forget()
+        self.ws_protocol_class = partial(EdgeSocket, self._doors, self._peer)
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
@@ -240,26 +243,29 @@ class EdgeProtocol(HttpToolsProtocol):
 
 
 class EdgeSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that is counted as the connection that it was."""
+    """A WebSocket that is counted as the connection that it was.
 
-    def __init__(self, doors: Doors, **options: Any) -> None:
+    Args:
+        doors: The connections of this server.
+        peer: The address under which it is counted; a socket that was reset does not say its address any more.
+        options: What uvicorn passes to a protocol.
+    """
+
+    def __init__(self, doors: Doors, peer: str, **options: Any) -> None:
         super().__init__(**options)
         self._doors = doors
+        self._peer = peer
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(exc)
-        self._doors.leave(_peer_of(self.client))
-
-
-def _peer_of(client: tuple[str, int] | None) -> str:
-    return client[0] if client else "unknown"
+        self._doors.leave(self._peer)
 
 
 def protocols(is_trusted: Callable[[str], bool]) -> dict[str, Any]:
     """The options of uvicorn that bound the connections of a server."""
     doors = Doors(is_trusted, _most_connections())
-    return {"http": partial(EdgeProtocol, doors), "ws": partial(EdgeSocket, doors)}
+    return {"http": partial(EdgeProtocol, doors), "ws": EdgeSocket}
 
 
 def _most_connections() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -29,6 +30,10 @@ STRANGER = "127.0.0.2"
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 PATIENCE_SECONDS = 20
 
 
@@ -49,9 +54,9 @@ async def plain_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def edge_server(**options: Any) -> Iterator[Callable[..., socket.socket]]:
-    """A server of ``plain_app``; yields what connects to it, from STRANGER unless another address is given."""
-    with serving(plain_app, lifespan="off", **options) as url, ExitStack() as stack:
+def edge_server(app: Any = plain_app, **options: Any) -> Iterator[Callable[..., socket.socket]]:
+    """A server of ``app``; yields what connects to it, from STRANGER unless another address is given."""
+    with serving(app, lifespan="off", **options) as url, ExitStack() as stack:
 
         def connected(source: str = STRANGER) -> socket.socket:
             place = ("127.0.0.1", urlsplit(url).port or 0)
@@ -69,9 +74,17 @@ def _answer(client: socket.socket) -> bytes:
     return found
 
 
+def _whole_response(client: socket.socket) -> bytes:
+    """The response of ``plain_app``; its head may arrive before its body."""
+    found = b""
+    while not found.endswith(b"\r\n\r\nxx") and (part := client.recv(4096)):
+        found += part
+    return found
+
+
 def _get(client: socket.socket) -> bytes:
     client.sendall(GET + b"\r\n")
-    return client.recv(4096)
+    return _whole_response(client)
 
 
 def _is_refused(client: socket.socket) -> bool:
@@ -132,7 +145,7 @@ def test_requests_on_one_connection_are_counted_one_by_one() -> None:
         client = connected()
         for _ in range(3):
             client.sendall(GET + b"X: " + b"y" * (edge.MOST_HEAD_BYTES // 2) + b"\r\n\r\n")
-            assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            assert _whole_response(client).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("waiting", [edge.MOST_PIPELINED - 1, edge.MOST_PIPELINED, edge.MOST_PIPELINED + 1])
@@ -234,6 +247,30 @@ def test_sockets_of_pages_count_as_connections_until_they_are_closed(monkeypatch
         _wait_until(lambda: not _is_refused(connected()))
 
 
+def test_a_socket_that_is_reset_while_it_opens_is_no_longer_counted() -> None:
+    is_held, is_reset = threading.Event(), threading.Event()
+
+    async def held_app(scope: Any, receive: Any, send: Any) -> None:
+        """The server reads nothing until the other connection is reset."""
+        if scope["type"] == "http":
+            is_held.set()
+            is_reset.wait(PATIENCE_SECONDS)
+        await plain_app(scope, receive, send)
+
+    doors = edge.Doors(lambda _: False)
+    with edge_server(held_app, http=partial(edge.EdgeProtocol, doors)) as connected:
+        client, other = connected(), connected()
+        _wait_until(lambda: doors._open.total() == 2)
+        other.sendall(GET + b"Connection: close\r\n\r\n")
+        assert is_held.wait(PATIENCE_SECONDS)
+        client.sendall(UPGRADE)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        is_reset.set()
+        assert _answer(other).startswith(b"HTTP/1.1 200 ")
+        _wait_until(lambda: not doors._open)
+
+
 def test_the_connection_that_has_waited_longest_gives_way_to_a_new_one() -> None:
     doors = edge.Doors(lambda _: True, most=3)
     with edge_server(http=partial(edge.EdgeProtocol, doors)) as connected:
@@ -245,6 +282,17 @@ def test_the_connection_that_has_waited_longest_gives_way_to_a_new_one() -> None
         assert not _is_refused(third)
         assert _is_refused(second)
         assert busy.recv(1), "a response in progress is finished"
+
+
+def test_a_connection_that_is_refused_takes_nobody_s_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "MOST_PER_ADDRESS", 1)
+    doors = edge.Doors(lambda _: False, most=2)
+    with edge_server(http=partial(edge.EdgeProtocol, doors)) as connected:
+        waiting, other = connected("127.0.0.3"), connected()
+        _wait_until(lambda: doors._open.total() == 2)
+        assert _is_refused(connected())
+        assert not _is_refused(waiting)
+        assert not _is_refused(other)
 
 
 # All at once, against the command that people run
