@@ -78,7 +78,9 @@ def open_store(settings: Settings) -> SqlQualityStore:
 def daily_work(settings: Settings, name: str) -> DailyWork:
     """The daily work of the source called ``name``."""
     source = settings.sources[name]
-    return DailyWork(name, open_source(name, source), open_store(settings), source.calendar(), source.policy())
+    return DailyWork(
+        name, open_source(name, source), open_store(settings), source.calendar(), source.policy(), source.gate
+    )
 
 
 def gaps_of(settings: Settings, store: QualityStore, source: str, now: datetime) -> Gaps:

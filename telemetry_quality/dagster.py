@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -16,24 +16,25 @@ from dagster import BetaWarning, PreviewWarning
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.asset_checks import build_asset_checks
 from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.conditions import trusted_days_condition
 from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
-from telemetry_quality.orchestration.names import Names
+from telemetry_quality.orchestration.names import Key, Names, key_of
 from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
 from telemetry_quality.orchestration.sensors import build_alert_sensor
 from telemetry_quality.orchestration.specs import events_spec
+from telemetry_quality.orchestration.trust import build_trust_sensor
 from telemetry_quality.settings import Settings, anchored, check_settings, load_settings
 
 if TYPE_CHECKING:
     from telemetry_quality.orchestration.names import SourceNames
 
-__all__ = ["build_definitions"]
+__all__ = ["build_definitions", "trusted_days_condition"]
 
 NAME_PREFIX = "telemetry_quality_"
 """Begins names beside those of other people, who may well have an ``alert_sensor`` of their own."""
 
-Key = str | Sequence[str] | dg.AssetKey
 Automation = Literal["schedules"]
 """What materializes days; None leaves that to the deployment."""
 
@@ -72,7 +73,7 @@ def build_definitions(
     if automation is not None and automation not in get_args(Automation):
         raise SettingsError(f"automation must be 'schedules' or None, but {automation!r} was found; choose one.")
     names = Names(
-        name_prefix, tuple(_key(key_prefix).path), group_name, resource_key, _events_keys(events_key, checked)
+        name_prefix, tuple(key_of(key_prefix).path), group_name, resource_key, _events_keys(events_key, checked)
     )
     resource = TelemetryResource(checked, **resource_overrides)
     parts = [
@@ -117,7 +118,11 @@ def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definit
     """What all sources of the settings share."""
     sources = [names.of(source) for source in resource.settings.sources]
     return dg.Definitions(
-        sensors=[build_alert_sensor(names, resource.settings.sources), build_ghost_run_sensor(names, sources)],
+        sensors=[
+            build_alert_sensor(names, resource.settings.sources),
+            build_ghost_run_sensor(names, sources),
+            build_trust_sensor(names, sources),
+        ],
         resources={names.resource: resource},
     )
 
@@ -145,11 +150,6 @@ def _anchored(settings: Settings | Mapping[str, Any] | str | Path, folder: Path 
     return checked if folder is None else anchored(checked, folder.absolute())
 
 
-def _key(key: Key) -> dg.AssetKey:
-    """``flights/events`` as Dagster's user interface writes it, a list, or a key."""
-    return dg.AssetKey.from_user_string(key) if isinstance(key, str) else dg.AssetKey.from_coercible(key)
-
-
 def _events_keys(given: Key | Mapping[str, Key] | None, settings: Settings) -> dict[str, dg.AssetKey]:
     """The assets that hold the events, by source."""
     sources = list(settings.sources)
@@ -165,4 +165,4 @@ def _events_keys(given: Key | Mapping[str, Key] | None, settings: Settings) -> d
     for source in given:
         if source not in sources:
             raise SettingsError(f"events_key requires sources of the settings, but {source!r} is none; remove it.")
-    return {source: _key(key) for source, key in given.items()}
+    return {source: key_of(key) for source, key in given.items()}

@@ -44,8 +44,8 @@ STOP_SECONDS = 20
 
 
 def steps_per_day(settings: Settings) -> int:
-    """The steps of a day's run: read, judge, and one check per guardrail."""
-    return 2 + len(guardrails_of(settings.sources[SOURCE].event_schema()))
+    """The steps of a day's run: read, judge, one check per guardrail, and that of the trust in the day."""
+    return 3 + len(guardrails_of(settings.sources[SOURCE].event_schema()))
 
 
 def prepare(file: Path) -> Path:

@@ -16,6 +16,7 @@ from telemetry_quality.core.counting import counting_rules
 from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.judging import evidence_of, judge, load_history, load_totals, usual_completeness
+from telemetry_quality.core.marks import Gate
 from telemetry_quality.core.policies import COMPLETE_PERCENT, SAMPLE_SIZE
 from telemetry_quality.core.prefetch import prefetching
 from telemetry_quality.core.sampling import count_verified, signals_seen_before, verify_sample
@@ -82,6 +83,7 @@ class DailyWork:
 
     Attributes:
         name: The source's name in the settings; the key of all its rows in the store.
+        gate: Which of its days can be trusted.
         wait: Sleeps between retries; replaced in tests.
     """
 
@@ -90,6 +92,7 @@ class DailyWork:
     store: QualityStore
     calendar: Calendar
     policy: Policy
+    gate: Gate = Gate.HEALTHY
     wait: Callable[[float], None] = field(default=sleep, repr=False)
 
     @cached_property
@@ -110,6 +113,19 @@ class DailyWork:
         """
         for stored, _ in self.read_with_aggregates(days, now):
             yield stored
+
+    def read_missing(self, days: Sequence[date], now: datetime) -> list[date]:
+        """Read those of ``days`` that were never read, and return them.
+
+        Raises:
+            RequestError: If a day is not complete at ``now`` or lies outside the calendar.
+            StoreError: If the store fails.
+        """
+        known = self.store.latest_scans(self.name, days)
+        missing = [day for day in days if day not in known]
+        for _ in self.read(missing, now):
+            pass
+        return missing
 
     def read_with_aggregates(self, days: Sequence[date], now: datetime) -> Iterator[tuple[StoredScan, DayAggregates]]:
         """Each scan of ``read`` with its aggregates, so that callers that show them need not load them."""

@@ -13,7 +13,7 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY, why_empty_is_usual
 from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.judging import expectation_of, load_totals
-from telemetry_quality.core.marks import is_trustworthy
+from telemetry_quality.core.marks import Gate, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import RequestError, SettingsError, SourceError, StoreError
 
@@ -35,6 +35,7 @@ class DailyIntegrity:
 
     Attributes:
         mark: What somebody said about the day.
+        gate: Which days of the source can be trusted.
     """
 
     status: DayStatus = DayStatus.UNKNOWN
@@ -42,14 +43,16 @@ class DailyIntegrity:
     reason_code: str | None = None
     reason: str | None = None
     mark: MarkedDays | None = None
+    gate: Gate = Gate.HEALTHY
 
     def is_healthy(self) -> bool:
         """True if and only if the day was read, judged and found healthy."""
         return self.status is DayStatus.HEALTHY
 
     def is_trustworthy(self) -> bool:
-        """The same, except that somebody may have marked the judged day as bad, or accepted it as it is."""
-        return is_trustworthy(self.mark, self.status)
+        """Whether the source's gate lets the judged day through, or somebody accepted it and did not mark it as bad."""
+        is_provisional = bool(self.snapshot and self.snapshot.is_provisional)
+        return is_trustworthy(self.mark, self.status, self.gate, is_provisional=is_provisional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,12 @@ class TelemetryHealthService:
         judgement = self._read_and_judge(day)
         snapshot = judgement.snapshot
         return DailyIntegrity(
-            snapshot.status, snapshot, snapshot.unreadable_reason_code, snapshot.unreadable_reason, judgement.mark
+            snapshot.status,
+            snapshot,
+            snapshot.unreadable_reason_code,
+            snapshot.unreadable_reason,
+            judgement.mark,
+            self._work.gate,
         )
 
     @_never_raises(AnomalySpikes)

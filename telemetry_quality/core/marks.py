@@ -33,6 +33,15 @@ class Mark(StrEnum):
     """It can be trusted as it is: it stays in the history, and nothing more is raised about it."""
 
 
+class Gate(StrEnum):
+    """Which days can be trusted where nobody has said so."""
+
+    HEALTHY = "healthy"
+    """Those that are healthy and complete."""
+    NOT_UNHEALTHY = "not_unhealthy"
+    """Degraded and provisional ones too."""
+
+
 @dataclass(frozen=True, slots=True)
 class MarkedDays:
     """What somebody said about the days from ``day`` to ``until``, stored for ever; what is said later counts.
@@ -94,11 +103,22 @@ def days_marked(marks: Mapping[date, MarkedDays], kinds: Collection[Mark]) -> fr
     return frozenset(day for day, marked in marks.items() if marked.mark in kinds)
 
 
-def is_trustworthy(marked: MarkedDays | None, status: DayStatus) -> bool:
-    """Whether a day can be trusted: a mark decides, otherwise the status; nobody can vouch for an unknown day."""
+def is_trustworthy(
+    marked: MarkedDays | None, status: DayStatus, gate: Gate = Gate.HEALTHY, *, is_provisional: bool = False
+) -> bool:
+    """Whether a day can be trusted: a mark decides, otherwise the status; nobody can vouch for an unknown day.
+
+    Args:
+        marked: What somebody said about the day.
+        status: What the guardrails found.
+        gate: What the source's settings let through.
+        is_provisional: Whether late events may still change the day, for those who build on its numbers.
+    """
     if status is not DayStatus.UNKNOWN and marked is not None and marked.mark in {Mark.BAD, Mark.ACCEPTED}:
         return marked.mark is Mark.ACCEPTED
-    return status is DayStatus.HEALTHY
+    if gate is Gate.NOT_UNHEALTHY:
+        return status in {DayStatus.HEALTHY, DayStatus.DEGRADED}
+    return status is DayStatus.HEALTHY and not is_provisional
 
 
 def mark_days(

@@ -69,7 +69,9 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
         day=day,
         time_zone=settings.sources[source].time_zone,
         status=latest.status if latest else DayStatus.UNKNOWN,
-        is_trustworthy=is_trustworthy(marked, latest.status if latest else DayStatus.UNKNOWN),
+        is_trustworthy=is_trustworthy(
+            marked, latest.status if latest else DayStatus.UNKNOWN, settings.sources[source].gate
+        ),
         mark=mark_response(marked),
         sentence=(
             day_sentence(day, latest, wrong, marked)

@@ -228,7 +228,7 @@ class SourceSummary(_Response):
     )
     status: DayStatus = Field(description="The status of that day; unknown if it has no snapshot.")
     is_trustworthy: bool = Field(
-        description="Whether the status is healthy, unless somebody marked the day as bad or accepted."
+        description="Whether the source's gate lets the status through, unless the day was marked as bad or accepted."
     )
     mark: MarkResponse | None = Field(description="What somebody said about the day.")
     sentence: str = Field(description="The verdict in words: what is wrong, by how much, since when and where.")
@@ -422,7 +422,7 @@ class DayResponse(_Response):
     time_zone: str
     status: DayStatus = Field(description="The status of the latest revision; unknown without a snapshot.")
     is_trustworthy: bool = Field(
-        description="Whether the status is healthy, unless somebody marked the day as bad or accepted."
+        description="Whether the source's gate lets the status through, unless the day was marked as bad or accepted."
     )
     mark: MarkResponse | None = Field(description="What somebody said about the day.")
     sentence: str = Field(description="The verdict in words.")

@@ -142,7 +142,7 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
         first_day=view.calendar.first_day,
         day=shown.day,
         status=status,
-        is_trustworthy=is_trustworthy(marked, status),
+        is_trustworthy=is_trustworthy(marked, status, settings.sources[source].gate),
         mark=mark_response(marked),
         sentence=sentence,
         since=wrong[0].incident.first_day if wrong else None,

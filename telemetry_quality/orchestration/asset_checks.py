@@ -1,4 +1,4 @@
-"""The guardrails as asset checks: one evaluation per guardrail and day, also in a single-run backfill."""
+"""Guardrails and trust as asset checks: one evaluation per check and day, also in a single-run backfill."""
 
 # Dagster resolves the annotations of what it decorates: no postponed ones, no imports for type checkers only.
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,22 +8,26 @@ from typing import Any
 
 import dagster as dg
 
+from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.marks import marks_of
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+from telemetry_quality.core.trust import CHECK, trust_in
 from telemetry_quality.orchestration.evaluations import materialization_targets
 from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.heartbeats import heard
 from telemetry_quality.orchestration.names import SourceNames
 from telemetry_quality.orchestration.partitions import partition_days
 from telemetry_quality.orchestration.resources import telemetry_of
-from telemetry_quality.orchestration.specs import guardrail_specs
+from telemetry_quality.orchestration.specs import guardrail_specs, trust_spec
+from telemetry_quality.orchestration.trust import evaluation_of_trust
 from telemetry_quality.settings import SourceSettings
 
 
 def build_asset_checks(names: SourceNames, settings: SourceSettings) -> dg.AssetChecksDefinition:
-    """All guardrails of a source as non-blocking checks on its integrity snapshot."""
-    specs = guardrail_specs(names, settings)
+    """All guardrails of a source as non-blocking checks on its integrity snapshot, and the trust in the day."""
+    specs = [*guardrail_specs(names, settings), trust_spec(names, settings)]
 
     @dg.multi_asset_check(
         name=names.named("guardrails"), specs=specs, can_subset=True, required_resource_keys={names.resource}
@@ -39,13 +43,13 @@ def build_asset_checks(names: SourceNames, settings: SourceSettings) -> dg.Asset
 def _checked(
     context: dg.AssetCheckExecutionContext, names: SourceNames, selected: Sequence[dg.AssetCheckSpec]
 ) -> Iterator[Any]:
-    """The evaluations of a run's days, one guardrail after the other."""
+    """The evaluations of a run's days, one check after the other."""
     record_worker(context)
     telemetry = telemetry_of(context, names.resource)
     work, days = telemetry.work(names.source), partition_days(context)
     standing = work.standing(days, telemetry.clock(), context.run.run_id)
     snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
-    verdicts = {day: {verdict.guardrail: verdict for verdict in judged} for day, (_, judged) in standing.items()}
+    found = _evaluations(work, standing)
     targets = materialization_targets(context.instance, names.snapshot, days)
     pace = Pace(len(selected) * len(days), monotonic, "evaluations")
     for spec in selected:
@@ -56,14 +60,26 @@ def _checked(
                     check_name=spec.name,
                     partition=day.isoformat(),
                     target_materialization_data=targets.get(day),
-                    blocking=False,
-                    **evaluation_of(verdicts[day][spec.name], snapshots[day]),
+                    blocking=spec.blocking,
+                    **found[day][spec.name],
                 )
             telemetry.on_progress(1)
         pace.advance(len(days))
         context.log.info(f"Checked {spec.name}: {pace.sentence()}")
         yield dg.Output(None, output_name=spec.get_python_identifier())
     _require_snapshots(days, snapshots)
+
+
+def _evaluations(
+    work: DailyWork, standing: Mapping[date, tuple[TelemetryIntegritySnapshot, Sequence[Verdict]]]
+) -> dict[date, dict[str, dict[str, Any]]]:
+    """What each check says of each day that has a snapshot, by the check's name."""
+    marks = marks_of(work.store.marked_days(work.name))
+    return {
+        day: {verdict.guardrail: evaluation_of(verdict, snapshot) for verdict in verdicts}
+        | {CHECK: evaluation_of_trust(trust_in(snapshot, marks.get(day), work.gate), snapshot)}
+        for day, (snapshot, verdicts) in standing.items()
+    }
 
 
 def _require_snapshots(days: Sequence[date], snapshots: Mapping[date, TelemetryIntegritySnapshot]) -> None:

@@ -105,6 +105,9 @@ def _judge(context: dg.AssetExecutionContext, names: SourceNames) -> None:
     record_worker(context)
     telemetry = telemetry_of(context, names.resource)
     work, days = telemetry.work(names.source), partition_days(context)
+    # The snapshot may be materialized alone: then nothing has scanned its days.
+    if missing := work.read_missing(days, telemetry.clock()):
+        context.log.info(f"Read {len(missing)} of {len(days)} days that were never read, such as {missing[0]}")
     pace = Pace(len(days), monotonic)
     for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
         day = judgement.snapshot.day.isoformat()

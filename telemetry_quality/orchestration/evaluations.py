@@ -2,8 +2,9 @@
 
 In a single-run backfill a check is stored correctly and shown in the UI's per-day grid only as an
 ``AssetCheckEvaluation`` that names its partition and the materialization it judged. The class for the latter is not
-public. If it moved, checks would still work but the grid would be empty: hence the clear error. The storage that
-``event_log`` builds on is not public either; Dagster's configuration names it by this path.
+public. If it moved, checks would still work but the grid would be empty: hence the clear error. Nor is the query for a
+check's latest evaluation of each day, nor the storage that ``event_log`` builds on, which Dagster's configuration names
+by this path.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from dagster._core.storage.asset_check_execution_record import AssetCheckPartitionInfo
     from dagster._core.storage.event_log import SqliteEventLogStorage as SqliteEventLogStorage  # noqa: PLC0414
 
 
@@ -37,6 +39,8 @@ def __getattr__(name: str) -> Any:
 
     return Storage
 
+
+PLANNED, SUCCEEDED = "PLANNED", "SUCCEEDED"
 
 CHUNK_DAYS = 100
 """The number of days per query for materializations, since SQLite limits the parameters of a query."""
@@ -63,3 +67,23 @@ def materialization_targets(
             if not found.has_more:
                 break
     return targets
+
+
+def reported_outcomes(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dict[str, bool | None]:
+    """Whether the latest evaluation of each day's latest materialization passed; None if that was not checked.
+
+    Days whose check is still to come in a run that has not ended are left out.
+    """
+    found = instance.event_log_storage.get_asset_check_partition_info([check])
+    planned = {info.latest_planned_run_id for info in found if info.latest_execution_status.value == PLANNED}
+    unfinished = {run for run in planned if (known := instance.get_run_by_id(run)) and not known.is_finished}
+    return {
+        info.partition_key: info.latest_execution_status.value == SUCCEEDED if _is_evaluated(info) else None
+        for info in found
+        if info.partition_key is not None
+        and not (info.latest_execution_status.value == PLANNED and info.latest_planned_run_id in unfinished)
+    }
+
+
+def _is_evaluated(info: AssetCheckPartitionInfo) -> bool:
+    return info.is_current and info.latest_execution_status.value != PLANNED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,16 @@ from telemetry_quality.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Key = str | Sequence[str] | dg.AssetKey
+"""``flights/events`` as Dagster's user interface writes it, a list, or a key."""
+
 RESOURCE = "telemetry"
 """The key of the resource, after the prefix of names."""
+
+
+def key_of(key: Key) -> dg.AssetKey:
+    """The asset key that somebody wrote."""
+    return dg.AssetKey.from_user_string(key) if isinstance(key, str) else dg.AssetKey.from_coercible(key)
 
 
 @dataclass(frozen=True, slots=True)

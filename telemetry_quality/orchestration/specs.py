@@ -12,6 +12,7 @@ import dagster as dg
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.metrics import METRICS
+from telemetry_quality.core.trust import CHECK
 from telemetry_quality.orchestration.partitions import daily_partitions
 
 if TYPE_CHECKING:
@@ -126,6 +127,18 @@ def snapshot_spec(names: SourceNames, settings: SourceSettings, store_engine: st
         freshness_policy=freshness(settings, grace_minutes),
         metadata={"dagster/column_schema": SNAPSHOT_COLUMNS, "dagster/table_name": "integrity_snapshot"},
         partitions_def=daily_partitions(settings.calendar()),
+    )
+
+
+def trust_spec(names: SourceNames, settings: SourceSettings) -> dg.AssetCheckSpec:
+    """The one check that says whether those downstream may use the day."""
+    return dg.AssetCheckSpec(
+        CHECK,
+        asset=names.snapshot,
+        description="The day can be trusted: its source's gate lets it through, or somebody accepted it.",
+        blocking=settings.is_gate_blocking,
+        partitions_def=daily_partitions(settings.calendar()),
+        metadata={"gate": settings.gate.value},
     )
 
 

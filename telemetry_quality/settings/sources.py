@@ -38,6 +38,7 @@ from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.event_schema import DEFAULT_MISSING_VERSIONS, OPTIONAL_ROLES, EventSchema
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION
 from telemetry_quality.core.guardrails.catalogue import policy_of
+from telemetry_quality.core.marks import Gate
 from telemetry_quality.core.time_forms import AUTO, UNITS_PER_SECOND, TimeFormatError, named_form
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
@@ -198,6 +199,8 @@ class SourceSettings(SettingsTable):
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
     memory_limit: Annotated[str, AfterValidator(_is_enough_memory)] = "1GiB"
     owners: Names = ()
+    gate: Gate = Gate.HEALTHY
+    is_gate_blocking: bool = False
     connector_settings: SerializeAsAny[ConnectorSettings]
 
     @model_validator(mode="before")

@@ -21,6 +21,7 @@ from telemetry_quality.core.marks import (
     LONGEST_MARKED_DAYS,
     LONGEST_NOTE,
     LONGEST_NOTE_SHOWN,
+    Gate,
     Mark,
     MarkedDays,
     is_trustworthy,
@@ -28,8 +29,9 @@ from telemetry_quality.core.marks import (
     marks_of,
 )
 from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.core.trust import trust_in
 from telemetry_quality.errors import RequestError
-from telemetry_quality_tests.builders import NOW, alerts_of, make_row, make_scan
+from telemetry_quality_tests.builders import NOW, alerts_of, make_row, make_scan, make_snapshot
 from telemetry_quality_tests.core.test_accepting import FIRST, STEP, Stream, failed, scans, verdict_of
 
 if TYPE_CHECKING:
@@ -116,6 +118,52 @@ def test_a_mark_decides_whether_a_known_day_can_be_trusted(
     mark: Mark | None, status: DayStatus, is_trusted: bool
 ) -> None:
     assert is_trustworthy(None if mark is None else marked(0, 0, mark), status) is is_trusted
+
+
+@pytest.mark.parametrize(
+    ("status", "is_provisional", "by_health", "unless_unhealthy"),
+    [
+        (DayStatus.HEALTHY, False, True, True),
+        (DayStatus.HEALTHY, True, False, True),
+        (DayStatus.DEGRADED, False, False, True),
+        (DayStatus.DEGRADED, True, False, True),
+        (DayStatus.UNHEALTHY, False, False, False),
+        (DayStatus.NO_ACTIVITY, False, False, False),
+        (DayStatus.UNKNOWN, False, False, False),
+    ],
+)
+def test_the_gate_decides_where_nobody_has_said_anything_and_people_s_word_goes_before_it(
+    status: DayStatus, is_provisional: bool, by_health: bool, unless_unhealthy: bool
+) -> None:
+    for gate, is_let_through in ((Gate.HEALTHY, by_health), (Gate.NOT_UNHEALTHY, unless_unhealthy)):
+        for mark, is_trusted in (
+            (None, is_let_through),
+            (Mark.SPECIAL, is_let_through),
+            (Mark.BAD, False),
+            (Mark.ACCEPTED, status is not DayStatus.UNKNOWN),
+        ):
+            said = None if mark is None else marked(0, 0, mark)
+            assert is_trustworthy(said, status, gate, is_provisional=is_provisional) is is_trusted
+            snapshot = replace(make_snapshot(), status=status, is_provisional=is_provisional)
+            trust = trust_in(snapshot, said, gate)
+            assert trust.is_trusted is is_trusted
+            assert f"The day can{'' if is_trusted else 'not'} be trusted" in trust.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "is_provisional", "mark", "code"),
+    [
+        (DayStatus.HEALTHY, False, None, "HEALTHY"),
+        (DayStatus.HEALTHY, True, None, "PROVISIONAL"),
+        (DayStatus.DEGRADED, True, Mark.SPECIAL, "DEGRADED"),
+        (DayStatus.UNHEALTHY, False, Mark.ACCEPTED, "MARKED_ACCEPTED"),
+        (DayStatus.HEALTHY, False, Mark.BAD, "MARKED_BAD"),
+        (DayStatus.UNKNOWN, False, Mark.ACCEPTED, "UNKNOWN"),
+    ],
+)
+def test_trust_says_what_decided(status: DayStatus, is_provisional: bool, mark: Mark | None, code: str) -> None:
+    snapshot = replace(make_snapshot(), status=status, is_provisional=is_provisional)
+    assert trust_in(snapshot, None if mark is None else marked(0, 0, mark), Gate.HEALTHY).reason_code == code
 
 
 # What the judgement makes of it

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.marks import Gate
 
 FIRST_DAY = date(2026, 2, 1)
 SNAPSHOT_KEY = dg.AssetKey(["web", "integrity_snapshot"])
@@ -81,6 +82,11 @@ class Station:
         lines = [f"{name} = {value}" for name, value in thresholds.items()]
         file.write_text("\n".join([before, "[sources.web.guardrails]", *lines, ""]), encoding="utf-8")
         self.settings = load_settings(file)
+
+    def set_gate(self, gate: Gate) -> None:
+        """Let other days through from now on."""
+        web = self.settings.sources["web"].model_copy(update={"gate": gate})
+        self.settings = self.settings.model_copy(update={"sources": {"web": web}})
 
     def file(self, day: date) -> Path:
         return self.folder / "events" / f"day={day}" / "events.parquet"

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, guardrails_of
+from telemetry_quality.core.trust import CHECK
 from telemetry_quality.orchestration import evaluations as evaluations_module
 from telemetry_quality.orchestration.asset_checks import evaluation_of
 from telemetry_quality.orchestration.evaluations import CHUNK_DAYS, materialization_targets
@@ -32,7 +33,7 @@ LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 def _summary(station: Station, instance: dg.DagsterInstance) -> dict[Any, Any]:
     """The stored status of each check and day, as the UI's per-day grid reads it."""
     found = {}
-    for name in station.guardrails:
+    for name in [*station.guardrails, CHECK]:
         key = dg.AssetCheckKey(SNAPSHOT_KEY, name)
         records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1000)
         found[name] = [(record.partition, record.status.value) for record in records]
@@ -50,7 +51,7 @@ def test_a_thirty_day_run_leaves_exactly_one_right_evaluation_per_check_and_day(
     for name, records in _summary(station, instance).items():
         assert Counter(day for day, _ in records) == dict.fromkeys(expected_days, 1), name
         failed = {day for day, status in records if status == "FAILED"}
-        assert failed == ({bad.isoformat()} if name in {"error_rate", "volume"} else set()), name
+        assert failed == ({bad.isoformat()} if name in {"error_rate", "volume", CHECK} else set()), name
         assert {status for _, status in records} <= {"FAILED", "SUCCEEDED"}, "none is stuck or skipped"
 
 
@@ -106,7 +107,8 @@ def test_rechecking_with_another_threshold_appends_a_revision_without_reading_or
     assert result.success
     found = evaluations(instance, result.run_id)
     assert [(evaluation.check_name, evaluation.partition) for evaluation in found if not evaluation.passed] == [
-        ("error_rate", "2026-02-01")
+        ("error_rate", "2026-02-01"),
+        (CHECK, "2026-02-01"),
     ]
     assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
     assert instance.get_latest_materialization_event(SNAPSHOT_KEY) == before
@@ -115,7 +117,7 @@ def test_rechecking_with_another_threshold_appends_a_revision_without_reading_or
         assert [snapshot.status.value for snapshot in store.revisions("web", day)] == statuses
         assert store.revisions("web", day)[1].policy == station.work.policy.text()
         assert store.revisions("web", day)[1].run_id == result.run_id
-    (failed,) = (evaluation for evaluation in found if not evaluation.passed)
+    failed = next(evaluation for evaluation in found if not evaluation.passed)
     (expected,) = (
         each for each in store.verdicts("web", FIRST_DAY, FIRST_DAY)[FIRST_DAY][2] if each.guardrail == "error_rate"
     )
@@ -144,7 +146,7 @@ def test_the_checks_report_the_verdicts_stored_with_the_snapshot(tmp_path: Path,
     verdicts = {
         (day.isoformat(), stored.guardrail): stored for day, revisions in kept.items() for stored in revisions[1]
     }
-    found = evaluations(instance, result.run_id)
+    found = [each for each in evaluations(instance, result.run_id) if each.check_name != CHECK]
     assert {(evaluation.partition, evaluation.check_name) for evaluation in found} == verdicts.keys()
     for evaluation in found:
         verdict = verdicts[str(evaluation.partition), evaluation.check_name]
@@ -166,7 +168,8 @@ def test_a_snapshot_stored_without_the_verdict_of_a_guardrail_is_judged_again_an
     assert result.success
     found = evaluations(instance, result.run_id)
     assert {evaluation.check_name for evaluation in found} == {
-        rule.name for rule in guardrails_of(station.work.source.schema)
+        CHECK,
+        *(rule.name for rule in guardrails_of(station.work.source.schema)),
     }
     assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
 
@@ -187,7 +190,7 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
     station.file(FIRST_DAY).write_bytes(b"")
     result = station.run(instance, FIRST_DAY, FIRST_DAY + timedelta(days=2))
     outcome = Counter((evaluation.partition, evaluation.passed) for evaluation in evaluations(instance, result.run_id))
-    count = len(station.guardrails)
+    count = len(station.guardrails) + 1
     assert outcome == {("2026-02-01", False): count, ("2026-02-02", True): count, ("2026-02-03", True): count}
     assert not result.success
 
@@ -234,14 +237,17 @@ dimensions = ["platform"]
         (ROLES_OF_ALL, set()),
     ],
 )
-def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_none_blocks(
+def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_one_for_the_day_and_none_blocks(
     tmp_path: Path, roles: str, left_out: set[str]
 ) -> None:
     station = make_station(tmp_path, days=0, roles=roles)
     checks = station.definitions.resolve_asset_graph().asset_check_keys
-    specs = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
+    every = [spec for check in station.definitions.asset_checks or () for spec in check.check_specs]
+    (trust,) = (spec for spec in every if spec.name == CHECK)
+    specs = [spec for spec in every if spec != trust]
+    assert not trust.blocking
     wanted = {rule.name: rule for rule in BUILT_IN if rule.name not in left_out}
-    assert {key.name for key in checks} == wanted.keys()
+    assert {key.name for key in checks} == {*wanted, CHECK}
     assert sorted(spec.name for spec in specs) == sorted(wanted)
     for spec in specs:
         assert not spec.blocking
@@ -288,7 +294,7 @@ def test_every_guardrail_of_a_full_schema_is_evaluated_once_for_each_day(
     assert result.success
     found = evaluations(instance, result.run_id)
     assert Counter((evaluation.check_name, evaluation.partition) for evaluation in found) == {
-        (rule.name, day.isoformat()): 1 for rule in BUILT_IN for day in days
+        (name, day.isoformat()): 1 for name in (*(rule.name for rule in BUILT_IN), CHECK) for day in days
     }
     failed = {
         evaluation.partition

@@ -10,6 +10,7 @@ import pytest
 from telemetry_quality.dagster import build_definitions
 from telemetry_quality.definitions import defs
 from telemetry_quality.demo import SOURCE, steps_per_day
+from telemetry_quality.orchestration.schedules import RANGE_END_TAG, RANGE_START_TAG
 from telemetry_quality.settings import load_settings
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
 
@@ -87,6 +88,22 @@ def test_one_run_over_a_range_materializes_every_day_of_every_asset(
     for name in ("event_aggregates", "event_sample", "integrity_snapshot"):
         materialized = instance.get_materialized_partitions(dg.AssetKey(["web", name]))
         assert materialized == {"2026-02-01", "2026-02-02", "2026-02-03"}
+
+
+def test_the_snapshot_alone_can_be_backfilled_and_reads_the_days_that_were_never_read(
+    tmp_path: Path, quick_instance: dg.DagsterInstance
+) -> None:
+    station, instance = make_station(tmp_path), quick_instance
+    station.run(instance, FIRST_DAY)
+    station.write_day(FIRST_DAY, events=50)
+    alone = dg.define_asset_job("alone", selection=[SNAPSHOT_KEY], executor_def=dg.in_process_executor)
+    definitions = dg.Definitions.merge(station.definitions, dg.Definitions(jobs=[alone]))
+    tags = {RANGE_START_TAG: FIRST_DAY.isoformat(), RANGE_END_TAG: LAST_DAY.isoformat()}
+    assert definitions.resolve_job_def("alone").execute_in_process(instance=instance, tags=tags).success
+    events = [snapshot.total_events for snapshot in station.work.store.snapshots("web", FIRST_DAY, LAST_DAY)]
+    # The first day was read before, and is not read again.
+    assert events == [40, 40, 40]
+    assert len(station.work.store.scans("web", FIRST_DAY, LAST_DAY)) == 3
 
 
 def test_each_day_has_its_own_numbers(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -175,7 +192,7 @@ def test_progress_is_reported_once_per_step_of_every_day(
         partition_key=FIRST_DAY.isoformat(),
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
-    assert sum(steps) == steps_per_day(settings) == 2 + len(station.guardrails)
+    assert sum(steps) == steps_per_day(settings) == 3 + len(station.guardrails)
 
 
 def test_the_log_of_a_run_shows_its_progress(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -189,7 +206,7 @@ def test_the_log_of_a_run_shows_its_progress(tmp_path: Path, instance: dg.Dagste
     )
     assert any(re.fullmatch(rf"Judged 1 of 1 days, [\d,.]+ days/s; up to {FIRST_DAY}", message) for message in messages)
     checked = [message for message in messages if message.startswith("Checked ")]
-    count = len(station.guardrails)
+    count = len(station.guardrails) + 1
     assert [f"{done} of {count} evaluations" in message for done, message in enumerate(checked, 1)] == [True] * count
 
 
@@ -227,7 +244,7 @@ def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> Non
         "app_daily",
         "app_late_days",
     }
-    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor", "ghost_run_sensor"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor", "ghost_run_sensor", "trust_sensor"]
 
 
 @pytest.mark.parametrize(("place", "errors"), [("anchors.txt", 0), ("missing/anchors.txt", 1)])
