@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from telemetry_quality.storage.staff.tokens import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
-    from datetime import datetime
 
     from starlette.datastructures import Headers
 
@@ -56,6 +55,9 @@ MOST_WAITING = 16
 USE_PAUSE = timedelta(minutes=1)
 """Uses of a session, and what strangers can repeat at will, are recorded at most once in this time: few writes."""
 
+MOST_RECORDED = 1_000
+"""Of so many different ones within USE_PAUSE, further ones are not recorded: strangers choose how many there are."""
+
 TOKEN = re.compile(r"tq_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -82,6 +84,8 @@ class Access:
         self._trying = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._recorded_at: dict[tuple[str, str], datetime] = {}
+        self._recording = threading.Lock()
+        self._failed_at = datetime.min.replace(tzinfo=UTC)
 
     @cached_property
     def secret(self) -> bytes:
@@ -154,13 +158,20 @@ class Access:
             self._record_use(f"token {token.id}", partial(self.staff.use_token, token.id, now))
 
     def _record_use(self, what: str, record: Callable[[], None]) -> None:
-        """Record a use, at most once a minute if that fails: reading goes on while the store takes no writes."""
-        if not self._is_seldom((what, "use")):
+        """Record a use, unless the store has taken no writes within the last minute: reading goes on without.
+
+        A store that is locked makes a single request wait, and none in the minute that follows.
+        """
+        if not self._is_seldom((what, "use")) or not self._recording.acquire(blocking=False):
             return
         try:
-            record()
+            if self.clock() - self._failed_at >= USE_PAUSE:
+                record()
         except StoreError as error:
+            self._failed_at = self.clock()
             log.warning("USE_NOT_RECORDED: a use of a session or token could not be recorded: %s", error)
+        finally:
+            self._recording.release()
 
     def _user(self, session: Session) -> User:
         token = csrf_token(self.secret, session.id_hash)
@@ -253,12 +264,12 @@ class Access:
         if not self._has_guessed_enough(name, address, method):
             return
         self.record_seldom(name, address, method, SignInOutcome.THROTTLED)
-        minutes = WINDOW // timedelta(minutes=1)
+        elsewhere = "" if method == KNOWN_BROWSER else ", or in a browser in which you have signed in before"
         raise ApiError(
             429,
             "TOO_MANY_TRIES",
-            f"Too many wrong passwords were tried for this name or from this address; try again in {minutes} minutes, "
-            "or in a browser in which you have signed in before.",
+            "Too many wrong passwords were tried for this name or from this address; "
+            f"try again in {WINDOW // timedelta(minutes=1)} minutes{elsewhere}.",
             {"Retry-After": f"{WINDOW.total_seconds():.0f}"},
         )
 
@@ -299,12 +310,13 @@ class Access:
             self.record(name, address, method, outcome)
 
     def _is_seldom(self, key: tuple[str, str]) -> bool:
-        """Whether this is the first time in a minute for ``key``."""
+        """Whether this is the first time in a minute for ``key``; no longer true where too many keys were seen."""
         now = self.clock()
         with self._cache_lock:
             self._recorded_at = {other: at for other, at in self._recorded_at.items() if now - at < USE_PAUSE}
-            is_first = key not in self._recorded_at
-            self._recorded_at.setdefault(key, now)
+            is_first = key not in self._recorded_at and len(self._recorded_at) < MOST_RECORDED
+            if is_first:
+                self._recorded_at[key] = now
         return is_first
 
 

@@ -429,6 +429,19 @@ def test_throttled_attempts_are_recorded_but_do_not_fill_the_disk(
     assert _outcomes(house)[-2:] == [SignInOutcome.THROTTLED] * 2
 
 
+def test_throttled_attempts_from_endless_addresses_are_not_all_remembered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry_quality.dashboard.access.users.MOST_RECORDED", 2)
+    access = house.dashboard.access
+    for address in ("2001:db8::1", "2001:db8::2", "2001:db8::3"):
+        access.record_seldom(NAME, address, "password", SignInOutcome.THROTTLED)
+    assert len(_outcomes(house)) == 2
+    house.clock.move(minutes=1)
+    access.record_seldom(NAME, "2001:db8::3", "password", SignInOutcome.THROTTLED)
+    assert len(_outcomes(house)) == 3
+
+
 def test_simultaneous_guesses_are_counted_one_by_one(house: House, tried: list[tuple[str | None, str]]) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one test only
 
