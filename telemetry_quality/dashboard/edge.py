@@ -183,7 +183,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to an EdgeSocket, which counts it from now on."""
         self._forget()
-        self.ws_protocol_class = partial(EdgeSocket, self._doors, self._peer)
+        self.ws_protocol_class = partial(EdgeSocket, self._doors, self._peer)  # type: ignore[assignment]
         super().handle_websocket_upgrade()
 
     def pause_writing(self) -> None:
