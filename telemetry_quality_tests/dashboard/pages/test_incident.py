@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
+    import httpx2
 
     from telemetry_quality_tests.dashboard.desk import Desk
 
@@ -33,7 +33,7 @@ def own(incidents_desk: Desk, tmp_path: Path) -> Iterator[Desk]:
     copy.close()
 
 
-def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
+def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx2.Response:
     """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's token."""
     form = main_of(desk, address).one("form")
     token = form.one("input", name="csrf_token").attributes["value"]
