@@ -12,12 +12,19 @@ from zoneinfo import ZoneInfo
 from telemetry_quality.connectors import Opening, connector
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.gaps import find_gaps
+from telemetry_quality.core.gauges import WatchedSource, samples_of
 from telemetry_quality.core.health import TelemetryHealthService
+from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.signals import SignalCatalogue
+from telemetry_quality.datasets import Dataset
 from telemetry_quality.errors import SettingsError, StoreError
 from telemetry_quality.heartbeat import Heartbeat
+from telemetry_quality.monitoring.lineage import Lineage
+from telemetry_quality.monitoring.otlp import OtlpCollector
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from telemetry_quality.core.gaps import Gaps
     from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.settings import Settings, SourceSettings
@@ -113,6 +120,51 @@ def keep_anchor(settings: Settings, now: datetime) -> str | None:
 def heartbeat(settings: Settings, source: str) -> Heartbeat:
     """The heartbeat of a source; silent unless the settings have a URL."""
     return Heartbeat(source, settings.heartbeat.url, settings.heartbeat.timeout_seconds)
+
+
+def watched_sources(settings: Settings, store: QualityStore, now: datetime) -> Iterator[WatchedSource]:
+    """What the store holds about each source of the settings, with the patience of the dashboard's pages.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    for name, source in settings.sources.items():
+        calendar, judged = source.calendar(), store.judged_days(name)
+        patience = timedelta(minutes=source.allowed_lateness_minutes + settings.dashboard.grace_minutes)
+        gaps = find_gaps(name, calendar, {day.day for day in judged}, now, patience)
+        newest = None if gaps.newest is None else store.snapshots(name, gaps.newest, gaps.newest)[0]
+        # A healthy day has closed whatever was open before it.
+        healthy = max((day.day for day in judged if day.is_healthy), default=None)
+        yield WatchedSource(calendar, gaps, newest, incidents_of(store, name, healthy))
+
+
+def push_metrics(settings: Settings, now: datetime) -> str | None:
+    """Push the metrics of all sources where the settings say; a sentence if that failed."""
+    otlp = settings.otlp
+    if otlp.endpoint is None:
+        return None
+    store = open_store(settings)
+    try:
+        samples = list(samples_of(watched_sources(settings, store, now), now))
+    except StoreError as error:
+        return f"The metrics could not be pushed: {error}"
+    finally:
+        store.close()
+    return OtlpCollector(otlp.endpoint, otlp.headers, otlp.timeout_seconds).push(samples, now)
+
+
+def lineage(settings: Settings, source: str, clock: Callable[[], datetime] = utc_now) -> Lineage:
+    """The lineage of a source; silent unless the settings have a namespace."""
+    its = settings.sources[source]
+    return Lineage(
+        source,
+        settings.openlineage.namespace,
+        its.connector_settings.dataset or Dataset("telemetry_quality", source),
+        its.event_schema(),
+        its.calendar(),
+        clock,
+        settings.openlineage.timeout_seconds,
+    )
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

@@ -17,6 +17,7 @@ from telemetry_quality.settings.loading import (
     settings_file,
 )
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
+from telemetry_quality.settings.monitoring import OpenLineageSettings, OtlpSettings
 from telemetry_quality.settings.presets import PRESETS, Preset
 from telemetry_quality.settings.sources import RoleSettings, SignalSettings, SourceSettings
 
@@ -29,6 +30,8 @@ __all__ = [
     "GuardrailSettings",
     "HeartbeatSettings",
     "OidcSettings",
+    "OpenLineageSettings",
+    "OtlpSettings",
     "Preset",
     "RoleSettings",
     "Settings",

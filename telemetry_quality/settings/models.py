@@ -13,6 +13,7 @@ from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.dashboard import DashboardSettings
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
+from telemetry_quality.settings.monitoring import OpenLineageSettings, OtlpSettings
 from telemetry_quality.settings.sources import SourceSettings
 
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
     sources: dict[str, SourceSettings] = Field(min_length=1)
     dashboard: DashboardSettings = DashboardSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    otlp: OtlpSettings = OtlpSettings()
+    openlineage: OpenLineageSettings = OpenLineageSettings()
 
     @field_validator("sources")
     @classmethod
