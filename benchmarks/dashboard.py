@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import httpx
+import httpx2
 from large_store import DAYS, DETAILED_DAYS, SOURCES, write_large_store
 
 from telemetry_quality import load_settings
@@ -160,7 +160,7 @@ def _resident_mib(process: int) -> float:
 
 def _signed_in(port: int) -> str:
     """The session cookie, obtained by signing in as a browser does."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
         form = browser.get("/health/sign-in/").text
         (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', form))
         response = browser.post(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, build_opener
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from urllib.request import Request
 
 
@@ -30,9 +31,14 @@ def failure_of(request: Request, seconds: float) -> str | None:
         request: Its address must be a web address.
         seconds: How long to wait, whatever the network does.
     """
+    return failure_within(seconds, partial(_send, request, seconds))
+
+
+def failure_within(seconds: float, call: Callable[[], None]) -> str | None:
+    """Wait for ``call``, but no longer than ``seconds``; why it failed, in words without secrets, or None."""
     failures: list[str] = []
     # A thread, because looking up a name and a response that drips have no timeout of their own.
-    thread = Thread(target=_send, args=(request, seconds, failures), name="request", daemon=True)
+    thread = Thread(target=_try, args=(call, failures), name="request", daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive() or TimeoutError.__name__ in failures:
@@ -40,15 +46,19 @@ def failure_of(request: Request, seconds: float) -> str | None:
     return failures[0] if failures else None
 
 
-def _send(request: Request, seconds: float, failures: list[str]) -> None:
-    """Send a request; adds why it failed to ``failures``."""
+def _try(call: Callable[[], None], failures: list[str]) -> None:
+    """Call; adds why that failed to ``failures``."""
     try:
-        with build_opener(_NoRedirects).open(request, timeout=seconds):
-            pass
-    except (OSError, HTTPException, ValueError) as error:
+        call()
+    except Exception as error:  # noqa: BLE001 - what is only told about the work must not fail it
         # Only the kind of error: its words may hold the path and the query, and they a secret.
-        status = getattr(error, "code", None)
+        status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
         failures.append(f"status {status}" if status else type(getattr(error, "reason", error)).__name__)
+
+
+def _send(request: Request, seconds: float) -> None:
+    with build_opener(_NoRedirects).open(request, timeout=seconds):
+        pass
 
 
 class _NoRedirects(HTTPRedirectHandler):

@@ -12,20 +12,21 @@ from zoneinfo import ZoneInfo
 from telemetry_quality.connectors import Opening, connector
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.gaps import find_gaps
+from telemetry_quality.core.gauges import WatchedSource, samples_of
 from telemetry_quality.core.health import TelemetryHealthService
-from telemetry_quality.core.messages.delivery import MessageChannel, deliver
-from telemetry_quality.core.messages.wording import Surroundings
+from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.signals import SignalCatalogue
+from telemetry_quality.datasets import Dataset
 from telemetry_quality.errors import SettingsError, StoreError
 from telemetry_quality.heartbeat import Heartbeat
+from telemetry_quality.monitoring.lineage import Lineage
+from telemetry_quality.monitoring.otlp import OtlpCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from telemetry_quality.core.gaps import Gaps
-    from telemetry_quality.core.messages.delivery import Delivered
-    from telemetry_quality.core.messages.model import Message
-    from telemetry_quality.core.ports import MessageStore, QualityStore
+    from telemetry_quality.core.ports import QualityStore
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
@@ -121,40 +122,49 @@ def heartbeat(settings: Settings, source: str) -> Heartbeat:
     return Heartbeat(source, settings.heartbeat.url, settings.heartbeat.timeout_seconds)
 
 
-def message_channels(settings: Settings) -> list[MessageChannel]:
-    """The channels of ``[alerts]`` that messages about incidents go out by."""
-    return [message_channel(settings, name) for name in settings.alerts]
-
-
-def message_channel(settings: Settings, name: str) -> MessageChannel:
-    """The channel called ``name``.
+def watched_sources(settings: Settings, store: QualityStore, now: datetime) -> Iterator[WatchedSource]:
+    """What the store holds about each source of the settings, with the patience of the dashboard's pages.
 
     Raises:
-        SettingsError: If there is no such channel.
+        StoreError: If the store cannot be read.
     """
-    from telemetry_quality.notifications.process import send_in_process  # noqa: PLC0415
-
-    if name not in settings.alerts:
-        known = ", ".join(settings.alerts) or "none, because the settings have no [alerts.NAME]"
-        raise SettingsError(f"A channel of the settings is required ({known}), but {name!r} was found.")
-    chosen = settings.alerts[name]
-
-    def send(message: Message) -> None:
-        send_in_process(chosen.kind, chosen.channel_settings, message, chosen.timeout_seconds)
-
-    return MessageChannel(name, settings.sources_heard_by(name), chosen.rules(), send)
+    for name, source in settings.sources.items():
+        calendar, judged = source.calendar(), store.judged_days(name)
+        patience = timedelta(minutes=source.allowed_lateness_minutes + settings.dashboard.grace_minutes)
+        gaps = find_gaps(name, calendar, {day.day for day in judged}, now, patience)
+        newest = None if gaps.newest is None else store.snapshots(name, gaps.newest, gaps.newest)[0]
+        # A healthy day has closed whatever was open before it.
+        healthy = max((day.day for day in judged if day.is_healthy), default=None)
+        yield WatchedSource(calendar, gaps, newest, incidents_of(store, name, healthy))
 
 
-def surroundings(settings: Settings) -> Surroundings:
-    """What messages say apart from incidents."""
-    # Nobody else could follow a link to this machine's own address.
-    address = None if settings.dashboard.is_loopback else settings.dashboard.url
-    return Surroundings(address, {name: source.owners for name, source in settings.sources.items()})
+def push_metrics(settings: Settings, now: datetime) -> str | None:
+    """Push the metrics of all sources where the settings say; a sentence if that failed."""
+    otlp = settings.otlp
+    if otlp.endpoint is None:
+        return None
+    store = open_store(settings)
+    try:
+        samples = list(samples_of(watched_sources(settings, store, now), now))
+    except StoreError as error:
+        return f"The metrics could not be pushed: {error}"
+    finally:
+        store.close()
+    return OtlpCollector(otlp.endpoint, otlp.headers, otlp.timeout_seconds).push(samples, now)
 
 
-def deliver_messages(settings: Settings, store: MessageStore, clock: Callable[[], datetime]) -> Delivered:
-    """Send the messages that are due on all channels of the settings."""
-    return deliver(store, message_channels(settings), surroundings(settings), clock)
+def lineage(settings: Settings, source: str, clock: Callable[[], datetime] = utc_now) -> Lineage:
+    """The lineage of a source; silent unless the settings have a namespace."""
+    its = settings.sources[source]
+    return Lineage(
+        source,
+        settings.openlineage.namespace,
+        its.connector_settings.dataset or Dataset("telemetry_quality", source),
+        its.event_schema(),
+        its.calendar(),
+        clock,
+        settings.openlineage.timeout_seconds,
+    )
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from telemetry_quality.datasets import Dataset, files_at
 from telemetry_quality.extensions import find_extensions, load_extensions
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class ConnectorSettings(SettingsTable):
     def location(self) -> str:
         """The location of the events, as shown in Dagster; without credentials."""
         return ""
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The location by the naming rules of OpenLineage; None if they say nothing about it."""
+        return None
 
     def anchored(self, folder: Path) -> Self:
         """The settings with relative files resolved against ``folder``, that of the settings file."""
@@ -218,6 +224,11 @@ class PathSettings(ConnectorSettings):
     def location(self) -> str:
         """The path."""
         return self.path
+
+    @property
+    def dataset(self) -> Dataset:
+        """The files at the path."""
+        return files_at(self.path)
 
     def anchored(self, folder: Path) -> Self:
         """A relative path is resolved against the settings file's folder."""

@@ -17,9 +17,9 @@ from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.asset_checks import build_asset_checks
 from telemetry_quality.orchestration.assets import build_assets
 from telemetry_quality.orchestration.conditions import trusted_days_condition
-from telemetry_quality.orchestration.deliveries import build_delivery_sensor
 from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
+from telemetry_quality.orchestration.metrics import build_metrics_sensors
 from telemetry_quality.orchestration.names import Key, Names, key_of
 from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
@@ -118,15 +118,13 @@ def _source_definitions(
 def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definitions:
     """What all sources of the settings share."""
     sources = [names.of(source) for source in resource.settings.sources]
-    sensors = [
-        build_alert_sensor(names, resource.settings.sources),
-        build_ghost_run_sensor(names, sources),
-        build_trust_sensor(names, sources),
-    ]
-    if resource.settings.alerts:
-        sensors.append(build_delivery_sensor(names))
     return dg.Definitions(
-        sensors=sensors,
+        sensors=[
+            build_alert_sensor(names, resource.settings.sources),
+            build_ghost_run_sensor(names, sources),
+            build_trust_sensor(names, sources),
+            *build_metrics_sensors(names, resource.settings),
+        ],
         resources={names.resource: resource},
     )
 

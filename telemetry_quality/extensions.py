@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 CONNECTORS = "telemetry_quality.connectors"
 GUARDRAILS = "telemetry_quality.guardrails"
-NOTIFIERS = "telemetry_quality.notifiers"
 
-GROUPS = {"connector": CONNECTORS, "guardrail": GUARDRAILS, "notifier": NOTIFIERS}
+GROUPS = {"connector": CONNECTORS, "guardrail": GUARDRAILS}
 """The kinds of extensions, and the group of entry points in which each is declared."""
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
+import httpx2
 import pytest
 
 from telemetry_quality import demo, load_settings
@@ -324,16 +324,16 @@ def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> 
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 200:
+            if httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 200:
                 return
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             time.sleep(0.2)
     pytest.fail(f"nothing answers at {port}{path}")
 
 
 def _page_after_signing_in(port: int, password: str) -> str:
     """The page of a day, for a user who signs in with the password from the terminal."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
         (token,) = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/health/sign-in/").text)
         form = {"name": demo.ACCOUNT, "password": password, "csrf_token": token}
         answer = browser.post("/health/sign-in/", data=form, headers={"Origin": f"http://127.0.0.1:{port}"})

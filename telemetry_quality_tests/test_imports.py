@@ -39,7 +39,7 @@ HEAVY = (
     "grpc",
 )
 
-DASHBOARD = ("fastapi", "starlette", "uvicorn", "argon2", "authlib", "httpx", "jinja2")
+DASHBOARD = ("fastapi", "starlette", "uvicorn", "argon2", "authlib", "httpx2", "jinja2")
 """What only the serving of the dashboard needs."""
 
 

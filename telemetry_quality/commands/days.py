@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import daily_work, gaps_of, heartbeat, keep_anchor, open_store, utc_now
+from telemetry_quality.assembly import (
+    daily_work,
+    gaps_of,
+    heartbeat,
+    keep_anchor,
+    lineage,
+    open_store,
+    push_metrics,
+    utc_now,
+)
 from telemetry_quality.commands.alert_log import dispatch_to_log
 from telemetry_quality.commands.options import (
     DAY,
@@ -52,7 +61,7 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     work = daily_work(settings, name)
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _watched(settings, work, [day], is_shown=False)
-    _keep_anchor(settings)
+    _after_judging(settings)
     if as_json:
         print_json({"days": [day_as_json(_listed(taken))]})
     else:
@@ -89,7 +98,7 @@ def backfill(
     if not days:
         dispatch_to_log(work.store, [name])
     taken = [_listed(judgement) for judgement in _watched(settings, work, days, is_shown=not as_json)] if days else []
-    _keep_anchor(settings)
+    _after_judging(settings)
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
     elif taken:
@@ -207,11 +216,11 @@ def _watched(settings: Settings, work: DailyWork, days: Sequence[date], *, is_sh
     """Read and judge days; if yesterday is among them, the outcome is sent as a heartbeat."""
     latest = work.calendar.latest_day(utc_now())
     if latest not in days:
-        return _take_snapshots(work, days, is_shown=is_shown)
+        return _take_snapshots(settings, work, days, is_shown=is_shown)
     beat = heartbeat(settings, work.name)
     beat.start()
     try:
-        taken = _take_snapshots(work, days, is_shown=is_shown)
+        taken = _take_snapshots(settings, work, days, is_shown=is_shown)
     except Exception as error:
         beat.fail(f"{work.name} {latest}: {type(error).__name__}.")
         raise
@@ -223,9 +232,9 @@ def _watched(settings: Settings, work: DailyWork, days: Sequence[date], *, is_sh
     return taken
 
 
-def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
-    """Read and judge days and dispatch their alerts, as the assets and the alert sensor do."""
-    now = utc_now()
+def _take_snapshots(settings: Settings, work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
+    """Read and judge days, send their lineage and dispatch their alerts, as the assets and the alert sensor do."""
+    now, told = utc_now(), lineage(settings, work.name)
     with progress("Reading", len(days), is_shown=is_shown) as advance:
         for scan in work.read(days, now):
             advance(1, scan.total_events or 0)
@@ -233,14 +242,21 @@ def _take_snapshots(work: DailyWork, days: Sequence[date], *, is_shown: bool) ->
     with progress("Judging", len(days), is_shown=is_shown) as advance:
         for judgement in work.judge(days, now):
             taken.append(judgement)
+            told.emit(judgement)
             advance(1)
+    if told.failure is not None:
+        click.echo(f"Warning: {told.failure}", err=True)
     dispatch_to_log(work.store, [work.name])
     return taken
 
 
-def _keep_anchor(settings: Settings) -> None:
-    if (failure := keep_anchor(settings, utc_now())) is not None:
+def _after_judging(settings: Settings) -> None:
+    """Keep the store's anchor and push the metrics, where the settings say so; neither fails the command."""
+    now = utc_now()
+    if (failure := keep_anchor(settings, now)) is not None:
         click.echo(f"Error: {failure}", err=True)
+    if (failure := push_metrics(settings, now)) is not None:
+        click.echo(f"Warning: {failure}", err=True)
 
 
 def exit_code(days: Iterable[ListedDay]) -> int:

@@ -224,7 +224,7 @@ def log(limit: int, config: str | None, as_json: bool) -> int:
 
 @staff.group()
 def token() -> None:
-    """Manage tokens, with which machines read the JSON API and exports on behalf of an account."""
+    """Manage tokens, with which machines read the JSON API, exports and metrics on behalf of an account."""
 
 
 @token.command("add")
@@ -234,11 +234,12 @@ def token() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice(["json", "exports"]),
+    type=click.Choice(["json", "exports", "metrics"]),
     multiple=True,
     default=["json"],
     show_default=True,
-    help="What it may read: the JSON API with the feed and the badge, or the files of snapshots. May be repeated.",
+    help="What it may read: the JSON API with the feed and the badge, the files of snapshots, or the metrics. "
+    "May be repeated.",
 )
 @config_option
 @json_option

@@ -57,6 +57,12 @@ class Gaps:
         return sum((last - first).days + 1 for first, last in self.missing)
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether a day after the newest one should have a snapshot; older gaps fill themselves."""
+        newest_missing = self.missing[-1][1] if self.missing else None
+        return newest_missing is not None and (self.newest is None or self.newest < newest_missing)
+
+    @property
     def command(self) -> str:
         """The command that makes the missing snapshots."""
         return f"telemetry-quality backfill --missing --source {self.source}"

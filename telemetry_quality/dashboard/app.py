@@ -10,13 +10,14 @@ from starlette.middleware import Middleware
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import open_store, utc_now
-from telemetry_quality.dashboard import api, api_errors, exports, feeds, files, live, pages
+from telemetry_quality.dashboard import api, api_errors, exports, feeds, files, live, metrics, pages
 from telemetry_quality.dashboard.access import routes as access_routes
 from telemetry_quality.dashboard.access.guard import StaffOnly
 from telemetry_quality.dashboard.access.headers import HostAndHeaders
 from telemetry_quality.dashboard.access.users import Access
 from telemetry_quality.dashboard.cache import ResponseCache
 from telemetry_quality.dashboard.context import Dashboard
+from telemetry_quality.dashboard.durations import RequestDurations, Timed
 from telemetry_quality.dashboard.hub import Hub
 from telemetry_quality.dashboard.state import StateKeeper
 from telemetry_quality.storage.reader import StoreReader
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ROUTERS = (
     api.router,
     feeds.router,
+    metrics.router,
     exports.router,
     pages.router,
     files.router,
@@ -57,6 +59,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(Timed, durations=dashboard.durations),
             Middleware(HostAndHeaders, settings=settings.dashboard),
             Middleware(StaffOnly, access=dashboard.access),
         ],
@@ -80,6 +83,7 @@ def _open_dashboard(settings: Settings, clock: Callable[[], datetime]) -> Dashbo
         responses=ResponseCache(),
         access=Access(StaffStore(settings.store), settings.dashboard, clock),
         hub=Hub(),
+        durations=RequestDurations(),
     )
 
 

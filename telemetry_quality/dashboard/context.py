@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.access.oidc import Provider
     from telemetry_quality.dashboard.access.users import Access
     from telemetry_quality.dashboard.cache import ResponseCache
+    from telemetry_quality.dashboard.durations import RequestDurations
     from telemetry_quality.dashboard.hub import Hub
     from telemetry_quality.dashboard.state import DashboardState, StateKeeper
     from telemetry_quality.settings import Settings
@@ -36,6 +37,7 @@ class Dashboard:
         responses: Rendered responses, valid as long as the state they show.
         access: Decides who may use the dashboard.
         hub: The open pages that receive update events.
+        durations: How long requests took.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Dashboard:
     responses: ResponseCache
     access: Access
     hub: Hub
+    durations: RequestDurations
 
     @cached_property
     def provider(self) -> Provider | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from telemetry_quality.core.gaps import Gaps, find_gaps
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.gaps import gaps_in
 from telemetry_quality.dashboard.models import DeepHealth, WatchedSource
 from telemetry_quality.errors import StoreError
 
@@ -53,8 +52,8 @@ def watched(state: DashboardState, settings: Settings, now: datetime) -> DeepHea
     Raises:
         ApiError: If one is overdue or lies in the future.
     """
-    found = {name: _gaps(state, settings, name, now) for name in settings.sources}
-    wrong = [sentence for gaps in found.values() if _is_wrong(gaps) for sentence in gaps.sentences()]
+    found = {name: gaps_in(state, settings, name, now) for name in settings.sources}
+    wrong = [sentence for gaps in found.values() if gaps.is_overdue or gaps.future for sentence in gaps.sentences()]
     if wrong:
         raise ApiError(503, NOT_WATCHING, " ".join(wrong))
     return DeepHealth(
@@ -63,19 +62,3 @@ def watched(state: DashboardState, settings: Settings, now: datetime) -> DeepHea
             for name, gaps in found.items()
         )
     )
-
-
-def _gaps(state: DashboardState, settings: Settings, name: str, now: datetime) -> Gaps:
-    """The gaps of a source, with the patience of the dashboard's pages."""
-    source = settings.sources[name]
-    first, latest = state.index.first_day(name), state.index.latest(name)
-    rows = state.index.window(name, first, latest.day) if first and latest else []
-    patience = timedelta(minutes=source.allowed_lateness_minutes + settings.dashboard.grace_minutes)
-    return find_gaps(name, source.calendar(), {row.day for row in rows if row}, now, patience)
-
-
-def _is_wrong(gaps: Gaps) -> bool:
-    """Whether the newest day is overdue, or days are stored that are not over; older gaps fill themselves."""
-    newest_missing = gaps.missing[-1][1] if gaps.missing else None
-    is_overdue = newest_missing is not None and (gaps.newest is None or gaps.newest < newest_missing)
-    return is_overdue or bool(gaps.future)

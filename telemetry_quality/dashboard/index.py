@@ -188,6 +188,11 @@ class SnapshotIndex:
         low, high = self._range(source)
         return self._rows(slice(low, low + 1))[0].day if high > low else None
 
+    def days(self, source: str) -> frozenset[date]:
+        """All days of the source that have a snapshot."""
+        low, high = self._range(source)
+        return frozenset(map(date.fromordinal, (self._columns["key"][low:high] & DAY_MASK).tolist()))
+
     def neighbours(self, source: str, day: date) -> tuple[date | None, date | None]:
         """The nearest days with a snapshot before and after ``day``."""
         low, high = self._range(source)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 3001
 EXTRA = (
-    *("argon2", "authlib", "fastapi", "httpx", "itsdangerous", "jinja2", "joserfc", "python_multipart", "uvicorn"),
-    "zxcvbn",
+    *("argon2", "authlib", "fastapi", "httpx2", "itsdangerous", "jinja2", "joserfc", "prometheus_client"),
+    *("python_multipart", "uvicorn", "zxcvbn"),
 )
 """The modules that the extra ``dashboard`` installs."""
 

@@ -108,14 +108,17 @@ def _judge(context: dg.AssetExecutionContext, names: SourceNames) -> None:
     # The snapshot may be materialized alone: then nothing has scanned its days.
     if missing := work.read_missing(days, telemetry.clock()):
         context.log.info(f"Read {len(missing)} of {len(days)} days that were never read, such as {missing[0]}")
-    pace = Pace(len(days), monotonic)
+    pace, lineage = Pace(len(days), monotonic), telemetry.lineage(names.source)
     for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
         day = judgement.snapshot.day.isoformat()
         metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
         context.add_asset_metadata(metadata, partition_key=day)
+        lineage.emit(judgement)
         pace.advance()
         if is_worth_a_line(pace):
             context.log.info(f"Judged {pace.sentence()}; up to {day}")
         telemetry.on_progress(1)
+    if lineage.failure is not None:
+        context.log.warning(lineage.failure)
     if (failure := telemetry.keep_anchor()) is not None:
         context.log.error(failure)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from telemetry_quality.assembly import daily_work, keep_anchor, open_store, utc_now
+from telemetry_quality.assembly import daily_work, keep_anchor, lineage, open_store, push_metrics, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.monitoring.lineage import Lineage
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
 
@@ -59,3 +60,11 @@ class TelemetryResource:
     def keep_anchor(self) -> str | None:
         """Keep the store's anchor where the settings say; a sentence if that failed."""
         return keep_anchor(self.settings, self.clock())
+
+    def lineage(self, source: str) -> Lineage:
+        """The lineage of a source, which may be silent."""
+        return lineage(self.settings, source, self.clock)
+
+    def push_metrics(self) -> str | None:
+        """Push the metrics of all sources where the settings say; a sentence if that failed."""
+        return push_metrics(self.settings, self.clock())

@@ -5,7 +5,6 @@ overrides the file: ``TELEMETRY_QUALITY_STORE`` sets ``store``, and double under
 ``TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT``.
 """
 
-from telemetry_quality.settings.alerts import AlertSettings
 from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings
 from telemetry_quality.settings.guardrails import GuardrailSettings
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
@@ -18,6 +17,7 @@ from telemetry_quality.settings.loading import (
     settings_file,
 )
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
+from telemetry_quality.settings.monitoring import OpenLineageSettings, OtlpSettings
 from telemetry_quality.settings.presets import PRESETS, Preset
 from telemetry_quality.settings.sources import RoleSettings, SignalSettings, SourceSettings
 
@@ -26,11 +26,12 @@ __all__ = [
     "DEFAULT_FILE",
     "ENVIRONMENT_PREFIX",
     "PRESETS",
-    "AlertSettings",
     "DashboardSettings",
     "GuardrailSettings",
     "HeartbeatSettings",
     "OidcSettings",
+    "OpenLineageSettings",
+    "OtlpSettings",
     "Preset",
     "RoleSettings",
     "Settings",

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx
+import httpx2
 
 from telemetry_quality import Settings
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
@@ -99,13 +99,13 @@ class Desk:
 
     def ask(
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **more: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """The response to a user with a session, or to the user in ``headers``; internal errors are raised."""
         return anyio.run(self._ask, path, method, self.by_session if headers is None else headers, more)
 
-    async def _ask(self, path: str, method: str, headers: Mapping[str, str], more: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+    async def _ask(self, path: str, method: str, headers: Mapping[str, str], more: dict[str, Any]) -> httpx2.Response:
+        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
             return await client.request(method, path, headers=dict(headers), **more)
 
     def json(self, path: str, **parameters: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.storage.staff.store import StaffStore
@@ -109,7 +109,7 @@ class SoakedDashboard:
     def _signed_in(self) -> str:
         """The cookies of a browser in which somebody has signed in."""
         origin = f"http://127.0.0.1:{self.port}"
-        with httpx.Client(base_url=origin, timeout=60) as browser:
+        with httpx2.Client(base_url=origin, timeout=60) as browser:
             (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/health/sign-in/").text))
             form = {"name": NAME, "password": self._password, "csrf_token": token, "next": "/health/"}
             response = browser.post("/health/sign-in/", data=form, headers={"Origin": origin})

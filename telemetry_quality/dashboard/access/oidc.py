@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
+from httpx2 import HTTPError, InvalidURL
 from joserfc.errors import JoseError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -25,12 +26,6 @@ from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.errors import RequestError
 from telemetry_quality.storage.staff.changes import Actor
 from telemetry_quality.storage.staff.sign_ins import SignInOutcome
-
-try:
-    # Authlib uses this client where it is installed; it raises errors of its own.
-    from httpx2 import HTTPError, InvalidURL  # type: ignore[import-not-found]
-except ImportError:
-    from httpx import HTTPError, InvalidURL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -43,6 +43,7 @@ _DECISION = Permission(get=None, post=Role.OPERATOR)
 _ACCOUNTS_FORM = Permission(get=None, post=Role.ADMIN)
 _JSON = Permission(scope=Scope.JSON)
 _EXPORT = Permission(scope=Scope.EXPORTS)
+_METRICS = Permission(scope=Scope.METRICS)
 
 PERMISSIONS = {
     "/": _PEOPLE,
@@ -55,7 +56,6 @@ PERMISSIONS = {
     "/health/incidents/": _PEOPLE,
     "/health/incidents/{source}/{name}/": _PEOPLE,
     "/health/incidents/{source}/{name}/actions/": _DECISION,
-    "/health/messages/": _PEOPLE,
     "/health/incidents.atom": _JSON,
     "/health/badge.svg": _JSON,
     "/health/live/": _PEOPLE,
@@ -75,6 +75,7 @@ PERMISSIONS = {
     "/api/health/incidents/": _JSON,
     "/api/health/version/": _JSON,
     "/api/health/openapi.json": _JSON,
+    "/metrics": _METRICS,
 }
 """The permission of each address; braces stand for one part of a path, and at its end for all the rest."""
 
@@ -84,15 +85,21 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"{\w+}", "[^/]+", whole))
 
 
-_PATTERNS = tuple((_pattern(path), permission) for path, permission in PERMISSIONS.items() if "{" in path)
+_PATTERNS = tuple((_pattern(path), path) for path in PERMISSIONS if "{" in path)
+
+
+def address_of_path(path: str) -> str | None:
+    """The address in PERMISSIONS that a path belongs to, also if it only lacks the slash at its end."""
+    for wanted in (path, f"{path}/"):
+        if wanted in PERMISSIONS:
+            return wanted
+        for pattern, address in _PATTERNS:
+            if pattern.fullmatch(wanted):
+                return address
+    return None
 
 
 def permission_for(path: str) -> Permission | None:
-    """The permission of a path, also if it only lacks the slash at its end; None if nobody may use it."""
-    for wanted in (path, f"{path}/"):
-        if wanted in PERMISSIONS:
-            return PERMISSIONS[wanted]
-        for pattern, permission in _PATTERNS:
-            if pattern.fullmatch(wanted):
-                return permission
-    return None
+    """The permission of a path; None if nobody may use it."""
+    address = address_of_path(path)
+    return None if address is None else PERMISSIONS[address]

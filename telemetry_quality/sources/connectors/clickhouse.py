@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from telemetry_quality.connectors import Connector, ConnectorSettings, Name, Opening, Secret
+from telemetry_quality.datasets import Dataset, table_at
 
 if TYPE_CHECKING:
     from telemetry_quality.sources.clickhouse import ClickHouseSource
@@ -25,6 +26,11 @@ class ClickHouseSettings(ConnectorSettings):
     def location(self) -> str:
         """The table; the URL is not shown, because it may contain a password."""
         return self.table
+
+    @property
+    def dataset(self) -> Dataset:
+        """The table on its server."""
+        return table_at(self.url, self.table)
 
 
 def _open(settings: ClickHouseSettings, opening: Opening) -> ClickHouseSource:

@@ -15,6 +15,7 @@ from telemetry_quality.connectors import (
     anchored_url,
     engine_of_url,
 )
+from telemetry_quality.datasets import Dataset, table_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,11 @@ class DatabaseSettings(ConnectorSettings):
     def location(self) -> str:
         """The table; the URL is not shown, because it may contain a password."""
         return self.table
+
+    @property
+    def dataset(self) -> Dataset:
+        """The table on its server."""
+        return table_at(self.url, self.table)
 
     def anchored(self, folder: Path) -> Self:
         """A relative SQLite path is resolved against the settings file's folder."""

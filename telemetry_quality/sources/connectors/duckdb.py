@@ -13,6 +13,7 @@ from telemetry_quality.connectors import (
     PathSettings,
     protocol_of,
 )
+from telemetry_quality.datasets import Dataset, table_in_file
 
 if TYPE_CHECKING:
     from typing import Self
@@ -24,6 +25,11 @@ class DuckDBSettings(PathSettings):
     """A database file on this machine, and a table in it."""
 
     table: Name
+
+    @property
+    def dataset(self) -> Dataset:
+        """The table in its file."""
+        return table_in_file("duckdb", self.path, self.table)
 
     @model_validator(mode="after")
     def _is_on_this_machine(self) -> Self:

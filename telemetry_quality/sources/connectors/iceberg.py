@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, model_validator
 
 from telemetry_quality.connectors import Connector, ConnectorSettings, FileOrObject, Name, Opening, anchored_path
+from telemetry_quality.datasets import Dataset, files_at
 from telemetry_quality.errors import SourceError
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class IcebergSettings(ConnectorSettings):
     def location(self) -> str:
         """The path, or the table's name in its catalog."""
         return self.path or f"{self.catalog}.{self.table}"
+
+    @property
+    def dataset(self) -> Dataset:
+        """The files at the path, or the table in its catalog."""
+        return files_at(self.path) if self.path else Dataset(f"iceberg://{self.catalog}", str(self.table))
 
     def anchored(self, folder: Path) -> Self:
         """A relative path is resolved against the settings file's folder."""

@@ -15,6 +15,7 @@ from telemetry_quality.connectors import (
     anchored_path,
     without_credentials,
 )
+from telemetry_quality.datasets import Dataset, files_at, table_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,11 @@ class SparkSettings(ConnectorSettings):
     def location(self) -> str:
         """The path or the table."""
         return self.path or self.table or ""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The files at the path, or the table as the cluster knows it."""
+        return files_at(self.path) if self.path else table_at(self.url, str(self.table))
 
     def anchored(self, folder: Path) -> Self:
         """A relative path is resolved against the settings file's folder."""

@@ -30,10 +30,11 @@ MOST_TOKEN_DAYS = 365
 
 
 class Scope(StrEnum):
-    """What a token may read: the JSON API with the feed and the badge, or the files of snapshots."""
+    """What a token may read: the JSON API with the feed and the badge, the files of snapshots, or the metrics."""
 
     JSON = "json"
     EXPORTS = "exports"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True)

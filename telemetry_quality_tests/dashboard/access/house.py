@@ -6,7 +6,6 @@ import logging
 import re
 import threading
 import time
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import uvicorn
 from argon2 import PasswordHasher
-from starlette.exceptions import StarletteDeprecationWarning
+from starlette.testclient import TestClient
 
 from telemetry_quality.dashboard.app import create_app
 from telemetry_quality.settings import DashboardSettings, OidcSettings, RoleSettings, Settings, SourceSettings
@@ -27,16 +26,11 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 from telemetry_quality_tests.builders import migrated_store
 
-with warnings.catch_warnings():
-    # It prefers a successor of httpx that nothing else here needs.
-    warnings.simplefilter("ignore", StarletteDeprecationWarning)
-    from starlette.testclient import TestClient
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from fastapi import FastAPI
-    from httpx import Response
+    from httpx2 import Response
 
     from telemetry_quality.dashboard.context import Dashboard
 
@@ -216,6 +210,6 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
         listener.close()
 
 
-def http_client(url: str, **headers: str) -> httpx.Client:
+def http_client(url: str, **headers: str) -> httpx2.Client:
     """A client over real HTTP that neither follows redirects nor obeys a proxy of this machine."""
-    return httpx.Client(base_url=url, headers={**BROWSER, **headers}, trust_env=False, timeout=20)
+    return httpx2.Client(base_url=url, headers={**BROWSER, **headers}, trust_env=False, timeout=20)

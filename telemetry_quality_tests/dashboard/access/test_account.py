@@ -20,7 +20,7 @@ from telemetry_quality_tests.dashboard.access.house import (
 )
 
 if TYPE_CHECKING:
-    from httpx import Response
+    from httpx2 import Response
     from starlette.testclient import TestClient
 
 NEW = "four blue kettles whistle"

@@ -11,7 +11,7 @@ from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality_tests.dashboard.access.house import ADDRESS, NAME, House, form_token, is_refused
 
 if TYPE_CHECKING:
-    from httpx import Response
+    from httpx2 import Response
     from starlette.testclient import TestClient
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from httpx import Response
+    from httpx2 import Response
     from starlette.routing import BaseRoute
     from starlette.testclient import TestClient
 
@@ -133,6 +133,7 @@ FORMS = (OPERATORS | ADMINS - {"/health/accounts/"}) | {
     "/health/account/sign-out-everywhere/",
 }
 EXPORTS = {"/health/snapshots.csv", "/health/snapshots.parquet"}
+METRICS = {"/metrics"}
 """Repeated here on purpose, so that these tests find any role or scope that is too generous."""
 
 
@@ -148,7 +149,7 @@ def _expected(role: Role, path: str, method: str) -> str:
 @pytest.mark.parametrize("role", Role)
 def test_every_route_takes_exactly_the_methods_and_roles_that_are_declared_for_it(house: House, role: Role) -> None:
     walked = {path for path, is_socket in _walk(house.app.routes) if path not in OPEN and not is_socket}
-    assert walked >= FORMS | ADMINS | OPERATORS | EXPORTS
+    assert walked >= FORMS | ADMINS | OPERATORS | EXPORTS | METRICS
     house.add_account("eve", role=role)
     browser, found = house.member("eve", accept="application/json"), {}
     for path in sorted(walked):
@@ -176,7 +177,7 @@ def test_a_token_reads_exactly_what_its_scope_says_on_every_route(house: House) 
     machines = {scope: house.machine(house.add_token(scopes=[scope])[0]) for scope in Scope}
     json = {path for path in walked if path.startswith("/api/")} | {"/health/incidents.atom", "/health/badge.svg"}
     for path in walked:
-        for scope, readable in ((Scope.JSON, json), (Scope.EXPORTS, EXPORTS)):
+        for scope, readable in {Scope.JSON: json, Scope.EXPORTS: EXPORTS, Scope.METRICS: METRICS}.items():
             status_code = machines[scope].get(path).status_code
             assert (status_code == 403) is (path not in readable), (scope, path, status_code)
 
@@ -473,7 +474,7 @@ def test_a_changed_cookie_is_refused(house: House) -> None:
         "." * 40,
         f"{value}; {SESSION_COOKIE}={value}x",
     ):
-        response = browser.get("/health/account/", headers={"cookie": f"{SESSION_COOKIE}={changed}".encode()})
+        response = browser.get("/health/account/", headers={b"cookie": f"{SESSION_COOKIE}={changed}".encode()})
         assert is_refused(response), changed
 
 

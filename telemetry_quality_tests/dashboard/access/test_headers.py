@@ -24,7 +24,7 @@ from telemetry_quality_tests.dashboard.access.house import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpx import Response
+    from httpx2 import Response
     from starlette.types import Message, Receive, Scope, Send
 
 POLICY = {
@@ -175,7 +175,7 @@ FOREIGN_HOSTS = (
 
 def test_foreign_hosts_are_refused(https_house: House) -> None:
     for host in FOREIGN_HOSTS:
-        response = https_house.stranger().get("/health/sign-in/", headers={"host": host.encode()})
+        response = https_house.stranger().get("/health/sign-in/", headers={b"host": host.encode()})
 
         assert response.status_code == 400, host
         assert "FOREIGN_HOST" in response.text

@@ -25,7 +25,7 @@ from telemetry_quality_tests.dashboard.access.house import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpx import Client, Response
+    from httpx2 import Client, Response
 
 WRONG = "three green kettles snore"
 NEW = "four blue kettles whistle"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from telemetry_quality.settings import OidcSettings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from httpx import Response
+    from httpx2 import Response
     from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,7 @@ def _visit_provider(browser: TestClient, **query: str) -> str:
     """Start a sign-in and let the provider respond; the address to which it sends the browser back."""
     start = browser.get("/health/sign-in/oidc/", params=query)
     assert start.status_code == 303, start.text
-    response = httpx.get(start.headers["location"], trust_env=False)
+    response = httpx2.get(start.headers["location"], trust_env=False)
     back = response.headers["location"]
     assert back.startswith(f"{URL}{CALLBACK}?")
     return str(back.removeprefix(URL))
@@ -365,7 +365,7 @@ def test_nothing_secret_of_a_sign_in_at_the_provider_is_logged(
         browser = house.stranger()
         back = _visit_provider(browser)
         cookies = {"tq_oidc": browser.cookies["tq_oidc"]}
-        response = httpx.get(f"{url}{back}", cookies=cookies, headers={"accept": "text/html"}, trust_env=False)
+        response = httpx2.get(f"{url}{back}", cookies=cookies, headers={"accept": "text/html"}, trust_env=False)
         assert has_entered(response)
 
     query = parse_qs(urlsplit(back).query)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
+    import httpx2
 
     from telemetry_quality_tests.dashboard.desk import Desk
 
@@ -33,7 +33,7 @@ def own(incidents_desk: Desk, tmp_path: Path) -> Iterator[Desk]:
     copy.close()
 
 
-def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx.Response:
+def decide(desk: Desk, address: str = OPEN, **fields: str) -> httpx2.Response:
     """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's token."""
     form = main_of(desk, address).one("form")
     token = form.one("input", name="csrf_token").attributes["value"]
@@ -115,7 +115,7 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({}, 422, "One of acknowledge, assign, mute, confirm, dismiss, accept is required"),
+        ({}, 422, "One of acknowledge, mute, confirm, dismiss, accept is required"),
         ({"action": "delete"}, 422, "but 'delete' was found"),
         ({"action": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
         ({"action": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),

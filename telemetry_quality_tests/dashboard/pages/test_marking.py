@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
+    import httpx2
 
     from telemetry_quality_tests.dashboard.desk import Desk
 
@@ -34,7 +34,7 @@ def own(incidents_desk: Desk, tmp_path: Path) -> Iterator[Desk]:
     copy.close()
 
 
-def say(desk: Desk, address: str = DAY, **fields: str) -> httpx.Response:
+def say(desk: Desk, address: str = DAY, **fields: str) -> httpx2.Response:
     """Send the page's own form with these fields; a field ``csrf_token`` replaces the form's token."""
     form = main_of(desk, address).one("form")
     token = form.one("input", name="csrf_token").attributes["value"]

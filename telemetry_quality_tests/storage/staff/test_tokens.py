@@ -98,7 +98,7 @@ def test_tokens_are_random_and_long_enough_never_to_be_guessed() -> None:
     assert len(fingerprint("a lone \udcff surrogate")) == 64
 
 
-@pytest.mark.parametrize("scopes", [[Scope.JSON], [Scope.EXPORTS], [Scope.JSON, Scope.EXPORTS]])
+@pytest.mark.parametrize("scopes", [[Scope.JSON], [Scope.EXPORTS], [Scope.METRICS, Scope.EXPORTS]])
 def test_a_token_keeps_its_scopes(store: StaffStore, ada: Account, scopes: list[Scope]) -> None:
     store.add_token(ada.id, "cron", "t1", NOW, 365, scopes=scopes)
     kept = store.valid_token("t1", NOW)
@@ -107,5 +107,5 @@ def test_a_token_keeps_its_scopes(store: StaffStore, ada: Account, scopes: list[
 
 
 def test_a_token_without_a_scope_is_refused(store: StaffStore, ada: Account) -> None:
-    with pytest.raises(RequestError, match=r"^A token requires a scope, .* choose among json, exports\.$"):
+    with pytest.raises(RequestError, match=r"^A token requires a scope, .* choose among json, exports, metrics\.$"):
         store.add_token(ada.id, "cron", "t1", NOW, 365, scopes=())

@@ -1,1 +1,0 @@
-"""The built-in kinds of channels; see ``notifiers`` for what each declares."""
