@@ -1,0 +1,164 @@
+"""Builds the definitions: everything that Dagster knows of the sources of some settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import dagster as dg
+from dagster import BetaWarning, PreviewWarning
+
+from telemetry_quality.errors import SettingsError
+from telemetry_quality.orchestration.asset_checks import build_asset_checks
+from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
+from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
+from telemetry_quality.orchestration.metrics import build_metrics_sensors
+from telemetry_quality.orchestration.names import Key, Names, key_of
+from telemetry_quality.orchestration.resources import TelemetryResource
+from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
+from telemetry_quality.orchestration.sensors import build_alert_sensor
+from telemetry_quality.orchestration.specs import events_spec
+from telemetry_quality.orchestration.trust import build_trust_sensor
+from telemetry_quality.settings import Settings, anchored, check_settings, load_settings
+
+if TYPE_CHECKING:
+    from telemetry_quality.orchestration.names import SourceNames
+
+NAME_PREFIX = "telemetry_quality_"
+"""Begins names beside those of other people, who may well have an ``alert_sensor`` of their own."""
+
+Automation = Literal["schedules"]
+"""What materializes days; None leaves that to the deployment."""
+
+
+def build_definitions(
+    settings: Settings | Mapping[str, Any] | str | Path,
+    *,
+    folder: str | Path | None = None,
+    name_prefix: str = NAME_PREFIX,
+    key_prefix: Key = (),
+    group_name: str | None = None,
+    resource_key: str | None = None,
+    events_key: Key | Mapping[str, Key] | None = None,
+    include_events_asset: bool = True,
+    automation: Automation | None = "schedules",
+    **resource_overrides: Any,
+) -> dg.Definitions:
+    """All assets, checks, jobs, schedules and sensors for ``settings``; merge them with the deployment's own.
+
+    Args:
+        settings: The sources and how they are judged: a settings file, its content as a mapping, or Settings.
+        folder: What relative paths start from, if the settings are not a file: the folder of a file is its own.
+        name_prefix: Begins the names of ops, jobs, schedules and sensors.
+        key_prefix: Begins the keys of assets.
+        group_name: The group of all assets; by default each source has a group of its name.
+        resource_key: The key of the resource; by default ``telemetry`` after the prefix of names.
+        events_key: The deployment's own asset that holds the events, or one per source.
+        include_events_asset: False if the deployment has assets ``SOURCE/events``.
+        automation: What materializes days: schedules, or nothing.
+        resource_overrides: Fields of TelemetryResource to replace, such as ``clock`` or ``on_progress``.
+
+    Raises:
+        SettingsError: If something above is not as required.
+    """
+    checked = _anchored(settings, None if folder is None else Path(folder))
+    if automation is not None and automation not in get_args(Automation):
+        raise SettingsError(f"automation must be 'schedules' or None, but {automation!r} was found; choose one.")
+    names = Names(
+        name_prefix, tuple(key_of(key_prefix).path), group_name, resource_key, _events_keys(events_key, checked)
+    )
+    resource = TelemetryResource(checked, **resource_overrides)
+    parts = [
+        _source_definitions(
+            names.of(source),
+            checked,
+            has_events=include_events_asset and source not in names.events_keys,
+            has_schedules=automation == "schedules",
+        )
+        for source in checked.sources
+    ]
+    return dg.Definitions.merge(*parts, _shared_definitions(names, resource))
+
+
+def _source_definitions(
+    names: SourceNames, settings: Settings, *, has_events: bool, has_schedules: bool
+) -> dg.Definitions:
+    """What belongs to one source."""
+    source = settings.sources[names.source]
+    with warnings.catch_warnings():
+        # Expected: pyproject.toml pins the minor version with which these were tested.
+        warnings.simplefilter("ignore", BetaWarning)
+        warnings.simplefilter("ignore", PreviewWarning)
+        materialize_day = materialize_day_job(names)
+        return dg.Definitions(
+            assets=[
+                *([events_spec(names, source)] if has_events else []),
+                *build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes),
+            ],
+            asset_checks=[build_asset_checks(names, source)],
+            jobs=[materialize_day, recheck_day_job(names)],
+            schedules=[
+                daily_schedule(names, source, materialize_day),
+                late_days_schedule(names, source, materialize_day),
+            ]
+            if has_schedules
+            else [],
+        )
+
+
+def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definitions:
+    """What all sources of the settings share."""
+    sources = [names.of(source) for source in resource.settings.sources]
+    return dg.Definitions(
+        sensors=[
+            build_alert_sensor(names, resource.settings.sources),
+            build_ghost_run_sensor(names, sources),
+            build_trust_sensor(names, sources),
+            *build_metrics_sensors(names, resource.settings),
+        ],
+        resources={names.resource: resource},
+    )
+
+
+def _anchored(settings: Settings | Mapping[str, Any] | str | Path, folder: Path | None) -> Settings:
+    """The settings with absolute paths only: where a process was started must not matter.
+
+    Raises:
+        SettingsError: If a path is relative and nothing says to what.
+    """
+    if isinstance(settings, str | Path):
+        file = (folder or Path()) / settings
+        if not file.is_absolute():
+            raise SettingsError(
+                f"The settings file requires an absolute path, but {str(settings)!r} was found; "
+                'pass Path(__file__).with_name("telemetry.toml").'
+            )
+        return load_settings(file)
+    checked = settings if isinstance(settings, Settings) else check_settings(settings, "settings")
+    if folder is None and anchored(checked, Path("/elsewhere")) != checked:
+        raise SettingsError(
+            "The settings require absolute paths or the folder that paths start from, but a path is relative and no "
+            "folder was given; pass folder=Path(__file__).parent."
+        )
+    return checked if folder is None else anchored(checked, folder.absolute())
+
+
+def _events_keys(given: Key | Mapping[str, Key] | None, settings: Settings) -> dict[str, dg.AssetKey]:
+    """The assets that hold the events, by source."""
+    sources = list(settings.sources)
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        if len(sources) > 1:
+            raise SettingsError(
+                f"events_key requires a key per source, but one key was found for {', '.join(sources)}; "
+                "pass a mapping from sources to keys."
+            )
+        given = {sources[0]: given}
+    for source in given:
+        if source not in sources:
+            raise SettingsError(f"events_key requires sources of the settings, but {source!r} is none; remove it.")
+    return {source: key_of(key) for source, key in given.items()}
