@@ -27,8 +27,8 @@ from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.events import AggregateRow, DayAggregates, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Segment, Verdict
 from telemetry_quality.core.incidents import failures_of, group_incidents
+from telemetry_quality.core.incidents.wording import incident_sentence
 from telemetry_quality.core.root_cause import DayBreakdown, Measure, explained, find_root_cause, reference_days
-from telemetry_quality.dashboard.sentences import incident_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

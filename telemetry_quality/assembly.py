@@ -15,6 +15,8 @@ from telemetry_quality.core.gaps import find_gaps
 from telemetry_quality.core.gauges import WatchedSource, samples_of
 from telemetry_quality.core.health import TelemetryHealthService
 from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.core.messages.delivery import MessageChannel, deliver
+from telemetry_quality.core.messages.wording import Surroundings
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.datasets import Dataset
 from telemetry_quality.errors import SettingsError, StoreError
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from telemetry_quality.core.gaps import Gaps
-    from telemetry_quality.core.ports import QualityStore
+    from telemetry_quality.core.messages.delivery import Delivered
+    from telemetry_quality.core.messages.model import Message
+    from telemetry_quality.core.ports import MessageStore, QualityStore
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
@@ -165,6 +169,42 @@ def lineage(settings: Settings, source: str, clock: Callable[[], datetime] = utc
         clock,
         settings.openlineage.timeout_seconds,
     )
+
+
+def message_channels(settings: Settings) -> list[MessageChannel]:
+    """The channels of ``[alerts]`` that messages about incidents go out by."""
+    return [message_channel(settings, name) for name in settings.alerts]
+
+
+def message_channel(settings: Settings, name: str) -> MessageChannel:
+    """The channel called ``name``.
+
+    Raises:
+        SettingsError: If there is no such channel.
+    """
+    from telemetry_quality.notifications.process import send_in_process  # noqa: PLC0415
+
+    if name not in settings.alerts:
+        known = ", ".join(settings.alerts) or "none, because the settings have no [alerts.NAME]"
+        raise SettingsError(f"A channel of the settings is required ({known}), but {name!r} was found.")
+    chosen = settings.alerts[name]
+
+    def send(message: Message) -> None:
+        send_in_process(chosen.kind, chosen.channel_settings, message, chosen.timeout_seconds)
+
+    return MessageChannel(name, settings.sources_heard_by(name), chosen.rules(), send)
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    """What messages say apart from incidents."""
+    # Nobody else could follow a link to this machine's own address.
+    address = None if settings.dashboard.is_loopback else settings.dashboard.url
+    return Surroundings(address, {name: source.owners for name, source in settings.sources.items()})
+
+
+def deliver_messages(settings: Settings, store: MessageStore, clock: Callable[[], datetime]) -> Delivered:
+    """Send the messages that are due on all channels of the settings."""
+    return deliver(store, message_channels(settings), surroundings(settings), clock)
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

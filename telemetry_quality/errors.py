@@ -6,7 +6,8 @@
     ├── SourceError                  events could not be read; carries a stable reason code
     │   └── SourceUnavailableError   ... but perhaps in a moment: the only failure that is retried
     │       └── SourceSilentError    ... and it was waited for as long as allowed: not retried at once
-    └── StoreError                   the quality store is missing, outdated or unreadable
+    ├── StoreError                   the quality store is missing, outdated or unreadable
+    └── DeliveryError                a message was not accepted by its receiver; carries a stable reason code
 
 A bug in this project raises none of these and is never reported as bad data.
 """
@@ -65,6 +66,18 @@ class SourceSilentError(SourceUnavailableError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__("SOURCE_SILENT", sentence)
+
+
+class DeliveryError(TelemetryQualityError):
+    """A message could not be delivered; it is sent again later. Neither text nor code holds anything secret.
+
+    Attributes:
+        reason_code: A stable upper-case identifier, such as ``RECEIVER_SILENT``.
+    """
+
+    def __init__(self, reason_code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason_code = reason_code
 
 
 class StoreError(TelemetryQualityError):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CONNECTORS = "telemetry_quality.connectors"
 GUARDRAILS = "telemetry_quality.guardrails"
+NOTIFIERS = "telemetry_quality.notifiers"
 
-GROUPS = {"connector": CONNECTORS, "guardrail": GUARDRAILS}
+GROUPS = {"connector": CONNECTORS, "guardrail": GUARDRAILS, "notifier": NOTIFIERS}
 """The kinds of extensions, and the group of entry points in which each is declared."""
 
 T = TypeVar("T")

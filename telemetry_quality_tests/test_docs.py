@@ -23,7 +23,10 @@ from telemetry_quality.dashboard.access.paths import OPEN
 from telemetry_quality.dashboard.access.permissions import PERMISSIONS
 from telemetry_quality.dashboard.access.users import ACCOUNT_FAILURES, ADDRESS_FAILURES, STRANGERS_FAILURES, WINDOW
 from telemetry_quality.dashboard.app import create_app
+from telemetry_quality.notifiers import BUILT_IN as NOTIFIERS
+from telemetry_quality.notifiers import notifier
 from telemetry_quality.settings import (
+    AlertSettings,
     DashboardSettings,
     HeartbeatSettings,
     OidcSettings,
@@ -81,6 +84,7 @@ def _documented_keys(heading: str) -> dict[str, str]:
         ("`[heartbeat]`", HeartbeatSettings),
         ("`[otlp]`", OtlpSettings),
         ("`[openlineage]`", OpenLineageSettings),
+        *((f"`[alerts.NAME]` with `{notifier(name).key}`", notifier(name).settings) for name in NOTIFIERS),
         ("`[dashboard]`", DashboardSettings),
         ("`[dashboard.oidc]`", OidcSettings),
     ],
@@ -91,6 +95,10 @@ def test_every_setting_is_documented_with_its_default_and_nothing_else_is(headin
 
 def test_every_setting_that_all_sources_have_is_documented_with_its_default_and_nothing_else_is() -> None:
     _assert_documents(_documented_keys("`[sources.NAME]`"), SourceSettings.common_fields())
+
+
+def test_every_setting_that_all_channels_have_is_documented_with_its_default_and_nothing_else_is() -> None:
+    _assert_documents(_documented_keys("`[alerts.NAME]`"), AlertSettings.common_fields())
 
 
 def test_every_text_that_means_no_version_is_explained() -> None:

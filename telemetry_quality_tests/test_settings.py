@@ -526,7 +526,7 @@ def test_a_misspelt_variable_is_refused_rather_than_ignored(
     assert complaint(write_settings(tmp_path)) == (
         f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_ANCHOR, "
         "TELEMETRY_QUALITY_SOURCES, TELEMETRY_QUALITY_DASHBOARD, TELEMETRY_QUALITY_HEARTBEAT, "
-        "TELEMETRY_QUALITY_OTLP, TELEMETRY_QUALITY_OPENLINEAGE and "
+        "TELEMETRY_QUALITY_OTLP, TELEMETRY_QUALITY_OPENLINEAGE, TELEMETRY_QUALITY_ALERTS and "
         "TELEMETRY_QUALITY_CONFIG are known."
     )
 

@@ -1,18 +1,54 @@
-"""The command ``telemetry-quality alerts``."""
+"""The command ``telemetry-quality alerts``: dispatches alerts, delivers messages, and shows what became of them."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from telemetry_quality.assembly import open_store
+from telemetry_quality.assembly import (
+    deliver_messages,
+    message_channel,
+    open_store,
+    surroundings,
+    utc_now,
+)
 from telemetry_quality.commands.alert_log import dispatch_to_log
-from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, source_option
+from telemetry_quality.commands.options import (
+    EXIT_HEALTHY,
+    EXIT_NOT_HEALTHY,
+    config_option,
+    json_option,
+    print_json,
+    say,
+    source_option,
+)
+from telemetry_quality.console import console
+from telemetry_quality.core.messages.delivery import send_test
+from telemetry_quality.core.messages.model import DeliveryOutcome
+from telemetry_quality.core.visible import visible
+from telemetry_quality.errors import DeliveryError
 from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetry_quality.core.messages.model import Delivery
+
+ROWS_SHOWN = 50
+
+# Outcomes are never shown by colour alone, but also by a sign and a word.
+SIGNS = {
+    DeliveryOutcome.SENT: ("green", "✓"),
+    DeliveryOutcome.FAILED: ("red", "✗"),
+    DeliveryOutcome.CLAIMED: ("cyan", "…"),
+    DeliveryOutcome.WITHHELD: ("dim", "-"),
+}
 
 
 @click.group()
 def alerts() -> None:
-    """Dispatch alerts."""
+    """Dispatch alerts, and send messages about incidents."""
 
 
 @alerts.command()
@@ -20,12 +56,79 @@ def alerts() -> None:
 @source_option
 @json_option
 def dispatch(config: str | None, source: str | None, as_json: bool) -> int:
-    """Dispatch pending alerts, such as those of a process that died before it could."""
+    """Dispatch pending alerts, such as those of a process that died before it could, and send messages that are due."""
     settings = load_settings(config)
     names = settings.names(source)
-    dispatched = dispatch_to_log(open_store(settings), names)
+    store = open_store(settings)
+    dispatched = dispatch_to_log(store, names)
+    delivered = deliver_messages(settings, store, utc_now) if settings.alerts else None
     if as_json:
-        print_json({"dispatched": dispatched})
-    else:
-        click.echo(f"{dispatched} alert{'' if dispatched == 1 else 's'} dispatched.")
+        print_json({"dispatched": dispatched, **({} if delivered is None else {"messages": delivered._asdict()})})
+        return EXIT_HEALTHY
+    click.echo(f"{dispatched} alert{'' if dispatched == 1 else 's'} dispatched.")
+    if delivered is not None:
+        click.echo(delivered.sentence())
+        for failure in delivered.failures:
+            click.echo(failure, err=True)
     return EXIT_HEALTHY
+
+
+@alerts.command("test")
+@click.argument("channel")
+@config_option
+@json_option
+def try_channel(channel: str, config: str | None, as_json: bool) -> int:
+    """Send a test message to a channel, and say what happened."""
+    settings = load_settings(config)
+    target = message_channel(settings, channel)
+    try:
+        send_test(open_store(settings), target, surroundings(settings).dashboard, utc_now)
+    except DeliveryError as error:
+        failure = {"channel": channel, "sent": False, "reason_code": error.reason_code, "sentence": str(error)}
+        say(as_json, failure, f"The test message to {channel} was not accepted: {error}")
+        return EXIT_NOT_HEALTHY
+    sentence = f"The test message to {channel} was accepted; look whether it has arrived."
+    say(as_json, {"channel": channel, "sent": True, "reason_code": None, "sentence": sentence}, sentence)
+    return EXIT_HEALTHY
+
+
+@alerts.command("log")
+@click.option("--channel", metavar="NAME", help="Only messages on this channel.")
+@config_option
+@json_option
+def show_log(channel: str | None, config: str | None, as_json: bool) -> int:
+    """List the latest deliveries of messages, newest first: what was sent, and what failed and why."""
+    settings = load_settings(config)
+    if channel is not None:
+        message_channel(settings, channel)
+    rows = open_store(settings).latest_deliveries(channel, ROWS_SHOWN)
+    if as_json:
+        print_json({"deliveries": [row.as_json() for row in rows]})
+    else:
+        _print_rows(rows)
+    return EXIT_HEALTHY
+
+
+def _print_rows(rows: Sequence[Delivery]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
+    from rich.text import Text  # noqa: PLC0415
+
+    if not rows:
+        click.echo("No message has been sent yet.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("at (UTC)", "channel", "kind", "outcome"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("message", overflow="fold")
+    for row in rows:
+        colour, sign = SIGNS[row.outcome]
+        again = f", attempt {row.attempt}" if row.attempt > 1 else ""
+        reason = f": {row.reason}" if row.reason else ""
+        table.add_row(
+            f"{row.at:%Y-%m-%d %H:%M:%S}",
+            row.channel,
+            row.kind.value,
+            Text(f"{sign} {row.outcome.value}{again}", style=colour),
+            Text(visible(f"{row.title}{reason}")),
+        )
+    console().print(table)

@@ -27,8 +27,10 @@ from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
 from telemetry_quality.core.visible import visible
-from telemetry_quality.errors import SettingsError, SourceError, StoreError
+from telemetry_quality.errors import DeliveryError, SettingsError, SourceError, StoreError
 from telemetry_quality.extensions import find_extensions
+from telemetry_quality.notifiers import BUILT_IN as NOTIFIERS
+from telemetry_quality.notifiers import notifiers
 from telemetry_quality.settings import load_settings, settings_file
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
             found.append(_checked(name, settings.sources[name], day) | _other_rules(settings, name))
         except SourceError as error:
             mistakes += [_mistake(name, one) for one in (error, *error.further)]
+    mistakes += _mistakes_of_channels(settings)
     exposed = exposures(settings, settings_file(config), os.environ.get("DAGSTER_HOME"))
     return _report(found, mistakes, extensions, exposed, as_json=as_json)
 
@@ -103,9 +106,25 @@ def _extensions() -> list[dict[str, str]]:
     """
     connectors()
     guardrails()
-    built_in = {"connector": BUILT_IN, "guardrail": tuple(rule.name for rule in GUARDRAILS)}
+    notifiers()
+    rules = tuple(rule.name for rule in GUARDRAILS)
+    built_in = {"connector": BUILT_IN, "guardrail": rules, "notifier": NOTIFIERS}
     found = [extension for kind, names in built_in.items() for extension in find_extensions(kind, names).values()]
     return [{name: getattr(extension, name) for name in ("kind", "name", "package", "version")} for extension in found]
+
+
+def _mistakes_of_channels(settings: Settings) -> list[dict[str, str]]:
+    """What keeps channels from sending; nothing is sent."""
+    from telemetry_quality.notifications.process import check_in_process  # noqa: PLC0415 - few settings have channels
+
+    mistakes = []
+    for name, channel in settings.alerts.items():
+        try:
+            check_in_process(channel.kind, channel.channel_settings)
+        except DeliveryError as error:
+            sentence = f"alerts.{name}: {error}"
+            mistakes.append({"channel": name, "reason_code": error.reason_code, "sentence": sentence})
+    return mistakes
 
 
 def _mistake(source: str, error: SourceError) -> dict[str, str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 LEVEL_SIGNS = {Level.CRITICAL: ("red", "✗"), Level.WARNING: ("yellow", "!"), Level.INFO: ("cyan", "i")}
 PAST_TENSE = {
     Action.ACKNOWLEDGE: "acknowledged it",
+    Action.ASSIGN: "assigned it",
     Action.MUTE: "muted it",
     Action.CONFIRM: "confirmed it",
     Action.DISMISS: "dismissed it",
@@ -97,7 +98,7 @@ def incidents(  # noqa: PLR0917
     listed = [incident for incident in found if incident.is_open or is_all or has_range]
     listed.sort(key=lambda incident: incident.first_day, reverse=True)
     if as_json:
-        print_json({"incidents": [incident.as_json(now.date()) for incident in listed]})
+        print_json({"incidents": [_as_json(settings, incident, now.date()) for incident in listed]})
     else:
         _print_list(listed, now.date(), has_closed=is_all or has_range)
     return EXIT_NOT_HEALTHY if any(incident.is_open for incident in listed) else EXIT_HEALTHY
@@ -123,9 +124,9 @@ def show(key: str, config: str | None, source: str | None, as_json: bool) -> int
     incident = _incident(open_store(settings), settings, key, source)
     today = utc_now().date()
     if as_json:
-        print_json({"incident": incident.as_json(today)})
+        print_json({"incident": _as_json(settings, incident, today)})
     else:
-        _print_incident(incident, today)
+        _print_incident(incident, today, settings.owners_of(incident.source))
     return EXIT_NOT_HEALTHY if incident.is_open else EXIT_HEALTHY
 
 
@@ -139,6 +140,19 @@ def show(key: str, config: str | None, source: str | None, as_json: bool) -> int
 def acknowledge(key: str, **options: Any) -> int:
     """Record that somebody is looking after an incident."""
     return _decide(key, Action.ACKNOWLEDGE, **options)
+
+
+@incidents.command()
+@key_argument
+@click.option("--to", "assignee", metavar="NAME", required=True, help="Who is to look into it.")
+@by_option
+@note_option
+@config_option
+@source_option
+@json_option
+def assign(key: str, assignee: str, **options: Any) -> int:
+    """Record who has an incident, instead of who had it before."""
+    return _decide(key, Action.ASSIGN, assignee=assignee, **options)
 
 
 @incidents.command()
@@ -211,16 +225,16 @@ def _decide(
     source: str | None,
     as_json: bool,
     until: date | None = None,
+    assignee: str = "",
 ) -> int:
     """Store a decision and print the incident's new state."""
     settings, now = load_settings(config), utc_now()
     store = open_store(settings)
-    store.append_incident_action(
-        _incident(store, settings, key, source).decide(action, by, now, note=note, muted_until=until)
-    )
+    incident = _incident(store, settings, key, source)
+    store.append_incident_action(incident.decide(action, by, now, note=note, muted_until=until, assignee=assignee))
     incident = _incident(store, settings, key, source)
     words = ", ".join(incident.state_words(now.date()))
-    say(as_json, {"incident": incident.as_json(now.date())}, f"{key} is now {words}.")
+    say(as_json, {"incident": _as_json(settings, incident, now.date())}, f"{key} is now {words}.")
     return EXIT_HEALTHY
 
 
@@ -274,7 +288,12 @@ def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) ->
     console().print(table)
 
 
-def _print_incident(incident: Incident, today: date) -> None:
+def _as_json(settings: Settings, incident: Incident, today: date) -> dict[str, Any]:
+    """All that is known about an incident, with the owners of its source."""
+    return {**incident.as_json(today), "owners": list(settings.owners_of(incident.source))}
+
+
+def _print_incident(incident: Incident, today: date, owners: Sequence[str]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     peak, out = incident.peak, console()
@@ -282,6 +301,8 @@ def _print_incident(incident: Incident, today: date) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("state", _state(incident, today))
+    if owners:
+        table.add_row("owners", _text(", ".join(owners)))
     table.add_row("days", _days(incident))
     table.add_row("level", _level(incident.level))
     table.add_row(
@@ -304,9 +325,10 @@ def _print_incident(incident: Incident, today: date) -> None:
 
 
 def _action_line(action: IncidentAction) -> str:
+    whom = f" to {action.assignee}" if action.action is Action.ASSIGN else ""
     until = f" until {action.until}" if action.action is Action.MUTE else ""
     note = f": {action.note}" if action.note else ""
-    return f"{action.acted_at:%Y-%m-%d %H:%M} UTC {action.by} {PAST_TENSE[action.action]}{until}{note}"
+    return f"{action.acted_at:%Y-%m-%d %H:%M} UTC {action.by} {PAST_TENSE[action.action]}{whom}{until}{note}"
 
 
 def _days(incident: Incident) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from telemetry_quality.connectors import ConnectorSettings
+from telemetry_quality.notifiers import NotifierSettings
 from telemetry_quality.storage.engine import database_at
 from telemetry_quality.storage.sqlite import SqliteDatabase
 
@@ -63,7 +64,10 @@ def secrets_in(model: BaseModel, text: str, path: str = "") -> Iterator[str]:
         nested = value.items() if isinstance(value, dict) else [("", value)]
         for key, part in nested:
             place = ".".join(filter(None, (path, name, key)))
-            if isinstance(part, BaseModel):
+            if isinstance(part, (ConnectorSettings, NotifierSettings)):
+                # The file lists these keys with the common ones.
+                yield from secrets_in(part, text, path)
+            elif isinstance(part, BaseModel):
                 yield from secrets_in(part, text, place)
             elif not field.repr and isinstance(part, str) and part in text:
                 is_file = name == "anchor" and "://" not in part

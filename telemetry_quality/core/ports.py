@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.marks import MarkedDays
+    from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.root_cause import DayBreakdown
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
@@ -91,12 +92,35 @@ class IncidentStore(Protocol):
         ...
 
 
-class QualityStore(IncidentStore, Protocol):
-    """The append-only record of what was read, judged and dispatched. Every method may raise StoreError."""
+class MessageStore(IncidentStore, Protocol):
+    """What messages about incidents follow from, and the log of their deliveries. Every method may raise StoreError."""
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Keep the store open for one thread, so that opening costs once; what is appended is stored at once."""
         ...
+
+    def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
+        """The current snapshot of each day that has one, oldest first."""
+        ...
+
+    def days_judged_since(self, source: str, instant: datetime) -> tuple[date, date] | None:
+        """The first and the last day of which something new was stored since ``instant``; None if there is none."""
+        ...
+
+    def deliveries(self, channel: str, now: datetime) -> list[Delivery]:
+        """The log of deliveries of a channel, oldest first; attempts of long ago may be left out."""
+        ...
+
+    def append_delivery(self, row: Delivery, after: int | None = None) -> int:
+        """Append to the log; returns the position of the row.
+
+        0 if the channel has a row beyond the position ``after``: what was decided by the log may not hold any more.
+        """
+        ...
+
+
+class QualityStore(MessageStore, Protocol):
+    """The append-only record of what was read, judged and dispatched. Every method may raise StoreError."""
 
     def append_scan(
         self,
@@ -169,10 +193,6 @@ class QualityStore(IncidentStore, Protocol):
 
     def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         """The verdicts of each day's snapshots, per revision, in order."""
-        ...
-
-    def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
-        """The current snapshot of each day that has one, oldest first."""
         ...
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:

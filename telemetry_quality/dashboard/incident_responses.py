@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import is_muted
+from telemetry_quality.core.incidents.wording import incident_sentence
 from telemetry_quality.dashboard.models import (
     ActionResponse,
     FailureResponse,
@@ -14,7 +15,6 @@ from telemetry_quality.dashboard.models import (
     IncidentsResponse,
     MarkResponse,
 )
-from telemetry_quality.dashboard.sentences import incident_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,7 @@ def incident_line(incident: Incident, today: date) -> IncidentLine:
         guardrails=tuple(incident.guardrails),
         sentence=incident_sentence(incident),
         state=incident.state_words(today),
+        assignee=incident.assignee,
         acknowledged_by=incident.acknowledged_by,
         is_muted=is_muted(incident, today),
         muted_until=incident.muted_until,

@@ -157,6 +157,7 @@ class IncidentLine(_Response):
     guardrails: tuple[str, ...] = Field(description="The guardrails that failed, the most frequent first.")
     sentence: str = Field(description="What happened, since when and where.")
     state: tuple[str, ...] = Field(description="Its state in words, such as open, acknowledged by ada.")
+    assignee: str | None = Field(description="Who has it: to whom it was assigned last.")
     acknowledged_by: str | None = Field(description="Who is looking after it.")
     is_muted: bool = Field(description="Whether its alerts are not dispatched today.")
     muted_until: date | None = Field(description="The last day, in UTC, on which its alerts are muted.")
@@ -191,6 +192,7 @@ class ActionResponse(_Response):
     acted_at: datetime
     day: date = Field(description="The first failed day it applies to; for a mute, the last failed day at that time.")
     until: date | None = Field(description="The last failed day it applies to; for a mute, the last muted day.")
+    assignee: str | None = Field(description="To whom it was assigned; null unless the action is assign.")
 
 
 class IncidentResponse(_Response):
@@ -223,6 +225,7 @@ class SourceSummary(_Response):
     source: Source
     time_zone: str = Field(description="The IANA time zone that the source's days are in.")
     first_day: Day = Field(description="The source's first day.")
+    owners: tuple[str, ...] = Field(description="The owners of the source, by the settings.")
     day: date | None = Field(
         description="The day shown: the latest complete day that should have a snapshot by now; null if there is none."
     )

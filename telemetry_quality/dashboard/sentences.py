@@ -1,19 +1,12 @@
-"""Verdicts in words: what is wrong with a day, by how much, since when and where.
-
-A guardrail's own sentence has every detail; these sentences have what somebody in a hurry needs to know.
-"""
+"""Days in words: whether a day can be trusted, and what is wrong with it, by how much, since when and where."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from telemetry_quality.core.guardrails.catalogue import guardrail_named
-from telemetry_quality.core.guardrails.guardrail import Failure
-from telemetry_quality.core.guardrails.lost_bases import LOST
 from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import UNREADABLE
+from telemetry_quality.core.incidents.wording import failure_words, where_words
 from telemetry_quality.core.marks import Mark, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
@@ -22,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.incidents import FailedGuardrail, Incident
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -33,9 +25,6 @@ if TYPE_CHECKING:
 
 MOST_ALSO = 2
 """The failures named in addition to the worst; the page lists all of them."""
-
-LONGEST_VALUE = 60
-"""The characters shown of each value of a segment: values may be long, and a sentence has to stay readable."""
 
 
 class Wrong(NamedTuple):
@@ -116,7 +105,7 @@ def _what(day: date, wrong: Sequence[Wrong]) -> str:
     if not wrong:
         return ""
     worst, *rest = wrong
-    words = [failure_words(worst.failure), *_since(day, worst), *_where(worst.failure)]
+    words = [failure_words(worst.failure), *_since(day, worst), *where_words(worst.failure)]
     return ", ".join(words) + _also([failure_words(other.failure) for other in rest])
 
 
@@ -132,64 +121,9 @@ def _since(day: date, worst: Wrong) -> list[str]:
     return [f"since {began}" if is_same else f"in an incident that began on {began}"]
 
 
-def _where(failure: FailedGuardrail) -> list[str]:
-    """Where the change lies; empty if that is not known, or is said by the short words."""
-    if failure.cause is None:
-        return []
-    rule = guardrail_named(failure.guardrail)
-    if failure.cause.share_percent is None and rule is not None and rule.is_segment_in_words:
-        return []
-    clause = replace(failure.cause, segment=_shown(failure.cause.segment)).clause()
-    return [clause] if clause else []
-
-
 def _also(words: Sequence[str]) -> str:
     if not words:
         return ""
     named = words[:MOST_ALSO]
     rest = len(words) - len(named)
     return f"; also {listed([*named, *([f'{rest} more'] if rest else [])])}"
-
-
-def failure_words(failure: FailedGuardrail) -> str:
-    """A failure in a few words, such as ``error rate 50.75 % (limit 5 %)``, or else the guardrail's own sentence."""
-    value, threshold, rule = failure.value, failure.threshold, guardrail_named(failure.guardrail)
-    if (
-        failure.root_cause == UNREADABLE
-        or failure.reason_code in LOST
-        or rule is None
-        or rule.short_words is None
-        or value is None
-        or threshold is None
-    ):
-        return _clause(failure.sentence)
-    named = None if failure.cause is None else failure.cause.named
-    return rule.short_words(Failure(value, threshold, str(_shown(named)) if named and named.parts else None))
-
-
-def incident_sentence(incident: Incident) -> str:
-    """What happened in an incident, since when and where."""
-    peak, count = incident.peak, len(incident.days)
-    worst = ", ".join([failure_words(peak), *_where(peak)])
-    if count == 1:
-        return f"{peak.day}: {worst}."
-    when = f"Since {incident.first_day}" if incident.is_open else f"{incident.first_day} to {incident.last_day}"
-    return f"{when} ({count} failed days), at its worst on {peak.day}: {worst}."
-
-
-def _shown(segment: Segment) -> Segment:
-    """A segment for a sentence: long values shortened, without invisible characters."""
-    return replace(
-        segment, parts=tuple((name, None if value is None else _short(value)) for name, value in segment.parts)
-    )
-
-
-def _short(value: str) -> str:
-    return visible(value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…")
-
-
-def _clause(sentence: str) -> str:
-    """A sentence as a clause of another sentence."""
-    text = visible(sentence).rstrip(".")
-    starts_a_word = text[:2].istitle() or text.startswith("A ")
-    return f"{text[:1].lower()}{text[1:]}" if starts_a_word else text

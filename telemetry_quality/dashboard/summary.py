@@ -140,6 +140,7 @@ def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
         source=source,
         time_zone=settings.sources[source].time_zone,
         first_day=view.calendar.first_day,
+        owners=settings.sources[source].owners,
         day=shown.day,
         status=status,
         is_trustworthy=is_trustworthy(marked, status, settings.sources[source].gate),

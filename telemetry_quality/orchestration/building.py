@@ -13,6 +13,7 @@ from dagster import BetaWarning, PreviewWarning
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.asset_checks import build_asset_checks
 from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.deliveries import build_delivery_sensors
 from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
 from telemetry_quality.orchestration.metrics import build_metrics_sensors
@@ -118,6 +119,7 @@ def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definit
             build_ghost_run_sensor(names, sources),
             build_trust_sensor(names, sources),
             *build_metrics_sensors(names, resource.settings),
+            *build_delivery_sensors(names, resource.settings),
         ],
         resources={names.resource: resource},
     )

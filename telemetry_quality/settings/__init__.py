@@ -5,6 +5,7 @@ overrides the file: ``TELEMETRY_QUALITY_STORE`` sets ``store``, and double under
 ``TELEMETRY_QUALITY_SOURCES__WEB__GUARDRAILS__ERROR_RATE_PERCENT``.
 """
 
+from telemetry_quality.settings.alerts import AlertSettings
 from telemetry_quality.settings.dashboard import DashboardSettings, OidcSettings
 from telemetry_quality.settings.guardrails import GuardrailSettings
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
@@ -26,6 +27,7 @@ __all__ = [
     "DEFAULT_FILE",
     "ENVIRONMENT_PREFIX",
     "PRESETS",
+    "AlertSettings",
     "DashboardSettings",
     "GuardrailSettings",
     "HeartbeatSettings",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from telemetry_quality.connectors import connector
+from telemetry_quality.notifiers import notifier
+from telemetry_quality.settings.alerts import CHANNEL_SETTINGS, AlertSettings, built_in_channel_keys
 from telemetry_quality.settings.guardrails import GuardrailSettings, guardrail_settings
 from telemetry_quality.settings.models import Settings
 from telemetry_quality.settings.sources import CONNECTOR_SETTINGS, SourceSettings, built_in_keys
@@ -31,11 +33,11 @@ class _Mistake:
 
     Attributes:
         keys: The path to the mistake in the file.
-        connector: The connector that declares the key; None if every source has the key or it is not in a source.
+        owner: The connector or notifier that declares the key; None if every source or channel has the key, or others.
     """
 
     keys: tuple[str, ...]
-    connector: str | None
+    owner: str | None
     kind: str
     message: str
     found: Any
@@ -43,7 +45,7 @@ class _Mistake:
     @classmethod
     def of(cls, error: ErrorDetails) -> _Mistake:
         keys, owner = tuple(str(part) for part in error["loc"]) or ("",), None
-        if keys[2:3] == (CONNECTOR_SETTINGS,) and len(keys) > 3:
+        if keys[2:3] in {(CONNECTOR_SETTINGS,), (CHANNEL_SETTINGS,)} and len(keys) > 3:
             keys, owner = (*keys[:2], *keys[4:]), keys[3]
         return cls(keys, owner, error["type"], error["msg"], error["input"])
 
@@ -57,13 +59,14 @@ class _Mistake:
 
     @property
     def is_own(self) -> bool:
-        """Whether the key is one of a connector's own, or is missing from them, at the top of ``[sources.NAME]``."""
-        return self.connector is not None and len(self.keys) == 3
+        """Whether the key is one of a connector's or notifier's own, or is missing from them."""
+        return self.owner is not None and len(self.keys) == 3
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no built-in connector takes the key either."""
-        return self.kind == "extra_forbidden" and not (self.is_own and self.keys[-1] in built_in_keys())
+        """Whether no built-in connector or notifier takes the key either."""
+        known = built_in_channel_keys() if self.keys[0] == "alerts" else built_in_keys()
+        return self.kind == "extra_forbidden" and not (self.is_own and self.keys[-1] in known)
 
 
 def sentences(error: ValidationError) -> list[str]:
@@ -77,7 +80,8 @@ def _sentence(mistake: _Mistake) -> str:
         return _unknown_key(mistake)
     if mistake.is_own and mistake.kind in {"missing", "extra_forbidden"}:
         verb = "requires" if mistake.kind == "missing" else "does not take"
-        return f"{'.'.join(mistake.parents)}: connector {mistake.connector!r} {verb} {mistake.keys[-1]}."
+        owner = "a channel of the kind" if mistake.keys[0] == "alerts" else "connector"
+        return f"{'.'.join(mistake.parents)}: {owner} {mistake.owner!r} {verb} {mistake.keys[-1]}."
     if mistake.kind == "missing":
         if mistake.parents and mistake.parents[-1] == "roles":
             return f"{mistake.key} is required, but no column was named for this role; name one or choose a preset."
@@ -89,7 +93,7 @@ def _sentence(mistake: _Mistake) -> str:
 
 def _unknown_key(mistake: _Mistake) -> str:
     table = _table_of(mistake)
-    allowed = list(_fields(table, mistake.connector)) if table else []
+    allowed = list(_fields(table, mistake.owner)) if table else []
     close = difflib.get_close_matches(mistake.keys[-1], allowed, n=1)
     hint = f"did you mean {close[0]}?" if close else "remove it."
     return f"{mistake.key} is not a setting; allowed here are {', '.join(allowed)}; {hint}"
@@ -110,12 +114,12 @@ def _may_be_repeated(mistake: _Mistake) -> bool:
     values = mistake.found if isinstance(mistake.found, list) else [mistake.found]
     if not all(isinstance(value, (int, float, str, date)) for value in values) or "://" in str(values):
         return False
-    return all(field is None or field.repr for _, field in _path(mistake.keys, mistake.connector))
+    return all(field is None or field.repr for _, field in _path(mistake.keys, mistake.owner))
 
 
 def _table_of(mistake: _Mistake) -> type[BaseModel] | None:
     """The model of the table that contains the last key; None if the settings have no such table."""
-    return ([None, *(table for table, _ in _path(mistake.keys, mistake.connector))])[-1]
+    return ([None, *(table for table, _ in _path(mistake.keys, mistake.owner))])[-1]
 
 
 def _path(keys: Sequence[str], owner: str | None) -> Iterator[tuple[type[BaseModel], FieldInfo | None]]:
@@ -135,9 +139,12 @@ def _path(keys: Sequence[str], owner: str | None) -> Iterator[tuple[type[BaseMod
 
 
 def _fields(table: type[BaseModel], owner: str | None) -> Mapping[str, FieldInfo]:
-    """The keys of a table; in a source, the connector's own keys come right after ``connector``."""
+    """The keys of a table; those of a source's connector or of a channel's notifier come right after its name."""
     if table is GuardrailSettings:
         return guardrail_settings().model_fields
+    if table is AlertSettings:
+        own = notifier(owner).settings.model_fields if owner else {}
+        return {"kind": table.model_fields["kind"], **own, **AlertSettings.common_fields()}
     if table is not SourceSettings:
         return table.model_fields
     own = connector(owner).settings.model_fields if owner else {}

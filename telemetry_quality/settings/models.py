@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telemetry_quality.addresses import is_web_address
 from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
+from telemetry_quality.settings.alerts import AlertSettings
 from telemetry_quality.settings.dashboard import DashboardSettings
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
 from telemetry_quality.settings.monitoring import OpenLineageSettings, OtlpSettings
 from telemetry_quality.settings.sources import SourceSettings
+
+LOG = "log"
+"""The channel that exists without any settings; see ``core.dispatch.log_channel``."""
 
 ENVIRONMENT_PREFIX = "TELEMETRY_QUALITY_"
 
@@ -37,13 +41,34 @@ class Settings(BaseSettings):
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     otlp: OtlpSettings = OtlpSettings()
     openlineage: OpenLineageSettings = OpenLineageSettings()
+    alerts: dict[str, AlertSettings] = Field(default_factory=dict)
 
-    @field_validator("sources")
+    @field_validator("sources", "alerts")
     @classmethod
-    def _have_plain_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+    def _have_plain_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"names must be lower-case words such as web_events, but {name!r} was found")
+        return value
+
+    @field_validator("alerts")
+    @classmethod
+    def _leave_the_log_s_name(cls, value: dict[str, AlertSettings]) -> dict[str, AlertSettings]:
+        if LOG in value:
+            raise ValueError(f"no channel may be called {LOG}, which is the name of the log; rename it")
+        return value
+
+    @field_validator("alerts")
+    @classmethod
+    def _name_what_exists(cls, value: dict[str, AlertSettings], info: ValidationInfo) -> dict[str, AlertSettings]:
+        sources: dict[str, SourceSettings] = info.data.get("sources", {})
+        owners = dict.fromkeys(owner for source in sources.values() for owner in source.owners)
+        # Sources that are wrong have been reported already.
+        for name, channel in value.items() if sources else ():
+            for key, known in (("sources", list(sources)), ("owners", list(owners))):
+                if unknown := [wanted for wanted in getattr(channel, key) if wanted not in known]:
+                    allowed = ", ".join(known) or "nothing, because no source has any"
+                    raise ValueError(f"{key} of {name} may name {allowed}, but {unknown[0]!r} was found")
         return value
 
     @field_validator("anchor")
@@ -70,6 +95,21 @@ class Settings(BaseSettings):
     def store_engine(self) -> str:
         """The kind of database that holds the store: ``sqlite`` or ``postgresql``."""
         return engine_of_url(self.store)
+
+    def owners_of(self, source: str) -> tuple[str, ...]:
+        """The owners of a source; nobody if the settings no longer have it."""
+        known = self.sources.get(source)
+        return () if known is None else known.owners
+
+    def sources_heard_by(self, channel: str) -> tuple[str, ...]:
+        """The sources whose incidents a channel hears of: those that it names, of the owners that it names."""
+        wanted = self.alerts[channel]
+        return tuple(
+            name
+            for name, source in self.sources.items()
+            if (not wanted.sources or name in wanted.sources)
+            and (not wanted.owners or set(wanted.owners) & set(source.owners))
+        )
 
     def source(self, name: str | None) -> tuple[str, SourceSettings]:
         """The source called ``name``; without a name, the only source.

@@ -44,6 +44,7 @@ from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.guardrails import GuardrailSettings, default_guardrails, guardrail_settings
 from telemetry_quality.settings.presets import PRESETS
 from telemetry_quality.settings.rates import RateSettings
+from telemetry_quality.settings.zones import known_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +178,7 @@ class SourceSettings(SettingsTable):
     """One source of events: the settings that every source has, and those of its connector."""
 
     connector: str
-    time_zone: str = "UTC"
+    time_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     first_day: date
     last_day: date | None = None
     preset: str | None = None
@@ -237,15 +238,6 @@ class SourceSettings(SettingsTable):
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"must be named in lower-case words such as checkout_failures, but {name!r} was found")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from None
         return value
 
     @model_validator(mode="before")

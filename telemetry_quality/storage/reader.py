@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, se
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.marks import MarkedDays
+    from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 
@@ -276,6 +278,11 @@ class StoreReader:
             query = query.where(kept.day >= after[0], or_(kept.day > after[0], kept.source > after[1]))
         with self._read_only() as connection, garbage_collection_paused():
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def latest_deliveries(self, limit: int) -> list[Delivery]:
+        """The last rows of the log of deliveries about messages, newest first, of all channels."""
+        with self._read_only() as connection:
+            return latest_deliveries(connection, None, limit)
 
     def close(self) -> None:
         """Close the database; the reader can be used again afterwards."""

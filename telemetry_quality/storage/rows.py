@@ -399,12 +399,13 @@ def action_row(action: IncidentAction) -> Row:
         "until": action.until,
         "acted_at": action.acted_at,
         "accepted": [failure.as_json() for failure in action.accepted] or None,
+        "assignee": action.assignee,
     }
 
 
 def action_of(row: Mapping[Any, Any]) -> IncidentAction:
     """The incident action in a row of ``incident_action``."""
-    names = ("source", "day", "root_cause", "note", "until", "acted_at")
+    names = ("source", "day", "root_cause", "note", "until", "acted_at", "assignee")
     return IncidentAction(
         **{name: row[name] for name in names},
         action=Action(row["action"]),

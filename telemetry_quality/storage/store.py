@@ -15,6 +15,7 @@ from telemetry_quality.storage.alerts import claim_alert, settle_alert, settled_
 from telemetry_quality.storage.anchors import Anchor, anchor_of
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
+from telemetry_quality.storage.deliveries import append_delivery, days_judged_since, deliveries, latest_deliveries
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.rows import (
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.marks import MarkedDays
+    from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.ports import JudgedDay, StoredVerdict
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
@@ -318,6 +320,26 @@ class SqlQualityStore(MigratedDatabase):
         with self._writing() as connection:
             for alert in alerts:
                 settle_alert(connection, alert, channel, settlement, now)
+
+    def deliveries(self, channel: str, now: datetime) -> list[Delivery]:
+        """The log of deliveries of a channel, oldest first, without attempts of long ago."""
+        with self._read_only() as connection:
+            return deliveries(connection, channel, now)
+
+    def latest_deliveries(self, channel: str | None = None, limit: int = 100) -> list[Delivery]:
+        """The last rows of the log about messages, newest first, of one channel or of all."""
+        with self._read_only() as connection:
+            return latest_deliveries(connection, channel, limit)
+
+    def append_delivery(self, row: Delivery, after: int | None = None) -> int:
+        """Append to the log, unless somebody has since the row ``after``; returns the position, or 0."""
+        with self._writing() as connection:
+            return append_delivery(connection, row, after)
+
+    def days_judged_since(self, source: str, instant: datetime) -> tuple[date, date] | None:
+        """The first and the last day of which something new was stored since ``instant``; None if there is none."""
+        with self._read_only() as connection:
+            return days_judged_since(connection, source, instant)
 
     def verify(self, expected: Sequence[Anchor] = ()) -> Verification:
         """Every sign that a row was changed, added or removed behind the program's back; see ``verify_store``."""

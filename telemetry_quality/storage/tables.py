@@ -270,6 +270,28 @@ alert_claim = Table(
 )
 """Which process may send an alert on a channel: the one that stored the last claim, for as long as it holds."""
 
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("channel", StoredText, nullable=False),
+    Column("message_key", StoredText, nullable=False),
+    Column("kind", StoredText, nullable=False),
+    Column("outcome", StoredText, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("title", StoredText, nullable=False),
+    Column("mentions", JSON, nullable=False),
+    Column("reason", StoredText),
+    *_chain(),
+    Index(None, "channel", "outcome", "at"),
+    sqlite_autoincrement=True,
+)
+"""What became of messages on the channels of ``[alerts]``: claimed, sent, failed, or nothing sent and why.
+
+``mentions`` are the incidents of the message, by which they are found again when they change.
+"""
+
 FAILED_VERDICTS = "outcome = 'failed' OR reason_code = 'DAY_UNREADABLE'"
 """One verdict in a hundred, from which incidents are made; the planner finds its partial index by this wording."""
 
@@ -313,11 +335,12 @@ incident_action = Table(
     Column("until", Date),
     Column("acted_at", UtcDateTime, nullable=False),
     Column("accepted", OptionalJson),
+    Column("assignee", StoredText),
     *_chain(),
     sqlite_autoincrement=True,
 )
 
-"""``accepted`` holds how the guardrails had failed if the action is accept; null for other actions."""
+"""``accepted`` holds how the guardrails had failed if the action is accept, ``assignee`` a name if it is assign."""
 
 day_mark = Table(
     "day_mark",
@@ -428,6 +451,7 @@ CHAINED = {
     integrity_snapshot: _BY_REVISION,
     alert: _BY_REVISION,
     alert_claim: "{source} {day} revision {revision} {guardrail} {channel} attempt {attempt}",
+    delivery: "{at} {channel} {kind} {outcome}",
     incident_action: "{source} {day} {action} {root_cause}",
     day_mark: "{source} {day} mark {mark}",
     sign_in: "{at} {account_name} {outcome}",

@@ -114,10 +114,10 @@ DELTA = {
         (FILES, "sqlite:///quality.db", "", None),
         (FILES, "postgresql://app@db/quality", "", None),
         (FILES, "postgresql://app:s3cret@db/quality", "", "store"),
-        (POSTGRESQL, "sqlite:///quality.db", "", "sources.web.connector_settings.url"),
+        (POSTGRESQL, "sqlite:///quality.db", "", "sources.web.url"),
         (CLICKHOUSE, "sqlite:///quality.db", "", None),
-        (SPARK, "sqlite:///quality.db", "", "sources.web.connector_settings.url"),
-        (DELTA, "sqlite:///quality.db", "", "sources.web.connector_settings.storage_options.AWS_SECRET_ACCESS_KEY"),
+        (SPARK, "sqlite:///quality.db", "", "sources.web.url"),
+        (DELTA, "sqlite:///quality.db", "", "sources.web.storage_options.AWS_SECRET_ACCESS_KEY"),
         (ODD_PORT, "sqlite:///quality.db", "", None),
         (
             FILES,

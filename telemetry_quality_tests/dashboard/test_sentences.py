@@ -8,8 +8,9 @@ import pytest
 
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN
 from telemetry_quality.core.guardrails.verdicts import Level, Segment
+from telemetry_quality.core.incidents.wording import failure_words, incident_sentence
 from telemetry_quality.core.root_cause import Cause
-from telemetry_quality.dashboard.sentences import day_sentence, failure_words, incident_sentence, wrong_on
+from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     YESTERDAY,

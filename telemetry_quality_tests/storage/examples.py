@@ -14,6 +14,7 @@ from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outco
 from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
 from telemetry_quality.core.incidents.acceptance import accepted_failures
 from telemetry_quality.core.marks import Mark, MarkedDays
+from telemetry_quality.core.messages.model import Delivery, DeliveryOutcome, Mention, MessageKind
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan
@@ -90,6 +91,22 @@ def make_mark(**overrides: Any) -> MarkedDays:
         marked_at=datetime(2026, 3, 11, 8, 30, tzinfo=UTC),
     )
     return replace(marked, **overrides)
+
+
+def make_delivery(**overrides: Any) -> Delivery:
+    """A message about an incident is not accepted."""
+    delivery = Delivery(
+        channel="team",
+        key="0" * 32,
+        kind=MessageKind.OPENED,
+        outcome=DeliveryOutcome.FAILED,
+        attempt=1,
+        at=NOW,
+        title="CRITICAL: web fails since 2026-03-10",
+        mentions=(Mention(("web/2026-03-10 “ios”",), "web", DAY, DAY, "platform=“ios”", Level.CRITICAL, is_open=True),),
+        reason="No answer came.",
+    )
+    return replace(delivery, **overrides)
 
 
 def make_sign_in(**overrides: Any) -> SignIn:

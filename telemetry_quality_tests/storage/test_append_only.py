@@ -11,7 +11,14 @@ from telemetry_quality.core.sampling import SampleVerdict
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, metadata
 from telemetry_quality_tests.builders import NOW, dispatch_alerts, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
+from telemetry_quality_tests.storage.examples import (
+    VERDICTS,
+    make_action,
+    make_delivery,
+    make_full_scan,
+    make_mark,
+    make_sign_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +33,17 @@ KEYS = {
     "guardrail_verdict": ("id", "source, day, revision, position"),
     "alert": ("sequence", "source, day, guardrail, revision, channel"),
     "alert_claim": ("sequence", "source, day, guardrail, revision, channel, attempt"),
+    "delivery": ("sequence", "sequence"),
     "incident_action": ("sequence", "sequence"),
     "day_mark": ("sequence", "sequence"),
     "sign_in": ("sequence", "sequence"),
     "account_change": ("sequence", "sequence"),
 }
-TEXT = dict.fromkeys(KEYS, "source") | {"sign_in": "account_name", "account_change": "account_name"}
+TEXT = dict.fromkeys(KEYS, "source") | {
+    "delivery": "channel",
+    "sign_in": "account_name",
+    "account_change": "account_name",
+}
 """A column of each table that somebody might want to change."""
 every_table = pytest.mark.parametrize("table", KEYS)
 
@@ -43,6 +55,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     store.append_scan("web", make_full_scan(), (SampleVerdict("s1"), SampleVerdict("s2")), NOW)
     snapshot, _ = store.append_snapshot(make_snapshot(), VERDICTS)
     dispatch_alerts(store, snapshot, VERDICTS)
+    store.append_delivery(make_delivery())
     store.append_incident_action(make_action())
     store.append_marked_days(make_mark())
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")

@@ -23,7 +23,14 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_scan, make_snapshot, make_store
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
+from telemetry_quality_tests.storage.examples import (
+    VERDICTS,
+    make_action,
+    make_delivery,
+    make_full_scan,
+    make_mark,
+    make_sign_in,
+)
 
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
@@ -80,7 +87,8 @@ def fill(folder: Path) -> None:
     snapshot = replace(make_snapshot(), scan_hash=scan.figures_hash, run_id="run-1")
     snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
     dispatch_alerts(store, snapshot, VERDICTS)
-    store.append_incident_action(make_action())
+    store.append_delivery(make_delivery())
+    store.append_incident_action(make_action(assignee="grace"))
     store.append_marked_days(make_mark())
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)

@@ -38,7 +38,15 @@ from telemetry_quality.storage.tables import (
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in, run
+from telemetry_quality_tests.storage.examples import (
+    VERDICTS,
+    make_action,
+    make_delivery,
+    make_full_scan,
+    make_mark,
+    make_sign_in,
+    run,
+)
 from telemetry_quality_tests.storage.test_concurrency import append_at_once, tampering
 
 if TYPE_CHECKING:
@@ -68,6 +76,7 @@ def measure(url: str) -> None:
         snapshot = replace(make_snapshot(day, expected_events=1000.0), scan_hash=scan.figures_hash)
         snapshot, _ = store.append_snapshot(snapshot, VERDICTS)
         dispatch_alerts(store, snapshot, VERDICTS)
+        store.append_delivery(make_delivery(title="a\x00b␀0"))
     store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
 
 

@@ -28,6 +28,7 @@ from telemetry_quality_tests.storage.examples import (
     SLICES,
     VERDICTS,
     make_action,
+    make_delivery,
     make_full_scan,
     make_mark,
     make_sign_in,
@@ -93,7 +94,10 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         snapshot = replace(snapshot, scan_hash=scan.figures_hash, run_id=f"run-{number}", **FLAGS)
         stored, _ = store.append_snapshot(snapshot, VERDICTS[:2])
         dispatch_alerts(store, stored, VERDICTS[:2])
-        store.append_incident_action(make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES))
+        store.append_incident_action(
+            make_action(day=day, action=Action.ACCEPT, accepted=ACCEPTED_FAILURES, assignee="g")
+        )
+        store.append_delivery(make_delivery(at=NOW + timedelta(minutes=number)))
         store.append_marked_days(make_mark(day=day))
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         staff.add_account(f"ada{number}", None, NOW, actor=Actor("eve", "::1"))
@@ -130,9 +134,9 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3 + 3
     assert str(verification.anchor).startswith(
-        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,incident_action=3,integrity_snapshot=3,sign_in=3:"
+        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,delivery=3,incident_action=3,integrity_snapshot=3,sign_in=3:"
     )
 
 

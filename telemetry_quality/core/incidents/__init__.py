@@ -19,12 +19,20 @@ from telemetry_quality.core.incidents.decisions import confirmed_days
 from telemetry_quality.core.incidents.failures import FailedGuardrail
 from telemetry_quality.core.incidents.grouping import failures_of, group_incidents
 from telemetry_quality.core.incidents.loading import incidents_of, require_incident
-from telemetry_quality.core.incidents.model import LONGEST_MUTE, Action, Incident, IncidentAction, is_muted
+from telemetry_quality.core.incidents.model import (
+    LONGEST_MUTE,
+    LONGEST_NAME,
+    Action,
+    Incident,
+    IncidentAction,
+    is_muted,
+)
 from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE
 
 __all__ = [
     "EVERYWHERE",
     "LONGEST_MUTE",
+    "LONGEST_NAME",
     "UNREADABLE",
     "AcceptedFailure",
     "Action",

@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 LONGEST_MUTE = timedelta(days=90)
 """What is quiet for longer is forgotten; whoever still wants it quiet says so again."""
 
+LONGEST_NAME = 100
+"""The characters of the name of somebody to whom an incident is assigned."""
+
 
 class Action(StrEnum):
     """What a person may decide about an incident."""
 
     ACKNOWLEDGE = "acknowledge"
     """Somebody is looking into it."""
+    ASSIGN = "assign"
+    """Somebody is to look into it."""
     MUTE = "mute"
     """Its alerts are not dispatched until a date."""
     CONFIRM = "confirm"
@@ -50,6 +55,7 @@ class IncidentAction:
         by: Who decided.
         until: The last failed day that was seen; for MUTE the last day that is muted.
         accepted: How the guardrails had failed; empty unless the action is ACCEPT.
+        assignee: Who is to look into it; None unless the action is ASSIGN.
     """
 
     source: str
@@ -61,6 +67,7 @@ class IncidentAction:
     until: date | None
     acted_at: datetime
     accepted: tuple[AcceptedFailure, ...] = ()
+    assignee: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name; JSON types only."""
@@ -73,6 +80,7 @@ class IncidentAction:
             "until": self.until and self.until.isoformat(),
             "root_cause": self.root_cause,
             "accepted": [failure.as_json() for failure in self.accepted],
+            "assignee": self.assignee,
         }
 
     @property
@@ -166,6 +174,17 @@ class Incident:
         return None if action is None else action.by
 
     @property
+    def assignee(self) -> str | None:
+        """Who has it: to whom it was assigned last."""
+        action = self._latest(Action.ASSIGN)
+        return None if action is None else action.assignee
+
+    @property
+    def has_somebody(self) -> bool:
+        """Whether somebody looks into it or is to."""
+        return self.assignee is not None or self.acknowledged_by is not None
+
+    @property
     def muted_until(self) -> date | None:
         """The last day on which its alerts are not dispatched."""
         action = self._latest(Action.MUTE)
@@ -208,6 +227,8 @@ class Incident:
     def state_words(self, today: date) -> tuple[str, ...]:
         """Its state for a person, such as ``open``, ``acknowledged by ada``, ``muted until 2026-03-12``."""
         words = ["open" if self.is_open else "closed"]
+        if self.assignee is not None:
+            words.append(f"assigned to {self.assignee}")
         if self.acknowledged_by is not None:
             words.append(f"acknowledged by {self.acknowledged_by}")
         if is_muted(self, today):
@@ -237,6 +258,7 @@ class Incident:
             "root_cause": self.where,
             "guardrails": {name: _texts(days) for name, days in self.guardrails.items()},
             "peak": self.peak.as_json(),
+            "assignee": self.assignee,
             "acknowledged_by": self.acknowledged_by,
             "is_muted": is_muted(self, today),
             "muted_until": self.muted_until and self.muted_until.isoformat(),
@@ -251,13 +273,20 @@ class Incident:
         }
 
     def decide(
-        self, action: Action, by: str, now: datetime, *, note: str = "", muted_until: date | None = None
+        self,
+        action: Action,
+        by: str,
+        now: datetime,
+        *,
+        note: str = "",
+        muted_until: date | None = None,
+        assignee: str = "",
     ) -> IncidentAction:
         """The action that records this decision; the caller must store it.
 
         Raises:
             RequestError: If ``by`` is empty, the incident would be muted until a day in the past or for longer than
-                LONGEST_MUTE, or days that could not be read would be accepted.
+                LONGEST_MUTE, days that could not be read would be accepted, or it would be assigned to nobody.
         """
         if not by.strip():
             raise RequestError("The name of the person who decides is required, but it is empty; pass --by NAME.")
@@ -275,9 +304,15 @@ class Incident:
                 f"An incident of days that could be read is required to accept it, but the days of {self.key} could "
                 "not be read, so that nobody knows what they hold; correct the source and read them again."
             )
+        name = assignee.strip() if action is Action.ASSIGN else None
+        if name is not None and not 0 < len(name) <= LONGEST_NAME:
+            raise RequestError(
+                f"The name of a person, of at most {LONGEST_NAME} characters, is required to assign {self.key}, but "
+                f"{name[:LONGEST_NAME]!r} was found; name who is to look into it."
+            )
         accepted = accepted_failures(self.failures) if action is Action.ACCEPT else ()
         return IncidentAction(
-            self.source, seen[0], self.root_cause, action, by.strip(), note.strip(), seen[1], now, accepted
+            self.source, seen[0], self.root_cause, action, by.strip(), note.strip(), seen[1], now, accepted, name
         )
 
     @cached_property

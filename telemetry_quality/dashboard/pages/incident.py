@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from telemetry_quality.core.incidents import LONGEST_MUTE, Action
+from telemetry_quality.core.incidents import LONGEST_MUTE, LONGEST_NAME, Action
 from telemetry_quality.core.marks import LONGEST_NOTE
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAST_TENSE = {
     Action.ACKNOWLEDGE: "acknowledged it",
+    Action.ASSIGN: "assigned it",
     Action.MUTE: "muted it",
     Action.CONFIRM: "confirmed it",
     Action.DISMISS: "dismissed it",
@@ -60,12 +61,14 @@ def incident_main(
         response=incident_response(incident, today),
         trouble=state.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
+        owners=settings.owners_of(incident.source),
         today=today,
         last_mute=today + LONGEST_MUTE,
         signs=SIGNS,
         user=user,
         past_tense={action.value: words for action, words in PAST_TENSE.items()},
         longest_note=LONGEST_NOTE,
+        longest_name=LONGEST_NAME,
     )
 
 
@@ -88,6 +91,7 @@ def _decide(request: Request, fields: dict[str, str]) -> Response:
         dashboard.clock(),
         note=note_of(fields.get("note", "")),
         muted_until=_until_of(fields.get("until", "")),
+        assignee=fields.get("assignee", ""),
     )
     dashboard.action_store.append_incident_action(decided)
     dashboard.keeper.expect_update()

@@ -12,8 +12,9 @@ import pytest
 from telemetry_quality.core.alerts import Alert
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.incidents import EVERYWHERE, failures_of, group_incidents
+from telemetry_quality.core.incidents.wording import incident_sentence
 from telemetry_quality.core.root_cause import Measure, explained, find_root_cause
-from telemetry_quality.dashboard.sentences import day_sentence, incident_sentence, wrong_on
+from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality_tests.core.root_cause.streams import (
     DAY,
     REFERENCE,

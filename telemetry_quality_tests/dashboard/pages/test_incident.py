@@ -115,7 +115,7 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({}, 422, "One of acknowledge, mute, confirm, dismiss, accept is required"),
+        ({}, 422, "One of acknowledge, assign, mute, confirm, dismiss, accept is required"),
         ({"action": "delete"}, 422, "but 'delete' was found"),
         ({"action": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
         ({"action": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),

@@ -24,6 +24,7 @@ UNIQUE = {
     "guardrail_verdict": (("id",), POSITION_KEY),
     "alert": (("sequence",), ALERT_KEY),
     "alert_claim": (("sequence",), (*ALERT_KEY, "attempt")),
+    "delivery": (("sequence",),),
     "incident_action": (("sequence",),),
     "day_mark": (("sequence",),),
     "sign_in": (("sequence",),),
@@ -42,6 +43,7 @@ def upgrade() -> None:
     _create_guardrail_verdict()
     _create_alert()
     _create_alert_claim()
+    _create_delivery()
     _create_incident_action()
     _create_day_mark()
     _create_sign_in()
@@ -286,6 +288,25 @@ def _create_alert_claim() -> None:
     )
 
 
+def _create_delivery() -> None:
+    op.create_table(
+        "delivery",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("channel", StoredText, nullable=False),
+        sa.Column("message_key", StoredText, nullable=False),
+        sa.Column("kind", StoredText, nullable=False),
+        sa.Column("outcome", StoredText, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("title", StoredText, nullable=False),
+        sa.Column("mentions", sa.JSON, nullable=False),
+        sa.Column("reason", StoredText),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_delivery"),
+        sqlite_autoincrement=True,
+    )
+
+
 def _create_incident_action() -> None:
     op.create_table(
         "incident_action",
@@ -299,6 +320,7 @@ def _create_incident_action() -> None:
         sa.Column("until", sa.Date),
         sa.Column("acted_at", UtcDateTime, nullable=False),
         sa.Column("accepted", sa.JSON),
+        sa.Column("assignee", StoredText),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_incident_action"),
         sqlite_autoincrement=True,

@@ -1,4 +1,4 @@
-"""Indexes for the most frequent queries: a day's aggregates, failed verdicts, days of a status, failed sign-ins."""
+"""Indexes for the most frequent queries, of aggregates, failed verdicts, deliveries and failed sign-ins."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,7 @@ def upgrade() -> None:
         sqlite_where=failed,
         postgresql_where=failed,
     )
+    op.create_index("ix_delivery_channel_outcome_at", "delivery", ["channel", "outcome", "at"])
     for name in ("account_name", "address"):
         op.create_index(f"ix_sign_in_{name}_outcome_at", "sign_in", [name, "outcome", "at"])
     op.create_index("ix_staff_session_account_id", "staff_session", ["account_id"])

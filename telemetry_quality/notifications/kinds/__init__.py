@@ -1,0 +1,1 @@
+"""The built-in kinds of channels; see ``notifiers`` for what each declares."""
