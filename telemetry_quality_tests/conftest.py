@@ -43,7 +43,6 @@ SLOW_FIXTURES = SERVERS | {"instance"}
 
 LONGEST_FIRST = (
     "sources/test_contract.py",
-    "faults/test_dead_processes.py",
     "faults/test_daemon.py",
     "test_demo.py",
     "faults/test_kills.py",
@@ -155,7 +154,10 @@ def objects(running_objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture(scope="session")
 def spark(request: pytest.FixtureRequest) -> Iterator[Spark]:
-    """A Spark cluster of this test process; its tests are in one file, so that only one process starts it."""
+    """Spark for this test process: a cluster for the whole contract, and otherwise a server without workers.
+
+    Its tests are in one file, so that only one process starts it.
+    """
     _require_slow(request)
-    with running_spark() as cluster:
+    with running_spark(workers=2 if "WHOLE_CONTRACT" in os.environ else 0) as cluster:
         yield cluster

@@ -559,8 +559,12 @@ _CLUSTER_SETTINGS = {
 
 
 @contextmanager
-def running_spark() -> Iterator[Spark]:
-    """A new cluster; its time zone is not UTC, to detect a source that does not set its own."""
+def running_spark(workers: int) -> Iterator[Spark]:
+    """A new cluster; its time zone is not UTC, to detect a source that does not set its own.
+
+    Args:
+        workers: How many processes execute what the server plans; with none, the server does so itself.
+    """
     found = find_spec("pyspark")
     if found is None or not found.submodule_search_locations:
         cannot_be_had('A Spark cluster is required, but PySpark was not found; run pip install "pyspark[connect]".')
@@ -588,16 +592,18 @@ def running_spark() -> Iterator[Spark]:
         "spark.connect.grpc.binding.port": str(connect),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
     }
-    commands: dict[str, list[str | Path]] = {
+    cluster: dict[str, list[str | Path]] = {
         "master": [
             *(run, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"),
             *("--port", str(master), "--webui-port", "0"),
         ],
-        "worker-1": worker,
-        "worker-2": worker,
+        **{f"worker-{number}": worker for number in range(workers)},
+    }
+    commands: dict[str, list[str | Path]] = {
+        **(cluster if workers else {}),
         "connect": [
             *(home / "bin" / "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
-            *("--master", f"spark://127.0.0.1:{master}", "--driver-memory", "800m"),
+            *("--master", f"spark://127.0.0.1:{master}" if workers else "local[2]", "--driver-memory", "800m"),
             *("--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
             *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
             "spark-internal",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.rare]
 
 DAYS = 10
 REPOSITORY = {"repositoryLocationName": "telemetry_quality", "repositoryName": "__repository__"}
@@ -93,7 +93,6 @@ def test_everything_is_caught_up_without_a_hand_after_all_processes_were_killed_
     assert _judged_days(station) == DAYS
 
 
-@pytest.mark.rare
 def test_a_full_disk_below_dagster_s_home_leaves_no_run_behind_once_there_is_space_again(tmp_path: Path) -> None:
     """As a supervisor does, Dagster is started again if it gave up."""
     station = make_station(tmp_path, days=DAYS)

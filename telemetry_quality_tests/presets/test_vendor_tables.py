@@ -122,7 +122,8 @@ def settings_for(folder: Path, layouts: Sequence[Layout], put: Callable[[Layout]
     scope="module",
     params=[
         "duckdb",
-        *(pytest.param(place, marks=pytest.mark.slow) for place in ("parquet", "postgresql", "clickhouse")),
+        pytest.param("parquet", marks=pytest.mark.slow),
+        *(pytest.param(place, marks=[pytest.mark.slow, pytest.mark.rare]) for place in ("postgresql", "clickhouse")),
     ],
 )
 def settings_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

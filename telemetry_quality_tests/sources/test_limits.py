@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.ports import EventSource
 
-LIMIT_SECONDS = 0.4
+LIMIT_SECONDS = 1.5
 MEMORY_BYTES = 128 * 1024**2
 WINDOWS = [day_window(DAY + timedelta(days=n), ZoneInfo("UTC")) for n in range(3)]
 TABLES = [

@@ -104,7 +104,10 @@ CONTRACT = (
     test_what_a_rate_cannot_be_counted_of_is_named_with_the_rate,
     test_without_rates_nothing_is_counted_for_any,
 )
-"""The imported tests run here with the fixtures below; the rest do not depend on Spark or compare with DuckDB."""
+"""The imported tests run here with the fixtures below; the rest do not depend on Spark or compare with DuckDB.
+
+Only the cases, which are read together, run by default.
+"""
 
 
 def in_parquet(
@@ -114,7 +117,7 @@ def in_parquet(
     return SparkSource(spark.url, str(path), location.schema, reads_files=True, salt=location.salt)
 
 
-@pytest.fixture
+@pytest.fixture(params=[pytest.param("spark", marks=pytest.mark.rare)])
 def write(spark: Spark) -> Callable[[Location, Sequence[Event]], SparkSource]:
     return lambda location, events: in_parquet(spark, location, events)
 
@@ -173,7 +176,8 @@ def assert_same_but_for_the_sample(found: Sequence[DayScan], expected: Sequence[
         assert len(scan.sample) == len(wanted.sample)
 
 
-@pytest.mark.parametrize("times", ["TIMESTAMP", pytest.param("VARCHAR", marks=pytest.mark.rare)])
+@pytest.mark.rare
+@pytest.mark.parametrize("times", ["TIMESTAMP", "VARCHAR"])
 def test_spark_and_duckdb_read_the_same_rows_from_the_same_files(spark: Spark, tmp_path: Path, times: str) -> None:
     events = random_events(1500, seed=5)
     if times == "VARCHAR":
