@@ -19,7 +19,7 @@ from telemetry_quality.dashboard.index import SORTABLE
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.models import RevisionResponse, SnapshotLine
-from telemetry_quality.frames import COLUMNS
+from telemetry_quality.frames.snapshots import COLUMNS
 from telemetry_quality.orchestration.rendering import snapshot_metadata
 from telemetry_quality.orchestration.specs import KINDS, SNAPSHOT_COLUMNS
 from telemetry_quality.settings.guardrails import guardrail_settings

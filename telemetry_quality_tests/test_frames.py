@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-from telemetry_quality import load_settings, load_snapshots
+from telemetry_quality import load_settings, load_snapshots, load_trusted_days
+from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.errors import RequestError, SettingsError, StoreError
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
@@ -152,6 +153,36 @@ def test_columns_and_types_do_not_depend_on_what_was_found(settings: Settings, s
     assert isinstance(empty["is_provisional"].dtype, pd.BooleanDtype)
     assert list(empty["status"].cat.categories) == [status.value for status in DayStatus]
     assert both["computed_at"].iloc[1] == NOW
+
+
+def test_trusted_days_are_only_those_that_can_be_trusted_and_as_of_an_instant_those_that_could(
+    settings: Settings, store: SqlQualityStore
+) -> None:
+    for source in ("web", "app"):
+        keep(store, source=source)
+    keep(store, NEXT_DAY, **NOT_READ)
+    later = NOW + timedelta(hours=1)
+    errors: dict[str, Any] = {"error_events": 90, "error_rate_percent": 9.0}
+    store.append_snapshot(replace(make_snapshot(**errors), computed_at=later), make_verdicts(**errors))
+
+    now = load_trusted_days(DAY, NEXT_DAY, settings)
+    then = load_trusted_days(DAY, NEXT_DAY, settings, as_of=pd.Timestamp(NOW))
+
+    assert list(now["source"]) == ["app"]
+    assert list(then["source"]) == ["web", "app"]
+    assert then["error_events"].tolist() == [0, 0]
+    assert load_snapshots(DAY, DAY, settings, "web", as_of=NOW)["error_events"].tolist() == [0]
+    assert load_snapshots(DAY, DAY, settings, "web")["error_events"].tolist() == [90]
+    assert list(load_trusted_days(DAY, DAY, settings, "web").dtypes.items()) == list(then.dtypes.items())
+    assert tuple(then.columns) == tuple(column.name for column in DAY_COLUMNS)
+    assert {str(then[name].dtype) for name in ("is_trusted", "is_accepted")} == {"boolean"}
+
+
+def test_an_instant_without_a_zone_is_refused(settings: Settings, store: SqlQualityStore) -> None:
+    keep(store)
+    for load in (load_snapshots, load_trusted_days):
+        with pytest.raises(RequestError, match=r"2026-06-01T12:00:00 has no zone; pass one in UTC\."):
+            load(DAY, DAY, settings, as_of=NOW.replace(tzinfo=None))
 
 
 def test_without_settings_those_of_this_folder_are_used(

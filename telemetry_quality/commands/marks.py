@@ -1,16 +1,17 @@
-"""The command ``telemetry-quality days``: says what days were, lists what was said, and withdraws it.
+"""The command ``telemetry-quality days``: lists what is known of days, says what they were, and withdraws it.
 
 Exit codes: 0 done; 2 failed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from telemetry_quality.assembly import open_store, utc_now
 from telemetry_quality.commands.incidents import by_option, note_option
+from telemetry_quality.commands.known_days import Asked, known_days_options
 from telemetry_quality.commands.options import (
     DAY_OR_RANGE,
     EXIT_HEALTHY,
@@ -21,7 +22,9 @@ from telemetry_quality.commands.options import (
     source_option,
 )
 from telemetry_quality.console import console
+from telemetry_quality.core.known_days import DAY_COLUMNS, KEY_COLUMNS, STATE_COLUMNS, rows_of
 from telemetry_quality.core.marks import Mark, MarkedDays, mark_days, marks_of
+from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
@@ -30,12 +33,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from telemetry_quality.core.known_days import KnownDay
+
 days_argument = click.argument("days", metavar="DAY|FIRST...LAST", type=DAY_OR_RANGE)
 
 
-@click.group()
-def days() -> int:
-    """Say what days were: bad, special or accepted; later days are judged by that."""
+@click.group(invoke_without_command=True)
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([status.value for status in DayStatus]),
+    multiple=True,
+    help="Only this status; may be repeated.",
+)
+@click.option("--trusted", "is_trusted", is_flag=True, help="Only days that can be trusted.")
+@known_days_options
+@click.pass_context
+def days(context: click.Context, /, statuses: tuple[str, ...], is_trusted: bool, **asked: Any) -> int:
+    """List judged days, as known now or --as-of an instant, or say what days were: bad, special or accepted."""
+    if context.invoked_subcommand is None:
+        wanted = Asked(**asked)
+        found = [day for day in wanted.load() if not statuses or day.snapshot.status in statuses]
+        found = [day for day in found if day.is_trusted or not is_trusted]
+        if wanted.is_table:
+            _print_known(found)
+        else:
+            wanted.write(DAY_COLUMNS, found)
     return EXIT_HEALTHY
 
 
@@ -165,6 +188,28 @@ def _print(said: Sequence[MarkedDays]) -> None:
             Text(visible(marked.note)),
         )
     console().print(table)
+
+
+def _print_known(known: Sequence[KnownDay]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
+    from rich.text import Text  # noqa: PLC0415
+
+    if not known:
+        click.echo("No judged day matches.")
+        return
+    columns = (*KEY_COLUMNS[:3], *STATE_COLUMNS)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.name.replace("_", " "), no_wrap=column.name != "why_not")
+    for row in rows_of(columns, known):
+        table.add_row(*(Text(_words(value)) for value in row))
+    console().print(table)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else visible(str(value))
 
 
 def _days(marked: MarkedDays) -> str:

@@ -69,11 +69,23 @@ def days_between(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=offset)
 
 
+def in_utc(instant: datetime) -> datetime:
+    """An aware instant in UTC, without what subclasses such as pandas' add.
+
+    Raises:
+        RequestError: If it is something else, or has no time zone.
+    """
+    if not isinstance(instant, datetime):
+        raise RequestError(f"An aware instant is required, but a {type(instant).__name__} was passed; pass a datetime.")
+    if instant.utcoffset() is None:
+        raise RequestError(f"An aware instant is required, but {instant.isoformat()} has no zone; pass one in UTC.")
+    utc = instant.astimezone(UTC)
+    return datetime.combine(date(utc.year, utc.month, utc.day), utc.time(), UTC)
+
+
 def latest_complete_day(now: datetime, zone: ZoneInfo) -> date:
     """The last day that had ended in ``zone`` at the aware instant ``now``."""
-    if now.tzinfo is None:
-        raise RequestError(f"An aware instant is required, but {now.isoformat()} has no zone; pass one in UTC.")
-    return now.astimezone(zone).date() - ONE_DAY
+    return in_utc(now).astimezone(zone).date() - ONE_DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""TelemetryHealthService: four questions that a production process may ask, answered without exceptions."""
+"""TelemetryHealthService: what a production process may ask about days, answered without exceptions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from telemetry_quality.core.days import in_utc
 from telemetry_quality.core.detectors.expected_volume import Expectation
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.activity import USUALLY_EMPTY, why_empty_is_usual
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = "INTERNAL_ERROR"
+NOT_JUDGED = "NOT_JUDGED"
+"""Why a day is unknown: the store has, or had at that instant, no snapshot of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +93,17 @@ class VersionMismatch:
 
 
 Result = TypeVar("Result", DailyIntegrity, AnomalySpikes, ZeroActivity, VersionMismatch)
+Asked = ParamSpec("Asked")
 
 
-def _never_raises(
-    unknown: type[Result],
-) -> Callable[[Callable[[TelemetryHealthService, Any], Result]], Callable[[TelemetryHealthService, Any], Result]]:
+def _never_raises(unknown: type[Result]) -> Callable[[Callable[Asked, Result]], Callable[Asked, Result]]:
     """Turn every exception into a logged ``unknown``: the caller serves users and must not crash."""
 
-    def decorate(
-        method: Callable[[TelemetryHealthService, Any], Result],
-    ) -> Callable[[TelemetryHealthService, Any], Result]:
+    def decorate(method: Callable[Asked, Result]) -> Callable[Asked, Result]:
         @wraps(method)
-        def guarded(self: TelemetryHealthService, when: Any) -> Result:
+        def guarded(*asked: Asked.args, **more: Asked.kwargs) -> Result:
             try:
-                return method(self, when)
+                return method(*asked, **more)
             except Exception as error:
                 code, words = _reason_code(error), _words(error)
                 # A traceback is logged only for a bug in this package.
@@ -160,6 +160,22 @@ class TelemetryHealthService:
             judgement.mark,
             self._work.gate,
         )
+
+    @_never_raises(DailyIntegrity)
+    def stored_integrity(self, day: date, as_of: datetime | None = None) -> DailyIntegrity:
+        """What the store knows about ``day``, or knew at the aware instant ``as_of``; reads no events, judges nothing.
+
+        What was judged or said about the day after ``as_of`` is left out. A day without a snapshot is unknown.
+        """
+        _require_kind(day, date)
+        known = self._work.store.known_days(self._work.name, day, day, None if as_of is None else in_utc(as_of))
+        if not known:
+            there_is = "There is" if as_of is None else f"At {as_of.isoformat()} there was"
+            sentence = f"{there_is} no snapshot of {day}; run telemetry-quality snapshot {day}."
+            return DailyIntegrity(reason_code=NOT_JUDGED, reason=sentence)
+        (found,) = known
+        code, reason = found.snapshot.unreadable_reason_code, found.snapshot.unreadable_reason
+        return DailyIntegrity(found.snapshot.status, found.snapshot, code, reason, found.mark)
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
+    from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.root_cause import DayBreakdown
@@ -193,6 +194,16 @@ class QualityStore(MessageStore, Protocol):
 
     def verdicts(self, source: str, first: date, last: date) -> dict[date, dict[int, tuple[Verdict, ...]]]:
         """The verdicts of each day's snapshots, per revision, in order."""
+        ...
+
+    def known_days(
+        self, source: str, first: date | None = None, last: date | None = None, as_of: datetime | None = None
+    ) -> list[KnownDay]:
+        """The judged days from ``first`` to ``last``, oldest first, as they were known at the aware ``as_of``.
+
+        What was judged, marked or withdrawn after ``as_of`` is left out; without it, nothing is. Days that were not
+        judged by then are left out too.
+        """
         ...
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:

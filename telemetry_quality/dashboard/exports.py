@@ -6,8 +6,6 @@ of queries per chunk grows with the store.
 
 from __future__ import annotations
 
-import csv
-import io
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,11 +26,12 @@ from telemetry_quality.dashboard.parameters import (
     answers,
     refused_beside,
 )
-from telemetry_quality.frames import COLUMNS, frame_of, plain
+from telemetry_quality.frames.snapshots import COLUMNS, frame_of
+from telemetry_quality.frames.tables import csv_lines, parquet_writer, write_frame
 from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from sqlalchemy.types import TypeEngine
@@ -54,8 +53,6 @@ ROW_GROUP_ROWS = 20_000
 _values = attrgetter(*COLUMNS)
 
 _SENT_BYTES = 1 << 16
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The prefixes that make a spreadsheet evaluate a text instead of showing it (OWASP, CSV injection)."""
 
 router = APIRouter(
     tags=["exports"], dependencies=[SESSION, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
@@ -141,24 +138,9 @@ def _chunk(reader: StoreReader, asked: LogFilters, after: tuple[Any, ...] | None
 
 def csv_of(chunks: Iterator[Chunk]) -> Iterator[bytes]:
     """The chunks as CSV; a value that is not known is an empty cell."""
-    yield _lines([COLUMNS])
+    yield csv_lines([COLUMNS])
     for chunk in chunks:
-        yield _lines([map(_cell, _values(snapshot)) for snapshot in chunk])
-
-
-def _lines(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode("utf-8", errors="replace")
-
-
-def _cell(value: Any) -> Any:
-    value = plain(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else str(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value
+        yield csv_lines(map(_values, chunk))
 
 
 def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
@@ -171,23 +153,15 @@ def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
 
 def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
     """Write one file per chunk and merge them: DuckDB holds one row group in RAM, never the whole table."""
-    # The import takes a third of a second, for which only exports should wait.
-    import duckdb  # noqa: PLC0415
-
-    limits: dict[str, Any] = {"threads": 1, "memory_limit": "512MB", "temp_directory": str(folder)}
-    no_extensions = {"autoload_known_extensions": False, "autoinstall_known_extensions": False}
-    with duckdb.connect(config=limits | no_extensions) as connection:
-        connection.execute("SET allowed_directories = ?", [[str(folder.resolve())]])
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+    types = {name: _kind(name) for name in COLUMNS}
+    with parquet_writer(folder) as connection:
         parts = []
-        columns = [duckdb.ColumnExpression(name).cast(_kind(name)).alias(name) for name in COLUMNS]
         for number, chunk in enumerate(chunks):
             parts.append(str(folder / f"{number}.parquet"))
-            connection.from_df(frame_of(chunk)).select(*columns).to_parquet(parts[-1])
+            write_frame(connection, frame_of(chunk), types, Path(parts[-1]))
         if not parts:
             parts.append(str(folder / "empty.parquet"))
-            connection.from_df(frame_of([])).select(*columns).to_parquet(parts[-1])
+            write_frame(connection, frame_of([]), types, Path(parts[-1]))
         connection.read_parquet(parts).to_parquet(str(file), row_group_size=ROW_GROUP_ROWS)
 
 

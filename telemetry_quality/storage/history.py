@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from telemetry_quality.core.counting import CountedDays
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
@@ -14,9 +14,9 @@ from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, 
 from telemetry_quality.storage.tables import day_mark, day_scan, guardrail_verdict, incident_action, integrity_snapshot
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
@@ -31,16 +31,27 @@ FAILED = or_(
 
 
 class History:
-    """An IncidentStore as one transaction sees it."""
+    """An IncidentStore as one transaction sees it.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: A connection in that transaction.
+        as_of: Leaves out what was judged or said later; None for everything that is stored.
+    """
+
+    def __init__(self, connection: Connection, as_of: datetime | None = None) -> None:
         self._connection = connection
+        self._as_of = as_of
+
+    def _was_known(self, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+        return true() if self._as_of is None else instant <= self._as_of
 
     def judged_days(self, source: str) -> list[JudgedDay]:
         """Every day that has a snapshot, oldest first."""
         kept = integrity_snapshot.c
         query = (
-            select(kept.day, kept.revision, kept.status).where(kept.source == source).order_by(kept.day, kept.revision)
+            select(kept.day, kept.revision, kept.status)
+            .where(kept.source == source, self._was_known(kept.computed_at))
+            .order_by(kept.day, kept.revision)
         )
         # Later revisions replace earlier ones.
         days = {
@@ -60,12 +71,16 @@ class History:
 
     def incident_actions(self, source: str) -> list[IncidentAction]:
         """All actions on incidents of the source, oldest first."""
-        query = select(incident_action).where(incident_action.c.source == source).order_by(incident_action.c.sequence)
+        kept = incident_action.c
+        query = (
+            select(incident_action).where(kept.source == source, self._was_known(kept.acted_at)).order_by(kept.sequence)
+        )
         return [action_of(row) for row in self._connection.execute(query).mappings()]
 
     def marked_days(self, source: str) -> list[MarkedDays]:
         """All that people said about days of the source, oldest first."""
-        query = select(day_mark).where(day_mark.c.source == source).order_by(day_mark.c.sequence)
+        kept = day_mark.c
+        query = select(day_mark).where(kept.source == source, self._was_known(kept.marked_at)).order_by(kept.sequence)
         return [mark_of(row) for row in self._connection.execute(query).mappings()]
 
     def counted_days(self, source: str) -> list[CountedDays]:

@@ -18,6 +18,7 @@ from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.deliveries import append_delivery, days_judged_since, deliveries, latest_deliveries
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
+from telemetry_quality.storage.known_days import known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     AGGREGATE_FIELDS,
@@ -44,7 +45,6 @@ from telemetry_quality.storage.rows import (
 )
 from telemetry_quality.storage.schema import MigratedDatabase
 from telemetry_quality.storage.tables import (
-    current_snapshot,
     day_mark,
     day_scan,
     event_aggregate,
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import IncidentAction
+    from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.ports import JudgedDay, StoredVerdict
@@ -260,15 +261,21 @@ class SqlQualityStore(MigratedDatabase):
         with self._read_only() as connection:
             return History(connection).failed_verdicts(source, first, last)
 
-    def snapshots(self, source: str, first: date, last: date) -> list[TelemetryIntegritySnapshot]:
-        """The current snapshot of each day that has one, oldest first."""
-        query = (
-            select(current_snapshot)
-            .where(current_snapshot.c.source == source, current_snapshot.c.day.between(first, last))
-            .order_by(current_snapshot.c.day)
-        )
+    def snapshots(
+        self, source: str, first: date, last: date, as_of: datetime | None = None
+    ) -> list[TelemetryIntegritySnapshot]:
+        """The current snapshot of each day that has one, or that of the instant ``as_of``, oldest first."""
+        kept = newest_snapshots(as_of).c
+        query = select(*kept).where(kept.source == source, kept.day.between(first, last)).order_by(kept.day)
         with self._read_only() as connection:
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def known_days(
+        self, source: str, first: date | None = None, last: date | None = None, as_of: datetime | None = None
+    ) -> list[KnownDay]:
+        """The judged days from ``first`` to ``last`` as they were known at ``as_of``, oldest first."""
+        with self._read_only() as connection:
+            return known_days(connection, source, first, last, as_of)
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:
         """All snapshots of a day, the first revision first."""

@@ -584,3 +584,40 @@ def test_a_stored_day_is_judged_again_by_another_policy(tmp_path: Path, monkeypa
 
     assert stricter.detect_anomaly_spikes(DAY).has_error_spike is True
     assert days == [DAY]
+
+
+def test_what_is_stored_is_returned_as_of_an_instant_while_the_source_is_out_of_reach(tmp_path: Path) -> None:
+    clock = [NOW]
+    source = make_source(make_row())
+    service = TelemetryHealthService(make_work(tmp_path, source), lambda: clock[0])
+    service.calculate_daily_integrity(DAY)
+    clock[0] += timedelta(hours=1)
+    source.days[DAY] = make_scan(DAY, make_row(errors=50))
+    service.calculate_daily_integrity(DAY)
+    unreachable = TelemetryHealthService(
+        make_work(tmp_path, CrashingSource(crash=MemoryError("no")), store=service._work.store), lambda: clock[0]
+    )
+
+    now, then = unreachable.stored_integrity(DAY), unreachable.stored_integrity(DAY, as_of=NOW)
+    before = unreachable.stored_integrity(DAY, NOW - timedelta(microseconds=1))
+
+    assert (now.status, now.is_trustworthy()) == (DayStatus.UNHEALTHY, False)
+    assert (then.status, then.is_healthy(), then.snapshot and then.snapshot.error_events) == ("healthy", True, 0)
+    assert (before.status, before.reason_code, before.snapshot) == (DayStatus.UNKNOWN, "NOT_JUDGED", None)
+    assert "no snapshot of 2026-03-10" in (before.reason or "")
+
+
+def test_a_stored_day_is_asked_for_by_a_date_and_an_instant_with_a_zone(tmp_path: Path) -> None:
+    service = make_service(tmp_path, make_source(make_row()))
+    naive = service.stored_integrity(DAY, NOW.replace(tzinfo=None))
+    strange: Any = "2026-03-10"
+    assert (naive.status, naive.reason_code) == (DayStatus.UNKNOWN, "DAY_NOT_AVAILABLE")
+    assert "has no zone; pass one in UTC" in (naive.reason or "")
+    for wrong in ((strange,), (NOW,), (DAY, strange)):
+        assert service.stored_integrity(*wrong).reason_code == "DAY_NOT_AVAILABLE"
+
+
+def test_a_store_that_cannot_be_read_does_not_raise_from_what_is_stored(tmp_path: Path) -> None:
+    service = make_service(tmp_path, make_source(make_row()))
+    (tmp_path / "quality.db").write_bytes(b"no database")
+    assert service.stored_integrity(DAY).reason_code == "STORE_FAILED"

@@ -20,7 +20,7 @@ from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.dashboard import exports
 from telemetry_quality.dashboard.exports import csv_of, parquet_of
 from telemetry_quality.errors import StoreError
-from telemetry_quality.frames import COLUMNS
+from telemetry_quality.frames.snapshots import COLUMNS
 from telemetry_quality.storage.tables import integrity_snapshot
 from telemetry_quality_tests.builders import make_snapshot
 from telemetry_quality_tests.dashboard.desk import YESTERDAY, keep, open_desk

@@ -1,0 +1,140 @@
+"""What ``days`` and ``training-days`` share: which days are asked for, and the formats in which they are written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from telemetry_quality.commands.options import DAY, config_option, json_option, print_json, source_option
+from telemetry_quality.core.days import in_utc
+from telemetry_quality.core.known_days import rows_of
+from telemetry_quality.errors import RequestError
+from telemetry_quality.frames.days import write_days
+from telemetry_quality.frames.loading import asked_for
+from telemetry_quality.frames.tables import csv_lines
+from telemetry_quality.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from telemetry_quality.core.known_days import Column, KnownDay
+
+    Command = Callable[..., int]
+
+FORMATS = ("table", "csv", "parquet", "json")
+
+
+class _Instant(click.ParamType[datetime]):
+    """``2026-03-12T06:00Z``: an instant with its distance from UTC."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return in_utc(datetime.fromisoformat(value))
+        except (ValueError, RequestError):
+            self.fail(
+                f"an instant with a time zone such as 2026-03-12T06:00Z is required, but {value!r} was given",
+                param,
+                ctx,
+            )
+
+
+_OPTIONS = (
+    click.option("--first", type=DAY, help="The first day (default: the first that was judged)."),
+    click.option("--last", type=DAY, help="The last day (default: the last that was judged)."),
+    click.option(
+        "--as-of",
+        type=_Instant(),
+        help="What the store knew at this instant, such as 2026-03-12T06:00Z: later revisions and marks are left out.",
+    ),
+    click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="The format (default: table)."),
+    click.option(
+        "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file instead."
+    ),
+    config_option,
+    source_option,
+    json_option,
+)
+
+
+def known_days_options(command: Command) -> Command:
+    """The options of commands that write days."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options ask for, by their names."""
+
+    first: date | None
+    last: date | None
+    as_of: datetime | None
+    form: str
+    output: Path | None
+    config: str | None
+    source: str | None
+    as_json: bool
+
+    def load(self) -> list[KnownDay]:
+        """The days, by source in the order of the settings.
+
+        Raises:
+            TelemetryQualityError: If the settings, the range or the store is unusable.
+        """
+        settings = load_settings(self.config)
+        with asked_for(self.first, self.last, settings, self.source, self.as_of) as (store, names, instant):
+            return [day for name in names for day in store.known_days(name, self.first, self.last, instant)]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether people read the days on the terminal."""
+        return self.form == "table" and not self.as_json
+
+    def write(self, columns: Sequence[Column], days: Sequence[Any]) -> None:
+        """Write the days as CSV, Parquet or JSON.
+
+        Raises:
+            RequestError: If the file cannot be written, or the format is for files only.
+        """
+        if self.form == "parquet" and not self.as_json:
+            if self.output is None:
+                raise RequestError(
+                    "Parquet requires a file, but --output is missing; add --output days.parquet, or use --format csv."
+                )
+            write_days(columns, days, self.output)
+        elif self.form == "csv" and not self.as_json:
+            self._put(csv_lines([[column.name for column in columns], *rows_of(columns, days)]))
+        elif self.output is None:
+            print_json(_document(columns, days))
+        else:
+            self._put(json.dumps(_document(columns, days), indent=2, ensure_ascii=False).encode())
+
+    def _put(self, content: bytes) -> None:
+        if self.output is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            return
+        try:
+            self.output.write_bytes(content)
+        except OSError as error:
+            raise RequestError(f"The file {self.output} must be writable, but: {error}.") from error
+
+
+def _document(columns: Sequence[Column], days: Sequence[Any]) -> dict[str, Any]:
+    names = [column.name for column in columns]
+    return {"days": [dict(zip(names, map(_as_json, row), strict=True)) for row in rows_of(columns, days)]}
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
