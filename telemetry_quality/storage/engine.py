@@ -85,13 +85,13 @@ class Database(Protocol):
         """In the block, a text that is no text does not raise an error either."""
 
     def guards(self, connection: Connection) -> Mapping[str, str]:
-        """The triggers that keep the tables append-only and the view of current snapshots: name and text, as found."""
+        """The triggers that keep the tables append-only, and the views: name and text, as found."""
 
     def expected_guards(self, stored: Table) -> Mapping[str, str]:
         """Name and text of the triggers that keep ``stored`` append-only."""
 
-    def expected_view(self) -> str:
-        """The text of the view of current snapshots, as ``guards`` returns it."""
+    def expected_view(self, name: str) -> str:
+        """The text of the view with this name, as ``guards`` returns it."""
 
 
 def database_at(url: str | URL) -> Database:

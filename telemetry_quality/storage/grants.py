@@ -13,15 +13,8 @@ from sqlalchemy import Table, inspect
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.postgresql import PostgresqlDatabase, chain_length
-from telemetry_quality.storage.tables import (
-    APPEND_ONLY,
-    MUTABLE,
-    account_change,
-    current_snapshot,
-    day_mark,
-    incident_action,
-    sign_in,
-)
+from telemetry_quality.storage.tables import APPEND_ONLY, MUTABLE, account_change, day_mark, incident_action, sign_in
+from telemetry_quality.storage.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +30,6 @@ _APPEND = "SELECT, INSERT"
 _READ = "SELECT"
 _CHANGE = "SELECT, INSERT, UPDATE, DELETE"
 _SCHEMA_REVISION = "alembic_version"
-_VIEW = current_snapshot.name
 
 
 def grant(url: str, runs: str, dashboard: str) -> None:
@@ -62,7 +54,10 @@ def _statements(connection: Connection, runs: str, dashboard: str) -> Iterator[s
     preparer = connection.dialect.identifier_preparer
     quote = preparer.quote_identifier
     schema = quote(str(inspect(connection).default_schema_name))
-    ours = (*map(preparer.format_table, (*APPEND_ONLY, *MUTABLE, chain_length)), *map(quote, (_SCHEMA_REVISION, _VIEW)))
+    ours = (
+        *map(preparer.format_table, (*APPEND_ONLY, *MUTABLE, chain_length)),
+        *map(quote, (_SCHEMA_REVISION, *VIEWS)),
+    )
     for role in map(quote, (runs, dashboard)):
         # Other tables in this schema are somebody else's.
         yield f"REVOKE ALL ON {', '.join(ours)} FROM {role}"
@@ -73,8 +68,9 @@ def _statements(connection: Connection, runs: str, dashboard: str) -> Iterator[s
         for role, rights in ((runs, rights_of_runs), (dashboard, rights_of_dashboard)):
             if rights is not None:
                 yield f"GRANT {rights} ON {preparer.format_table(stored)} TO {quote(role)}"
-    # It reads with its owner's rights.
-    yield f"GRANT SELECT ON {quote(_VIEW)} TO {quote(runs)}, {quote(dashboard)}"
+    # Views read with their owner's rights.
+    for view in VIEWS:
+        yield f"GRANT SELECT ON {quote(view)} TO {quote(runs)}, {quote(dashboard)}"
 
 
 def _rights() -> Iterator[tuple[Table, str | None, str]]:

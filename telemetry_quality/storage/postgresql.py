@@ -32,8 +32,9 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, current_snapshot, metadata
+from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, metadata
 from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
+from telemetry_quality.storage.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
@@ -216,14 +217,9 @@ class PostgresqlDatabase:
         """As PostgreSQL prints what the migrations created."""
         return expected_triggers("postgresql", stored)
 
-    def expected_view(self) -> str:
+    def expected_view(self, name: str) -> str:
         """As PostgreSQL prints what the migrations created."""
-        names = ", ".join(current_snapshot.columns.keys())
-        return _plain(
-            f"SELECT {names} FROM integrity_snapshot snapshot WHERE revision = "  # noqa: S608 - column names of the store
-            "(SELECT max(other.revision) AS max FROM integrity_snapshot other "
-            "WHERE other.source = snapshot.source AND other.day = snapshot.day)"
-        )
+        return _plain(VIEWS[name])
 
     def _engine(self, settings: Mapping[str, str], poolclass: type[Pool], **options: Any) -> Engine:
         try:
@@ -259,8 +255,8 @@ def _first_line(text: object) -> str:
 
 
 def _plain(view: str) -> str:
-    """A view's text without the qualifiers that PostgreSQL 16 omits and earlier versions print."""
-    return re.sub(r"[\s();]|\bsnapshot\.", "", view).lower()
+    """A view's text without what PostgreSQL adds, and without the qualifiers that PostgreSQL 16 omits."""
+    return re.sub(r"\bas\b|::text|[\s();]|\b(snapshot|known)\.", "", view.lower())
 
 
 def _newest(chained: Table) -> Any:

@@ -17,8 +17,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.tables import CURRENT_SNAPSHOT_SQL
 from telemetry_quality.storage.triggers import expected_triggers
+from telemetry_quality.storage.views import view_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,9 +184,9 @@ class SqliteDatabase:
         """As the migrations wrote them."""
         return expected_triggers("sqlite", stored)
 
-    def expected_view(self) -> str:
+    def expected_view(self, name: str) -> str:
         """As the migrations wrote it."""
-        return CURRENT_SNAPSHOT_SQL
+        return view_statement(name)
 
 
 class ReadOnlyConnection(sqlite3.Connection):

@@ -478,11 +478,4 @@ APPEND_ONLY = tuple(stored for stored in metadata.tables.values() if stored not 
 """All other tables: triggers protect them, and ``verify`` checks them; each is in CHAINED or in PARTS."""
 
 current_snapshot = integrity_snapshot.to_metadata(MetaData(), name="current_snapshot")
-"""The view of each day's latest revision, made by migration 0001; not a table, so it has its own MetaData."""
-
-CURRENT_SNAPSHOT_SQL = (
-    "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
-    "(SELECT max(revision) FROM integrity_snapshot AS other"
-    " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
-)
-"""The definition that the view must have; ``verify`` compares it."""
+"""The view of each day's latest revision, see ``views``; not a table, so it has its own MetaData."""

@@ -29,7 +29,6 @@ from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
     PARTS,
-    current_snapshot,
     day_scan,
     event_aggregate,
     event_sample,
@@ -37,6 +36,7 @@ from telemetry_quality.storage.tables import (
     guardrail_verdict,
     integrity_snapshot,
 )
+from telemetry_quality.storage.views import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -135,9 +135,9 @@ class _Search:
                 if present.get(trigger) != text:
                     sentence = f"The trigger {trigger} is gone or changed: {stored.name} is no longer append-only."
                     yield Finding(stored.name, trigger, sentence)
-        view = current_snapshot.name
-        if present.get(view) != database.expected_view():
-            yield Finding(view, view, f"The view {view} is gone or changed: it may not show the latest revisions.")
+        for view in VIEWS:
+            if present.get(view) != database.expected_view(view):
+                yield Finding(view, view, f"The view {view} is gone or changed: what it shows may be wrong.")
 
     def _incomplete_tables(self) -> Iterator[Table]:
         """Tables that are missing or lack columns; each is a finding."""

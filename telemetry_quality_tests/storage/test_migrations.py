@@ -22,6 +22,7 @@ from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import APPEND_ONLY, SCHEMA_REVISION, metadata
 from telemetry_quality.storage.triggers import expected_triggers
+from telemetry_quality.storage.views import VIEWS
 from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import (
     VERDICTS,
@@ -173,13 +174,14 @@ def test_migrating_at_the_same_time_works(tmp_path: Path) -> None:
         ("DROP INDEX ix_sign_in_address_outcome_at", "ix_sign_in_address_outcome_at"),
         ("CREATE TABLE stray (a INTEGER)", "stray"),
         ("DROP INDEX ix_integrity_snapshot_day_status", "ix_integrity_snapshot_day_status"),
-        ("DROP VIEW current_snapshot", "current_snapshot"),
+        *((f"DROP VIEW {view}", view) for view in VIEWS),
     ],
 )
 def test_whatever_differs_from_the_models_is_noticed(tmp_path: Path, statement: str, named: str) -> None:
     migrate(url_of(tmp_path))
     if "COLUMN" in statement:
-        run(tmp_path, "DROP VIEW current_snapshot")
+        for view in VIEWS:
+            run(tmp_path, f"DROP VIEW {view}")
     run(tmp_path, statement)
     assert named in found_differences(tmp_path)
 

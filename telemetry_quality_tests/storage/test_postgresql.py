@@ -29,13 +29,13 @@ from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality.storage.tables import (
     APPEND_ONLY,
     CHAINED,
-    CURRENT_SNAPSHOT_SQL,
     MUTABLE,
     SCHEMA_REVISION,
     incident_action,
     staff_account,
 )
 from telemetry_quality.storage.triggers import expected_triggers
+from telemetry_quality.storage.views import view_statement
 from telemetry_quality_tests.builders import DAY, NOW, dispatch_alerts, make_row, make_scan, make_snapshot, make_store
 from telemetry_quality_tests.servers import free_port
 from telemetry_quality_tests.storage.examples import (
@@ -198,12 +198,12 @@ def test_a_table_or_a_column_that_is_gone_does_not_end_the_search(url: str) -> N
     anchor = SqlQualityStore(url).anchor()
     assert SqlQualityStore(url).verify([anchor]).findings == ()
     with psycopg.connect(url) as connection:
-        connection.execute("DROP TABLE alert")
+        connection.execute("DROP TABLE alert CASCADE")
         connection.execute("ALTER TABLE event_sample DROP COLUMN verdict")
         connection.execute("ALTER TABLE sign_in DISABLE TRIGGER USER")
         connection.execute("UPDATE sign_in SET outcome = 'signed_in' WHERE sequence = 2")
     found = {finding.table for finding in SqlQualityStore(url).verify([anchor]).findings}
-    assert found == {"alert", "event_sample", "sign_in", "anchor"}
+    assert found == {"alert", "alert_state", "event_sample", "sign_in", "anchor"}
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,18 @@ def test_a_table_or_a_column_that_is_gone_does_not_end_the_search(url: str) -> N
             {"current_snapshot"},
         ),
         (
-            CURRENT_SNAPSHOT_SQL.replace("CREATE", "CREATE OR REPLACE").replace("= snapshot.source", "= other.source"),
+            view_statement("current_snapshot")
+            .replace("CREATE", "CREATE OR REPLACE")
+            .replace("= snapshot.source", "= other.source"),
             {"current_snapshot"},
         ),
+        (
+            view_statement("trusted_day")
+            .replace("CREATE", "CREATE OR REPLACE")
+            .replace("<> 'unknown'", "<> 'unhealthy'"),
+            {"trusted_day"},
+        ),
+        ("DROP VIEW alert_state", {"alert_state"}),
     ],
 )
 def test_a_trigger_that_is_missing_disabled_or_empty_is_found(url: str, change: str, found: set[str]) -> None:

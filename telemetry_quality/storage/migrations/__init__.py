@@ -14,7 +14,8 @@ from sqlalchemy import MetaData, inspect
 
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.engine import database_at, database_of, open_engine, transaction
-from telemetry_quality.storage.tables import current_snapshot, metadata
+from telemetry_quality.storage.tables import metadata
+from telemetry_quality.storage.views import VIEWS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -47,8 +48,7 @@ def differences(engine: Engine) -> list[Any]:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found: list[Any] = list(compare_metadata(context, _tables_of(engine)))
-        if current_snapshot.name not in inspect(connection).get_view_names():
-            found.append(("add_view", current_snapshot.name))
+        found += [("add_view", view) for view in VIEWS if view not in inspect(connection).get_view_names()]
         return found
 
 

@@ -1,10 +1,11 @@
-"""The tables of the store, the triggers that keep them append-only, and the view of current snapshots."""
+"""The tables of the store, the triggers that keep them append-only, and the views."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from telemetry_quality.storage.tables import StoredText, UtcDateTime
 from telemetry_quality.storage.triggers import append_only, refusing_function
+from telemetry_quality.storage.views import VIEWS, view_statement
 
 revision = "0001"
 down_revision = None
@@ -59,11 +60,8 @@ def upgrade() -> None:
     for table, keys in UNIQUE.items():
         for trigger in append_only(dialect, table, keys):
             op.execute(trigger)
-    op.execute(
-        "CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot AS snapshot WHERE revision = "
-        "(SELECT max(revision) FROM integrity_snapshot AS other"
-        " WHERE other.source = snapshot.source AND other.day = snapshot.day)"
-    )
+    for view in VIEWS:
+        op.execute(view_statement(view))
 
 
 def _key() -> tuple[sa.Column[object], ...]:
