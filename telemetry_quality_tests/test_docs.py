@@ -182,7 +182,7 @@ def test_the_docs_of_the_dashboard_say_who_may_use_which_address() -> None:
 
 
 def test_the_curl_examples_in_the_docs_of_the_dashboard_use_addresses_that_exist() -> None:
-    asked = re.findall(r"https://telemetry\.example\.org(/[a-z0-9/-]+)", DASHBOARD)
+    asked = re.findall(r"https://telemetry\.example\.org(/[a-z0-9/.-]+)", DASHBOARD)
     known = [re.sub(r"{\w+}", r"[^/]+", path) for path in _addresses()]
     assert len(asked) >= 5
     for path in asked:

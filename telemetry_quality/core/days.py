@@ -79,7 +79,10 @@ def in_utc(instant: datetime) -> datetime:
         raise RequestError(f"An aware instant is required, but a {type(instant).__name__} was passed; pass a datetime.")
     if instant.utcoffset() is None:
         raise RequestError(f"An aware instant is required, but {instant.isoformat()} has no zone; pass one in UTC.")
-    utc = instant.astimezone(UTC)
+    try:
+        utc = instant.astimezone(UTC)
+    except OverflowError:
+        raise RequestError(f"An instant within the calendar is required, but {instant} is not in UTC.") from None
     return datetime.combine(date(utc.year, utc.month, utc.day), utc.time(), UTC)
 
 

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response
 
 from telemetry_quality.dashboard.api_errors import ApiError, shown
+from telemetry_quality.dashboard.as_of import log_as_of, source_as_of
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.deep_health import deep_health
@@ -36,16 +37,18 @@ from telemetry_quality.dashboard.parameters import (
     ONE_EACH,
     ONE_EACH_BUT_FILTERS,
     STAFF,
+    AsOf,
     Day,
     Depth,
     IncidentParameters,
-    LogParameters,
-    OneSource,
+    LogParametersAsOf,
     SourceName,
+    SummaryParameters,
     answers,
     refused_beside,
     refused_with,
 )
+from telemetry_quality.dashboard.ranges import about_range
 from telemetry_quality.dashboard.series import log_response
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import RequestError
@@ -85,25 +88,38 @@ async def healthz(request: Request, asked: Annotated[Depth, Query()]) -> Respons
 
 
 @answers(staff, "/summary/", response_model=Summary, responses=refused_with(404), dependencies=[ONE_EACH])
-async def summary(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
-    """Whether the latest complete day of each source can be trusted, in words and numbers."""
+async def summary(request: Request, asked: Annotated[SummaryParameters, Query()]) -> Response:
+    """Whether the latest complete day of each source can be trusted, in words and numbers.
+
+    With ``first`` and ``last``: whether every day of that range can.
+    """
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     require_watched(dashboard, asked.source)
-    return await kept(
-        request, state, now, JSON, lambda: as_bytes(summarize(state, dashboard.settings, now, asked.source))
-    )
+    days = (asked.first, asked.last) if asked.first and asked.last else None
+
+    def make() -> bytes:
+        found = summarize(state, dashboard.settings, now, asked.source)
+        return as_bytes(found if days is None else about_range(found, state, dashboard.settings, days))
+
+    return await kept(request, state, now, JSON, make)
 
 
 @answers(
     staff, "/snapshots/", response_model=LogResponse, responses=refused_with(404), dependencies=[ONE_EACH_BUT_FILTERS]
 )
-async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) -> Response:
+async def snapshots(request: Request, asked: Annotated[LogParametersAsOf, Query()]) -> Response:
     """The log of snapshots, the latest revision of each day: filtered, sorted and paged."""
     dashboard = dashboard_of(request)
     state = await dashboard.state()
     require_sources(dashboard, state, asked.source)
-    return await kept(request, state, None, JSON, lambda: as_bytes(log_response(state, asked.query())))
+    if asked.as_of is None:
+        return await kept(request, state, None, JSON, lambda: as_bytes(log_response(state, asked.query())))
+    load = partial(log_as_of, dashboard.reader, asked.as_of, asked.source)
+    body = await dashboard.responses.get_or_load(
+        address_key(request, None), state.version, load, lambda known: as_bytes(log_response(known, asked.query()))
+    )
+    return conditional(request, body, JSON)
 
 
 @answers(
@@ -111,23 +127,28 @@ async def snapshots(request: Request, asked: Annotated[LogParameters, Query()]) 
     "/snapshots/{source}/{day}/",
     response_model=DayResponse,
     responses=refused_with(404),
-    dependencies=[NO_PARAMETERS],
+    dependencies=[ONE_EACH],
 )
 async def one_day(
     request: Request,
     source: Annotated[SourceName, Path(description="The source.")],
     day: Annotated[Day, Path(description="The day, such as 2026-03-10.")],
+    asked: Annotated[AsOf, Query()],
 ) -> Response:
     """Everything that is stored about a day; the status of a day without a snapshot is unknown."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     require_day(dashboard, state, source, day, now)
+    moment = asked.as_of or now
 
-    def make(stored: StoredDay) -> bytes:
-        return as_bytes(day_response(stored, state, dashboard.settings, now))
+    def load() -> tuple[StoredDay, DashboardState]:
+        known = state if asked.as_of is None else source_as_of(dashboard.reader, asked.as_of, source)
+        return dashboard.reader.day(source, day, asked.as_of), known
 
-    load = partial(dashboard.reader.day, source, day)
-    body = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
+    def make(loaded: tuple[StoredDay, DashboardState]) -> bytes:
+        return as_bytes(day_response(*loaded, dashboard.settings, moment))
+
+    body = await dashboard.responses.get_or_load(address_key(request, moment), state.version, load, make)
     return conditional(request, body, JSON)
 
 

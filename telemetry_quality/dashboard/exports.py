@@ -20,9 +20,9 @@ from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.parameters import (
     INSIDE,
     ONE_EACH_BUT_FILTERS,
-    SESSION,
+    STAFF,
     TO_SIGN_IN,
-    LogFilters,
+    ExportParameters,
     answers,
     refused_beside,
 )
@@ -55,7 +55,7 @@ _values = attrgetter(*COLUMNS)
 _SENT_BYTES = 1 << 16
 
 router = APIRouter(
-    tags=["exports"], dependencies=[SESSION, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
+    tags=["exports"], dependencies=[*STAFF, ONE_EACH_BUT_FILTERS], responses=refused_beside(*INSIDE, 404) | TO_SIGN_IN
 )
 
 
@@ -77,7 +77,7 @@ class ParquetResponse(StreamingResponse):
 
 
 @answers(router, "/health/snapshots.csv", response_class=CsvResponse)
-def as_csv(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
+def as_csv(request: Request, asked: Annotated[ExportParameters, Query()]) -> Response:
     """All columns of the snapshots that match the filters, as CSV (RFC 4180, UTF-8).
 
     Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
@@ -89,7 +89,7 @@ def as_csv(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
 
 
 @answers(router, "/health/snapshots.parquet", response_class=ParquetResponse, responses=_BINARY)
-def as_parquet(request: Request, asked: Annotated[LogFilters, Query()]) -> Response:
+def as_parquet(request: Request, asked: Annotated[ExportParameters, Query()]) -> Response:
     """All columns of the snapshots that match the filters, as Parquet with dates, UTC timestamps and doubles."""
     chunks, headers = _asked_for(request, asked), _saved_as("snapshots.parquet")
     if request.method == "HEAD":
@@ -102,13 +102,13 @@ def _saved_as(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _asked_for(request: Request, asked: LogFilters) -> Iterator[Chunk]:
+def _asked_for(request: Request, asked: ExportParameters) -> Iterator[Chunk]:
     dashboard = dashboard_of(request)
     require_sources(dashboard, dashboard.keeper.state(), asked.source)
     return chunks_of(dashboard.reader, asked)
 
 
-def chunks_of(reader: StoreReader, asked: LogFilters) -> Iterator[Chunk]:
+def chunks_of(reader: StoreReader, asked: ExportParameters) -> Iterator[Chunk]:
     """The current snapshots, ordered by day and source, in chunks of CHUNK_ROWS with one query each.
 
     The first chunk is read immediately, so that an unreadable store is reported before the response begins.
@@ -117,7 +117,7 @@ def chunks_of(reader: StoreReader, asked: LogFilters) -> Iterator[Chunk]:
     return _and_the_rest(reader, asked, first)
 
 
-def _and_the_rest(reader: StoreReader, asked: LogFilters, chunk: Chunk) -> Iterator[Chunk]:
+def _and_the_rest(reader: StoreReader, asked: ExportParameters, chunk: Chunk) -> Iterator[Chunk]:
     while chunk:
         yield chunk
         if len(chunk) < CHUNK_ROWS:
@@ -125,7 +125,7 @@ def _and_the_rest(reader: StoreReader, asked: LogFilters, chunk: Chunk) -> Itera
         chunk = _chunk(reader, asked, (chunk[-1].day, chunk[-1].source))
 
 
-def _chunk(reader: StoreReader, asked: LogFilters, after: tuple[Any, ...] | None) -> Chunk:
+def _chunk(reader: StoreReader, asked: ExportParameters, after: tuple[Any, ...] | None) -> Chunk:
     return reader.snapshots(
         sources=tuple(asked.source),
         statuses=tuple(asked.status),
@@ -133,6 +133,7 @@ def _chunk(reader: StoreReader, asked: LogFilters, after: tuple[Any, ...] | None
         last=asked.last,
         after=after,
         limit=CHUNK_ROWS,
+        as_of=asked.as_of,
     )
 
 

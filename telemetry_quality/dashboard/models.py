@@ -219,8 +219,18 @@ class IncidentsResponse(_Response):
     )
 
 
+class RangeSummary(_Response):
+    """Whether every day of a range can be trusted."""
+
+    trusted_days: int = Field(description="Days that can be trusted.")
+    not_trusted: dict[date, str] = Field(
+        description="Why not, for the first 100 days that cannot: the status, or more."
+    )
+    window: Window = Field(description="The days of the range taken together.")
+
+
 class SourceSummary(_Response):
-    """Whether the latest complete day of a source can be trusted."""
+    """Whether the latest complete day of a source can be trusted, or with a range every day of it."""
 
     source: Source
     time_zone: str = Field(description="The IANA time zone that the source's days are in.")
@@ -246,6 +256,9 @@ class SourceSummary(_Response):
     snapshot: SnapshotLine | None = Field(description="The snapshot of the day shown.")
     other_rules: OtherRulesResponse | None = Field(
         description="Stored days that were counted by other settings; null if there are none."
+    )
+    range: RangeSummary | None = Field(
+        None, description="The range that was asked for; is_trustworthy, status and sentence are about it then."
     )
     windows: dict[str, Window] = Field(description='The last 7 and 30 days, under the keys "7" and "30".')
     open_incidents: tuple[IncidentLine, ...] = Field(description="Open incidents, the worst first.")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBasic, HTTPBearer
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from telemetry_quality.core.days import in_utc
 from telemetry_quality.core.snapshots import DayStatus  # noqa: TC001 - pydantic reads it
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.index import SORTABLE, LogQuery
 from telemetry_quality.dashboard.models import ErrorResponse
+from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +30,8 @@ SOURCE_PATTERN = r"^[a-z][a-z0-9_]*$"
 LONGEST_SOURCE = 200
 LARGEST_PAGE = 1_000_000
 LARGEST_PAGE_SIZE = 500
+LONGEST_RANGE = 3_700
+"""The most days that a summary is about: ten years."""
 
 
 def _iso_day(value: object) -> date:
@@ -38,6 +42,17 @@ def _iso_day(value: object) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise ValueError("must be a day that exists, such as 2026-03-10") from None
+
+
+def _aware_instant(value: object) -> datetime:
+    """An instant in the format of RFC 3339, in UTC; Python and pydantic would accept more, such as Unix times."""
+    form = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})"
+    if not (isinstance(value, str) and re.fullmatch(form, value, re.ASCII)):
+        raise ValueError("must be an instant with a time zone such as 2026-03-12T06:00:00Z")
+    try:
+        return in_utc(datetime.fromisoformat(value))
+    except (ValueError, RequestError):
+        raise ValueError("must be an instant that exists, such as 2026-03-12T06:00:00Z") from None
 
 
 def _plain_number(value: object) -> object:
@@ -70,6 +85,9 @@ SourceName = Annotated[
     WithJsonSchema({"type": "string", "pattern": SOURCE_PATTERN, "maxLength": LONGEST_SOURCE}),
 ]
 Day = Annotated[date, BeforeValidator(_iso_day)]
+Instant = Annotated[
+    datetime, BeforeValidator(_aware_instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Number = Annotated[int, BeforeValidator(_plain_number)]
 Truth = Annotated[bool, BeforeValidator(_plain_truth)]
 
@@ -106,6 +124,28 @@ class DayRange(_Asked):
             raise ValueError(
                 f"first must not be after last, but {self.first} is after {self.last}; swap them or leave one out"
             )
+        return self
+
+
+class AsOf(_Asked):
+    """An optional instant, to see what was known then."""
+
+    as_of: Instant | None = Field(
+        None,
+        description="What the store knew at this instant, such as 2026-03-12T06:00:00Z: what was judged or said later "
+        "is left out.",
+    )
+
+
+class SummaryParameters(OneSource, DayRange):
+    """An optional source and an optional range of days, which then decide instead of the latest day."""
+
+    @model_validator(mode="after")
+    def _has_both_ends(self) -> Self:
+        if (self.first is None) != (self.last is None):
+            raise ValueError("first and last are required together; add the other one, or leave both out")
+        if self.first and self.last and (self.last - self.first).days >= LONGEST_RANGE:
+            raise ValueError(f"the range must be of at most {LONGEST_RANGE} days; ask for it in parts")
         return self
 
 
@@ -149,6 +189,14 @@ class LogParameters(LogFilters, Paging):
             page=self.page,
             size=self.page_size,
         )
+
+
+class LogParametersAsOf(LogParameters, AsOf):
+    """The same, as known at an instant."""
+
+
+class ExportParameters(LogFilters, AsOf):
+    """Which snapshots to export, as known at an instant."""
 
 
 class IncidentParameters(DayRange, Paging):

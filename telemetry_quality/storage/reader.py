@@ -21,6 +21,7 @@ from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
+from telemetry_quality.storage.known_days import newest_snapshots
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     SCAN_COLUMNS,
@@ -35,7 +36,6 @@ from telemetry_quality.storage.rows import (
 from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
     StoredText,
-    current_snapshot,
     day_mark,
     day_scan,
     event_aggregate,
@@ -191,6 +191,15 @@ class StoreReader:
         with self._read_only() as connection, garbage_collection_paused():
             return _journal_rows(connection.execute(_JOURNAL, {"after": after}))
 
+    def journal_until(self, as_of: datetime, sources: Collection[str] = ()) -> list[JournalRow]:
+        """All revisions that were judged by ``as_of``, of these sources or of all, in the order they were stored."""
+        kept = integrity_snapshot.c
+        query = _JOURNAL.where(kept.computed_at <= as_of)
+        if sources:
+            query = query.where(kept.source.in_(sources))
+        with self._read_only() as connection, garbage_collection_paused():
+            return _journal_rows(connection.execute(query, {"after": 0}))
+
     def content_hash(self, sequence: int) -> str | None:
         """The hash of the snapshot at this position in the journal; None if there is none.
 
@@ -210,28 +219,31 @@ class StoreReader:
         with self._read_only() as connection:
             return dict(connection.execute(_LAST_MARKS).all())
 
-    def marked_days(self, source: str) -> list[MarkedDays]:
-        """All that people said about days of the source, oldest first."""
+    def marked_days(self, source: str, as_of: datetime | None = None) -> list[MarkedDays]:
+        """All that people said about days of the source, or had said by ``as_of``, oldest first."""
         with self._read_only() as connection:
-            return History(connection).marked_days(source)
+            return History(connection, as_of).marked_days(source)
 
     def counted_days(self, source: str) -> list[CountedDays]:
         """How many days were counted by each set of rules, by their latest scans."""
         with self._read_only() as connection:
             return History(connection).counted_days(source)
 
-    def incidents(self, source: str) -> list[Incident]:
-        """All incidents that the source ever had, oldest first, with their actions."""
+    def incidents(self, source: str, as_of: datetime | None = None) -> list[Incident]:
+        """All incidents that the source ever had, or had by ``as_of``, oldest first, with their actions."""
         with self._read_only() as connection, garbage_collection_paused():
-            return incidents_of(History(connection), source)
+            return incidents_of(History(connection, as_of), source)
 
-    def day(self, source: str, day: date) -> StoredDay:
-        """Everything stored about one day."""
+    def day(self, source: str, day: date, as_of: datetime | None = None) -> StoredDay:
+        """Everything stored about one day, or that was stored about it by ``as_of``."""
         key: dict[str, Any] = {"source": source, "day": day}
+        limit = as_of or _NEVER
         with self._read_only() as connection:
-            revisions = tuple(snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
-            verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all())
-            scans = tuple(stored_scans(connection.execute(_SCANS, key).all()))
+            snapshots = (snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
+            revisions = tuple(snapshot for snapshot in snapshots if snapshot.computed_at <= limit)
+            verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all()).get(day, {})
+            stored = stored_scans(connection.execute(_SCANS, key).all())
+            scans = tuple(scan for scan in stored if scan.scanned_at <= limit)
             key["revision"] = scans[-1].revision if scans else 0
             signals, versions = _by_kind(connection.execute(_BREAKDOWNS, key).all())
             with garbage_collection_paused():
@@ -241,7 +253,9 @@ class StoreReader:
             source=source,
             day=day,
             revisions=revisions,
-            verdicts=verdicts.get(day, {}),
+            verdicts={
+                known: verdicts[known] for snapshot in revisions if (known := snapshot.revision or 0) in verdicts
+            },
             scans=scans,
             by_signal=_listed(signals),
             by_version=_listed(versions),
@@ -260,12 +274,13 @@ class StoreReader:
         last: date | None = None,
         after: tuple[date, str] | None = None,
         limit: int = 1000,
+        as_of: datetime | None = None,
     ) -> list[TelemetryIntegritySnapshot]:
         """At most ``limit`` current snapshots by day and source, after the day and source in ``after``.
 
-        Without a source or a status, all of them are included.
+        Without a source or a status, all of them are included. With ``as_of``, they are those of that instant.
         """
-        kept = current_snapshot.c
+        kept = newest_snapshots(as_of).c
         query = select(*(kept[name] for name in SNAPSHOT_FIELDS)).order_by(kept.day, kept.source).limit(limit)
         for column, wanted in ((kept.source, sources), (kept.status, statuses)):
             if wanted:
@@ -305,6 +320,7 @@ class StoreReader:
 
 
 _IS_CHECKED = "telemetry_quality.has_schema"
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:

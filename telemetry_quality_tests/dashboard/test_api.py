@@ -347,8 +347,9 @@ def test_the_openapi_document_says_how_to_authenticate_and_lists_what_is_for_mac
         VERSION: either,
         "/health/incidents.atom": [*either, {"token_as_password": []}],
         "/health/badge.svg": [*either, {"token_as_password": []}],
-        "/health/snapshots.csv": [{"session": []}],
-        "/health/snapshots.parquet": [{"session": []}],
+        "/metrics": [*either, {"token_as_password": []}],
+        "/health/snapshots.csv": either,
+        "/health/snapshots.parquet": either,
     }
     assert all(set(operations) == {"get"} for operations in document["paths"].values())
 

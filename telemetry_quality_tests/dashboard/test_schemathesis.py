@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import StopReason, from_schema
 from schemathesis.engine.events import EngineFinished, FatalError, NonFatalError, ScenarioFinished
 
+from telemetry_quality.dashboard.parameters import LONGEST_RANGE
 from telemetry_quality_tests.dashboard.desk import open_desk
 from telemetry_quality_tests.dashboard.test_api import fill
 
@@ -61,10 +63,26 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
-    """JSON Schema cannot express that ``first`` must not be after ``last``; other tests check it."""
+    """JSON Schema cannot express that ``first`` must not be after ``last``; other tests check it.
+
+    Nor that a summary needs both or neither, and not too many days between them.
+    """
     query = case.query or {}
     first, last = query.get("first"), query.get("last")
-    return not (isinstance(first, str) and isinstance(last, str) and first > last)
+    is_summary = case.path.endswith("/summary/")
+    if is_summary and ("first" in query) != ("last" in query):
+        return False
+    if not (isinstance(first, str) and isinstance(last, str)):
+        return True
+    return first <= last and (not is_summary or is_short(first, last))
+
+
+def is_short(first: str, last: str) -> bool:
+    """Whether a summary may be about these days; what is no day is refused for that."""
+    try:
+        return (date.fromisoformat(last) - date.fromisoformat(first)).days < LONGEST_RANGE
+    except ValueError:
+        return True
 
 
 def run(desk: Desk, way_in: str, kind: str, secret: str, path: str) -> tuple[set[str], list[str]]:
