@@ -13,6 +13,7 @@ __all__ = [
     "health_service",
     "load_settings",
     "load_snapshots",
+    "load_training_days",
     "load_trusted_days",
 ]
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from telemetry_quality.assembly import health_service
     from telemetry_quality.core.health import TelemetryHealthService
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
-    from telemetry_quality.frames import load_snapshots, load_trusted_days
+    from telemetry_quality.frames import load_snapshots, load_training_days, load_trusted_days
     from telemetry_quality.settings import Settings, load_settings
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "health_service": "telemetry_quality.assembly",
     "load_settings": "telemetry_quality.settings",
     "load_snapshots": "telemetry_quality.frames",
+    "load_training_days": "telemetry_quality.frames",
     "load_trusted_days": "telemetry_quality.frames",
 }
 

@@ -38,6 +38,7 @@ MODULES = {
     "restore": "backup",
     "snapshot": "days",
     "staff": "staff",
+    "training-days": "training",
     "tune": "tune",
     "verify": "store",
 }

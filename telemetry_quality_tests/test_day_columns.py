@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry_quality.core.known_days import DAY_COLUMNS, Column
+from telemetry_quality.core.training import TRAINING_COLUMNS
 
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES = {
@@ -30,7 +31,13 @@ def documented(page: str, table: str) -> list[tuple[str, ...]]:
     return [tuple(row) for row in re.findall(r"^\| `(\w+)` \| ([^|]+) \| (.+) \|$", section, flags=re.MULTILINE)]
 
 
-@pytest.mark.parametrize(("page", "table", "columns"), [("trusted-days.md", "columns of days", DAY_COLUMNS)])
+@pytest.mark.parametrize(
+    ("page", "table", "columns"),
+    [
+        ("trusted-days.md", "columns of days", DAY_COLUMNS),
+        ("training-days.md", "columns of training days", TRAINING_COLUMNS),
+    ],
+)
 def test_the_docs_list_every_column_in_its_order_with_type_and_meaning(
     page: str, table: str, columns: tuple[Column, ...]
 ) -> None:

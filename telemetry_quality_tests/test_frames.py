@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from telemetry_quality import load_settings, load_snapshots, load_trusted_days
+from telemetry_quality import load_settings, load_snapshots, load_training_days, load_trusted_days
 from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
+from telemetry_quality.core.training import TRAINING_COLUMNS
 from telemetry_quality.errors import RequestError, SettingsError, StoreError
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
 
@@ -178,9 +179,27 @@ def test_trusted_days_are_only_those_that_can_be_trusted_and_as_of_an_instant_th
     assert {str(then[name].dtype) for name in ("is_trusted", "is_accepted")} == {"boolean"}
 
 
+def test_training_days_have_a_row_per_judged_day_as_known_then_and_types_of_their_own(
+    settings: Settings, store: SqlQualityStore
+) -> None:
+    empty = load_training_days(DAY, NEXT_DAY, settings)
+    keep(store)
+    keep(store, NEXT_DAY, **NOT_READ)
+
+    frame = load_training_days(DAY, NEXT_DAY, settings, as_of=NOW)
+
+    assert tuple(frame.columns) == tuple(column.name for column in TRAINING_COLUMNS)
+    assert list(frame.dtypes.items()) == list(empty.dtypes.items())
+    assert frame[["is_healthy", "weight", "total_events"]].astype(object).to_numpy().tolist() == [
+        [True, 1.0, 1000],
+        [pd.NA, 0.0, pd.NA],
+    ]
+    assert len(load_training_days(DAY, NEXT_DAY, settings, as_of=NOW - timedelta(hours=1))) == 0
+
+
 def test_an_instant_without_a_zone_is_refused(settings: Settings, store: SqlQualityStore) -> None:
     keep(store)
-    for load in (load_snapshots, load_trusted_days):
+    for load in (load_snapshots, load_trusted_days, load_training_days):
         with pytest.raises(RequestError, match=r"2026-06-01T12:00:00 has no zone; pass one in UTC\."):
             load(DAY, DAY, settings, as_of=NOW.replace(tzinfo=None))
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry_quality.commands.options import DAY, config_option, json_option, print_json, source_option
+from telemetry_quality.console import console
 from telemetry_quality.core.days import in_utc
-from telemetry_quality.core.known_days import rows_of
+from telemetry_quality.core.known_days import KEY_COLUMNS, STATE_COLUMNS, rows_of
+from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.frames.days import write_days
 from telemetry_quality.frames.loading import asked_for
@@ -129,6 +131,29 @@ class Asked:
             self.output.write_bytes(content)
         except OSError as error:
             raise RequestError(f"The file {self.output} must be writable, but: {error}.") from error
+
+
+def print_known(known: Sequence[KnownDay]) -> None:
+    """Print a line per day for people: its state, not its numbers."""
+    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
+    from rich.text import Text  # noqa: PLC0415
+
+    if not known:
+        click.echo("No judged day matches.")
+        return
+    columns = (*KEY_COLUMNS[:3], *STATE_COLUMNS)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.name.replace("_", " "), no_wrap=column.name != "why_not")
+    for row in rows_of(columns, known):
+        table.add_row(*(Text(_words(value)) for value in row))
+    console().print(table)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else visible(str(value))
 
 
 def _document(columns: Sequence[Column], days: Sequence[Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import click
 
 from telemetry_quality.assembly import open_store, utc_now
 from telemetry_quality.commands.incidents import by_option, note_option
-from telemetry_quality.commands.known_days import Asked, known_days_options
+from telemetry_quality.commands.known_days import Asked, known_days_options, print_known
 from telemetry_quality.commands.options import (
     DAY_OR_RANGE,
     EXIT_HEALTHY,
@@ -22,7 +22,7 @@ from telemetry_quality.commands.options import (
     source_option,
 )
 from telemetry_quality.console import console
-from telemetry_quality.core.known_days import DAY_COLUMNS, KEY_COLUMNS, STATE_COLUMNS, rows_of
+from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.marks import Mark, MarkedDays, mark_days, marks_of
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.core.visible import visible
@@ -32,8 +32,6 @@ from telemetry_quality.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
-
-    from telemetry_quality.core.known_days import KnownDay
 
 days_argument = click.argument("days", metavar="DAY|FIRST...LAST", type=DAY_OR_RANGE)
 
@@ -56,7 +54,7 @@ def days(context: click.Context, /, statuses: tuple[str, ...], is_trusted: bool,
         found = [day for day in wanted.load() if not statuses or day.snapshot.status in statuses]
         found = [day for day in found if day.is_trusted or not is_trusted]
         if wanted.is_table:
-            _print_known(found)
+            print_known(found)
         else:
             wanted.write(DAY_COLUMNS, found)
     return EXIT_HEALTHY
@@ -188,28 +186,6 @@ def _print(said: Sequence[MarkedDays]) -> None:
             Text(visible(marked.note)),
         )
     console().print(table)
-
-
-def _print_known(known: Sequence[KnownDay]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-    from rich.text import Text  # noqa: PLC0415
-
-    if not known:
-        click.echo("No judged day matches.")
-        return
-    columns = (*KEY_COLUMNS[:3], *STATE_COLUMNS)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.name.replace("_", " "), no_wrap=column.name != "why_not")
-    for row in rows_of(columns, known):
-        table.add_row(*(Text(_words(value)) for value in row))
-    console().print(table)
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else visible(str(value))
 
 
 def _days(marked: MarkedDays) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.core.training import JudgedScan
 
 
 class EventSource(Protocol):
@@ -204,6 +205,12 @@ class QualityStore(MessageStore, Protocol):
         What was judged, marked or withdrawn after ``as_of`` is left out; without it, nothing is. Days that were not
         judged by then are left out too.
         """
+        ...
+
+    def known_scans(
+        self, source: str, first: date | None = None, last: date | None = None, as_of: datetime | None = None
+    ) -> list[tuple[KnownDay, JudgedScan | None]]:
+        """The ``known_days``, each with the scan that it was made from; None if the scan is gone."""
         ...
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:

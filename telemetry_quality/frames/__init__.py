@@ -5,5 +5,6 @@ pandas and DuckDB are imported when a frame or a Parquet file is made, because n
 
 from telemetry_quality.frames.days import load_trusted_days
 from telemetry_quality.frames.snapshots import load_snapshots
+from telemetry_quality.frames.training import load_training_days
 
-__all__ = ["load_snapshots", "load_trusted_days"]
+__all__ = ["load_snapshots", "load_training_days", "load_trusted_days"]

@@ -6,19 +6,29 @@ from collections import defaultdict
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from telemetry_quality.core.guardrails.verdicts import ACCEPTED
+from telemetry_quality.core.hours import HourTotals
 from telemetry_quality.core.known_days import KnownDay
 from telemetry_quality.core.marks import marks_of
+from telemetry_quality.core.training import MOST_VALUES, DimensionCounts, JudgedScan
 from telemetry_quality.storage.history import FAILED, History
 from telemetry_quality.storage.rows import SNAPSHOT_FIELDS, snapshot_of
-from telemetry_quality.storage.tables import current_snapshot, guardrail_verdict, integrity_snapshot
+from telemetry_quality.storage.tables import (
+    current_snapshot,
+    day_scan,
+    event_slice,
+    guardrail_verdict,
+    integrity_snapshot,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+    from typing import Any
 
-    from sqlalchemy import Connection, FromClause
+    from sqlalchemy import Column, Connection, FromClause, Select, Table
 
 Causes = dict[tuple[date, int], list[tuple[str, str]]]
 
@@ -60,6 +70,48 @@ def known_days(
         )
         for snapshot in snapshots
     ]
+
+
+def judged_scans(
+    connection: Connection, source: str, first: date | None, last: date | None, as_of: datetime | None
+) -> dict[tuple[date, int], JudgedScan]:
+    """Hours and dimensions of the scans from which the snapshots known at ``as_of`` were made, by day and revision."""
+    days = first or date.min, last or date.max
+    kept = newest_snapshots(as_of)
+    scans = _made_from(kept, day_scan, [day_scan.c.totals_by_hour], source, days)
+    cuts = _made_from(
+        kept, event_slice, [event_slice.c[name] for name in ("dimension", "value", "events")], source, days
+    )
+    cuts = cuts.where(event_slice.c.by_dimension.is_(None)).order_by(event_slice.c.dimension)
+    dimensions: dict[tuple[date, int], list[DimensionCounts]] = defaultdict(list)
+    for day, revision, dimension, values, events in connection.execute(cuts):
+        busiest = tuple(zip(values[:MOST_VALUES], events[:MOST_VALUES], strict=True))
+        dimensions[day, revision].append(DimensionCounts(dimension, len(values), busiest))
+    return {
+        (day, revision): JudgedScan(
+            None if hours is None else HourTotals(tuple(hours["events"]), tuple(hours["errors"])),
+            tuple(dimensions[day, revision]),
+        )
+        for day, revision, hours in connection.execute(scans)
+    }
+
+
+def _made_from(
+    kept: FromClause,
+    stored: Table,
+    columns: Sequence[Column[Any]],
+    source: str,
+    days: tuple[date, date],
+) -> Select[Any]:
+    """Day, revision and columns of the rows from which snapshots were made."""
+    is_of = and_(
+        kept.c.source == stored.c.source, kept.c.day == stored.c.day, kept.c.scan_revision == stored.c.revision
+    )
+    return (
+        select(stored.c.day, stored.c.revision, *columns)
+        .join(kept, is_of)
+        .where(stored.c.source == source, stored.c.day.between(*days))
+    )
 
 
 def _causes(connection: Connection, source: str, days: tuple[date, date]) -> tuple[Causes, Causes]:

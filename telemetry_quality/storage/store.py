@@ -18,7 +18,7 @@ from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.deliveries import append_delivery, days_judged_since, deliveries, latest_deliveries
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
-from telemetry_quality.storage.known_days import known_days, newest_snapshots
+from telemetry_quality.storage.known_days import judged_scans, known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     AGGREGATE_FIELDS,
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.core.training import JudgedScan
 
 _NOT_COMPARED = {
     "revision",
@@ -276,6 +277,15 @@ class SqlQualityStore(MigratedDatabase):
         """The judged days from ``first`` to ``last`` as they were known at ``as_of``, oldest first."""
         with self._read_only() as connection:
             return known_days(connection, source, first, last, as_of)
+
+    def known_scans(
+        self, source: str, first: date | None = None, last: date | None = None, as_of: datetime | None = None
+    ) -> list[tuple[KnownDay, JudgedScan | None]]:
+        """The ``known_days``, each with the scan that it was made from; None if the scan is gone."""
+        with self._read_only() as connection, garbage_collection_paused():
+            scans = judged_scans(connection, source, first, last, as_of)
+            known = known_days(connection, source, first, last, as_of)
+        return [(day, scans.get((day.snapshot.day, day.snapshot.scan_revision))) for day in known]
 
     def revisions(self, source: str, day: date) -> list[TelemetryIntegritySnapshot]:
         """All snapshots of a day, the first revision first."""

@@ -14,6 +14,7 @@ import pytest
 
 from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.marks import Mark
+from telemetry_quality.core.training import TRAINING_COLUMNS
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store, make_verdicts
 from telemetry_quality_tests.commands.test_incidents import SETTINGS
 from telemetry_quality_tests.commands.test_marks import MarkTerminal
@@ -103,6 +104,21 @@ def test_people_read_a_table(terminal: MarkTerminal) -> None:
         ["web", str(NEXT_DAY), "1", "unhealthy", "yes", "yes"],
     ]
     assert terminal.type("--status", "degraded")[1] == "No judged day matches.\n"
+
+
+def test_training_days_are_written_with_features_and_labels_as_known_then(terminal: MarkTerminal) -> None:
+    arguments = ("--as-of", NOW.isoformat(), "--format", "parquet", "--output", "training.parquet")
+    code, out, _ = terminal.type(*arguments, command="training-days")
+    table = duckdb.read_parquet(str(terminal.folder / "training.parquet"))
+    assert (code, out) == (0, "")
+    assert table.columns == [column.name for column in TRAINING_COLUMNS]
+    assert table.select("day", "revision", "is_healthy", "weight").fetchall() == [
+        (DAY, 1, True, 1.0),
+        (NEXT_DAY, 1, False, 0.0),
+    ]
+    _, out, _ = terminal.type("--json", command="training-days")
+    assert [(day["is_healthy"], day["weight"]) for day in json.loads(out)["days"]] == [(False, 0.0), (False, 1.0)]
+    assert str(NEXT_DAY) in terminal.type(command="training-days")[1]
 
 
 @pytest.mark.parametrize(
