@@ -12,6 +12,7 @@ import pytest
 
 from telemetry_quality import load_settings, load_snapshots, load_training_days, load_trusted_days
 from telemetry_quality.core.known_days import DAY_COLUMNS
+from telemetry_quality.core.marks import Gate
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 from telemetry_quality.core.training import TRAINING_COLUMNS
 from telemetry_quality.errors import RequestError, SettingsError, StoreError
@@ -177,6 +178,24 @@ def test_trusted_days_are_only_those_that_can_be_trusted_and_as_of_an_instant_th
     assert list(load_trusted_days(DAY, DAY, settings, "web").dtypes.items()) == list(then.dtypes.items())
     assert tuple(then.columns) == tuple(column.name for column in DAY_COLUMNS)
     assert {str(then[name].dtype) for name in ("is_trusted", "is_accepted")} == {"boolean"}
+
+
+def test_days_are_trusted_by_the_gate_of_their_source_and_provisional_ones_only_if_it_says_so(
+    settings: Settings, store: SqlQualityStore
+) -> None:
+    early = {"completeness_percent": 80.0, "is_provisional": True}
+    degraded = {"missing_version_events": 20, "missing_version_percent": 2.0}
+    for source in ("web", "app"):
+        keep(store, DAY, source, **early)
+        keep(store, NEXT_DAY, source, **degraded)
+    open_app = settings.sources["app"].model_copy(update={"gate": Gate.NOT_UNHEALTHY})
+    opened = settings.model_copy(update={"sources": settings.sources | {"app": open_app}})
+
+    assert list(load_trusted_days(DAY, NEXT_DAY, settings)["source"]) == []
+    assert list(load_trusted_days(DAY, NEXT_DAY, opened)["source"]) == ["app", "app"]
+    frame = load_training_days(DAY, NEXT_DAY, opened)
+    assert frame["weight"].tolist() == [0.0, 0.0, 0.8, 1.0]
+    assert frame["why_not"].tolist() == ["PROVISIONAL", "missing_version:VERSION_MISSING"] * 2
 
 
 def test_training_days_have_a_row_per_judged_day_as_known_then_and_types_of_their_own(

@@ -18,7 +18,7 @@ from telemetry_quality.core.known_days import KEY_COLUMNS, STATE_COLUMNS, rows_o
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.frames.days import write_days
-from telemetry_quality.frames.loading import asked_for
+from telemetry_quality.frames.loading import read_known_days
 from telemetry_quality.frames.tables import csv_lines
 from telemetry_quality.settings import load_settings
 
@@ -94,9 +94,7 @@ class Asked:
         Raises:
             TelemetryQualityError: If the settings, the range or the store is unusable.
         """
-        settings = load_settings(self.config)
-        with asked_for(self.first, self.last, settings, self.source, self.as_of) as (store, names, instant):
-            return [day for name in names for day in store.known_days(name, self.first, self.last, instant)]
+        return read_known_days(load_settings(self.config), self.source, self.first, self.last, self.as_of)
 
     @property
     def is_table(self) -> bool:

@@ -175,7 +175,7 @@ class TelemetryHealthService:
             return DailyIntegrity(reason_code=NOT_JUDGED, reason=sentence)
         (found,) = known
         code, reason = found.snapshot.unreadable_reason_code, found.snapshot.unreadable_reason
-        return DailyIntegrity(found.snapshot.status, found.snapshot, code, reason, found.mark)
+        return DailyIntegrity(found.snapshot.status, found.snapshot, code, reason, found.mark, self._work.gate)
 
     @_never_raises(AnomalySpikes)
     def detect_anomaly_spikes(self, day: date) -> AnomalySpikes:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from telemetry_quality.core.marks import Mark, is_trustworthy
+from telemetry_quality.core.marks import Gate, Mark, is_trustworthy
 from telemetry_quality.core.metrics import METRICS
 from telemetry_quality.core.snapshots import DayStatus, TelemetryIntegritySnapshot
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MARKED_BAD = "mark:BAD"
 """Why a day cannot be trusted whatever the guardrails say."""
+PROVISIONAL = "PROVISIONAL"
+"""Late events may still change the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,20 @@ class KnownDay:
         mark: What somebody had last said about the day by then.
         failed: Guardrail and reason code of each verdict that failed or could not read the day.
         accepted: The guardrails that pass only because somebody accepted their failure as intended.
+        gate: Which days the source's settings let through.
     """
 
     snapshot: TelemetryIntegritySnapshot
     mark: MarkedDays | None = None
     failed: tuple[tuple[str, str], ...] = ()
     accepted: tuple[str, ...] = ()
+    gate: Gate = Gate.HEALTHY
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the day can be trusted: a mark decides, otherwise the status."""
-        return is_trustworthy(self.mark, self.snapshot.status)
+        """Whether the day can be trusted: a mark decides, otherwise the gate."""
+        is_provisional = bool(self.snapshot.is_provisional)
+        return is_trustworthy(self.mark, self.snapshot.status, self.gate, is_provisional=is_provisional)
 
     @property
     def is_accepted(self) -> bool:
@@ -49,11 +54,11 @@ class KnownDay:
 
     @property
     def why_not(self) -> str | None:
-        """Why the day is not healthy, or is marked as bad; None if nothing speaks against it."""
+        """Why the day is not healthy, is provisional, or is marked as bad; None if nothing speaks against it."""
         is_bad = self.mark is not None and self.mark.mark is Mark.BAD
         unreadable = self.snapshot.unreadable_reason_code
         reasons = [f"{guardrail}:{code}" for guardrail, code in self.failed] if unreadable is None else [unreadable]
-        return ", ".join([MARKED_BAD] * is_bad + reasons) or None
+        return ", ".join([MARKED_BAD] * is_bad + reasons + [PROVISIONAL] * bool(self.snapshot.is_provisional)) or None
 
 
 class Column(NamedTuple):
@@ -86,7 +91,7 @@ STATE_COLUMNS = (
     Column(
         "is_trusted",
         bool,
-        "Whether the day can be trusted: a mark `bad` or `accepted` decides, otherwise the status.",
+        "Whether the day can be trusted: a mark `bad` or `accepted` decides, otherwise the source's `gate`.",
         attrgetter("is_trusted"),
     ),
     Column(
@@ -104,8 +109,8 @@ STATE_COLUMNS = (
     Column(
         "why_not",
         str,
-        "Why the day is not healthy: each failed guardrail with its reason code, the reason why it could not be read, "
-        "or `mark:BAD`.",
+        "What speaks against the day: each failed guardrail with its reason code, the reason why it could not be read, "
+        "`mark:BAD` or `PROVISIONAL`.",
         attrgetter("why_not"),
     ),
 )

@@ -6,7 +6,7 @@ said by then. All of these are never changed, so that no feature depends on what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from telemetry_quality.core.known_days import (
     Column,
     KnownDay,
 )
+from telemetry_quality.core.marks import Gate
 from telemetry_quality.core.metrics import percent_of
 from telemetry_quality.core.snapshots import DayStatus
 
@@ -113,9 +114,11 @@ class TrainingDay(KnownDay):
         return next((counts for counts in self.dimensions if counts.dimension == dimension), None)
 
 
-def training_days(found: Iterable[tuple[KnownDay, JudgedScan | None]], calendar: Calendar) -> list[TrainingDay]:
+def training_days(
+    found: Iterable[tuple[KnownDay, JudgedScan | None]], calendar: Calendar, gate: Gate = Gate.HEALTHY
+) -> list[TrainingDay]:
     """Training days from known days with their scans; the calendar says which hours a day has."""
-    return [_training_day(known, scan, calendar) for known, scan in found]
+    return [_training_day(replace(known, gate=gate), scan, calendar) for known, scan in found]
 
 
 def _training_day(known: KnownDay, scan: JudgedScan | None, calendar: Calendar) -> TrainingDay:

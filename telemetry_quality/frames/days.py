@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.known_days import DAY_COLUMNS, rows_of
 from telemetry_quality.errors import RequestError
-from telemetry_quality.frames.loading import asked_for
+from telemetry_quality.frames.loading import read_known_days
 from telemetry_quality.frames.tables import PARQUET_TYPES, frame_of_rows, parquet_writer, write_frame
+from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,9 +49,8 @@ def load_trusted_days(
         RequestError: If ``first`` is after ``last``, or ``as_of`` has no time zone.
         StoreError: If the store cannot be read.
     """
-    with asked_for(first, last, settings, source, as_of) as (store, names, instant):
-        known = (day for name in names for day in store.known_days(name, first, last, instant))
-        return frame_of_days(DAY_COLUMNS, [day for day in known if day.is_trusted])
+    known = read_known_days(settings or load_settings(), source, first, last, as_of)
+    return frame_of_days(DAY_COLUMNS, [day for day in known if day.is_trusted])
 
 
 def frame_of_days(columns: Sequence[Column], days: Iterable[Any]) -> DataFrame:

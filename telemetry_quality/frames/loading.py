@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telemetry_quality.assembly import open_store
@@ -14,8 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date, datetime
 
+    from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
+
+
+def read_known_days(
+    settings: Settings, source: str | None, first: date | None, last: date | None, as_of: datetime | None
+) -> list[KnownDay]:
+    """The known days of a source, or of all in the settings' order, each with its source's gate.
+
+    Raises:
+        SettingsError: If the settings have no such source.
+        RequestError: If ``first`` is after ``last``, or ``as_of`` has no time zone.
+        StoreError: If the store cannot be read.
+    """
+    with asked_for(first, last, settings, source, as_of) as (store, names, instant):
+        return [
+            replace(day, gate=settings.sources[name].gate)
+            for name in names
+            for day in store.known_days(name, first, last, instant)
+        ]
 
 
 @contextmanager

@@ -53,8 +53,9 @@ def read_training_days(
 ) -> list[TrainingDay]:
     """The training days of a source, or of all, in the settings' order; raises what ``load_training_days`` does."""
     with asked_for(first, last, settings, source, as_of) as (store, names, instant):
+        sources = [(name, settings.sources[name]) for name in names]
         return [
             day
-            for name in names
-            for day in training_days(store.known_scans(name, first, last, instant), settings.sources[name].calendar())
+            for name, its in sources
+            for day in training_days(store.known_scans(name, first, last, instant), its.calendar(), its.gate)
         ]

@@ -20,7 +20,7 @@ _LAST_MARK = (
 _TRUSTED = (
     *("source", "day", "revision", "status", "computed_at", "total_events", "error_events", "error_rate_percent"),
     *("missing_version_events", "missing_version_percent", "sampling_success_rate_percent", "expected_events"),
-    "volume_deviation_percent",
+    *("volume_deviation_percent", "is_provisional"),
 )
 _BLAMED = ("source", "day", "revision", "guardrail", "level", "reason_code", "value", "threshold", "sentence")
 
@@ -39,7 +39,8 @@ VIEWS = {
         f" FROM (SELECT {_of('snapshot', _TRUSTED)}, ({_LAST_MARK}) AS mark"
         f" FROM integrity_snapshot AS snapshot WHERE {_NEWEST}) AS known"
         " WHERE known.status <> 'unknown' AND (known.mark = 'accepted'"
-        " OR known.status = 'healthy' AND (known.mark IS NULL OR known.mark = 'special'))"
+        " OR known.status = 'healthy' AND NOT COALESCE(known.is_provisional, false)"
+        " AND (known.mark IS NULL OR known.mark = 'special'))"
     ),
     ALERT_STATE: (
         f"SELECT {_of('verdict', _BLAMED)},"  # noqa: S608

@@ -24,6 +24,7 @@ from telemetry_quality.core.health import (
     ZeroActivity,
 )
 from telemetry_quality.core.judging import judge
+from telemetry_quality.core.marks import Gate
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.storage.store import SqlQualityStore
@@ -605,6 +606,13 @@ def test_what_is_stored_is_returned_as_of_an_instant_while_the_source_is_out_of_
     assert (then.status, then.is_healthy(), then.snapshot and then.snapshot.error_events) == ("healthy", True, 0)
     assert (before.status, before.reason_code, before.snapshot) == (DayStatus.UNKNOWN, "NOT_JUDGED", None)
     assert "no snapshot of 2026-03-10" in (before.reason or "")
+
+
+def test_a_stored_day_is_trusted_by_the_gate(tmp_path: Path) -> None:
+    service = make_service(tmp_path, make_source(make_row(missing_version=2)), gate=Gate.NOT_UNHEALTHY)
+    service.calculate_daily_integrity(DAY)
+    found = service.stored_integrity(DAY)
+    assert (found.status, found.is_healthy(), found.is_trustworthy()) == (DayStatus.DEGRADED, False, True)
 
 
 def test_a_stored_day_is_asked_for_by_a_date_and_an_instant_with_a_zone(tmp_path: Path) -> None:

@@ -42,10 +42,11 @@ def test_every_view_has_the_columns_that_the_docs_list_and_no_other(store_url: s
 
 def test_a_day_is_in_the_view_exactly_if_it_can_be_trusted(store_url: str) -> None:
     store = SqlQualityStore(store_url)
-    cases = [(status, mark) for status in DayStatus for mark in (None, *Mark)]
-    for number, (status, mark) in enumerate(cases):
+    marks, provisional = (None, *Mark), (False, True, None)
+    cases = [(status, mark, is_early) for status in DayStatus for mark in marks for is_early in provisional]
+    for number, (status, mark, is_early) in enumerate(cases):
         day = DAY + timedelta(days=number)
-        store.append_snapshot(replace(make_snapshot(day), status=status), ())
+        store.append_snapshot(replace(make_snapshot(day), status=status, is_provisional=is_early), ())
         if mark is not None:
             store.append_marked_days(make_mark(day=day, until=day, mark=mark))
     trusted = [known.snapshot.day for known in store.known_days("web") if known.is_trusted]
@@ -53,7 +54,7 @@ def test_a_day_is_in_the_view_exactly_if_it_can_be_trusted(store_url: str) -> No
     found = [str(day) for (day,) in run(store_url, "SELECT day FROM trusted_day ORDER BY day")]
 
     assert found == [str(day) for day in trusted]
-    assert len(found) == 3 + 3, "healthy unless bad, and all that are accepted and known"
+    assert len(found) == 3 * 4 + 2 * 2, "all that are accepted and known, and those that are healthy and complete"
 
 
 def test_the_newest_revision_and_the_last_word_count(store_url: str) -> None:
