@@ -37,7 +37,8 @@ test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no
 
 test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long, and the longest faults
 	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py spark.py times.py) \
-		$(addprefix telemetry_quality_tests/faults/test_,dead_processes.py soak.py) telemetry_quality_tests/presets
+		$(addprefix telemetry_quality_tests/faults/test_,dead_processes.py soak.py) \
+		telemetry_quality_tests/presets telemetry_quality_tests/test_examples.py
 
 soak: $(VENV)/.dev ## Run everything for MINUTES on days of seconds, break something now and then, and see what grows
 	$(BIN)/python -m telemetry_quality_tests.faults.soak --minutes $(MINUTES)
