@@ -25,6 +25,8 @@ DECLARATION, SOURCE, CONTRACT_TEST = blocks("add-a-connector.md", "python")
 PROJECT, SETTINGS = blocks("add-a-connector.md", "toml")
 GUARDRAIL, GUARDRAIL_TEST = blocks("add-a-guardrail.md", "python")
 GUARDRAIL_PROJECT, GUARDRAIL_SETTINGS = blocks("add-a-guardrail.md", "toml")
+(CHANNEL,) = blocks("add-a-channel.md", "python")
+CHANNEL_PROJECT, CHANNEL_SETTINGS = blocks("add-a-channel.md", "toml")
 
 
 def write_package(
@@ -57,6 +59,12 @@ def write_the_guardrail_s_package(folder: Path) -> Path:
     """The package that the page about guardrails builds."""
     project = tomllib.loads(GUARDRAIL_PROJECT)["project"]
     return write_package(folder, project["name"], {"telemetry_busiest.py": GUARDRAIL}, project["entry-points"])
+
+
+def write_the_channel_s_package(folder: Path) -> Path:
+    """The package that the page about channels builds."""
+    project = tomllib.loads(CHANNEL_PROJECT)["project"]
+    return write_package(folder, project["name"], {"telemetry_spool.py": CHANNEL}, project["entry-points"])
 
 
 def write_one_package_of_both(folder: Path) -> Path:

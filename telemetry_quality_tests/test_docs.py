@@ -44,6 +44,7 @@ from telemetry_quality.storage.staff.tokens import Scope
 from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
 from telemetry_quality_tests.dashboard.desk import paths_of
+from telemetry_quality_tests.packages import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +100,15 @@ def test_every_setting_that_all_sources_have_is_documented_with_its_default_and_
 
 def test_every_setting_that_all_channels_have_is_documented_with_its_default_and_nothing_else_is() -> None:
     _assert_documents(_documented_keys("`[alerts.NAME]`"), AlertSettings.common_fields())
+
+
+@pytest.mark.parametrize("block", blocks("alerts.md", "toml"))
+def test_the_settings_on_the_page_about_messages_load(tmp_path: Path, block: str) -> None:
+    owners = "" if "[sources.web]" in block else "[sources.web]\n"
+    source = 'connector = "parquet"\npath = "events"\npreset = "opentelemetry"\nfirst_day = 2026-01-01\n'
+    text = block.replace("[sources.web]\n", f"[sources.web]\n{source}") if not owners else f"{owners}{source}\n{block}"
+    (tmp_path / "telemetry.toml").write_text(text, encoding="utf-8")
+    assert load_settings(tmp_path / "telemetry.toml").alerts
 
 
 def test_every_text_that_means_no_version_is_explained() -> None:

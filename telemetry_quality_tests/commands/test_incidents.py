@@ -83,7 +83,12 @@ class Terminal:
 
 
 def judge(
-    store: SqlQualityStore, number: int, *verdicts: Verdict, source: str = "web", is_unreadable: bool = False
+    store: SqlQualityStore,
+    number: int,
+    *verdicts: Verdict,
+    source: str = "web",
+    is_unreadable: bool = False,
+    now: datetime = NOW,
 ) -> None:
     """Store a snapshot of a day in March with ``verdicts``; all other guardrails passed."""
     given = {verdict.guardrail: verdict for verdict in verdicts}
@@ -103,7 +108,7 @@ def judge(
         policy=policy_of(),
         scan_revision=1,
         scan_hash="0" * 64,
-        now=NOW,
+        now=now,
     )
     store.append_snapshot(snapshot, complete)
 
@@ -179,6 +184,23 @@ def test_a_range_lists_all_incidents_within_it_newest_first(
     terminal: Terminal, arguments: Sequence[str], keys: list[str]
 ) -> None:
     assert terminal.keys(*arguments)[1] == keys
+
+
+def test_an_incident_is_assigned_and_shown_with_the_owners_of_its_source(terminal: Terminal) -> None:
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace("[sources.web]", '[sources.web]\nowners = ["team:web"]'))
+    assert terminal.type("assign", "web/2026-03-06", "--to", "grace", "--by", "ada")[:2] == (
+        0,
+        "web/2026-03-06 is now open, assigned to grace.\n",
+    )
+    text = " ".join(terminal.type("show", "web/2026-03-06")[1].split())
+    assert "owners team:web" in text
+    assert "UTC ada assigned it to grace" in text
+    shown = terminal.json("show", "web/2026-03-06")[1]["incident"]
+    assert (shown["assignee"], shown["owners"]) == ("grace", ["team:web"])
+    code, _, error = terminal.type("assign", "web/2026-03-06", "--to", " ")
+    assert code == 2
+    assert "The name of a person" in error
 
 
 def test_show_shows_days_sentences_and_actions(terminal: Terminal) -> None:

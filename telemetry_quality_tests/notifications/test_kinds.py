@@ -9,7 +9,7 @@ import logging
 from contextlib import nullcontext
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -18,7 +18,7 @@ from telemetry_quality.core.messages.model import IncidentNote, Message, Message
 from telemetry_quality.errors import DeliveryError
 from telemetry_quality.notifications import process
 from telemetry_quality.notifications.kinds.apprise import AppriseSettings
-from telemetry_quality.notifications.kinds.webhook import WebhookSettings
+from telemetry_quality.notifications.kinds.webhook import WebhookSettings, signature
 from telemetry_quality.notifications.kinds.webhook import send as post
 from telemetry_quality.notifications.picture import BAD, BAND, BAR, draw
 from telemetry_quality.notifications.process import check_in_process, run_task, send_in_process
@@ -30,6 +30,7 @@ from telemetry_quality_tests.notifications.receivers import (
     mail_server,
     web_receiver,
 )
+from telemetry_quality_tests.packages import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +116,24 @@ def test_a_receiver_that_answers_nothing_is_left_after_the_time_limit(web: WebRe
     finally:
         web.hangs.clear()
     assert str(failure.value) == "The receiver did not accept the message: no response within 0.2 seconds."
+
+
+def test_a_webhook_is_verified_as_the_docs_say(web: WebReceiver) -> None:
+    (snippet,) = blocks("alerts.md", "python")
+    found: dict[str, Any] = {}
+    exec(snippet, found)
+    post(settings(web), MESSAGE, 5)
+    ((headers, body),) = web.requests
+
+    assert found["is_genuine"](headers, body, WEBHOOK_SECRET)
+    assert not found["is_genuine"](headers, body + b" ", WEBHOOK_SECRET)
+    assert not found["is_genuine"]({**headers, "webhook-id": "k2"}, body, WEBHOOK_SECRET)
+    later = str(int(headers["webhook-timestamp"]) + 1)
+    assert not found["is_genuine"]({**headers, "webhook-timestamp": later}, body, WEBHOOK_SECRET)
+    earlier = int(headers["webhook-timestamp"]) - 600
+    signed = {"webhook-id": "k1", "webhook-timestamp": str(earlier)}
+    signed["webhook-signature"] = signature(WEBHOOK_SECRET, "k1", earlier, body)
+    assert not found["is_genuine"](signed, body, WEBHOOK_SECRET), "it was sent again by somebody else"
 
 
 # Apprise, here by mail

@@ -181,6 +181,42 @@ def test_an_incident_that_goes_on_after_it_was_over_opens_again(post: PostOffice
     assert post.kinds() == NOTHING
 
 
+def test_an_incident_of_the_same_root_cause_weeks_later_is_another_one(post: PostOffice) -> None:
+    post.judge(YESTERDAY, failed())
+    post.judge(YESTERDAY + DAY)
+    post.deliver(DAY)
+    later = YESTERDAY + 20 * DAY
+    post.now = MORNING + 20 * DAY
+    post.judge(later, failed())
+    assert post.kinds() == ["opened"]
+    (mention,) = post.store.deliveries("team", post.now)[-1].mentions
+    assert (mention.first_day, mention.threads) == (later, (f"web/{later} everywhere",))
+
+
+def test_an_incident_whose_root_cause_is_found_in_a_segment_only_later_is_the_same(post: PostOffice) -> None:
+    post.judge(YESTERDAY, failed())
+    assert post.kinds() == ["opened"]
+    post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS))
+    assert [incident.root_cause for incident in post.incidents()] == ["platform=ios"]
+    assert post.kinds() == NOTHING
+
+
+def test_an_incident_in_another_segment_on_the_same_day_is_another_one(post: PostOffice) -> None:
+    post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS))
+    assert post.kinds() == ["opened"]
+    post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, ANDROID))
+    assert sorted(post.kinds()) == ["opened", "resolved"]
+
+
+def test_an_incident_that_was_over_does_not_open_again_without_another_failed_day(post: PostOffice) -> None:
+    post.judge(YESTERDAY, failed())
+    post.judge(YESTERDAY + DAY)
+    assert post.kinds(DAY) == ["resolved"]
+    post.judge(YESTERDAY + DAY, is_unreadable=True)
+    assert [incident.is_open for incident in post.incidents()] == [True]
+    assert [message.incidents[0].where for message in post.deliver()] == ["unreadable"]
+
+
 def test_two_root_causes_of_one_source_are_two_messages(post: PostOffice) -> None:
     post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS), failed("missing_version", Level.CRITICAL, ANDROID))
     assert post.kinds() == ["opened", "opened"]
@@ -420,7 +456,7 @@ def test_a_message_that_is_always_refused_does_not_hold_up_the_others(post: Post
     post.channel = replace(post.channel, send=refuse_ios)
     post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS), failed("missing_version", Level.WARNING, ANDROID))
     post.deliver()
-    post.deliver(10 * SECOND)
+    post.deliver(timedelta(hours=1))
     assert ["platform=android" in message.text for message in post.received] == [True]
 
 
@@ -473,6 +509,20 @@ def test_a_process_that_dies_while_it_sends_loses_nothing_and_its_message_comes_
     (message,) = post.deliver(SECOND)
     assert [message.key] == keys
     assert post.log() == [("opened", "claimed", 1), ("opened", "claimed", 2), ("opened", "sent", 2)]
+
+
+def test_while_a_process_sends_no_other_sends_anything_on_the_channel(post: PostOffice) -> None:
+    def die(_: Message) -> None:
+        raise DiedError
+
+    channel = post.channel
+    post.channel = replace(channel, send=die)
+    post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS), failed("missing_version", Level.CRITICAL, ANDROID))
+    with pytest.raises(DiedError):
+        post.deliver()
+    post.channel = channel
+    assert post.kinds(LEASE - SECOND) == NOTHING
+    assert post.kinds(SECOND) == ["opened", "opened"]
 
 
 def test_two_processes_that_decide_the_same_do_not_both_send(post: PostOffice) -> None:

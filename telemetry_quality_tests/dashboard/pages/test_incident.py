@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.incidents import LONGEST_NAME, Action
 from telemetry_quality.core.marks import LONGEST_NOTE
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
@@ -79,6 +79,36 @@ def test_a_decision_is_stored_under_the_name_of_the_user(own: Desk, action: str,
     assert f"ada {words}" in main.one("ol", class_="actions").text
     assert main.one("blockquote").text == "We know."
     assert state in main.one("section", class_="verdict").text
+
+
+def test_an_incident_is_assigned_to_whom_the_user_names_and_the_page_says_who_has_it(own: Desk) -> None:
+    assert "has it" not in main_of(own, OPEN).one("section", class_="verdict").text
+    assert decide(own, action="assign", assignee=" grace ").status_code == 303
+    assert decide(own, action="assign", assignee=EVIL).status_code == 303
+    assert [(kept.by, kept.assignee) for kept in own.store.incident_actions("web")] == [("ada", "grace"), ("ada", EVIL)]
+    own.now = NOW + timedelta(seconds=30)
+    main = main_of(own, OPEN)
+    assert f"{EVIL} has it" in main.one("section", class_="verdict").text
+    assert "ada assigned it to grace" in main.one("ol", class_="actions").text
+    (line,) = own.json("/api/health/incidents/", is_open=True)["incidents"]
+    assert (line["assignee"], line["state"][1]) == (EVIL, f"assigned to {EVIL}")
+    assert "assigned to" in own.ask("/health/incidents.atom", headers=own.by_token).text
+
+
+@pytest.mark.parametrize(("length", "status"), [(0, 400), (1, 303), (LONGEST_NAME, 303), (LONGEST_NAME + 1, 400)])
+def test_an_incident_is_assigned_to_somebody_with_a_name(own: Desk, length: int, status: int) -> None:
+    response = decide(own, action="assign", assignee="n" * length)
+    assert (response.status_code == 303) is (status == 303)
+    assert len(own.store.incident_actions("web")) == (status == 303)
+
+
+def test_the_owners_of_the_source_are_named(own: Desk) -> None:
+    source = own.settings.sources["web"].model_copy(update={"owners": ("team:web",)})
+    own.settings.sources["web"] = source
+    own.dashboard.settings.sources["web"] = source
+    assert "Nobody has it yet · owners of web: team:web" in main_of(own, OPEN).one("section", class_="verdict").text
+    (summary,) = [found for found in own.json("/api/health/summary/")["sources"] if found["source"] == "web"]
+    assert summary["owners"] == ["team:web"]
 
 
 def test_a_mute_needs_a_day_that_is_not_over(own: Desk) -> None:
