@@ -525,7 +525,8 @@ def test_a_misspelt_variable_is_refused_rather_than_ignored(
 
     assert complaint(write_settings(tmp_path)) == (
         f"The environment sets {name}, but only TELEMETRY_QUALITY_STORE, TELEMETRY_QUALITY_ANCHOR, "
-        "TELEMETRY_QUALITY_SOURCES, TELEMETRY_QUALITY_DASHBOARD, TELEMETRY_QUALITY_HEARTBEAT, "
+        "TELEMETRY_QUALITY_TRAINING_FOLDER, TELEMETRY_QUALITY_SOURCES, TELEMETRY_QUALITY_DASHBOARD, "
+        "TELEMETRY_QUALITY_HEARTBEAT, "
         "TELEMETRY_QUALITY_OTLP, TELEMETRY_QUALITY_OPENLINEAGE, TELEMETRY_QUALITY_ALERTS and "
         "TELEMETRY_QUALITY_CONFIG are known."
     )
@@ -1291,3 +1292,9 @@ def test_an_anchor_is_a_file_or_an_address_that_can_be_asked(tmp_path: Path, anc
     sentence = complaint(write_settings(tmp_path, top=f'anchor = "{anchor}"'))
     assert "anchor: must be a file, or an address that begins with https:// or http://" in sentence
     assert "s3cret" not in sentence
+
+
+def test_a_folder_for_training_days_begins_at_the_settings_file_and_is_none_by_default(tmp_path: Path) -> None:
+    assert load_settings(write_settings(tmp_path)).training_folder is None
+    found = load_settings(write_settings(tmp_path, top='training_folder = "training"')).training_folder
+    assert found == str(tmp_path / "training")

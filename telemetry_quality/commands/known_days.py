@@ -112,7 +112,7 @@ class Asked:
                 raise RequestError(
                     "Parquet requires a file, but --output is missing; add --output days.parquet, or use --format csv."
                 )
-            write_days(columns, days, self.output)
+            write_days(columns, {self.output.name: days}, self.output.absolute().parent)
         elif self.form == "csv" and not self.as_json:
             self._put(csv_lines([[column.name for column in columns], *rows_of(columns, days)]))
         elif self.output is None:

@@ -13,7 +13,7 @@ from telemetry_quality.frames.tables import PARQUET_TYPES, frame_of_rows, parque
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
     from typing import Any
 
@@ -58,18 +58,19 @@ def frame_of_days(columns: Sequence[Column], days: Iterable[Any]) -> DataFrame:
     return frame_of_rows({column.name: column.kind.__name__ for column in columns}, rows_of(columns, days))
 
 
-def write_days(columns: Sequence[Column], days: Iterable[Any], file: Path) -> None:
-    """Write a Parquet file with a row per day; whoever reads ``file`` meanwhile sees the old one or the new one.
+def write_days(columns: Sequence[Column], files: Mapping[str, Iterable[Any]], folder: Path) -> None:
+    """Write Parquet files with these names, with a row per day; readers see an old file or a new one.
 
     Raises:
-        RequestError: If the file cannot be written.
+        RequestError: If the folder cannot be written.
     """
     types = {column.name: PARQUET_TYPES.get(column.kind.__name__, "VARCHAR") for column in columns}
     try:
-        with TemporaryDirectory(dir=file.absolute().parent, prefix=".telemetry-quality-") as folder:
-            part = Path(folder, "days.parquet")
-            with parquet_writer(Path(folder)) as connection:
-                write_frame(connection, frame_of_days(columns, days), types, part)
-            part.replace(file)
+        with TemporaryDirectory(dir=folder, prefix=".telemetry-quality-") as parts:
+            with parquet_writer(Path(parts)) as connection:
+                for name, days in files.items():
+                    write_frame(connection, frame_of_days(columns, days), types, Path(parts, name))
+            for name in files:
+                Path(parts, name).replace(folder / name)
     except OSError as error:
-        raise RequestError(f"The folder of {file} must exist and be writable, but: {error}.") from error
+        raise RequestError(f"The folder {folder} must exist and be writable, but: {error}.") from error

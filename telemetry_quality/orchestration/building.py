@@ -22,6 +22,7 @@ from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
 from telemetry_quality.orchestration.sensors import build_alert_sensor
 from telemetry_quality.orchestration.specs import events_spec
+from telemetry_quality.orchestration.training import build_training_asset
 from telemetry_quality.orchestration.trust import build_trust_sensor
 from telemetry_quality.settings import Settings, anchored, check_settings, load_settings
 
@@ -93,11 +94,13 @@ def _source_definitions(
         # Expected: pyproject.toml pins the minor version with which these were tested.
         warnings.simplefilter("ignore", BetaWarning)
         warnings.simplefilter("ignore", PreviewWarning)
-        materialize_day = materialize_day_job(names)
+        training = [] if settings.training_folder is None else [build_training_asset(names, source)]
+        materialize_day = materialize_day_job(names, *(asset.key for asset in training))
         return dg.Definitions(
             assets=[
                 *([events_spec(names, source)] if has_events else []),
                 *build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes),
+                *training,
             ],
             asset_checks=[build_asset_checks(names, source)],
             jobs=[materialize_day, recheck_day_job(names)],

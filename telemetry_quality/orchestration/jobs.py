@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 # to our jobs alone, because one on the definitions would become that of everybody's jobs.
 
 
-def materialize_day_job(names: SourceNames) -> Job:
-    """The job that reads and judges a day and runs its checks."""
+def materialize_day_job(names: SourceNames, *more: dg.AssetKey) -> Job:
+    """The job that reads and judges a day, runs its checks, and makes ``more`` of it."""
     return dg.define_asset_job(
         names.materialize_day,
-        selection=dg.AssetSelection.assets(*names.materialized),
+        selection=dg.AssetSelection.assets(*names.materialized, *more),
         executor_def=dg.in_process_executor,
         description="Read a day of events, judge it, and run its guardrails.",
     )

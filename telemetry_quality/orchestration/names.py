@@ -106,6 +106,11 @@ class SourceNames:
         return self._key("integrity_snapshot")
 
     @property
+    def training(self) -> dg.AssetKey:
+        """The key of the training days."""
+        return self._key("training_days")
+
+    @property
     def materialized(self) -> tuple[dg.AssetKey, ...]:
         """The keys of all assets that runs materialize."""
         return self.aggregates, self.sample, self.snapshot

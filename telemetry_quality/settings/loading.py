@@ -80,7 +80,7 @@ def _refuse_unknown_variables() -> None:
     for name in sorted(os.environ):
         if name.upper().startswith(ENVIRONMENT_PREFIX) and name != CONFIG_VARIABLE:
             key, deeper, _ = name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")
-            if key.lower() not in Settings.model_fields or (deeper and key in {"STORE", "ANCHOR"}):
+            if key.lower() not in Settings.model_fields or (deeper and key in {"STORE", "ANCHOR", "TRAINING_FOLDER"}):
                 allowed = ", ".join(f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields)
                 raise SettingsError(f"The environment sets {name}, but only {allowed} and {CONFIG_VARIABLE} are known.")
 
@@ -91,5 +91,11 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     anchor = settings.anchor
     if anchor is not None and "://" not in anchor:
         anchor = str(folder / anchor)
-    found = {"store": anchored_url(settings.store, folder), "anchor": anchor, "sources": sources}
+    training = settings.training_folder and str(folder / settings.training_folder)
+    found = {
+        "store": anchored_url(settings.store, folder),
+        "anchor": anchor,
+        "training_folder": training,
+        "sources": sources,
+    }
     return settings.model_copy(update=found)

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
 
     store: Annotated[str, Field(repr=False)] = "sqlite:///telemetry_quality.db"
     anchor: Annotated[Name | None, Field(repr=False)] = None
+    training_folder: Name | None = None
     sources: dict[str, SourceSettings] = Field(min_length=1)
     dashboard: DashboardSettings = DashboardSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
