@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -103,7 +104,7 @@ def test_without_automation_there_is_no_schedule(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"automation": "cron"}, "automation must be 'schedules' or None, but 'cron' was found"),
+        ({"automation": "cron"}, "automation must be 'schedules', 'conditions' or None, but 'cron' was found"),
         ({"name_prefix": "web-"}, "name_prefix requires letters, digits and underscores, but 'web-' was found"),
         ({"events_key": {"web": "web"}}, "events_key requires sources of the settings, but 'web' is none"),
     ],
@@ -160,3 +161,40 @@ def test_a_day_is_judged_under_other_names(tmp_path: Path, instance: dg.DagsterI
     assert job.execute_in_process(instance=instance, partition_key=FIRST_DAY.isoformat()).success
     snapshot = dg.AssetKey(["quality", "web", "integrity_snapshot"])
     assert instance.get_materialized_partitions(snapshot) == {FIRST_DAY.isoformat()}
+
+
+def _requests(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, minutes: int, cursor: Any = None
+) -> tuple[dict[str, set[str | None]], Any]:
+    """What the automation sensor requests so many minutes after midnight of 4 February, by asset."""
+    at = datetime(2026, 2, 4, tzinfo=UTC) + timedelta(minutes=minutes)
+    result = dg.evaluate_automation_conditions(definitions, instance, cursor=cursor, evaluation_time=at)
+    keys = [dg.AssetKey(["flights", name]) for name in ("event_aggregates", "event_sample", "integrity_snapshot")]
+    found = {key.path[-1]: set(result.get_requested_partitions(key)) for key in keys}
+    return {name: days for name, days in found.items() if days}, result.cursor
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.BetaWarning")
+@pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.PreviewWarning")
+def test_with_conditions_missing_days_are_requested_in_the_morning_and_updated_ones_at_once(
+    tmp_path: Path, quick_instance: dg.DagsterInstance
+) -> None:
+    lake = dg.AssetSpec("lake", partitions_def=dg.DailyPartitionsDefinition("2026-02-01"))
+    ours = build_definitions(_settings(tmp_path), automation="conditions", events_key="lake")
+    assert not ours.get_repository_def().schedule_defs
+    definitions = dg.Definitions.merge(dg.Definitions(assets=[lake]), ours)
+    every = ("event_aggregates", "event_sample", "integrity_snapshot")
+    found, cursor = _requests(definitions, quick_instance, 59)
+    assert found == {}
+    for key in ("lake", *(["flights", name] for name in every)):
+        for day in ("2026-02-01", "2026-02-02"):
+            quick_instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
+    quick_instance.report_runless_asset_event(dg.AssetMaterialization("lake", partition="2026-02-03"))
+    found, cursor = _requests(definitions, quick_instance, 60, cursor)
+    assert found == {name: {"2026-02-03"} for name in every}
+    found, cursor = _requests(definitions, quick_instance, 61, cursor)
+    assert found == {}
+    quick_instance.report_runless_asset_event(dg.AssetMaterialization("lake", partition="2026-02-02"))
+    found, cursor = _requests(definitions, quick_instance, 62, cursor)
+    assert found == {name: {"2026-02-02"} for name in every}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import dagster as dg
-from dagster import BetaWarning, PreviewWarning
 
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.orchestration.asset_checks import build_asset_checks
 from telemetry_quality.orchestration.assets import build_assets
+from telemetry_quality.orchestration.conditions import with_conditions
 from telemetry_quality.orchestration.deliveries import build_delivery_sensors
+from telemetry_quality.orchestration.evaluations import expected_warnings
 from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
 from telemetry_quality.orchestration.metrics import build_metrics_sensors
-from telemetry_quality.orchestration.names import Key, Names, key_of
+from telemetry_quality.orchestration.names import Key, Names, key_of, prefix_of
 from telemetry_quality.orchestration.resources import TelemetryResource
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
 from telemetry_quality.orchestration.sensors import build_alert_sensor
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 NAME_PREFIX = "telemetry_quality_"
 """Begins names beside those of other people, who may well have an ``alert_sensor`` of their own."""
 
-Automation = Literal["schedules"]
+Automation = Literal["schedules", "conditions"]
 """What materializes days; None leaves that to the deployment."""
 
 
@@ -60,7 +60,7 @@ def build_definitions(
         resource_key: The key of the resource; by default ``telemetry`` after the prefix of names.
         events_key: The deployment's own asset that holds the events, or one per source.
         include_events_asset: False if the deployment has assets ``SOURCE/events``.
-        automation: What materializes days: schedules, or nothing.
+        automation: What materializes days: schedules, automation conditions on the assets, or nothing.
         resource_overrides: Fields of TelemetryResource to replace, such as ``clock`` or ``on_progress``.
 
     Raises:
@@ -68,17 +68,17 @@ def build_definitions(
     """
     checked = _anchored(settings, None if folder is None else Path(folder))
     if automation is not None and automation not in get_args(Automation):
-        raise SettingsError(f"automation must be 'schedules' or None, but {automation!r} was found; choose one.")
-    names = Names(
-        name_prefix, tuple(key_of(key_prefix).path), group_name, resource_key, _events_keys(events_key, checked)
-    )
+        raise SettingsError(
+            f"automation must be 'schedules', 'conditions' or None, but {automation!r} was found; choose one."
+        )
+    names = Names(name_prefix, prefix_of(key_prefix), group_name, resource_key, _events_keys(events_key, checked))
     resource = TelemetryResource(checked, **resource_overrides)
     parts = [
         _source_definitions(
             names.of(source),
             checked,
             has_events=include_events_asset and source not in names.events_keys,
-            has_schedules=automation == "schedules",
+            automation=automation,
         )
         for source in checked.sources
     ]
@@ -86,29 +86,27 @@ def build_definitions(
 
 
 def _source_definitions(
-    names: SourceNames, settings: Settings, *, has_events: bool, has_schedules: bool
+    names: SourceNames, settings: Settings, *, has_events: bool, automation: Automation | None
 ) -> dg.Definitions:
     """What belongs to one source."""
     source = settings.sources[names.source]
-    with warnings.catch_warnings():
-        # Expected: pyproject.toml pins the minor version with which these were tested.
-        warnings.simplefilter("ignore", BetaWarning)
-        warnings.simplefilter("ignore", PreviewWarning)
+    with expected_warnings():
+        assets = build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes)
         training = [] if settings.training_folder is None else [build_training_asset(names, source)]
+        if automation == "conditions":
+            assets, training = (
+                [with_conditions(asset, names, source) for asset in each] for each in (assets, training)
+            )
         materialize_day = materialize_day_job(names, *(asset.key for asset in training))
         return dg.Definitions(
-            assets=[
-                *([events_spec(names, source)] if has_events else []),
-                *build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes),
-                *training,
-            ],
+            assets=[*([events_spec(names, source)] if has_events else []), *assets, *training],
             asset_checks=[build_asset_checks(names, source)],
             jobs=[materialize_day, recheck_day_job(names)],
             schedules=[
                 daily_schedule(names, source, materialize_day),
                 late_days_schedule(names, source, materialize_day),
             ]
-            if has_schedules
+            if automation == "schedules"
             else [],
         )
 

@@ -55,7 +55,7 @@ class TelemetryQualityComponent(dg.Component, dg.Resolvable, dg.Model):
     include_events_asset: Annotated[
         bool, _said("false if there are assets SOURCE/events already; ours depend on them then.")
     ] = True
-    automation: Annotated[Literal["schedules", "none"], _said("What materializes days.")] = "schedules"
+    automation: Annotated[Literal["schedules", "conditions", "none"], _said("What materializes days.")] = "schedules"
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions.

@@ -9,6 +9,8 @@ by this path.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -24,11 +26,20 @@ except ImportError as error:  # pragma: no cover - a Dagster that pyproject.toml
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from dagster._core.storage.asset_check_execution_record import AssetCheckPartitionInfo
     from dagster._core.storage.event_log import SqliteEventLogStorage as SqliteEventLogStorage  # noqa: PLC0414
+
+
+@contextmanager
+def expected_warnings() -> Iterator[None]:
+    """Silence Dagster about features that may change: pyproject.toml pins the minor version that was tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        yield
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,7 @@ def end_ghost_runs(instance: dg.DagsterInstance, sources: Sequence[SourceNames])
 def _runs(instance: dg.DagsterInstance, sources: Sequence[SourceNames]) -> Iterator[dg.DagsterRun]:
     """The runs in progress that materialize or check nothing but our assets: other people's runs are theirs to end."""
     jobs = {job for names in sources for job in (names.materialize_day, names.recheck_day)}
-    ours = {key for names in sources for key in names.materialized}
+    ours = {key for names in sources for key in (*names.materialized, names.training)}
     for record in instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS)):
         run = record.dagster_run
         keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}

@@ -26,6 +26,11 @@ def key_of(key: Key) -> dg.AssetKey:
     return dg.AssetKey.from_user_string(key) if isinstance(key, str) else dg.AssetKey.from_coercible(key)
 
 
+def prefix_of(key: Key) -> tuple[str, ...]:
+    """The prefix of keys that somebody wrote; empty for an empty text."""
+    return tuple(part for part in key_of(key).path if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The names of all that is built from one settings file.

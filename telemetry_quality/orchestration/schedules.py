@@ -38,14 +38,19 @@ UNFINISHED = [
 ]
 
 
+def daily_cron(settings: SourceSettings) -> str:
+    """When the previous day is complete: the allowed lateness after midnight in the source's time zone."""
+    minute_of_day = min(settings.allowed_lateness_minutes, 24 * 60 - 1)
+    return f"{minute_of_day % 60} {minute_of_day // 60} * * *"
+
+
 def daily_schedule(names: SourceNames, settings: SourceSettings, job: Job) -> dg.ScheduleDefinition:
     """The schedule for the previous day, after its allowed lateness."""
-    minute_of_day = min(settings.allowed_lateness_minutes, 24 * 60 - 1)
     calendar = settings.calendar()
 
     @dg.schedule(
         name=names.named("daily"),
-        cron_schedule=f"{minute_of_day % 60} {minute_of_day // 60} * * *",
+        cron_schedule=daily_cron(settings),
         execution_timezone=settings.time_zone,
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
