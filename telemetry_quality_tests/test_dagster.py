@@ -149,6 +149,28 @@ def test_a_path_that_would_depend_on_where_the_process_started_is_refused(tmp_pa
         build_definitions("telemetry.toml" if is_file else inline)
 
 
+def test_the_environment_overrides_every_file_but_only_the_sources_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_STORE", f"sqlite:///{tmp_path / 'shared.db'}")
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB__LATE_DAYS", "3")
+    monkeypatch.setenv("TELEMETRY_QUALITY_ALERTS__TEAM__MINIMUM_LEVEL", "CRITICAL")
+    (tmp_path / "telemetry.toml").write_text(SETTINGS.format(extra=""))
+    settings = []
+    for given in (_settings(tmp_path), tmp_path / "telemetry.toml"):
+        definitions = build_definitions(given)
+        assert definitions.resources is not None
+        settings.append(definitions.resources["telemetry_quality_telemetry"].settings)
+    assert {each.store for each in settings} == {f"sqlite:///{tmp_path / 'shared.db'}"}
+    assert [list(each.sources) for each in settings] == [["flights"], ["web"]]
+    assert [each.alerts for each in settings] == [{}, {}]
+    assert settings[1].sources["web"].late_days == 3
+    # A file that is read alone names every source: a variable of another one is a mistake.
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__FLIGHTS__LATE_DAYS", "3")
+    with pytest.raises(SettingsError, match="flights"):
+        load_settings(tmp_path / "telemetry.toml")
+
+
 def test_a_mistake_in_a_mapping_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="settings: stor"):
         build_definitions(_settings(tmp_path) | {"stor": "x"})

@@ -139,8 +139,8 @@ def _anchored(settings: Settings | Mapping[str, Any] | str | Path, folder: Path 
                 f"The settings file requires an absolute path, but {str(settings)!r} was found; "
                 'pass Path(__file__).with_name("telemetry.toml").'
             )
-        return load_settings(file)
-    checked = settings if isinstance(settings, Settings) else check_settings(settings, "settings")
+        return load_settings(file, is_alone=False)
+    checked = settings if isinstance(settings, Settings) else check_settings(settings, "settings", is_alone=False)
     if folder is None and anchored(checked, Path("/elsewhere")) != checked:
         raise SettingsError(
             "The settings require absolute paths or the folder that paths start from, but a path is relative and no "

@@ -13,6 +13,7 @@ from telemetry_quality.connectors import anchored_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.messages import sentences
 from telemetry_quality.settings.models import ENVIRONMENT_PREFIX, Settings
+from telemetry_quality.settings.several import OneOfSeveral
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,25 +27,27 @@ def settings_file(path: str | Path | None = None) -> Path:
     return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
 
 
-def load_settings(path: str | Path | None = None) -> Settings:
+def load_settings(path: str | Path | None = None, *, is_alone: bool = True) -> Settings:
     """Read and check the settings.
 
     Args:
         path: The file; defaults to ``TELEMETRY_QUALITY_CONFIG``, then to ``telemetry.toml`` in the current folder.
+        is_alone: False if the process may read other files too, so that the environment may name their sources.
 
     Raises:
         SettingsError: With one sentence that names the key, what was found and what is allowed.
     """
     file = settings_file(path)
-    return anchored(check_settings(_read_toml(file), file.name), file.parent)
+    return anchored(check_settings(_read_toml(file), file.name, is_alone=is_alone), file.parent)
 
 
-def check_settings(values: Mapping[str, Any], place: str) -> Settings:
+def check_settings(values: Mapping[str, Any], place: str, *, is_alone: bool = True) -> Settings:
     """The settings with these values, as overridden by the environment; relative paths stay relative.
 
     Args:
         values: What a settings file has, or part of another file.
         place: Where they are, for messages.
+        is_alone: False if the process may read other settings too.
 
     Raises:
         SettingsError: With one sentence that names the key, what was found and what is allowed.
@@ -55,7 +58,7 @@ def check_settings(values: Mapping[str, Any], place: str) -> Settings:
             raise SettingsError(f"{place}: {name} is not a setting; remove it.")
     _refuse_unknown_variables()
     try:
-        return Settings(**values)
+        return (Settings if is_alone else OneOfSeveral)(**values)
     except ValidationError as error:
         first, *further = (f"{place}: {found}" for found in sentences(error))
         raise SettingsError(first, further) from None
