@@ -105,6 +105,10 @@ class MessageStore(IncidentStore, Protocol):
         """The current snapshot of each day that has one, oldest first."""
         ...
 
+    def judgements(self, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
+        """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
+        ...
+
     def days_judged_since(self, source: str, instant: datetime) -> tuple[date, date] | None:
         """The first and the last day of which something new was stored since ``instant``; None if there is none."""
         ...

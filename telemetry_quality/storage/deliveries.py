@@ -13,8 +13,8 @@ from sqlalchemy import func, or_, select
 
 from telemetry_quality.core.messages.model import Delivery, DeliveryOutcome, Mention, MessageKind
 from telemetry_quality.storage.chains import append
+from telemetry_quality.storage.tables import current_snapshot, integrity_snapshot
 from telemetry_quality.storage.tables import delivery as stored
-from telemetry_quality.storage.tables import integrity_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,15 @@ def days_judged_since(connection: Connection, source: str, instant: datetime) ->
     query = select(func.min(kept.day), func.max(kept.day)).where(kept.source == source, kept.computed_at >= instant)
     first, last = connection.execute(query).one()
     return None if first is None else (first, last)
+
+
+def judgements(connection: Connection, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
+    """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
+    kept = current_snapshot.c
+    query = select(kept.day, kept.computed_at, kept.is_provisional).where(
+        kept.source == source, kept.day.between(first, last)
+    )
+    return [(day, computed_at, bool(is_provisional)) for day, computed_at, is_provisional in connection.execute(query)]
 
 
 def _delivery(row: Mapping[Any, Any]) -> Delivery:

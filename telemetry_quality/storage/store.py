@@ -15,7 +15,13 @@ from telemetry_quality.storage.alerts import claim_alert, settle_alert, settled_
 from telemetry_quality.storage.anchors import Anchor, anchor_of
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
-from telemetry_quality.storage.deliveries import append_delivery, days_judged_since, deliveries, latest_deliveries
+from telemetry_quality.storage.deliveries import (
+    append_delivery,
+    days_judged_since,
+    deliveries,
+    judgements,
+    latest_deliveries,
+)
 from telemetry_quality.storage.engine import open_engine
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.known_days import judged_scans, known_days, newest_snapshots
@@ -352,6 +358,11 @@ class SqlQualityStore(MigratedDatabase):
         """Append to the log, unless somebody has since the row ``after``; returns the position, or 0."""
         with self._writing() as connection:
             return append_delivery(connection, row, after)
+
+    def judgements(self, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
+        """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
+        with self._read_only() as connection:
+            return judgements(connection, source, first, last)
 
     def days_judged_since(self, source: str, instant: datetime) -> tuple[date, date] | None:
         """The first and the last day of which something new was stored since ``instant``; None if there is none."""

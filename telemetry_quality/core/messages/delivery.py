@@ -201,10 +201,10 @@ def _due(
         if span is None:
             continue
         incidents += incidents_of(store, source, *span)
-        for snapshot in store.snapshots(source, *span):
-            by_day[source, snapshot.day] = snapshot.computed_at
-            if snapshot.is_provisional:
-                provisional.add((source, snapshot.day))
+        for day, computed_at, is_provisional in store.judgements(source, *span):
+            by_day[source, day] = computed_at
+            if is_provisional:
+                provisional.add((source, day))
     judged = Judged(max(by_day.values(), default=None), by_day)
     due = due_messages(channel.name, incidents, judged, journal=journal, rules=channel.rules, now=now)
     return due, frozenset(provisional)

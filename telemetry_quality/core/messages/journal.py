@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -136,7 +137,17 @@ def cases_of(journal: Journal, incidents: Sequence[Incident]) -> list[Case]:
     A mention means an incident of its source that has a day in common with it and the same root cause, as incident
     actions do. Healed days may split an incident and late ones merge two: all that hangs together is one case.
     """
-    heard = (*journal.heard, *_tried(journal))
+    heard_of: defaultdict[str, list[Heard]] = defaultdict(list)
+    incidents_of: defaultdict[str, list[Incident]] = defaultdict(list)
+    for said in (*journal.heard, *_tried(journal)):
+        heard_of[said.mention.source].append(said)
+    for incident in incidents:
+        incidents_of[incident.source].append(incident)
+    sources = dict.fromkeys([*heard_of, *incidents_of])
+    return [case for source in sources for case in _cases_of_source(heard_of[source], incidents_of[source])]
+
+
+def _cases_of_source(heard: Sequence[Heard], incidents: Sequence[Incident]) -> list[Case]:
     links = _links(heard, incidents)
     cases: list[tuple[set[int], set[int]]] = []
     for place in range(len(heard)):
@@ -187,8 +198,7 @@ def _links(heard: Sequence[Heard], incidents: Sequence[Incident]) -> list[tuple[
 
 
 def _have_a_day_in_common(mention: Mention, incident: Incident) -> bool:
-    overlaps = mention.first_day <= incident.last_day and incident.first_day <= mention.last_day
-    return mention.source == incident.source and overlaps
+    return mention.first_day <= incident.last_day and incident.first_day <= mention.last_day
 
 
 def _may_be_the_same(root_causes: set[str]) -> bool:
