@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.guardrails.verdicts import Level
@@ -194,13 +193,10 @@ def _mention(case: Case, incident: Incident | None, level: Level, *, is_open: bo
     """How the log will remember the case: with all days by which it was ever found, so that it is found again."""
     before = [said.mention for said in case.heard]
     latest = incident or max(before, key=lambda mention: mention.last_day)
-    threads = dict.fromkeys(chain.from_iterable(mention.threads for mention in before))
-    if not threads and incident is not None:
-        threads[f"{incident.key} {incident.root_cause}"] = None
     # What was tried and not sent only lends its name: its days may have been healed since.
     heard = [said.mention for said in case.heard if said.sequence]
     return Mention(
-        tuple(threads),
+        case.threads,
         latest.source,
         min([latest.first_day, *(mention.first_day for mention in heard)]),
         max([latest.last_day, *(mention.last_day for mention in heard)]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE
@@ -12,7 +13,7 @@ from telemetry_quality.core.incidents.segments import is_same_segment
 from telemetry_quality.core.messages.model import DeliveryOutcome, Mention, MessageKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from telemetry_quality.core.incidents import Incident
@@ -125,10 +126,15 @@ def _hear(heard: dict[str, Heard], row: Delivery, mention: Mention) -> None:
 
 
 class Case(NamedTuple):
-    """Incidents as they are, with what was heard of them: usually one of each."""
+    """Incidents as they are, with what was heard of them: usually one of each.
+
+    Attributes:
+        threads: The names under which they were mentioned; a new one if they were not.
+    """
 
     heard: tuple[Heard, ...]
     incidents: tuple[Incident, ...]
+    threads: tuple[str, ...]
 
 
 def cases_of(journal: Journal, incidents: Sequence[Incident]) -> list[Case]:
@@ -157,10 +163,20 @@ def _cases_of_source(heard: Sequence[Heard], incidents: Sequence[Incident]) -> l
         cases.append((mine[0].union(*(case[0] for case in kin)), mine[1].union(*(case[1] for case in kin))))
     found = {incident for _, incident in links}
     cases += [(set(), {place}) for place in range(len(incidents)) if place not in found]
+    named = {thread for said in heard for thread in said.mention.threads}
     return [
-        Case(tuple(heard[place] for place in sorted(known)), tuple(incidents[place] for place in sorted(its)))
+        _case([heard[place] for place in sorted(known)], [incidents[place] for place in sorted(its)], named)
         for known, its in cases
     ]
+
+
+def _case(heard: Sequence[Heard], incidents: Sequence[Incident], named: Collection[str]) -> Case:
+    threads = dict.fromkeys(thread for said in heard for thread in said.mention.threads)
+    if not threads:
+        # A name may have been used for an incident that has become another one since.
+        name = f"{incidents[0].key} {incidents[0].root_cause}"
+        threads[next(each for each in chain([name], (f"{name} #{n}" for n in count(2))) if each not in named)] = None
+    return Case(tuple(heard), tuple(incidents), tuple(threads))
 
 
 def _tried(journal: Journal) -> list[Heard]:
@@ -176,30 +192,60 @@ def _tried(journal: Journal) -> list[Heard]:
 
 
 def _links(heard: Sequence[Heard], incidents: Sequence[Incident]) -> list[tuple[int, int]]:
-    """Which incident each of ``heard`` means, by their places."""
-    close: list[tuple[int, int]] = []
-    loose: list[tuple[int, int]] = []
-    for place, said in enumerate(heard):
-        for other, incident in enumerate(incidents):
-            if _have_a_day_in_common(said.mention, incident):
-                root_causes = {failure.root_cause for failure in incident.failures}
-                if any(is_same_segment(said.mention.root_cause, root_cause) for root_cause in root_causes):
-                    close.append((place, other))
-                elif _may_be_the_same({said.mention.root_cause, *root_causes}):
-                    loose.append((place, other))
-    # What was found everywhere may later be found in a segment, and vice versa, but only if nothing fits better.
-    known, taken = {place for place, _ in close}, {other for _, other in close}
-    for place, other in loose:
-        if place not in known and other not in taken:
-            close.append((place, other))
-            known.add(place)
-            taken.add(other)
-    return close
+    """Which incident each of ``heard`` means, by their places; the best fit first.
+
+    Each is given one before any is given two: a second mention if incidents have merged, and a second incident if a
+    healed day has split one, but never two incidents of the same day.
+    """
+    pairs = [
+        (fit, place, other)
+        for place, said in enumerate(heard)
+        for other, incident in enumerate(incidents)
+        if (fit := _fit(said.mention, incident)) is not None
+    ]
+    pairs.sort(reverse=True)
+    incident_of: defaultdict[int, list[int]] = defaultdict(list)
+    known: set[int] = set()
+    for _, place, other in pairs:
+        if place not in incident_of and other not in known:
+            incident_of[place].append(other)
+            known.add(other)
+    for fit, place, other in pairs:
+        pieces = [incidents[piece] for piece in incident_of[place]]
+        is_merged = not pieces and fit.is_close
+        is_piece = (
+            other not in known and fit.is_close and not any(_overlap(piece, incidents[other]) for piece in pieces)
+        )
+        if is_merged or is_piece:
+            incident_of[place].append(other)
+            known.add(other)
+    return [(place, other) for place, others in incident_of.items() for other in others]
 
 
-def _have_a_day_in_common(mention: Mention, incident: Incident) -> bool:
-    return mention.first_day <= incident.last_day and incident.first_day <= mention.last_day
+class _Fit(NamedTuple):
+    """How well an incident fits a mention; the greatest is the best."""
+
+    is_close: bool
+    has_root_cause: bool
+    has_range: bool
+    has_end: bool
 
 
-def _may_be_the_same(root_causes: set[str]) -> bool:
-    return EVERYWHERE in root_causes and UNREADABLE not in root_causes
+def _fit(mention: Mention, incident: Incident) -> _Fit | None:
+    """How well they fit; None if they have no day in common, or one was found in a segment and one in another.
+
+    What was found everywhere may later be found in a segment, and vice versa, if nothing fits better.
+    """
+    if not _overlap(mention, incident):
+        return None
+    root_causes = {failure.root_cause for failure in incident.failures}
+    is_close = any(is_same_segment(mention.root_cause, root_cause) for root_cause in root_causes)
+    is_loose = EVERYWHERE in {mention.root_cause, *root_causes} and UNREADABLE not in {mention.root_cause, *root_causes}
+    if not is_close and not is_loose:
+        return None
+    ends = (incident.first_day == mention.first_day, incident.last_day == mention.last_day)
+    return _Fit(is_close, incident.root_cause == mention.root_cause, all(ends), any(ends))
+
+
+def _overlap(known: Mention | Incident, found: Incident) -> bool:
+    return known.first_day <= found.last_day and found.first_day <= known.last_day
