@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from telemetry_quality import __version__
 from telemetry_quality.assembly import open_store, utc_now
-from telemetry_quality.dashboard import api, api_errors, exports, feeds, files, live, metrics, pages
+from telemetry_quality.dashboard import api, api_errors, day_exports, exports, feeds, files, live, metrics, pages
 from telemetry_quality.dashboard.access import routes as access_routes
 from telemetry_quality.dashboard.access.guard import StaffOnly
 from telemetry_quality.dashboard.access.headers import HostAndHeaders
@@ -35,6 +35,7 @@ ROUTERS = (
     feeds.router,
     metrics.router,
     exports.router,
+    day_exports.router,
     pages.router,
     files.router,
     access_routes.router,

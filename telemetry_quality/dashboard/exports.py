@@ -31,9 +31,10 @@ from telemetry_quality.frames.tables import csv_lines, parquet_writer, write_fra
 from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import BinaryIO
 
+    from pandas import DataFrame
     from sqlalchemy.types import TypeEngine
 
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -59,9 +60,10 @@ router = APIRouter(
 )
 
 
-_BINARY: dict[int | str, dict[str, Any]] = {
+BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {PARQUET: {"schema": {"type": "string", "format": "binary"}}}}
 }
+"""How the OpenAPI document describes a Parquet file."""
 
 
 class CsvResponse(StreamingResponse):
@@ -82,23 +84,28 @@ def as_csv(request: Request, asked: Annotated[ExportParameters, Query()]) -> Res
 
     Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
     """
-    chunks, headers = _asked_for(request, asked), _saved_as("snapshots.csv")
+    chunks, headers = _asked_for(request, asked), saved_as("snapshots.csv")
     if request.method == "HEAD":
         return Response(headers=headers, media_type=CSV)
     return CsvResponse(csv_of(chunks), headers=headers)
 
 
-@answers(router, "/health/snapshots.parquet", response_class=ParquetResponse, responses=_BINARY)
+@answers(router, "/health/snapshots.parquet", response_class=ParquetResponse, responses=BINARY)
 def as_parquet(request: Request, asked: Annotated[ExportParameters, Query()]) -> Response:
     """All columns of the snapshots that match the filters, as Parquet with dates, UTC timestamps and doubles."""
-    chunks, headers = _asked_for(request, asked), _saved_as("snapshots.parquet")
+    chunks, headers = _asked_for(request, asked), saved_as("snapshots.parquet")
     if request.method == "HEAD":
         return Response(headers=headers, media_type=PARQUET)
-    file, length = parquet_of(chunks)
-    return ParquetResponse(_pieces(file), headers=headers | {"Content-Length": str(length)})
+    return parquet_response(*parquet_of(chunks), headers)
 
 
-def _saved_as(name: str) -> dict[str, str]:
+def parquet_response(file: BinaryIO, length: int, headers: Mapping[str, str]) -> Response:
+    """The response that sends a file and closes it."""
+    return ParquetResponse(_pieces(file), headers={**headers, "Content-Length": str(length)})
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """The header that makes a browser save the response as a file."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
@@ -145,25 +152,31 @@ def csv_of(chunks: Iterator[Chunk]) -> Iterator[bytes]:
 
 
 def parquet_of(chunks: Iterator[Chunk]) -> tuple[BinaryIO, int]:
-    """A Parquet file, already unlinked but open for reading, and its length in bytes."""
-    with TemporaryDirectory(prefix="telemetry-quality-") as folder:
-        file = Path(folder, "snapshots.parquet")
-        _write_parquet(chunks, Path(folder), file)
+    """The chunks as a Parquet file; see ``parquet_file``."""
+    return parquet_file(map(frame_of, chunks), frame_of([]), {name: _kind(name) for name in COLUMNS})
+
+
+def parquet_file(frames: Iterable[DataFrame], empty: DataFrame, types: Mapping[str, str]) -> tuple[BinaryIO, int]:
+    """A Parquet file, already unlinked but open for reading, and its length in bytes.
+
+    Args:
+        frames: The rows, some at a time.
+        empty: A frame without rows, for the case that there are no frames.
+        types: The DuckDB type of each column.
+    """
+    with TemporaryDirectory(prefix="telemetry-quality-") as made:
+        folder, parts = Path(made), []
+        # A file per frame, which are merged: DuckDB holds one row group in RAM, never the whole table.
+        with parquet_writer(folder) as connection:
+            for number, frame in enumerate(frames):
+                parts.append(str(folder / f"{number}.parquet"))
+                write_frame(connection, frame, types, Path(parts[-1]))
+            if not parts:
+                parts.append(str(folder / "empty.parquet"))
+                write_frame(connection, empty, types, Path(parts[-1]))
+            file = folder / "merged.parquet"
+            connection.read_parquet(parts).to_parquet(str(file), row_group_size=ROW_GROUP_ROWS)
         return file.open("rb"), file.stat().st_size
-
-
-def _write_parquet(chunks: Iterator[Chunk], folder: Path, file: Path) -> None:
-    """Write one file per chunk and merge them: DuckDB holds one row group in RAM, never the whole table."""
-    types = {name: _kind(name) for name in COLUMNS}
-    with parquet_writer(folder) as connection:
-        parts = []
-        for number, chunk in enumerate(chunks):
-            parts.append(str(folder / f"{number}.parquet"))
-            write_frame(connection, frame_of(chunk), types, Path(parts[-1]))
-        if not parts:
-            parts.append(str(folder / "empty.parquet"))
-            write_frame(connection, frame_of([]), types, Path(parts[-1]))
-        connection.read_parquet(parts).to_parquet(str(file), row_group_size=ROW_GROUP_ROWS)
 
 
 _KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (

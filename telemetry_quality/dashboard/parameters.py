@@ -199,6 +199,12 @@ class ExportParameters(LogFilters, AsOf):
     """Which snapshots to export, as known at an instant."""
 
 
+class DayExportParameters(ExportParameters):
+    """Which days to export, as known at an instant."""
+
+    trusted: Truth = Field(False, description="Only days that can be trusted.")
+
+
 class IncidentParameters(DayRange, Paging):
     """Which incidents, newest first, and which page of them."""
 

@@ -58,13 +58,18 @@ def frame_of_days(columns: Sequence[Column], days: Iterable[Any]) -> DataFrame:
     return frame_of_rows({column.name: column.kind.__name__ for column in columns}, rows_of(columns, days))
 
 
+def parquet_types(columns: Sequence[Column]) -> dict[str, str]:
+    """The DuckDB type of each column."""
+    return {column.name: PARQUET_TYPES.get(column.kind.__name__, "VARCHAR") for column in columns}
+
+
 def write_days(columns: Sequence[Column], files: Mapping[str, Iterable[Any]], folder: Path) -> None:
     """Write Parquet files with these names, with a row per day; readers see an old file or a new one.
 
     Raises:
         RequestError: If the folder cannot be written.
     """
-    types = {column.name: PARQUET_TYPES.get(column.kind.__name__, "VARCHAR") for column in columns}
+    types = parquet_types(columns)
     try:
         with TemporaryDirectory(dir=folder, prefix=".telemetry-quality-") as parts:
             with parquet_writer(Path(parts)) as connection:

@@ -21,7 +21,7 @@ from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
-from telemetry_quality.storage.known_days import newest_snapshots
+from telemetry_quality.storage.known_days import known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
     AGGREGATE_COLUMNS,
     SCAN_COLUMNS,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.scans import StoredScan
@@ -223,6 +224,11 @@ class StoreReader:
         """All that people said about days of the source, or had said by ``as_of``, oldest first."""
         with self._read_only() as connection:
             return History(connection, as_of).marked_days(source)
+
+    def known_days(self, source: str, first: date, last: date, as_of: datetime | None = None) -> list[KnownDay]:
+        """The judged days from ``first`` to ``last`` as they were known at ``as_of``, oldest first."""
+        with self._read_only() as connection, garbage_collection_paused():
+            return known_days(connection, source, first, last, as_of)
 
     def counted_days(self, source: str) -> list[CountedDays]:
         """How many days were counted by each set of rules, by their latest scans."""

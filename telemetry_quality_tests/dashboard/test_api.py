@@ -348,6 +348,8 @@ def test_the_openapi_document_says_how_to_authenticate_and_lists_what_is_for_mac
         "/health/incidents.atom": [*either, {"token_as_password": []}],
         "/health/badge.svg": [*either, {"token_as_password": []}],
         "/metrics": [*either, {"token_as_password": []}],
+        "/health/days.csv": either,
+        "/health/days.parquet": either,
         "/health/snapshots.csv": either,
         "/health/snapshots.parquet": either,
     }

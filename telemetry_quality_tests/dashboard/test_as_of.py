@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
+from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.marks import Mark
+from telemetry_quality.dashboard import day_exports
 from telemetry_quality.dashboard.models import Summary
 from telemetry_quality.storage.staff.tokens import Scope, fingerprint, new_token
 from telemetry_quality_tests.builders import NOW as JUDGED_AT
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 LOG, SUMMARY = "/api/health/snapshots/", "/api/health/summary/"
 DAY = f"{LOG}web/{YESTERDAY}/"
 CSV, PARQUET = "/health/snapshots.csv", "/health/snapshots.parquet"
+DAYS = "/health/days.csv"
 HOUR = timedelta(hours=1)
 THEN = JUDGED_AT.isoformat().replace("+00:00", "Z")
 BEFORE = (JUDGED_AT - HOUR).isoformat().replace("+00:00", "Z")
@@ -71,6 +75,39 @@ def test_a_day_is_shown_as_it_was_known_with_its_incidents_and_marks(desk: Desk)
     assert (before["status"], before["revisions"], before["is_trustworthy"]) == ("unknown", [], False)
     first = f"{LOG}web/{YESTERDAY - timedelta(days=4)}/"
     assert [desk.json(first, **more)["is_trustworthy"] for more in ({}, {"as_of": THEN})] == [False, True]
+
+
+def test_exports_of_days_say_which_can_be_trusted_now_and_could_be_then(
+    desk: Desk, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_exports, "CHUNK_DAYS", 2)
+    now, then, before = (
+        list(csv.DictReader(io.StringIO(desk.ask(DAYS, params=more).text)))
+        for more in ({}, {"as_of": THEN}, {"as_of": BEFORE})
+    )
+    assert [row["is_trusted"] for row in now] == ["false", "true", "true", "true", "false"]
+    assert [(row["why_not"], row["mark"]) for row in (now[0], now[-1])] == [
+        ("mark:BAD", "bad"),
+        ("error_rate:ERROR_RATE_HIGH", ""),
+    ]
+    assert [row["is_trusted"] for row in then] == ["true"] * 5
+    assert before == []
+    trusted = desk.ask("/health/days.parquet", params={"trusted": "true", "first": "0001-01-01", "last": "9999-12-31"})
+    file = tmp_path_factory.mktemp("got") / "days.parquet"
+    file.write_bytes(trusted.content)
+    table = duckdb.read_parquet(str(file))
+    assert table.columns == list(now[0]) == [column.name for column in DAY_COLUMNS]
+    assert [str(day) for (day,) in table.select("day").fetchall()] == [row["day"] for row in now[1:-1]]
+    assert duckdb_rows(desk, tmp_path_factory, "status=degraded") == 0
+    assert len(desk.ask(f"{DAYS}?status=unhealthy&source=web").text.splitlines()) == 2
+    assert desk.ask(f"{DAYS}?source=shop").status_code == 404
+
+
+def duckdb_rows(desk: Desk, folders: pytest.TempPathFactory, query: str) -> int:
+    """The rows of a Parquet file of days, which has its columns even without rows."""
+    file = folders.mktemp("got") / "days.parquet"
+    file.write_bytes(desk.ask(f"/health/days.parquet?{query}").content)
+    return len(duckdb.read_parquet(str(file)).fetchall())
 
 
 def test_a_later_revision_does_not_change_a_response_about_the_past(desk: Desk, tmp_path_factory: Any) -> None:
@@ -137,6 +174,6 @@ def test_a_token_for_exports_opens_the_exports_of_any_instant_and_nothing_else(d
     account = staff.require_account("ada")
     staff.add_token(account.id, "bi", fingerprint(token), desk.now, 30, scopes=(Scope.EXPORTS,))
     by_token = {"Authorization": f"Bearer {token}"}
-    for path in (CSV, PARQUET):
+    for path in (CSV, PARQUET, DAYS, "/health/days.parquet"):
         assert desk.ask(f"{path}?as_of={THEN}", headers=by_token).status_code == 200
     assert desk.ask(LOG, headers=by_token).status_code == 403

@@ -138,7 +138,7 @@ def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Des
 
 
 def test_everything_that_the_openapi_document_says_about_exports_is_true_for_a_session(desk: Desk) -> None:
-    answered, wrong = run(desk, "session", "api_key", desk.cookie.partition("=")[2], r"^/health/snapshots")
+    answered, wrong = run(desk, "session", "api_key", desk.cookie.partition("=")[2], r"^/health/(snapshots|days)")
 
     assert wrong == []
-    assert answered == {"GET /health/snapshots.csv", "GET /health/snapshots.parquet"}
+    assert answered == {f"GET /health/{name}.{kind}" for name in ("snapshots", "days") for kind in ("csv", "parquet")}

@@ -53,6 +53,8 @@ PERMISSIONS = {
     "/health/snapshots/{source}/{day}/marks/": _DECISION,
     "/health/snapshots.csv": _EXPORT,
     "/health/snapshots.parquet": _EXPORT,
+    "/health/days.csv": _EXPORT,
+    "/health/days.parquet": _EXPORT,
     "/health/incidents/": _PEOPLE,
     "/health/incidents/{source}/{name}/": _PEOPLE,
     "/health/incidents/{source}/{name}/actions/": _DECISION,

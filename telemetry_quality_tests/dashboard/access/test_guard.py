@@ -132,7 +132,7 @@ FORMS = (OPERATORS | ADMINS - {"/health/accounts/"}) | {
     "/health/account/tokens/1/revoke/",
     "/health/account/sign-out-everywhere/",
 }
-EXPORTS = {"/health/snapshots.csv", "/health/snapshots.parquet"}
+EXPORTS = {f"/health/{name}.{kind}" for name in ("snapshots", "days") for kind in ("csv", "parquet")}
 METRICS = {"/metrics"}
 """Repeated here on purpose, so that these tests find any role or scope that is too generous."""
 
