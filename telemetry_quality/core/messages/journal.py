@@ -67,7 +67,7 @@ class Journal:
 
     Attributes:
         heard: What was mentioned in messages that were sent, each incident once, as last mentioned.
-        unfinished: By key, messages that were tried and not sent.
+        unfinished: By key, messages that were tried and not sent, the one last that was tried last.
         finished: The keys of messages that were sent.
         busy_until: When the claim of a process that is sending expires; None if no process is.
         last_attempt_at: When a message was last tried; None if none ever was.
@@ -102,6 +102,7 @@ def journal_of(deliveries: Iterable[Delivery]) -> Journal:
         if row.outcome in {DeliveryOutcome.CLAIMED, DeliveryOutcome.FAILED}:
             is_claim = row.outcome is DeliveryOutcome.CLAIMED
             wait = LEASE if is_claim else wait_after(row.attempt)
+            unfinished.pop(row.key, None)
             unfinished[row.key] = Unfinished(row.key, row.kind, row.mentions, row.attempt, row.at + wait)
             busy_until, last_attempt_at = row.at + LEASE if is_claim else None, row.at
             continue
@@ -182,13 +183,13 @@ def _case(heard: Sequence[Heard], incidents: Sequence[Incident], named: Collecti
 def _tried(journal: Journal) -> list[Heard]:
     """What nobody has heard yet, because all attempts failed: its incident keeps the name under which it was tried."""
     named = {thread for said in journal.heard for thread in said.mention.threads}
-    tried = {
-        mention.threads: Heard(replace(mention, is_open=False), 0, None)
-        for attempt in (journal.unfinished or {}).values()
-        for mention in attempt.mentions
-        if named.isdisjoint(mention.threads)
-    }
-    return list(tried.values())
+    tried = []
+    for attempt in reversed((journal.unfinished or {}).values()):
+        for mention in attempt.mentions:
+            if named.isdisjoint(mention.threads):
+                tried.append(Heard(replace(mention, is_open=False), 0, None))
+                named.update(mention.threads)
+    return tried
 
 
 def _links(heard: Sequence[Heard], incidents: Sequence[Incident]) -> list[tuple[int, int]]:

@@ -201,17 +201,6 @@ def test_an_incident_whose_root_cause_is_found_in_a_segment_only_later_is_the_sa
     assert post.kinds() == NOTHING
 
 
-def test_two_incidents_of_the_same_days_keep_apart_when_their_segments_change(post: PostOffice) -> None:
-    shop = Contributor(Segment((("platform", "ios"), ("app", "shop"))), 10, 200, 98.0)
-    post.judge(YESTERDAY, failed("error_rate", Level.WARNING, ANDROID), failed("missing_version", Level.WARNING, shop))
-    assert post.kinds() == ["opened", "opened"]
-    for number in (1, 2):
-        post.now = MORNING + number * DAY
-        verdicts = failed("error_rate", Level.WARNING, shop), failed("missing_version", Level.WARNING, ANDROID)
-        post.judge(YESTERDAY + number * DAY, *(verdicts[::-1] if number == 2 else verdicts))
-        assert post.kinds() == NOTHING
-
-
 def test_an_incident_in_another_segment_on_the_same_day_is_another_one(post: PostOffice) -> None:
     post.judge(YESTERDAY, failed("error_rate", Level.CRITICAL, IOS))
     assert post.kinds() == ["opened"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level
@@ -19,13 +19,12 @@ from telemetry_quality.core.messages.rules import Rules
 from telemetry_quality_tests.core.messages.post import MORNING, YESTERDAY
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from telemetry_quality.core.incidents import Incident
 
 RULES = Rules(ZoneInfo("UTC"))
 DAYS = [YESTERDAY - timedelta(days=number) for number in range(5)]
-PLACES = (EVERYWHERE, "platform=ios", "platform=ios × app=shop", "platform=android", UNREADABLE)
+IOS, SHOP, ANDROID = "platform=ios", "platform=ios × app=shop", "platform=android"
+PLACES = (EVERYWHERE, IOS, SHOP, ANDROID, UNREADABLE)
 
 verdicts = st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from([Level.CRITICAL, Level.WARNING])), max_size=2)
 steps = st.lists(
@@ -81,6 +80,33 @@ class Channel:
         self.now += LEASE
 
 
+def on(number: int, *found: tuple[str, Level], receiver: str = "accepts") -> tuple[date, Any, str]:
+    return date(2026, 3, number), list(found), receiver
+
+
+# Two incidents of the same days whose segments change: each was taken for the other.
+@example(
+    [
+        on(9, (ANDROID, Level.WARNING), (UNREADABLE, Level.CRITICAL)),
+        on(7, (SHOP, Level.WARNING), (IOS, Level.WARNING), receiver="refuses"),
+        on(6, (IOS, Level.WARNING), (ANDROID, Level.CRITICAL), receiver="dies"),
+    ]
+)
+@example(
+    [
+        on(7, (ANDROID, Level.WARNING), (SHOP, Level.WARNING), receiver="refuses"),
+        on(10, (ANDROID, Level.CRITICAL), (UNREADABLE, Level.CRITICAL), receiver="dies"),
+        on(9, (SHOP, Level.CRITICAL)),
+    ]
+)
+# Attempts that failed had merged incidents, which got one name when they were apart again.
+@example(
+    [
+        on(10, (ANDROID, Level.CRITICAL), (IOS, Level.WARNING), receiver="refuses"),
+        on(9, (IOS, Level.CRITICAL), (UNREADABLE, Level.CRITICAL), receiver="refuses"),
+        on(8, (UNREADABLE, Level.CRITICAL), (ANDROID, Level.CRITICAL)),
+    ]
+)
 @settings(max_examples=100, deadline=None)
 @given(steps)
 def test_no_message_says_again_what_the_channel_knows_and_what_is_open_is_over_at_the_end(
