@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.messages.model import VolumeDay
 
 WIDTH, HEIGHT, MARGIN = 600, 200, 12
+FEWEST_BARS = 30
+"""A bar is never wider than one of so many."""
+
 LABELS = 18
 """The height of the line of text below the bars."""
 
@@ -30,16 +33,18 @@ def draw(volumes: Sequence[VolumeDay]) -> bytes | None:
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     canvas = ImageDraw.Draw(image)
     floor, room = HEIGHT - MARGIN - LABELS, HEIGHT - 2 * MARGIN - LABELS
-    step = (WIDTH - 2 * MARGIN) / len(volumes)
+    # The newest day is on the right, also while there are few.
+    step = (WIDTH - 2 * MARGIN) / max(len(volumes), FEWEST_BARS)
+    begin = WIDTH - MARGIN - step * len(volumes)
 
     def y(events: float) -> float:
         return floor - room * min(max(events, 0), top) / top
 
     for place, volume in enumerate(volumes):
-        left = MARGIN + place * step
+        left = begin + place * step
         _draw_day(canvas, volume, (left, left + step), floor, y)
     span = f"{volumes[0].day} to {volumes[-1].day}"
-    words = f"Events per day, {span}, at most {top:,.0f}; light: expected; marked: failed"
+    words = f"Events per day, {span}, up to {top:,.0f}; light: expected; marked: failed"
     canvas.text((MARGIN, HEIGHT - MARGIN - LABELS / 2), words, fill=INK)
     target = BytesIO()
     image.save(target, "PNG")

@@ -59,7 +59,7 @@ def try_out(channel: str, key: str, dashboard: str | None) -> Message:
 def harmless(text: str) -> str:
     """``text`` on one line, clipped, in which nothing is a link, a mention or markup of a chat."""
     shown = visible(text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}…")
-    for sign in ("@", "<", ":", "www"):
+    for sign in ("@", "<", "/", "www"):
         shown = shown.replace(sign, f"{sign}{INVISIBLE}")
     return shown
 
@@ -130,7 +130,9 @@ def _digest_title(notes: Sequence[IncidentNote]) -> str:
         return "No incidents last week"
     sources = listed(sorted({note.source for note in notes}))
     count, still_open = len(notes), sum(note.is_open for note in notes)
-    return f"{count} incident{'' if count == 1 else 's'} of {sources}, {still_open or 'none'} of them open"
+    first, last = min(note.first_day for note in notes), max(note.last_day for note in notes)
+    span = first if first == last else f"{first} to {last}"
+    return f"{count} incident{'' if count == 1 else 's'} of {sources}, {span}, {still_open or 'none'} of them open"
 
 
 def _text(draft: Draft, notes: Sequence[IncidentNote]) -> str:
