@@ -63,10 +63,11 @@ def test_the_report_waits_for_days_that_can_be_trusted(example: Path, quick_inst
     telemetry = defs.resources["telemetry_quality_telemetry"]
     day = datetime.fromisoformat(UNTAGGED).date()
     telemetry.store().append_marked_days(mark_days("web", (day, day), Mark.ACCEPTED, "ada", datetime.now(UTC)))
-    sensor = defs.resolve_sensor_def("telemetry_quality_trust_sensor")
+    sensor = defs.resolve_sensor_def("telemetry_quality_web_trust_sensor")
     with dg.build_sensor_context(quick_instance, resources=defs.resources) as context:
-        for event in sensor.evaluate_tick(context).asset_events:
-            quick_instance.report_runless_asset_event(event)
+        (request,) = sensor.evaluate_tick(context).run_requests or ()
+    recheck = defs.resolve_job_def(str(request.job_name))
+    assert recheck.execute_in_process(instance=quick_instance, tags=request.tags).success
     second = dg.evaluate_automation_conditions(defs, quick_instance, cursor=first.cursor)
     assert second.get_requested_partitions(report) == {UNTAGGED}
 

@@ -97,11 +97,15 @@ def _source_definitions(
             assets, training = (
                 [with_conditions(asset, names, source) for asset in each] for each in (assets, training)
             )
-        materialize_day = materialize_day_job(names, *(asset.key for asset in training))
+        materialize_day, recheck_day = (
+            materialize_day_job(names, *(asset.key for asset in training)),
+            recheck_day_job(names),
+        )
         return dg.Definitions(
             assets=[*([events_spec(names, source)] if has_events else []), *assets, *training],
             asset_checks=[build_asset_checks(names, source)],
-            jobs=[materialize_day, recheck_day_job(names)],
+            jobs=[materialize_day, recheck_day],
+            sensors=[build_trust_sensor(names, recheck_day)],
             schedules=[
                 daily_schedule(names, source, materialize_day),
                 late_days_schedule(names, source, materialize_day),
@@ -118,7 +122,6 @@ def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definit
         sensors=[
             build_alert_sensor(names, resource.settings.sources),
             build_ghost_run_sensor(names, sources),
-            build_trust_sensor(names, sources),
             *build_metrics_sensors(names, resource.settings),
             *build_delivery_sensors(names, resource.settings),
         ],

@@ -1,34 +1,43 @@
-"""The check ``trustworthy``: what those downstream wait for, and the sensor that reports it again when it changes.
+"""The check ``trustworthy``: what those downstream wait for, and the sensor that has it run again when trust changes.
 
 Trust changes without a run: somebody accepts a day, withdraws a mark, or changes the gate. The sensor compares the
-store with the latest evaluation of each day and reports those that differ. It reads no events and keeps no cursor: what
-a tick could not report still differs at the next one.
+store with the latest evaluation of each day and requests the check for those that differ. It reads no events and keeps
+no cursor: what a tick did not request still differs at the next one. A run is requested rather than an evaluation
+reported, because Dagster stores a single evaluation without a run per check and day, ever.
 """
 
 from __future__ import annotations
 
-from datetime import date
-from itertools import islice
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from telemetry_quality.core.gaps import day_ranges
 from telemetry_quality.core.marks import marks_of
 from telemetry_quality.core.trust import CHECK, trust_in
-from telemetry_quality.orchestration.evaluations import materialization_targets, reported_outcomes
+from telemetry_quality.orchestration.evaluations import reported_outcomes
 from telemetry_quality.orchestration.resources import telemetry_of
+from telemetry_quality.orchestration.schedules import RANGE_END_TAG, RANGE_START_TAG, UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from dagster import UnresolvedAssetJobDefinition as Job
 
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.core.trust import Trust
-    from telemetry_quality.orchestration.names import Names, SourceNames
+    from telemetry_quality.orchestration.names import SourceNames
     from telemetry_quality.orchestration.resources import TelemetryResource
 
 INTERVAL_SECONDS = 30
-EVALUATIONS_PER_TICK = 500
-"""So many take a few seconds; Dagster ends a tick after sixty."""
+RANGES_PER_TICK = 10
+"""How many ranges of days a tick may request, each of which is a run of seconds."""
+
+RETRY_AFTER = timedelta(minutes=10)
+"""How long a tick waits after a run of the check that failed."""
+
+TRUST_TAG = "telemetry_quality/trust"
 
 
 def evaluation_of_trust(trust: Trust, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:
@@ -47,58 +56,67 @@ def evaluation_of_trust(trust: Trust, snapshot: TelemetryIntegritySnapshot) -> d
     }
 
 
-def build_trust_sensor(names: Names, sources: Sequence[SourceNames]) -> dg.SensorDefinition:
-    """One sensor for all sources of the settings."""
+def build_trust_sensor(names: SourceNames, recheck: Job) -> dg.SensorDefinition:
+    """The sensor of a source."""
 
     @dg.sensor(
         name=names.named("trust_sensor"),
+        job=recheck,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={names.resource},
-        description=f"Reports the check {CHECK} again for days that somebody accepted or marked since.",
+        description=f"Runs the check {CHECK} again for days that somebody accepted or marked since.",
     )
-    def trust_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def trust_sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         telemetry = telemetry_of(context, names.resource)
-        changed = (
-            evaluation for source in sources for evaluation in _changed_evaluations(context.instance, source, telemetry)
-        )
-        found = list(islice(changed, EVALUATIONS_PER_TICK))
-        for evaluation in found:
-            context.log.info(
-                f"{evaluation.asset_key.to_user_string()} {evaluation.partition}: {evaluation.description}"
-            )
-        return dg.SensorResult(
-            asset_events=found, skip_reason=f"{len(found)} day{'' if len(found) == 1 else 's'} reported again."
-        )
+        changed = _changed_days(context.instance, names, telemetry)
+        if not changed:
+            return dg.SkipReason("The check says of every day what the store says.")
+        if (reason := _why_not_yet(context.instance, names, telemetry.clock())) is not None:
+            return dg.SkipReason(f"{len(changed)} days are to be checked again. {reason}")
+        return [_request(names, first, last) for first, last in day_ranges(changed)[:RANGES_PER_TICK]]
 
     return trust_sensor
 
 
-def _changed_evaluations(
-    instance: dg.DagsterInstance, names: SourceNames, telemetry: TelemetryResource
-) -> Iterator[dg.AssetCheckEvaluation]:
-    """An evaluation of each day that Dagster checked before, and of which its latest one no longer holds."""
+def _changed_days(instance: dg.DagsterInstance, names: SourceNames, telemetry: TelemetryResource) -> list[date]:
+    """The days that Dagster checked before, and of which its latest evaluation no longer holds."""
     reported = reported_outcomes(instance, dg.AssetCheckKey(names.snapshot, CHECK))
+    if None in reported.values() and _is_busy(instance, names):
+        # The run that materialized these days goes on to check them.
+        reported = {day: outcome for day, outcome in reported.items() if outcome is not None}
     if not reported:
-        return
-    settings, store = telemetry.settings.sources[names.source], telemetry.store()
+        return []
+    gate, store = telemetry.settings.sources[names.source].gate, telemetry.store()
     days = [date.fromisoformat(day) for day in reported]
     with store.kept_open():
         marks = marks_of(store.marked_days(names.source))
         snapshots = store.snapshots(names.source, min(days), max(days))
-    trusts = [(snapshot, trust_in(snapshot, marks.get(snapshot.day), settings.gate)) for snapshot in snapshots]
-    changed = [
-        (snapshot, trust)
-        for snapshot, trust in trusts
-        if (day := snapshot.day.isoformat()) in reported and reported[day] is not trust.is_trusted
-    ]
-    targets = materialization_targets(instance, names.snapshot, [snapshot.day for snapshot, _ in changed])
-    for snapshot, trust in changed:
-        yield dg.AssetCheckEvaluation(
-            asset_key=names.snapshot,
-            check_name=CHECK,
-            partition=snapshot.day.isoformat(),
-            target_materialization_data=targets.get(snapshot.day),
-            blocking=settings.is_gate_blocking,
-            **evaluation_of_trust(trust, snapshot),
-        )
+    found = {each.day: trust_in(each, marks.get(each.day), gate).is_trusted for each in snapshots}
+    return [day for day in sorted(days) if day in found and reported[day.isoformat()] is not found[day]]
+
+
+def _is_busy(instance: dg.DagsterInstance, names: SourceNames) -> bool:
+    """Whether a run that judges or checks days of the source is not over yet."""
+    jobs = {names.materialize_day, names.recheck_day}
+    runs = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))]
+    return any(run.job_name in jobs or names.snapshot in (run.asset_selection or ()) for run in runs)
+
+
+def _why_not_yet(instance: dg.DagsterInstance, names: SourceNames, now: datetime) -> str | None:
+    """Why no run of the check is requested now: one is under way, or has just failed."""
+    tags = {TRUST_TAG: names.source}
+    unfinished = dg.RunsFilter(job_name=names.recheck_day, tags=tags, statuses=UNFINISHED)
+    if instance.get_run_records(unfinished, limit=1):
+        return "A run that does so is not over yet."
+    failed = dg.RunsFilter(
+        job_name=names.recheck_day, tags=tags, statuses=[dg.DagsterRunStatus.FAILURE], created_after=now - RETRY_AFTER
+    )
+    return "A run that does so has just failed." if instance.get_run_records(failed, limit=1) else None
+
+
+def _request(names: SourceNames, first: date, last: date) -> dg.RunRequest:
+    tags = {RANGE_START_TAG: first.isoformat(), RANGE_END_TAG: last.isoformat(), TRUST_TAG: names.source}
+    return dg.RunRequest(
+        job_name=names.recheck_day, tags=tags, asset_check_keys=[dg.AssetCheckKey(names.snapshot, CHECK)]
+    )

@@ -244,7 +244,12 @@ def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> Non
         "app_daily",
         "app_late_days",
     }
-    assert [sensor.name for sensor in repository.sensor_defs] == ["alert_sensor", "ghost_run_sensor", "trust_sensor"]
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "web_trust_sensor",
+        "app_trust_sensor",
+        "alert_sensor",
+        "ghost_run_sensor",
+    }
 
 
 @pytest.mark.parametrize(("place", "errors"), [("anchors.txt", 0), ("missing/anchors.txt", 1)])

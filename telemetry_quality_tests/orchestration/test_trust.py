@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -81,19 +81,25 @@ class Daemon:
             self.instance.report_runless_asset_event(dg.AssetMaterialization(REPORT, partition=day.isoformat()))
 
 
-def tick(station: Station, instance: dg.DagsterInstance) -> list[tuple[str, bool]]:
-    """A tick of the sensor, whose events are reported as the daemon reports them."""
-    (sensor,) = (
-        found for found in station.definitions.get_repository_def().sensor_defs if found.name == "trust_sensor"
-    )
-    resources = {"telemetry": TelemetryResource(station.settings, clock=lambda: NOW)}
+def requests(station: Station, instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    """What a tick of the sensor requests."""
+    sensor = station.definitions.resolve_sensor_def("web_trust_sensor")
+    resources = {"telemetry": TelemetryResource(station.settings, clock=lambda: datetime.now(UTC))}
     with dg.build_sensor_context(instance=instance, resources=resources) as context:
         result = sensor.evaluate_tick(context)
     assert result.cursor is None
-    found = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
-    for event in found:
-        instance.report_runless_asset_event(event)
-    return [(str(event.partition), event.passed) for event in found]
+    return list(result.run_requests or ())
+
+
+def tick(station: Station, instance: dg.DagsterInstance) -> list[tuple[str, bool]]:
+    """A tick of the sensor, whose runs take place as the daemon would launch them; the days checked, and how."""
+    found = []
+    for request in requests(station, instance):
+        job = station.definitions.resolve_job_def(str(request.job_name))
+        selected = job.get_subset(asset_check_selection=frozenset(request.asset_check_keys or ()))
+        run = selected.execute_in_process(instance=instance, tags=request.tags)
+        found += [(str(each.partition), each.passed) for each in evaluations(instance, run.run_id)]
+    return sorted(found)
 
 
 def test_exactly_the_days_that_the_gate_lets_through_are_reported_on(
@@ -135,24 +141,41 @@ def test_a_day_that_is_no_longer_accepted_closes_the_gate_again(
 ) -> None:
     station, instance = four_days(tmp_path), quick_instance
     station.run(instance, ACCEPTED)
-    mark(station, ACCEPTED, None)
-    assert tick(station, instance) == [(ACCEPTED.isoformat(), False)]
+    for kind, passes in ((None, False), (Mark.ACCEPTED, True), (Mark.BAD, False)):
+        mark(station, ACCEPTED, kind)
+        assert tick(station, instance) == [(ACCEPTED.isoformat(), passes)]
     assert Daemon(station, instance).requests() == set()
 
 
-def test_a_tick_that_cannot_report_all_leaves_the_rest_to_the_next(
+def test_a_tick_requests_a_run_per_range_of_days_and_leaves_the_rest_to_the_next(
     tmp_path: Path, quick_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station, instance = four_days(tmp_path), quick_instance
-    station.run(instance, DEGRADED, UNHEALTHY)
-    monkeypatch.setattr(trust, "EVALUATIONS_PER_TICK", 1)
-    for day in (DEGRADED, UNHEALTHY):
-        mark(station, day, Mark.ACCEPTED)
+    station.run(instance, HEALTHY, ACCEPTED)
+    monkeypatch.setattr(trust, "RANGES_PER_TICK", 1)
+    mark(station, HEALTHY, Mark.BAD)
+    for day in (UNHEALTHY, ACCEPTED):
+        mark(station, day, Mark.BAD if day == ACCEPTED else Mark.ACCEPTED)
     assert [tick(station, instance) for _ in range(3)] == [
-        [(DEGRADED.isoformat(), True)],
-        [(UNHEALTHY.isoformat(), True)],
+        [(HEALTHY.isoformat(), False)],
+        [(UNHEALTHY.isoformat(), True), (ACCEPTED.isoformat(), False)],
         [],
     ]
+
+
+def test_no_run_is_requested_while_one_is_under_way_nor_just_after_one_failed(
+    tmp_path: Path, quick_instance: dg.DagsterInstance
+) -> None:
+    station, instance = four_days(tmp_path), quick_instance
+    station.run(instance, UNHEALTHY)
+    mark(station, UNHEALTHY, Mark.ACCEPTED)
+    (request,) = requests(station, instance)
+    run = instance.add_run(dg.DagsterRun(str(request.job_name), tags=request.tags))
+    assert requests(station, instance) == []
+    instance.report_run_failed(run)
+    assert requests(station, instance) == []
+    instance.delete_run(run.run_id)
+    assert len(requests(station, instance)) == 1
 
 
 def test_a_report_is_requested_again_when_late_events_change_a_trusted_day_and_waits_when_they_spoil_it(
@@ -216,6 +239,11 @@ def test_a_blocking_gate_stops_what_is_built_in_the_same_run(
     run = job.execute_in_process(instance=instance, partition_key=UNHEALTHY.isoformat(), raise_on_error=False)
     assert bool(instance.get_materialized_partitions(REPORT)) is is_built
     assert run.success is is_built
+    if is_blocking == "true":
+        mark(station, UNHEALTHY, Mark.ACCEPTED)
+        assert tick(station, instance) == [(UNHEALTHY.isoformat(), True)]
+        mark(station, UNHEALTHY, None)
+        assert tick(station, instance) == [(UNHEALTHY.isoformat(), False)]
     good = job.execute_in_process(instance=instance, partition_key=HEALTHY.isoformat(), raise_on_error=False)
     assert good.success
     assert HEALTHY.isoformat() in instance.get_materialized_partitions(REPORT)
