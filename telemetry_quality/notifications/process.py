@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,21 @@ def _run(kind: str, settings: NotifierSettings, message: Message | None, timeout
     try:
         answer, _ = process.communicate(json.dumps(task).encode(), timeout_seconds + START_SECONDS)
     except subprocess.TimeoutExpired:
+        _end(process)
         raise DeliveryError(
             "RECEIVER_SILENT", f"No answer came within {timeout_seconds:g} seconds, so that sending was ended."
         ) from None
-    finally:
-        process.kill()
-        process.communicate()
+    except BaseException:
+        _end(process)
+        raise
     _require_success(answer)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it has started, which would keep the pipe open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def _require_success(answer: bytes) -> None:

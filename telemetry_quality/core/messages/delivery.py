@@ -193,6 +193,9 @@ def _due(
     store: MessageStore, channel: MessageChannel, journal: Journal, now: datetime
 ) -> tuple[Due, frozenset[tuple[str, date]]]:
     """What is due on a channel, and which days of its sources are provisional."""
+    # A source that is no longer its own must not seem to be healed.
+    heard = tuple(said for said in journal.heard if said.mention.source in channel.sources)
+    journal = replace(journal, heard=heard)
     incidents: list[Incident] = []
     by_day: dict[tuple[str, date], datetime] = {}
     provisional: set[tuple[str, date]] = set()

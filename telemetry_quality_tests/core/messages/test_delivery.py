@@ -329,6 +329,14 @@ def test_a_channel_hears_of_its_own_sources_only(post: PostOffice) -> None:
     assert post.kinds(2 * MINUTE, post.make_channel("apps", ("app",))) == NOTHING
 
 
+def test_a_channel_that_no_longer_hears_of_a_source_does_not_hear_that_its_incident_is_over(post: PostOffice) -> None:
+    post.judge(YESTERDAY, failed())
+    assert post.kinds() == ["opened"]
+    assert post.kinds(DAY, post.make_channel(sources=("app",))) == NOTHING
+    post.judge(YESTERDAY + DAY)
+    assert post.kinds(DAY) == ["resolved"], "it hears of it again"
+
+
 # Backfills
 
 
