@@ -12,6 +12,7 @@ from telemetry_quality import load_settings
 from telemetry_quality.dagster import build_definitions
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings import Settings
+from telemetry_quality_tests import packages
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SETTINGS, make_station
 
@@ -174,6 +175,20 @@ def test_the_environment_overrides_every_file_but_only_the_sources_that_it_has(
 def test_a_mistake_in_a_mapping_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="settings: stor"):
         build_definitions(_settings(tmp_path) | {"stor": "x"})
+
+
+def test_the_python_of_the_page_on_existing_deployments_runs(tmp_path: Path) -> None:
+    blocks = [block for block in packages.blocks("existing-dagster.md", "python") if "build_definitions(" in block]
+    (report,) = (block for block in packages.blocks("existing-dagster.md", "python") if "def report" in block)
+    assert len(blocks) == 2
+    for name, source in (("telemetry", "flights"), ("flights", "flights"), ("web", "web")):
+        text = SETTINGS.format(extra="").replace("sources.web", f"sources.{source}")
+        (tmp_path / f"{name}.toml").write_text(text)
+    names: dict[str, Any] = {"__file__": str(tmp_path / "definitions.py"), "FOLDER": tmp_path}
+    for block in (*blocks, report):
+        exec(compile(block, "existing-dagster.md", "exec", dont_inherit=True), names)
+        dg.Definitions.validate_loadable(names["defs"])
+    assert names["report"].automation_conditions_by_key
 
 
 def test_a_day_is_judged_under_other_names(tmp_path: Path, instance: dg.DagsterInstance) -> None:

@@ -170,11 +170,20 @@ def test_a_started_run_that_does_not_say_who_started_it_is_left_alone(home: Path
         assert started.run_id not in end_ghost_runs(instance, WEB)
 
 
-@pytest.mark.parametrize(("source", "is_ended"), [("web", True), ("app", False)])
-def test_a_run_that_was_started_from_an_asset_s_page_is_known_by_its_asset(
-    home: Path, tmp_path: Path, source: str, is_ended: bool
+@pytest.mark.parametrize(
+    ("assets", "is_ended"),
+    [
+        (["web/integrity_snapshot"], True),
+        (["web/event_aggregates", "web/event_sample", "web/integrity_snapshot", "web/training_days"], True),
+        (["app/integrity_snapshot"], False),
+        (["web/events"], False),
+        (["web/integrity_snapshot", "report"], False),
+    ],
+)
+def test_a_run_that_was_started_from_an_asset_s_page_is_ours_if_all_its_assets_are(
+    home: Path, tmp_path: Path, assets: list[str], is_ended: bool
 ) -> None:
     with _ghost(home, tmp_path) as (instance, run):
-        selected = frozenset({dg.AssetKey([source, "integrity_snapshot"])})
+        selected = frozenset(map(dg.AssetKey.from_user_string, assets))
         started = _add_run(instance, run, "__ASSET_JOB", STARTED_HERE, assets=selected)
         assert (started.run_id in end_ghost_runs(instance, WEB)) is is_ended
