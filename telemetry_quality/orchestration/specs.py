@@ -130,6 +130,11 @@ def snapshot_spec(names: SourceNames, settings: SourceSettings, store_engine: st
     )
 
 
+def _owners(settings: SourceSettings) -> dict[str, str]:
+    """Who answers for a check: Dagster has owners of assets only."""
+    return {"owners": ", ".join(settings.owners)} if settings.owners else {}
+
+
 def trust_spec(names: SourceNames, settings: SourceSettings) -> dg.AssetCheckSpec:
     """The one check that says whether those downstream may use the day."""
     return dg.AssetCheckSpec(
@@ -138,7 +143,7 @@ def trust_spec(names: SourceNames, settings: SourceSettings) -> dg.AssetCheckSpe
         description="The day can be trusted: its source's gate lets it through, or somebody accepted it.",
         blocking=settings.is_gate_blocking,
         partitions_def=daily_partitions(settings.calendar()),
-        metadata={"gate": settings.gate.value},
+        metadata={"gate": settings.gate.value, **_owners(settings)},
     )
 
 
@@ -151,7 +156,7 @@ def guardrail_specs(names: SourceNames, settings: SourceSettings) -> list[dg.Ass
             description=rule.description,
             blocking=False,
             partitions_def=daily_partitions(settings.calendar()),
-            metadata={"level": rule.level.value},
+            metadata={"level": rule.level.value, **_owners(settings)},
         )
         for rule in guardrails_of(settings.event_schema())
     ]

@@ -255,6 +255,13 @@ def test_there_is_one_check_per_guardrail_that_the_schema_allows_and_one_for_the
         assert spec.metadata["level"] == wanted[spec.name].level.value
 
 
+def test_a_check_names_the_owners_of_its_source(tmp_path: Path) -> None:
+    for extra, owners in (('owners = ["team:web", "ada@example.org"]', "team:web, ada@example.org"), ("", None)):
+        definitions = make_station(tmp_path, days=0, extra=extra).definitions
+        specs = [spec for check in definitions.asset_checks or () for spec in check.check_specs]
+        assert {spec.metadata.get("owners") for spec in specs} == {owners}
+
+
 RATE = """
 [sources.web.rates.failures]
 where = "is_error"
