@@ -148,6 +148,8 @@ def test_a_path_that_would_depend_on_where_the_process_started_is_refused(tmp_pa
     inline = _settings(tmp_path) | {"store": "sqlite:///quality.db"}
     with pytest.raises(SettingsError, match=r"absolute path.*Path\(__file__\)"):
         build_definitions("telemetry.toml" if is_file else inline)
+    with pytest.raises(SettingsError, match=r"folder requires an absolute path, but 'here' was found"):
+        build_definitions(inline, folder="here")
 
 
 def test_the_environment_overrides_every_file_but_only_the_sources_that_it_has(

@@ -135,6 +135,10 @@ def _anchored(settings: Settings | Mapping[str, Any] | str | Path, folder: Path 
     Raises:
         SettingsError: If a path is relative and nothing says to what.
     """
+    if folder is not None and not folder.is_absolute():
+        raise SettingsError(
+            f"folder requires an absolute path, but {str(folder)!r} was found; pass Path(__file__).parent."
+        )
     if isinstance(settings, str | Path):
         file = (folder or Path()) / settings
         if not file.is_absolute():
@@ -149,7 +153,7 @@ def _anchored(settings: Settings | Mapping[str, Any] | str | Path, folder: Path 
             "The settings require absolute paths or the folder that paths start from, but a path is relative and no "
             "folder was given; pass folder=Path(__file__).parent."
         )
-    return checked if folder is None else anchored(checked, folder.absolute())
+    return checked if folder is None else anchored(checked, folder)
 
 
 def _events_keys(given: Key | Mapping[str, Key] | None, settings: Settings) -> dict[str, dg.AssetKey]:
