@@ -35,7 +35,9 @@ from telemetry_quality_tests.packages import blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOTE = IncidentNote("web/2026-03-10", "web", "CRITICAL", True, "2026-03-10", "2026-03-10", 1, "Too many.", "everywhere")
+NOTE = IncidentNote(
+    "web/2026-03-10", ("a1",), "web", "CRITICAL", True, "2026-03-10", "2026-03-10", 1, "Too many.", "everywhere"
+)
 VOLUMES = tuple(VolumeDay(f"2026-03-{day:02}", 100 * day, 50.0 * day, 150.0 * day, day == 10) for day in range(1, 11))
 MESSAGE = Message("k1", "team", MessageKind.OPENED, "CRITICAL", "CRITICAL: web fails", "Too many.", (NOTE,), VOLUMES)
 

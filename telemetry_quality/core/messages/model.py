@@ -134,7 +134,8 @@ class IncidentNote:
     """What a message says about an incident; texts of events are made harmless, and a URL is None if there is none.
 
     Attributes:
-        key: The incident's own; empty if no incident is left, because its days pass now.
+        key: The incident's own, which may change; empty if no incident is left, because its days pass now.
+        ids: What later messages about it repeat; several after incidents have merged.
         days: How many days failed.
         sentence: What happened.
         where: The segment and the hours.
@@ -144,6 +145,7 @@ class IncidentNote:
     """
 
     key: str
+    ids: tuple[str, ...]
     source: str
     level: str
     is_open: bool
@@ -204,7 +206,7 @@ class Message:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Message:
         """The message whose ``as_json`` this is."""
-        lists = {"guardrails", "owners"}
+        lists = {"ids", "guardrails", "owners"}
         notes: list[dict[str, Any]] = [
             {name: tuple(value) if name in lists else value for name, value in note.items()}
             for note in row["incidents"]

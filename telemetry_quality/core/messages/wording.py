@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -71,6 +72,7 @@ def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
     day = mention.last_day if incident is None else incident.last_day
     provisional = (mention.source, day) in surroundings.provisional
     common: dict[str, Any] = {
+        "ids": tuple(sha256(thread.encode()).hexdigest()[:16] for thread in mention.threads),
         "source": mention.source,
         "owners": surroundings.owners.get(mention.source, ()),
         "level": mention.level.value,

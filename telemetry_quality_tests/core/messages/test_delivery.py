@@ -56,6 +56,7 @@ def test_an_incident_of_three_days_is_mentioned_when_it_opens_and_when_it_is_ove
         assert post.kinds(timedelta(hours=1)) == NOTHING
         post.now = MORNING + (number + 1) * DAY
     assert kinds == [["opened"], [], [], ["resolved"], []]
+    assert len({note.ids for message in post.received for note in message.incidents}) == 1, "machines can tell"
     assert [message.title for message in post.received] == [
         "CRITICAL: web fails since 2026-03-10",
         "Resolved: web passes again, after 2026-03-10 to 2026-03-12",
