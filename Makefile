@@ -9,6 +9,8 @@ TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
 VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .supply
+OLDEST := .oldest
+UV = $(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python
 IMAGE := dashboard postgresql production
 LICENCES := Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation;Unlicense;Zope;CC0;0BSD;LGPL;Lesser General Public
 # The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
@@ -18,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract soak check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,9 @@ test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where 
 	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py spark.py times.py) \
 		$(addprefix telemetry_quality_tests/faults/test_,dead_processes.py soak.py) \
 		telemetry_quality_tests/presets telemetry_quality_tests/test_examples.py
+
+test-oldest: $(OLDEST)/.installed ## Run the tests of core, settings, sources and storage with the oldest versions of all declared ranges
+	$(OLDEST)/bin/pytest --dist loadfile --no-loadscope-reorder -n $(CORES) -m 'not slow' $(addprefix telemetry_quality_tests/,core sources storage test_settings.py)
 
 soak: $(VENV)/.dev ## Run everything for MINUTES on days of seconds, break something now and then, and see what grows
 	$(BIN)/python -m telemetry_quality_tests.faults.soak --minutes $(MINUTES)
@@ -107,7 +112,7 @@ constraints: $(VENV)/.dev ## Pin the versions that are installed now
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
 clean: ## Remove the environment and all generated files
-	rm -rf $(VENV) $(SUPPLY) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+	rm -rf $(VENV) $(SUPPLY) $(OLDEST) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
 
 # The tools that look at dependencies have environments of their own.
 $(SUPPLY)/.installed: Makefile
@@ -118,6 +123,15 @@ $(SUPPLY)/.installed: Makefile
 $(SUPPLY)/.image: $(SUPPLY)/.installed deploy/requirements.txt
 	$(PYTHON) -m venv $(SUPPLY)/image
 	@$(SUPPLY)/image/bin/pip install --quiet --require-hashes --requirement deploy/requirements.txt
+	@touch $@
+
+# The oldest versions of what the package declares; what only tests need is as new as goes with them.
+$(OLDEST)/.installed: Makefile pyproject.toml
+	$(PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/pip install --quiet uv==0.13.9
+	@$(UV) --resolution lowest-direct --editable '.[clickhouse,dashboard,delta,iceberg,mysql,openlineage,otlp,postgresql,s3]'
+	@$(OLDEST)/bin/uv pip freeze --quiet --python $(OLDEST)/bin/python --exclude-editable > $(OLDEST)/declared.txt
+	@$(UV) --constraint $(OLDEST)/declared.txt hypothesis 'moto[server]' pyroaring pytest pytest-xdist snowflake-sqlalchemy trino zstandard
 	@touch $@
 
 $(BIN)/python:

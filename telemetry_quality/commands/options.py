@@ -24,7 +24,7 @@ def login_name() -> str:
         return ""
 
 
-class _Day(click.ParamType[date | None]):
+class _Day(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """``2013-02-08``, or ``yesterday`` for the source's latest complete day."""
 
     name = "day"
@@ -41,7 +41,7 @@ class _Day(click.ParamType[date | None]):
 DAY = _Day()
 
 
-class _DayOrRange(click.ParamType[tuple[date, date]]):
+class _DayOrRange(click.ParamType):  # type: ignore[type-arg]  # likewise
     """``2013-02-08``, or ``2013-02-08...2013-02-10``."""
 
     name = "days"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
-class _Duration(click.ParamType[timedelta]):
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
     """``90m``, ``26h`` or ``2d``."""
 
     name = "duration"

@@ -347,9 +347,9 @@ class _Builder:
             return cast(value, String)
         if wanted in exp.DataType.INTEGER_TYPES:
             return _checked(value, BigInteger())
-        if wanted in {exp.DType.DOUBLE, exp.DType.FLOAT, exp.DType.DECIMAL}:
+        if wanted in {exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT, exp.DataType.Type.DECIMAL}:
             return _checked(value, Double())
-        if wanted is exp.DType.BOOLEAN:
+        if wanted is exp.DataType.Type.BOOLEAN:
             return _checked(value, Boolean())
         raise self._refused("a value can only be cast to TEXT, BIGINT, DOUBLE or BOOLEAN")
 

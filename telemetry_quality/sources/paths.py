@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     Step = str | int
     """The name of a field or key, or the place of an item in a list, counted from 0."""
 
-_JSON = {exp.DType.JSON, exp.DType.JSONB, exp.DType.VARIANT, exp.DType.OBJECT, *exp.DataType.TEXT_TYPES}
+_JSON = {
+    exp.DataType.Type.JSON,
+    exp.DataType.Type.JSONB,
+    exp.DataType.Type.VARIANT,
+    exp.DataType.Type.OBJECT,
+    *exp.DataType.TEXT_TYPES,
+}
 """Types that hold JSON, be it as text."""
 
 _TEXT_FIELDS = ("stringValue", "string_value")
-_LISTS = {exp.DType.ARRAY, exp.DType.LIST}
-_MAPS = {exp.DType.MAP, exp.DType.HSTORE}
+_LISTS = {exp.DataType.Type.ARRAY, exp.DataType.Type.LIST}
+_MAPS = {exp.DataType.Type.MAP, exp.DataType.Type.HSTORE}
 
 
 class _Inside(FunctionElement[Any]):
@@ -90,7 +96,7 @@ def inside(value: ColumnElement[Any], type_name: str, steps: Sequence[Step], typ
     """
     held = _parsed(type_name, types)
     for position, step in enumerate(steps):
-        while held.this is exp.DType.LOWCARDINALITY:
+        while held.this is exp.DataType.Type.LOWCARDINALITY:
             held = held.expressions[0]
         if held.this in _JSON:
             is_text = held.this in exp.DataType.TEXT_TYPES
@@ -103,18 +109,18 @@ def inside(value: ColumnElement[Any], type_name: str, steps: Sequence[Step], typ
 
 def _parsed(type_name: str, types: str | None) -> exp.DataType:
     if types is None:
-        return exp.DataType(this=exp.DType.TEXT)
+        return exp.DataType(this=exp.DataType.Type.TEXT)
     try:
         return exp.DataType.build(type_name, dialect=types)
     except sqlglot.errors.SqlglotError:
         # The type of a composite is a name, whose fields only the server knows.
-        return exp.DataType(this=exp.DType.USERDEFINED)
+        return exp.DataType(this=exp.DataType.Type.USERDEFINED)
 
 
 def _one_step(value: ColumnElement[Any], held: exp.DataType, step: Step) -> tuple[ColumnElement[Any], exp.DataType]:
-    if held.this is exp.DType.USERDEFINED and isinstance(step, str):
+    if held.this is exp.DataType.Type.USERDEFINED and isinstance(step, str):
         return struct_field(value, step), held
-    if held.this is exp.DType.STRUCT and isinstance(step, str):
+    if held.this is exp.DataType.Type.STRUCT and isinstance(step, str):
         fields = _fields(held)
         if step not in fields:
             raise SourceError(
@@ -133,11 +139,11 @@ def _one_step(value: ColumnElement[Any], held: exp.DataType, step: Step) -> tupl
 def _last(held: exp.DataType) -> exp.DataType:
     """The type of the values of a map, or of the items of a list."""
     inner = held.expressions[-1] if held.expressions else None
-    return inner if isinstance(inner, exp.DataType) else exp.DataType(this=exp.DType.TEXT)
+    return inner if isinstance(inner, exp.DataType) else exp.DataType(this=exp.DataType.Type.TEXT)
 
 
 def _fields(held: exp.DataType) -> dict[str, exp.DataType]:
-    if held.this is not exp.DType.STRUCT:
+    if held.this is not exp.DataType.Type.STRUCT:
         return {}
     return {field.name: field.args["kind"] for field in held.expressions if isinstance(field, exp.ColumnDef)}
 
