@@ -56,7 +56,7 @@ LONGEST_FIRST = (
 def _is_left_out(item: pytest.Item) -> bool:
     """Whether a test runs only if everything is asked for, as ``make test-contract`` does."""
     has = {name: item.get_closest_marker(name) is not None for name in ("costly", "essential", "rare")}
-    is_beside_cases = "write" in getattr(item, "fixturenames", ())
+    is_beside_cases = "write" in getattr(item, "fixturenames", ()) or item.get_closest_marker("again") is not None
     return has["rare"] or (is_beside_cases and has["costly"] and not has["essential"])
 
 

@@ -162,6 +162,8 @@ def _serving(postgresql: PostgreSQL, log: Path, **more: str) -> Iterator[Postgre
         "fsync": "off",
         "synchronous_commit": "off",
         "full_page_writes": "off",
+        # With hundreds of databases, a worker would be started every tenth of a second.
+        "autovacuum": "off",
         **more,
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -105,7 +105,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return station.folder / "events"
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.rare)])
 def make_yard(
     request: pytest.FixtureRequest, tmp_path: Path, events: Path, receiver: Receiver, nursery: Nursery
 ) -> Callable[[int], Yard]:

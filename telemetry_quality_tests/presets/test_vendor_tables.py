@@ -122,8 +122,10 @@ def settings_for(folder: Path, layouts: Sequence[Layout], put: Callable[[Layout]
     scope="module",
     params=[
         "duckdb",
-        pytest.param("parquet", marks=pytest.mark.slow),
-        *(pytest.param(place, marks=[pytest.mark.slow, pytest.mark.rare]) for place in ("postgresql", "clickhouse")),
+        *(
+            pytest.param(place, marks=[pytest.mark.slow, pytest.mark.rare])
+            for place in ("parquet", "postgresql", "clickhouse")
+        ),
     ],
 )
 def settings_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -472,8 +472,10 @@ RARE = {
     in_mariadb_with_epoch_times,
     in_parquet_with_float_times,
     in_parquet_with_named_times,
+    in_parquet_with_text_times,
     in_postgresql_with_decimal_times,
     in_postgresql_with_epoch_times,
+    in_postgresql_with_text_times,
     in_sqlite_with_float_times,
     in_sqlite_with_go_times,
     in_sqlite_with_offset_times,
@@ -491,7 +493,8 @@ def places(*writers: Callable[[Location, Sequence[Event]], Source]) -> list[Any]
 def _marks_of(write: Callable[[Location, Sequence[Event]], Source]) -> list[pytest.MarkDecorator]:
     if write is in_one_parquet_file:
         return []
-    costly, rare = [pytest.mark.costly] * (write in COSTLY), [pytest.mark.rare] * (write in RARE)
+    costly = [pytest.mark.costly] * (write in COSTLY or write in FURTHER_WRITERS)
+    rare = [pytest.mark.rare] * (write in RARE)
     return [pytest.mark.slow, *costly, *rare]
 
 
@@ -806,6 +809,7 @@ def test_a_day_without_events_is_read_as_empty_and_not_left_out(all_cases: AllCa
 
 
 @pytest.mark.slow
+@pytest.mark.again
 def test_a_day_reads_the_same_alone_and_together_with_others(all_cases: AllCases) -> None:
     for day in CASE_DAYS.values():
         assert read(all_cases.source, [day_window(day, UTC_ZONE)]) == [all_cases.scans[day]]

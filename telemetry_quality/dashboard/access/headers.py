@@ -117,7 +117,7 @@ class HostAndHeaders:
 
     def _require_turn(self, scope: Scope, address: str) -> None:
         """Refuse a client that already has many requests in progress; proxies have those of many clients."""
-        peer, _ = scope["client"] or ("unknown", 0)
+        peer, _ = scope.get("client") or ("unknown", 0)
         if self._in_progress[address] > MOST_REQUESTS and not self._settings.is_trusted(peer):
             raise ApiError(
                 429,
