@@ -50,7 +50,7 @@ def _try(call: Callable[[], None], failures: list[str]) -> None:
     """Call; adds why that failed to ``failures``."""
     try:
         call()
-    except Exception as error:  # noqa: BLE001 - what is only told about the work must not fail it
+    except Exception as error:  # noqa: BLE001 - a report about the work must not fail it
         # Only the kind of error: its words may hold the path and the query, and they a secret.
         status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
         failures.append(f"status {status}" if status else type(getattr(error, "reason", error)).__name__)

@@ -234,7 +234,7 @@ def _watched(settings: Settings, work: DailyWork, days: Sequence[date], *, is_sh
 
 def _take_snapshots(settings: Settings, work: DailyWork, days: Sequence[date], *, is_shown: bool) -> list[Judgement]:
     """Read and judge days, send their lineage and dispatch their alerts, as the assets and the alert sensor do."""
-    now, told = utc_now(), lineage(settings, work.name)
+    now, emitter = utc_now(), lineage(settings, work.name)
     with progress("Reading", len(days), is_shown=is_shown) as advance:
         for scan in work.read(days, now):
             advance(1, scan.total_events or 0)
@@ -242,10 +242,10 @@ def _take_snapshots(settings: Settings, work: DailyWork, days: Sequence[date], *
     with progress("Judging", len(days), is_shown=is_shown) as advance:
         for judgement in work.judge(days, now):
             taken.append(judgement)
-            told.emit(judgement)
+            emitter.emit(judgement)
             advance(1)
-    if told.failure is not None:
-        click.echo(f"Warning: {told.failure}", err=True)
+    if emitter.failure is not None:
+        click.echo(f"Warning: {emitter.failure}", err=True)
     dispatch_to_log(work.store, [work.name])
     return taken
 

@@ -1,4 +1,4 @@
-"""Messages: what people are told about incidents on a channel of theirs, once when it opens and once when it is over.
+"""Messages: what a channel is sent about incidents, once when one opens and once when it is over.
 
 Nothing is queued. Which messages are due follows from the incidents as they are, from the log of deliveries of the
 channel, from its rules and from the time (``due``), so that a process that dies loses no message. What was sent is
