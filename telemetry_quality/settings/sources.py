@@ -197,6 +197,8 @@ class SourceSettings(SettingsTable):
     future_tolerance_minutes: Annotated[int, Field(ge=0)] = 10
     stale_after_days: Annotated[int, Field(ge=1)] = 7
     late_days: Annotated[int, Field(ge=1, le=60)] = 7
+    intraday: bool = False
+    intraday_minutes: Annotated[int, Field(ge=1, le=60)] = 15
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
     memory_limit: Annotated[str, AfterValidator(_is_enough_memory)] = "1GiB"
     owners: Names = ()
