@@ -22,6 +22,14 @@ ClockCounts = tuple[float | None, ...]
 """
 
 
+class ExpectedHour(NamedTuple):
+    """The events to expect in an hour, and the interval in which an ordinary hour lies."""
+
+    events: float
+    low: float
+    high: float
+
+
 class HourTotals(NamedTuple):
     """Counts per whole hour since the day began, up to the last hour with events."""
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.hours import ExpectedHour
 
 MOST_SIGNALS = 50
 """Event names of an hour that are kept individually, the busiest first."""
@@ -32,15 +33,6 @@ class HourCounts:
     missing_version: int | None
     rate_counts: Mapping[str, int] = field(default_factory=dict)
     signals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedHour:
-    """The events to expect in an hour, and the interval in which an ordinary hour lies."""
-
-    events: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
