@@ -36,6 +36,9 @@ class Evidence:
         hours: The hours of the day and of a window of days before it.
         missing_critical: Events of the day without a value, per critical field.
         rate_counts: Events of the day per rate count of the schema, as far as they were counted.
+        running_hours: Of a running day, whose ``hours``, like those of earlier days, are the last 24 up to the same
+            time of the clock: which whole hour since the day began each of them is, negative on the day before. None
+            for a day that is over.
         zone: The time zone of the day, by whose clock hours are described; None for hours since the day began.
         cardinalities: How many names and versions the day has, and earlier days, where it is known.
         late_percents: Share of late events of each earlier readable day, where it is known.
@@ -60,9 +63,15 @@ class Evidence:
     bases: Mapping[str, Mapping[date, ShareCount]] = field(default_factory=dict)
     new_levels: frozenset[date] = frozenset()
     new_rates: Mapping[Slice, date] = field(default_factory=dict)
+    running_hours: tuple[int, ...] | None = None
     zone: ZoneInfo | None = None
 
+    @property
+    def begins_at(self) -> int | None:
+        """The position in its ``hours`` of the first hour of a running day; None for a day that is over."""
+        return None if self.running_hours is None else sum(hour < 0 for hour in self.running_hours)
+
     def segment_of_hours(self, first: int, last: int) -> Segment:
-        """All events of the day in these whole hours since it began, described by the clock."""
-        hours = first, last
+        """All events of the day in these of its ``hours``, described by the clock."""
+        hours = (first, last) if self.running_hours is None else (self.running_hours[first], self.running_hours[last])
         return Segment(hours=hours, clock=None if self.zone is None else clock_times(self.day, hours, self.zone))

@@ -314,17 +314,20 @@ def _rates_of(scan: StoredScan, schema: EventSchema) -> list[Rate]:
     return [rate for rate in schema.rates if counts_rate(scan.counting_rules, rate)]
 
 
-def _shares(scan: StoredScan, schema: EventSchema) -> dict[str, ShareCount]:
+def shares_of(scan: StoredScan, schema: EventSchema) -> dict[str, ShareCount]:
+    """The counts behind each share of the day, without rates that meant something else when it was scanned."""
     return share_counts(scan, _rates_of(scan, schema))
 
 
 def _small_shares(day: date, context: HistoricalContext, schema: EventSchema) -> dict[str, dict[date, ShareCount]]:
     """The counts of the shares that are of few events on ``day``, on the day and on the days before it."""
     small = {
-        name: {day: count} for name, count in _shares(context.scans[day][-1], schema).items() if count.whole < SMALL_DAY
+        name: {day: count}
+        for name, count in shares_of(context.scans[day][-1], schema).items()
+        if count.whole < SMALL_DAY
     }
     for past in context.before(day, USUAL_DAYS) if small else ():
-        counts = _shares(context.scans[past][-1], schema)
+        counts = shares_of(context.scans[past][-1], schema)
         for name in small.keys() & counts.keys():
             small[name][past] = counts[name]
     return small

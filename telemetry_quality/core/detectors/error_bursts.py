@@ -18,6 +18,8 @@ LEAST_ERRORS = 10
 """Fewer errors in a row of hours are no burst, whatever their share."""
 FAR_FACTOR = 3.0
 """A burst has more than this many times the errors to expect."""
+LASTING_RATIO = 0.5
+"""Of a running day, the last hour of a burst has more than this part of the least share; with less, it was over."""
 CHANCE = 5e-3
 """The chance of a false alarm on a day whose errors vary as they did before."""
 LOOKS = 100
@@ -64,6 +66,8 @@ def error_burst(
     earlier: Mapping[date, HourErrors],
     least_percent: float,
     clock: Sequence[int] = ALL_HOURS,
+    *,
+    begins_at: int | None = None,
 ) -> ErrorBurst | None:
     """The most surprising run of hours with a share of errors strictly above ``least_percent``; None if there is none.
 
@@ -73,12 +77,14 @@ def error_burst(
         earlier: Those of earlier days by the clock; the day itself and later days are ignored.
         least_percent: Which share of errors in a run is worth looking at.
         clock: The hour of the clock of each of ``counts``.
+        begins_at: Of a running day, whose ``counts`` are those of the last 24 hours, the position of its first hour:
+            only a burst within the day that ends with the last hour is looked for. None for a day that is over.
     """
     past = [(_sums(hours.events), _sums(hours.errors)) for known, hours in sorted(earlier.items()) if known < day]
     events, errors = _sums(counts.events), _sums(counts.errors)
     surprises = (
         (surprise, burst)
-        for burst in _high_runs(events, errors, least_percent)
+        for burst in _high_runs(events, errors, least_percent, begins_at)
         if (surprise := _surprise(burst, past, clock)) > log(LOOKS / CHANCE)
     )
     found = max(surprises, default=None)
@@ -95,10 +101,15 @@ def _sums(counts: Sequence[float | None]) -> list[float]:
     return [0.0, *accumulate(count or 0.0 for count in counts)]
 
 
-def _high_runs(events: Sequence[float], errors: Sequence[float], least_percent: float) -> Iterator[ErrorBurst]:
+def _high_runs(
+    events: Sequence[float], errors: Sequence[float], least_percent: float, begins_at: int | None
+) -> Iterator[ErrorBurst]:
     """The runs that have a high share of errors, with the errors to expect from the rest of the day."""
-    for first in range(len(events) - 1):
-        for last in range(first, min(first + LONGEST_BURST, len(events) - 1)):
+    hours = len(events) - 1
+    if begins_at is not None and not _is_lasting(events, errors, least_percent):
+        return
+    for first in range(begins_at or 0, hours):
+        for last in range(first if begins_at is None else hours - 1, min(first + LONGEST_BURST, hours)):
             size, found = events[last + 1] - events[first], errors[last + 1] - errors[first]
             if found < LEAST_ERRORS or 100 * found <= least_percent * size:
                 continue
@@ -107,6 +118,11 @@ def _high_runs(events: Sequence[float], errors: Sequence[float], least_percent: 
             rest_ratio = (errors[-1] - found) / outside if outside else 1.0
             if found > FAR_FACTOR * size * rest_ratio:
                 yield ErrorBurst(first, last, size * rest_ratio, round(found), round(size))
+
+
+def _is_lasting(events: Sequence[float], errors: Sequence[float], least_percent: float) -> bool:
+    """Whether a burst that ends with the last hour of a running day may go on."""
+    return 100 * (errors[-1] - errors[-2]) > LASTING_RATIO * least_percent * (events[-1] - events[-2])
 
 
 def _surprise(burst: ErrorBurst, past: Sequence[tuple[list[float], list[float]]], clock: Sequence[int]) -> float:

@@ -25,6 +25,8 @@ PEERS_MINIMUM = 4
 """With fewer days of the same weekday, all working days or all weekend days are peers of a day."""
 FAR_RATIO = 0.3
 """Up to this share of the expected events, a run is far below."""
+LASTING_RATIO = 0.6
+"""Of a running day, the last hour of a run holds at most this share of its events; with more, the run was over."""
 LEAST_EXPECTED = 9.0
 """A run in which fewer events are expected may be empty by chance."""
 LARGEST_SHARE = 0.85
@@ -74,7 +76,12 @@ class MissingHours(NamedTuple):
 
 
 def missing_hours(
-    day: date, counts: Sequence[int], earlier: Mapping[date, Sequence[float | None]], clock: Sequence[int] = ALL_HOURS
+    day: date,
+    counts: Sequence[int],
+    earlier: Mapping[date, Sequence[float | None]],
+    clock: Sequence[int] = ALL_HOURS,
+    *,
+    begins_at: int | None = None,
 ) -> list[MissingHours] | None:
     """The runs of hours that are far below, the most missing events first; None if too few earlier days are known.
 
@@ -84,13 +91,15 @@ def missing_hours(
         earlier: The counts of earlier days per hour of the clock, as ``hours.ClockCounts`` describes them; empty days,
             the day itself and later days are ignored.
         clock: The hour of the clock of each of ``counts``.
+        begins_at: Of a running day, whose ``counts`` are those of the last 24 hours, the position of its first hour:
+            only a run within the day that ends with the last hour is looked for. None for a day that is over.
     """
     past = _Past({known: hours for known, hours in earlier.items() if known < day and any(hours)})
     if len(past.counts) < WINDOW_MINIMUM or len(past.peers(day.weekday())) < PEERS_MINIMUM:
         return None
     found: list[MissingHours] = []
-    today = _Today(day, counts, clock, past)
-    while len(found) < MOST_RUNS and (run := today.missing_run()) is not None:
+    today = _Today(day, counts, clock, past, begins_at)
+    while len(found) < (MOST_RUNS if begins_at is None else 1) and (run := today.missing_run()) is not None:
         found.append(run)
         today = today.without(run)
     return sorted(found, key=lambda run: run.found - run.expected)
@@ -210,13 +219,14 @@ class _Today:
     counts: Sequence[float]
     clock: Sequence[int]
     past: _Past
+    begins_at: int | None = None
     blank: frozenset[int] = frozenset()
 
     def without(self, run: MissingHours) -> _Today:
         """The same day without these hours."""
         blank = self.blank | frozenset(range(run.first, run.last + 1))
         counts = [0 if position in blank else count for position, count in enumerate(self.counts)]
-        return _Today(self.day, counts, self.clock, self.past, blank)
+        return _Today(self.day, counts, self.clock, self.past, self.begins_at, blank)
 
     def _sums(self, weekday: int) -> _Sums:
         """The day against the profile of a weekday."""
@@ -260,14 +270,26 @@ class _Today:
                 squares += expected**2
         return excess / squares if squares else 0.0
 
-    @staticmethod
-    def _candidates(own: _Sums) -> Iterator[tuple[float, int, int]]:
+    def _candidates(self, own: _Sums) -> Iterator[tuple[float, int, int]]:
         """The runs that are far below, with how surprising they are by chance alone."""
-        for first in range(len(own.usual) - 1):
-            for last in range(first, min(first + LONGEST_RUN, len(own.usual) - 1)):
-                run = _run(own, first, last)
-                if run is not None and _is_far_below(run):
-                    yield _surprise(run.found, run.expected), first, last
+        for first, last in self._spans():
+            run = _run(own, first, last)
+            if run is not None and _is_far_below(run) and self._is_lasting(own, run.scale):
+                yield _surprise(run.found, run.expected), first, last
+
+    def _is_lasting(self, own: _Sums, scale: float) -> bool:
+        """Whether a run that ends with the last hour of a running day may go on."""
+        usual = own.usual[-1] - own.usual[-2]
+        return self.begins_at is None or self.counts[-1] <= LASTING_RATIO * scale * usual
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """The first and the last hour of each run that is looked at."""
+        hours = len(self.counts)
+        if self.begins_at is not None:
+            yield from ((first, hours - 1) for first in range(max(self.begins_at, hours - LONGEST_RUN), hours))
+            return
+        for first in range(hours):
+            yield from ((first, last) for last in range(first, min(first + LONGEST_RUN, hours)))
 
     def _is_beyond_history(self, run: _Run, first: int, last: int, own: _Sums) -> bool:
         """Whether the run's history makes so few events less likely than CHANCE, with all runs looked at."""
@@ -294,7 +316,7 @@ class _Today:
         """The run with the hours beside it that are far below too."""
 
         def is_low(position: int) -> bool:
-            if not 0 <= position < len(self.counts):
+            if not (self.begins_at or 0) <= position < len(self.counts):
                 return False
             usual = own.usual[position + 1] - own.usual[position]
             return usual > 0 and self.counts[position] <= FAR_RATIO * scale * usual

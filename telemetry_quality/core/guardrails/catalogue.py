@@ -175,7 +175,7 @@ def judge_day(evidence: Evidence, policy: Policy, schema: EventSchema) -> tuple[
         return tuple(
             Verdict(rule.name, rule.level, Outcome.UNKNOWN, DAY_UNREADABLE, None, None, sentence) for rule in rules
         )
-    return tuple(_judged(rule, evidence, policy) for rule in rules)
+    return tuple(judge_by(rule, evidence, policy) for rule in rules)
 
 
 def _outside() -> tuple[Guardrail, ...]:
@@ -183,7 +183,7 @@ def _outside() -> tuple[Guardrail, ...]:
     return guardrails()[len(BUILT_IN) :]
 
 
-def _judged(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
+def judge_by(rule: Guardrail, evidence: Evidence, policy: Policy) -> Verdict:
     """The verdict of one guardrail; one of another package that breaks fails the day, and stops no other guardrail."""
     if rule not in _outside():
         return rule.judge(evidence, policy)

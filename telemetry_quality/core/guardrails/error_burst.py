@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.detectors.error_bursts import HourErrors, error_burst, is_history_enough
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, RunningView, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     HOURS_NOT_COUNTED,
@@ -58,7 +58,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
     if not is_history_enough(earlier):
         sentence = "Bursts of errors cannot be judged yet: too few earlier days are known."
         return _unknown(threshold, HISTORY_TOO_SHORT, sentence)
-    burst = error_burst(day, HourErrors(hours.events, hours.errors), earlier, threshold, hours.clock)
+    counts = HourErrors(hours.events, hours.errors)
+    burst = error_burst(day, counts, earlier, threshold, hours.clock, begins_at=evidence.begins_at)
     if burst is None:
         sentence = "No hours have far more errors than usual."
         return Verdict(NAME, LEVEL, Outcome.PASSED, "ERRORS_STEADY", None, threshold, sentence)
@@ -90,4 +91,5 @@ GUARDRAIL = Guardrail(
     faults=frozenset({Fault.BURST}),
     needs_ordinary_days=True,
     reads_slices=True,
+    running_view=RunningView.LAST_HOURS,
 )

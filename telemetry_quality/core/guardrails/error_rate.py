@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.bases import ERROR_STATE
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import Guardrail, RunningView, limit
 from telemetry_quality.core.guardrails.lost_bases import ERROR_STATE_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import (
@@ -80,4 +80,5 @@ GUARDRAIL = Guardrail(
     measure=Measure.ERRORS,
     measures={ERROR_STATE_LOST: None},
     faults=frozenset({Fault.SPOILED}),
+    running_view=RunningView.SO_FAR,
 )

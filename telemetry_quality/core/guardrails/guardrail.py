@@ -58,6 +58,15 @@ class AcceptedAs(StrEnum):
     """The error rates of the segments that failed are learnt afresh, and what is no worse passes."""
 
 
+class RunningView(StrEnum):
+    """What of a running day a guardrail judges at the end of each hour."""
+
+    LAST_HOURS = "last_hours"
+    """A run of hours that ends with the last one, given the 24 hours up to its end."""
+    SO_FAR = "so_far"
+    """All hours of the day that are over, as if it ended there."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraNumber:
     """A number of the day that a guardrail adds; stored in ``DayFigures.extra_numbers``.
@@ -96,6 +105,7 @@ class Guardrail:
         accepted_as: How a failure that somebody accepted becomes normal.
         needs_ordinary_days: Whether it compares the day with ordinary days, which says nothing about a special day.
         reads_slices: Whether the guardrail looks at every segment or hour of many days, which takes milliseconds.
+        running_view: What of a running day it judges; None if it waits for the end of the day.
     """
 
     name: str
@@ -118,6 +128,7 @@ class Guardrail:
     accepted_as: AcceptedAs = AcceptedAs.LIMIT
     needs_ordinary_days: bool = False
     reads_slices: bool = False
+    running_view: RunningView | None = None
 
     @property
     def all_settings(self) -> tuple[Setting[Any], ...]:

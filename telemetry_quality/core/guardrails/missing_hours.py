@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.detectors.hours import missing_hours
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import Failure, Guardrail, RunningView, limit
 from telemetry_quality.core.guardrails.verdicts import (
     HISTORY_TOO_SHORT,
     HOURS_NOT_COUNTED,
@@ -60,7 +60,8 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
         return _unknown(policy, HOURS_NOT_COUNTED, "Missing hours cannot be judged: the hours were not counted.")
     if why := _why_odd(evidence, policy):
         return _passed(policy, "HOURS_OF_AN_ODD_DAY", 0.0, f"The hours of {why} need not be as usual.")
-    runs = missing_hours(evidence.day, hours.events, _earlier(evidence, policy), hours.clock)
+    earlier = _earlier(evidence, policy)
+    runs = missing_hours(evidence.day, hours.events, earlier, hours.clock, begins_at=evidence.begins_at)
     return _judged(runs, evidence, policy)
 
 
@@ -132,4 +133,5 @@ GUARDRAIL = Guardrail(
     faults=frozenset({Fault.DEAD_HOURS}),
     needs_ordinary_days=True,
     reads_slices=True,
+    running_view=RunningView.LAST_HOURS,
 )

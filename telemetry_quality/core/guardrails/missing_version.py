@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.bases import VERSION
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import Guardrail, share_words
+from telemetry_quality.core.guardrails.guardrail import Guardrail, RunningView, share_words
 from telemetry_quality.core.guardrails.lost_bases import VERSIONS_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import (
@@ -80,4 +80,5 @@ GUARDRAIL = Guardrail(
     measure=Measure.MISSING_VERSION,
     measures={VERSIONS_LOST: None},
     faults=frozenset({Fault.TAGS}),
+    running_view=RunningView.SO_FAR,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.bases import rate_basis
 from telemetry_quality.core.event_schema import Rate
 from telemetry_quality.core.guardrails.faults import Fault
-from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, limit
+from telemetry_quality.core.guardrails.guardrail import ExtraNumber, Guardrail, RunningView, limit
 from telemetry_quality.core.guardrails.lost_bases import RATE_BASE_LOST, Basis, or_lost
 from telemetry_quality.core.guardrails.usual_share import USUAL_SHARE, beyond_words, explained_by_usual_share
 from telemetry_quality.core.guardrails.verdicts import NO_EVENTS, Level, Outcome, Verdict, percent
@@ -110,6 +110,7 @@ def _guardrail(rate: Rate) -> Guardrail:
             RATE_LOW: RateMeasure(rate.name, rate.base_name, is_of_the_rest=True),
         },
         faults=frozenset({Fault.SPOILED}),
+        running_view=RunningView.SO_FAR,
     )
 
 
