@@ -307,10 +307,12 @@ class FakeSource:
     """A source whose days are a dictionary; days that are not in it are empty.
 
     Attributes:
-        failures: Errors to raise, one per call of ``scan_days``, before answering.
+        hours: What happened in the hours that begin then; their own ``hour`` does not matter.
+        failures: Errors to raise, one per call that reads, before answering.
     """
 
     days: dict[date, DayScan | UnreadableDay] = field(default_factory=dict)
+    hours: dict[datetime, tuple[AggregateRow, ...]] = field(default_factory=dict)
     signals: frozenset[str] | None = None
     failures: list[Exception] = field(default_factory=list)
     schema: EventSchema = SCHEMA
@@ -326,6 +328,18 @@ class FakeSource:
             raise self.failures.pop(0)
         for window in windows:
             yield self.days.get(window.day, DayScan(window.day, DayAggregates()))
+
+    def scan_hours(self, window: DayWindow) -> DayAggregates | UnreadableDay:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        if isinstance(day := self.days.get(window.day), UnreadableDay):
+            return day
+        rows = {at: found for at, found in self.hours.items() if window.start <= at < window.end}
+        placed = (
+            row._replace(hour=(at - window.start) // timedelta(hours=1)) for at, found in rows.items() for row in found
+        )
+        return DayAggregates(tuple(placed), rate_names=self.schema.rate_counts)
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         if self.failures:

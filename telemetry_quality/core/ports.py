@@ -49,6 +49,20 @@ class EventSource(Protocol):
         """One scan per window, in the same order; a day that cannot be read does not stop the others."""
         ...
 
+    def scan_hours(self, window: DayWindow) -> DayAggregates | UnreadableDay:
+        """The aggregates of some hours, counted from the first of them, by one light query.
+
+        Each hour means what it means on the finished day, but there is no sample, nor are there slices, duplicates and
+        arrivals.
+
+        Args:
+            window: The hours of a day; both ends are whole hours after the day began.
+
+        Raises:
+            SourceError: ``TIME_LIMIT`` if it takes longer than a look may.
+        """
+        ...
+
     def count_days(self, windows: Sequence[DayWindow]) -> Mapping[date, int | UnreadableDay]:
         """Events per day, by the cheapest query the engine has."""
         ...

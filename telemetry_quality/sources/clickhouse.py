@@ -25,7 +25,7 @@ from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnava
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.functions import EngineType
-from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import TableSource
@@ -106,7 +106,6 @@ _OVERFLOWS = ("timeout", "read", "result", "group_by", "sort", "distinct", "set"
 def _settings(limits: QueryLimits, *, reads_final: bool) -> dict[str, Any]:
     return {
         "max_threads": limits.threads,
-        "max_execution_time": f"{limits.seconds:g}",
         "max_memory_usage": limits.memory_bytes,
         # A group by that needs more RAM continues on disk.
         "max_bytes_before_external_group_by": limits.memory_bytes // 2,
@@ -158,6 +157,7 @@ class _Client:
     def __init__(
         self, address: _Address, limits: QueryLimits, *, reads_final: bool, partition_time: str | None
     ) -> None:
+        self.time = QueryTime(limits.seconds)
         self._what = address.what
         self._partition_time = partition_time
         self._limits = limits
@@ -185,8 +185,10 @@ class _Client:
     def _answer(self, query: Select[Any]) -> Any:
         compiled = query.compile(dialect=_dialect())
         query_id = f"telemetry-quality-{uuid4()}"
-        with self._ending(query_id, self._limits.seconds + GRACE_SECONDS):
-            return self._driver.query(str(compiled), parameters=compiled.params, settings={"query_id": query_id})
+        seconds = self.time.left()
+        settings = {"query_id": query_id, "max_execution_time": f"{seconds:g}"}
+        with self._ending(query_id, seconds + GRACE_SECONDS):
+            return self._driver.query(str(compiled), parameters=compiled.params, settings=settings)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         database, _, name = relation.rpartition(".")

@@ -17,7 +17,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.duckdb_errors import source_error
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
-from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
 from telemetry_quality.sources.parquet_tables import FileTables, read_settled
 from telemetry_quality.sources.query import EventTable, named_table
@@ -100,8 +100,8 @@ class DuckDBClient:
     ) -> None:
         self.places = places
         self.listing: Listing | None = None
+        self.time = QueryTime(seconds)
         self._what = what
-        self._seconds = seconds
         self._objects = objects
         self._database = database
         self._memory_limit_bytes = memory_limit_bytes
@@ -186,14 +186,15 @@ class DuckDBClient:
         """Interrupt the block if it takes too long."""
         if self._objects is not None:
             self._objects.resume()
-        with self._translated(), time_limit(self._seconds, self.interrupt) as deadline:
+        with self._translated(), time_limit(self.time.left(), self.interrupt) as deadline:
             try:
                 yield
             except Exception as error:
                 if deadline.has_passed:
                     raise SourceError(
                         TIME_LIMIT,
-                        f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
+                        f"{self._what} must answer within {self.time.seconds:g} s, but did not; "
+                        "raise time_limit_seconds.",
                     ) from None
                 if isinstance(error, duckdb.InterruptException):
                     raise KeyboardInterrupt from None

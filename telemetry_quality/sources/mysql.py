@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import quoted_name
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
-from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import TableSource
@@ -85,8 +85,8 @@ class _Client:
     """A connection with read-only transactions; its errors become SourceErrors, and each query ends in time."""
 
     def __init__(self, url: URL, what: str, seconds: float, memory_bytes: int) -> None:
+        self.time = QueryTime(seconds)
         self._what = what
-        self._seconds = seconds
         self._dialect, arguments = _connecting(url)
         self._connect = {**arguments, "connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4", "autocommit": True}
         self._is_within = False
@@ -111,7 +111,7 @@ class _Client:
             "sql_select_limit": 2**64 - 1,
             "lock_wait_timeout": LOCK_SECONDS,
             "innodb_lock_wait_timeout": LOCK_SECONDS,
-            "max_statement_time": self._seconds,
+            "max_statement_time": self.time.seconds,
             "max_session_mem_used": memory_bytes,
         }
         with self._driver.cursor() as cursor:
@@ -131,10 +131,11 @@ class _Client:
 
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         compiled = query.compile(dialect=self._dialect)
-        return self._run(str(compiled), compiled.params)[0]
+        limit = f"SET STATEMENT max_statement_time = {self.time.left():.3f} FOR " if self.time.is_shared else ""
+        return self._run(f"{limit}{compiled}", compiled.params)[0]
 
     def _run(self, text: str, values: Mapping[str, Any] | None = None) -> tuple[Sequence[Sequence[Any]], Any]:
-        with self._ending(self._seconds + GRACE_SECONDS), self._driver.cursor() as cursor:
+        with self._ending(self.time.left() + GRACE_SECONDS), self._driver.cursor() as cursor:
             cursor.execute(text, values)
             return cursor.fetchall(), cursor.description
 
@@ -196,7 +197,7 @@ class _Client:
                     raise SourceSilentError(
                         f"{self._what} must answer, but has not within {seconds:g} s; check the network and the server."
                     ) from None
-                raise _source_error(self._what, error, self._seconds) from None
+                raise _source_error(self._what, error, self.time.seconds) from None
             except KeyboardInterrupt:
                 self._hang_up()
                 self._kill()

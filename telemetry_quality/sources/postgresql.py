@@ -34,7 +34,7 @@ from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnava
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
-from telemetry_quality.sources.limits import TIME_LIMIT
+from telemetry_quality.sources.limits import LOOK_LIMIT_SECONDS, TIME_LIMIT, QueryTime
 from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import FullScan, TableSource
@@ -107,8 +107,8 @@ class _Client:
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
         self.connection = connection
+        self.time = QueryTime(seconds)
         self._what = what
-        self._seconds = seconds
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -117,7 +117,7 @@ class _Client:
             yield
             return
         settings = {
-            "statement_timeout": f"{max(1, round(self._seconds * 1000))}ms",
+            "statement_timeout": _milliseconds(self.time.left()),
             "lock_timeout": f"{LOCK_SECONDS}s",
             # Refuse to answer rather than leave out the rows that a policy hides.
             "row_security": "off",
@@ -130,6 +130,7 @@ class _Client:
         given = func.current_setting("work_mem")
         enough = case((func.pg_size_bytes(given) < func.pg_size_bytes(WORK_MEMORY), WORK_MEMORY), else_=given)
         with _translated(self._what), self.connection.begin():
+            self._wait_at_most(self.time.left())
             changed = [func.set_config(name, value, True) for name, value in settings.items()]
             self.connection.execute(select(*changed, func.set_config("work_mem", enough, True)))
             yield
@@ -137,17 +138,31 @@ class _Client:
     def execute(self, query: Select[Any] | _Explain) -> Sequence[Sequence[Any]]:
         start = monotonic()
         with self.transaction(), _translated(self._what):
+            seconds = self.time.left()
             try:
+                if self.time.is_shared:
+                    self._let_take(seconds)
                 return self.connection.execute(query).all()
             except DBAPIError as error:
                 # Only the server's message, in whatever language, tells its time limit from a cancellation by a person.
-                if _state(error) == "57014" and monotonic() - start >= self._seconds:
+                if _state(error) == "57014" and monotonic() - start >= seconds:
                     raise SourceError(
                         TIME_LIMIT,
-                        f"{self._what} must answer within {self._seconds:g} s, but did not; "
+                        f"{self._what} must answer within {self.time.seconds:g} s, but did not; "
                         "raise time_limit_seconds or index the time column (telemetry-quality check says how).",
                     ) from None
                 raise
+
+    def _wait_at_most(self, seconds: float) -> None:
+        from telemetry_quality.bounded_connections import GRACE_SECONDS  # noqa: PLC0415 - needs the driver
+
+        driver: Any = self.connection.connection.driver_connection
+        driver.limit_seconds = seconds + GRACE_SECONDS
+
+    def _let_take(self, seconds: float) -> None:
+        """Give the next query of the transaction another limit than the first."""
+        self._wait_at_most(seconds)
+        self.connection.execute(select(func.set_config("statement_timeout", _milliseconds(seconds), True)))
 
     def columns_of(self, name: str) -> dict[str, Column]:
         attribute = _table("pg_attribute", "attrelid", "attname", "atttypid", "attnum", "attisdropped", "attcollation")
@@ -231,6 +246,10 @@ class _Client:
     def _relation_id(self, name: str) -> Any:
         quoted = self.connection.dialect.identifier_preparer.format_table(named_table(name))
         return cast(func.to_regclass(literal(quoted)), OID)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
 
 
 class _Explain(Executable, ClauseElement):
@@ -355,7 +374,8 @@ class PostgresSource(TableSource[_Client]):
     ) -> None:
         super().__init__(table, schema, catalogue, salt)
         parsed = make_url(url)
-        self._engine = _engine(parsed, time_limit_seconds)
+        # Each transaction sets the limit of its own statements.
+        self._engine = _engine(parsed, min(time_limit_seconds, LOOK_LIMIT_SECONDS))
         self._what = f"The database {parsed.database or parsed.username!r} on {parsed.host or 'this machine'}"
         self._seconds = time_limit_seconds
 

@@ -127,6 +127,13 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     }
 
 
+def scan_hour_range(execute: Execute, tables: EventTables, day_range: DayRange) -> dict[date, DayScan]:
+    """The aggregates of some hours, by the query that also counts whole days; nothing else is read of them."""
+    (window,), events = day_range.windows, tables.of(day_range)
+    found = NO_EVENTS if events is None else read_combinations(execute, events, day_range).get(0, NO_EVENTS)
+    return {window.day: DayScan(window.day, found.aggregates, incomplete_events=found.incomplete)}
+
+
 def _incomplete(
     execute: Execute, events: EventTable, day_range: DayRange, days: Mapping[int, DayCombinations]
 ) -> dict[int, dict[EventGroup, int] | None]:

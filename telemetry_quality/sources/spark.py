@@ -22,7 +22,7 @@ from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnava
 from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
-from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.spark_errors import failures, require_package, source_error
@@ -161,8 +161,8 @@ class _Client:
 
     def __init__(self, spark: _Spark, what: str, seconds: float, *, reads_files: bool) -> None:
         self._spark = spark
+        self.time = QueryTime(seconds)
         self._what = what
-        self._seconds = seconds
         self._reads_files = reads_files
 
     def settle(self) -> None:
@@ -263,9 +263,10 @@ class _Client:
                 while not has_ended.wait(0.2):
                     self._spark.interruptAll()
 
-        silence_seconds = self._seconds + _GRACE_SECONDS
+        seconds = self.time.left()
+        silence_seconds = seconds + _GRACE_SECONDS
         with (
-            time_limit(self._seconds, interrupt) as deadline,
+            time_limit(seconds, interrupt) as deadline,
             time_limit(silence_seconds, lambda: _hang_up(self._spark)) as silence,
             pressed_interrupts(lambda: _hang_up(self._spark)),
         ):
@@ -283,7 +284,7 @@ class _Client:
                 if deadline.has_passed:
                     raise SourceError(
                         TIME_LIMIT,
-                        f"{self._what} must answer within {self._seconds:g} s, but did not; raise time_limit_seconds.",
+                        f"{self._what} must answer within {seconds:g} s, but did not; raise time_limit_seconds.",
                     ) from None
                 raise source_error(self._what, error) from None
             finally:

@@ -10,13 +10,22 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from sqlalchemy import column, literal, select, table
 
-from telemetry_quality.errors import SourceError
-from telemetry_quality.sources.query import day_ranges_of
-from telemetry_quality.sources.scanning import answer_days, count_day_range, count_versions, scan_day_range
+from telemetry_quality.core.events import UnreadableDay
+from telemetry_quality.errors import SourceError, SourceUnavailableError
+from telemetry_quality.sources.limits import TIME_LIMIT
+from telemetry_quality.sources.query import DayRange, day_ranges_of
+from telemetry_quality.sources.scanning import (
+    answer_days,
+    count_day_range,
+    count_versions,
+    scan_day_range,
+    scan_hour_range,
+)
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 
 if TYPE_CHECKING:
@@ -28,15 +37,22 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
-    from telemetry_quality.core.events import DayCounts, DayScan, UnreadableDay
+    from telemetry_quality.core.events import DayAggregates, DayCounts, DayScan
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.columns import Column
-    from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.limits import QueryTime
+    from telemetry_quality.sources.query import EventTable
     from telemetry_quality.sources.scanning import EventTables
 
 
 class EngineClient(Protocol):
-    """An open, read-only connection whose errors are SourceErrors."""
+    """An open, read-only connection whose errors are SourceErrors.
+
+    Attributes:
+        time: How long its queries may take.
+    """
+
+    time: QueryTime
 
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         """All rows of a query, within the time limit."""
@@ -146,6 +162,10 @@ class SqlSource(ABC, Generic[S]):
     def _tables(self, client: S) -> EventTables:
         """What finds the table that holds the events of a day range."""
 
+    def _tables_of_hours(self, client: S) -> EventTables:
+        """The same for a few hours, whose arrivals are not asked for."""
+        return self._tables(client)
+
     @abstractmethod
     def columns(self) -> dict[str, Column]:
         """The columns of the events by name, and the expressions that play roles by their text.
@@ -168,6 +188,25 @@ class SqlSource(ABC, Generic[S]):
 
             ask = partial(self._settled, client, tables, scan)
             yield from (answer for _, answer in answer_days(windows, ask, self.maximum_days))
+
+    def scan_hours(self, window: DayWindow) -> DayAggregates | UnreadableDay:
+        """The aggregates of some hours of a day; see EventSource."""
+        began = monotonic()
+        with self._client() as client, client.time.of_a_look(began):
+            tables = self._tables_of_hours(client)
+
+            def scan(day_range: DayRange) -> Mapping[date, DayScan]:
+                with self._scanning(client):
+                    return scan_hour_range(client.execute, tables, day_range)
+
+            try:
+                return self._settled(client, tables, scan, DayRange((window,)))[window.day].aggregates
+            except SourceUnavailableError:
+                raise
+            except SourceError as error:
+                if error.reason_code == TIME_LIMIT:
+                    raise
+                return UnreadableDay(window.day, error.reason_code, str(error))
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         """Events per day; see EventSource."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.copying import BatchedTable, Shape
-from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.scanning import answer_days
@@ -96,13 +97,15 @@ class _Client:
     def __init__(self, connection: Connection, what: str, seconds: float, memory_limit_bytes: int) -> None:
         self.connection = connection
         self._what = what
-        self._seconds = seconds
+        self.time = QueryTime(seconds)
         self._memory_limit_bytes = memory_limit_bytes
 
     @cached_property
     def duckdb(self) -> ReceivingClient:
         """Opened when the first events are copied."""
-        return ReceivingClient(self._what, self._seconds, memory_limit_bytes=self._memory_limit_bytes)
+        client = ReceivingClient(self._what, self.time.seconds, memory_limit_bytes=self._memory_limit_bytes)
+        client.time = self.time
+        return client
 
     def close(self) -> None:
         self.connection.close()
@@ -114,11 +117,11 @@ class _Client:
         return self.duckdb.execute(query)
 
     def stream(self, query: Executable, rows: int) -> Iterator[Sequence[Sequence[Any]]]:
-        with self._limited(self._seconds):
+        with self._limited(self.time.left()):
             yield from self.connection.execute(query).partitions(rows)
 
     def read(self, query: Executable, spent_seconds: float = 0) -> Sequence[Sequence[Any]]:
-        with self._limited(self._seconds - spent_seconds):
+        with self._limited(self.time.left(spent_seconds)):
             return self.connection.execute(query).all()
 
     @contextmanager
@@ -137,7 +140,7 @@ class _Client:
     def _too_slow(self) -> SourceError:
         return SourceError(
             TIME_LIMIT,
-            f"{self._what} must answer within {self._seconds:g} s, but did not; "
+            f"{self._what} must answer within {self.time.seconds:g} s, but did not; "
             "raise time_limit_seconds or index the time column.",
         )
 
@@ -167,10 +170,13 @@ class _Client:
         ((version,),) = self.read(text("PRAGMA schema_version"))
         return int(version)
 
-    def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
+    def batched(
+        self, name: str, schema: EventSchema, salt: str, pause_seconds: float, *, copies_arrivals: bool = True
+    ) -> BatchedTable:
         """The same table as ``event_table``, read in batches."""
         events = self.event_table(name, schema, salt)
-        return BatchedTable(self, events, self._shape(name, events.relation.c.keys()), pause_seconds)
+        shape = self._shape(name, events.relation.c.keys())
+        return BatchedTable(self, events, shape, pause_seconds, copies_arrivals=copies_arrivals)
 
     def _shape(self, name: str, columns: Iterable[str]) -> Shape:
         inspector = inspect(self.connection)
@@ -318,12 +324,20 @@ class SqliteSource(TableSource[_Client]):
         return None
 
     def _tables(self, client: _Client) -> BatchedTable:
+        self._require_sound_file()
+        return client.batched(self._table, self.schema, self._salt, self._pause_seconds)
+
+    def _tables_of_hours(self, client: _Client) -> BatchedTable:
+        self._require_sound_file()
+        schema = replace(self.schema, dimensions=())
+        return client.batched(self._table, schema, self._salt, self._pause_seconds, copies_arrivals=False)
+
+    def _require_sound_file(self) -> None:
         path = str(self._url.database)
         state = state_of(path)
         if state != self._sound:
             require_sound_file(path)
             self._sound = state
-        return client.batched(self._table, self.schema, self._salt, self._pause_seconds)
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:

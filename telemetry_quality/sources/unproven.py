@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
-from telemetry_quality.sources.limits import TIME_LIMIT, time_limit
+from telemetry_quality.sources.limits import TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import TableSource
@@ -57,8 +57,8 @@ class _Client:
 
     def __init__(self, connection: Connection, what: str, seconds: float) -> None:
         self.connection = connection
+        self.time = QueryTime(seconds)
         self._what = what
-        self._seconds = seconds
 
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         with self._ending():
@@ -99,7 +99,7 @@ class _Client:
     @contextmanager
     def _ending(self) -> Iterator[None]:
         """Let a query end within its limit."""
-        seconds = self._seconds + GRACE_SECONDS
+        seconds = self.time.left() + GRACE_SECONDS
 
         def stop() -> None:
             with suppress(Exception):
@@ -114,7 +114,7 @@ class _Client:
                     raise SourceSilentError(
                         f"{self._what} must answer within {seconds:g} s, but does not; check the network."
                     ) from None
-                raise _source_error(self._what, error, self._seconds) from None
+                raise _source_error(self._what, error, self.time.seconds) from None
 
 
 def _type_name(code: Any) -> str:

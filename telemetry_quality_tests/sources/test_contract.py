@@ -135,6 +135,8 @@ class Source(Protocol):
 
     def scan_days(self, windows: Sequence[DayWindow], sample_size: int) -> Any: ...
 
+    def scan_hours(self, window: DayWindow) -> Any: ...
+
     def count_day(self, window: DayWindow) -> DayCounts: ...
 
     def count_days(self, windows: Sequence[DayWindow]) -> Any: ...
@@ -738,6 +740,16 @@ CASES: dict[str, list[dict[str, Any]]] = {
         make_event(event_id=f"o{n}", occurred_at=MIDNIGHT - n * HOUR / 2 - MICROSECOND, observed_at=MIDNIGHT + n * HOUR)
         for n in range(20)
     ],
+    "hours_and_their_boundaries": [
+        make_event(
+            event_id=f"b{n}",
+            occurred_at=NOON + hours * HOUR + by,
+            observed_at=MIDNIGHT + 30 * HOUR,
+            is_error=n % 2 == 0,
+            service_version=f"1.{n % 2}",
+        )
+        for n, (hours, by) in enumerate(product((-12, -1, 0, 1, 11, 12), (-MICROSECOND, 0 * HOUR, MICROSECOND)))
+    ],
 }
 
 
@@ -821,6 +833,42 @@ def test_counting_days_says_what_reading_them_says(all_cases: AllCases) -> None:
     assert all_cases.source.count_days(CASE_WINDOWS[1:2]) == {DAY: totals[DAY]}
 
 
+def hours_of(window: DayWindow, first: int, hours: int) -> DayWindow:
+    return DayWindow(window.day, window.start + first * HOUR, window.start + (first + hours) * HOUR)
+
+
+def assert_hours_are_those_of_the_day(source: Source, day: DayScan, window: DayWindow, first: int, hours: int) -> None:
+    looked_at = source.scan_hours(hours_of(window, first, hours))
+    assert isinstance(looked_at, DayAggregates), looked_at
+    of_day = (row._replace(hour=row.hour - first) for row in each_hour(day.aggregates))
+    assert each_hour(looked_at) == tuple(row for row in of_day if 0 <= row.hour < hours)
+    if looked_at.rows:
+        assert looked_at.critical_fields == day.aggregates.critical_fields
+        assert looked_at.rate_names == day.aggregates.rate_names
+
+
+def test_hours_are_read_as_they_are_read_with_their_day(all_cases: AllCases) -> None:
+    day = CASE_DAYS["hours_and_their_boundaries"]
+    window, scan = day_window(day, UTC_ZONE), all_cases.scans[day]
+    assert scan.aggregates.by_hour().keys() == {0, 10, 11, 12, 13, 22, 23}
+    for first, hours in ((0, 1), (11, 2), (14, 8), (23, 1)):
+        assert_hours_are_those_of_the_day(all_cases.source, scan, window, first, hours)
+
+
+@pytest.mark.essential
+@wherever
+def test_hours_begin_when_those_of_their_day_do_whatever_the_zone(
+    tmp_path: Path, write: Callable[[Location, Sequence[Event]], Source]
+) -> None:
+    """On a day of 25 hours, and in a zone half an hour off."""
+    longer, kolkata = day_window(date(2013, 11, 3), NEW_YORK), day_window(date(2013, 11, 8), ZoneInfo("Asia/Kolkata"))
+    source = write(Location(tmp_path, NEW_YORK), local_hours(longer) + local_hours(kolkata))
+    for window in (longer, kolkata):
+        (scan,) = read(source, [window])
+        for first in (0, 1, int(window.hours) - 2):
+            assert_hours_are_those_of_the_day(source, scan, window, first, 2)
+
+
 @pytest.mark.slow
 @wherever
 @pytest.mark.parametrize(("day", "hours"), [(date(2013, 3, 10), 23), (date(2013, 11, 3), 25)], ids=str)
@@ -883,6 +931,7 @@ def test_reading_never_changes_a_byte_of_the_source(
     before = state_of(tmp_path)
     read(source, windows_of(UTC_ZONE, DAY))
     source.count_days(windows_of(UTC_ZONE, DAY))
+    source.scan_hours(hours_of(day_window(DAY, UTC_ZONE), 11, 2))
     assert state_of(tmp_path) == before
 
 
@@ -1120,12 +1169,15 @@ def test_the_busiest_names_and_versions_are_told_apart_and_the_rest_is_summed_ex
     monkeypatch.setattr(combinations, "ROWS_AT_ONCE", 2)
     monkeypatch.setattr(scanning, "ROWS_AT_ONCE", 2)
     (day,) = read(source, windows)
+    hours = source.scan_hours(hours_of(windows[0], 12, 2))
 
     assert (whole.cardinality, day.cardinality) == (Cardinality(10, 0, 0), Cardinality(10, 7, 0))
     told_apart = [(row.event_name, row.service_version) for row in day.aggregates.rows]
     assert told_apart == [*sorted(set(busy), key=str), ("(other)", "(other)"), ("(other)", "(other)")]
     assert day.aggregates.totals() == whole.aggregates.totals()
     assert day.aggregates.by_hour() == whole.aggregates.by_hour()
+    assert {row.event_name for row in hours.rows} == {row.event_name for row in day.aggregates.rows}
+    assert {12 + hour: totals for hour, totals in hours.by_hour().items()} == whole.aggregates.by_hour()
     assert day.aggregates.missing_critical() == whole.aggregates.missing_critical()
     assert day.aggregates.rate_counts() == whole.aggregates.rate_counts()
     assert day.incomplete_events is None

@@ -404,12 +404,12 @@ def test_a_query_beyond_its_time_is_interrupted_on_the_cluster(spark: Spark) -> 
     source = SparkSource(spark.url, "telemetry.endless", SCHEMA)
     with source._client() as client:
         view = client._spark.sql(ENDLESS, {})
-        client._seconds = 1
+        client.time.seconds = 1
         with pytest.raises(SourceError) as stopped, client._answering():
             view.collect()
         assert stopped.value.reason_code == "TIME_LIMIT"
         assert_one_sentence(stopped.value)
-        client._seconds = 60
+        client.time.seconds = 60
         with client._answering():
             assert client._spark.sql("SELECT 1", {}).collect() == [(1,)], "the cluster is free again"
 
@@ -442,7 +442,7 @@ def test_a_server_that_falls_silent_is_an_outage_soon_after_the_time_limit(
     begun = time.monotonic()
     with source._client() as client:
         view = client._spark.sql(ENDLESS, {})
-        client._seconds = 2
+        client.time.seconds = 2
         threading.Timer(1, proxy.stalled.set).start()
         with pytest.raises(SourceSilentError, match="nothing arrived within 3 s") as silent, client._answering():
             view.collect()
