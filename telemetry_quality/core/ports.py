@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.root_cause import DayBreakdown
+    from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.core.sampling import SampleVerdict
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -105,6 +106,10 @@ class IncidentStore(Protocol):
 
     def marked_days(self, source: str) -> list[MarkedDays]:
         """All that people said about days of the source, oldest first."""
+        ...
+
+    def running_verdicts(self, source: str) -> dict[date, tuple[Verdict, ...]]:
+        """What failed so far on the last days that have no snapshot yet; days on which nothing did are left out."""
         ...
 
 
@@ -241,6 +246,14 @@ class QualityStore(MessageStore, Protocol):
 
     def append_marked_days(self, marked: MarkedDays) -> None:
         """Store what somebody said about days."""
+        ...
+
+    def append_running_hours(self, hours: Sequence[RunningHour]) -> list[RunningHour]:
+        """Append those of ``hours`` that differ from their latest revision; returns them as stored."""
+        ...
+
+    def running_hours(self, source: str, first: date, last: date) -> dict[date, list[RunningHour]]:
+        """The latest revision of each hour that was looked at, by day and hour."""
         ...
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:

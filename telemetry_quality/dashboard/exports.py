@@ -28,7 +28,8 @@ from telemetry_quality.dashboard.parameters import (
 )
 from telemetry_quality.frames.snapshots import COLUMNS, frame_of
 from telemetry_quality.frames.tables import csv_lines, parquet_writer, write_frame
-from telemetry_quality.storage.tables import UtcDateTime, integrity_snapshot
+from telemetry_quality.storage.column_types import UtcDateTime
+from telemetry_quality.storage.tables import integrity_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

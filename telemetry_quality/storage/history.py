@@ -11,6 +11,7 @@ from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Outcome
 from telemetry_quality.core.ports import JudgedDay
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.storage.rows import VERDICT_COLUMNS, action_of, as_text, mark_of, verdicts_by_revision
+from telemetry_quality.storage.running_hours import running_verdicts
 from telemetry_quality.storage.tables import day_mark, day_scan, guardrail_verdict, incident_action, integrity_snapshot
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class History:
         kept = day_mark.c
         query = select(day_mark).where(kept.source == source, self._was_known(kept.marked_at)).order_by(kept.sequence)
         return [mark_of(row) for row in self._connection.execute(query).mappings()]
+
+    def running_verdicts(self, source: str) -> dict[date, tuple[Verdict, ...]]:
+        """What failed so far on days that have no snapshot yet."""
+        return running_verdicts(self._connection, source, self._as_of)
 
     def counted_days(self, source: str) -> list[CountedDays]:
         """How many days were counted by each set of rules, by their latest scans; unreadable days were not."""

@@ -32,7 +32,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import NullType
 
 from telemetry_quality.errors import StoreError
-from telemetry_quality.storage.tables import CHAINED, MUTABLE, StoredText, UtcDateTime, metadata
+from telemetry_quality.storage.column_types import StoredText, UtcDateTime
+from telemetry_quality.storage.tables import CHAINED, MUTABLE, metadata
 from telemetry_quality.storage.triggers import REFUSING_BODY, expected_triggers
 from telemetry_quality.storage.views import VIEWS
 

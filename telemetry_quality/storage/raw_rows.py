@@ -16,8 +16,8 @@ from sqlalchemy import JSON, Boolean, Date, Float, Integer
 
 from telemetry_quality.core.clipping import clipped
 from telemetry_quality.core.visible import visible
+from telemetry_quality.storage.column_types import StoredText, UtcDateTime
 from telemetry_quality.storage.engine import database_of
-from telemetry_quality.storage.tables import StoredText, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, se
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.storage.column_types import StoredText
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.history import History
@@ -35,7 +36,6 @@ from telemetry_quality.storage.rows import (
 )
 from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
-    StoredText,
     day_mark,
     day_scan,
     event_aggregate,

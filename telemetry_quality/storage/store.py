@@ -49,7 +49,7 @@ from telemetry_quality.storage.rows import (
     verdicts_by_revision,
     verdicts_hash,
 )
-from telemetry_quality.storage.schema import MigratedDatabase
+from telemetry_quality.storage.running_hours import RunningHourStore
 from telemetry_quality.storage.tables import (
     day_mark,
     day_scan,
@@ -101,7 +101,7 @@ _COMPARED = ("guardrail", "level", "outcome", "reason_code", "value", "threshold
 """What two verdicts that say the same have in common; their sentences may differ."""
 
 
-class SqlQualityStore(MigratedDatabase):
+class SqlQualityStore(RunningHourStore):
     """The append-only store; see QualityStore for what each method promises.
 
     Args:

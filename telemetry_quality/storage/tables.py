@@ -5,7 +5,6 @@ The exceptions are the tables in MUTABLE: who may see the dashboard changes, but
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -14,23 +13,20 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    DateTime,
     Float,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
 from telemetry_quality.core.metrics import METRICS
+from telemetry_quality.storage.column_types import OptionalJson, StoredText, UtcDateTime
 
 if TYPE_CHECKING:
-    from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
 SCHEMA_REVISION = "0002"
@@ -47,50 +43,6 @@ metadata = MetaData(
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware instant, stored in UTC by databases that store no time zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """To UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware again."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-class StoredText(TypeDecorator[str]):
-    """Any text, ordered by code point, whatever the database's locale.
-
-    PostgreSQL cannot store the NUL character, which events and strangers may send anyway: it is stored as ``␀0``, and
-    ``␀`` itself as ``␀1``.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """A built-in collation of PostgreSQL, which no upgrade of the operating system changes."""
-        return Text(collation="C") if dialect.name == "postgresql" else self.impl_instance
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Encode what the database cannot store."""
-        if value is None or dialect.name != "postgresql":
-            return value
-        return value.replace("␀", "␀1").replace("\0", "␀0")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Back again."""
-        if value is None or dialect.name != "postgresql":
-            return value
-        return value.replace("␀0", "\0").replace("␀1", "␀")
-
-
 def _key() -> tuple[Column[Any], ...]:
     return (
         Column("source", StoredText, nullable=False),
@@ -101,10 +53,6 @@ def _key() -> tuple[Column[Any], ...]:
 
 def _chain() -> tuple[Column[Any], ...]:
     return (Column("previous_hash", StoredText), Column("content_hash", StoredText, nullable=False))
-
-
-OptionalJson = JSON(none_as_null=True)
-"""JSON that may be missing: None is NULL, not the text ``null``."""
 
 
 day_scan = Table(
@@ -358,6 +306,36 @@ day_mark = Table(
 )
 """What people said about the days from ``day`` to ``until``; a null ``mark`` withdraws what was said before."""
 
+running_hour = Table(
+    "running_hour",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("source", StoredText, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("looked_at", UtcDateTime, nullable=False),
+    Column("events", BigInteger),
+    Column("errors", BigInteger),
+    Column("error_unknown_events", BigInteger),
+    Column("missing_version_events", BigInteger),
+    Column("rate_counts", OptionalJson),
+    Column("signals", OptionalJson),
+    Column("expected_events", Float),
+    Column("expected_low_events", Float),
+    Column("expected_high_events", Float),
+    Column("verdicts", JSON, nullable=False),
+    Column("unreadable_reason_code", StoredText),
+    Column("unreadable_reason", StoredText),
+    *_chain(),
+    UniqueConstraint("source", "day", "hour", "revision"),
+    sqlite_autoincrement=True,
+)
+"""An hour of a day that was not over, as a look found it; ``verdicts`` are what failed at its end, as JSON.
+
+``signals`` holds lists of a name, its events and its errors. The numbers are null if the hour could not be read.
+"""
+
 sign_in = Table(
     "sign_in",
     metadata,
@@ -454,6 +432,7 @@ CHAINED = {
     delivery: "{at} {channel} {kind} {outcome}",
     incident_action: "{source} {day} {action} {root_cause}",
     day_mark: "{source} {day} mark {mark}",
+    running_hour: "{source} {day} hour {hour} revision {revision}",
     sign_in: "{at} {account_name} {outcome}",
     account_change: "{at} {account_name} {change}",
 }

@@ -11,10 +11,12 @@ from sqlalchemy import text
 from telemetry_quality.core.alerts import Alert, alert_of
 from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, SliceCounts
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.hours import ExpectedHour
 from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
 from telemetry_quality.core.incidents.acceptance import accepted_failures
 from telemetry_quality.core.marks import Mark, MarkedDays
 from telemetry_quality.core.messages.model import Delivery, DeliveryOutcome, Mention, MessageKind
+from telemetry_quality.core.running.model import HourCounts, RunningHour
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.staff.sign_ins import SignIn, SignInOutcome
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan
@@ -107,6 +109,21 @@ def make_delivery(**overrides: Any) -> Delivery:
         reason="No answer came.",
     )
     return replace(delivery, **overrides)
+
+
+def make_running_hour(**overrides: Any) -> RunningHour:
+    """Ten in the morning, with half the events and too many errors."""
+    hour = RunningHour(
+        source="web",
+        day=DAY,
+        hour=10,
+        revision=1,
+        looked_at=NOW,
+        counts=HourCounts(1000, 120, 3, 2, {"checkout_failures": 7}, {"it's “page”": (900, 100), "login": (100, 20)}),
+        expected=ExpectedHour(2000.5, 1800.25, 2200),
+        verdicts=(VERDICTS[0],),
+    )
+    return replace(hour, **overrides)
 
 
 def make_sign_in(**overrides: Any) -> SignIn:

@@ -17,6 +17,7 @@ from telemetry_quality_tests.storage.examples import (
     make_delivery,
     make_full_scan,
     make_mark,
+    make_running_hour,
     make_sign_in,
 )
 
@@ -36,6 +37,7 @@ KEYS = {
     "delivery": ("sequence", "sequence"),
     "incident_action": ("sequence", "sequence"),
     "day_mark": ("sequence", "sequence"),
+    "running_hour": ("sequence", "source, day, hour, revision"),
     "sign_in": ("sequence", "sequence"),
     "account_change": ("sequence", "sequence"),
 }
@@ -58,6 +60,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     store.append_delivery(make_delivery())
     store.append_incident_action(make_action())
     store.append_marked_days(make_mark())
+    store.append_running_hours([make_running_hour()])
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
     staff.record(make_sign_in())
     staff.add_account("ada", None, NOW)

@@ -30,6 +30,7 @@ from telemetry_quality_tests.storage.examples import (
     make_delivery,
     make_full_scan,
     make_mark,
+    make_running_hour,
     make_sign_in,
 )
 
@@ -91,6 +92,7 @@ def fill(folder: Path) -> None:
     store.append_delivery(make_delivery())
     store.append_incident_action(make_action(assignee="grace"))
     store.append_marked_days(make_mark())
+    store.append_running_hours([make_running_hour()])
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)
     staff.open_session(ada.id, "id", "password", NOW, NOW.replace(year=2100))

@@ -44,6 +44,7 @@ from telemetry_quality_tests.storage.examples import (
     make_delivery,
     make_full_scan,
     make_mark,
+    make_running_hour,
     make_sign_in,
     run,
 )
@@ -78,6 +79,7 @@ def measure(url: str) -> None:
         dispatch_alerts(store, snapshot, VERDICTS)
         store.append_delivery(make_delivery(title="a\x00b␀0"))
     store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
+    store.append_running_hours([make_running_hour(hour=hour) for hour in (10, 11)])
 
 
 def say(url: str) -> None:

@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
+from telemetry_quality.storage.column_types import StoredText
 from telemetry_quality.storage.engine import open_engine, transaction
 from telemetry_quality.storage.hashing import row_hash
 from telemetry_quality.storage.staff.store import StaffStore
 from telemetry_quality.storage.store import SqlQualityStore
-from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, PARTS, StoredText
+from telemetry_quality.storage.tables import APPEND_ONLY, CHAINED, PARTS
 from telemetry_quality.storage.triggers import expected_triggers
 from telemetry_quality_tests.builders import NOW, dispatch_alerts, make_snapshot
-from telemetry_quality_tests.storage.examples import VERDICTS, make_action, make_full_scan, make_mark, make_sign_in
+from telemetry_quality_tests.storage.examples import (
+    VERDICTS,
+    make_action,
+    make_full_scan,
+    make_mark,
+    make_running_hour,
+    make_sign_in,
+)
 from telemetry_quality_tests.storage.test_verification import (
     SURROGATE_KEYS,
     behind_the_back_of,
@@ -223,6 +231,7 @@ def grow(random: Random, url: str) -> None:
     appends: list[Callable[[], object]] = [
         lambda: store.append_incident_action(make_action()),
         lambda: store.append_marked_days(make_mark()),
+        lambda: store.append_running_hours([make_running_hour(hour=random.randrange(24), looked_at=NOW)]),
         lambda: staff.record(make_sign_in()),
         lambda: staff.add_account(f"ada{random.random()}", None, NOW),
         lambda: dispatch_alerts(store, replace(make_snapshot(), revision=1), VERDICTS[:2], "mail"),

@@ -31,6 +31,7 @@ from telemetry_quality_tests.storage.examples import (
     make_delivery,
     make_full_scan,
     make_mark,
+    make_running_hour,
     make_sign_in,
 )
 
@@ -99,6 +100,9 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         store.append_delivery(make_delivery(at=NOW + timedelta(minutes=number)))
         store.append_marked_days(make_mark(day=day))
+        unreadable = {"unreadable_reason_code": "NO_FILES", "unreadable_reason": "None."}
+        hour = make_running_hour(day=day, looked_at=NOW + timedelta(minutes=number), **unreadable)
+        store.append_running_hours([hour])
         staff.record(make_sign_in(at=NOW + timedelta(minutes=number)))
         staff.add_account(f"ada{number}", None, NOW, actor=Actor("eve", "::1"))
     store.append_scan("web", UnreadableDay(DAYS[-1] + timedelta(days=1), "NO_FILES", "None."), (), NOW)
@@ -134,9 +138,10 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3 + 3
+    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3 + 3 + 3
     assert str(verification.anchor).startswith(
-        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,delivery=3,incident_action=3,integrity_snapshot=3,sign_in=3:"
+        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,delivery=3,incident_action=3,integrity_snapshot=3,"
+        "running_hour=3,sign_in=3:"
     )
 
 

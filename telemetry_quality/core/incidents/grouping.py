@@ -75,6 +75,8 @@ def group_incidents(
     judged_days: Collection[date],
     actions: Iterable[IncidentAction] = (),
     accepted_days: Collection[date] = (),
+    *,
+    running_days: Collection[date] = (),
 ) -> list[Incident]:
     """The incidents that ``failures`` make up, oldest first.
 
@@ -84,6 +86,7 @@ def group_incidents(
         judged_days: All days that were judged, whether they failed or not.
         actions: What was decided about the incidents, oldest first.
         accepted_days: Days that somebody marked as accepted.
+        running_days: Days that are not over: they may go on with an incident, but close none.
     """
     by_day: dict[date, list[FailedGuardrail]] = defaultdict(list)
     for failure in failures:
@@ -97,9 +100,12 @@ def group_incidents(
         groups = _groups_of_day(by_day.get(day, ()))
         begun = _go_on(alive, groups)
         is_readable = not any(_is_unreadable(group) for group in groups)
-        alive = [
-            strand for strand in alive if strand.last_day == day or not (is_readable or _is_unreadable(strand.days[-1]))
-        ]
+        if day not in running_days:
+            alive = [
+                strand
+                for strand in alive
+                if strand.last_day == day or not (is_readable or _is_unreadable(strand.days[-1]))
+            ]
         alive += begun
         strands += begun
     incidents = [

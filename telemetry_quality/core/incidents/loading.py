@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.incidents.grouping import failures_of, group_incidents
 from telemetry_quality.core.marks import Mark, days_marked, marks_of
+from telemetry_quality.core.ports import JudgedDay
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.errors import RequestError
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.incidents.failures import FailedGuardrail
     from telemetry_quality.core.incidents.model import Incident, IncidentAction
-    from telemetry_quality.core.ports import IncidentStore, JudgedDay
+    from telemetry_quality.core.ports import IncidentStore
 
 
 def incidents_of(
@@ -25,12 +27,15 @@ def incidents_of(
     Raises:
         StoreError: If the store fails.
     """
-    days, actions = store.judged_days(source), store.incident_actions(source)
+    days, running, actions = store.judged_days(source), store.running_verdicts(source), store.incident_actions(source)
+    if running:
+        days = sorted([*days, *(JudgedDay(day, RUNNING, is_healthy=False) for day in running)])
     if not days:
         return []
     first, last = first or days[0].day, last or days[-1].day
     begin, end = _whole_range(days, actions, first, last)
     failed = store.failed_verdicts(source, begin, end)
+    failed |= {day: {RUNNING: verdicts} for day, verdicts in running.items()}
     failures: list[FailedGuardrail] = []
     judged: set[date] = set()
     for judged_day in days:
@@ -41,7 +46,7 @@ def incidents_of(
                     judged_day.day, judged_day.revision, failed[judged_day.day].get(judged_day.revision, ())
                 )
     accepted = days_marked(marks_of(store.marked_days(source)), {Mark.ACCEPTED})
-    found = group_incidents(source, failures, judged, actions, accepted)
+    found = group_incidents(source, failures, judged, actions, accepted, running_days=running)
     return [incident for incident in found if incident.first_day <= last and first <= incident.last_day]
 
 

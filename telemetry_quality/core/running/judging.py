@@ -19,7 +19,7 @@ from telemetry_quality.core.detectors.windows import WINDOW_DAYS, WINDOW_MINIMUM
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_by
 from telemetry_quality.core.guardrails.guardrail import RunningView
-from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Segment
+from telemetry_quality.core.guardrails.verdicts import Outcome, Segment
 from telemetry_quality.core.hours import clock_of
 from telemetry_quality.core.judging import expectation_of, shares_of
 from telemetry_quality.core.marks import Mark
@@ -252,45 +252,3 @@ def _usual_bad_events(counts: Sequence[ShareCount], *, is_low: bool) -> int | No
 def _continued(sentence: str) -> str:
     """The sentence as it reads after an introduction."""
     return sentence[:1].lower() + sentence[1:]
-
-
-def verdicts_of_day(per_hour: Sequence[tuple[Verdict, ...]]) -> tuple[Verdict, ...]:
-    """One verdict per guardrail on a running day, from what failed at the end of each of its hours.
-
-    A run of hours that grew is described by the last hour's end that found it; runs apart from each other are listed.
-    """
-    by_rule: defaultdict[str, list[Verdict]] = defaultdict(list)
-    for verdicts in per_hour:
-        for verdict in verdicts:
-            by_rule[verdict.guardrail].append(verdict)
-    return tuple(map(_of_day, by_rule.values()))
-
-
-def _of_day(found: Sequence[Verdict]) -> Verdict:
-    """The failures of one guardrail as one."""
-    apart: list[Verdict] = []
-    for verdict in reversed(found):
-        if not any(_is_same_run(verdict, later) for later in apart):
-            apart.insert(0, verdict)
-    worst = min(apart, key=lambda verdict: (list(Level).index(verdict.level), -_excess(verdict)))
-    return replace(
-        worst,
-        sentence=" ".join(verdict.sentence for verdict in apart),
-        contributors=tuple(contributor for verdict in apart for contributor in verdict.contributors),
-    )
-
-
-def _is_same_run(earlier: Verdict, later: Verdict) -> bool:
-    """Whether the later verdict tells of the same hours; verdicts without hours tell of the whole day so far."""
-    spans = [
-        [contributor.segment.hours for contributor in verdict.contributors if contributor.segment.hours is not None]
-        for verdict in (earlier, later)
-    ]
-    if not all(spans):
-        return True
-    return any(first[0] <= second[1] and second[0] <= first[1] for first in spans[0] for second in spans[1])
-
-
-def _excess(verdict: Verdict) -> float:
-    """How far the number is beyond its threshold."""
-    return abs((verdict.value or 0.0) - (verdict.threshold or 0.0))

@@ -16,6 +16,10 @@ MOST_SIGNALS = 50
 """Event names of an hour that are kept individually, the busiest first."""
 
 
+RUNNING = 0
+"""The revision of what is said about a day that has no snapshot yet; those of snapshots count from 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class HourCounts:
     """The events of one hour, and what is wrong with them.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from telemetry_quality.core.incidents import (
     require_incident,
 )
 from telemetry_quality.core.ports import JudgedDay
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.errors import RequestError
 from telemetry_quality_tests.core.incidents.march import (
     IOS,
@@ -35,6 +36,8 @@ from telemetry_quality_tests.core.incidents.march import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from telemetry_quality.core.marks import MarkedDays
 
 
@@ -56,8 +59,9 @@ GUARDRAILS = ("activity", "error_rate", "missing_version", "volume")
 class Past:
     """Judged days with their failures; implements as much of a store as incidents need."""
 
-    judged: dict[date, tuple[FailedGuardrail, ...]]
+    judged: Mapping[date, tuple[FailedGuardrail, ...]]
     actions: tuple[IncidentAction, ...] = ()
+    running: Mapping[date, tuple[Verdict, ...]] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[FailedGuardrail]:
@@ -82,6 +86,9 @@ class Past:
 
     def marked_days(self, source: str) -> list[MarkedDays]:
         return []
+
+    def running_verdicts(self, source: str) -> dict[date, tuple[Verdict, ...]]:
+        return dict(self.running)
 
 
 def verdict_of(failure: FailedGuardrail) -> Verdict:
@@ -165,3 +172,39 @@ def test_incidents_of_a_range_are_those_of_the_whole_history_that_touch_it(past:
 
 def test_a_source_without_snapshots_has_no_incidents() -> None:
     assert incidents_of(Past({}), "web") == []
+
+
+def failing(name: str, *places: str) -> Verdict:
+    return replace(make_verdict(name, *(segment(place, 100.0) for place in places), outcome=Outcome.FAILED))
+
+
+def test_what_fails_on_a_running_day_opens_the_incident_that_its_snapshot_goes_on_with() -> None:
+    past = Past({day(1): (), day(2): ()}, running={day(3): (failing("error_rate"),)})
+    (today,) = incidents_of(past, "web")
+    assert (today.key, today.is_open, today.days) == ("web/2026-03-03", True, (day(3),))
+    assert [failure.revision for failure in today.failures] == [RUNNING]
+    judged = Past({**past.judged, day(3): (fail(3, "error_rate"), fail(3, "volume"))})
+    (tomorrow,) = incidents_of(judged, "web")
+    assert (tomorrow.key, tomorrow.root_cause) == (today.key, today.root_cause)
+    assert incidents_of(Past({**past.judged, day(3): ()}), "web") == []
+
+
+def test_a_running_day_goes_on_with_an_incident_and_closes_none() -> None:
+    yesterday = {day(2): (fail(2, "error_rate", IOS), fail(2, "volume", WEB))}
+    running = {day(3): (failing("error_rate", IOS),)}
+    ios, web = sorted(incidents_of(Past(yesterday, running=running), "web"), key=lambda each: -len(each.days))
+    assert (ios.days, web.days) == ((day(2), day(3)), (day(2),))
+    assert ios.is_open
+    assert web.is_open
+
+
+def test_a_running_day_belongs_to_the_range_that_holds_it() -> None:
+    past = Past({day(1): (), day(2): (fail(2, "volume"),)}, running={day(3): (failing("volume"),)})
+    (found,) = incidents_of(past, "web", day(3), day(3))
+    assert found.days == (day(2), day(3))
+    assert incidents_of(past, "web", day(4), day(9)) == []
+
+
+def test_a_source_of_which_only_a_running_day_is_known_has_its_incident() -> None:
+    (found,) = incidents_of(Past({}, running={day(3): (failing("volume"),)}), "web")
+    assert found.days == (day(3),)

@@ -21,8 +21,9 @@ from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outco
 from telemetry_quality.core.hours import DayHours, HourTotals
 from telemetry_quality.core.judging import HistoricalContext
 from telemetry_quality.core.marks import Mark, MarkedDays
-from telemetry_quality.core.running.judging import judge_running_day, verdicts_of_day
+from telemetry_quality.core.running.judging import judge_running_day
 from telemetry_quality.core.running.model import HourCounts
+from telemetry_quality.core.running.verdicts import verdicts_of_day
 from telemetry_quality_tests.builders import NOW, SCHEMA, make_stored_scan
 
 if TYPE_CHECKING:
@@ -426,15 +427,3 @@ def test_the_verdict_on_a_share_is_that_of_the_last_hour_that_failed() -> None:
     last = max(failures(found, "error_rate"))
     assert last < 6
     assert verdict in found[last]
-
-
-def test_a_day_on_which_nothing_failed_has_no_verdict() -> None:
-    assert verdicts_of_day([(), ()]) == ()
-
-
-def test_the_worst_level_of_the_day_is_its_level() -> None:
-    mild = Verdict("rate_paid", Level.WARNING, Outcome.FAILED, "RATE_HIGH", 9.0, 5.0, "Mild.")
-    run = replace(mild, contributors=(Contributor(Segment(hours=(1, 2)), 1.0, 9.0),))
-    worse = replace(mild, level=Level.CRITICAL, value=6.0, contributors=(Contributor(Segment(hours=(4, 5)), 1.0, 6.0),))
-    (verdict,) = verdicts_of_day([(run,), (worse,)])
-    assert (verdict.level, verdict.value, len(verdict.contributors)) == (Level.CRITICAL, 6.0, 2)

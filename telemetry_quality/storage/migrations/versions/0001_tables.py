@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry_quality.storage.tables import StoredText, UtcDateTime
+from telemetry_quality.storage.column_types import StoredText, UtcDateTime
 from telemetry_quality.storage.triggers import append_only, refusing_function
 from telemetry_quality.storage.views import VIEWS, view_statement
 
@@ -28,6 +28,7 @@ UNIQUE = {
     "delivery": (("sequence",),),
     "incident_action": (("sequence",),),
     "day_mark": (("sequence",),),
+    "running_hour": (("sequence",), ("source", "day", "hour", "revision")),
     "sign_in": (("sequence",),),
     "account_change": (("sequence",),),
 }
@@ -47,6 +48,7 @@ def upgrade() -> None:
     _create_delivery()
     _create_incident_action()
     _create_day_mark()
+    _create_running_hour()
     _create_sign_in()
     _create_account_change()
     _create_staff_account()
@@ -338,6 +340,30 @@ def _create_day_mark() -> None:
         sa.Column("marked_at", UtcDateTime, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_day_mark"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_running_hour() -> None:
+    op.create_table(
+        "running_hour",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("source", StoredText, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("hour", sa.Integer, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("looked_at", UtcDateTime, nullable=False),
+        *(sa.Column(name, sa.BigInteger) for name in ("events", "errors", "error_unknown_events")),
+        sa.Column("missing_version_events", sa.BigInteger),
+        sa.Column("rate_counts", sa.JSON),
+        sa.Column("signals", sa.JSON),
+        *(sa.Column(f"expected_{name}", sa.Float) for name in ("events", "low_events", "high_events")),
+        sa.Column("verdicts", sa.JSON, nullable=False),
+        sa.Column("unreadable_reason_code", StoredText),
+        sa.Column("unreadable_reason", StoredText),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_running_hour"),
+        sa.UniqueConstraint("source", "day", "hour", "revision", name="uq_running_hour_source_day_hour_revision"),
         sqlite_autoincrement=True,
     )
 
