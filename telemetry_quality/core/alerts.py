@@ -10,6 +10,7 @@ from telemetry_quality.core.guardrails.activity import NAME as ACTIVITY
 from telemetry_quality.core.guardrails.catalogue import metric_named
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
 from telemetry_quality.core.metrics import METRICS, Unit
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.core.visible import visible
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+
+
+WITHDRAWN = "WITHDRAWN"
+"""Why a passing guardrail is dispatched: it had failed while the day was running."""
 
 
 class Settlement(StrEnum):
@@ -55,9 +60,9 @@ class Alert:
     def line(self) -> str:
         """The text that is logged, on one line whatever event names contain."""
         again = "" if self.attempt == 1 else f", attempt {self.attempt}: a process died while it sent this"
+        of = "running day" if self.revision == RUNNING else f"revision {self.revision}"
         return visible(
-            f"{self.level} {self.source} {self.day} {self.guardrail} [{self.reason_code}] {self.sentence} "
-            f"(revision {self.revision}{again})"
+            f"{self.level} {self.source} {self.day} {self.guardrail} [{self.reason_code}] {self.sentence} ({of}{again})"
         )
 
 
@@ -70,6 +75,14 @@ def is_alert(verdict: Verdict) -> bool:
 def alert_of(source: str, day: date, revision: int, verdict: Verdict) -> Alert:
     """The alert about a verdict of a stored snapshot."""
     return Alert(source, day, verdict.guardrail, revision, verdict.level, verdict.reason_code, verdict.sentence)
+
+
+def withdrawal_of(source: str, day: date, revision: int, verdict: Verdict) -> Alert:
+    """The alert that takes back what was found while the day was running: in its snapshot, ``verdict`` passes."""
+    sentence = (
+        f"Withdrawn: what was found while the day was running, the whole day does not confirm. {verdict.sentence}"
+    )
+    return Alert(source, day, verdict.guardrail, revision, Level.INFO, WITHDRAWN, sentence)
 
 
 def changes(earlier: TelemetryIntegritySnapshot, later: TelemetryIntegritySnapshot) -> str:

@@ -13,9 +13,12 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.alerts import Settlement, alert_of, changes, is_alert
+from telemetry_quality.core.alerts import WITHDRAWN, Settlement, alert_of, changes, is_alert, withdrawal_of
+from telemetry_quality.core.guardrails.verdicts import ACCEPTED, MARKED_SPECIAL
 from telemetry_quality.core.incidents import Action, incidents_of, is_muted
+from telemetry_quality.core.incidents.model import severity
 from telemetry_quality.core.marks import Mark, days_marked, marks_of
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.interrupts import postponed_interrupts
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.alerts import Alert
-    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.guardrails.verdicts import Level, Verdict
     from telemetry_quality.core.ports import QualityStore
 
 log = logging.getLogger(__name__)
@@ -55,11 +58,20 @@ def log_channel(write: Callable[[Alert], None]) -> Channel:
 
 
 def pending_alerts(store: QualityStore, source: str, channel: Channel) -> list[Alert]:
-    """Alerts about failures in the current snapshots of a source that are not settled yet, the oldest day first."""
-    return [
+    """Alerts about failures of a source that are not settled yet, the oldest day first, and then withdrawals.
+
+    Failures are those of current snapshots, and of running days, which have no snapshot yet.
+    """
+    failures = [
         alert_of(source, day, revision, verdict)
         for day, revision, verdict in store.undispatched_verdicts(source, channel.name)
         if is_alert(verdict)
+    ]
+    withdrawn = store.withdrawn_verdicts(source, channel.name)
+    return failures + [
+        withdrawal_of(source, day, revision, verdict)
+        for day, revision, verdict in withdrawn
+        if verdict.reason_code not in {ACCEPTED, MARKED_SPECIAL}
     ]
 
 
@@ -143,12 +155,16 @@ def _worth_sending(store: QualityStore, pending: Sequence[Alert], channel: Chann
 
 def _since_the_revision_before(store: QualityStore, alert: Alert, channel: Channel) -> tuple[Alert, bool]:
     """The alert with what changed since the revision before, and whether it only repeats a settled one."""
+    if alert.revision == RUNNING or alert.reason_code == WITHDRAWN:
+        return alert, False
+    settled = store.settled_levels(alert, channel.name)
+    if settled.keys() == {RUNNING}:
+        return _since_it_was_running(alert, settled[RUNNING])
     if alert.revision == 1:
         return alert, False
     revisions = {snapshot.revision: snapshot for snapshot in store.revisions(alert.source, alert.day)}
     earlier, later = revisions[alert.revision - 1], revisions[alert.revision]
     complete = replace(alert, sentence=f"{alert.sentence} {changes(earlier, later)}")
-    settled = store.settled_revisions(alert, channel.name)
     verdicts = store.verdicts(alert.source, alert.day, alert.day).get(alert.day, {})
     # Revisions between which nobody looked were not settled, but say the same all the more.
     for revision in range(alert.revision - 1, 0, -1):
@@ -158,6 +174,13 @@ def _since_the_revision_before(store: QualityStore, alert: Alert, channel: Chann
         if revision in settled:
             return complete, True
     return complete, False
+
+
+def _since_it_was_running(alert: Alert, level: Level) -> tuple[Alert, bool]:
+    """The same for a day of which nothing but an alert of ``level`` was settled, while it was running."""
+    if severity(alert.level) >= severity(level):
+        return alert, True
+    return replace(alert, sentence=f"{alert.sentence} While the day was running, this was {level}."), False
 
 
 def _says_the_same(verdicts: Sequence[Verdict], alert: Alert) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
-    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.guardrails.verdicts import Level, Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
@@ -257,14 +257,18 @@ class QualityStore(MessageStore, Protocol):
         ...
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
-        """What failed in current snapshots and was not settled on the channel, the oldest day first.
+        """What failed in current snapshots or on running days and was not settled on the channel, oldest day first.
 
         Like ``failed_verdicts``, it includes all that a guardrail says of a day that could not be read.
         """
         ...
 
-    def settled_revisions(self, alert: Alert, channel: str) -> set[int]:
-        """The revisions of the day in which an alert of the guardrail was settled on the channel."""
+    def withdrawn_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
+        """What passes in current snapshots after an alert while the day was running, and nobody has heard."""
+        ...
+
+    def settled_levels(self, alert: Alert, channel: str) -> dict[int, Level]:
+        """The revisions of the day in which an alert of the guardrail was settled on the channel, with its level."""
         ...
 
     def claim_alert(self, alert: Alert, channel: str, now: datetime, lease: timedelta) -> int:

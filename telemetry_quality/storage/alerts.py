@@ -6,46 +6,98 @@ has found still holds when it appends.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, func, select
 
+from telemetry_quality.core.alerts import Settlement
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome
 from telemetry_quality.core.ports import StoredVerdict
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.storage.chains import append
 from telemetry_quality.storage.history import FAILED
 from telemetry_quality.storage.rows import VERDICT_COLUMNS, as_text, verdicts_of
+from telemetry_quality.storage.running_hours import running_verdicts, unjudged_since
 from telemetry_quality.storage.tables import alert as settled
 from telemetry_quality.storage.tables import alert_claim, guardrail_verdict, integrity_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement, Connection, Table
 
-    from telemetry_quality.core.alerts import Alert, Settlement
+    from telemetry_quality.core.alerts import Alert
 
 _VERDICT = guardrail_verdict.c
 
 
 def undispatched_verdicts(connection: Connection, source: str, channel: str) -> list[StoredVerdict]:
-    """What failed in current snapshots and was not settled on the channel, the oldest day first."""
+    """What failed in current snapshots or on running days and was not settled on the channel, the oldest day first."""
     query = (
         select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
         .where(_VERDICT.source == source, FAILED, _is_current(), ~_is_settled(channel))
         .order_by(_VERDICT.day, _VERDICT.position)
     )
+    found = [StoredVerdict(*found) for found in verdicts_of(connection.execute(query).all())]
+    return sorted([*found, *_of_running_days(connection, source, channel)], key=attrgetter("day"))
+
+
+def _of_running_days(connection: Connection, source: str, channel: str) -> Iterator[StoredVerdict]:
+    """What failed on running days and was not settled on the channel."""
+    running = running_verdicts(connection, source)
+    if not running:
+        return
+    query = select(settled.c.day, settled.c.guardrail).where(
+        settled.c.source == source,
+        settled.c.day.in_(running),
+        settled.c.revision == RUNNING,
+        settled.c.channel == channel,
+    )
+    known = {tuple(row) for row in connection.execute(query)}
+    for day, verdicts in running.items():
+        yield from (
+            StoredVerdict(day, RUNNING, verdict) for verdict in verdicts if (day, verdict.guardrail) not in known
+        )
+
+
+def withdrawn_verdicts(connection: Connection, source: str, channel: str) -> list[StoredVerdict]:
+    """What passes in current snapshots after an alert while the day was running, and the channel has not heard."""
+    since = unjudged_since(connection, source)
+    if since is None:
+        return []
+    same = (settled.c[name] == _VERDICT[name] for name in ("source", "day", "guardrail"))
+    was_dispatched = exists().where(
+        *same,
+        settled.c.revision == RUNNING,
+        settled.c.channel == channel,
+        settled.c.settlement == Settlement.DISPATCHED.value,
+    )
+    later = settled.alias("later")
+    was_heard_since = exists().where(
+        *(later.c[name] == _VERDICT[name] for name in ("source", "day", "guardrail")),
+        later.c.revision > RUNNING,
+        later.c.channel == channel,
+    )
+    query = (
+        select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
+        .where(_VERDICT.source == source, _VERDICT.day >= since, _VERDICT.outcome == Outcome.PASSED.value)
+        .where(_is_current(), was_dispatched, ~was_heard_since)
+        .order_by(_VERDICT.day, _VERDICT.position)
+    )
     return [StoredVerdict(*found) for found in verdicts_of(connection.execute(query).all())]
 
 
-def settled_revisions(connection: Connection, alert: Alert, channel: str) -> set[int]:
-    """The revisions of the day in which an alert of the guardrail was settled on the channel."""
-    query = select(settled.c.revision).where(
+def settled_levels(connection: Connection, alert: Alert, channel: str) -> dict[int, Level]:
+    """The revisions of the day in which an alert of the guardrail was settled on the channel, with its level."""
+    query = select(settled.c.revision, settled.c.level).where(
         settled.c.source == alert.source,
         settled.c.day == alert.day,
         settled.c.guardrail == alert.guardrail,
         settled.c.channel == channel,
     )
-    return set(connection.scalars(query))
+    return {revision: Level(level) for revision, level in connection.execute(query)}
 
 
 def claim_alert(connection: Connection, alert: Alert, channel: str, now: datetime, lease: timedelta) -> int:
@@ -55,7 +107,19 @@ def claim_alert(connection: Connection, alert: Alert, channel: str, now: datetim
     # A claim made far in the future by a wrong clock holds nobody up.
     if last is not None and abs(now - last.claimed_at) < lease:
         return 0
-    is_pending = select(_VERDICT.id).where(
+    if not _is_pending(connection, alert, channel):
+        return 0
+    attempt: int = 1 if last is None else last.attempt + 1
+    append(connection, alert_claim, {**_key_of(alert, channel), "attempt": attempt, "claimed_at": now})
+    return attempt
+
+
+def _is_pending(connection: Connection, alert: Alert, channel: str) -> bool:
+    """Whether the alert is neither settled nor replaced by a newer revision."""
+    if alert.revision == RUNNING:
+        pending = _of_running_days(connection, alert.source, channel)
+        return any((day, verdict.guardrail) == (alert.day, alert.guardrail) for day, _, verdict in pending)
+    query = select(_VERDICT.id).where(
         _VERDICT.source == alert.source,
         _VERDICT.day == alert.day,
         _VERDICT.revision == alert.revision,
@@ -63,11 +127,7 @@ def claim_alert(connection: Connection, alert: Alert, channel: str, now: datetim
         _is_current(),
         ~_is_settled(channel),
     )
-    if connection.execute(is_pending).first() is None:
-        return 0
-    attempt: int = 1 if last is None else last.attempt + 1
-    append(connection, alert_claim, {**_key_of(alert, channel), "attempt": attempt, "claimed_at": now})
-    return attempt
+    return connection.execute(query).first() is not None
 
 
 def settle_alert(connection: Connection, alert: Alert, channel: str, settlement: Settlement, now: datetime) -> None:

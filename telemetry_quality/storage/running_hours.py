@@ -75,8 +75,8 @@ def running_verdicts(
     connection: Connection, source: str, as_of: datetime | None = None
 ) -> dict[date, tuple[Verdict, ...]]:
     """What failed so far on the last days that have no snapshot yet, or had none at ``as_of``."""
-    newest: date | None = connection.scalar(select(func.max(stored.c.day)).where(stored.c.source == source))
-    if newest is None:
+    since = unjudged_since(connection, source)
+    if since is None:
         return {}
     snapshot = integrity_snapshot.c
     is_judged = exists().where(
@@ -84,10 +84,15 @@ def running_verdicts(
         snapshot.day == stored.c.day,
         *([] if as_of is None else [snapshot.computed_at <= as_of]),
     )
-    is_recent = stored.c.day >= newest - UNJUDGED
-    days = running_hours(connection, source, is_recent & ~is_judged, as_of)
+    days = running_hours(connection, source, (stored.c.day >= since) & ~is_judged, as_of)
     found = {day: verdicts_of_day([hour.verdicts for hour in hours]) for day, hours in days.items()}
     return {day: verdicts for day, verdicts in found.items() if verdicts}
+
+
+def unjudged_since(connection: Connection, source: str) -> date | None:
+    """The first day that may count as running; None if the running day of the source was never looked at."""
+    newest: date | None = connection.scalar(select(func.max(stored.c.day)).where(stored.c.source == source))
+    return None if newest is None else newest - UNJUDGED
 
 
 def _append(connection: Connection, hour: RunningHour) -> RunningHour | None:
@@ -126,6 +131,7 @@ def _row(hour: RunningHour) -> dict[str, Any]:
         "expected_events": expected and float(expected.events),
         "expected_low_events": expected and float(expected.low),
         "expected_high_events": expected and float(expected.high),
+        "expected_later": [[float(number) for number in later] for later in hour.later] or None,
         "verdicts": [_said(verdict) for verdict in hour.verdicts],
         "unreadable_reason_code": hour.unreadable_reason_code,
         "unreadable_reason": hour.unreadable_reason,
@@ -166,6 +172,7 @@ def _running_hour(row: Mapping[Any, Any]) -> RunningHour:
         tuple(_verdicts(row["verdicts"])),
         row["unreadable_reason_code"],
         row["unreadable_reason"],
+        tuple(ExpectedHour(*numbers) for numbers in row["expected_later"] or ()),
     )
 
 

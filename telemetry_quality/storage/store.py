@@ -11,7 +11,13 @@ from sqlalchemy import and_, bindparam, func, select
 from telemetry_quality.core.events import EVENT_NAME, HOUR, SERVICE_VERSION, DayAggregates, UnreadableDay
 from telemetry_quality.core.root_cause import DayBreakdown
 from telemetry_quality.garbage_collection import garbage_collection_paused
-from telemetry_quality.storage.alerts import claim_alert, settle_alert, settled_revisions, undispatched_verdicts
+from telemetry_quality.storage.alerts import (
+    claim_alert,
+    settle_alert,
+    settled_levels,
+    undispatched_verdicts,
+    withdrawn_verdicts,
+)
 from telemetry_quality.storage.anchors import Anchor, anchor_of
 from telemetry_quality.storage.bulk import append_rows
 from telemetry_quality.storage.chains import append
@@ -71,7 +77,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.alerts import Alert, Settlement
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
-    from telemetry_quality.core.guardrails.verdicts import Verdict
+    from telemetry_quality.core.guardrails.verdicts import Level, Verdict
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
@@ -324,14 +330,19 @@ class SqlQualityStore(RunningHourStore):
             return History(connection).marked_days(source)
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
-        """What failed in current snapshots and was not settled on the channel, the oldest day first."""
+        """What failed in current snapshots or on running days and was not settled on the channel, oldest day first."""
         with self._read_only() as connection:
             return undispatched_verdicts(connection, source, channel)
 
-    def settled_revisions(self, alert: Alert, channel: str) -> set[int]:
-        """The revisions of the day in which an alert of the guardrail was settled on the channel."""
+    def withdrawn_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
+        """What passes in current snapshots after an alert while the day was running, and nobody has heard."""
         with self._read_only() as connection:
-            return settled_revisions(connection, alert, channel)
+            return withdrawn_verdicts(connection, source, channel)
+
+    def settled_levels(self, alert: Alert, channel: str) -> dict[int, Level]:
+        """The revisions of the day in which an alert of the guardrail was settled on the channel, with its level."""
+        with self._read_only() as connection:
+            return settled_levels(connection, alert, channel)
 
     def claim_alert(self, alert: Alert, channel: str, now: datetime, lease: timedelta) -> int:
         """Claim an alert, so that only the caller sends it; returns the number of the attempt, or 0."""

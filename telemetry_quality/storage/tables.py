@@ -324,6 +324,7 @@ running_hour = Table(
     Column("expected_events", Float),
     Column("expected_low_events", Float),
     Column("expected_high_events", Float),
+    Column("expected_later", OptionalJson),
     Column("verdicts", JSON, nullable=False),
     Column("unreadable_reason_code", StoredText),
     Column("unreadable_reason", StoredText),
@@ -333,7 +334,8 @@ running_hour = Table(
 )
 """An hour of a day that was not over, as a look found it; ``verdicts`` are what failed at its end, as JSON.
 
-``signals`` holds lists of a name, its events and its errors. The numbers are null if the hour could not be read.
+``signals`` holds lists of a name, its events and its errors; ``expected_later`` the events to expect in each later hour
+of the day, with their interval. The numbers are null if the hour could not be read.
 """
 
 sign_in = Table(

@@ -22,7 +22,7 @@ from telemetry_quality.core.dispatch import (
 )
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.verdicts import Level
+from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality_tests.builders import (
     DAY,
@@ -32,6 +32,7 @@ from telemetry_quality_tests.builders import (
     make_scan,
     make_work,
 )
+from telemetry_quality_tests.storage.examples import make_running_hour
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -58,6 +59,10 @@ class Town:
             self.source.days[day] = make_scan(day, row)
             list(self.work.read([day], NOW))
         list(self.work.judge([day], NOW))
+
+    def look(self, *verdicts: Verdict, hour: int = 10, day: date = DAY) -> None:
+        """Store an hour of a running day, at whose end this failed."""
+        self.work.store.append_running_hours([make_running_hour(day=day, hour=hour, verdicts=verdicts)])
 
     def dispatch(self, now: datetime = NOW, channel: Channel | None = None, at_most: int | None = None) -> list[str]:
         """The guardrails whose alerts are dispatched."""
@@ -381,3 +386,74 @@ def test_a_mute_of_one_source_silences_no_other(town: Town) -> None:
 
     town.judge(BAD)
     assert town.dispatch() == ["error_rate"]
+
+
+# Running days
+
+
+def failing(guardrail: str = "error_rate", level: Level = Level.CRITICAL) -> Verdict:
+    return Verdict(guardrail, level, Outcome.FAILED, "ERROR_RATE_HIGH", 20.0, 5.0, "20 % are errors.")
+
+
+def test_what_fails_while_a_day_runs_is_dispatched_once_however_long_it_goes_on(town: Town) -> None:
+    town.look(failing())
+    assert town.dispatch() == ["error_rate"]
+    assert town.heard[0].line() == "CRITICAL web 2026-03-10 error_rate [ERROR_RATE_HIGH] 20 % are errors. (running day)"
+    town.look(replace(failing(), value=30.0), hour=11)
+    town.look(failing(), hour=12)
+    assert town.dispatch() == []
+    town.look(failing(), failing("missing_version"), hour=13)
+    assert town.dispatch() == ["missing_version"]
+
+
+def test_the_snapshot_confirms_without_another_alert(town: Town) -> None:
+    town.look(failing())
+    town.dispatch()
+    town.judge(BAD)
+    assert town.dispatch() == []
+    assert ("error_rate", 1, "repeated") in town.settlements()
+
+
+def test_the_snapshot_is_dispatched_where_it_is_worse_and_says_what_it_was(town: Town) -> None:
+    town.look(failing(level=Level.WARNING))
+    town.dispatch()
+    town.judge(BAD)
+    assert town.dispatch() == ["error_rate"]
+    assert town.heard[-1].sentence.endswith("While the day was running, this was WARNING.")
+    assert town.dispatch() == []
+
+
+def test_a_withdrawal_says_so_once(town: Town) -> None:
+    town.look(failing())
+    town.dispatch()
+    town.judge(make_row())
+    assert town.dispatch() == ["error_rate"]
+    withdrawal = town.heard[-1]
+    assert (withdrawal.level, withdrawal.reason_code, withdrawal.revision) == (Level.INFO, "WITHDRAWN", 1)
+    assert withdrawal.sentence.startswith("Withdrawn: what was found while the day was running, the whole day does not")
+    assert town.dispatch() == []
+    town.judge(make_row(events=11))
+    assert town.dispatch() == []
+
+
+def test_what_nobody_heard_of_is_not_withdrawn(town: Town) -> None:
+    town.look(failing())
+    town.judge(make_row())
+    assert town.dispatch() == []
+
+
+def test_a_muted_incident_of_a_running_day_stays_muted_and_is_not_withdrawn(town: Town) -> None:
+    town.look(failing())
+    town.mute(DAY, TODAY)
+    assert town.dispatch() == []
+    assert town.settlements() == [("error_rate", 0, "muted")]
+    town.judge(make_row())
+    assert town.dispatch() == []
+
+
+def test_what_late_events_took_back_before_anybody_heard_is_not_dispatched(town: Town) -> None:
+    town.look(failing())
+    (pending,) = pending_alerts(town.work.store, "web", town.channel)
+    town.look()
+    assert town.work.store.claim_alert(pending, "log", NOW, LEASE) == 0
+    assert town.dispatch() == []

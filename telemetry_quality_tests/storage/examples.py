@@ -122,6 +122,7 @@ def make_running_hour(**overrides: Any) -> RunningHour:
         counts=HourCounts(1000, 120, 3, 2, {"checkout_failures": 7}, {"it's “page”": (900, 100), "login": (100, 20)}),
         expected=ExpectedHour(2000.5, 1800.25, 2200),
         verdicts=(VERDICTS[0],),
+        later=(ExpectedHour(2100.5, 1900.0, 2300.25),),
     )
     return replace(hour, **overrides)
 

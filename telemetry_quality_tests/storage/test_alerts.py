@@ -71,8 +71,8 @@ def test_an_alert_is_settled_on_one_channel_only(store: SqlQualityStore) -> None
 
     assert store.undispatched_verdicts("web", "webhook") == [(DAY, 1, FAILED)]
     assert claims(store, make_alert(), "webhook")
-    assert store.settled_revisions(make_alert(), "log") == {1}
-    assert store.settled_revisions(make_alert(), "webhook") == set()
+    assert store.settled_levels(make_alert(), "log") == {1: make_alert().level}
+    assert store.settled_levels(make_alert(), "webhook") == {}
 
 
 def test_an_alert_is_settled_once(store_url: str, store: SqlQualityStore) -> None:

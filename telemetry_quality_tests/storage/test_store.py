@@ -767,7 +767,7 @@ def ask_everything(store: SqlQualityStore) -> list[Any]:
         lambda: store.append_incident_action(make_action()),
         lambda: store.incident_actions("web"),
         lambda: store.undispatched_verdicts("web", "log"),
-        lambda: store.settled_revisions(make_alert(), "log"),
+        lambda: store.settled_levels(make_alert(), "log"),
         lambda: store.claim_alert(make_alert(), "log", NOW, LEASE),
         lambda: store.settle_alerts([make_alert()], "log", Settlement.DISPATCHED, NOW),
         store.verify,

@@ -48,6 +48,7 @@ class RunningHour:
         revision: Counts from 1 for each hour.
         counts: None if the hour could not be read.
         expected: None if too little is known about the stream.
+        later: What to expect in the hours of the day after this one; empty if too little is known.
         verdicts: What failed at the end of the hour, by the hours up to it and no later ones.
         unreadable_reason_code: Why the hour could not be read; None if it could.
     """
@@ -62,3 +63,4 @@ class RunningHour:
     verdicts: tuple[Verdict, ...] = ()
     unreadable_reason_code: str | None = None
     unreadable_reason: str | None = None
+    later: tuple[ExpectedHour, ...] = ()

@@ -358,6 +358,7 @@ def _create_running_hour() -> None:
         sa.Column("rate_counts", sa.JSON),
         sa.Column("signals", sa.JSON),
         *(sa.Column(f"expected_{name}", sa.Float) for name in ("events", "low_events", "high_events")),
+        sa.Column("expected_later", sa.JSON),
         sa.Column("verdicts", sa.JSON, nullable=False),
         sa.Column("unreadable_reason_code", StoredText),
         sa.Column("unreadable_reason", StoredText),
