@@ -17,6 +17,8 @@ from telemetry_quality.core.health import TelemetryHealthService
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.messages.delivery import MessageChannel, deliver
 from telemetry_quality.core.messages.wording import Surroundings
+from telemetry_quality.core.running.looking import RunningWork
+from telemetry_quality.core.running.report import RunningDay
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.datasets import Dataset
 from telemetry_quality.errors import SettingsError, StoreError
@@ -92,6 +94,43 @@ def daily_work(settings: Settings, name: str) -> DailyWork:
     return DailyWork(
         name, open_source(name, source), open_store(settings), source.calendar(), source.policy(), source.gate
     )
+
+
+def running_work(settings: Settings, name: str) -> RunningWork:
+    """The work on the running day of the source called ``name``."""
+    its = settings.sources[name]
+    return RunningWork(
+        daily_work(settings, name),
+        timedelta(minutes=its.allowed_lateness_minutes),
+        timedelta(minutes=its.intraday_minutes),
+    )
+
+
+def look_at(settings: Settings, name: str, now: datetime) -> RunningDay:
+    """Look at the running day of a source; returns what is known of it.
+
+    Raises:
+        StoreError: If the store fails.
+    """
+    work = running_work(settings, name)
+    look = work.look(now)
+    return RunningDay(name, look.day, work.daily.calendar, look.hours)
+
+
+def running_sources(settings: Settings, source: str | None = None) -> list[str]:
+    """The sources whose running day is looked at, or the one of them that somebody names.
+
+    Raises:
+        SettingsError: If there is none, or the named one is not one of them.
+    """
+    found = [name for name in settings.names(source) if settings.sources[name].intraday]
+    if not found:
+        which = "A source" if source is None else f"The source {source}"
+        raise SettingsError(
+            f"{which} must have intraday = true to be looked at while its day runs, but has not; "
+            "add it under [sources.NAME] in the settings."
+        )
+    return found
 
 
 def gaps_of(settings: Settings, store: QualityStore, source: str, now: datetime) -> Gaps:

@@ -34,6 +34,7 @@ MODULES = {
     "incidents": "incidents",
     "init": "init",
     "migrate": "store",
+    "now": "now",
     "prune-dagster": "prune_dagster",
     "restore": "backup",
     "snapshot": "days",

@@ -19,6 +19,7 @@ from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_da
 from telemetry_quality.orchestration.metrics import build_metrics_sensors
 from telemetry_quality.orchestration.names import Key, Names, key_of, prefix_of
 from telemetry_quality.orchestration.resources import TelemetryResource
+from telemetry_quality.orchestration.running import build_running_asset, build_running_sensors
 from telemetry_quality.orchestration.schedules import daily_schedule, late_days_schedule
 from telemetry_quality.orchestration.sensors import build_alert_sensor
 from telemetry_quality.orchestration.specs import events_spec
@@ -92,6 +93,7 @@ def _source_definitions(
     source = settings.sources[names.source]
     with expected_warnings():
         assets = build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes)
+        running = [build_running_asset(names, source)] if source.intraday else []
         training = [] if settings.training_folder is None else [build_training_asset(names, source)]
         if automation == "conditions":
             assets, training = (
@@ -102,7 +104,7 @@ def _source_definitions(
             recheck_day_job(names),
         )
         return dg.Definitions(
-            assets=[*([events_spec(names, source)] if has_events else []), *assets, *training],
+            assets=[*([events_spec(names, source)] if has_events else []), *assets, *training, *running],
             asset_checks=[build_asset_checks(names, source)],
             jobs=[materialize_day, recheck_day],
             sensors=[build_trust_sensor(names, recheck_day)],
@@ -124,6 +126,7 @@ def _shared_definitions(names: Names, resource: TelemetryResource) -> dg.Definit
             build_ghost_run_sensor(names, sources),
             *build_metrics_sensors(names, resource.settings),
             *build_delivery_sensors(names, resource.settings),
+            *build_running_sensors(names, resource.settings),
         ],
         resources={names.resource: resource},
     )

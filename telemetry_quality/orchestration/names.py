@@ -116,6 +116,11 @@ class SourceNames:
         return self._key("training_days")
 
     @property
+    def current_day(self) -> dg.AssetKey:
+        """The key of the running day."""
+        return self._key("current_day")
+
+    @property
     def materialized(self) -> tuple[dg.AssetKey, ...]:
         """The keys of all assets that runs materialize."""
         return self.aggregates, self.sample, self.snapshot

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from telemetry_quality.assembly import daily_work, keep_anchor, lineage, open_store, push_metrics, utc_now
+from telemetry_quality.assembly import daily_work, keep_anchor, lineage, look_at, open_store, push_metrics, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from telemetry_quality.core.daily import DailyWork
+    from telemetry_quality.core.running.report import RunningDay
     from telemetry_quality.monitoring.lineage import Lineage
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
@@ -52,6 +53,10 @@ class TelemetryResource:
     def work(self, source: str) -> DailyWork:
         """The daily work of a source."""
         return daily_work(self.settings, source)
+
+    def look(self, source: str) -> RunningDay:
+        """Look at the running day of a source."""
+        return look_at(self.settings, source, self.clock())
 
     def store(self) -> SqlQualityStore:
         """The quality store."""

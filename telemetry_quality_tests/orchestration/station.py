@@ -88,6 +88,11 @@ class Station:
         web = self.settings.sources["web"].model_copy(update={"gate": gate})
         self.settings = self.settings.model_copy(update={"sources": {"web": web}})
 
+    def cut(self, day: date, first: int, end: int) -> None:
+        """Write a day of 480 events again, without those of some hours."""
+        rows = [row for row in make_events(480, day) if not first <= row["occurred_at"].hour < end]
+        write_parquet(self.file(day), rows)
+
     def file(self, day: date) -> Path:
         return self.folder / "events" / f"day={day}" / "events.parquet"
 
