@@ -309,6 +309,7 @@ class FakeSource:
     Attributes:
         hours: What happened in the hours that begin then; their own ``hour`` does not matter.
         failures: Errors to raise, one per call that reads, before answering.
+        costly: Why hours cost too much.
     """
 
     days: dict[date, DayScan | UnreadableDay] = field(default_factory=dict)
@@ -318,6 +319,7 @@ class FakeSource:
     schema: EventSchema = SCHEMA
     calls: int = 0
     can_prefetch: bool = False
+    costly: str | None = None
 
     def interrupt(self) -> None:
         """Do nothing: the fake takes no time."""
@@ -340,6 +342,10 @@ class FakeSource:
             row._replace(hour=(at - window.start) // timedelta(hours=1)) for at, found in rows.items() for row in found
         )
         return DayAggregates(tuple(placed), rate_names=self.schema.rate_counts)
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        del window
+        return self.costly
 
     def count_days(self, windows: Sequence[DayWindow]) -> dict[date, int | UnreadableDay]:
         if self.failures:

@@ -25,6 +25,7 @@ from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
 from telemetry_quality.core.tuning.proposals import MINIMUM_DAYS
 from telemetry_quality.settings import PRESETS
+from telemetry_quality.sources import costs
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import (
     NOW,
@@ -673,6 +674,23 @@ def test_a_day_in_postgresql_is_checked_and_the_index_it_lacks_is_printed(
         connection.execute(index.encode())
     assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["full_scan"] is None
     assert terminal.type("snapshot", "2026-02-02")[0] == 1
+
+
+def test_check_says_whether_hours_of_the_running_day_can_be_read_cheaply(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["intraday"] is None
+    file = terminal.folder / "telemetry.toml"
+    file.write_text(file.read_text().replace('path = "events"', 'path = "events"\nintraday = true'))
+    _, shown = terminal.json("check", "--day", "2026-02-02")
+    assert shown["sources"][0]["intraday"] == {"is_cheap": True, "reason": None}
+    assert "Hours of the running day can be read" in terminal.type("check", "--day", "2026-02-02")[1]
+
+    monkeypatch.setattr(costs, "CHEAP_BYTES", 0)
+    code, out, _ = terminal.type("check", "--day", "2026-02-02")
+    assert (code, "  ! A look at some hours must not read far more than these" in out) == (0, True)
+    found = terminal.json("check", "--day", "2026-02-02")[1]["sources"][0]["intraday"]
+    assert (found["is_cheap"], "sort each by its time" in found["reason"]) == (False, True)
 
 
 @pytest.mark.parametrize("connector", ["duckdb", "database"])

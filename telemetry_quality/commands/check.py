@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ from telemetry_quality.connectors import BUILT_IN, connectors
 from telemetry_quality.console import console
 from telemetry_quality.core.calendar_effects import holiday_calendar
 from telemetry_quality.core.counting import other_rules
+from telemetry_quality.core.days import DayWindow
 from telemetry_quality.core.event_schema import OPTIONAL_ROLES
 from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
@@ -39,7 +41,12 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.settings import Settings, SourceSettings
-    from telemetry_quality.sources.sql_source import TimesFound
+    from telemetry_quality.sources.sql_source import SqlSource, TimesFound
+
+LOOK_HOURS = 2
+"""How many hours a look at the running day usually reads."""
+
+ONE_HOUR = timedelta(hours=1)
 
 TIMES_LOOKED_AT = 10_000
 """How many events are looked at to find out whether their times can be read."""
@@ -174,8 +181,17 @@ def _checked(name: str, settings: SourceSettings, day: date | None) -> dict[str,
         "signals": {signal: part.events for signal, part in list(scan.aggregates.by_signal().items())[:10]},
         "dimensions": {column: dict(events.frequent_values(column, window, 5)) for column in events.schema.dimensions},
         "holds_up_writers": events.holds_up_writers(),
+        "intraday": _hours(events, window) if settings.intraday else None,
         "full_scan": full_scan and {"relation": full_scan.relation, "create_index": full_scan.create_index},
     }
+
+
+def _hours(events: SqlSource[Any], window: DayWindow) -> dict[str, Any]:
+    """Whether hours of the running day can be asked for, by hours in the middle of the day."""
+    middle = (window.end - window.start) // ONE_HOUR // 2 * ONE_HOUR
+    hours = DayWindow(window.day, window.start + middle, window.start + middle + LOOK_HOURS * ONE_HOUR)
+    reason = events.costly_hours(hours)
+    return {"is_cheap": reason is None, "reason": reason}
 
 
 def _left_out(schema: EventSchema, absent: Collection[str]) -> list[str]:
@@ -279,6 +295,10 @@ def _print_warnings(found: dict[str, Any]) -> None:
         out.print(line, markup=False, soft_wrap=True)
     if found["holds_up_writers"]:
         out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
+    if found["intraday"]:
+        cost = "  Hours of the running day can be read without reading far more."
+        line = cost if found["intraday"]["is_cheap"] else f"  ! {found['intraday']['reason']}"
+        out.print(line, markup=False, soft_wrap=True)
     if found["full_scan"]:
         relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
         remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."

@@ -64,6 +64,10 @@ class EventSource(Protocol):
         """
         ...
 
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them, with the remedy; None if it would not."""
+        ...
+
     def count_days(self, windows: Sequence[DayWindow]) -> Mapping[date, int | UnreadableDay]:
         """Events per day, by the cheapest query the engine has."""
         ...

@@ -24,6 +24,7 @@ from sqlalchemy.sql.elements import quoted_name
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import cost_of_rows, rows_read
 from telemetry_quality.sources.functions import EngineType
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, TableClause
     from urllib3 import PoolManager
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.query import DayRange
@@ -182,13 +184,18 @@ class _Client:
     def execute(self, query: Select[Any]) -> Sequence[Sequence[Any]]:
         return self._answer(query).result_rows  # type: ignore[no-any-return]
 
-    def _answer(self, query: Select[Any]) -> Any:
+    def rows_read(self, query: Select[Any]) -> int:
+        """How many rows the server expects to read; 0 if it does not say, as of tables that are no MergeTree."""
+        found = self._answer(query, "EXPLAIN ESTIMATE ")
+        return sum(rows["rows"] for rows in found.named_results())
+
+    def _answer(self, query: Select[Any], before: str = "") -> Any:
         compiled = query.compile(dialect=_dialect())
         query_id = f"telemetry-quality-{uuid4()}"
         seconds = self.time.left()
         settings = {"query_id": query_id, "max_execution_time": f"{seconds:g}"}
         with self._ending(query_id, seconds + GRACE_SECONDS):
-            return self._driver.query(str(compiled), parameters=compiled.params, settings=settings)
+            return self._driver.query(f"{before}{compiled}", parameters=compiled.params, settings=settings)
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         database, _, name = relation.rpartition(".")
@@ -474,6 +481,13 @@ class ClickHouseSource(TableSource[_Client]):
         self._address = _address(url)
         self._limits = limits or QueryLimits()
         self._options: dict[str, Any] = {"reads_final": reads_final, "partition_time": partition_time}
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            reading = rows_read(client, self._some_events(client), window)
+        remedy = f"order or partition the table by {self.schema.occurred_at}, or set partition_time"
+        return cost_of_rows(reading, self._table, remedy)
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:

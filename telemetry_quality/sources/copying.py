@@ -22,6 +22,8 @@ from sqlalchemy.sql.elements import quoted_name
 from telemetry_quality.errors import SourceUnavailableError
 from telemetry_quality.sources.columns import ColumnKind
 from telemetry_quality.sources.copied import TYPES, copied_columns
+from telemetry_quality.sources.costs import Reading
+from telemetry_quality.sources.query import DayRange
 from telemetry_quality.sources.transfer import PACKED_ROWS, pack, packing_query, parameters, unpacked
 
 if TYPE_CHECKING:
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Executable, Insert, TableClause
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.copied import CopiedColumns
-    from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.query import EventTable
     from telemetry_quality.sources.transfer import ReceivingClient
 
 BATCH_SECONDS = 0.1
@@ -154,6 +157,18 @@ class BatchedTable:
     def observed_in(self, day_range: DayRange) -> EventTable:
         """The same copy."""
         return self.of(day_range)
+
+    def reading(self, window: DayWindow) -> Reading:
+        """The rows that are read for the events of some hours, and how many of them belong to these hours."""
+        near = self._near(DayRange((window,)), self.schema.occurred_at)
+        if self._shape.rowid is None:
+            return Reading(float("inf"))
+        low, high = self._bounds(DayRange((window,)), [self.schema.occurred_at])
+        rows = high - low + 1 if low is not None else 0
+        if self.schema.occurred_at not in self._shape.indexed:
+            return Reading(rows)
+        ((of_hours,),) = self._client.read(select(func.count()).select_from(self._shape.relation).where(near))
+        return Reading(rows, of_hours)
 
     def some(self, rows: int) -> EventTable:
         """A copy of some events, whenever they happened."""

@@ -15,15 +15,18 @@ from sqlalchemy import literal_column, select
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import cost_of_rows
 from telemetry_quality.sources.duckdb_errors import source_error
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.parquet import Footers, files_required, hive_keys, index_files, literal_path
 from telemetry_quality.sources.parquet_tables import FileTables, read_settled
-from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.query import DayRange, EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
+from telemetry_quality.sources.row_groups import cost_of_parquet, rows_together
 from telemetry_quality.sources.sessions import open_session
 from telemetry_quality.sources.sql_source import SqlSource, TableSource
+from telemetry_quality.sources.stores import open_store, pattern_of
 from telemetry_quality.sources.walking import (
     EMPTY,
     NOWHERE,
@@ -41,11 +44,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.objects import ObjectFileSystem, ObjectStore
     from telemetry_quality.sources.parquet import ParquetIndex
-    from telemetry_quality.sources.query import DayRange
     from telemetry_quality.sources.scanning import EventTables
     from telemetry_quality.sources.sql_source import Answer
     from telemetry_quality.sources.walking import Places
@@ -235,29 +238,6 @@ def compiled(query: Select[Any]) -> tuple[str, list[Any]]:
     return str(found), [values[name] for name in found.positiontup or ()]
 
 
-def _pattern(path: str) -> str:
-    """``path``, or a pattern for all Parquet files below it if it is a folder of an object store."""
-    # Object stores have no folders to ask for: a path that is neither a file nor a pattern is taken as a folder.
-    is_folder = "://" in path and not (path.endswith(".parquet") or any(letter in path for letter in "*?["))
-    return f"{path.rstrip('/')}/**/*.parquet" if is_folder else path
-
-
-def open_store(url: str) -> ObjectStore:
-    """The objects at a URL."""
-    try:
-        from telemetry_quality.sources.objects import ObjectStore  # noqa: PLC0415 - its package is an extra
-
-        return ObjectStore(url)
-    except ImportError:
-        protocol = url.partition("://")[0]
-        package = {"s3": "telemetry-quality[s3]", "gs": "gcsfs", "abfss": "adlfs"}[protocol]
-        raise SourceError(
-            "PACKAGE_MISSING",
-            f"{protocol}:// requires a package that supports this store, but none is installed; "
-            f"run pip install '{package}'.",
-        ) from None
-
-
 class DuckDBSource(SqlSource[DuckDBClient]):
     """Queries that use this process's cores but not its interpreter, and that another thread can interrupt."""
 
@@ -312,7 +292,7 @@ class ParquetSource(DuckDBSource):
         salt: str = "",
     ) -> None:
         super().__init__(schema, catalogue, salt)
-        self.path = _pattern(path)
+        self.path = pattern_of(path)
         self._zone = zone
         self._footers = Footers()
         self._idle: dict[int, list[DuckDBClient]] = {}
@@ -398,6 +378,21 @@ class ParquetSource(DuckDBSource):
         view = client.show_files([file.path for file in in_order[-LATEST_FILES:]])
         return client.event_table(view, self.schema, self._salt)
 
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            tables = self._tables(client)
+
+            def weigh(day_range: DayRange) -> str | None:
+                events = tables.of(day_range)
+                if events is None:
+                    return None
+                paths = [file.path for file in tables.index.split(window)[0]]
+                with client.limited():
+                    return cost_of_parquet(client.connection, paths, events, window)
+
+            return self._settled(client, tables, weigh, DayRange((window,)))
+
     def _tables(self, client: DuckDBClient) -> FileTables:
         stamps = client.listing.files if client.listing else {}
         return FileTables(client, self._index(client), self.schema, self._salt, stamps=stamps)
@@ -470,6 +465,15 @@ class DuckDBFileSource(DuckDBSource, TableSource[DuckDBClient]):
         client = DuckDBClient(self.path, self._seconds, self.path, memory_limit_bytes=self._memory_limit_bytes)
         client.listing = Listing({self.path: opened}, {}, NOWHERE)
         return client
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            events = client.event_table(self._table, self.schema, self._salt)
+            reading = rows_together(client.execute, self._table.rpartition(".")[2], events, window)
+        return cost_of_rows(
+            reading, self._table, "keep the events in one table, in the order of a column with their time"
+        )
 
     def _settled(
         self, client: DuckDBClient, tables: EventTables, read: Callable[[DayRange], Answer], day_range: DayRange

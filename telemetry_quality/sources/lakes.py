@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.sources.columns import column_roles
-from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource, open_store
+from telemetry_quality.sources.duckdb import LATEST_FILES, DuckDBClient, DuckDBSource
 from telemetry_quality.sources.lake_files import Footer, read_footers, show, show_nothing
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
+from telemetry_quality.sources.query import DayRange
+from telemetry_quality.sources.row_groups import cost_of_parquet
+from telemetry_quality.sources.stores import open_store
 from telemetry_quality.sources.walking import NOWHERE, Places, place_of
 
 if TYPE_CHECKING:
@@ -26,11 +29,12 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.lake_files import Field, LakeFile
-    from telemetry_quality.sources.query import DayRange, EventTable
+    from telemetry_quality.sources.query import EventTable
 
 _EMPTY, _VIEW, _OBSERVED_VIEW = "table_without_events", "events_of_table", "observed_events_of_table"
 
@@ -194,6 +198,17 @@ class LakeSource(DuckDBSource):
             assert client.snapshot is not None  # noqa: S101 - see new_client
             view = _show_schema(client, client.snapshot)
             return dict(client.event_table(view, self.schema, self._salt).columns)
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            tables = self._tables(client)
+            events = tables.of(DayRange((window,)))
+            if events is None:
+                return None
+            files = tables.snapshot.files(events.schema.occurred_at, window.start, window.end)
+            with client.limited():
+                return cost_of_parquet(client.connection, [file.path for file in files], events, window)
 
     def _catalogue_relation(self, client: DuckDBClient, table: str) -> str:
         return client.show_files([table])

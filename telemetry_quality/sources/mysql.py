@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import quoted_name
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import cost_of_rows, rows_read
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable
 from telemetry_quality.sources.roles import resolve_roles
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Select, Subquery
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
 
@@ -133,6 +135,15 @@ class _Client:
         compiled = query.compile(dialect=self._dialect)
         limit = f"SET STATEMENT max_statement_time = {self.time.left():.3f} FOR " if self.time.is_shared else ""
         return self._run(f"{limit}{compiled}", compiled.params)[0]
+
+    def rows_read(self, query: Select[Any]) -> int:
+        """About how many rows the server would read of a table from end to end; 0 if it uses an index."""
+        compiled = query.compile(dialect=self._dialect)
+        plan, description = self._run(f"EXPLAIN {compiled}", compiled.params)
+        steps = [dict(zip((name for name, *_ in description), step, strict=True)) for step in plan]
+        # Tables in angle brackets are results of other steps.
+        scans = (step for step in steps if step["type"] == "ALL" and not str(step["table"]).startswith("<"))
+        return max((int(step["rows"]) for step in scans), default=0)
 
     def _run(self, text: str, values: Mapping[str, Any] | None = None) -> tuple[Sequence[Sequence[Any]], Any]:
         with self._ending(self.time.left() + GRACE_SECONDS), self._driver.cursor() as cursor:
@@ -325,6 +336,12 @@ class MariaDBSource(TableSource[_Client]):
         self._what = f"The database {self._url.database!r} on {self._url.host or 'this machine'}"
         self._seconds = time_limit_seconds
         self._memory_limit_bytes = memory_limit_bytes
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            reading = rows_read(client, self._some_events(client), window)
+        return cost_of_rows(reading, self._table, f"create an index on {self.schema.occurred_at}")
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:

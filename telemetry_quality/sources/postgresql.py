@@ -34,8 +34,9 @@ from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnava
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import CHEAP_BYTES, too_costly
 from telemetry_quality.sources.limits import LOOK_LIMIT_SECONDS, TIME_LIMIT, QueryTime
-from telemetry_quality.sources.query import EventTable, day_ranges_of, named_table
+from telemetry_quality.sources.query import DayRange, EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
 from telemetry_quality.sources.sql_source import FullScan, TableSource
 
@@ -58,6 +59,7 @@ LOCK_SECONDS = 2
 
 LARGE_PAGES, LARGE_FACTOR = 1024, 4
 """A full table scan is worth a warning from 8 MiB, if the day is less than a quarter of the table."""
+PAGE_BYTES = 8192
 APPENDED_CORRELATION = 0.9
 """From this correlation on, rows lie in time order, and BRIN, which hardly slows inserts, finds a day as well."""
 
@@ -204,8 +206,13 @@ class _Client:
         names = dict(map(tuple, self.execute(select(of_type.c.oid, _type_name_of(of_type)).where(wanted))))
         return [Column(place[0], name, _kind(name), is_exact=False) for place in places for name in [names[place[1]]]]
 
-    def largest_full_scan(self, query: Select[Any]) -> tuple[str, str] | None:
-        """Schema and name of the largest table that ``query`` would scan in full for a small part of its rows."""
+    def largest_full_scan(self, query: Select[Any], large_pages: int) -> tuple[str, str] | None:
+        """Schema and name of the largest table that ``query`` would scan in full for a small part of its rows.
+
+        Args:
+            query: What would be run.
+            large_pages: From how many pages on that matters.
+        """
         plan = self.execute(_Explain(query))[0][0][0]["Plan"]
         scans = {
             (node["Schema"], node["Relation Name"]): node["Plan Rows"]
@@ -221,7 +228,7 @@ class _Client:
         )
         for schema_name, name, rows, pages in sizes:
             is_unknown = rows <= 0
-            if pages >= LARGE_PAGES and (is_unknown or scans[schema_name, name] * LARGE_FACTOR < rows):
+            if pages >= large_pages and (is_unknown or scans[schema_name, name] * LARGE_FACTOR < rows):
                 return schema_name, name
         return None
 
@@ -391,10 +398,22 @@ class PostgresSource(TableSource[_Client]):
 
     def full_scan(self, window: DayWindow) -> FullScan | None:
         """The largest table or partition that would be scanned in full although the day is a small part of it."""
-        (day_range,) = day_ranges_of([window])
+        return self._full_scan(window, LARGE_PAGES)
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        found = self._full_scan(window, CHEAP_BYTES // PAGE_BYTES)
+        if found is None:
+            return None
+        remedy = (
+            f"run {found.create_index.removesuffix(';')}" if found.create_index else "index the time its view shows"
+        )
+        return too_costly(f"{found.relation} from end to end", remedy)
+
+    def _full_scan(self, window: DayWindow, large_pages: int) -> FullScan | None:
         with self._client() as client, client.transaction():
             events = client.event_table(self._table, self.schema, self._salt)
-            found = client.largest_full_scan(aggregate_query(events, day_range))
+            found = client.largest_full_scan(aggregate_query(events, DayRange((window,))), large_pages)
             if found is None:
                 return None
             return FullScan(".".join(found), client.index_on(*found, events.schema.occurred_at))

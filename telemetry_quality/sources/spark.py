@@ -20,11 +20,14 @@ from sqlglot import expressions as exp
 
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts, pressed_interrupts
+from telemetry_quality.sources.aggregates import aggregate_query
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import too_costly
 from telemetry_quality.sources.duckdb_sql import DuckDBDialect
 from telemetry_quality.sources.limits import TIME_LIMIT, QueryTime, time_limit
-from telemetry_quality.sources.query import EventTable, named_table
+from telemetry_quality.sources.query import DayRange, EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
+from telemetry_quality.sources.spark_costs import CHEAP_BYTES, relation_bytes
 from telemetry_quality.sources.spark_errors import failures, require_package, source_error
 from telemetry_quality.sources.spark_files import FILE, SparkFiles
 from telemetry_quality.sources.sql_source import TableSource
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
-    from telemetry_quality.sources.query import DayRange
     from telemetry_quality.sources.scanning import EventTables
     from telemetry_quality.sources.sql_source import Answer
 
@@ -175,6 +178,12 @@ class _Client:
         text, arguments = spark_sql(query)
         with self._answering():
             return self._spark.sql(text, args=arguments).collect()
+
+    def bytes_read(self, query: Select[Any]) -> float:
+        """How many bytes of files and tables a query reads, by the server's plan."""
+        text, arguments = spark_sql(query)
+        with self._answering():
+            return relation_bytes(self._spark.sql(f"EXPLAIN COST {text}", args=arguments).collect()[0][0])
 
     def columns_of(self, relation: str) -> dict[str, Column]:
         with self._answering():
@@ -357,6 +366,16 @@ class SparkSource(TableSource[_Client]):
         self._what = _without_secrets(url)
         self._seconds = time_limit_seconds
         self._reads_files = reads_files
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        day_range = DayRange((window,))
+        with self._client() as client:
+            events = self._tables(client).of(day_range)
+            read = client.bytes_read(aggregate_query(events, day_range)) if events else 0
+        if read <= CHEAP_BYTES:
+            return None
+        return too_costly(f"{read / 2**20:,.0f} MiB of {self._table}", "read a table that is partitioned by its time")
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:

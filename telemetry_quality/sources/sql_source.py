@@ -301,6 +301,11 @@ class SqlSource(ABC, Generic[S]):
         del window
         return None
 
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        del window
+        return None
+
     def holds_up_writers(self) -> str | None:
         """Why reading makes writers wait, as a sentence with its remedy; None if it does not."""
         return None

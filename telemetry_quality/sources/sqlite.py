@@ -37,6 +37,7 @@ from telemetry_quality.errors import SourceError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
 from telemetry_quality.sources.copying import BatchedTable, Shape
+from telemetry_quality.sources.costs import CHEAP_BYTES, cost_of_rows, too_costly
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
@@ -322,6 +323,19 @@ class SqliteSource(TableSource[_Client]):
             if not self._tables(client).is_batched:
                 return "A view or a table WITHOUT ROWID is read in one piece while the log grows; name another table."
         return None
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look at these hours would read far more than them; see EventSource."""
+        with self._client() as client:
+            ((pages,),), ((page_bytes,),) = (client.read(text(f"PRAGMA {of}")) for of in ("page_count", "page_size"))
+            if pages * page_bytes <= CHEAP_BYTES:
+                return None
+            table = self._tables_of_hours(client)
+            reading = table.reading(window)
+        if not table.is_batched:
+            return too_costly("a view or a table WITHOUT ROWID in one piece", "name a table that has row ids")
+        remedy = f"create an index on {self.schema.occurred_at}, and insert events about when they happen"
+        return cost_of_rows(reading, self._table, remedy)
 
     def _tables(self, client: _Client) -> BatchedTable:
         self._require_sound_file()

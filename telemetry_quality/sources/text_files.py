@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.columns import column_roles, condition_expressions, fitted
 from telemetry_quality.sources.compressed import damage
+from telemetry_quality.sources.costs import Reading, cost_of_bytes
 from telemetry_quality.sources.duckdb import DuckDBClient, ParquetSource, compiled, list_files
 from telemetry_quality.sources.expressions import columns_named
 from telemetry_quality.sources.functions import count_where
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
     from sqlalchemy import Select
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.sources.columns import Column
     from telemetry_quality.sources.parquet_tables import FileTables
@@ -292,6 +294,11 @@ def fetched(client: DuckDBClient, query: Select[Any]) -> list[tuple[Any, ...]]:
     return client.connection.execute(text, parameters).fetchall()
 
 
+def _unpacked(path: str) -> int:
+    """How many bytes of text a byte of a file holds, about."""
+    return 8 if path.endswith((".gz", ".zst")) else 1
+
+
 def _instant(ticks: int | None, per_second: int) -> datetime | None:
     return None if ticks is None else instant(ticks * 10**6 // per_second)
 
@@ -323,6 +330,14 @@ class TextSource(ParquetSource):
         assert isinstance(client, TextClient)  # noqa: S101 - see _client_class
         client.files = self._files
         return client
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why a look would read far more than some hours: a new process reads all files; see EventSource."""
+        del window
+        sizes = self._list().files
+        read = Reading(sum(size * _unpacked(path) for path, (_, _, size, *_) in sizes.items()))
+        remedy = "write Parquet, or let path name the files of the last days only"
+        return cost_of_bytes(read, "text from end to end", remedy)
 
     def columns(self) -> dict[str, Column]:
         """The columns of all readable files together, and the expressions that play roles."""

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
+from telemetry_quality.sources.costs import too_costly
 from telemetry_quality.sources.limits import TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine, Select
 
+    from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.signals import SignalCatalogue
 
@@ -181,6 +183,14 @@ class UnprovenSource(TableSource[_Client]):
         self._what = f"The database {parsed.database!r} ({parsed.get_backend_name()})"
         self._engine = _engine(parsed, time_limit_seconds)
         self._seconds = time_limit_seconds
+
+    def costly_hours(self, window: DayWindow) -> str | None:
+        """Why hours are not asked for; see EventSource."""
+        del window
+        return too_costly(
+            "what nobody has measured, and an engine that is paid by what it reads makes each look a cost",
+            "read a copy in another place of docs/sources.md during the day",
+        )
 
     @contextmanager
     def _client(self) -> Iterator[_Client]:

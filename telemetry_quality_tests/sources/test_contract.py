@@ -847,6 +847,7 @@ def assert_hours_are_those_of_the_day(source: Source, day: DayScan, window: DayW
         assert looked_at.rate_names == day.aggregates.rate_names
 
 
+@pytest.mark.again
 def test_hours_are_read_as_they_are_read_with_their_day(all_cases: AllCases) -> None:
     day = CASE_DAYS["hours_and_their_boundaries"]
     window, scan = day_window(day, UTC_ZONE), all_cases.scans[day]

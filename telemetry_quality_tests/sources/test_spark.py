@@ -60,6 +60,7 @@ from telemetry_quality_tests.sources.test_contract import (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_hours_are_read_as_they_are_read_with_their_day,
     test_longer_texts_than_anybody_reads_are_clipped_and_remain_different_ones,
     test_only_the_rows_that_meet_the_condition_are_events_of_the_source,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
@@ -93,6 +94,7 @@ CONTRACT = (
     test_counting_days_says_what_reading_them_says,
     test_events_without_an_id_are_drawn_and_shown_without_one,
     test_frequent_values_are_counted_within_the_day,
+    test_hours_are_read_as_they_are_read_with_their_day,
     test_only_the_rows_that_meet_the_condition_are_events_of_the_source,
     test_rates_are_counted_where_their_predicates_hold_and_a_null_does_not,
     test_reading_never_changes_a_byte_of_the_source,
@@ -397,6 +399,14 @@ def test_a_file_that_is_not_parquet_is_reported_without_its_content(spark: Spark
     assert rejection.value.reason_code == "SOURCE_UNREADABLE"
     assert_one_sentence(rejection.value)
     assert "secret" not in str(rejection.value)
+
+
+@pytest.mark.rare
+def test_hours_are_costly_if_the_plan_reads_much(spark: Spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, window = in_parquet(spark, Location(tmp_path), make_events(3)), windows_of(UTC_ZONE, DAY)[0]
+    assert source.costly_hours(window) is None
+    monkeypatch.setattr("telemetry_quality.sources.spark.CHEAP_BYTES", 10)
+    assert "read a table that is partitioned by its time" in str(source.costly_hours(window))
 
 
 @pytest.mark.rare
