@@ -129,7 +129,7 @@ class MessageStore(IncidentStore, Protocol):
         ...
 
     def judgements(self, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
-        """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
+        """Of each day that was judged or looked at, when that was last, and whether it is provisional."""
         ...
 
     def days_judged_since(self, source: str, instant: datetime) -> tuple[date, date] | None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select
 
 from telemetry_quality.core.messages.model import Delivery, DeliveryOutcome, Mention, MessageKind
 from telemetry_quality.storage.chains import append
-from telemetry_quality.storage.tables import current_snapshot, integrity_snapshot
+from telemetry_quality.storage.tables import current_snapshot, integrity_snapshot, running_hour
 from telemetry_quality.storage.tables import delivery as stored
 
 if TYPE_CHECKING:
@@ -71,19 +71,41 @@ def append_delivery(connection: Connection, row: Delivery, after: int | None) ->
 
 def days_judged_since(connection: Connection, source: str, instant: datetime) -> tuple[date, date] | None:
     """The first and the last day of which something new was stored since ``instant``; None if there is none."""
-    kept = integrity_snapshot.c
-    query = select(func.min(kept.day), func.max(kept.day)).where(kept.source == source, kept.computed_at >= instant)
-    first, last = connection.execute(query).one()
-    return None if first is None else (first, last)
+    kept, looked = integrity_snapshot.c, running_hour.c
+    # No day is looked at long after it; without its days, all hours ever would be read.
+    is_recent = looked.day >= (instant - timedelta(days=3)).date()
+    found = [
+        day
+        for column, *conditions in (
+            (kept.day, kept.source == source, kept.computed_at >= instant),
+            (looked.day, looked.source == source, looked.looked_at >= instant, is_recent),
+        )
+        for day in connection.execute(select(func.min(column), func.max(column)).where(*conditions)).one()
+        if day is not None
+    ]
+    return (min(found), max(found)) if found else None
 
 
 def judgements(connection: Connection, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
-    """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
-    kept = current_snapshot.c
+    """Of each day that was judged or looked at, when that was last, and whether it is provisional.
+
+    A running day counts as judged when a look last found something new in it.
+    """
+    kept, looked = current_snapshot.c, running_hour.c
     query = select(kept.day, kept.computed_at, kept.is_provisional).where(
         kept.source == source, kept.day.between(first, last)
     )
-    return [(day, computed_at, bool(is_provisional)) for day, computed_at, is_provisional in connection.execute(query)]
+    judged = {day: (at, bool(is_provisional)) for day, at, is_provisional in connection.execute(query)}
+    last_looks = (
+        select(looked.day, func.max(looked.looked_at))
+        .where(looked.source == source, looked.day.between(first, last))
+        .group_by(looked.day)
+    )
+    looks = connection.execute(last_looks).all()
+    return [
+        *((day, at, is_provisional) for day, (at, is_provisional) in judged.items()),
+        *((day, at, True) for day, at in looks if day not in judged),
+    ]
 
 
 def _delivery(row: Mapping[Any, Any]) -> Delivery:

@@ -371,7 +371,7 @@ class SqlQualityStore(RunningHourStore):
             return append_delivery(connection, row, after)
 
     def judgements(self, source: str, first: date, last: date) -> list[tuple[date, datetime, bool]]:
-        """Of each day that has a snapshot, when the current one was computed, and whether it is provisional."""
+        """Of each day that was judged or looked at, when that was last, and whether it is provisional."""
         with self._read_only() as connection:
             return judgements(connection, source, first, last)
 

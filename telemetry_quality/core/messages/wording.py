@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from telemetry_quality.core.guardrails.said_once import listed
+from telemetry_quality.core.incidents import UNREADABLE
 from telemetry_quality.core.incidents.wording import incident_sentence
 from telemetry_quality.core.messages.model import IncidentNote, Message, MessageKind
 from telemetry_quality.core.visible import visible
@@ -26,6 +27,9 @@ LONGEST_SENTENCE = 500
 
 INVISIBLE = "\u200b"
 """A space without width: what it separates is neither an address nor a mention of somebody."""
+
+
+_WITHDRAWN = "Withdrawn: what failed passes, since it was judged again or as a whole."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
             first_day=mention.first_day.isoformat(),
             last_day=mention.last_day.isoformat(),
             days=days,
-            sentence="What failed passes since it was judged again.",
+            sentence=_WITHDRAWN if mention.root_cause != UNREADABLE else "What could not be read passes since.",
             where=harmless(mention.root_cause),
             **common,
         )
@@ -119,12 +123,14 @@ def _title(draft: Draft, notes: Sequence[IncidentNote]) -> str:
         return f"{draft.level}, worse than before: {since}"
     if draft.kind is MessageKind.REMINDER:
         return f"{draft.level}, still open: {since}"
+    if all(item.incident is None and item.mention.root_cause != UNREADABLE for item in draft.items):
+        return f"Withdrawn: {sources} {passes}, {_days(notes, 'on')}"
     return f"Resolved: {sources} {passes} again, {_days(notes)}"
 
 
-def _days(notes: Sequence[IncidentNote]) -> str:
+def _days(notes: Sequence[IncidentNote], preposition: str = "after") -> str:
     first, last = min(note.first_day for note in notes), max(note.last_day for note in notes)
-    return f"after {first}" if first == last else f"after {first} to {last}"
+    return f"{preposition} {first}" if first == last else f"{preposition} {first} to {last}"
 
 
 def _digest_title(notes: Sequence[IncidentNote]) -> str:

@@ -16,6 +16,7 @@ from telemetry_quality.core.metrics import DayFigures
 from telemetry_quality.core.snapshots import take_snapshot
 from telemetry_quality.errors import DeliveryError
 from telemetry_quality_tests.builders import make_figures, make_store
+from telemetry_quality_tests.storage.examples import make_running_hour
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,10 @@ class PostOffice:
             now=self.now,
         )
         self.store.append_snapshot(snapshot, complete)
+
+    def look(self, day: date, *verdicts: Verdict, hour: int = 10) -> None:
+        """Store an hour of a running day, at whose end these failed."""
+        self.store.append_running_hours([make_running_hour(day=day, hour=hour, verdicts=verdicts, looked_at=self.now)])
 
     def decide(self, action: Action, day: date = YESTERDAY, source: str = "web", **more: Any) -> None:
         """Record a decision about the only incident of a day."""

@@ -131,7 +131,7 @@ def test_a_day_that_a_later_revision_heals_resolves_its_incident(post: PostOffic
     (message,) = post.deliver()
     assert (message.kind, message.incidents[0].sentence) == (
         MessageKind.RESOLVED,
-        "What failed passes since it was judged again.",
+        "Withdrawn: what failed passes, since it was judged again or as a whole.",
     )
     assert post.kinds() == NOTHING
 
