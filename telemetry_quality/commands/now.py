@@ -88,6 +88,8 @@ def _print(day: RunningDay) -> None:
     for number, expected in enumerate(day.later, start=first):
         table.add_row(f"{day.begins_at(number):%H:%M}", "", _interval(expected), "", "")
     console().print(table)
+    if (reason := day.hours[-1].unreadable_reason) is not None:
+        click.echo(visible(f"  {click.style('?', fg='magenta')} {reason}"))
     for verdict in day.verdicts:
         click.echo(visible(f"  {click.style('✗', fg='red')} {verdict.guardrail} {verdict.level}: {verdict.sentence}"))
 

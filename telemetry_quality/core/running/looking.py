@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 ONE_HOUR = timedelta(hours=1)
 
+COSTLY_HOURS = "COSTLY_HOURS"
+"""Why hours are not read: the source would have to read far more than them, again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -115,6 +118,8 @@ class RunningWork:
         due = due_hours([hour.hour for hour in before if hour.counts is not None], over, max(0, since // self.interval))
         answers: dict[int, HourCounts | UnreadableDay] = {}
         try:
+            if due:
+                self._require_cheap(_part(window, due[-1]))
             for hours in due:
                 answers |= self._ask(window, hours)
         except SourceError as error:
@@ -123,14 +128,23 @@ class RunningWork:
             answers = {**{hour: failure for hours in due for hour in hours}, **answers}
         return answers
 
+    def _require_cheap(self, hours: DayWindow) -> None:
+        """Refuse to look where far more than these hours would be read.
+
+        Raises:
+            SourceError: If the source cannot be asked cheaply, or not at all.
+        """
+        reason = self.daily.source.costly_hours(hours)
+        if reason is not None:
+            raise SourceError(COSTLY_HOURS, reason)
+
     def _ask(self, window: DayWindow, hours: range) -> dict[int, HourCounts | UnreadableDay]:
         """What the source says of consecutive hours; of each by itself if they cannot be read together.
 
         Raises:
             SourceError: If the source does not answer at all, or not in time.
         """
-        begin, end = (window.start + hour * ONE_HOUR for hour in (hours.start, hours.stop))
-        answer = self.daily.source.scan_hours(DayWindow(window.day, begin, min(end, window.end)))
+        answer = self.daily.source.scan_hours(_part(window, hours))
         if not isinstance(answer, UnreadableDay):
             return dict(zip(hours, hour_counts(answer, self.daily.source.schema, len(hours)), strict=True))
         if len(hours) == 1:
@@ -185,6 +199,12 @@ class RunningWork:
             )
             for hour in sorted(known)
         ]
+
+
+def _part(window: DayWindow, hours: range) -> DayWindow:
+    """These hours of a day."""
+    begin, end = (window.start + hour * ONE_HOUR for hour in (hours.start, hours.stop))
+    return DayWindow(window.day, begin, min(end, window.end))
 
 
 def _in_order(before: Sequence[RunningHour], appended: Sequence[RunningHour]) -> tuple[RunningHour, ...]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from telemetry_quality.core.days import Calendar, days_between
 from telemetry_quality.core.dispatch import Channel, dispatch_pending
@@ -228,3 +232,67 @@ def test_the_days_on_which_clocks_change_have_23_and_25_hours_and_alarm_nobody(t
         stream.look_every_hour(window.start, window.end + LATENESS)
         assert list(stream.counts(day)) == list(range(hours))
         assert stream.heard == []
+
+
+def test_a_source_that_would_read_far_more_than_the_hours_is_not_asked_for_them(tmp_path: Path) -> None:
+    stream = Stream(tmp_path)
+    stream.happen(TODAY, USUAL)
+    stream.source.costly = "The table has no index; create one."
+    stream.source.calls = 0
+    stream.look(at(3))
+    assert stream.source.calls == 0
+    (*_, last) = stream.work.look(at(3)).hours
+    assert (last.counts, last.unreadable_reason_code, last.unreadable_reason) == (
+        None,
+        "COSTLY_HOURS",
+        "The table has no index; create one.",
+    )
+    stream.source.costly = None
+    stream.look(at(3.5))
+    assert stream.counts() == {0: 40, 1: 30}
+
+
+@pytest.mark.slow
+def test_in_sixty_days_every_incident_of_a_running_day_is_confirmed_or_withdrawn_and_said_once(tmp_path: Path) -> None:
+    """Faults of each kind, some of which late events mend before the day is judged."""
+    stream, random = Stream(tmp_path), Random(18)
+    opened, confirmed, withdrawn = set(), set(), set()
+    for day in days_between(TODAY, TODAY + timedelta(days=59)):
+        usual = [round(count * random.uniform(0.95, 1.05)) for count in USUAL]
+        events, errors = list(usual), [count // 100 for count in usual]
+        first, fault = random.randrange(7, 20), random.choice(["", "", "outage", "part", "burst", "mended"])
+        for hour in range(first, first + 3):
+            events[hour] = {"outage": 0, "mended": 0, "part": usual[hour] // 5}.get(fault, usual[hour])
+            errors[hour] += usual[hour] // 5 if fault == "burst" else 0
+        stream.happen(day, events, errors)
+        if fault:
+            stream.look(stream.begin(day) + timedelta(hours=first + 4))
+        stream.look(stream.begin(day) + timedelta(hours=25))
+        running = {
+            (incident.key, failure.guardrail)
+            for incident in incidents_of(stream.daily.store, "web", day, day)
+            for failure in incident.failures
+            if failure.day == day
+        }
+        if fault == "mended":
+            stream.happen(day, usual, errors)
+        stream.judge(day)
+        stream.look(stream.begin(day) + timedelta(hours=25, minutes=10))
+        judged = {
+            (incident.key, failure.guardrail)
+            for incident in incidents_of(stream.daily.store, "web", day, day)
+            for failure in incident.failures
+            if failure.day == day
+        }
+        taken_back = {
+            alert.guardrail for _, alert in stream.heard if (alert.day, alert.reason_code) == (day, "WITHDRAWN")
+        }
+        opened |= running
+        confirmed |= running & judged
+        withdrawn |= {found for found in running - judged if found[1] in taken_back}
+        assert running - judged == {found for found in running if found[1] in taken_back}, (day, fault)
+    assert opened == confirmed | withdrawn
+    assert len(confirmed) > 10
+    assert withdrawn
+    said = Counter((alert.day, alert.guardrail, alert.reason_code) for _, alert in stream.heard)
+    assert set(said.values()) == {1}
