@@ -30,6 +30,7 @@ MODULES = {
     "dashboard": "dashboard",
     "days": "marks",
     "demo": "demo",
+    "forecast": "forecast",
     "health": "days",
     "incidents": "incidents",
     "init": "init",

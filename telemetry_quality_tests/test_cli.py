@@ -120,7 +120,7 @@ def test_backfill_and_health_agree_and_unknown_outweighs_unhealthy(terminal: Ter
     assert code == 1
     assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (
         1,
-        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING]},
+        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING], "forecasts": {}},
     )
     code, shown = terminal.json("health", "--days", "3")
     assert code == 2
@@ -172,7 +172,7 @@ def test_every_command_that_shows_days_shows_the_verdict_of_each_guardrail(termi
     _, made = terminal.json("backfill", "2026-02-02", "2026-02-02")
     _, shown = terminal.json("health", "--first", "2026-02-02", "--last", "2026-02-02")
     assert taken == made
-    assert shown == made | {"other_rules": [], "gaps": shown["gaps"]}
+    assert shown == made | {"other_rules": [], "gaps": shown["gaps"], "forecasts": {}}
     schema = load_settings("telemetry.toml").sources["web"].event_schema()
     guardrails = {guardrail["guardrail"]: guardrail for guardrail in shown["days"][0]["guardrails"]}
     assert list(guardrails) == [rule.name for rule in guardrails_of(schema)]
@@ -375,7 +375,7 @@ def test_a_rate_of_the_settings_is_counted_judged_explained_and_shown(terminal: 
     assert rules[1]["contributors"][0]["hours"] == [0, 4]
     assert terminal.json("health", "--first", "2026-02-01", "--last", "2026-02-02") == (
         1,
-        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING]},
+        made | {"other_rules": [], "gaps": [THIRD_DAY_MISSING], "forecasts": {}},
     )
     assert terminal.type("verify")[0] == 0
 

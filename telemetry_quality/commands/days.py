@@ -36,6 +36,8 @@ from telemetry_quality.commands.options import (
 from telemetry_quality.commands.watching import DURATION, report_age
 from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
 from telemetry_quality.core.counting import other_rules
+from telemetry_quality.core.forecasts.making import keep_forecast
+from telemetry_quality.core.forecasts.scoring import stored_score
 from telemetry_quality.core.marks import is_trustworthy, marks_of
 from telemetry_quality.core.snapshots import DayStatus, unknown_day_as_json
 from telemetry_quality.settings import load_settings
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telemetry_quality.core.daily import DailyWork, Judgement
+    from telemetry_quality.core.forecasts.scoring import ForecastScore
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
 
@@ -61,7 +64,7 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
     work = daily_work(settings, name)
     day = day or its.calendar().latest_day(utc_now())
     (taken,) = _watched(settings, work, [day], is_shown=False)
-    _after_judging(settings)
+    _after_judging(settings, work)
     if as_json:
         print_json({"days": [day_as_json(_listed(taken))]})
     else:
@@ -98,7 +101,7 @@ def backfill(
     if not days:
         dispatch_to_log(work.store, [name])
     taken = [_listed(judgement) for judgement in _watched(settings, work, days, is_shown=not as_json)] if days else []
-    _after_judging(settings)
+    _after_judging(settings, work)
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in taken]})
     elif taken:
@@ -166,18 +169,27 @@ def _print_health(
         if (found := other_rules(name, store.counted_days(name), settings.sources[name].counting_rules()))
     ]
     gaps = [gap for name in names if (gap := gaps_of(settings, store, name, now)).sentences()]
+    scores = {name: scored for name in names if (scored := _score(settings, store, name, now)) is not None}
     if as_json:
         print_json(
             {
                 "days": [day_as_json(line) for line in listed],
                 "other_rules": [found.as_json() for found in counted],
                 "gaps": [gap.as_json() for gap in gaps],
+                "forecasts": {name: scored.as_json() for name, scored in scores.items()},
             }
         )
     else:
         print_days(listed)
         for sentence in chain((found.sentence for found in counted), *(gap.sentences() for gap in gaps)):
             click.echo(f"! {sentence}")
+        for name, scored in scores.items():
+            click.echo(f"{name}: {scored.sentence}")
+
+
+def _score(settings: Settings, store: SqlQualityStore, name: str, now: datetime) -> ForecastScore | None:
+    source = settings.sources[name]
+    return stored_score(store, name, source.calendar(), source.policy(), now)
 
 
 def known_days(store: SqlQualityStore, name: str, days: Sequence[date]) -> list[ListedDay]:
@@ -250,9 +262,10 @@ def _take_snapshots(settings: Settings, work: DailyWork, days: Sequence[date], *
     return taken
 
 
-def _after_judging(settings: Settings) -> None:
-    """Keep the store's anchor and push the metrics, where the settings say so; neither fails the command."""
+def _after_judging(settings: Settings, work: DailyWork) -> None:
+    """Keep the forecast; where the settings say so, keep the anchor and push the metrics; neither fails the command."""
     now = utc_now()
+    keep_forecast(work.store, work.name, work.calendar, work.policy, now)
     if (failure := keep_anchor(settings, now)) is not None:
         click.echo(f"Error: {failure}", err=True)
     if (failure := push_metrics(settings, now)) is not None:

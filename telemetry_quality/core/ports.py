@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import DayWindow
     from telemetry_quality.core.event_schema import EventSchema
     from telemetry_quality.core.events import DayAggregates, DayScan, Slice, SliceCounts, UnreadableDay
+    from telemetry_quality.core.forecasts.model import Forecast
     from telemetry_quality.core.guardrails.verdicts import Level, Verdict
     from telemetry_quality.core.incidents.model import IncidentAction
     from telemetry_quality.core.known_days import KnownDay
@@ -258,6 +259,14 @@ class QualityStore(MessageStore, Protocol):
 
     def running_hours(self, source: str, first: date, last: date) -> dict[date, list[RunningHour]]:
         """The latest revision of each hour that was looked at, by day and hour."""
+        ...
+
+    def append_forecast(self, forecast: Forecast) -> tuple[Forecast, bool]:
+        """Append a revision if it differs from the latest one of its day; return the latest, and whether it is new."""
+        ...
+
+    def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
+        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
         ...
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:

@@ -21,6 +21,7 @@ from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.column_types import StoredText
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
+from telemetry_quality.storage.forecasts import forecasts
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.known_days import known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayAggregates
+    from telemetry_quality.core.forecasts.model import Forecast
     from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.known_days import KnownDay
@@ -299,6 +301,11 @@ class StoreReader:
             query = query.where(kept.day >= after[0], or_(kept.day > after[0], kept.source > after[1]))
         with self._read_only() as connection, garbage_collection_paused():
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
+
+    def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
+        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
+        with self._read_only() as connection:
+            return forecasts(connection, source, first, last)
 
     def latest_deliveries(self, limit: int) -> list[Delivery]:
         """The last rows of the log of deliveries about messages, newest first, of all channels."""

@@ -29,6 +29,7 @@ from telemetry_quality.storage.deliveries import (
     latest_deliveries,
 )
 from telemetry_quality.storage.engine import open_engine
+from telemetry_quality.storage.forecasts import append_forecast, forecasts
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.known_days import judged_scans, known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.alerts import Alert, Settlement
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.events import DayScan, Slice, SliceCounts
+    from telemetry_quality.core.forecasts.model import Forecast
     from telemetry_quality.core.guardrails.verdicts import Level, Verdict
     from telemetry_quality.core.incidents import IncidentAction
     from telemetry_quality.core.known_days import KnownDay
@@ -328,6 +330,16 @@ class SqlQualityStore(RunningHourStore):
         """All that people said about days of the source, oldest first."""
         with self._read_only() as connection:
             return History(connection).marked_days(source)
+
+    def append_forecast(self, forecast: Forecast) -> tuple[Forecast, bool]:
+        """Append a revision if it differs from the latest one of its day; return the latest, and whether it is new."""
+        with self._writing() as connection:
+            return append_forecast(connection, forecast)
+
+    def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
+        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
+        with self._read_only() as connection:
+            return forecasts(connection, source, first, last)
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:
         """What failed in current snapshots or on running days and was not settled on the channel, oldest day first."""

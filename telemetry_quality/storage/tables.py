@@ -338,6 +338,21 @@ running_hour = Table(
 of the day, with their interval. The numbers are null if the hour could not be read.
 """
 
+forecast = Table(
+    "forecast",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    *_key(),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("model_version", StoredText, nullable=False),
+    Column("interval_percent", Float, nullable=False),
+    Column("coming", JSON, nullable=False),
+    *_chain(),
+    UniqueConstraint("source", "day", "revision"),
+    sqlite_autoincrement=True,
+)
+"""What was expected of the days after ``day``; ``coming`` is a list of ``DayForecast.as_json``."""
+
 sign_in = Table(
     "sign_in",
     metadata,
@@ -435,6 +450,7 @@ CHAINED = {
     incident_action: "{source} {day} {action} {root_cause}",
     day_mark: "{source} {day} mark {mark}",
     running_hour: "{source} {day} hour {hour} revision {revision}",
+    forecast: _BY_REVISION,
     sign_in: "{at} {account_name} {outcome}",
     account_change: "{at} {account_name} {change}",
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from telemetry_quality.core.alerts import Alert, alert_of
 from telemetry_quality.core.events import Arrivals, DayScan, Duplicates, Slice, SliceCounts
+from telemetry_quality.core.forecasts.model import MODEL_VERSION, DayForecast, Forecast
 from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
 from telemetry_quality.core.hours import ExpectedHour
 from telemetry_quality.core.incidents import Action, IncidentAction, failures_of
@@ -125,6 +126,23 @@ def make_running_hour(**overrides: Any) -> RunningHour:
         later=(ExpectedHour(2100.5, 1900.0, 2300.25),),
     )
     return replace(hour, **overrides)
+
+
+def make_forecast(**overrides: Any) -> Forecast:
+    """A Wednesday like others and a holiday, the latter without its hours."""
+    hours = tuple(ExpectedHour(41.5, 20.25, 70.0) for _ in range(24))
+    forecast = Forecast(
+        source="web",
+        day=DAY,
+        made_at=NOW,
+        model_version=MODEL_VERSION,
+        interval_percent=90.0,
+        coming=(
+            DayForecast(DAY + timedelta(days=1), 996.0, 801.5, 1200.0, None, hours),
+            DayForecast(DAY + timedelta(days=2), 12.5, 0.0, 40.0, "St. “Patrick’s” Day"),
+        ),
+    )
+    return replace(forecast, **overrides)
 
 
 def make_sign_in(**overrides: Any) -> SignIn:

@@ -15,6 +15,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_delivery,
+    make_forecast,
     make_full_scan,
     make_mark,
     make_running_hour,
@@ -37,6 +38,7 @@ KEYS = {
     "delivery": ("sequence", "sequence"),
     "incident_action": ("sequence", "sequence"),
     "day_mark": ("sequence", "sequence"),
+    "forecast": ("sequence", "source, day, revision"),
     "running_hour": ("sequence", "source, day, hour, revision"),
     "sign_in": ("sequence", "sequence"),
     "account_change": ("sequence", "sequence"),
@@ -60,6 +62,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     store.append_delivery(make_delivery())
     store.append_incident_action(make_action())
     store.append_marked_days(make_mark())
+    store.append_forecast(make_forecast())
     store.append_running_hours([make_running_hour()])
     staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
     staff.record(make_sign_in())

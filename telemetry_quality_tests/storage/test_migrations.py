@@ -28,6 +28,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_delivery,
+    make_forecast,
     make_full_scan,
     make_mark,
     make_running_hour,
@@ -92,6 +93,7 @@ def fill(folder: Path) -> None:
     store.append_delivery(make_delivery())
     store.append_incident_action(make_action(assignee="grace"))
     store.append_marked_days(make_mark())
+    store.append_forecast(make_forecast())
     store.append_running_hours([make_running_hour()])
     staff.record(make_sign_in())
     ada = staff.add_account("ada", "hash", NOW)

@@ -42,6 +42,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_delivery,
+    make_forecast,
     make_full_scan,
     make_mark,
     make_running_hour,
@@ -79,6 +80,8 @@ def measure(url: str) -> None:
         dispatch_alerts(store, snapshot, VERDICTS)
         store.append_delivery(make_delivery(title="a\x00b␀0"))
     store.append_scan("web", UnreadableDay(DAY, "NO_FILES", "None."), (), NOW)
+    for day in (DAY, NEXT_DAY):
+        store.append_forecast(make_forecast(day=day))
     store.append_running_hours([make_running_hour(hour=hour) for hour in (10, 11)])
 
 

@@ -29,6 +29,7 @@ from telemetry_quality_tests.storage.examples import (
     VERDICTS,
     make_action,
     make_delivery,
+    make_forecast,
     make_full_scan,
     make_mark,
     make_running_hour,
@@ -100,6 +101,7 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         store.append_delivery(make_delivery(at=NOW + timedelta(minutes=number)))
         store.append_marked_days(make_mark(day=day))
+        store.append_forecast(make_forecast(day=day))
         unreadable = {"unreadable_reason_code": "NO_FILES", "unreadable_reason": "None."}
         hour = make_running_hour(day=day, looked_at=NOW + timedelta(minutes=number), **unreadable)
         store.append_running_hours([hour])
@@ -138,10 +140,10 @@ def tables_found(verification: Verification) -> set[str]:
 def test_a_store_nobody_touched_has_no_findings(store: SqlQualityStore) -> None:
     verification = store.verify()
     assert verification.findings == ()
-    assert verification.rows == 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3 + 3 + 3
+    assert verification.rows == 3 + 4 + 6 + 6 + 6 + 3 + 6 + 3 + 3 + 3 + 3 + 3 + 3 + 3 + 3
     assert str(verification.anchor).startswith(
-        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,delivery=3,incident_action=3,integrity_snapshot=3,"
-        "running_hour=3,sign_in=3:"
+        "account_change=3,alert=3,alert_claim=3,day_mark=3,day_scan=4,delivery=3,forecast=3,incident_action=3,"
+        "integrity_snapshot=3,running_hour=3,sign_in=3:"
     )
 
 

@@ -48,14 +48,32 @@ def is_empty_usual(day: date, history: Mapping[date, int], expected_events: floa
         history: Events per known day.
         expected_events: The events to expect of the day.
     """
-    peers = [past for n in range(1, WEEKS + 1) if (past := day - timedelta(weeks=n)) in history]
-    living = [past for past in peers if _is_alive(past, history)]
-    latest = living[:LATEST]
-    empty = sum(not history[past] for past in latest)
-    if empty >= 2 and empty >= LATEST_EMPTY * len(latest):
-        return not (_has_every_other(day, history) or _has_every_month(day, history))
+    if _has_empty_peers(day, history):
+        return not _has_its_turn(day, history)
     chance = max(exp(-expected_events), _empty_share(day, history) if expected_events < SMALL else 0.0)
     return chance ** (1 + _empty_days_before(day, history)) > CHANCE
+
+
+def rests(day: date, history: Mapping[date, int]) -> bool:
+    """Whether the stream usually has no events on such a day, whatever chance empties.
+
+    Args:
+        day: The day that is asked about; its own count and later ones are ignored.
+        history: Events per known day.
+    """
+    return _has_empty_peers(day, history) and not _has_its_turn(day, history)
+
+
+def _has_empty_peers(day: date, history: Mapping[date, int]) -> bool:
+    """Whether most of the latest days of the same weekday were empty, in weeks with events."""
+    peers = [past for n in range(1, WEEKS + 1) if (past := day - timedelta(weeks=n)) in history]
+    latest = [past for past in peers if _is_alive(past, history)][:LATEST]
+    empty = sum(not history[past] for past in latest)
+    return empty >= 2 and empty >= LATEST_EMPTY * len(latest)
+
+
+def _has_its_turn(day: date, history: Mapping[date, int]) -> bool:
+    return _has_every_other(day, history) or _has_every_month(day, history)
 
 
 def _is_alive(day: date, history: Mapping[date, int]) -> bool:

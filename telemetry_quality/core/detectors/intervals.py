@@ -62,15 +62,16 @@ def _reach(sizes: Sequence[float]) -> float:
     if not sizes:
         return FIRST_REACH
     known = len(sizes)
-    reach = TAIL_RATIO * _quantile(sizes, BODY_QUANTILE)
+    reach = TAIL_RATIO * quantile(sizes, BODY_QUANTILE)
     if known >= OWN_TAIL_MINIMUM:
         share = OWN_TAIL_SHARE * min(1, known / TAIL_DAYS)
-        reach = reach ** (1 - share) * _quantile(sizes, TAIL_QUANTILE) ** share
+        reach = reach ** (1 - share) * quantile(sizes, TAIL_QUANTILE) ** share
     prior = TAIL_EVIDENCE_DAYS * log(FIRST_REACH)
     return exp((known * log(max(reach, LEAST_REACH)) + prior) / (known + TAIL_EVIDENCE_DAYS))
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value that ``share`` of the ``ordered`` values lie below, between two of them by their distance."""
     position = share * (len(ordered) - 1)
     below = int(position)
     above = min(below + 1, len(ordered) - 1)

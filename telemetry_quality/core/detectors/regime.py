@@ -162,7 +162,7 @@ class Regime:
         factor = (self.weekday_squares[weekday] + WEEKDAY_SPREAD_DAYS) / (
             self.weekday_weights[weekday] + WEEKDAY_SPREAD_DAYS
         )
-        middle = base + self._carry() * self.surprise
+        middle = base + self.carried_over(1)
         disagreement = weight * (1 - weight) * (quick - slow) ** 2
         gap = min((day - self.last_day).days - 1, LONGEST_GAP_DAYS)
         variance = self.variance * (factor + GAP_VARIANCE * gap) + disagreement
@@ -213,6 +213,10 @@ class Regime:
         evidence = FIRST_CARRY_DAYS * self.variance
         share = (self.carried + evidence * FIRST_CARRY) / (self.carriers + evidence)
         return max(share, 0.0)
+
+    def carried_over(self, days: int) -> float:
+        """The part of the last surprise that is expected again so many days later."""
+        return self._carry() ** days * self.surprise
 
     def _learn_level(self, weekday: int, value: float, forecast: Forecast, limit: float) -> None:
         self.days_learnt += 1

@@ -101,6 +101,13 @@ class Stream:
         recurrence = None if day in self.effects else self._recurrence(day, offset, regime)
         return None if recurrence is None else forecast._replace(middle=forecast.middle + recurrence)
 
+    def forecast_ahead(self, day: date, days: int) -> Forecast:
+        """What to expect of ``day``, so many days after the last one learnt; what surprised there fades until then."""
+        regime = self._known()
+        forecast = self.forecast_recurrence(day) or self.forecast(day)
+        tomorrow = HOLIDAY_CARRY * regime.surprise if day in self.effects else regime.carried_over(1)
+        return forecast._replace(middle=forecast.middle - tomorrow + regime.carried_over(days))
+
     def possible_holiday(self, day: date) -> CalendarEffect | None:
         """Why the day may be a holiday of the stream, where no calendar says so."""
         return self.kept.possible(day) if self.kept else None

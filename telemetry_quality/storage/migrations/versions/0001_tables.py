@@ -29,6 +29,7 @@ UNIQUE = {
     "incident_action": (("sequence",),),
     "day_mark": (("sequence",),),
     "running_hour": (("sequence",), ("source", "day", "hour", "revision")),
+    "forecast": (("sequence",), REVISION_KEY),
     "sign_in": (("sequence",),),
     "account_change": (("sequence",),),
 }
@@ -49,6 +50,7 @@ def upgrade() -> None:
     _create_incident_action()
     _create_day_mark()
     _create_running_hour()
+    _create_forecast()
     _create_sign_in()
     _create_account_change()
     _create_staff_account()
@@ -365,6 +367,22 @@ def _create_running_hour() -> None:
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_running_hour"),
         sa.UniqueConstraint("source", "day", "hour", "revision", name="uq_running_hour_source_day_hour_revision"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_forecast() -> None:
+    op.create_table(
+        "forecast",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        *_key(),
+        sa.Column("made_at", UtcDateTime, nullable=False),
+        sa.Column("model_version", StoredText, nullable=False),
+        sa.Column("interval_percent", sa.Float, nullable=False),
+        sa.Column("coming", sa.JSON, nullable=False),
+        *_chain(),
+        sa.PrimaryKeyConstraint("sequence", name="pk_forecast"),
+        sa.UniqueConstraint(*REVISION_KEY, name="uq_forecast_source_day_revision"),
         sqlite_autoincrement=True,
     )
 
