@@ -89,9 +89,10 @@ def _print(day: RunningDay) -> None:
         table.add_row(f"{day.begins_at(number):%H:%M}", "", _interval(expected), "", "")
     console().print(table)
     if (reason := day.hours[-1].unreadable_reason) is not None:
-        click.echo(visible(f"  {click.style('?', fg='magenta')} {reason}"))
+        click.echo(f"  {click.style('?', fg='magenta')} {visible(reason)}")
     for verdict in day.verdicts:
-        click.echo(visible(f"  {click.style('✗', fg='red')} {verdict.guardrail} {verdict.level}: {verdict.sentence}"))
+        sentence = visible(f"{verdict.guardrail} {verdict.level}: {verdict.sentence}")
+        click.echo(f"  {click.style('✗', fg='red')} {sentence}")
 
 
 def _title(day: RunningDay) -> str:

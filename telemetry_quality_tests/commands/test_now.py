@@ -63,7 +63,7 @@ def test_an_outage_is_named_logged_once_and_the_exit_code_says_so(
     code, shown, _ = terminal.type("now")
     assert code == 1
     assert "✗ 1 guardrail fails so far" in shown
-    assert "✗ missing_hours" in shown
+    assert "  ✗ missing_hours WARNING: 0 events between 08:00 and 11:00, about 60 are usual" in shown
     (alert,) = caplog.messages
     assert "0 events between 08:00 and 11:00, about 60 are usual" in alert
     _, document, _ = terminal.type("now", "--json")
