@@ -6,13 +6,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
+from telemetry_quality.core.alerts import Settlement, alert_of
+from telemetry_quality.core.dispatch import LEASE
+from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.running_hours import UNJUDGED
+from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import DAY, NOW, make_snapshot, make_store
 from telemetry_quality_tests.storage.examples import VERDICTS, make_running_hour
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HOUR = timedelta(hours=1)
@@ -74,3 +82,32 @@ def test_a_late_event_may_take_back_what_failed(tmp_path: Path) -> None:
     store.append_running_hours([hour])
     store.append_running_hours([replace(hour, verdicts=())])
     assert store.running_verdicts("web") == {}
+
+
+@pytest.mark.slow
+def test_postgresql_answers_the_same(tmp_path: Path, new_postgresql_store: Callable[[], str]) -> None:
+    stores = [make_store(tmp_path), SqlQualityStore(new_postgresql_store())]
+    hour, next_day = make_running_hour(looked_at=NOW - HOUR), DAY + timedelta(days=1)
+    alert = alert_of("web", DAY, RUNNING, hour.verdicts[0])
+    for store in stores:
+        store.append_running_hours([hour, replace(hour, day=next_day), replace(hour, hour=11, verdicts=())])
+        assert store.claim_alert(alert, "log", NOW, LEASE) == 1
+        assert store.claim_alert(alert, "log", NOW, LEASE) == 0
+        store.settle_alerts([alert], "log", Settlement.DISPATCHED, NOW)
+        passed = replace(hour.verdicts[0], outcome=Outcome.PASSED)
+        store.append_snapshot(make_snapshot(), [passed])
+        store.close()
+    questions: list[Callable[[SqlQualityStore], object]] = [
+        lambda store: store.running_hours("web", DAY, next_day),
+        lambda store: store.running_verdicts("web"),
+        lambda store: store.undispatched_verdicts("web", "log"),
+        lambda store: [(day, revision) for day, revision, _ in store.withdrawn_verdicts("web", "log")],
+        lambda store: sorted(store.judgements("web", DAY, next_day)),
+        lambda store: store.days_judged_since("web", NOW - 2 * HOUR),
+    ]
+    for ask in questions:
+        on_sqlite, on_postgresql = map(ask, stores)
+        assert on_sqlite
+        assert on_sqlite == on_postgresql
+    for store in stores:
+        store.close()
