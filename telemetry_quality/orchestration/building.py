@@ -14,6 +14,7 @@ from telemetry_quality.orchestration.assets import build_assets
 from telemetry_quality.orchestration.conditions import with_conditions
 from telemetry_quality.orchestration.deliveries import build_delivery_sensors
 from telemetry_quality.orchestration.evaluations import expected_warnings
+from telemetry_quality.orchestration.forecasts import build_forecast_asset
 from telemetry_quality.orchestration.ghost_runs import build_ghost_run_sensor
 from telemetry_quality.orchestration.jobs import materialize_day_job, recheck_day_job
 from telemetry_quality.orchestration.metrics import build_metrics_sensors
@@ -95,16 +96,17 @@ def _source_definitions(
         assets = build_assets(names, source, settings.store_engine, settings.dashboard.grace_minutes)
         running = [build_running_asset(names, source)] if source.intraday else []
         training = [] if settings.training_folder is None else [build_training_asset(names, source)]
+        following = [*training, build_forecast_asset(names, source, settings.store_engine)]
         if automation == "conditions":
-            assets, training = (
-                [with_conditions(asset, names, source) for asset in each] for each in (assets, training)
+            assets, following = (
+                [with_conditions(asset, names, source) for asset in each] for each in (assets, following)
             )
         materialize_day, recheck_day = (
-            materialize_day_job(names, *(asset.key for asset in training)),
+            materialize_day_job(names, *(asset.key for asset in following)),
             recheck_day_job(names),
         )
         return dg.Definitions(
-            assets=[*([events_spec(names, source)] if has_events else []), *assets, *training, *running],
+            assets=[*([events_spec(names, source)] if has_events else []), *assets, *following, *running],
             asset_checks=[build_asset_checks(names, source)],
             jobs=[materialize_day, recheck_day],
             sensors=[build_trust_sensor(names, recheck_day)],

@@ -25,6 +25,7 @@ def with_conditions(asset: dg.AssetsDefinition, names: SourceNames, settings: So
         names.sample: _scan_condition(settings),
         names.snapshot: _following_condition(settings),
         names.training: _following_condition(settings),
+        names.expected_volume: _refreshing_condition(),
     }
     return asset.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=conditions[spec.key]))
 
@@ -46,6 +47,14 @@ def _following_condition(settings: SourceSettings) -> dg.AutomationCondition[Any
         return (When.eager().without(When.in_latest_time_window()) & _recent(settings)).with_label(
             "what it depends on has changed"
         )
+
+
+def _refreshing_condition() -> dg.AutomationCondition[Any]:
+    """Follow any day of what the asset depends on, whichever other days are missing."""
+    with expected_warnings():
+        return (
+            When.any_deps_updated().since_last_handled() & ~When.any_deps_in_progress() & ~When.in_progress()
+        ).with_label("a snapshot was made")
 
 
 def _recent(settings: SourceSettings) -> dg.AutomationCondition[Any]:

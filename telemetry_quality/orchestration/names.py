@@ -116,6 +116,11 @@ class SourceNames:
         return self._key("training_days")
 
     @property
+    def expected_volume(self) -> dg.AssetKey:
+        """The key of the forecast."""
+        return self._key("expected_volume")
+
+    @property
     def current_day(self) -> dg.AssetKey:
         """The key of the running day."""
         return self._key("current_day")

@@ -158,7 +158,7 @@ def test_running_a_day_twice_adds_no_revision_and_late_events_add_exactly_one(
 def test_assets_carry_owner_kinds_description_and_column_schema(tmp_path: Path) -> None:
     station = make_station(tmp_path, extra='owners = ["team:data"]')
     specs = {spec.key.path[-1]: spec for spec in station.definitions.resolve_all_asset_specs()}
-    assert specs.keys() == {"events", "event_aggregates", "event_sample", "integrity_snapshot"}
+    assert specs.keys() == {"events", "event_aggregates", "event_sample", "integrity_snapshot", "expected_volume"}
     for spec in specs.values():
         assert spec.owners == ["team:data"]
         assert spec.kinds
