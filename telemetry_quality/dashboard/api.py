@@ -42,6 +42,7 @@ from telemetry_quality.dashboard.parameters import (
     Depth,
     IncidentParameters,
     LogParametersAsOf,
+    OneSource,
     SourceName,
     SummaryParameters,
     answers,
@@ -49,6 +50,8 @@ from telemetry_quality.dashboard.parameters import (
     refused_with,
 )
 from telemetry_quality.dashboard.ranges import about_range
+from telemetry_quality.dashboard.running import running_response
+from telemetry_quality.dashboard.running_models import RunningResponse
 from telemetry_quality.dashboard.series import log_response
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import RequestError
@@ -103,6 +106,16 @@ async def summary(request: Request, asked: Annotated[SummaryParameters, Query()]
         return as_bytes(found if days is None else about_range(found, state, dashboard.settings, days))
 
     return await kept(request, state, now, JSON, make)
+
+
+@answers(staff, "/live/", response_model=RunningResponse, responses=refused_with(404), dependencies=[ONE_EACH])
+async def live(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+    """What is known of the running day of each source with ``intraday = true``: provisional, and never healthy."""
+    dashboard = dashboard_of(request)
+    state, now = await dashboard.state(), this_minute(dashboard)
+    require_watched(dashboard, asked.source)
+    make = partial(running_response, state, dashboard.settings, now, asked.source)
+    return await kept(request, state, now, JSON, lambda: as_bytes(make()))
 
 
 @answers(

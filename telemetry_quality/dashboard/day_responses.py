@@ -130,14 +130,15 @@ def _revision(
             **{name: getattr(snapshot, name) for name in COPIED},
             "snapshot": snapshot_line(snapshot),
             "policy": json.loads(snapshot.policy),
-            "verdicts": tuple(_verdict(verdict) for verdict in verdicts),
+            "verdicts": tuple(verdict_response(verdict) for verdict in verdicts),
             "changes": changed,
             "dagster_run_url": dagster_url_of(settings, snapshot.source, snapshot.day, snapshot.run_id),
         }
     )
 
 
-def _verdict(verdict: Verdict) -> VerdictResponse:
+def verdict_response(verdict: Verdict) -> VerdictResponse:
+    """What a guardrail says, with its segments in words."""
     return _copy(
         VerdictResponse, verdict, contributors=tuple(_contributor(contributor) for contributor in verdict.contributors)
     )

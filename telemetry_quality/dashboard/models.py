@@ -25,7 +25,9 @@ Percent = Annotated[float | None, Field(description="A percentage, 0 to 100; nul
 Events = Annotated[float | None, Field(description="The expected number of events; null where it is not known.")]
 
 
-class _Response(BaseModel):
+class ApiResponse(BaseModel):
+    """What every response of the API has in common."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -54,7 +56,7 @@ def _numbers(metrics: Iterable[Metric]) -> dict[str, Any]:
     }
 
 
-class _DayKey(_Response):
+class _DayKey(ApiResponse):
     source: Source
     day: Day
     revision: int = Field(description="1 for the first; it grows by one whenever numbers, verdicts or policy change.")
@@ -67,12 +69,12 @@ if TYPE_CHECKING:
     class _ListedNumbers(_DayKey):
         def __getattr__(self, name: str) -> Any: ...
 
-    class _OtherNumbers(_Response):
+    class _OtherNumbers(ApiResponse):
         def __getattr__(self, name: str) -> Any: ...
 
 else:
     _ListedNumbers = create_model("_ListedNumbers", __base__=_DayKey, **_numbers(LISTED))
-    _OtherNumbers = create_model("_OtherNumbers", __base__=_Response, **_numbers(NOT_LISTED))
+    _OtherNumbers = create_model("_OtherNumbers", __base__=ApiResponse, **_numbers(NOT_LISTED))
 
 
 class SnapshotLine(_ListedNumbers):
@@ -81,7 +83,7 @@ class SnapshotLine(_ListedNumbers):
     run_id: str | None = Field(description="The Dagster run that judged the day, where it is known.")
 
 
-class LogResponse(_Response):
+class LogResponse(ApiResponse):
     """One page of the log of snapshots."""
 
     snapshots: tuple[SnapshotLine, ...]
@@ -94,7 +96,7 @@ class LogResponse(_Response):
     )
 
 
-class Window(_Response):
+class Window(ApiResponse):
     """The last days of a source taken together; counts are pooled, so a quiet day weighs little."""
 
     days: int = Field(description="Calendar days in the window.")
@@ -117,7 +119,7 @@ class Window(_Response):
     sampling_success_rate_percent: Percent
 
 
-class MarkResponse(_Response):
+class MarkResponse(ApiResponse):
     """What somebody said about a day, apart from what the guardrails found."""
 
     mark: Mark = Field(description="bad: cannot be trusted; special: like no ordinary day; accepted: can be trusted.")
@@ -128,7 +130,7 @@ class MarkResponse(_Response):
     until: date = Field(description="The last day about which the same was said.")
 
 
-class OtherRulesResponse(_Response):
+class OtherRulesResponse(ApiResponse):
     """Stored days that were counted by other settings than those of now."""
 
     days: int = Field(description="How many stored days.")
@@ -139,7 +141,7 @@ class OtherRulesResponse(_Response):
     command: str = Field(description="The command that scans these days again.")
 
 
-class IncidentLine(_Response):
+class IncidentLine(ApiResponse):
     """An incident in a list: failures with one root cause on consecutive judged days."""
 
     source: Source
@@ -167,7 +169,7 @@ class IncidentLine(_Response):
     accepted_by: str | None = Field(description="Who accepted it as intended.")
 
 
-class FailureResponse(_Response):
+class FailureResponse(ApiResponse):
     """A guardrail that failed on a day of an incident."""
 
     day: Day
@@ -180,10 +182,10 @@ class FailureResponse(_Response):
     root_cause: str = Field(
         description="The segment, with its hours, that explains most of it, everywhere, or unreadable."
     )
-    revision: int = Field(description="The revision of the snapshot that holds this verdict.")
+    revision: int = Field(description="The revision of the snapshot that holds this verdict; 0 while the day runs.")
 
 
-class ActionResponse(_Response):
+class ActionResponse(ApiResponse):
     """A decision that somebody made about an incident."""
 
     action: Action
@@ -195,7 +197,7 @@ class ActionResponse(_Response):
     assignee: str | None = Field(description="To whom it was assigned; null unless the action is assign.")
 
 
-class IncidentResponse(_Response):
+class IncidentResponse(ApiResponse):
     """Everything that is known about an incident."""
 
     incident: IncidentLine
@@ -206,7 +208,7 @@ class IncidentResponse(_Response):
     actions: tuple[ActionResponse, ...] = Field(description="All decisions about it, oldest first.")
 
 
-class IncidentsResponse(_Response):
+class IncidentsResponse(ApiResponse):
     """One page of incidents, newest first."""
 
     incidents: tuple[IncidentLine, ...]
@@ -219,7 +221,7 @@ class IncidentsResponse(_Response):
     )
 
 
-class RangeSummary(_Response):
+class RangeSummary(ApiResponse):
     """Whether every day of a range can be trusted."""
 
     trusted_days: int = Field(description="Days that can be trusted.")
@@ -229,7 +231,7 @@ class RangeSummary(_Response):
     window: Window = Field(description="The days of the range taken together.")
 
 
-class SourceSummary(_Response):
+class SourceSummary(ApiResponse):
     """Whether the latest complete day of a source can be trusted, or with a range every day of it."""
 
     source: Source
@@ -264,7 +266,7 @@ class SourceSummary(_Response):
     open_incidents: tuple[IncidentLine, ...] = Field(description="Open incidents, the worst first.")
 
 
-class Summary(_Response):
+class Summary(ApiResponse):
     """Whether yesterday can be trusted."""
 
     as_of: datetime = Field(description="When this was requested, in UTC.")
@@ -279,7 +281,7 @@ class Summary(_Response):
     sources: tuple[SourceSummary, ...] = Field(description="In the order of the settings.")
 
 
-class DailyPoint(_Response):
+class DailyPoint(ApiResponse):
     """A day in a chart: what was found, what was expected, and the thresholds in force on that day."""
 
     day: Day
@@ -299,7 +301,7 @@ class DailyPoint(_Response):
     sample_success_threshold_percent: Percent
 
 
-class YearDay(_Response):
+class YearDay(ApiResponse):
     """A square of the calendar."""
 
     day: Day
@@ -308,14 +310,14 @@ class YearDay(_Response):
     mark: str | None = Field(description="What somebody said about the day, such as marked bad by ada.")
 
 
-class Week(_Response):
+class Week(ApiResponse):
     """A column of the calendar."""
 
     first: date = Field(description="The Monday of the week.")
     days: tuple[YearDay, ...] = Field(description="Seven days, Monday first.")
 
 
-class Year(_Response):
+class Year(ApiResponse):
     """The statuses of a year as a calendar, oldest week first."""
 
     source: Source
@@ -325,7 +327,7 @@ class Year(_Response):
     counts: dict[CalendarStatus, int] = Field(description="The number of days with each status, without days outside.")
 
 
-class ContributorResponse(_Response):
+class ContributorResponse(ApiResponse):
     """A segment that changed, and its share of the change."""
 
     segment: str = Field(description="The segment, such as carrier=EV, between 07:00 and 10:00, or everywhere.")
@@ -337,7 +339,7 @@ class ContributorResponse(_Response):
     )
 
 
-class VerdictResponse(_Response):
+class VerdictResponse(ApiResponse):
     """What a guardrail says about a day."""
 
     guardrail: str
@@ -382,7 +384,7 @@ class RevisionResponse(_OtherNumbers):
     dagster_run_url: str | None = Field(description="The Dagster run that made this revision.")
 
 
-class BreakdownRowResponse(_Response):
+class BreakdownRowResponse(ApiResponse):
     """The events of a signal, version or hour."""
 
     value: str | int | None = Field(
@@ -395,14 +397,14 @@ class BreakdownRowResponse(_Response):
     error_unknown_events: int = Field(description="Events that do not say whether they are errors.")
 
 
-class BreakdownResponse(_Response):
+class BreakdownResponse(ApiResponse):
     """A day cut one way, the busiest part first; hours are in order."""
 
     rows: tuple[BreakdownRowResponse, ...]
     rest: int = Field(description="The number of parts that are left out.")
 
 
-class SampledResponse(_Response):
+class SampledResponse(ApiResponse):
     """A sampled event: its id and whether it passed; nothing else about it is stored."""
 
     position: int
@@ -411,7 +413,7 @@ class SampledResponse(_Response):
     reason_codes: tuple[str, ...]
 
 
-class ScanResponse(_Response):
+class ScanResponse(ApiResponse):
     """A scan of the day."""
 
     revision: int
@@ -430,7 +432,7 @@ class ScanResponse(_Response):
     unreadable_reason: str | None
 
 
-class DayResponse(_Response):
+class DayResponse(ApiResponse):
     """Everything that is stored about a day."""
 
     source: Source
@@ -461,13 +463,13 @@ class DayResponse(_Response):
     dagster_run_url: str | None = Field(description="The page in Dagster of the run, or of the day's partition.")
 
 
-class VersionResponse(_Response):
+class VersionResponse(ApiResponse):
     """Which version of the store's content the dashboard shows."""
 
     version: str = Field(description="Changes if and only if the content of the store changes.")
 
 
-class WatchedSource(_Response):
+class WatchedSource(ApiResponse):
     """How far the days of a source have been judged."""
 
     source: str = Field(description="The source.")
@@ -475,13 +477,13 @@ class WatchedSource(_Response):
     missing_days: int = Field(description="How many earlier days have no snapshot.")
 
 
-class DeepHealth(_Response):
+class DeepHealth(ApiResponse):
     """The store can be read, and the newest day of no source is overdue."""
 
     sources: tuple[WatchedSource, ...]
 
 
-class ErrorDetail(_Response):
+class ErrorDetail(ApiResponse):
     """What went wrong."""
 
     status: int = Field(description="The HTTP status.")
@@ -489,7 +491,7 @@ class ErrorDetail(_Response):
     sentence: str = Field(description="What was required, what was found, and the remedy.")
 
 
-class ErrorResponse(_Response):
+class ErrorResponse(ApiResponse):
     """The shape of every error."""
 
     error: ErrorDetail

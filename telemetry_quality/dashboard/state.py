@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.marks import MarkedDays, Marks
+    from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.storage.reader import StoreReader
+    from telemetry_quality.storage.running_days import RunningPosition
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class DashboardState:
         incidents: The incidents of each source, oldest first.
         marks: What people said about days, per source.
         counted: How many days were counted by each set of rules, per source.
+        running: The hours of the last day that was looked at while it ran, in order, per source.
         version: Changes if and only if the content does; the same in every process that reads the same store.
         read_at: When the content was read; with ``trouble``, when it was last known to be current.
         trouble: Why the store cannot be read now, in one sentence; None if it can.
@@ -73,6 +76,7 @@ class DashboardState:
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
     marks: Mapping[str, Marks] = field(default_factory=dict)
     counted: Mapping[str, Sequence[CountedDays]] = field(default_factory=dict)
+    running: Mapping[str, tuple[RunningHour, ...]] = field(default_factory=dict)
 
     def mark(self, source: str, day: date) -> MarkedDays | None:
         """What somebody said about a day."""
@@ -106,6 +110,8 @@ class _Loaded:
         marks: What people said about days, per source.
         last_marks: Per source, the hash of its last mark of days.
         counted: How many days were counted by each set of rules, per source.
+        running: See DashboardState.
+        last_running: The last running hour that was read.
         cache: See DashboardState.
         last_hash: The hash of the last row of the journal; if it differs in the store, the store is another one.
     """
@@ -116,12 +122,14 @@ class _Loaded:
     marks: Mapping[str, Marks] = field(default_factory=dict)
     last_marks: Mapping[str, str] = field(default_factory=dict)
     counted: Mapping[str, Sequence[CountedDays]] = field(default_factory=dict)
+    running: Mapping[str, tuple[RunningHour, ...]] = field(default_factory=dict)
+    last_running: RunningPosition | None = None
     last_hash: str | None = None
     cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     def version(self) -> str:
-        """A hash of the last snapshot and the last actions; both are chained, so it covers everything before them."""
-        said = sorted(self.actions.items()), sorted(self.last_marks.items())
+        """A hash of the last rows of what is shown; all are chained, so it covers everything before them."""
+        said = sorted(self.actions.items()), sorted(self.last_marks.items()), self.last_running
         return _short_hash(self.index.last_sequence, self.last_hash, *said)
 
 
@@ -140,13 +148,16 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
     rows = reader.journal(before.index.last_sequence)
     # Actions before incidents: the hash of an action that arrives in between differs next time.
     actions, last_marks = reader.last_actions(), reader.last_marks()
-    if not rows and actions == before.actions and last_marks == before.last_marks:
+    looks = reader.running_days(before.last_running)
+    is_as_before = (actions, last_marks, looks.last) == (before.actions, before.last_marks, before.last_running)
+    if not rows and is_as_before:
         return before
     index = before.index.extended(rows)
     marked = {source for source, content_hash in last_marks.items() if before.last_marks.get(source) != content_hash}
-    changed = {row.source for row in rows} | {
+    decided = {
         source for source in index.sources if source in marked or actions.get(source) != before.actions.get(source)
     }
+    changed = {row.source for row in rows} | decided | looks.hours.keys()
     incidents = {source: tuple(reader.incidents(source)) for source in sorted(changed)}
     last_hash = reader.content_hash(index.last_sequence)
     cache = {source: {} if source in changed else before.cache[source] for source in index.sources}
@@ -158,6 +169,8 @@ def _read_on(reader: StoreReader, before: _Loaded) -> _Loaded:
         marks=marks,
         last_marks=last_marks,
         counted={**before.counted, **{source: reader.counted_days(source) for source in sorted(changed)}},
+        running={**({} if looks.is_whole else before.running), **looks.hours},
+        last_running=looks.last,
         last_hash=last_hash,
         cache=cache,
     )
@@ -245,6 +258,7 @@ class StateKeeper:
                 cache=loaded.cache,
                 marks=loaded.marks,
                 counted=loaded.counted,
+                running=loaded.running,
             )
 
     def _show_trouble(self, sentence: str) -> None:

@@ -35,6 +35,8 @@ from telemetry_quality.storage.rows import (
     stored_scans,
     verdicts_by_revision,
 )
+from telemetry_quality.storage.running_days import running_days
+from telemetry_quality.storage.running_hours import running_hours
 from telemetry_quality.storage.schema import require_schema_of
 from telemetry_quality.storage.tables import (
     day_mark,
@@ -44,6 +46,7 @@ from telemetry_quality.storage.tables import (
     guardrail_verdict,
     incident_action,
     integrity_snapshot,
+    running_hour,
 )
 
 if TYPE_CHECKING:
@@ -59,8 +62,10 @@ if TYPE_CHECKING:
     from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
+    from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.storage.running_days import RunningDays, RunningPosition
 
 MOST_BREAKDOWN_ROWS = 200
 """How many signals, or versions, of a day are listed; a day may have thousands."""
@@ -221,6 +226,16 @@ class StoreReader:
         """The content hash of the latest mark of days, for each source that has any."""
         with self._read_only() as connection:
             return dict(connection.execute(_LAST_MARKS).all())
+
+    def running_days(self, after: RunningPosition | None = None) -> RunningDays:
+        """The last day that was looked at, of each source that was looked at since ``after``."""
+        with self._read_only() as connection:
+            return running_days(connection, after)
+
+    def running_hours(self, source: str, day: date) -> tuple[RunningHour, ...]:
+        """The latest revision of each hour of a day that was looked at while the day ran, in order."""
+        with self._read_only() as connection:
+            return tuple(running_hours(connection, source, running_hour.c.day == day).get(day, ()))
 
     def marked_days(self, source: str, as_of: datetime | None = None) -> list[MarkedDays]:
         """All that people said about days of the source, or had said by ``as_of``, oldest first."""

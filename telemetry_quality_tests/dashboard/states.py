@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.guardrails.catalogue import policy_of
-from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Segment
+from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outcome, Segment, Verdict
+from telemetry_quality.core.hours import ExpectedHour
 from telemetry_quality.core.incidents import EVERYWHERE, UNREADABLE, FailedGuardrail, group_incidents
+from telemetry_quality.core.running.model import HourCounts, RunningHour
 from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.dashboard.state import DashboardState
 from telemetry_quality.settings import Settings
@@ -132,3 +135,27 @@ def make_state(*rows: JournalRow, incidents: Iterable[Incident] = (), **override
         "read_at": MORNING,
     }
     return DashboardState(**(parts | overrides))
+
+
+def make_running_hours(count: int, day: date = TODAY, source: str = "web", **overrides: Any) -> list[RunningHour]:
+    """The first hours of a day, each with 100 events where 100 are expected; ``overrides`` apply to the last one."""
+    hours = [
+        RunningHour(
+            source,
+            day,
+            hour,
+            1,
+            MORNING,
+            HourCounts(100, 1, 0, 0),
+            EXPECTED_HOUR,
+            later=(EXPECTED_HOUR,) * (23 - hour),
+        )
+        for hour in range(count)
+    ]
+    return [*hours[:-1], replace(hours[-1], **overrides)]
+
+
+EXPECTED_HOUR = ExpectedHour(100, 80, 120)
+HOURS_MISSING = Verdict(
+    "missing_hours", Level.CRITICAL, Outcome.FAILED, "MISSING_HOURS", 2.0, 0.0, "Between 06:00 and 08:00 no event came."
+)

@@ -13,6 +13,7 @@ from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.index import SORTABLE
 from telemetry_quality.dashboard.models import DayResponse, IncidentsResponse, LogResponse, Summary, VersionResponse
+from telemetry_quality.dashboard.running_models import RunningResponse
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
 from telemetry_quality_tests.dashboard.test_error_shape import break_store, error_of
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from telemetry_quality_tests.dashboard.desk import Desk
 
 SUMMARY = "/api/health/summary/"
+LIVE = "/api/health/live/"
 LOG = "/api/health/snapshots/"
 DAY = f"{LOG}web/{YESTERDAY}/"
 INCIDENTS = "/api/health/incidents/"
 VERSION = "/api/health/version/"
 MODELS: dict[str, type[BaseModel]] = {
     SUMMARY: Summary,
+    LIVE: RunningResponse,
     LOG: LogResponse,
     DAY: DayResponse,
     f"{LOG}web/2026-02-02/": DayResponse,
@@ -341,6 +344,7 @@ def test_the_openapi_document_says_how_to_authenticate_and_lists_what_is_for_mac
     assert security == {
         "/healthz": None,
         SUMMARY: either,
+        LIVE: either,
         LOG: either,
         "/api/health/snapshots/{source}/{day}/": either,
         INCIDENTS: either,

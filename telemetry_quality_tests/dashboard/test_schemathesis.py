@@ -128,6 +128,7 @@ def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Des
     assert answered == {
         "GET /healthz",
         "GET /api/health/summary/",
+        "GET /api/health/live/",
         "GET /api/health/snapshots/",
         "GET /api/health/snapshots/{source}/{day}/",
         "GET /api/health/incidents/",

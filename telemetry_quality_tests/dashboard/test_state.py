@@ -14,13 +14,22 @@ import pytest
 
 from telemetry_quality.core.alerts import Settlement
 from telemetry_quality.core.incidents import Action
+from telemetry_quality.core.running.model import HourCounts
 from telemetry_quality.dashboard.index import LogQuery
 from telemetry_quality.dashboard.state import LONGEST_REST, MOST_CACHED, RESTS, TROUBLE, StateKeeper
 from telemetry_quality.errors import StoreError
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import make_snapshot, make_store, make_verdicts
-from telemetry_quality_tests.dashboard.states import BEFORE, MORNING, TODAY, YESTERDAY, make_state
+from telemetry_quality_tests.dashboard.states import (
+    BEFORE,
+    HOURS_MISSING,
+    MORNING,
+    TODAY,
+    YESTERDAY,
+    make_running_hours,
+    make_state,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.storage.reader import JournalRow
+    from telemetry_quality.storage.running_days import RunningDays, RunningPosition
 
 BROKEN: dict[str, Any] = {"error_events": 500, "error_rate_percent": 50.0}
 
@@ -91,6 +101,10 @@ class Watched:
     def marked_days(self, source: str) -> list[MarkedDays]:
         self._noted("marked_days", source)
         return self.reader.marked_days(source)
+
+    def running_days(self, after: RunningPosition | None = None) -> RunningDays:
+        self._noted("running_days", after)
+        return self.reader.running_days(after)
 
     def last_actions(self) -> dict[str, str]:
         self._noted("last_actions")
@@ -191,6 +205,54 @@ def test_an_action_on_an_incident_changes_the_state_without_any_new_row(
     assert watched.asked("incidents") == ["web"]
     assert after.incidents["web"][0].acknowledged_by == "ada"
     assert after.version != before.version
+
+
+def test_a_look_alone_changes_the_state_with_the_incidents_of_its_source(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    keep(store, source="shop")
+    keep(store, source="web")
+    store.append_running_hours(make_running_hours(3, source="shop"))
+    keeper = make_keeper(watched)
+    before = keeper.state()
+    watched.calls.clear()
+    store.append_running_hours(make_running_hours(4, verdicts=(HOURS_MISSING,)))
+    after = keeper.state()
+    assert watched.asked("incidents") == ["web"]
+    assert after.version != before.version
+    assert {source: len(hours) for source, hours in before.running.items()} == {"shop": 3}
+    assert {source: len(hours) for source, hours in after.running.items()} == {"shop": 3, "web": 4}
+    assert [incident.days for incident in after.incidents["web"]] == [(TODAY,)]
+    assert after.cached("web", "key", lambda: "new") == "new"
+    assert keeper.state() is after
+
+
+def test_a_state_holds_the_latest_revisions_of_the_last_day_that_was_looked_at(
+    store: SqlQualityStore, watched: Watched
+) -> None:
+    store.append_running_hours(make_running_hours(24, YESTERDAY))
+    store.append_running_hours(make_running_hours(2))
+    store.append_running_hours(make_running_hours(2, counts=HourCounts(101, 1, 0, 0)))
+    hours = make_keeper(watched).state().running["web"]
+    assert [(hour.day, hour.hour, hour.revision) for hour in hours] == [(TODAY, 0, 1), (TODAY, 1, 2)]
+
+
+def test_running_hours_of_a_store_that_replaces_another_are_read_from_the_beginning(
+    store: SqlQualityStore, watched: Watched, tmp_path: Path
+) -> None:
+    store.append_running_hours(make_running_hours(2, source="old"))
+    keeper = make_keeper(watched)
+    assert keeper.state().running.keys() == {"old"}
+    (tmp_path / "other").mkdir()
+    other = make_store(tmp_path / "other")
+    other.append_running_hours(make_running_hours(3, source="new"))
+    other.close()
+    store.close()
+    watched.reader.close()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"quality.db{end}").unlink(missing_ok=True)
+    shutil.move(tmp_path / "other" / "quality.db", tmp_path / "quality.db")
+    assert keeper.state().running.keys() == {"new"}
 
 
 def test_a_commit_that_changes_nothing_shown_does_not_change_the_version(

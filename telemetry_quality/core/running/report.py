@@ -66,6 +66,12 @@ class RunningDay:
         return max((hour.looked_at for hour in self.hours), default=None)
 
     @property
+    def events(self) -> int | None:
+        """The events of the hours that could be read; None if none could."""
+        known = [hour.counts.events for hour in self.hours if hour.counts is not None]
+        return sum(known) if known else None
+
+    @property
     def later(self) -> tuple[ExpectedHour, ...]:
         """What to expect in the hours after the last one that was looked at; empty if too little is known."""
         return self.hours[-1].later if self.hours else ()
@@ -83,7 +89,7 @@ class RunningDay:
             "state": self.state.value,
             "is_provisional": True,
             "looked_at": self.looked_at and self.looked_at.isoformat(),
-            "events": sum(hour.counts.events for hour in self.hours if hour.counts is not None),
+            "events": self.events,
             "failures": [verdict.as_json() for verdict in self.verdicts],
             "hours": [self._hour(hour) for hour in self.hours],
             "later_hours": self._later(),

@@ -73,6 +73,7 @@ PERMISSIONS = {
     "/health/accounts/disable/": _ACCOUNTS_FORM,
     "/health/sign-out/": _OWN_FORM,
     "/api/health/summary/": _JSON,
+    "/api/health/live/": _JSON,
     "/api/health/snapshots/": _JSON,
     "/api/health/snapshots/{source}/{day}/": _JSON,
     "/api/health/incidents/": _JSON,

@@ -18,10 +18,12 @@ from telemetry_quality.dashboard.api import require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.markup.calendars import CELL_SIGNS, calendar, strip
 from telemetry_quality.dashboard.markup.charts import chart_rows
+from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.windows import window_figures
 from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.questions import asked_for, kept
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
+from telemetry_quality.dashboard.running import running_day
 from telemetry_quality.dashboard.series import daily_series, year_of
 from telemetry_quality.dashboard.summary import summarize
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Policy
     from telemetry_quality.dashboard.models import SourceSummary, Summary
+    from telemetry_quality.dashboard.running_models import RunningDayResponse
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
@@ -124,15 +127,25 @@ def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chos
 
 
 def _source_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
-    """The part about the chosen source: windows, charts, calendar, open incidents."""
+    """The part about the chosen source: the running day, windows, charts, calendar, open incidents."""
+    running = running_day(state, settings, now, chosen.source)
 
     def make() -> Markup:
         last = chosen.day or chosen.last_snapshot_day
         parts = _parts_of(state, settings, chosen, last) if last and chosen.last_snapshot_day else {}
-        return render("source.html", **parts, chosen=chosen, has_been_read=state.has_been_read, signs=SIGNS)
+        strip = "" if running is None else running_part(running, settings.sources[chosen.source].calendar())
+        return render(
+            "source.html", **parts, chosen=chosen, running=strip, has_been_read=state.has_been_read, signs=SIGNS
+        )
 
     today = now.astimezone(UTC).date()
-    return state.cached(chosen.source, ("part", *_moment(chosen), today, state.has_been_read), make)
+    key = ("part", *_moment(chosen), today, state.has_been_read, running and _running_moment(running))
+    return state.cached(chosen.source, key, make)
+
+
+def _running_moment(running: RunningDayResponse) -> tuple[Any, ...]:
+    """What the clock and a store that cannot be read can change about a running day."""
+    return running.day, running.sentence, running.stale_sentence
 
 
 def _moment(source_summary: SourceSummary) -> tuple[Any, ...]:
