@@ -25,8 +25,6 @@ PEERS_MINIMUM = 4
 """With fewer days of the same weekday, all working days or all weekend days are peers of a day."""
 FAR_RATIO = 0.3
 """Up to this share of the expected events, a run is far below."""
-LASTING_RATIO = 0.6
-"""Of a running day, the last hour of a run holds at most this share of its events; with more, the run was over."""
 LEAST_EXPECTED = 9.0
 """A run in which fewer events are expected may be empty by chance."""
 LARGEST_SHARE = 0.85
@@ -55,6 +53,15 @@ COMPARED_EXPECTED, COMPARED_HOURS = 8.0, 4
 SQUARE_PER_MEDIAN = 2.2
 """Variance over the median of the squares, for normally distributed values."""
 MOST_CANDIDATES, MOST_RUNS = 12, 3
+REST_HOURS = 6
+"""On a running day, at least so many hours before a run show how busy the day is. Further back it was another time of
+the day, and of the weather."""
+RUNNING_FAR_RATIO, RUNNING_CHANCE = 0.35, 5e-2
+"""FAR_RATIO and CHANCE of a running day: of a run known only up to its end, less is known than of one in the past."""
+RUNNING_LOWEST_SIGMAS = 5.0
+"""LOWEST_SIGMAS of a running day: lower, rain would hide outages; higher, rain would be one."""
+LASTING_RATIO = 0.6
+"""Of a running day, the last hour of a run holds at most this share of its events; with more, the run was over."""
 
 
 class MissingHours(NamedTuple):
@@ -106,10 +113,32 @@ def missing_hours(
 
 
 class _Sums(NamedTuple):
-    """Sums up to each hour, from 0 to the whole day: what was counted, and what is usual on that weekday."""
+    """Sums up to each hour, from 0 to the whole day: what was counted, and what is usual on that weekday.
+
+    Attributes:
+        begins: The first hour of the part of the day that shows how busy it is.
+        ends: The hour after this part; -1 for the end of the day.
+    """
 
     counted: Sequence[float]
     usual: Sequence[float]
+    begins: int = 0
+    ends: int = -1
+
+    @property
+    def usual_in_part(self) -> float:
+        """What is usual in the part that shows how busy the day is."""
+        return self.usual[self.ends] - self.usual[self.begins]
+
+    def up_to(self, first: int, last: int) -> _Sums:
+        """The same as known when the run from ``first`` to ``last`` ends: the hours before it show how busy the day is.
+
+        These are at least REST_HOURS, and as many as usually hold as many events as the run.
+        """
+        begins, enough = max(0, first - REST_HOURS), self.usual[last + 1] - self.usual[first]
+        while begins and self.usual[first] - self.usual[begins] < enough:
+            begins -= 1
+        return _Sums(self.counted, self.usual, begins, last + 1)
 
 
 class _Run(NamedTuple):
@@ -127,11 +156,11 @@ class _Run(NamedTuple):
 
 def _run(sums: _Sums, first: int, last: int) -> _Run | None:
     """The hours ``first`` to ``last``; None if the other hours cannot show how busy the day is."""
-    usual, found = (prefix[last + 1] - prefix[first] for prefix in reversed(sums))
-    whole = sums.usual[-1]
+    usual, found = sums.usual[last + 1] - sums.usual[first], sums.counted[last + 1] - sums.counted[first]
+    whole = sums.usual_in_part
     if whole <= 0 or usual > LARGEST_SHARE * whole:
         return None
-    scale = (sums.counted[-1] - found) / (whole - usual)
+    scale = (sums.counted[sums.ends] - sums.counted[sums.begins] - found) / (whole - usual)
     return _Run(usual * scale, found, scale) if scale > LEAST_REST else None
 
 
@@ -168,14 +197,16 @@ class _Past:
                 self._sums.append(_Sums((0.0, *accumulate(known)), (0.0, *accumulate(usual))))
         return self._sums
 
-    def variance(self, first: int, last: int) -> float | None:
+    def variance(self, first: int, last: int, begins: int | None = None) -> float | None:
         """How much the log of this run varies from day to day beyond chance; None if too few days show it.
 
         Args:
             first: The first hour of the run by the clock.
             last: The last hour.
+            begins: The first hour of those that show how busy a running day is; None for a day that is over.
         """
-        runs = [run for sums in self.sums if (run := _run(sums, first, last)) is not None and run.expected >= 1]
+        days = self.sums if begins is None else (_Sums(*sums[:2], begins, last + 1) for sums in self.sums)
+        runs = [run for sums in days if (run := _run(sums, first, last)) is not None and run.expected >= 1]
         if len(runs) < WINDOW_MINIMUM - PEERS_MINIMUM:
             return None
         body = sorted(runs, key=lambda run: run.log_ratio)[1 + len(runs) // ODD_DAYS : -1]
@@ -183,30 +214,33 @@ class _Past:
         by_chance = sum(1 / (run.expected + 0.5) for run in body) / len(body)
         return max(mean_square - by_chance, LEAST_VARIATION**2)
 
-    def variance_of_lowest(self, length: int, share: float) -> float:
+    def variance_of_lowest(self, length: int, share: float, *, is_running: bool = False) -> float:
         """The same from the lowest run of this length on each day, at any time: bad weather keeps no hours.
 
         Args:
             length: Hours of the runs.
             share: The least share of the day that a run usually holds.
+            is_running: Whether the runs are judged by the hours before them.
         """
         lowest = sorted(
-            (low for sums in self.sums if (low := _lowest(sums, length, share)) is not None),
+            (low for sums in self.sums if (low := _lowest(sums, length, share, is_running=is_running)) is not None),
             key=lambda run: run.log_ratio,
         )
         if len(lowest) <= LOWEST_DAYS:
             return 0.0
         run = lowest[LOWEST_DAYS]
-        return max(0.0, (run.log_ratio / LOWEST_SIGMAS) ** 2 - 1 / (run.expected + 0.5))
+        sigmas = RUNNING_LOWEST_SIGMAS if is_running else LOWEST_SIGMAS
+        return max(0.0, (run.log_ratio / sigmas) ** 2 - 1 / (run.expected + 0.5))
 
 
-def _lowest(sums: _Sums, length: int, share: float) -> _Run | None:
+def _lowest(sums: _Sums, length: int, share: float, *, is_running: bool) -> _Run | None:
     least = share * sums.usual[-1]
+    spans = ((first, first + length - 1) for first in range(REST_HOURS if is_running else 0, HOURS - length + 1))
     runs = [
         run
-        for first in range(HOURS - length + 1)
-        if sums.usual[first + length] - sums.usual[first] >= least
-        and (run := _run(sums, first, first + length - 1)) is not None
+        for first, last in spans
+        if sums.usual[last + 1] - sums.usual[first] >= least
+        and (run := _run(sums.up_to(first, last) if is_running else sums, first, last)) is not None
     ]
     return min(runs, key=lambda run: run.log_ratio, default=None)
 
@@ -246,36 +280,52 @@ class _Today:
         candidates = sorted(self._candidates(own), reverse=True)[:MOST_CANDIDATES]
         shapes = self._shapes() if candidates else []
         for _, first, last in candidates:
-            least = self._least(shapes, first, last)
-            if _is_far_below(least) and self._is_beyond_history(least, first, last, own):
+            least = self._least([self._part(shape, first, last) for shape in shapes], first, last)
+            if self._is_far_below(least) and self._is_beyond_history(least, first, last, own):
                 return self._described(own, first, last)
         return None
+
+    def _part(self, sums: _Sums, first: int, last: int) -> _Sums:
+        """The sums with the part of the day that shows what to expect in the run."""
+        return sums if self.begins_at is None else sums.up_to(first, last)
 
     def _least(self, shapes: Sequence[_Sums], first: int, last: int) -> _Run:
         """The run against the weekday that expects least of it, among those that fit the other hours."""
         runs = [(run, sums) for sums in shapes if (run := _run(sums, first, last)) is not None]
         (own, own_sums), *others = runs
-        others_expected = own.scale * own_sums.usual[-1] - own.expected
-        worst = max(FIT_RATIO * self._dispersion(own, own_sums, first, last), len(self.counts) / others_expected)
+        others_expected = own.scale * own_sums.usual_in_part - own.expected
+        hours = len(self._compared(own_sums))
+        worst = max(FIT_RATIO * self._dispersion(own, own_sums, first, last), hours / others_expected)
         fitting = [run for run, sums in others if self._dispersion(run, sums, first, last) <= worst]
         return min([own, *fitting], key=lambda run: run.expected)
 
     def _dispersion(self, run: _Run, sums: _Sums, first: int, last: int) -> float:
         """How far the other hours are from a weekday's profile beyond chance: an estimate of variance over mean²."""
         excess = squares = 0.0
-        for position, count in enumerate(self.counts):
+        for position in self._compared(sums):
             if not first <= position <= last:
                 expected = run.scale * (sums.usual[position + 1] - sums.usual[position])
-                excess += (count - expected) ** 2 - expected
+                excess += (self.counts[position] - expected) ** 2 - expected
                 squares += expected**2
         return excess / squares if squares else 0.0
+
+    def _compared(self, sums: _Sums) -> range:
+        """The positions of the part of the day that shows how busy it is."""
+        return range(len(self.counts))[sums.begins : sums.ends if sums.ends >= 0 else None]
 
     def _candidates(self, own: _Sums) -> Iterator[tuple[float, int, int]]:
         """The runs that are far below, with how surprising they are by chance alone."""
         for first, last in self._spans():
-            run = _run(own, first, last)
-            if run is not None and _is_far_below(run) and self._is_lasting(own, run.scale):
+            run = _run(self._part(own, first, last), first, last)
+            if run is not None and self._is_far_below(run) and self._is_lasting(own, run.scale):
                 yield _surprise(run.found, run.expected), first, last
+
+    @property
+    def _far_ratio(self) -> float:
+        return FAR_RATIO if self.begins_at is None else RUNNING_FAR_RATIO
+
+    def _is_far_below(self, run: _Run) -> bool:
+        return _is_far_below(run, self._far_ratio)
 
     def _is_lasting(self, own: _Sums, scale: float) -> bool:
         """Whether a run that ends with the last hour of a running day may go on."""
@@ -286,21 +336,35 @@ class _Today:
         """The first and the last hour of each run that is looked at."""
         hours = len(self.counts)
         if self.begins_at is not None:
-            yield from ((first, hours - 1) for first in range(max(self.begins_at, hours - LONGEST_RUN), hours))
+            yield from (
+                (first, hours - 1) for first in range(max(self.begins_at, hours - LONGEST_RUN, REST_HOURS), hours)
+            )
             return
         for first in range(hours):
             yield from ((first, last) for last in range(first, min(first + LONGEST_RUN, hours)))
 
     def _is_beyond_history(self, run: _Run, first: int, last: int, own: _Sums) -> bool:
         """Whether the run's history makes so few events less likely than CHANCE, with all runs looked at."""
+        if self.begins_at is not None:
+            return self._is_beyond_history_before(run, first, last, own)
         variance = self.past.variance(self.clock[first], self.clock[last])
         if variance is None:
             return False
         share = 0.5 * (own.usual[last + 1] - own.usual[first]) / own.usual[-1]
         lowest = self.past.variance_of_lowest(min(last - first + 1, HOURS), share)
         sigma = sqrt(max(variance, lowest, self._misfit(own, first, last)))
-        looks = LOOKS_PER_RUN * own.usual[-1] / (own.usual[last + 1] - own.usual[first])
-        return _least_cost(run, sigma, len(self.past.counts)) > log(looks / CHANCE)
+        return _least_cost(run, sigma, len(self.past.counts)) > log(_looks(own, first, last) / CHANCE)
+
+    def _is_beyond_history_before(self, run: _Run, first: int, last: int, own: _Sums) -> bool:
+        """The same of a running day, by the hours before the run: how much these vary is part of its history."""
+        begins = self.clock[own.up_to(first, last).begins]
+        variance = self.past.variance(self.clock[first], self.clock[last], begins)
+        if variance is None:
+            return False
+        share = 0.5 * (own.usual[last + 1] - own.usual[first]) / own.usual[-1]
+        lowest = self.past.variance_of_lowest(min(last - first + 1, HOURS - REST_HOURS), share, is_running=True)
+        cost = _least_cost(run, sqrt(max(variance, lowest)), len(self.past.counts))
+        return cost > log(_looks(own, first, last) / RUNNING_CHANCE)
 
     def _misfit(self, own: _Sums, first: int, last: int) -> float:
         """The variance, in logs, of the other hours of the day: on a holiday the usual profile fits badly."""
@@ -319,7 +383,7 @@ class _Today:
             if not (self.begins_at or 0) <= position < len(self.counts):
                 return False
             usual = own.usual[position + 1] - own.usual[position]
-            return usual > 0 and self.counts[position] <= FAR_RATIO * scale * usual
+            return usual > 0 and self.counts[position] <= self._far_ratio * scale * usual
 
         while is_low(last + 1):
             last += 1
@@ -329,11 +393,11 @@ class _Today:
 
     def _described(self, own: _Sums, first: int, last: int) -> MissingHours | None:
         """The run as it is reported, together with the low hours beside it unless that leaves no rest."""
-        run = _run(own, first, last)
+        run = _run(self._part(own, first, last), first, last)
         if run is None:
             return None
         wide = self._extended(own, first, last, run.scale)
-        if (extended := _run(own, *wide)) is not None:
+        if (extended := _run(self._part(own, *wide), *wide)) is not None:
             (first, last), run = wide, extended
         profile = self.past.profile(self.day.weekday())
         whole = run.scale * sum(profile[hour] for hour in self.clock)
@@ -341,8 +405,13 @@ class _Today:
         return MissingHours(first, last, run.expected, round(run.found), missing)
 
 
-def _is_far_below(run: _Run) -> bool:
-    return run.expected >= LEAST_EXPECTED and run.found <= FAR_RATIO * run.expected
+def _is_far_below(run: _Run, far_ratio: float = FAR_RATIO) -> bool:
+    return run.expected >= LEAST_EXPECTED and run.found <= far_ratio * run.expected
+
+
+def _looks(own: _Sums, first: int, last: int) -> float:
+    """How often a day is looked at for a run of this size."""
+    return LOOKS_PER_RUN * own.usual[-1] / (own.usual[last + 1] - own.usual[first])
 
 
 def _surprise(found: float, expected: float) -> float:

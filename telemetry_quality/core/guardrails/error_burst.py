@@ -30,9 +30,9 @@ NAME = "error_burst"
 LEVEL = Level.WARNING
 THRESHOLD = percent_threshold(
     "error_burst_percent",
-    10.0,
+    5.0,
     "share of errors among the events of some hours; WARNING strictly above, if these hours usually have far fewer",
-    proposed=(5.0, 90.0),
+    proposed=(2.0, 90.0),
 )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.calendar_effects import calendar_effects
 from telemetry_quality.core.days import ONE_DAY, clock_times
 from telemetry_quality.core.detectors.expected_volume import Expectation
-from telemetry_quality.core.detectors.small_counts import KNOWN_DAYS, SMALL_DAY, USUAL_DAYS
+from telemetry_quality.core.detectors.small_counts import KNOWN_DAYS, SMALL_DAY, USUAL_DAYS, WEEK_DAYS
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS, WINDOW_MINIMUM
 from telemetry_quality.core.evidence import Evidence
 from telemetry_quality.core.guardrails.catalogue import guardrails_of, judge_by
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.running.model import HourCounts
     from telemetry_quality.core.shares import ShareCount
 
-LEAST_HOURS = 12
-"""With fewer of the last 24 hours known, they do not show how busy the day is."""
 ODD_DAYS = 2
 """On so many earlier days, the bad events may have come from an incident and do not show what is usual."""
 
@@ -86,12 +84,14 @@ class _Look:
     schema: EventSchema
 
     @cached_property
-    def rules(self) -> list[Guardrail]:
-        """The guardrails that judge the running day."""
+    def rules(self) -> list[tuple[Guardrail, RunningView]]:
+        """The guardrails that judge the running day, and what of it."""
         marked = self.context.marks.get(self.day)
         is_special = marked is not None and marked.mark is Mark.SPECIAL
-        rules = (rule for rule in guardrails_of(self.schema) if rule.running_view is not None)
-        return [rule for rule in rules if not (is_special and rule.needs_ordinary_days)]
+        rules = ((rule, rule.running_view) for rule in guardrails_of(self.schema))
+        return [
+            (rule, view) for rule, view in rules if view is not None and not (is_special and rule.needs_ordinary_days)
+        ]
 
     @cached_property
     def expectation(self) -> Expectation:
@@ -135,24 +135,19 @@ class _Look:
         }
         accepted = self.context.acceptances.before(self.day)
         verdicts = []
-        for rule in self.rules:
-            evidence = None if rule.running_view is None else evidences[rule.running_view]
-            if evidence is None:
-                continue
-            verdict = judge_by(rule, evidence, self.policy)
-            if verdict.outcome is Outcome.FAILED and rule.running_view is RunningView.SO_FAR:
+        for rule, view in self.rules:
+            verdict = judge_by(rule, evidences[view], self.policy)
+            if verdict.outcome is Outcome.FAILED and view is RunningView.SO_FAR:
                 verdict = self._beyond_a_usual_day(verdict, rule, so_far, end)
             verdicts.append(accepted.applied(verdict, rule, self.day))
         return tuple(verdict for verdict in verdicts if verdict.outcome is Outcome.FAILED)
 
-    def _last_hours(self, end: int, so_far: StoredScan) -> Evidence | None:
-        """The evidence for the guardrails of hours; None if too few of the last 24 hours are known."""
+    def _last_hours(self, end: int, so_far: StoredScan) -> Evidence:
+        """The evidence for the guardrails of hours."""
         counts = self.counts[: end + 1]
         events = [None if hour is None else hour.events for hour in counts]
         errors = [None if hour is None else hour.errors for hour in counts]
         found = self.last_hours.at(events, errors, self.ordinary_hours.get(self.day - ONE_DAY))
-        if len(found.numbers) < LEAST_HOURS:
-            return None
         scan = replace(
             so_far,
             total_events=sum(found.hours.events),
@@ -180,17 +175,22 @@ class _Look:
         return Evidence(self.day, figures, Expectation(), zone=self.calendar.zone)
 
     def _beyond_a_usual_day(self, verdict: Verdict, rule: Guardrail, so_far: StoredScan, end: int) -> Verdict:
-        """The failure of a share so far; it passes if a usual day has as many bad events, in whichever hours.
+        """The failure of a share so far; it passes if a usual day may have as many bad events in these hours.
 
-        Many streams have most of their errors at night, when there are few events.
+        Many streams have most of their errors at night, when there are few events. So many bad events that they are
+        beyond the limit of a whole usual day fail in any case.
         """
         count = shares_of(so_far, self.schema).get(rule.metric or "")
         if count is None or verdict.value is None or verdict.threshold is None:
             return verdict
         is_low = verdict.value < verdict.threshold
-        usual = _usual_bad_events(self._known_shares(rule.metric or ""), is_low=is_low)
+        earlier = self._known_shares(rule.metric or "")
+        if len(earlier) < KNOWN_DAYS:
+            return replace(verdict, outcome=Outcome.PASSED)
         limit = 100 - verdict.threshold if is_low else verdict.threshold
-        if usual is None or 100 * (_bad_events(count, is_low=is_low) - usual) <= limit * count.whole:
+        bad, usual = _bad_events(count, is_low=is_low), _usual_bad_events(earlier, is_low=is_low)
+        whole = max(day.whole for day in earlier[-WEEK_DAYS:])
+        if 100 * (bad - usual) <= limit * count.whole and 100 * bad <= limit * whole:
             return replace(verdict, outcome=Outcome.PASSED)
         return replace(verdict, sentence=f"{self._up_to(end)}, {_continued(verdict.sentence)}")
 
@@ -241,10 +241,8 @@ def _bad_events(count: ShareCount, *, is_low: bool) -> int:
     return count.whole - count.part if is_low else count.part
 
 
-def _usual_bad_events(counts: Sequence[ShareCount], *, is_low: bool) -> int | None:
-    """How many bad events a usual day has at most; None if too few days are known."""
-    if len(counts) < KNOWN_DAYS:
-        return None
+def _usual_bad_events(counts: Sequence[ShareCount], *, is_low: bool) -> int:
+    """How many bad events a usual day has at most."""
     bad = sorted(_bad_events(count, is_low=is_low) for count in counts)
     return bad[-1 - ODD_DAYS] if len(bad) >= WINDOW_MINIMUM else bad[-1]
 
