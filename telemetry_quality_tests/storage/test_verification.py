@@ -112,17 +112,31 @@ def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "quality.db"
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the copy to tamper with is; it is another copy in each test."""
+    return tmp_path_factory.mktemp("tampered")
+
+
+@pytest.fixture(scope="module")
+def opened_store(folder: Path) -> SqlQualityStore:
+    """Opened for all tests, because compiling its queries takes longer than running them."""
+    return SqlQualityStore(f"sqlite:///{folder / 'quality.db'}")
+
+
 @pytest.fixture
-def store(tmp_path: Path, written_store: Path) -> SqlQualityStore:
+def store(folder: Path, opened_store: SqlQualityStore, written_store: Path) -> SqlQualityStore:
     """A copy of ``written_store`` to tamper with."""
-    shutil.copyfile(written_store, tmp_path / "quality.db")
-    return SqlQualityStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    shutil.copyfile(written_store, folder / "quality.db")
+    return opened_store
 
 
 @contextmanager
 def behind_the_back_of(folder: Path) -> Iterator[sqlite3.Connection]:
     """A plain connection with the triggers dropped; they are restored afterwards."""
-    connection = sqlite3.connect(folder / "quality.db")
+    connection = sqlite3.connect(folder / "quality.db", isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
     triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     for name, _ in triggers:
         connection.execute(f"DROP TRIGGER {name}")
@@ -152,9 +166,9 @@ def test_an_empty_store_has_no_findings_and_no_head(tmp_path: Path) -> None:
     assert (verification.rows, verification.findings) == (0, ())
 
 
-def test_dropping_and_restoring_the_triggers_alone_leaves_no_finding(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_dropping_and_restoring_the_triggers_alone_leaves_no_finding(folder: Path, store: SqlQualityStore) -> None:
     """Ensures that the tests below find the edit itself and not how it was made."""
-    with behind_the_back_of(tmp_path):
+    with behind_the_back_of(folder):
         pass
     assert store.verify().findings == ()
 
@@ -177,10 +191,10 @@ FIRST_ROWS = [
     ("row", "table", "column"), [*FIRST_ROWS, *(("max", *each) for each in EDITABLE)], ids=lambda part: part
 )
 def test_an_edit_of_any_column_of_any_table_is_found(
-    tmp_path: Path, store: SqlQualityStore, row: str, table: str, column: str
+    folder: Path, store: SqlQualityStore, row: str, table: str, column: str
 ) -> None:
     where = f"rowid = (SELECT {row}(rowid) FROM {table})"
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         (before,) = connection.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
         after = other_value(table, column, before)
         connection.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", [after])
@@ -223,16 +237,16 @@ NULLABLE = [
 
 
 @pytest.mark.parametrize(("table", "column"), NULLABLE)
-def test_a_value_edited_away_is_found(tmp_path: Path, store: SqlQualityStore, table: str, column: str) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_a_value_edited_away_is_found(folder: Path, store: SqlQualityStore, table: str, column: str) -> None:
+    with behind_the_back_of(folder) as connection:
         first = f"SELECT min(rowid) FROM {table} WHERE {column} IS NOT NULL"
         edited = connection.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = ({first})")
         assert edited.rowcount == 1
     assert store.verify().findings
 
 
-def test_verdicts_that_were_swapped_or_moved_to_another_day_are_found(tmp_path: Path, store: SqlQualityStore) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_verdicts_that_were_swapped_or_moved_to_another_day_are_found(folder: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(folder) as connection:
         for old, new in ((0, 9), (1, 0), (9, 1)):
             connection.execute(
                 f"UPDATE guardrail_verdict SET position = {new} WHERE position = {old} AND day = '{DAYS[1]}'"
@@ -241,24 +255,24 @@ def test_verdicts_that_were_swapped_or_moved_to_another_day_are_found(tmp_path: 
     assert finding.sentence == f"The verdicts of web {DAYS[1]} revision 1 were changed after they were written."
 
 
-def test_a_mark_is_named_by_what_was_said_of_which_day(tmp_path: Path, store: SqlQualityStore) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_a_mark_is_named_by_what_was_said_of_which_day(folder: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE day_mark SET marked_by = 'nobody' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert finding.sentence == f"web {DAYS[1]} mark bad was changed after it was written."
 
 
-def test_an_action_is_named_by_what_was_decided_on_what(tmp_path: Path, store: SqlQualityStore) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_an_action_is_named_by_what_was_decided_on_what(folder: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE incident_action SET acted_by = 'nobody' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert finding.sentence == f"web {DAYS[1]} accept platform=ios was changed after it was written."
 
 
 def test_a_failure_edited_into_a_success_is_found_and_named_by_who_and_when(
-    tmp_path: Path, store: SqlQualityStore
+    folder: Path, store: SqlQualityStore
 ) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE sign_in SET outcome = 'signed_in' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert (finding.table, finding.row) == ("sign_in", "2026-06-01 12:01:00 ada@example.org signed_in")
@@ -266,12 +280,12 @@ def test_a_failure_edited_into_a_success_is_found_and_named_by_who_and_when(
 
 
 def test_a_name_that_a_stranger_typed_does_not_reach_the_terminal_that_verifies(
-    tmp_path: Path, store: SqlQualityStore
+    folder: Path, store: SqlQualityStore
 ) -> None:
-    staff = StaffStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    staff = StaffStore(f"sqlite:///{folder / 'quality.db'}")
     staff.record(make_sign_in(account_name="\x1b[2Jall\nis well", outcome=SignInOutcome.UNKNOWN_ACCOUNT))
     staff.close()
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE sign_in SET address = '::1' WHERE sequence = 4")
     (finding,) = store.verify().findings
     assert finding.row == "2026-06-01 12:00:00 �[2jall�is well unknown_account"
@@ -281,34 +295,34 @@ def test_a_name_that_a_stranger_typed_does_not_reach_the_terminal_that_verifies(
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("table", CHAINED_NAMES)
 def test_a_deleted_row_is_found_whether_first_middle_or_last(
-    tmp_path: Path, store: SqlQualityStore, table: str, number: int
+    folder: Path, store: SqlQualityStore, table: str, number: int
 ) -> None:
     if table == "day_scan" and number == 3:
         number = 4
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         assert connection.execute(f"DELETE FROM {table} WHERE sequence = {number}").rowcount == 1
     assert table in tables_found(store.verify())
 
 
 @pytest.mark.parametrize("table", CHAINED_NAMES)
-def test_a_table_emptied_altogether_is_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_a_table_emptied_altogether_is_found(folder: Path, store: SqlQualityStore, table: str) -> None:
+    with behind_the_back_of(folder) as connection:
         connection.execute(f"DELETE FROM {table}")
     assert table in tables_found(store.verify())
 
 
 @pytest.mark.parametrize("table", CHAINED_NAMES)
-def test_an_added_copy_of_a_row_is_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
+def test_an_added_copy_of_a_row_is_found(folder: Path, store: SqlQualityStore, table: str) -> None:
     names = ", ".join(column.name for column in metadata.tables[table].columns if column.name != "sequence")
     values = names.replace("revision", "revision + 1", 1)
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE sequence = 1")
     assert table in tables_found(store.verify())
 
 
 @pytest.mark.parametrize("table", CHAINED_NAMES)
-def test_two_swapped_rows_are_found(tmp_path: Path, store: SqlQualityStore, table: str) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_two_swapped_rows_are_found(folder: Path, store: SqlQualityStore, table: str) -> None:
+    with behind_the_back_of(folder) as connection:
         for old, new in ((1, 99), (2, 1), (99, 2)):
             connection.execute(f"UPDATE {table} SET sequence = {new} WHERE sequence = {old}")
     assert table in tables_found(store.verify())
@@ -317,9 +331,9 @@ def test_two_swapped_rows_are_found(tmp_path: Path, store: SqlQualityStore, tabl
 @pytest.mark.parametrize("table", PARTS)
 @pytest.mark.parametrize("which", ["rowid = 1", "rowid = 3", "rowid = 6", "day = '2026-03-11'", "TRUE"])
 def test_a_deleted_part_of_a_scan_or_snapshot_is_found(
-    tmp_path: Path, store: SqlQualityStore, table: str, which: str
+    folder: Path, store: SqlQualityStore, table: str, which: str
 ) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         assert connection.execute(f"DELETE FROM {table} WHERE {which}").rowcount
     assert PARTS[table] in tables_found(store.verify())
 
@@ -336,11 +350,11 @@ def test_a_deleted_part_of_a_scan_or_snapshot_is_found(
     ids=["same scan", "other revision", "other source", "other day"],
 )
 def test_an_added_part_of_a_scan_or_snapshot_is_found(
-    tmp_path: Path, store: SqlQualityStore, table: str, change: dict[str, str], is_orphan: bool
+    folder: Path, store: SqlQualityStore, table: str, change: dict[str, str], is_orphan: bool
 ) -> None:
     names = [column.name for column in metadata.tables[table].columns if column.name != "id"]
     values = [change.get(name, name) for name in names]
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute(
             f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table} WHERE id = 1"
         )
@@ -348,17 +362,17 @@ def test_an_added_part_of_a_scan_or_snapshot_is_found(
 
 
 def test_a_scan_replaced_by_another_valid_one_no_longer_supports_its_snapshot(
-    tmp_path: Path, store: SqlQualityStore
+    folder: Path, store: SqlQualityStore
 ) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE integrity_snapshot SET scan_revision = 2 WHERE sequence = 2")
     sentences = [finding.sentence for finding in store.verify().findings]
     assert "The scan behind web 2026-03-11 revision 1 is missing or differs from the one it was made from." in sentences
 
 
-def test_json_that_says_the_same_in_other_words_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
+def test_json_that_says_the_same_in_other_words_is_found(folder: Path, store: SqlQualityStore) -> None:
     """A reader that takes the first of two equal keys would not say what the hash covers."""
-    with behind_the_back_of(tmp_path) as connection:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE day_scan SET missing_critical = '{\"user_id\": 9, ' || substr(missing_critical, 2)")
     assert any("cannot be read in missing_critical" in finding.sentence for finding in store.verify().findings)
 
@@ -367,8 +381,8 @@ TRIGGERS = [name for table in APPEND_ONLY for name in sorted(expected_triggers("
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
-def test_a_dropped_trigger_is_found(tmp_path: Path, store: SqlQualityStore, trigger: str) -> None:
-    connection = sqlite3.connect(tmp_path / "quality.db")
+def test_a_dropped_trigger_is_found(folder: Path, store: SqlQualityStore, trigger: str) -> None:
+    connection = sqlite3.connect(folder / "quality.db")
     connection.execute(f"DROP TRIGGER {trigger}")
     connection.close()
     (finding,) = store.verify().findings
@@ -376,29 +390,27 @@ def test_a_dropped_trigger_is_found(tmp_path: Path, store: SqlQualityStore, trig
     assert finding.sentence == f"The trigger {trigger} is gone or changed: {finding.table} is no longer append-only."
 
 
-def test_a_trigger_that_no_longer_refuses_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
-    connection = sqlite3.connect(tmp_path / "quality.db")
+def test_a_trigger_that_no_longer_refuses_is_found(folder: Path, store: SqlQualityStore) -> None:
+    connection = sqlite3.connect(folder / "quality.db")
     connection.execute("DROP TRIGGER day_scan_no_update")
     connection.execute("CREATE TRIGGER day_scan_no_update BEFORE UPDATE ON day_scan WHEN 0 BEGIN SELECT 1; END")
     connection.close()
     assert [finding.row for finding in store.verify().findings] == ["day_scan_no_update"]
 
 
-def test_a_view_that_shows_other_revisions_is_found(tmp_path: Path, store: SqlQualityStore) -> None:
-    connection = sqlite3.connect(tmp_path / "quality.db")
+def test_a_view_that_shows_other_revisions_is_found(folder: Path, store: SqlQualityStore) -> None:
+    connection = sqlite3.connect(folder / "quality.db")
     connection.execute("DROP VIEW current_snapshot")
     connection.execute("CREATE VIEW current_snapshot AS SELECT * FROM integrity_snapshot WHERE revision = 1")
     connection.close()
     assert [finding.table for finding in store.verify().findings] == ["current_snapshot"]
 
 
-def test_critical_fields_are_read_by_name_whatever_order_their_json_is_in(
-    tmp_path: Path, store: SqlQualityStore
-) -> None:
+def test_critical_fields_are_read_by_name_whatever_order_their_json_is_in(folder: Path, store: SqlQualityStore) -> None:
     rows = (make_row(hour=0, missing_critical=(1, 2)), make_row(hour=1, missing_critical=(3, 4)))
     scan = DayScan(DAY, DayAggregates(rows, ("a", "b")))
     store.append_scan("other", scan, (), NOW)
-    connection = sqlite3.connect(tmp_path / "quality.db")
+    connection = sqlite3.connect(folder / "quality.db")
     (text,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'event_aggregate_no_update'").fetchone()
     connection.execute("DROP TRIGGER event_aggregate_no_update")
     connection.execute(
@@ -420,16 +432,16 @@ def test_a_clock_of_another_zone_and_whole_numbers_verify(tmp_path: Path) -> Non
     assert tampering == []
 
 
-def test_a_finding_names_its_row_as_a_person_would(tmp_path: Path, store: SqlQualityStore) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_a_finding_names_its_row_as_a_person_would(folder: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE alert SET sentence = 'Nothing to see.' WHERE sequence = 2")
     (finding,) = store.verify().findings
     assert (finding.table, finding.row) == ("alert", "web 2026-03-11 revision 1")
     assert finding.sentence == "web 2026-03-11 revision 1 was changed after it was written."
 
 
-def test_an_edit_whose_own_hash_was_made_to_fit_breaks_the_chain(tmp_path: Path, store: SqlQualityStore) -> None:
-    with behind_the_back_of(tmp_path) as connection:
+def test_an_edit_whose_own_hash_was_made_to_fit_breaks_the_chain(folder: Path, store: SqlQualityStore) -> None:
+    with behind_the_back_of(folder) as connection:
         connection.execute("UPDATE integrity_snapshot SET content_hash = 'made to fit' WHERE sequence = 1")
     sentences = [finding.sentence for finding in store.verify().findings]
     assert f"web {DAYS[1]} revision 1 does not follow the row before it." in sentences
