@@ -40,13 +40,13 @@ STEP = 30
 
 
 class Stream:
-    """A stream whose days are read at once, and judged one after the other."""
+    """A stream whose days are read at once, from the day ``first`` on, and judged one after the other."""
 
-    def __init__(self, folder: Path, scans: Iterable[DayScan], **overrides: Any) -> None:
+    def __init__(self, folder: Path, scans: Iterable[DayScan], *, first: int = 0, **overrides: Any) -> None:
         days: dict[date, DayScan | UnreadableDay] = {scan.day: scan for scan in scans}
         self.days = list(days)
         self.work: DailyWork = make_work(folder, FakeSource(days, schema=SLICED_SCHEMA), **overrides)
-        list(self.work.read(self.days, NOW))
+        list(self.work.read(self.days[first:], NOW))
 
     def judge(self, first: int, last: int) -> list[Judgement]:
         return [judged for n in range(first, last + 1) for judged in self.work.judge([self.days[n]], NOW)]

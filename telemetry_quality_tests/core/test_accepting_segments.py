@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
+from functools import cache
 from math import cos, pi
 from random import Random
 from typing import TYPE_CHECKING
@@ -14,17 +15,19 @@ from telemetry_quality.core.events import DayScan, Slice, SliceCounts
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN
 from telemetry_quality.core.guardrails.verdicts import MARKED_SPECIAL
 from telemetry_quality.core.marks import Mark
+from telemetry_quality.storage.store import SqlQualityStore
 from telemetry_quality_tests.builders import make_row, make_scan
 from telemetry_quality_tests.core.test_accepting import FIRST, STEP, Stream, failed, verdict_of
 from telemetry_quality_tests.core.test_marks import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
     Cells = dict[tuple[str, str], tuple[float, float]]
     """Events and the share of errors per platform and signal."""
+    StreamOf = Callable[[Iterable[DayScan]], Stream]
 
 USUAL: Cells = {
     ("web", "page.view"): (6000, 0.01),
@@ -80,8 +83,31 @@ def scan_of(day: date, cells: Cells, dead: Container[int] = (), failing_ios: Con
     )
 
 
-def stream_of(folder: Path, cells: Callable[[int], Cells], days: int = DAYS) -> Stream:
-    return Stream(folder, [scan_of(FIRST + timedelta(n), cells(n)) for n in range(days)])
+@cache
+def usual_scans() -> tuple[DayScan, ...]:
+    """The days before something changes."""
+    return tuple(scan_of(FIRST + timedelta(n), USUAL) for n in range(STEP))
+
+
+@pytest.fixture(scope="module")
+def usual_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A store with the days before something changes, none of which fails."""
+    folder = tmp_path_factory.mktemp("usual")
+    assert failed(Stream(folder, usual_scans()).judge(0, STEP - 1)) == {}
+    return (folder / "quality.db").read_bytes()
+
+
+@pytest.fixture
+def stream_of(tmp_path: Path, usual_store: bytes) -> StreamOf:
+    """Makes the stream of the usual days, which are judged, and those that follow, which are read."""
+    (tmp_path / "quality.db").write_bytes(usual_store)
+    store = SqlQualityStore(f"sqlite:///{tmp_path / 'quality.db'}")
+    return lambda changed: Stream(tmp_path, [*usual_scans(), *changed], first=STEP, store=store)
+
+
+def days_of(cells: Callable[[int], Cells], days: int) -> list[DayScan]:
+    """The days from STEP on."""
+    return [scan_of(FIRST + timedelta(n), cells(n)) for n in range(STEP, days)]
 
 
 CHANGES: dict[str, tuple[Cells, set[str]]] = {
@@ -99,10 +125,10 @@ CHANGES: dict[str, tuple[Cells, set[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_after_an_acceptance_no_guardrail_fails_about_it(tmp_path: Path, change: str) -> None:
+def test_after_an_acceptance_no_guardrail_fails_about_it(stream_of: StreamOf, change: str) -> None:
     cells, guardrails = CHANGES[change]
-    stream = stream_of(tmp_path, lambda n: USUAL if n < STEP else cells)
-    assert failed(stream.judge(0, STEP)) == {STEP: guardrails}
+    stream = stream_of(days_of(lambda _: cells, DAYS))
+    assert failed(stream.judge(STEP, STEP)) == {STEP: guardrails}
 
     stream.decide(STEP)
 
@@ -144,12 +170,12 @@ FURTHER: dict[str, tuple[str, Cells, str]] = {
 
 @pytest.mark.parametrize("later", [3, 17])
 @pytest.mark.parametrize("further", FURTHER)
-def test_after_an_acceptance_a_further_change_is_found(tmp_path: Path, further: str, later: int) -> None:
+def test_after_an_acceptance_a_further_change_is_found(stream_of: StreamOf, further: str, later: int) -> None:
     change, cells, guardrail = FURTHER[further]
     accepted, _ = CHANGES[change]
     day = STEP + later
-    stream = stream_of(tmp_path, lambda n: USUAL if n < STEP else accepted if n < day else cells, day + 1)
-    stream.judge(0, STEP)
+    stream = stream_of(days_of(lambda n: accepted if n < day else cells, day + 1))
+    stream.judge(STEP, STEP)
     stream.decide(STEP)
 
     found = failed(stream.judge(STEP + 1, day))
@@ -159,19 +185,19 @@ def test_after_an_acceptance_a_further_change_is_found(tmp_path: Path, further: 
 
 
 @pytest.mark.parametrize(
-    ("first", "middle", "guardrail"),
+    ("middle", "guardrail"),
     [
-        ({}, scaled({("tv", "*"): 0.0}), "silence"),
-        ({}, scaled({("tv", "*"): 0.5}), "segment_volume"),
-        ({}, failing(0.4, "tv", "guide"), "segment_errors"),
+        (scaled({("tv", "*"): 0.0}), "silence"),
+        (scaled({("tv", "*"): 0.5}), "segment_volume"),
+        (failing(0.4, "tv", "guide"), "segment_errors"),
     ],
 )
 def test_what_was_accepted_and_is_over_alarms_when_it_comes_again(
-    tmp_path: Path, first: Cells, middle: Cells, guardrail: str
+    stream_of: StreamOf, middle: Cells, guardrail: str
 ) -> None:
     back, again = STEP + 3, STEP + 45
-    stream = stream_of(tmp_path, lambda n: middle if STEP <= n < back or n >= again else first or USUAL, again + 1)
-    stream.judge(0, STEP)
+    stream = stream_of(days_of(lambda n: middle if n < back or n >= again else USUAL, again + 1))
+    stream.judge(STEP, STEP)
     stream.decide(STEP)
 
     assert set(failed(stream.judge(STEP + 1, again))) == {again}
@@ -185,12 +211,11 @@ HOURS: dict[str, tuple[dict[str, range], dict[str, range]]] = {
 
 
 @pytest.mark.parametrize("guardrail", HOURS)
-def test_accepted_hours_pass_from_then_on_and_other_hours_do_not(tmp_path: Path, guardrail: str) -> None:
+def test_accepted_hours_pass_from_then_on_and_other_hours_do_not(stream_of: StreamOf, guardrail: str) -> None:
     accepted, other = HOURS[guardrail]
-    days = [FIRST + timedelta(n) for n in range(STEP + 30)]
-    scans = [scan_of(day, USUAL, **(accepted if n >= STEP else {})) for n, day in enumerate(days[:-1])]
-    stream = Stream(tmp_path, [*scans, scan_of(days[-1], USUAL, **other)])
-    assert guardrail in failed(stream.judge(0, STEP))[STEP]
+    *days, last = [FIRST + timedelta(n) for n in range(STEP, STEP + 30)]
+    stream = stream_of([*(scan_of(day, USUAL, **accepted) for day in days), scan_of(last, USUAL, **other)])
+    assert guardrail in failed(stream.judge(STEP, STEP))[STEP]
 
     stream.decide(STEP)
 
@@ -201,10 +226,10 @@ def test_accepted_hours_pass_from_then_on_and_other_hours_do_not(tmp_path: Path,
 
 @pytest.mark.parametrize("change", [name for name in CHANGES if name != "a large segment fails"])
 def test_a_special_day_is_judged_by_no_guardrail_that_compares_it_with_ordinary_days(
-    tmp_path: Path, change: str
+    stream_of: StreamOf, change: str
 ) -> None:
     cells, guardrails = CHANGES[change]
-    stream = stream_of(tmp_path, lambda n: USUAL if n != STEP else cells, STEP + 8)
+    stream = stream_of(days_of(lambda n: USUAL if n != STEP else cells, STEP + 8))
     say(stream, STEP, STEP, Mark.SPECIAL)
 
     judged = stream.judge(STEP, STEP + 7)
