@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 # A shell may ignore Ctrl-C for tests in the background, but the processes they start must receive it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Looking for garbage among all that the tests import took a twentieth of their time.
+gc.set_threshold(20_000, 20, 20)
 # How long an example takes on a busy machine says nothing about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -55,9 +58,9 @@ LONGEST_FIRST = (
 
 def _is_left_out(item: pytest.Item) -> bool:
     """Whether a test runs only if everything is asked for, as ``make test-contract`` does."""
-    has = {name: item.get_closest_marker(name) is not None for name in ("costly", "essential", "rare")}
-    is_beside_cases = "write" in getattr(item, "fixturenames", ()) or item.get_closest_marker("again") is not None
-    return has["rare"] or (is_beside_cases and has["costly"] and not has["essential"])
+    has = {name: item.get_closest_marker(name) is not None for name in ("again", "costly", "essential", "rare", "twin")}
+    is_beside_cases = has["again"] or not {"write", "write_many"}.isdisjoint(getattr(item, "fixturenames", ()))
+    return has["rare"] or (is_beside_cases and (has["twin"] or (has["costly"] and not has["essential"])))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,8 +25,14 @@ pytestmark = pytest.mark.slow
 LOG_OF_UNHEALTHY_DAYS = "/health/snapshots/?status=unhealthy"
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("device", DEVICES)
+RARE_WALKS = {("wide", "dark"), ("phone", "light")}
+"""What the other two walks show too: each device and each scheme."""
+
+
+@pytest.mark.parametrize(
+    ("device", "scheme"),
+    [pytest.param(*walk, marks=[pytest.mark.rare] * (walk in RARE_WALKS)) for walk in product(DEVICES, SCHEMES)],
+)
 def test_staff_sign_in_see_which_day_cannot_be_trusted_and_why_decide_and_sign_out(
     visit: Callable[..., Visit], stage: Stage, device: str, scheme: str
 ) -> None:

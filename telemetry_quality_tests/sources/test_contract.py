@@ -461,11 +461,10 @@ FURTHER_WRITERS = (
     in_mariadb_with_epoch_times,
 )
 """Locations that differ from others only in how a time is written or files are listed: read once, with every case."""
-COSTLY = {in_a_duckdb_file, in_a_parquet_folder, in_clickhouse, in_delta, in_mariadb}
-"""Locations whose tests are slow, or whose engine another location tries.
-
-Unless asked for, only essential tests and every case run there.
-"""
+COSTLY = {in_clickhouse, in_mariadb}
+"""Locations whose tests are slow: unless asked for, only essential tests and every case run there."""
+TWINS = {in_a_duckdb_file, in_a_parquet_folder, in_delta, *FURTHER_WRITERS}
+"""Locations whose engine another location tries: unless asked for, only every case is read there."""
 RARE = {
     in_clickhouse_with_epoch_texts,
     in_clickhouse_with_text_times,
@@ -495,9 +494,10 @@ def places(*writers: Callable[[Location, Sequence[Event]], Source]) -> list[Any]
 def _marks_of(write: Callable[[Location, Sequence[Event]], Source]) -> list[pytest.MarkDecorator]:
     if write is in_one_parquet_file:
         return []
-    costly = [pytest.mark.costly] * (write in COSTLY or write in FURTHER_WRITERS)
+    costly = [pytest.mark.costly] * (write in COSTLY)
+    twin = [pytest.mark.twin] * (write in TWINS)
     rare = [pytest.mark.rare] * (write in RARE)
-    return [pytest.mark.slow, *costly, *rare]
+    return [pytest.mark.slow, *costly, *twin, *rare]
 
 
 @pytest.fixture(params=places(*WRITERS))
@@ -998,23 +998,27 @@ def ids(scan: DayScan) -> list[str | None]:
     return [event.event_id for event in scan.sample]
 
 
+@pytest.mark.essential
 def test_a_sample_is_the_same_whenever_it_is_drawn(write_many: Callable[[str], Source]) -> None:
     windows = windows_of(UTC_ZONE, DAY)
     assert read(write_many("salt"), windows, 50) == read(write_many("salt"), windows, 50)
 
 
+@pytest.mark.essential
 def test_a_sample_is_the_same_whether_its_day_is_read_alone_or_in_a_range(write_many: Callable[[str], Source]) -> None:
     windows = windows_of(UTC_ZONE, DAY - timedelta(days=3), DAY + timedelta(days=3))
     in_range = read(write_many(""), windows, 40)
     assert [read(write_many(""), [window], 40)[0].sample for window in windows] == [day.sample for day in in_range]
 
 
+@pytest.mark.essential
 def test_another_salt_draws_another_sample(write_many: Callable[[str], Source]) -> None:
     windows = windows_of(UTC_ZONE, DAY)
     first, second = (set(ids(read(write_many(salt), windows, 50)[0])) for salt in ("one", "other"))
     assert first != second
 
 
+@pytest.mark.essential
 @pytest.mark.parametrize("size", [0, 1, 100, MANY - 1, MANY, MANY + 1])
 def test_a_sample_has_the_size_asked_for_or_every_event_where_there_are_fewer(
     write_many: Callable[[str], Source], size: int
@@ -1024,6 +1028,7 @@ def test_a_sample_has_the_size_asked_for_or_every_event_where_there_are_fewer(
     assert len(set(ids(scan))) == len(scan.sample), "no event is drawn twice"
 
 
+@pytest.mark.essential
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(write_many: Callable[[str], Source]) -> None:
     (small,), (large,) = (read(write_many(""), windows_of(UTC_ZONE, DAY), size) for size in (20, 200))
     assert large.sample[:20] == small.sample
