@@ -40,7 +40,7 @@ test-fast: $(VENV)/.dev ## Run the tests that start no server, no browser and no
 	$(PYTEST) -n $(CORES) -m 'not slow'
 
 test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long, and the longest faults
-	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py spark.py times.py) \
+	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py copying.py spark.py times.py) \
 		$(addprefix telemetry_quality_tests/faults/test_,dead_processes.py kills.py running_days.py soak.py) \
 		telemetry_quality_tests/presets telemetry_quality_tests/browser telemetry_quality_tests/test_examples.py
 

@@ -26,7 +26,7 @@ from telemetry_quality_tests.orchestration.station import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAYS = 30
+DAYS = 21
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 
 
@@ -40,7 +40,7 @@ def _summary(station: Station, instance: dg.DagsterInstance) -> dict[Any, Any]:
     return found
 
 
-def test_a_thirty_day_run_leaves_exactly_one_right_evaluation_per_check_and_day(
+def test_a_run_of_three_weeks_leaves_exactly_one_right_evaluation_per_check_and_day(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     station = make_station(tmp_path, days=DAYS)

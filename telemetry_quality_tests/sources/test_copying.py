@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 import threading
@@ -117,7 +118,7 @@ NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=12, max_size=12, u
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40 if "WHOLE_CONTRACT" in os.environ else 12, deadline=None, derandomize=True)
 @given(events=EVENTS, numbers=st.one_of(st.just(list(range(1, 13))), NUMBERS), rows=st.integers(1, 5))
 def test_any_batches_give_the_same_day_as_a_single_read_whatever_the_row_ids(
     events: list[tuple[Any, ...]], numbers: list[int], rows: int
