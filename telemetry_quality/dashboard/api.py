@@ -19,6 +19,7 @@ from telemetry_quality.dashboard.as_of import log_as_of, source_as_of
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.deep_health import deep_health
+from telemetry_quality.dashboard.forecasts import ForecastsResponse, forecasts_response
 from telemetry_quality.dashboard.incident_responses import incidents_response
 from telemetry_quality.dashboard.models import (
     DayResponse,
@@ -187,6 +188,18 @@ async def incidents(request: Request, asked: Annotated[IncidentParameters, Query
         return as_bytes(response)
 
     return await kept(request, state, now, JSON, make)
+
+
+@answers(staff, "/forecast/", response_model=ForecastsResponse, responses=refused_with(404), dependencies=[ONE_EACH])
+async def forecast(request: Request, asked: Annotated[OneSource, Query()]) -> Response:
+    """The events to expect on the coming days of each source, as stored last, and how right earlier forecasts were."""
+    dashboard = dashboard_of(request)
+    state, now = await dashboard.state(), this_minute(dashboard)
+    require_watched(dashboard, asked.source)
+    names = [asked.source] if asked.source else list(dashboard.settings.sources)
+    load = partial(forecasts_response, dashboard.reader, dashboard.settings, names, now)
+    body = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, as_bytes)
+    return conditional(request, body, JSON)
 
 
 @answers(staff, "/version/", response_model=VersionResponse, dependencies=[NO_PARAMETERS])

@@ -11,12 +11,14 @@ from sqlalchemy import event
 
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.snapshots import DayStatus
+from telemetry_quality.dashboard.forecasts import ForecastsResponse
 from telemetry_quality.dashboard.index import SORTABLE
 from telemetry_quality.dashboard.models import DayResponse, IncidentsResponse, LogResponse, Summary, VersionResponse
 from telemetry_quality.dashboard.running_models import RunningResponse
 from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
 from telemetry_quality_tests.dashboard.test_error_shape import break_store, error_of
+from telemetry_quality_tests.storage.examples import make_forecast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,7 @@ LIVE = "/api/health/live/"
 LOG = "/api/health/snapshots/"
 DAY = f"{LOG}web/{YESTERDAY}/"
 INCIDENTS = "/api/health/incidents/"
+FORECAST = "/api/health/forecast/"
 VERSION = "/api/health/version/"
 MODELS: dict[str, type[BaseModel]] = {
     SUMMARY: Summary,
@@ -39,6 +42,7 @@ MODELS: dict[str, type[BaseModel]] = {
     DAY: DayResponse,
     f"{LOG}web/2026-02-02/": DayResponse,
     INCIDENTS: IncidentsResponse,
+    FORECAST: ForecastsResponse,
     VERSION: VersionResponse,
 }
 BAD: dict[str, Any] = {"error_events": 90, "error_rate_percent": 9.0}
@@ -224,6 +228,7 @@ def test_a_response_changes_when_the_store_changes(own_desk: Desk) -> None:
     before = {path: own_desk.ask(path).headers["etag"] for path in MODELS}
     keep(own_desk.store, YESTERDAY, total_events=1200, volume_deviation_percent=20.0)
     keep(own_desk.store, date(2026, 2, 2), error_events=300, error_rate_percent=30.0)
+    own_desk.store.append_forecast(make_forecast(day=YESTERDAY))
 
     for path, tag in before.items():
         after = own_desk.ask(path, headers=own_desk.by_session | {"If-None-Match": tag})
@@ -348,6 +353,7 @@ def test_the_openapi_document_says_how_to_authenticate_and_lists_what_is_for_mac
         LOG: either,
         "/api/health/snapshots/{source}/{day}/": either,
         INCIDENTS: either,
+        FORECAST: either,
         VERSION: either,
         "/health/incidents.atom": [*either, {"token_as_password": []}],
         "/health/badge.svg": [*either, {"token_as_password": []}],

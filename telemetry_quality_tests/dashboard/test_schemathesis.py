@@ -132,6 +132,7 @@ def test_everything_that_the_openapi_document_says_is_true_for_a_token(desk: Des
         "GET /api/health/snapshots/",
         "GET /api/health/snapshots/{source}/{day}/",
         "GET /api/health/incidents/",
+        "GET /api/health/forecast/",
         "GET /api/health/version/",
         "GET /health/incidents.atom",
         "GET /health/badge.svg",

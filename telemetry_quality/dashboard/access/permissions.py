@@ -77,6 +77,7 @@ PERMISSIONS = {
     "/api/health/snapshots/": _JSON,
     "/api/health/snapshots/{source}/{day}/": _JSON,
     "/api/health/incidents/": _JSON,
+    "/api/health/forecast/": _JSON,
     "/api/health/version/": _JSON,
     "/api/health/openapi.json": _JSON,
     "/metrics": _METRICS,
