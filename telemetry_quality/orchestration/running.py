@@ -146,5 +146,6 @@ def _metadata(day: RunningDay) -> dict[str, Any]:
     metadata: dict[str, Any] = {name: shown[name] for name in ("day", "state", "is_provisional", "events")}
     metadata["hours"] = len(day.hours)
     if day.verdicts:
-        metadata["failures"] = dg.MetadataValue.md("\n".join(f"- {verdict.sentence}" for verdict in day.verdicts))
+        # Plain text: what events are called must not become markup.
+        metadata["failures"] = "\n".join(f"{verdict.guardrail}: {verdict.sentence}" for verdict in day.verdicts)
     return metadata
