@@ -27,6 +27,7 @@ PAGES = {
     f"/health/snapshots/flights/{BAD_DAY}/": 200,
     "/health/incidents/": 200,
     f"/health/incidents/flights/{BAD_DAY}/": 200,
+    "/health/forecast/": 200,
     "/health/messages/": 200,
     "/health/account/": 200,
     "/health/snapshots/flights/2012-01-01/": 404,

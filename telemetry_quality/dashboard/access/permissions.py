@@ -58,6 +58,7 @@ PERMISSIONS = {
     "/health/incidents/": _PEOPLE,
     "/health/incidents/{source}/{name}/": _PEOPLE,
     "/health/incidents/{source}/{name}/actions/": _DECISION,
+    "/health/forecast/": _PEOPLE,
     "/health/messages/": _PEOPLE,
     "/health/incidents.atom": _JSON,
     "/health/badge.svg": _JSON,

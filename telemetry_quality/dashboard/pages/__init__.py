@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from telemetry_quality.dashboard.pages import day, incident, incidents, log, messages, overview
+from telemetry_quality.dashboard.pages import day, forecast, incident, incidents, log, messages, overview
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.pages.declaration import Page
 
-PAGES: tuple[Page, ...] = (overview.PAGE, log.PAGE, day.PAGE, incidents.PAGE, incident.PAGE, messages.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    log.PAGE,
+    day.PAGE,
+    incidents.PAGE,
+    incident.PAGE,
+    forecast.PAGE,
+    messages.PAGE,
+)
 """All pages; the navigation shows those with an entry, in this order."""
 
 NAVIGATION = tuple((page.section, page.path, page.navigation) for page in PAGES if page.navigation)

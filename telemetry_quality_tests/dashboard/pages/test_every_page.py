@@ -37,6 +37,7 @@ ADDRESSES = (
     *(web_day(day) for day in (YESTERDAY, BAD_DAY, UNREADABLE_DAY, MISSING_DAY, EMPTY_DAY)),
     "/health/incidents/",
     f"/health/incidents/web/{YESTERDAY}/",
+    "/health/forecast/",
     "/health/messages/",
     "/nowhere/",
 )
