@@ -149,7 +149,7 @@ async def one_day(
     day: Annotated[Day, Path(description="The day, such as 2026-03-10.")],
     asked: Annotated[AsOf, Query()],
 ) -> Response:
-    """Everything that is stored about a day; the status of a day without a snapshot is unknown."""
+    """Everything that is stored about a day; the status of a day without a snapshot, or that runs, is unknown."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     require_day(dashboard, state, source, day, now)
@@ -239,7 +239,8 @@ def _require_among(known: Collection[str], name: str) -> None:
 def require_day(dashboard: Dashboard, state: DashboardState, source: str, day: date, now: datetime) -> None:
     """Refuse a day that the source does not have."""
     require_watched(dashboard, source)
-    if state.index.current(source, day) is not None:
+    looked_at = state.running.get(source, ())
+    if state.index.current(source, day) is not None or (looked_at and looked_at[0].day == day):
         return
     try:
         dashboard.settings.sources[source].calendar().require(day, now)

@@ -59,7 +59,7 @@ def day_response(stored: StoredDay, state: DashboardState, settings: Settings, n
     """Everything that is stored about a day, and its verdict in words."""
     source, day = stored.source, stored.day
     latest = stored.revisions[-1] if stored.revisions else None
-    wrong = wrong_on(day, state.incidents.get(source, ())) if latest else []
+    wrong = wrong_on(day, state.incidents.get(source, ()))
     touching = {failure.incident.key: failure.incident for failure in wrong}.values()
     previous_day, next_day = state.index.neighbours(source, day)
     revisions = _revisions(stored, settings)

@@ -165,7 +165,7 @@ def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Elem
 
 
 def _updated(state: DashboardState, incident: Incident) -> datetime:
-    """When an incident last changed: by a failed day, by the day that closed it, or by an action."""
+    """When an incident last changed: by a failed day, a look, the day that closed it, or an action."""
     rows = [state.index.current(incident.source, day) for day in incident.days]
     if not incident.is_open:
         after = state.index.window(
@@ -173,6 +173,8 @@ def _updated(state: DashboardState, incident: Incident) -> datetime:
         )
         rows.append(next((row for row in after if row is not None and row.status != DayStatus.UNKNOWN), None))
     moments = [row.computed_at for row in rows if row is not None] + [action.acted_at for action in incident.actions]
+    running = state.running.get(incident.source, ())
+    moments += [hour.looked_at for hour in running if hour.day in incident.days and hour.verdicts]
     return max(moments) if moments else _newest(state)
 
 

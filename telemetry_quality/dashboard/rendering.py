@@ -46,7 +46,7 @@ SIGNS = {
     "INFO": ("i", "info"),
     "open": ("✗", "open"),
     "closed": ("✓", "closed"),
-    "failing": ("✗", "failing"),
+    "failing": ("✗", "failing so far"),
     "nothing_failed": ("…", "nothing failed so far"),
     "not_looked_at": ("·", "not looked at yet"),
 }

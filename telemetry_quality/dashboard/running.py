@@ -51,11 +51,16 @@ def running_day(state: DashboardState, settings: Settings, now: datetime, source
     day = settled.astimezone(calendar.zone).date()
     if not known.intraday or not _has(calendar, day):
         return None
-    due = hours_over(calendar, day, settled - MISSED_LOOKS * timedelta(minutes=known.intraday_minutes))
     shared = state.trouble, state.has_been_read, state.read_at if state.trouble else None
-    hours = hours_of(state, source, day)
-    view = _View(state, known, RunningDay(source, day, calendar, hours), due)
-    return state.cached(source, ("running", day, due, *shared), view.response)
+    key = ("running", day, _due(known, day, now), *shared)
+    running = RunningDay(source, day, calendar, hours_of(state, source, day))
+    return state.cached(source, key, lambda: as_it_ran(state, settings, now, running))
+
+
+def as_it_ran(state: DashboardState, settings: Settings, now: datetime, running: RunningDay) -> RunningDayResponse:
+    """What is known of a day that was looked at while it ran, and that has no snapshot."""
+    known = settings.sources[running.source]
+    return _View(state, running, _due(known, running.day, now)).response()
 
 
 def hours_of(state: DashboardState, source: str, day: date) -> tuple[RunningHour, ...]:
@@ -64,10 +69,13 @@ def hours_of(state: DashboardState, source: str, day: date) -> tuple[RunningHour
     return hours if hours and hours[0].day == day and state.index.current(source, day) is None else ()
 
 
-def hours_over(calendar: Calendar, day: date, now: datetime) -> int:
-    """How many hours of ``day`` are over at ``now``."""
-    window = calendar.window(day)
-    return min(max(0, (now - window.start) // ONE_HOUR), ceil(window.hours))
+def _due(known: SourceSettings, day: date, now: datetime) -> int:
+    """How many hours of ``day`` should have been looked at by now."""
+    if not known.intraday:
+        return 0
+    patience = timedelta(minutes=known.allowed_lateness_minutes + MISSED_LOOKS * known.intraday_minutes)
+    window = known.calendar().window(day)
+    return min(max(0, (now - patience - window.start) // ONE_HOUR), ceil(window.hours))
 
 
 def _has(calendar: Calendar, day: date) -> bool:
@@ -83,7 +91,6 @@ class _View:
     """
 
     state: DashboardState
-    settings: SourceSettings
     running: RunningDay
     due: int
 
@@ -122,7 +129,7 @@ class _View:
         missed = f"none after {self._clock(until)} was" if until else "none was"
         return (
             f"The hours of {self.running.day} up to {self._clock(self.due)} should have been looked at by now, "
-            f"but {missed}: see whether the Dagster daemon or `telemetry-quality now --watch` still runs."
+            f"but {missed}: see whether the Dagster daemon, or telemetry-quality now --watch, still runs."
         )
 
     def _sentence(self) -> str:

@@ -36,7 +36,7 @@ def strip_of(*hours: RunningHour, now: datetime = MORNING, day: date = TODAY, zo
     found = running_day(make_state(running={"web": hours}), settings, now, "web")
     assert found is not None
     assert found.day == day
-    return read(running_part(found, settings.sources["web"].calendar()))
+    return read(running_part(found, settings.sources["web"].calendar(), is_over=False, level=3))
 
 
 def kinds(page: Element) -> list[str]:
@@ -71,10 +71,10 @@ def test_a_failed_hour_and_one_that_could_not_be_read_differ_in_sign_and_words_n
     page = strip_of(
         replace(fine, verdicts=(HOURS_MISSING,)),
         replace(last, **UNREADABLE),
-        *(replace(last, hour=hour, counts=HourCounts(0, 0, 0, 0)) for hour in (2,)),
+        replace(last, hour=2, counts=HourCounts(0, 0, 0, 0)),
     )
-    assert kinds(page)[:3] == ["failed", "unreadable", "quiet"]
-    assert [hour.one(class_="sign").text for hour in page.all(class_="hour")[:4]] == ["✗", "?", "0", ""]
+    assert kinds(page)[:4] == ["failed", "unreadable", "quiet", "not_looked_at"]
+    assert [hour.one(class_="sign").text for hour in page.all(class_="hour")[:4]] == ["✗", "?", "0", "–"]
     assert [row[2] for row in rows(page)[:3]] == [
         "✗ failed: missing_hours",
         "? could not be read (GONE): <img src=x onerror=alert(1)>�",

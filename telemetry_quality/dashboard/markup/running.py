@@ -23,6 +23,8 @@ HEIGHT = 48
 
 USUAL_HOURS = 24
 
+TODAY, EARLIER = "Today so far, provisional", "As it ran, provisional"
+
 
 @dataclass(frozen=True, slots=True)
 class HourCell:
@@ -47,15 +49,17 @@ class HourCell:
     bar: Markup
 
 
-KIND_SIGNS = {"failed": SIGNS["failed"][0], "unreadable": SIGNS["unknown"][0], "quiet": "0"}
+KIND_SIGNS = {"failed": SIGNS["failed"][0], "unreadable": SIGNS["unknown"][0], "quiet": "0", "not_looked_at": "–"}
 
 
-def running_part(day: RunningDayResponse, calendar: Calendar) -> Markup:
-    """The part of a page about a running day."""
+def running_part(day: RunningDayResponse, calendar: Calendar, *, is_over: bool, level: int) -> Markup:
+    """The part of a page about a day as it runs or, if it ``is_over``, as it ran; ``level`` is that of its heading."""
     cells = tuple(hour_cells(day, calendar))
     return render(
         "running.html",
         running=day,
+        heading=EARLIER if is_over else TODAY,
+        level=level,
         cells=cells,
         zone=calendar.zone,
         label=_label(day, cells),

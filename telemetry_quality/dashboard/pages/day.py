@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_o
 from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
+from telemetry_quality.core.running.report import RunningDay
 from telemetry_quality.dashboard import parameters  # noqa: TC001 - pydantic evaluates the annotation
 from telemetry_quality.dashboard.api import address_key, require_day, this_minute
 from telemetry_quality.dashboard.api_errors import ApiError
@@ -21,20 +22,25 @@ from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows, table_rows
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
+from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.sample import event_list
 from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.marking import mark, mark_section
 from telemetry_quality.dashboard.pages.questions import asked_for, source_and_day
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
+from telemetry_quality.dashboard.running import as_it_ran
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.dashboard.models import DayResponse, RevisionResponse
+    from telemetry_quality.dashboard.state import DashboardState
+    from telemetry_quality.settings import Settings
     from telemetry_quality.storage.reader import StoredDay
 
 
@@ -56,16 +62,46 @@ async def one_day(request: Request) -> Response:
     known = dashboard.settings.sources.get(source)
     rules = guardrails() if known is None else guardrails_of(known.event_schema())
 
-    def make(stored: StoredDay) -> bytes:
-        return day_main(day_response(stored, state, dashboard.settings, now), rules, asked.revision).encode()
+    def load() -> tuple[StoredDay, RunningDay | None]:
+        stored = dashboard.reader.day(source, day)
+        hours = () if stored.revisions else dashboard.reader.running_hours(source, day)
+        calendar = dashboard.settings.sources[source].calendar()
+        return stored, RunningDay(source, day, calendar, hours) if hours else None
 
-    load = partial(dashboard.reader.day, source, day)
+    def make(loaded: tuple[StoredDay, RunningDay | None]) -> bytes:
+        stored, running = loaded
+        ran = Ran() if running is None else _ran(state, dashboard.settings, now, running)
+        return day_main(day_response(stored, state, dashboard.settings, now), rules, asked.revision, ran).encode()
+
     made = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     main = Markup(made.decode()) + mark_section(state, source, day, user_of(request))  # noqa: S704 - a template made it
     return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=state.version)
 
 
-def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is known of a day without a snapshot because it was looked at while it ran.
+
+    Attributes:
+        part: The part of the page about it.
+        state: What the page says of the day.
+    """
+
+    part: str = ""
+    state: str = "missing"
+    is_over: bool = True
+
+
+def _ran(state: DashboardState, settings: Settings, now: datetime, running: RunningDay) -> Ran:
+    response = as_it_ran(state, settings, now, running)
+    is_over = now >= running.calendar.window(running.day).end
+    part = running_part(response, running.calendar, is_over=is_over, level=2)
+    return Ran(part, "missing" if is_over else response.state.value, is_over)
+
+
+def day_main(
+    response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None, ran: Ran = Ran()
+) -> Markup:
     """The page of a day at ``revision``, or at its latest revision.
 
     Raises:
@@ -82,7 +118,8 @@ def day_main(response: DayResponse, rules: Sequence[Guardrail], revision: int | 
         shown=shown,
         latest=response.revisions[-1] if response.revisions else None,
         source_version=_source_version(response, shown) if shown else None,
-        status=(shown.snapshot.status.value if shown else "missing"),
+        status=(shown.snapshot.status.value if shown else ran.state),
+        ran=ran,
         signs=SIGNS,
         zone=zone,
         facts=day_facts(shown, rules) if shown else [],

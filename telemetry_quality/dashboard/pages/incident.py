@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 
 from telemetry_quality.core.incidents import LONGEST_MUTE, LONGEST_NAME, Action
 from telemetry_quality.core.marks import LONGEST_NOTE
+from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
@@ -63,6 +64,7 @@ def incident_main(
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         owners=settings.owners_of(incident.source),
         today=today,
+        running=RUNNING,
         last_mute=today + LONGEST_MUTE,
         signs=SIGNS,
         user=user,

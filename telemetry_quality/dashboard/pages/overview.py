@@ -128,12 +128,13 @@ def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chos
 
 def _source_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
     """The part about the chosen source: the running day, windows, charts, calendar, open incidents."""
-    running = running_day(state, settings, now, chosen.source)
+    running, calendar = running_day(state, settings, now, chosen.source), settings.sources[chosen.source].calendar()
+    is_over = running is not None and now >= calendar.window(running.day).end
 
     def make() -> Markup:
         last = chosen.day or chosen.last_snapshot_day
         parts = _parts_of(state, settings, chosen, last) if last and chosen.last_snapshot_day else {}
-        strip = "" if running is None else running_part(running, settings.sources[chosen.source].calendar())
+        strip = "" if running is None else running_part(running, calendar, is_over=is_over, level=3)
         return render(
             "source.html", **parts, chosen=chosen, running=strip, has_been_read=state.has_been_read, signs=SIGNS
         )
