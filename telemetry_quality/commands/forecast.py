@@ -104,7 +104,7 @@ def _print(made: Forecast, calendar: Calendar, *, with_hours: bool) -> None:
     level = f"{made.interval_percent:g} % of such days lie between low and high"
     click.echo(f"{visible(made.source)}, from what is known up to {made.day}; {level}:")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("day", "", "events", "low", "high", ""):
+    for name in ("day", "", "events", "low", "high", "why"):
         table.add_column(name, justify="right" if name in {"events", "low", "high"} else "left", no_wrap=True)
     for coming in made.coming:
         numbers = (f"{number:,.0f}" for number in (coming.events, coming.low, coming.high))

@@ -41,7 +41,7 @@ def test_the_table_shows_each_coming_day_with_its_interval(terminal: MarkTermina
     assert code == 0
     lines = out.splitlines()
     assert lines[0] == "web, from what is known up to 2026-03-10; 90 % of such days lie between low and high:"
-    assert lines[1].split() == ["day", "events", "low", "high"]
+    assert lines[1].split() == ["day", "events", "low", "high", "why"]
     assert [line.split()[:2] for line in (lines[2], lines[15])] == [["2026-03-11", "Wed"], ["2026-03-24", "Tue"]]
     assert len(lines) == 16
 
