@@ -78,6 +78,7 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 	$(BIN)/python benchmarks/year.py
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/inserts.py
+	$(BIN)/python benchmarks/look.py
 	$(BIN)/python benchmarks/postgresql.py
 	$(BIN)/python benchmarks/sqlite.py
 	$(BIN)/python benchmarks/root_cause.py

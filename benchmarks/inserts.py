@@ -1,9 +1,10 @@
-"""How a snapshot affects writers, compared with nothing and with a process that burns one core.
+"""How snapshots and looks at hours affect writers, compared with nothing and with a process that burns one core.
 
 Run ``make bench`` or ``python benchmarks/inserts.py [EVENTS] [SECONDS] [ROUNDS]``. One process inserts transactions of
 80 events, at 4,000 events a second and as fast as it can, into SQLite (WAL, synchronous=NORMAL, no index) and into
-PostgreSQL (an index on the time; a separate server that does not wait for the disk). Prints medians over interleaved
-rounds, and the cost of the snapshot as ratios to nothing and to the burner: all share two cores.
+PostgreSQL (an index on the time; a separate server that does not wait for the disk). Looks at two hours come every
+second instead of every quarter of an hour, at SQLite with an index on the time. Prints medians over interleaved rounds,
+and the cost of reading as ratios to nothing and to the burner: all share two cores.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from telemetry_quality.assembly import open_source
-from telemetry_quality.core.days import day_window
+from telemetry_quality.core.days import DayWindow, day_window
+from telemetry_quality.core.events import DayAggregates
 from telemetry_quality.settings import SourceSettings
 from telemetry_quality_tests.servers import running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.synchronize import Event
+
+    from telemetry_quality.sources.sql_source import SqlSource
 
     Row = tuple[str, str, str, str, int, str]
     Insert = Callable[[list[Row]], None]
@@ -67,6 +71,12 @@ def fill_sqlite(url: str, events: int) -> None:
         )
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows(range(events), events))
         connection.commit()
+
+
+def fill_indexed_sqlite(url: str, events: int) -> None:
+    fill_sqlite(url, events)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("CREATE INDEX by_time ON events (occurred_at)")
 
 
 def fill_postgresql(url: str, events: int) -> None:
@@ -135,9 +145,8 @@ def burn(_: str, is_over: Event, ready: Event) -> None:
         sum(range(10_000))
 
 
-def snapshot(url: str, is_over: Event, ready: Event) -> None:
-    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last scan is abandoned."""
-    source = open_source(
+def source_at(url: str) -> SqlSource[Any]:
+    return open_source(
         "web",
         SourceSettings.model_validate(
             {
@@ -155,13 +164,28 @@ def snapshot(url: str, is_over: Event, ready: Event) -> None:
             }
         ),
     )
+
+
+def snapshot(url: str, is_over: Event, ready: Event) -> None:
+    """Read the day again and again, as ``telemetry-quality snapshot`` does; the last scan is abandoned."""
+    source = source_at(url)
     ready.set()
     while not is_over.is_set():
         (scan,) = source.scan_days([day_window(DAY, ZoneInfo("UTC"))], 100)
         assert len(getattr(scan, "sample", ())) == 100, scan
 
 
-BESIDE = {"nothing": rest, "a CPU burner": burn, "a snapshot": snapshot}
+def looks(url: str, is_over: Event, ready: Event) -> None:
+    """Look at two hours every second."""
+    source, start = source_at(url), day_window(DAY, ZoneInfo("UTC")).start
+    hours = DayWindow(DAY, start + timedelta(hours=12), start + timedelta(hours=14))
+    ready.set()
+    while not is_over.wait(1):
+        found = source.scan_hours(hours)
+        assert isinstance(found, DayAggregates), found
+
+
+BESIDE = {"nothing": rest, "a CPU burner": burn, "a snapshot": snapshot, "looks": looks}
 
 
 def beside(load: str, url: str, rate: int | None, seconds: float) -> Inserting:
@@ -181,9 +205,9 @@ def beside(load: str, url: str, rate: int | None, seconds: float) -> Inserting:
     return found
 
 
-def measure(engine: str, url: str, rate: int | None, seconds: float, rounds: int) -> None:
+def measure(engine: str, url: str, rate: int | None, seconds: float, rounds: int, *, loads: Iterable[str]) -> None:
     print(f"{engine}, {'full speed' if rate is None else f'{rate:,} events a second'}:")
-    seen: dict[str, list[Inserting]] = {load: [] for load in BESIDE}
+    seen: dict[str, list[Inserting]] = {load: [] for load in loads}
     for _ in range(rounds):
         for load, found in seen.items():
             found.append(beside(load, url, rate, seconds))
@@ -193,13 +217,17 @@ def measure(engine: str, url: str, rate: int | None, seconds: float, rounds: int
             f"  beside {load:14}{result.rate:9,.0f} events/s  p50 {result.p50:6.2f} ms  p99 {result.p99:7.2f} ms"
             f"  worst {result.worst:6.0f} ms" + (f"  log {result.wal:6.1f} MiB" if result.wal else "")
         )
-    ours = medians["a snapshot"]
-    for load in ("nothing", "a CPU burner"):
-        other = medians[load]
-        print(
-            f"  a snapshot / {load:13}events/s {ours.rate / other.rate:5.2f} x  p50 {ours.p50 / other.p50:5.2f} x"
-            f"  p99 {ours.p99 / other.p99:5.2f} x"
-        )
+    for ours in ("a snapshot", "looks"):
+        for other in ("nothing", "a CPU burner"):
+            if ours in medians and other in medians:
+                _compare(f"{ours} / {other}", medians[ours], medians[other])
+
+
+def _compare(what: str, ours: Inserting, other: Inserting) -> None:
+    print(
+        f"  {what:26}events/s {ours.rate / other.rate:5.2f} x  p50 {ours.p50 / other.p50:5.2f} x"
+        f"  p99 {ours.p99 / other.p99:5.2f} x"
+    )
 
 
 def main() -> None:
@@ -209,9 +237,13 @@ def main() -> None:
         urls = {"SQLite": f"sqlite:///{folder}/events.db", "PostgreSQL": server.new_database()}
         fill_sqlite(urls["SQLite"], events)
         fill_postgresql(urls["PostgreSQL"], events)
+        indexed = f"sqlite:///{folder}/indexed.db"
+        fill_indexed_sqlite(indexed, events)
+        measure("SQLite with an index on the time", indexed, FIXED_RATE, seconds, rounds, loads=("nothing", "looks"))
         for engine, url in urls.items():
+            loads = [load for load in BESIDE if load != "looks" or engine != "SQLite"]
             for rate in (FIXED_RATE, None):
-                measure(engine, url, rate, seconds, rounds)
+                measure(engine, url, rate, seconds, rounds, loads=loads)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class EventSource(Protocol):
     def scan_hours(self, window: DayWindow) -> DayAggregates | UnreadableDay:
         """The aggregates of some hours, counted from the first of them, by one light query.
 
-        Each hour means what it means on the finished day, but there is no sample, nor are there slices, duplicates and
-        arrivals.
+        Each hour means what it means on the finished day, but only what ``hour_counts`` needs is read: late events and
+        missing critical fields are not counted, and there are no sample, slices, duplicates and arrivals.
 
         Args:
             window: The hours of a day; both ends are whole hours after the day began.

@@ -94,30 +94,13 @@ class EngineClient(Protocol):
 
 
 class BatchedTable:
-    """A table of events that is read in batches; the last copied day range is kept until another is requested.
+    """A table of events that is read in batches; the last copied day range is kept until another is requested."""
 
-    Args:
-        client: The open file.
-        events: The table.
-        shape: How it can be read in batches.
-        pause_seconds: How long to pause between batches.
-        copies_arrivals: Whether events that arrived in a day range are copied, whenever they happened.
-    """
-
-    def __init__(
-        self,
-        client: EngineClient,
-        events: EventTable,
-        shape: Shape,
-        pause_seconds: float,
-        *,
-        copies_arrivals: bool = True,
-    ) -> None:
+    def __init__(self, client: EngineClient, events: EventTable, shape: Shape, pause_seconds: float) -> None:
         self._client = client
         self._events = replace(events, relation=shape.relation)
         self._shape = shape
         self._pause_seconds = pause_seconds
-        self._copies_arrivals = copies_arrivals
         self._day_range: DayRange | None = None
         self._copy: Table | None = None
 
@@ -137,7 +120,7 @@ class BatchedTable:
         return self._shape.rowid is not None
 
     def of(self, day_range: DayRange) -> EventTable:
-        """A copy of the events that happened in ``day_range``, or arrived in it if such events are copied.
+        """A copy of the events that happened or arrived in ``day_range``.
 
         Raises:
             SourceError: If they cannot be read, or not within the time limit.
@@ -150,7 +133,7 @@ class BatchedTable:
             self._fill(self._copy, columns, stored, day_range)
             self._day_range = day_range
         # Without arrivals the copy holds only events of the day range, so queries need not check that again.
-        is_of_range = self._sought() == [self.schema.occurred_at]
+        is_of_range = self.schema.observed_at is None
         extent = (day_range.start, day_range.end - timedelta(microseconds=1)) if is_of_range else None
         return stored.table(self._copy, extent=extent, finds_nulls=True, has_grouping_sets=True)
 
@@ -165,7 +148,9 @@ class BatchedTable:
             return Reading(float("inf"))
         low, high = self._bounds(DayRange((window,)), [self.schema.occurred_at])
         rows = high - low + 1 if low is not None else 0
-        if self.schema.occurred_at not in self._shape.indexed:
+        is_text = self._events.columns[self.schema.occurred_at].kind is ColumnKind.TEXT
+        if is_text or self.schema.occurred_at not in self._shape.indexed:
+            # Texts may have any offset: an index finds their days, but not their hours.
             return Reading(rows)
         ((of_hours,),) = self._client.read(select(func.count()).select_from(self._shape.relation).where(near))
         return Reading(rows, of_hours)
@@ -210,7 +195,7 @@ class BatchedTable:
         inserting: Future[Any] | None = None
         # DuckDB copies what was read of one batch while the next one is read: SQLite needs just one core.
         with ThreadPoolExecutor(1, "copying") as pool:
-            for packed in _gathered(self._batches(columns, day_range, self._sought())):
+            for packed in _gathered(self._batches(columns, day_range, self._times())):
                 if inserting is not None:
                     inserting.result()
                 inserting = pool.submit(insert_batch, parameters(columns.columns, packed))
@@ -224,12 +209,8 @@ class BatchedTable:
         named = (value.label(name) for value, name in zip(values, stored.columns, strict=True))
         # Materialized, so that a time is parsed once, although it is both compared and stored.
         every = select(*named).cte("batch_of_events").prefix_with("MATERIALIZED", dialect="duckdb")
-        within = or_(*(stored.table(every).within(day_range, text) for text in self._sought()))
+        within = or_(*(stored.table(every).within(day_range, text) for text in self._times()))
         return insert(copy).from_select(list(stored.columns), select(*every.c).where(within))
-
-    def _sought(self) -> list[str]:
-        """The times by which events are found."""
-        return self._times() if self._copies_arrivals else [self.schema.occurred_at]
 
     def _times(self) -> list[str]:
         return [text for text in (self.schema.occurred_at, self.schema.observed_at) if text is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from math import ceil, sqrt
@@ -10,6 +11,7 @@ from operator import add, itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from telemetry_quality.core.events import (
+    DayAggregates,
     DayCounts,
     DayScan,
     Duplicates,
@@ -127,10 +129,18 @@ def scan_day_range(execute: Execute, tables: EventTables, day_range: DayRange, s
     }
 
 
+def schema_of_hours(schema: EventSchema) -> EventSchema:
+    """What is read of the events of some hours: no ids, no critical fields, no arrivals and no dimensions."""
+    return replace(schema, event_id=None, critical_fields=(), observed_at=None, dimensions=())
+
+
 def scan_hour_range(execute: Execute, tables: EventTables, day_range: DayRange) -> dict[date, DayScan]:
-    """The aggregates of some hours, by the query that also counts whole days; nothing else is read of them."""
+    """The aggregates of some hours, by the query that also counts whole days, of no more columns than hours need."""
     (window,), events = day_range.windows, tables.of(day_range)
-    found = NO_EVENTS if events is None else read_combinations(execute, events, day_range).get(0, NO_EVENTS)
+    if events is None:
+        return {window.day: DayScan(window.day, DayAggregates())}
+    events = replace(events, schema=schema_of_hours(events.schema))
+    found = read_combinations(execute, events, day_range).get(0, NO_EVENTS)
     return {window.day: DayScan(window.day, found.aggregates, incomplete_events=found.incomplete)}
 
 

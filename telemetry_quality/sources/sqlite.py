@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +40,7 @@ from telemetry_quality.sources.costs import CHEAP_BYTES, cost_of_rows, too_costl
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES, TIME_LIMIT, QueryTime, time_limit
 from telemetry_quality.sources.query import EventTable, named_table
 from telemetry_quality.sources.roles import resolve_roles
-from telemetry_quality.sources.scanning import answer_days
+from telemetry_quality.sources.scanning import answer_days, schema_of_hours
 from telemetry_quality.sources.signals import listed_signals, read_catalogue
 from telemetry_quality.sources.soundness import broken, is_damage, require_sound_file, state_of
 from telemetry_quality.sources.sql_source import TableSource
@@ -171,13 +170,10 @@ class _Client:
         ((version,),) = self.read(text("PRAGMA schema_version"))
         return int(version)
 
-    def batched(
-        self, name: str, schema: EventSchema, salt: str, pause_seconds: float, *, copies_arrivals: bool = True
-    ) -> BatchedTable:
+    def batched(self, name: str, schema: EventSchema, salt: str, pause_seconds: float) -> BatchedTable:
         """The same table as ``event_table``, read in batches."""
         events = self.event_table(name, schema, salt)
-        shape = self._shape(name, events.relation.c.keys())
-        return BatchedTable(self, events, shape, pause_seconds, copies_arrivals=copies_arrivals)
+        return BatchedTable(self, events, self._shape(name, events.relation.c.keys()), pause_seconds)
 
     def _shape(self, name: str, columns: Iterable[str]) -> Shape:
         inspector = inspect(self.connection)
@@ -334,7 +330,7 @@ class SqliteSource(TableSource[_Client]):
             reading = table.reading(window)
         if not table.is_batched:
             return too_costly("a view or a table WITHOUT ROWID in one piece", "name a table that has row ids")
-        remedy = f"create an index on {self.schema.occurred_at}, and insert events about when they happen"
+        remedy = f"store {self.schema.occurred_at} as a number, index it, and insert events about when they happen"
         return cost_of_rows(reading, self._table, remedy)
 
     def _tables(self, client: _Client) -> BatchedTable:
@@ -343,8 +339,7 @@ class SqliteSource(TableSource[_Client]):
 
     def _tables_of_hours(self, client: _Client) -> BatchedTable:
         self._require_sound_file()
-        schema = replace(self.schema, dimensions=())
-        return client.batched(self._table, schema, self._salt, self._pause_seconds, copies_arrivals=False)
+        return client.batched(self._table, schema_of_hours(self.schema), self._salt, self._pause_seconds)
 
     def _require_sound_file(self) -> None:
         path = str(self._url.database)
