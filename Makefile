@@ -84,6 +84,7 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 	$(BIN)/python benchmarks/root_cause.py
 	$(BIN)/python benchmarks/detection
 	$(BIN)/python benchmarks/segments.py
+	$(BIN)/python benchmarks/running_day.py
 	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/clickhouse.py
 	$(BIN)/python benchmarks/spark.py

@@ -80,12 +80,12 @@ def error_burst(
         begins_at: Of a running day, whose ``counts`` are those of the last 24 hours, the position of its first hour:
             only a burst within the day that ends with the last hour is looked for. None for a day that is over.
     """
+    high = list(_high_runs(_sums(counts.events), _sums(counts.errors), least_percent, begins_at))
+    if not high:
+        return None
     past = [(_sums(hours.events), _sums(hours.errors)) for known, hours in sorted(earlier.items()) if known < day]
-    events, errors = _sums(counts.events), _sums(counts.errors)
     surprises = (
-        (surprise, burst)
-        for burst in _high_runs(events, errors, least_percent, begins_at)
-        if (surprise := _surprise(burst, past, clock)) > log(LOOKS / CHANCE)
+        (surprise, burst) for burst in high if (surprise := _surprise(burst, past, clock)) > log(LOOKS / CHANCE)
     )
     found = max(surprises, default=None)
     return None if found is None else found[1]

@@ -359,12 +359,12 @@ class _Today:
         """The same of a running day, by the hours before the run: how much these vary is part of its history."""
         begins = self.clock[own.up_to(first, last).begins]
         variance = self.past.variance(self.clock[first], self.clock[last], begins)
-        if variance is None:
+        least, days = log(_looks(own, first, last) / RUNNING_CHANCE), len(self.past.counts)
+        if variance is None or _least_cost(run, sqrt(variance), days) <= least:
             return False
         share = 0.5 * (own.usual[last + 1] - own.usual[first]) / own.usual[-1]
-        lowest = self.past.variance_of_lowest(min(last - first + 1, HOURS - REST_HOURS), share, is_running=True)
-        cost = _least_cost(run, sqrt(max(variance, lowest)), len(self.past.counts))
-        return cost > log(_looks(own, first, last) / RUNNING_CHANCE)
+        lowest = self.past.variance_of_lowest(last - first + 1, share, is_running=True)
+        return lowest <= variance or _least_cost(run, sqrt(lowest), days) > least
 
     def _misfit(self, own: _Sums, first: int, last: int) -> float:
         """The variance, in logs, of the other hours of the day: on a holiday the usual profile fits badly."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.running.model import HourCounts
     from telemetry_quality.core.shares import ShareCount
 
+HOUR, NOON = timedelta(hours=1), time(12)
 ODD_DAYS = 2
 """On so many earlier days, the bad events may have come from an incident and do not show what is usual."""
 
@@ -112,7 +113,18 @@ class _Look:
 
     @cached_property
     def last_hours(self) -> LastHoursOf:
-        return LastHoursOf(self.day, self.ordinary_hours, clock_of(self.day, self.calendar))
+        clock = clock_of(self.day, self.calendar)
+        return LastHoursOf(self.day, self.ordinary_hours, clock, self._shifts())
+
+    def _shifts(self) -> dict[date, int]:
+        """By how many hours the clock was set forward since each earlier day, where it was changed."""
+        now = self._offset(self.day)
+        shifts = {past: (now - self._offset(past)) // HOUR for past in self.ordinary_hours}
+        return {past: shift for past, shift in shifts.items() if shift}
+
+    def _offset(self, day: date) -> timedelta:
+        """How far the clock is ahead of UTC at noon."""
+        return datetime.combine(day, NOON, self.calendar.zone).utcoffset() or timedelta(0)
 
     @cached_property
     def earlier_shares(self) -> dict[str, dict[date, ShareCount]]:
@@ -137,6 +149,8 @@ class _Look:
         verdicts = []
         for rule, view in self.rules:
             verdict = judge_by(rule, evidences[view], self.policy)
+            if verdict.outcome is Outcome.FAILED and view is RunningView.LAST_HOURS and self.last_hours.shifts:
+                verdict = self._unless_unmoved(verdict, rule, evidences[view], end)
             if verdict.outcome is Outcome.FAILED and view is RunningView.SO_FAR:
                 verdict = self._beyond_a_usual_day(verdict, rule, so_far, end)
             verdicts.append(accepted.applied(verdict, rule, self.day))
@@ -159,6 +173,15 @@ class _Look:
             hours=self.last_hours.until(end) | {self.day: found.hours},
             running_hours=found.numbers,
         )
+
+    def _unless_unmoved(self, verdict: Verdict, rule: Guardrail, evidence: Evidence, end: int) -> Verdict:
+        """The failure; after a change of the clock it passes if the hours are as usual for a stream that did not move.
+
+        Machines that keep UTC come an hour earlier or later by the clock from that day on.
+        """
+        own = {self.day: evidence.hours[self.day]}
+        otherwise = judge_by(rule, replace(evidence, hours=self.last_hours.unmoved(end) | own), self.policy)
+        return verdict if otherwise.outcome is Outcome.FAILED else otherwise
 
     def _so_far(self, so_far: StoredScan) -> Evidence:
         """The evidence for the guardrails of shares: the hours that are over, as if they were a whole day."""

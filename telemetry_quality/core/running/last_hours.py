@@ -32,11 +32,13 @@ class LastHoursOf:
     Attributes:
         earlier: The hours of the days that the day may be compared with.
         clock: The hour of the clock at which each hour of the running day begins.
+        shifts: By how many hours the clock was set forward since an earlier day, where it was changed.
     """
 
     day: date
     earlier: Mapping[date, DayHours]
     clock: Sequence[int]
+    shifts: Mapping[date, int] = field(default_factory=dict)
     _until: dict[int, dict[date, DayHours]] = field(default_factory=dict)
 
     def at(self, events: Sequence[int | None], errors: Sequence[int | None], yesterday: DayHours | None) -> LastHours:
@@ -59,6 +61,20 @@ class LastHoursOf:
                 past: _joined(self.earlier.get(past - ONE_DAY), hours, end) for past, hours in self.earlier.items()
             }
         return self._until[end]
+
+    def unmoved(self, hour: int) -> dict[date, DayHours]:
+        """The same for a stream that no change of the clock moves: up to the same time in UTC."""
+        return self.until(hour) | {
+            past: self._up_to(past, self.clock[hour] - shift)
+            for past, shift in self.shifts.items()
+            if past in self.earlier
+        }
+
+    def _up_to(self, past: date, end: int) -> DayHours:
+        """The 24 hours up to the end of an hour by the clock of ``past``, or of the day beside it."""
+        last = past + end // HOURS * ONE_DAY
+        own = self.earlier.get(last, DayHours((), (), ()))
+        return _joined(self.earlier.get(last - ONE_DAY), own, end % HOURS)
 
 
 _Row = tuple[int, int, int, int]

@@ -287,6 +287,22 @@ def test_a_change_of_the_clock_is_no_outage(change: date, offset: int) -> None:
     assert found[first + 1][0].sentence.startswith("0 events between 18:00 and 20:00")
 
 
+@pytest.mark.parametrize("change", [SPRING, AUTUMN])
+@pytest.mark.parametrize("offset", [1, 9, 21])
+def test_a_stream_that_keeps_utc_is_not_moved_by_a_change_of_the_clock(change: date, offset: int) -> None:
+    def by_utc(day: date) -> list[int]:
+        window = Calendar(NEW_YORK, day).window(day)
+        begins = (window.start + timedelta(hours=hour) for hour in range(round(window.hours)))
+        return [400 if begin.hour >= 13 else 20 for begin in begins]
+
+    day = change + timedelta(days=offset)
+    context = context_of(scan_of(known, by_utc(known)) for known in (day - timedelta(days=n) for n in range(43, 0, -1)))
+    hours = [hour_of(count) for count in by_utc(day)]
+    assert judged(hours, context, day=day, zone=NEW_YORK) == [()] * len(hours)
+    lost = [hour_of(0) if hour in {14, 15} else counts for hour, counts in enumerate(hours)]
+    assert failures(judged(lost, context, day=day, zone=NEW_YORK)) == [14, 15]
+
+
 def test_a_holiday_is_judged_by_its_hours_only_where_no_calendar_knows_it() -> None:
     thanksgiving = date(2026, 11, 26)
     hours = today({9: 0.0, 10: 0.0}, day=thanksgiving)
