@@ -46,9 +46,9 @@ SIGNS = {
     "INFO": ("i", "info"),
     "open": ("✗", "open"),
     "closed": ("✓", "closed"),
-    "failing": ("✗", "failing so far"),
-    "nothing_failed": ("…", "nothing failed so far"),
-    "not_looked_at": ("·", "not looked at yet"),
+    "failing": ("✗", "failing"),
+    "nothing_failed": ("…", "nothing failed"),
+    "not_looked_at": ("·", "not looked at"),
 }
 """The sign and the word for each status, since colour alone must not carry meaning."""
 

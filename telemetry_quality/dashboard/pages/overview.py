@@ -76,6 +76,8 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
     headline, details = headline_of(summary.sentence)
     stale = [source_summary for source_summary in troubled if source_summary.is_stale][:MOST_SHOWN]
     shown = [source_summary for source_summary in troubled if source_summary not in stale]
+    running = {name: running_day(state, settings, now, name) for name in settings.sources} if several else {}
+    has_running = any(running.values())
     return render(
         PAGE.template,
         summary=summary,
@@ -85,6 +87,7 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
         chosen=chosen,
         status=_sign_of(summary),
         several=several,
+        has_running=has_running,
         troubled=shown[:MOST_SHOWN] if several else [],
         not_shown=max(0, len(shown) - MOST_SHOWN) if several else 0,
         stale_sentences=[
@@ -92,7 +95,14 @@ def overview_main(state: DashboardState, settings: Settings, now: datetime, sour
             for source_summary in stale
         ],
         rows=[
-            _source_row(state, source_summary, is_chosen=source_summary is chosen) for source_summary in summary.sources
+            _source_row(
+                state,
+                source_summary,
+                running[source_summary.source],
+                has_running=has_running,
+                is_chosen=source_summary is chosen,
+            )
+            for source_summary in summary.sources
         ]
         if several
         else [],
@@ -109,7 +119,14 @@ def _sign_of(summary: Summary) -> str:
     return DayStatus.UNHEALTHY.value if summary.status is DayStatus.HEALTHY else summary.status.value
 
 
-def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chosen: bool) -> Markup:
+def _source_row(
+    state: DashboardState,
+    source_summary: SourceSummary,
+    running: RunningDayResponse | None,
+    *,
+    has_running: bool,
+    is_chosen: bool,
+) -> Markup:
     """The row of a source in the table of sources."""
 
     def make() -> Markup:
@@ -121,9 +138,12 @@ def _source_row(state: DashboardState, source_summary: SourceSummary, *, is_chos
             snapshot=source_summary.snapshot,
             is_chosen=is_chosen,
             strip=drawn,
+            running=running,
+            has_running=has_running,
         )
 
-    return state.cached(source_summary.source, ("row", *_moment(source_summary), is_chosen), make)
+    key = ("row", *_moment(source_summary), running and _running_moment(running), has_running, is_chosen)
+    return state.cached(source_summary.source, key, make)
 
 
 def _source_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:

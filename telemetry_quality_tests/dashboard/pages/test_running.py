@@ -46,15 +46,30 @@ def test_the_first_page_shows_today_so_far_of_a_source_that_is_looked_at(desk: D
     assert page_of(desk, "/health/?source=batch").all("section", class_="running") == []
 
 
+def test_the_table_of_sources_says_what_is_known_of_today(desk: Desk) -> None:
+    table = page_of(desk, "/health/").one("section", aria_labelledby="sources").one("table").rows()
+    assert [(row[0], row[4]) for row in table] == [
+        ("Source", "Today so far"),
+        ("web", "✗ failing (stale)"),
+        ("app", "· not looked at (stale)"),
+        ("batch", ""),
+    ]
+
+
 def test_the_strip_follows_a_look_and_the_clock(desk: Desk, tmp_path: Path) -> None:
     copy = desk.copy_to(tmp_path)
 
     def part() -> Element:
         return page_of(copy, "/health/?source=web").one("section", class_="running")
 
+    def row() -> str:
+        return page_of(copy, "/health/").one("section", aria_labelledby="sources").one("table").rows()[1][4]
+
     copy.now = NOW - timedelta(minutes=30)
     assert part().all(class_="banner") == []
+    assert row() == "✗ failing"
     copy.now = NOW
+    assert row() == "✗ failing (stale)"
     assert "none after 10:00 was" in part().one(class_="banner").text
     copy.store.append_running_hours(make_running_hours(11, TODAY))
     assert "Until 11:00" in part().text
@@ -77,7 +92,7 @@ def test_until_its_last_hour_has_been_looked_at_the_day_before_is_the_running_da
 
 def test_the_page_of_a_running_day_shows_its_hours_and_its_incident(desk: Desk) -> None:
     main = page_of(desk, web_day(TODAY)).one("main")
-    assert "failing" in main.one("h1").text
+    assert main.one("h1").text == f"web, Thu {TODAY}: failing so far"
     assert main.one("section", class_="running").one("h2").text == "Today so far, provisional"
     assert f"{TODAY} is not judged yet; it should be by" in main.text
     assert "There is no snapshot of this day." not in main.text
