@@ -266,7 +266,7 @@ class QualityStore(MessageStore, Protocol):
         ...
 
     def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
-        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
+        """The latest forecast made on each of the days from ``first`` to ``last``, oldest first, without its hours."""
         ...
 
     def undispatched_verdicts(self, source: str, channel: str) -> list[StoredVerdict]:

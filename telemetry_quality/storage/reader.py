@@ -318,7 +318,7 @@ class StoreReader:
             return [snapshot_of(row) for row in connection.execute(query).mappings()]
 
     def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
-        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
+        """The latest forecast made on each of the days from ``first`` to ``last``, oldest first, without its hours."""
         with self._read_only() as connection:
             return forecasts(connection, source, first, last)
 

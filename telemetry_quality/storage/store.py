@@ -337,7 +337,7 @@ class SqlQualityStore(RunningHourStore):
             return append_forecast(connection, forecast)
 
     def forecasts(self, source: str, first: date, last: date) -> list[Forecast]:
-        """The latest forecast that was made on each of the days from ``first`` to ``last``, oldest first."""
+        """The latest forecast made on each of the days from ``first`` to ``last``, oldest first, without its hours."""
         with self._read_only() as connection:
             return forecasts(connection, source, first, last)
 

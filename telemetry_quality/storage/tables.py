@@ -347,11 +347,12 @@ forecast = Table(
     Column("model_version", StoredText, nullable=False),
     Column("interval_percent", Float, nullable=False),
     Column("coming", JSON, nullable=False),
+    Column("hours", JSON, nullable=False),
     *_chain(),
     UniqueConstraint("source", "day", "revision"),
     sqlite_autoincrement=True,
 )
-"""What was expected of the days after ``day``; ``coming`` is a list of ``DayForecast.as_json``."""
+"""What was expected of the days after ``day``; ``hours`` of each of ``coming`` are apart, since scores do without."""
 
 sign_in = Table(
     "sign_in",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from telemetry_quality.core.hours import ExpectedHour
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 MODEL_VERSION = "weekday stream, 1"
@@ -41,20 +41,22 @@ class DayForecast:
     hours: tuple[ExpectedHour, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Every field under its own name; an hour is a list of events, low and high."""
+        """Every field under its own name, without the hours."""
         return {
             "day": self.day.isoformat(),
             "events": self.events,
             "low": self.low,
             "high": self.high,
             "why": self.why,
-            "hours": None if self.hours is None else [list(hour) for hour in self.hours],
         }
 
+    def hours_as_json(self) -> list[list[float]] | None:
+        """Lists of events, low and high."""
+        return None if self.hours is None else [list(hour) for hour in self.hours]
+
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> DayForecast:
-        """A day as ``as_json`` wrote it."""
-        hours = stored["hours"]
+    def from_json(cls, stored: Mapping[str, Any], hours: Iterable[Iterable[float]] | None = None) -> DayForecast:
+        """A day as ``as_json`` and ``hours_as_json`` wrote it."""
         return cls(
             date.fromisoformat(stored["day"]),
             stored["events"],
@@ -87,7 +89,6 @@ class Forecast:
 
     def as_json(self, *, with_hours: bool = True) -> dict[str, Any]:
         """Every field under its own name; JSON types only."""
-        coming = [day.as_json() for day in self.coming]
         return {
             "source": self.source,
             "day": self.day.isoformat(),
@@ -95,5 +96,5 @@ class Forecast:
             "model_version": self.model_version,
             "interval_percent": self.interval_percent,
             "known_from": self.known_from and self.known_from.isoformat(),
-            "coming": coming if with_hours else [{k: v for k, v in day.items() if k != "hours"} for day in coming],
+            "coming": [day.as_json() | ({"hours": day.hours_as_json()} if with_hours else {}) for day in self.coming],
         }

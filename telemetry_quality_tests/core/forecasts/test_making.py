@@ -118,12 +118,13 @@ def test_a_forecast_is_kept_once(store: SqlQualityStore) -> None:
     kept, is_new = keep_forecast(store, "web", CALENDAR, policy_of(), NOW)
     again = keep_forecast(store, "web", CALENDAR, policy_of(), NOW + timedelta(hours=2))
     assert (is_new, again) == (True, (kept, False))
-    assert store.forecasts("web", LAST, LAST) == [kept]
+    (read,) = store.forecasts("web", LAST, LAST)
+    assert [day.events for day in read.coming] == [day.events for day in kept.coming]
 
 
 def test_a_day_is_the_same_after_json(store: SqlQualityStore) -> None:
     for coming in made(store, days=2).coming:
-        assert DayForecast.from_json(coming.as_json()) == coming
+        assert DayForecast.from_json(coming.as_json(), coming.hours_as_json()) == coming
 
 
 def test_numbers_have_six_digits() -> None:

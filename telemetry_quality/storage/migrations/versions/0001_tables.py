@@ -380,6 +380,7 @@ def _create_forecast() -> None:
         sa.Column("model_version", StoredText, nullable=False),
         sa.Column("interval_percent", sa.Float, nullable=False),
         sa.Column("coming", sa.JSON, nullable=False),
+        sa.Column("hours", sa.JSON, nullable=False),
         *_chain(),
         sa.PrimaryKeyConstraint("sequence", name="pk_forecast"),
         sa.UniqueConstraint(*REVISION_KEY, name="uq_forecast_source_day_revision"),
