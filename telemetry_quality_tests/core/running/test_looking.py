@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -16,16 +19,18 @@ from telemetry_quality.core.events import DayAggregates, DayScan, UnreadableDay
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.running.looking import RunningWork
 from telemetry_quality.errors import SourceUnavailableError
-from telemetry_quality_tests.builders import FakeSource, make_row, make_scan, make_work, spread
+from telemetry_quality.storage.store import SqlQualityStore
+from telemetry_quality_tests.builders import FakeSource, make_row, make_scan, make_store, make_work, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from telemetry_quality.core.alerts import Alert
+    from telemetry_quality.core.events import AggregateRow
 
 FIRST, TODAY = date(2026, 1, 5), date(2026, 2, 16)
 """Six weeks of history, and a Monday."""
+HISTORY_DAYS = 42
 USUAL = [40, 30, 30, 30, 40, 60, 100, 160, 200, 220, 230, 230, 240, 240, 230, 220, 210, 200, 180, 150, 120, 90, 70, 50]
 LATENESS, INTERVAL = timedelta(hours=1), timedelta(minutes=15)
 ONE_HOUR = timedelta(hours=1)
@@ -34,28 +39,25 @@ ONE_HOUR = timedelta(hours=1)
 class Stream:
     """A stream with a history in the store, whose days are looked at while they run."""
 
-    def __init__(self, folder: Path, zone: str = "UTC", history: int = 42, first: date = FIRST) -> None:
+    def __init__(self, folder: Path, zone: str = "UTC", first: date = FIRST) -> None:
         self.calendar = Calendar(ZoneInfo(zone), first)
         self.source = FakeSource()
-        self.daily = make_work(folder, self.source, calendar=self.calendar)
+        (folder / "quality.db").write_bytes(_history(zone, first))
+        self.daily = make_work(
+            folder,
+            self.source,
+            calendar=self.calendar,
+            store=SqlQualityStore(f"sqlite:///{folder / 'quality.db'}"),
+        )
         self.work = RunningWork(self.daily, LATENESS, INTERVAL)
         self.heard: list[tuple[datetime, Alert]] = []
-        days = list(days_between(first, first + timedelta(days=history - 1)))
-        for day in days:
-            self.happen(day, USUAL)
-        self.judge(*days)
 
     def begin(self, day: date) -> datetime:
         return self.calendar.window(day).start
 
     def happen(self, day: date, events: Sequence[int], errors: Sequence[int] = ()) -> None:
-        """What happens in the hours of a day since it began; None of it may be known yet to anybody who looks."""
-        window = self.calendar.window(day)
-        rows = [
-            make_row(hour=hour, events=count, errors=errors[hour] if hour < len(errors) else 0)
-            for hour, count in enumerate(events)
-            if count and window.start + hour * ONE_HOUR < window.end
-        ]
+        """What happens in the hours of a day since it began, whoever looks."""
+        window, rows = self.calendar.window(day), rows_of(day, self.calendar, events, errors)
         self.source.days[day] = make_scan(day, spread(*rows)) if rows else DayScan(day, DayAggregates())
         for hour in range(25):
             self.source.hours.pop(window.start + hour * ONE_HOUR, None)
@@ -83,6 +85,32 @@ class Stream:
     def counts(self, day: date = TODAY) -> dict[int, int | None]:
         hours = self.daily.store.running_hours("web", day, day).get(day, [])
         return {hour.hour: None if hour.counts is None else hour.counts.events for hour in hours}
+
+
+def rows_of(day: date, calendar: Calendar, events: Sequence[int], errors: Sequence[int] = ()) -> list[AggregateRow]:
+    """The hours of a day that have events."""
+    window = calendar.window(day)
+    return [
+        make_row(hour=hour, events=count, errors=errors[hour] if hour < len(errors) else 0)
+        for hour, count in enumerate(events)
+        if count and window.start + hour * ONE_HOUR < window.end
+    ]
+
+
+@cache
+def _history(zone: str, first: date) -> bytes:
+    """A store with six judged weeks, read and judged once for all streams that begin with them."""
+    calendar, source = Calendar(ZoneInfo(zone), first), FakeSource()
+    days = list(days_between(first, first + timedelta(days=HISTORY_DAYS - 1)))
+    source.days = {day: make_scan(day, spread(*rows_of(day, calendar, USUAL))) for day in days}
+    with TemporaryDirectory() as folder:
+        store = make_store(Path(folder))
+        work = make_work(Path(folder), source, calendar=calendar, store=store)
+        now = calendar.window(days[-1]).end + LATENESS
+        list(work.read(days, now))
+        list(work.judge(days, now))
+        store.close()
+        return (Path(folder) / "quality.db").read_bytes()
 
 
 def at(hour: float, day: date = TODAY) -> datetime:
@@ -257,40 +285,41 @@ def test_in_sixty_days_every_incident_of_a_running_day_is_confirmed_or_withdrawn
     """Faults of each kind, some of which late events mend before the day is judged."""
     stream, random = Stream(tmp_path), Random(18)
     opened, confirmed, withdrawn = set(), set(), set()
-    for day in days_between(TODAY, TODAY + timedelta(days=59)):
-        usual = [round(count * random.uniform(0.95, 1.05)) for count in USUAL]
-        events, errors = list(usual), [count // 100 for count in usual]
-        first, fault = random.randrange(7, 20), random.choice(["", "", "outage", "part", "burst", "mended"])
-        for hour in range(first, first + 3):
-            events[hour] = {"outage": 0, "mended": 0, "part": usual[hour] // 5}.get(fault, usual[hour])
-            errors[hour] += usual[hour] // 5 if fault == "burst" else 0
-        stream.happen(day, events, errors)
-        if fault:
-            stream.look(stream.begin(day) + timedelta(hours=first + 4))
-        stream.look(stream.begin(day) + timedelta(hours=25))
-        running = {
-            (incident.key, failure.guardrail)
-            for incident in incidents_of(stream.daily.store, "web", day, day)
-            for failure in incident.failures
-            if failure.day == day
-        }
-        if fault == "mended":
-            stream.happen(day, usual, errors)
-        stream.judge(day)
-        stream.look(stream.begin(day) + timedelta(hours=25, minutes=10))
-        judged = {
-            (incident.key, failure.guardrail)
-            for incident in incidents_of(stream.daily.store, "web", day, day)
-            for failure in incident.failures
-            if failure.day == day
-        }
-        taken_back = {
-            alert.guardrail for _, alert in stream.heard if (alert.day, alert.reason_code) == (day, "WITHDRAWN")
-        }
-        opened |= running
-        confirmed |= running & judged
-        withdrawn |= {found for found in running - judged if found[1] in taken_back}
-        assert running - judged == {found for found in running if found[1] in taken_back}, (day, fault)
+    with stream.daily.store.kept_open():
+        for day in days_between(TODAY, TODAY + timedelta(days=59)):
+            usual = [round(count * random.uniform(0.95, 1.05)) for count in USUAL]
+            events, errors = list(usual), [count // 100 for count in usual]
+            first, fault = random.randrange(7, 20), random.choice(["", "", "outage", "part", "burst", "mended"])
+            for hour in range(first, first + 3):
+                events[hour] = {"outage": 0, "mended": 0, "part": usual[hour] // 5}.get(fault, usual[hour])
+                errors[hour] += usual[hour] // 5 if fault == "burst" else 0
+            stream.happen(day, events, errors)
+            if fault:
+                stream.look(stream.begin(day) + timedelta(hours=first + 4))
+            stream.look(stream.begin(day) + timedelta(hours=25))
+            running = {
+                (incident.key, failure.guardrail)
+                for incident in incidents_of(stream.daily.store, "web", day, day)
+                for failure in incident.failures
+                if failure.day == day
+            }
+            if fault == "mended":
+                stream.happen(day, usual, errors)
+            stream.judge(day)
+            stream.look(stream.begin(day) + timedelta(hours=25, minutes=10))
+            judged = {
+                (incident.key, failure.guardrail)
+                for incident in incidents_of(stream.daily.store, "web", day, day)
+                for failure in incident.failures
+                if failure.day == day
+            }
+            taken_back = {
+                alert.guardrail for _, alert in stream.heard if (alert.day, alert.reason_code) == (day, "WITHDRAWN")
+            }
+            opened |= running
+            confirmed |= running & judged
+            withdrawn |= {found for found in running - judged if found[1] in taken_back}
+            assert running - judged == {found for found in running if found[1] in taken_back}, (day, fault)
     assert opened == confirmed | withdrawn
     assert len(confirmed) > 10
     assert withdrawn
