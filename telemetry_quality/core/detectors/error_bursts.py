@@ -18,8 +18,8 @@ LEAST_ERRORS = 10
 """Fewer errors in a row of hours are no burst, whatever their share."""
 FAR_FACTOR = 3.0
 """A burst has more than this many times the errors to expect."""
-LASTING_RATIO = 0.5
-"""Of a running day, the last hour of a burst has more than this part of the least share; with less, it was over."""
+EDGE_RATIO = 0.5
+"""The first and the last hour of a burst have more than this part of the least share; beside them, it was over."""
 CHANCE = 5e-3
 """The chance of a false alarm on a day whose errors vary as they did before."""
 LOOKS = 100
@@ -106,10 +106,11 @@ def _high_runs(
 ) -> Iterator[ErrorBurst]:
     """The runs that have a high share of errors, with the errors to expect from the rest of the day."""
     hours = len(events) - 1
-    if begins_at is not None and not _is_lasting(events, errors, least_percent):
-        return
+    edges = {hour for hour in range(hours) if _may_be_edge(events, errors, hour, least_percent)}
     for first in range(begins_at or 0, hours):
         for last in range(first if begins_at is None else hours - 1, min(first + LONGEST_BURST, hours)):
+            if not {first, last} <= edges:
+                continue
             size, found = events[last + 1] - events[first], errors[last + 1] - errors[first]
             if found < LEAST_ERRORS or 100 * found <= least_percent * size:
                 continue
@@ -120,9 +121,10 @@ def _high_runs(
                 yield ErrorBurst(first, last, size * rest_ratio, round(found), round(size))
 
 
-def _is_lasting(events: Sequence[float], errors: Sequence[float], least_percent: float) -> bool:
-    """Whether a burst that ends with the last hour of a running day may go on."""
-    return 100 * (errors[-1] - errors[-2]) > LASTING_RATIO * least_percent * (events[-1] - events[-2])
+def _may_be_edge(events: Sequence[float], errors: Sequence[float], hour: int, least_percent: float) -> bool:
+    """Whether a burst may begin or end with this hour."""
+    size, found = events[hour + 1] - events[hour], errors[hour + 1] - errors[hour]
+    return 100 * found > EDGE_RATIO * least_percent * size
 
 
 def _surprise(burst: ErrorBurst, past: Sequence[tuple[list[float], list[float]]], clock: Sequence[int]) -> float:

@@ -118,3 +118,10 @@ def test_good_hours_beside_a_burst_do_not_belong_to_it(usual: int) -> None:
     found = burst({9: 15, 10: 15, 11: 15}, known(lambda _n, _hour: usual), other=0)
     assert found is not None
     assert (found.first, found.last) == (9, 11)
+
+
+@pytest.mark.parametrize(("errors", "last"), [(14, 9), (15, 9), (16, 10)])
+def test_an_hour_with_half_the_least_share_is_no_end_of_a_burst(errors: int, last: int) -> None:
+    found = burst({9: 90, 10: errors}, known(), 30.0)
+    assert found is not None
+    assert (found.first, found.last) == (9, last)
