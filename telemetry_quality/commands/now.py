@@ -101,7 +101,7 @@ def _title(day: RunningDay) -> str:
         RunningState.FAILING: ("red", f"✗ {len(day.verdicts)} guardrails fail so far"),
         RunningState.UNKNOWN: ("magenta", "? the last hour could not be read"),
         RunningState.NOTHING_FAILED: ("", "· nothing failed so far"),
-        RunningState.NOT_LOOKED_AT: ("magenta", "? no hour of it is over yet"),
+        RunningState.NOT_LOOKED_AT: ("magenta", "? none of its hours is known yet"),
     }
     colour, sentence = words[day.state]
     if len(day.verdicts) == 1:
