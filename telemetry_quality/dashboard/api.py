@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
-    from telemetry_quality.storage.reader import StoredDay
+    from telemetry_quality.storage.stored_days import StoredDay
 
 UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
 NO_SUCH_DAY = "NO_SUCH_DAY"

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
-    from telemetry_quality.storage.reader import BreakdownRow, StoredDay
+    from telemetry_quality.storage.stored_days import BreakdownRow, StoredDay
 
 Answer = TypeVar("Answer", bound="BaseModel")
 

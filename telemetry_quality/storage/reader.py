@@ -6,70 +6,51 @@ their results belong together while others append.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict, namedtuple
+from collections import namedtuple
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, literal, or_, select, type_coerce, union_all
+from sqlalchemy import Text, bindparam, cast, func, or_, select
 
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
-from telemetry_quality.storage.column_types import StoredText
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.forecasts import forecasts
 from telemetry_quality.storage.history import History
 from telemetry_quality.storage.known_days import known_days, newest_snapshots
 from telemetry_quality.storage.rows import (
-    AGGREGATE_COLUMNS,
-    SCAN_COLUMNS,
     SNAPSHOT_FIELDS,
-    VERDICT_COLUMNS,
-    aggregates_of,
-    as_text,
     snapshot_of,
-    stored_scans,
-    verdicts_by_revision,
 )
 from telemetry_quality.storage.running_days import running_days
 from telemetry_quality.storage.running_hours import running_hours
 from telemetry_quality.storage.schema import require_schema_of
+from telemetry_quality.storage.stored_days import stored_day
 from telemetry_quality.storage.tables import (
     day_mark,
-    day_scan,
-    event_aggregate,
-    event_sample,
-    guardrail_verdict,
     incident_action,
     integrity_snapshot,
     running_hour,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select, Table
+    from sqlalchemy import Connection, Select, Table
 
     from telemetry_quality.core.counting import CountedDays
-    from telemetry_quality.core.events import DayAggregates
     from telemetry_quality.core.forecasts.model import Forecast
-    from telemetry_quality.core.guardrails.verdicts import Verdict
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.running.model import RunningHour
-    from telemetry_quality.core.scans import StoredScan
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.running_days import RunningDays, RunningPosition
-
-MOST_BREAKDOWN_ROWS = 200
-"""How many signals, or versions, of a day are listed; a day may have thousands."""
-
+    from telemetry_quality.storage.stored_days import StoredDay
 
 if TYPE_CHECKING:
 
@@ -110,54 +91,6 @@ else:
         policy: Canonical JSON of the thresholds in force.
         run_id: The Dagster run that computed it; None if there was no run or it is unknown.
     """
-
-
-class BreakdownRow(NamedTuple):
-    """Counts of one signal, version or hour of a day; ``value`` is None if the events have none."""
-
-    value: str | int | None
-    events: int
-    errors: int
-    missing_version: int
-    late_events: int
-    error_unknown_events: int
-
-
-class SampledVerdict(NamedTuple):
-    """What the verifier found in one sampled event."""
-
-    position: int
-    event_id: str | None
-    passed: bool
-    reason_codes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDay:
-    """Everything stored about one day of one source; all of it is empty if the day was never read.
-
-    Attributes:
-        revisions: Its snapshots, first revision first.
-        verdicts: Verdicts per revision, in their order; revisions without stored verdicts are left out.
-        scans: First revision first. Breakdowns and sample are those of the last scan.
-        by_signal: Largest first, at most MOST_BREAKDOWN_ROWS.
-        by_version: Largest first, at most MOST_BREAKDOWN_ROWS.
-        by_hour: By hour since the day began, in order; hours without events are left out.
-        more_signals: How many further signals there are.
-        more_versions: How many further versions there are.
-    """
-
-    source: str
-    day: date
-    revisions: tuple[TelemetryIntegritySnapshot, ...] = ()
-    verdicts: Mapping[int, tuple[Verdict, ...]] = field(default_factory=dict)
-    scans: tuple[StoredScan, ...] = ()
-    by_signal: tuple[BreakdownRow, ...] = ()
-    by_version: tuple[BreakdownRow, ...] = ()
-    by_hour: tuple[BreakdownRow, ...] = ()
-    more_signals: int = 0
-    more_versions: int = 0
-    sample: tuple[SampledVerdict, ...] = ()
 
 
 class StoreReader:
@@ -259,34 +192,8 @@ class StoreReader:
 
     def day(self, source: str, day: date, as_of: datetime | None = None) -> StoredDay:
         """Everything stored about one day, or that was stored about it by ``as_of``."""
-        key: dict[str, Any] = {"source": source, "day": day}
-        limit = as_of or _NEVER
         with self._read_only() as connection:
-            snapshots = (snapshot_of(row) for row in connection.execute(_REVISIONS, key).mappings())
-            revisions = tuple(snapshot for snapshot in snapshots if snapshot.computed_at <= limit)
-            verdicts = verdicts_by_revision(connection.execute(_VERDICTS, key).all()).get(day, {})
-            stored = stored_scans(connection.execute(_SCANS, key).all())
-            scans = tuple(scan for scan in stored if scan.scanned_at <= limit)
-            key["revision"] = scans[-1].revision if scans else 0
-            signals, versions = _by_kind(connection.execute(_BREAKDOWNS, key).all())
-            with garbage_collection_paused():
-                hours = _hours(aggregates_of(connection.execute(_AGGREGATES, key).all()))
-            sample = _sampled(connection.execute(_SAMPLE, key).all())
-        return StoredDay(
-            source=source,
-            day=day,
-            revisions=revisions,
-            verdicts={
-                known: verdicts[known] for snapshot in revisions if (known := snapshot.revision or 0) in verdicts
-            },
-            scans=scans,
-            by_signal=_listed(signals),
-            by_version=_listed(versions),
-            by_hour=hours,
-            more_signals=_more(signals),
-            more_versions=_more(versions),
-            sample=sample,
-        )
+            return stored_day(connection, source, day, as_of)
 
     def snapshots(
         self,
@@ -348,34 +255,6 @@ class StoreReader:
 
 
 _IS_CHECKED = "telemetry_quality.has_schema"
-_NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-def _of_day(stored: Table, *more: str) -> list[ColumnElement[bool]]:
-    return [stored.c[name] == bindparam(name) for name in ("source", "day", *more)]
-
-
-def _breakdown(name: str, *order: Any) -> Select[Any]:
-    """Counts by one column of a scan's aggregates.
-
-    Columns: which column, position of the group, the group, its counts, and the number of groups.
-    """
-    kept = event_aggregate.c
-    counted = ("events", "errors", "missing_version", "late_events", "error_unknown_events")
-    return (
-        select(
-            literal(name).label("kind"),
-            func.row_number().over(order_by=(*order, kept[name].nulls_first())).label("place"),
-            type_coerce(cast(kept[name], Text), StoredText).label("value"),
-            # PostgreSQL's sum of integers is not an integer.
-            *(cast(func.sum(kept[count]), BigInteger).label(count) for count in counted),
-            func.count().over().label("groups"),
-        )
-        .where(*_of_day(event_aggregate, "revision"))
-        .group_by(kept[name])
-        .order_by(*order, kept[name].nulls_first())
-        .limit(MOST_BREAKDOWN_ROWS)
-    )
 
 
 # Built once: building a statement takes longer than the database takes for a day.
@@ -399,30 +278,6 @@ def _last_of_each_source(chained: Table) -> Select[Any]:
 
 
 _LAST_ACTIONS, _LAST_MARKS = _last_of_each_source(incident_action), _last_of_each_source(day_mark)
-_REVISIONS = (
-    select(*(integrity_snapshot.c[name] for name in SNAPSHOT_FIELDS))
-    .where(*_of_day(integrity_snapshot))
-    .order_by(integrity_snapshot.c.revision)
-)
-_VERDICTS = (
-    select(*as_text(guardrail_verdict, ("day", "revision", *VERDICT_COLUMNS)))
-    .where(*_of_day(guardrail_verdict))
-    .order_by(guardrail_verdict.c.revision, guardrail_verdict.c.position)
-)
-_SCANS = select(*as_text(day_scan, SCAN_COLUMNS)).where(*_of_day(day_scan)).order_by(day_scan.c.revision)
-_BUSIEST_FIRST = func.sum(event_aggregate.c.events).desc()
-# One query for both, because the overhead of a query exceeds the work.
-_CUTS = [
-    select(query.subquery())
-    for query in (_breakdown("event_name", _BUSIEST_FIRST), _breakdown("service_version", _BUSIEST_FIRST))
-]
-_BREAKDOWNS = union_all(*_CUTS).order_by("kind", "place")
-_AGGREGATES = select(*AGGREGATE_COLUMNS).where(*_of_day(event_aggregate, "revision"))
-_SAMPLE = (
-    select(*as_text(event_sample, ("position", "event_id", "verdict", "reason_codes")))
-    .where(*_of_day(event_sample, "revision"))
-    .order_by(event_sample.c.position)
-)
 
 
 def _journal_rows(rows: Iterable[Sequence[Any]]) -> list[JournalRow]:
@@ -458,43 +313,3 @@ class _Cached(dict[str, Any]):
     def __missing__(self, text: str) -> Any:
         self[text] = made = self._make(text)
         return made
-
-
-def _sampled(rows: Iterable[Sequence[Any]]) -> tuple[SampledVerdict, ...]:
-    """The sample in _SAMPLE's rows, whose reason codes are nearly always the same text."""
-    reasons = _Cached(lambda text: tuple(json.loads(text)))
-    return tuple(
-        SampledVerdict(position, event_id, verdict == "passed", reasons[codes])
-        for position, event_id, verdict, codes in rows
-    )
-
-
-def _by_kind(rows: Iterable[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[Sequence[Any]]]:
-    """Rows of _BREAKDOWNS by signal and by version, each beginning with the group."""
-    found: defaultdict[str, list[Sequence[Any]]] = defaultdict(list)
-    for kind, _, *part in rows:
-        found[kind].append(part)
-    return found["event_name"], found["service_version"]
-
-
-def _hours(aggregates: DayAggregates) -> tuple[BreakdownRow, ...]:
-    return tuple(
-        BreakdownRow(
-            hour,
-            totals.events,
-            totals.errors,
-            totals.missing_version,
-            totals.late_events,
-            totals.error_unknown_events,
-        )
-        for hour, totals in aggregates.by_hour().items()
-    )
-
-
-def _listed(parts: Iterable[Sequence[Any]]) -> tuple[BreakdownRow, ...]:
-    return tuple(BreakdownRow._make(row[:-1]) for row in parts)
-
-
-def _more(parts: Sequence[Sequence[Any]]) -> int:
-    """How many groups there are beyond those listed."""
-    return parts[0][-1] - len(parts) if parts else 0

@@ -10,7 +10,8 @@ from telemetry_quality.core.guardrails.verdicts import Contributor, Level, Outco
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.day_responses import dagster_url_of, day_response
 from telemetry_quality.dashboard.state import StateKeeper
-from telemetry_quality.storage.reader import StoredDay, StoreReader
+from telemetry_quality.storage.reader import StoreReader
+from telemetry_quality.storage.stored_days import StoredDay
 from telemetry_quality_tests.builders import FakeSource, make_row, make_scan, make_snapshot, make_work
 from telemetry_quality_tests.dashboard.states import (
     BEFORE,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.models import DayResponse, RevisionResponse
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
-    from telemetry_quality.storage.reader import StoredDay
+    from telemetry_quality.storage.stored_days import StoredDay
 
 
 class OneRevision(BaseModel):
