@@ -168,7 +168,7 @@ async def one_day(
 
 @answers(staff, "/incidents/", response_model=IncidentsResponse, responses=refused_with(404), dependencies=[ONE_EACH])
 async def incidents(request: Request, asked: Annotated[IncidentParameters, Query()]) -> Response:
-    """The incidents that include any of the requested days, newest first."""
+    """The incidents that include any of the requested days: open ones first, then by level, then the newest."""
     dashboard = dashboard_of(request)
     state, now = await dashboard.state(), this_minute(dashboard)
     sources = (asked.source,) if asked.source else ()

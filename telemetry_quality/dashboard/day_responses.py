@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 
 from telemetry_quality.core.alerts import changes
 from telemetry_quality.core.counting import changed_rules
+from telemetry_quality.core.incidents import worst_first
 from telemetry_quality.core.marks import is_trustworthy
 from telemetry_quality.core.metrics import NOT_LISTED
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_responses import incident_line, mark_response, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, mark_response
 from telemetry_quality.dashboard.models import (
     BreakdownResponse,
     BreakdownRowResponse,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import is_muted
 from telemetry_quality.core.incidents.wording import incident_sentence
 from telemetry_quality.dashboard.models import (
@@ -17,7 +16,6 @@ from telemetry_quality.dashboard.models import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from telemetry_quality.core.incidents import FailedGuardrail, Incident, IncidentAction
@@ -84,14 +82,6 @@ def find_incident(state: DashboardState, key: str) -> Incident | None:
     return next((incident for incident in state.incidents.get(source, ()) if incident.key == key), None)
 
 
-def worst_first(incidents: Iterable[Incident]) -> list[Incident]:
-    """Sort by level, then the most recent first."""
-    levels = list(Level)
-    return sorted(
-        incidents, key=lambda incident: (levels.index(incident.level), -incident.first_day.toordinal(), incident.key)
-    )
-
-
 def incidents_response(
     state: DashboardState,
     today: date,
@@ -103,13 +93,13 @@ def incidents_response(
     page: int = 1,
     size: int = 50,
 ) -> IncidentsResponse:
-    """One page of the incidents that include days from ``first`` to ``last``, newest first.
+    """One page of the incidents that include days from ``first`` to ``last``, the worst first.
 
     Without ``sources`` it lists all sources; with ``is_open`` None, both open and closed. ``today`` is in UTC.
     """
     found = [
         incident
-        for incident in state.newest_incidents
+        for incident in state.listed_incidents
         if (not sources or incident.source in sources)
         and (is_open is None or incident.is_open is is_open)
         and (first is None or incident.last_day >= first)

@@ -209,7 +209,7 @@ class IncidentResponse(ApiResponse):
 
 
 class IncidentsResponse(ApiResponse):
-    """One page of incidents, newest first."""
+    """One page of incidents, the worst first."""
 
     incidents: tuple[IncidentLine, ...]
     total: int = Field(description="The number of incidents on all pages.")

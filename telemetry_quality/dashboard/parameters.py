@@ -206,7 +206,7 @@ class DayExportParameters(ExportParameters):
 
 
 class IncidentParameters(DayRange, Paging):
-    """Which incidents, newest first, and which page of them."""
+    """Which incidents, open ones first, then by level, then the newest, and which page of them."""
 
     source: SourceName | None = Field(None, description="Only this source.")
     is_open: Truth | None = Field(None, description="Only open incidents, or only closed incidents.")

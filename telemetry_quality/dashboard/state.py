@@ -16,6 +16,7 @@ from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from telemetry_quality.core.incidents import worst_first
 from telemetry_quality.core.marks import marks_of
 from telemetry_quality.dashboard.index import SnapshotIndex
 from telemetry_quality.errors import StoreError
@@ -95,10 +96,9 @@ class DashboardState:
         return made
 
     @cached_property
-    def newest_incidents(self) -> tuple[Incident, ...]:
-        """The incidents of all sources, newest first; sorted once because there may be ten thousand."""
-        found = chain.from_iterable(self.incidents.values())
-        return tuple(sorted(found, key=lambda incident: (-incident.first_day.toordinal(), incident.key)))
+    def listed_incidents(self) -> tuple[Incident, ...]:
+        """The incidents of all sources, the worst first; sorted once because there may be ten thousand."""
+        return tuple(worst_first(chain.from_iterable(self.incidents.values())))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.days import ONE_DAY, latest_complete_day
+from telemetry_quality.core.incidents import worst_first
 from telemetry_quality.core.marks import Mark, is_trustworthy
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.dashboard.incident_responses import incident_line, mark_response, worst_first
+from telemetry_quality.dashboard.incident_responses import incident_line, mark_response
 from telemetry_quality.dashboard.models import OtherRulesResponse, SourceSummary, Summary
 from telemetry_quality.dashboard.sentences import day_sentence, wrong_on
 from telemetry_quality.dashboard.series import snapshot_line, windows_of

@@ -25,6 +25,7 @@ from telemetry_quality_tests.dashboard.states import (
 )
 
 if TYPE_CHECKING:
+    from telemetry_quality.core.incidents import Incident
     from telemetry_quality.dashboard.state import DashboardState
 
 MARCH = [date(2026, 3, number) for number in range(1, 11)]
@@ -49,8 +50,27 @@ def keys(state: DashboardState, **query: Any) -> list[str]:
     return [line.key for line in incidents_response(state, TODAY, **query).incidents]
 
 
-def test_incidents_of_all_sources_are_listed_newest_first(state: DashboardState) -> None:
+def test_closed_incidents_of_one_level_are_listed_newest_first(state: DashboardState) -> None:
     assert keys(state) == ["web/2026-03-10", "shop/2026-03-05", "web/2026-03-04", "web/2026-03-02"]
+
+
+def test_open_incidents_come_first_then_the_worst_level_then_the_newest() -> None:
+    def incidents(source: str, level: Level, *days: int) -> list[Incident]:
+        failures = [make_failure(date(2026, 3, number), level=level) for number in days]
+        return group_incidents(source, failures, MARCH)
+
+    warnings = incidents("web", Level.WARNING, 2, 4, 10)
+    critical = incidents("shop", Level.CRITICAL, 1, 3, 9)
+    late = incidents("app", Level.CRITICAL, 8, 9, 10)
+    assert keys(make_state(incidents=[*warnings, *critical, *late])) == [
+        "app/2026-03-08",
+        "web/2026-03-10",
+        "shop/2026-03-09",
+        "shop/2026-03-03",
+        "shop/2026-03-01",
+        "web/2026-03-04",
+        "web/2026-03-02",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from telemetry_quality.core.incidents.model import (
     Incident,
     IncidentAction,
     is_muted,
+    worst_first,
 )
 from telemetry_quality.core.incidents.segments import EVERYWHERE, UNREADABLE
 
@@ -45,4 +46,5 @@ __all__ = [
     "incidents_of",
     "is_muted",
     "require_incident",
+    "worst_first",
 ]

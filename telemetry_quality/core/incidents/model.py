@@ -353,7 +353,23 @@ def is_muted(incident: Incident, today: date) -> bool:
 
 def severity(level: Level) -> int:
     """The rank of a level, 0 for the highest."""
-    return list(Level).index(level)
+    return _SEVERITIES[level]
+
+
+_SEVERITIES = {level: rank for rank, level in enumerate(Level)}
+
+
+def worst_first(incidents: Iterable[Incident]) -> list[Incident]:
+    """Open incidents before closed ones, then by level, then the most recent first: the order of every list."""
+    return sorted(
+        incidents,
+        key=lambda incident: (
+            not incident.is_open,
+            severity(incident.level),
+            -incident.first_day.toordinal(),
+            incident.key,
+        ),
+    )
 
 
 def _texts(days: Iterable[date]) -> list[str]:

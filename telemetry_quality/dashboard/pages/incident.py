@@ -49,7 +49,8 @@ async def one_incident(request: Request) -> Response:
     state, now = await dashboard.state(), dashboard.clock()
     incident = _incident(dashboard, state, request)
     main = incident_main(state, dashboard.settings, incident, _today(now), user_of(request))
-    return page(request, title=f"Incident {incident.key}", main=main, section=PAGE.section, version=state.version)
+    title = f"Incident {incident.key}, {'open' if incident.is_open else 'closed'}"
+    return page(request, title=title, main=main, section=PAGE.section, version=state.version)
 
 
 def incident_main(
@@ -62,6 +63,7 @@ def incident_main(
         response=incident_response(incident, today),
         trouble=state.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
+        ended_at=source.calendar().window(incident.last_day).end if source and not incident.is_open else None,
         owners=settings.owners_of(incident.source),
         today=today,
         running=RUNNING,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 async def incidents(request: Request) -> Response:
-    """Respond with a page of the list of incidents, newest first."""
+    """Respond with a page of the list of incidents, the worst first."""
     dashboard, asked = dashboard_of(request), asked_for(request, parameters.IncidentParameters)
     state, now = await dashboard.state(), this_minute(dashboard)
     today = now.astimezone(UTC).date()

@@ -55,7 +55,8 @@ def test_an_incident_shows_its_days_and_what_failed(incidents_desk: Desk) -> Non
 
 def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> None:
     main = main_of(incidents_desk, CLOSED)
-    assert main.one("h1").text == f"web: closed since Thu {OLD}"
+    assert main.one("h1").text == f"web: closed after Thu {OLD}"
+    assert f"1 day, the last of which ended at {FIRST - timedelta(days=4)} 00:00 UTC" in main.text
     assert "is-closed" in main.one("section", class_="verdict").classes
     assert main.one("span", class_="mark").text == "✓"
 

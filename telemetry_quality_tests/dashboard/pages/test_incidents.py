@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality_tests.dashboard.desk import YESTERDAY
+from telemetry_quality.core.incidents import Action
+from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY
 from telemetry_quality_tests.dashboard.pages.two_incidents import FIRST, LIST, OLD, OPEN, main_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from telemetry_quality_tests.dashboard.desk import Desk
 
 
-def test_the_list_shows_the_newest_first_by_level_state_and_sentence(incidents_desk: Desk) -> None:
-    rows = main_of(incidents_desk, LIST).one("table").rows()[1:]
-    assert [row[:6] for row in rows] == [
-        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "ongoing", "2"],
-        [f"web/{OLD}", "✓ closed", "✗ critical", str(OLD), str(OLD), "1"],
+def test_the_list_shows_state_level_days_who_has_it_and_what_happened(incidents_desk: Desk) -> None:
+    heading, *rows = main_of(incidents_desk, LIST).one("table").rows()
+    assert heading[4] == "Closed after", "the last failed day, not the day that passed"
+    assert [row[:7] for row in rows] == [
+        [f"web/{FIRST}", "✗ open", "✗ critical", str(FIRST), "ongoing", "2", "nobody"],
+        [f"web/{OLD}", "✓ closed", "✗ critical", str(OLD), str(OLD), "1", ""],
     ]
-    assert "error rate 12.00 % (limit 5 %)" in rows[0][6]
+    assert "error rate 12.00 % (limit 5 %)" in rows[0][7]
     assert main_of(incidents_desk, LIST).one("a", href=OPEN)
+
+
+def test_the_list_says_once_who_has_an_incident(incidents_desk: Desk, tmp_path: Path) -> None:
+    desk = incidents_desk.copy_to(tmp_path)
+    (incident,) = [found for found in desk.dashboard.keeper.state().incidents["web"] if found.is_open]
+    for action in (
+        incident.decide(Action.ACKNOWLEDGE, "ada", NOW),
+        incident.decide(Action.ASSIGN, "ada", NOW, assignee="grace"),
+        incident.decide(Action.CONFIRM, "ada", NOW),
+    ):
+        desk.store.append_incident_action(action)
+    desk.now = NOW + timedelta(seconds=30)
+    row = main_of(desk, LIST).one("table").rows()[1]
+    assert (row[1], row[6]) == ("✗ openconfirmed", "graceacknowledged by ada")
+    desk.close()
 
 
 @pytest.mark.parametrize(
