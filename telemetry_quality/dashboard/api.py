@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.as_of import log_as_of, source_as_of
+from telemetry_quality.dashboard.compression import compressed, response_of
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.deep_health import deep_health
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from telemetry_quality.dashboard.compression import Part
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.storage.stored_days import StoredDay
@@ -205,7 +207,9 @@ async def forecast(request: Request, asked: Annotated[OneSource, Query()]) -> Re
 @answers(staff, "/version/", response_model=VersionResponse, dependencies=[NO_PARAMETERS])
 async def version(request: Request) -> Response:
     """The version of the store's content, which stays the same until the content changes."""
-    return conditional(request, as_bytes(VersionResponse(version=(await dashboard_of(request).state()).version)), JSON)
+    return conditional(
+        request, compressed(as_bytes(VersionResponse(version=(await dashboard_of(request).state()).version))), JSON
+    )
 
 
 def this_minute(dashboard: Dashboard) -> datetime:
@@ -266,13 +270,14 @@ def address_key(request: Request, moment: date | None) -> tuple[Any, ...]:
     return request.scope["path"], request.scope["query_string"], moment
 
 
-def conditional(request: Request, body: bytes, media_type: str) -> Response:
+def conditional(request: Request, body: Part, media_type: str) -> Response:
     """``body``, or 304 without a body if the client already has it (RFC 9110, 13.1.2)."""
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    known = {tag_text.strip().removeprefix("W/") for tag_text in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, media_type=media_type, headers={"ETag": tag})
+    # Weak, because it is the same whether the body is sent compressed or not.
+    tag = f'W/"{hashlib.blake2b(body.blocks, digest_size=16).hexdigest()}"'
+    known = {tag_text.strip() for tag_text in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, tag.removeprefix("W/"), "*"}:
+        return Response(status_code=304, headers={"ETag": tag, "Vary": "Accept-Encoding"})
+    return response_of(request, [body], media_type, headers={"ETag": tag})
 
 
 router.include_router(staff)

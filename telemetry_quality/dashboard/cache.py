@@ -1,4 +1,4 @@
-"""The response cache: rendered responses, valid as long as the state they show, within a fixed number of bytes."""
+"""The response cache: compressed responses, valid as long as the state they show, within a fixed number of bytes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from telemetry_quality.dashboard.compression import compressed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+
+    from telemetry_quality.dashboard.compression import Part
 
 Loaded = TypeVar("Loaded")
 
@@ -33,16 +37,16 @@ class ResponseCache:
         self._turn = Lock()
         self._loaders = CapacityLimiter(LOADERS)
         self._version: str | None = None
-        self._responses: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._responses: OrderedDict[Hashable, Part] = OrderedDict()
         self._bytes = 0
 
-    async def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> bytes:
+    async def get_or_make(self, key: Hashable, version: str, make: Callable[[], bytes]) -> Part:
         """The cached response for ``key``, or a new one, made once however many requests wait for it.
 
         Args:
             key: Everything the response depends on in addition to the state.
             version: The version of the state; a new version clears the cache.
-            make: Makes the response; what it raises is raised here, and the next request tries again.
+            make: Makes the response, to be compressed; what it raises is raised here, and the next request tries again.
         """
         known = self._known(key, version)
         if known is not None:
@@ -51,11 +55,11 @@ class ResponseCache:
             # Requests that arrived meanwhile are accepted, and cached responses sent, before the next one is made:
             # otherwise all responses requested together would be late, and the last would be twice as late.
             await sleep(0)
-            return self._known(key, version) or self._keep(key, version, make())
+            return self._known(key, version) or self._keep(key, version, compressed(make()))
 
     async def get_or_load(
         self, key: Hashable, version: str, load: Callable[[], Loaded], make: Callable[[Loaded], bytes]
-    ) -> bytes:
+    ) -> Part:
         """The same for a response that needs data, which is loaded in a thread first."""
         known = self._known(key, version)
         if known is not None:
@@ -68,7 +72,7 @@ class ResponseCache:
         """The size of the cache, including its keys."""
         return self._bytes
 
-    def _known(self, key: Hashable, version: str) -> bytes | None:
+    def _known(self, key: Hashable, version: str) -> Part | None:
         if version != self._version:
             self._version = version
             self._responses.clear()
@@ -77,7 +81,7 @@ class ResponseCache:
             self._responses.move_to_end(key)
         return self._responses.get(key)
 
-    def _keep(self, key: Hashable, version: str, response: bytes) -> bytes:
+    def _keep(self, key: Hashable, version: str, response: Part) -> Part:
         size = _size(key, response)
         if version == self._version and size <= self._max_bytes:
             self._responses[key] = response
@@ -87,6 +91,6 @@ class ResponseCache:
         return response
 
 
-def _size(key: Hashable, response: bytes) -> int:
+def _size(key: Hashable, response: Part) -> int:
     # Keys contain what users send, such as a long query.
-    return len(repr(key)) + len(response) + ENTRY_BYTES
+    return len(repr(key)) + len(response.blocks) + ENTRY_BYTES

@@ -13,9 +13,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from telemetry_quality.dashboard.api_errors import ApiError
+from telemetry_quality.dashboard.compression import compressed, response_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from telemetry_quality.dashboard.compression import Part
 
 router = APIRouter()
 
@@ -27,17 +30,17 @@ async def static(request: Request) -> Response:
     found = files().get(request.path_params["path"])
     if found is None:
         raise ApiError(404, "NO_SUCH_FILE", "A file of the dashboard is required, but there is no file with this name.")
-    headers = {"ETag": found.tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": f"W/{found.tag}", "Cache-Control": "private, no-cache"}
     if found.tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(found.content, media_type=found.media_type, headers=headers)
+        return Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"})
+    return response_of(request, [found.content], found.media_type, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     """A static file and its headers."""
 
-    content: bytes
+    content: Part
     media_type: str
     tag: str
 
@@ -55,7 +58,7 @@ def files() -> dict[str, File]:
 def _file(path: Path) -> File:
     content = path.read_bytes()
     media_type = mimetypes.guess_type(path.name)[0] or "text/plain"
-    return File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return File(compressed(content), media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 router.add_route("/health/static/{path:path}", static, methods=["GET"], include_in_schema=False)

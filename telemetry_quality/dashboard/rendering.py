@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
 
 from telemetry_quality.core.guardrails import verdicts
 from telemetry_quality.core.visible import visible
+from telemetry_quality.dashboard.compression import Part, of_one_reader, response_of
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
     from starlette.requests import HTTPConnection
+    from starlette.responses import Response
 
     from telemetry_quality.dashboard.access.identity import User
 
@@ -162,18 +163,20 @@ def page(
     request: HTTPConnection,
     *,
     title: str,
-    main: Markup,
+    main: Markup | Part,
+    of_the_reader: str = "",
     status_code: int = 200,
     section: str = "",
     version: str = "",
     has_charts: bool = False,
-) -> HTMLResponse:
+) -> Response:
     """A whole page: ``main`` within the layout, which shows who is signed in.
 
     Args:
         request: The request for the page; it may have no user.
         title: The title of the browser window.
-        main: The content below the navigation, including its main heading.
+        main: The content below the navigation, including its main heading; compressed if all readers see the same.
+        of_the_reader: Markup that follows ``main`` and is rendered for each reader.
         status_code: The HTTP status.
         section: The current section of the navigation: that of a page, or account.
         version: The version of the state that ``main`` shows; only pages with a version listen for update events.
@@ -182,11 +185,21 @@ def page(
     html = render(
         "layout.html",
         title=title,
-        main=main,
+        main=_MAIN,
         section=section,
         version=version,
         has_charts=has_charts,
         user=user_of(request),
         navigation=navigation_of(request),
     )
-    return HTMLResponse(html, status_code=status_code)
+    head, _, foot = html.partition(_MAIN)
+    parts = (
+        of_one_reader(head.encode()),
+        main if isinstance(main, Part) else of_one_reader(main.encode()),
+        of_one_reader(f"{of_the_reader}{foot}".encode()),
+    )
+    return response_of(request, parts, "text/html", status_code=status_code)
+
+
+_MAIN = Markup("<main-content>")
+"""Holds the place of the content in the layout; escaped text cannot contain it."""

@@ -217,7 +217,7 @@ def test_incidents_are_filtered_and_paged_newest_first(
 def test_a_client_that_already_has_a_response_is_not_sent_it_again(desk: Desk, path: str) -> None:
     tag = desk.ask(path).headers["etag"]
 
-    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
         again = desk.ask(path, headers=desk.by_session | {"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     for known in ('"other"', tag.strip('"'), ""):

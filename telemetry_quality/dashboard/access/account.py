@@ -6,7 +6,7 @@ The guard has already checked that a form of this session sent each request.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
@@ -191,4 +191,4 @@ async def _page(
         minimum_length=MINIMUM_LENGTH,
         url=access.settings.url,
     )
-    return cast("Response", page(request, title="Your account", main=main, status_code=status_code, section="account"))
+    return page(request, title="Your account", main=main, status_code=status_code, section="account")

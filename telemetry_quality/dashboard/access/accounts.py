@@ -44,7 +44,7 @@ async def show_accounts(request: Request) -> Response:
         csrf_token=user.csrf_token,
         zone=UTC_ZONE,
     )
-    return cast("Response", page(request, title="Accounts", main=main, section="accounts"))
+    return page(request, title="Accounts", main=main, section="accounts")
 
 
 @router.post(f"{ACCOUNTS}role/")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
 from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from markupsafe import Markup
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -73,9 +73,16 @@ async def one_day(request: Request) -> Response:
         ran = Ran() if running is None else _ran(state, dashboard.settings, now, running)
         return day_main(day_response(stored, state, dashboard.settings, now), rules, asked.revision, ran).encode()
 
-    made = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
-    main = Markup(made.decode()) + mark_section(state, source, day, user_of(request))  # noqa: S704 - a template made it
-    return page(request, title=f"{source} {day}", main=main, section=PAGE.section, version=state.version)
+    main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
+    said = mark_section(state, source, day, user_of(request))
+    return page(
+        request,
+        title=f"{source} {day}",
+        main=main,
+        of_the_reader=said,
+        section=PAGE.section,
+        version=state.version,
+    )
 
 
 @dataclass(frozen=True, slots=True)

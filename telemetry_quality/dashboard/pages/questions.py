@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
-from markupsafe import Markup
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from telemetry_quality.core.marks import LONGEST_NOTE
@@ -17,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
 
+    from markupsafe import Markup
     from starlette.requests import Request
 
+    from telemetry_quality.dashboard.compression import Part
     from telemetry_quality.dashboard.state import DashboardState
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -48,11 +49,10 @@ def placed(error: ValidationError, place: str) -> dict[str, Any]:
     return {**first, "loc": (place, *(first["loc"] or ("value",)))}
 
 
-async def kept(request: Request, state: DashboardState, now: datetime | None, make: Callable[[], Markup]) -> Markup:
+async def kept(request: Request, state: DashboardState, now: datetime | None, make: Callable[[], Markup]) -> Part:
     """The page's content, rendered once per version of the state, and once a minute if it shows ``now``."""
     key = address_key(request, now)
-    response = await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
-    return Markup(response.decode())  # noqa: S704 - a template made it
+    return await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
 
 
 def source_and_day(request: Request) -> tuple[str, date]:
