@@ -27,6 +27,7 @@ from telemetry_quality.console import console
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action, incidents_of, require_incident
+from telemetry_quality.core.incidents.wording import PAST_TENSE
 from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
@@ -42,14 +43,6 @@ if TYPE_CHECKING:
 
 # Levels and states are never shown by colour alone, but also by a sign and a word.
 LEVEL_SIGNS = {Level.CRITICAL: ("red", "✗"), Level.WARNING: ("yellow", "!"), Level.INFO: ("cyan", "i")}
-PAST_TENSE = {
-    Action.ACKNOWLEDGE: "acknowledged it",
-    Action.ASSIGN: "assigned it",
-    Action.MUTE: "muted it",
-    Action.CONFIRM: "confirmed it",
-    Action.DISMISS: "dismissed it",
-    Action.ACCEPT: "accepted it",
-}
 
 key_argument = click.argument("key")
 note_option = click.option("--note", metavar="TEXT", default="", help="A note for others.")
@@ -153,6 +146,18 @@ def acknowledge(key: str, **options: Any) -> int:
 def assign(key: str, assignee: str, **options: Any) -> int:
     """Record who has an incident, instead of who had it before."""
     return _decide(key, Action.ASSIGN, assignee=assignee, **options)
+
+
+@incidents.command()
+@key_argument
+@by_option
+@click.option("--note", metavar="TEXT", required=True, help="What others should know.")
+@config_option
+@source_option
+@json_option
+def comment(key: str, **options: Any) -> int:
+    """Write words about an incident for others, which change nothing."""
+    return _decide(key, Action.COMMENT, **options)
 
 
 @incidents.command()

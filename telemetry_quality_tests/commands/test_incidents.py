@@ -262,6 +262,7 @@ def test_a_day_that_heals_by_a_later_revision_leaves_its_incident(terminal: Term
     ("arguments", "words"),
     [
         (["acknowledge"], "open, acknowledged by ada"),
+        (["comment"], "open"),
         (["mute", "--until", NEXT_MONTH], f"open, muted until {NEXT_MONTH}"),
         (["confirm"], "open, confirmed"),
         (["dismiss"], "open, dismissed"),

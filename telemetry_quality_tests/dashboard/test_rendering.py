@@ -179,7 +179,7 @@ def test_only_a_page_with_a_version_listens_for_updates() -> None:
     assert versioned.one("html").attributes["data-version"] == "abc"
     assert versioned.one("p", id="live", role="status")
     assert versioned.one("script", src="/health/static/live.js").attributes["type"] == "module"
-    assert not other.all("script")
+    assert not other.all("script", src="/health/static/live.js")
     assert not other.all(id="live")
 
 

@@ -35,6 +35,8 @@ class Action(StrEnum):
     """Somebody is looking into it."""
     ASSIGN = "assign"
     """Somebody is to look into it."""
+    COMMENT = "comment"
+    """Words for others, which change nothing."""
     MUTE = "mute"
     """Its alerts are not dispatched until a date."""
     CONFIRM = "confirm"
@@ -286,7 +288,8 @@ class Incident:
 
         Raises:
             RequestError: If ``by`` is empty, the incident would be muted until a day in the past or for longer than
-                LONGEST_MUTE, days that could not be read would be accepted, or it would be assigned to nobody.
+                LONGEST_MUTE, days that could not be read would be accepted, it would be assigned to nobody, or a
+                comment is empty.
         """
         if not by.strip():
             raise RequestError("The name of the person who decides is required, but it is empty; pass --by NAME.")
@@ -304,6 +307,8 @@ class Incident:
                 f"An incident of days that could be read is required to accept it, but the days of {self.key} could "
                 "not be read, so that nobody knows what they hold; correct the source and read them again."
             )
+        if action is Action.COMMENT and not note.strip():
+            raise RequestError(f"Words are required to comment on {self.key}, but the note is empty; write some.")
         name = assignee.strip() if action is Action.ASSIGN else None
         if name is not None and not 0 < len(name) <= LONGEST_NAME:
             raise RequestError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.guardrails.catalogue import guardrail_named
 from telemetry_quality.core.guardrails.guardrail import Failure
 from telemetry_quality.core.guardrails.lost_bases import LOST
+from telemetry_quality.core.incidents.model import Action
 from telemetry_quality.core.incidents.segments import UNREADABLE
 from telemetry_quality.core.visible import visible
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from telemetry_quality.core.guardrails.verdicts import Segment
     from telemetry_quality.core.incidents.failures import FailedGuardrail
     from telemetry_quality.core.incidents.model import Incident
+
+PAST_TENSE = {
+    Action.ACKNOWLEDGE: "acknowledged it",
+    Action.ASSIGN: "assigned it",
+    Action.COMMENT: "commented",
+    Action.MUTE: "muted it",
+    Action.CONFIRM: "confirmed it",
+    Action.DISMISS: "dismissed it",
+    Action.ACCEPT: "accepted it",
+}
+"""What somebody did, after the name."""
 
 LONGEST_VALUE = 60
 """The characters shown of each value of a segment: values may be long, and a sentence has to stay readable."""

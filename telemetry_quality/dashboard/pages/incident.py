@@ -10,13 +10,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from telemetry_quality.core.incidents import LONGEST_MUTE, LONGEST_NAME, Action
-from telemetry_quality.core.marks import LONGEST_NOTE
+from telemetry_quality.core.incidents.wording import PAST_TENSE
+from telemetry_quality.core.marks import LONGEST_NOTE, Mark
 from telemetry_quality.core.running.model import RUNNING
 from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.incident_responses import find_incident, incident_response
 from telemetry_quality.dashboard.pages.declaration import Page, Route
+from telemetry_quality.dashboard.pages.marking import store_mark
 from telemetry_quality.dashboard.pages.questions import note_of
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 
@@ -28,19 +30,11 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.dashboard.access.identity import User
     from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
-
-PAST_TENSE = {
-    Action.ACKNOWLEDGE: "acknowledged it",
-    Action.ASSIGN: "assigned it",
-    Action.MUTE: "muted it",
-    Action.CONFIRM: "confirmed it",
-    Action.DISMISS: "dismissed it",
-    Action.ACCEPT: "accepted it",
-}
 
 
 async def one_incident(request: Request) -> Response:
@@ -58,9 +52,14 @@ def incident_main(
 ) -> Markup:
     """The page of an incident, rendered for each user because its forms belong to one user."""
     source = settings.sources.get(incident.source)
+    previous, following = _beside(state, incident)
     return render(
         PAGE.template,
         response=incident_response(incident, today),
+        previous=previous,
+        following=following,
+        marks=list(Mark) if source else [],
+        marked=_marked(state, incident),
         trouble=state.trouble,
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         ended_at=source.calendar().window(incident.last_day).end if source and not incident.is_open else None,
@@ -76,6 +75,19 @@ def incident_main(
     )
 
 
+def _beside(state: DashboardState, incident: Incident) -> tuple[Incident | None, Incident | None]:
+    """The incidents before and after this one in the list of all."""
+    listed = state.listed_incidents
+    at = listed.index(incident)
+    return listed[at - 1] if at else None, next(iter(listed[at + 1 : at + 2]), None)
+
+
+def _marked(state: DashboardState, incident: Incident) -> list[MarkedDays]:
+    """What was said about its days, each statement once."""
+    said = (state.mark(incident.source, day) for day in incident.days)
+    return list(dict.fromkeys(marked for marked in said if marked is not None))
+
+
 async def action(request: Request) -> Response:
     """Store a decision and redirect to the incident."""
     form = await request.form()
@@ -89,6 +101,15 @@ def _decide(request: Request, fields: dict[str, str]) -> Response:
     if user is None or user.is_token:
         raise ApiError(403, "SIGN_IN_REQUIRED", "Only somebody who is signed in can decide this; sign in.")
     incident = _incident(dashboard, dashboard.keeper.state(), request)
+    if "mark" in fields:
+        store_mark(dashboard, user, incident.source, (incident.first_day, incident.last_day), fields)
+    else:
+        _store_action(dashboard, user, incident, fields)
+    dashboard.keeper.expect_update()
+    return RedirectResponse(f"/health/incidents/{incident.key}/", 303)
+
+
+def _store_action(dashboard: Dashboard, user: User, incident: Incident, fields: dict[str, str]) -> None:
     decided = incident.decide(
         _action_of(fields.get("action", "")),
         user.account_name,
@@ -98,8 +119,6 @@ def _decide(request: Request, fields: dict[str, str]) -> Response:
         assignee=fields.get("assignee", ""),
     )
     dashboard.action_store.append_incident_action(decided)
-    dashboard.keeper.expect_update()
-    return RedirectResponse(f"/health/incidents/{incident.key}/", 303)
 
 
 def _incident(dashboard: Dashboard, state: DashboardState, request: Request) -> Incident:

@@ -15,6 +15,7 @@ from telemetry_quality.dashboard.pages.questions import note_of, source_and_day
 from telemetry_quality.dashboard.rendering import render, user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from markupsafe import Markup
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.dashboard.access.identity import User
+    from telemetry_quality.dashboard.context import Dashboard
     from telemetry_quality.dashboard.state import DashboardState
 
 UNMARK = "unmark"
@@ -53,18 +55,25 @@ def _mark(request: Request, fields: dict[str, str]) -> Response:
     if user is None or user.is_token:
         raise ApiError(403, "SIGN_IN_REQUIRED", "Only somebody who is signed in can mark a day; sign in.")
     source, day = source_and_day(request)
+    store_mark(dashboard, user, source, (day, day), fields)
+    dashboard.keeper.expect_update()
+    return RedirectResponse(f"/health/snapshots/{source}/{day}/", 303)
+
+
+def store_mark(
+    dashboard: Dashboard, user: User, source: str, days: tuple[date, date], fields: Mapping[str, str]
+) -> None:
+    """Store what the user says about the days, from the first to the last, in a form's fields ``mark`` and ``note``."""
     require_watched(dashboard, source)
     said = mark_days(
         source,
-        (day, day),
+        days,
         _mark_of(fields.get("mark", "")),
         user.account_name,
         dashboard.clock(),
         note=note_of(fields.get("note", "")),
     )
     dashboard.action_store.append_marked_days(said)
-    dashboard.keeper.expect_update()
-    return RedirectResponse(f"/health/snapshots/{source}/{day}/", 303)
 
 
 def _mark_of(text: str) -> Mark | None:

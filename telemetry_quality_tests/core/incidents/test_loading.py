@@ -124,7 +124,7 @@ def pasts(draw: st.DrawFn) -> Past:
     past = Past({day(number): draw(failed_days(number)) for number in sorted(numbers)})
     incidents = group(past.failures, past.judged)
     actions = [
-        incident.decide(action, "ada", NOW, muted_until=TODAY, assignee="grace")
+        incident.decide(action, "ada", NOW, note="why", muted_until=TODAY, assignee="grace")
         for action in (draw(st.lists(st.sampled_from(Action), max_size=3)) if incidents else [])
         for incident in (draw(st.sampled_from(incidents)),)
         if action is not Action.ACCEPT or incident.root_cause != UNREADABLE

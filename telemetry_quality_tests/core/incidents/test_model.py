@@ -131,6 +131,17 @@ def test_a_decision_requires_a_name() -> None:
         incident.decide(Action.CONFIRM, "  ", NOW)
 
 
+def test_a_comment_requires_words_and_changes_nothing_but_the_actions() -> None:
+    (incident,) = group([fail(8)])
+    with pytest.raises(RequestError, match="Words are required to comment on web/2026-03-08, but the note is empty"):
+        incident.decide(Action.COMMENT, "ada", NOW, note=" ")
+    comment = incident.decide(Action.COMMENT, "ada", NOW, note="A deployment.")
+    (known,) = group([fail(8)], actions=[comment])
+    assert known.actions == (comment,)
+    assert known.state_words(TODAY) == incident.state_words(TODAY)
+    assert not known.has_somebody
+
+
 def test_json_holds_days_peak_state_and_actions_in_json_types() -> None:
     (incident,) = group([fail(8), fail(9)])
     (known,) = group([fail(8), fail(9)], actions=decided(incident, Action.CONFIRM))

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from telemetry_quality.core.incidents import LONGEST_NAME, Action
-from telemetry_quality.core.marks import LONGEST_NOTE
+from telemetry_quality.core.marks import LONGEST_NOTE, Mark
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
 from telemetry_quality_tests.dashboard.pages.two_incidents import CLOSED, FIRST, LIST, OLD, OPEN, main_of
@@ -68,6 +68,7 @@ def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> 
         ("confirm", "confirmed it", "confirmed"),
         ("dismiss", "dismissed it", "dismissed"),
         ("accept", "accepted it", "accepted by ada"),
+        ("comment", "commented", "2 days · open · root cause"),
     ],
 )
 def test_a_decision_is_stored_under_the_name_of_the_user(own: Desk, action: str, words: str, state: str) -> None:
@@ -146,8 +147,14 @@ def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({}, 422, "One of acknowledge, assign, mute, confirm, dismiss, accept is required"),
+        ({}, 422, "One of acknowledge, assign, comment, mute, confirm, dismiss, accept is required"),
         ({"action": "delete"}, 422, "but 'delete' was found"),
+        (
+            {"action": "comment", "note": " "},
+            422,
+            f"Words are required to comment on web/{FIRST}, but the note is empty",
+        ),
+        ({"mark": "ugly"}, 422, "One of bad, special, accepted, unmark is required, but 'ugly' was found"),
         ({"action": "mute", "until": "soon"}, 422, "A day such as 2026-03-10 is required, but 'soon' was found"),
         ({"action": "acknowledge", "csrf_token": "another"}, 403, "token of this session's own form is required"),
         ({"action": "acknowledge", "csrf_token": ""}, 403, "token of this session's own form is required"),
@@ -160,6 +167,28 @@ def test_an_invalid_decision_is_refused_and_not_stored(
     assert response.status_code == status
     assert words in read(response.text).text
     assert not own.store.incident_actions("web")
+    assert not own.store.marked_days("web")
+
+
+def test_all_days_of_an_incident_are_marked_at_once_and_the_page_says_so(own: Desk) -> None:
+    response = decide(own, mark="bad", note="The loader ran twice.")
+    assert (response.status_code, response.headers["location"]) == (303, OPEN)
+    own.now = NOW + timedelta(seconds=30)
+    said = main_of(own, OPEN).all("section")[2].text
+    assert "Marked bad by ada on 2026-03-12: The loader ran twice." in said
+    assert said.count("Marked") == 1, "one statement about two days"
+    assert f"Said about {FIRST} to {YESTERDAY}." in said
+    assert decide(own, mark="unmark").status_code == 303
+    assert [(kept.day, kept.until, kept.mark) for kept in own.store.marked_days("web")] == [
+        (FIRST, YESTERDAY, Mark.BAD),
+        (FIRST, YESTERDAY, None),
+    ]
+
+
+def test_an_incident_leads_to_those_beside_it_in_the_list(incidents_desk: Desk) -> None:
+    first, last = main_of(incidents_desk, OPEN), main_of(incidents_desk, CLOSED)
+    assert (first.all("a", rel="prev"), first.one("a", rel="next").attributes["href"]) == ([], CLOSED)
+    assert (last.one("a", rel="prev").attributes["href"], last.all("a", rel="next")) == (OPEN, [])
 
 
 def test_a_token_can_neither_see_nor_decide(own: Desk) -> None:
