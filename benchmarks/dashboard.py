@@ -81,7 +81,7 @@ def _routes() -> dict[str, Path_]:
     routes: dict[str, Path_] = {
         "floor: /healthz": lambda _: "/healthz",
         "dashboard": lambda _: "/health/",
-        "dashboard of a random source": lambda draw: f"/health/?source={source(draw)}",
+        "page of a random source": lambda draw: f"/health/sources/{source(draw)}/",
         "log, page 1": lambda _: "/health/snapshots/",
         "log, random deep page": lambda draw: f"/health/snapshots/?page={draw.randint(1, pages)}",
     }

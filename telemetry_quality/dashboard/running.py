@@ -57,6 +57,11 @@ def running_day(state: DashboardState, settings: Settings, now: datetime, source
     return state.cached(source, key, lambda: as_it_ran(state, settings, now, running))
 
 
+def running_moment(running: RunningDayResponse) -> tuple[date, str, str | None]:
+    """What the clock and a store that cannot be read can change about a running day."""
+    return running.day, running.sentence, running.stale_sentence
+
+
 def as_it_ran(state: DashboardState, settings: Settings, now: datetime, running: RunningDay) -> RunningDayResponse:
     """What is known of a day that was looked at while it ran, and that has no snapshot."""
     known = settings.sources[running.source]

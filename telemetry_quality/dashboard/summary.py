@@ -128,6 +128,11 @@ def summarize_source(state: DashboardState, settings: Settings, now: datetime, s
     return state.cached(source, key, lambda: _source_summary(view, shown))
 
 
+def moment(source_summary: SourceSummary) -> tuple[date | None, date | None, DayStatus]:
+    """What the clock alone can change about how a source is shown."""
+    return source_summary.day, source_summary.awaited_day, source_summary.status
+
+
 def _source_summary(view: _View, shown: _ShownDay) -> SourceSummary:
     state, settings, now, source = view.state, view.settings, view.now, view.source
     last = state.index.latest(source)

@@ -22,6 +22,7 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"
 
 PAGES = {
     "/health/": 200,
+    "/health/sources/flights/": 200,
     "/health/snapshots/": 200,
     "/health/snapshots/?status=unknown": 200,
     f"/health/snapshots/flights/{BAD_DAY}/": 200,
@@ -82,7 +83,9 @@ def _find_nothing(window: Visit, path: str, status: int = 200) -> None:
     assert window.page.evaluate(RUN_AXE, ONLY_COLOURS) == []
 
 
-@pytest.mark.parametrize("path", ["/health/", "/health/snapshots/", f"/health/incidents/flights/{BAD_DAY}/"])
+@pytest.mark.parametrize(
+    "path", ["/health/sources/flights/", "/health/snapshots/", f"/health/incidents/flights/{BAD_DAY}/"]
+)
 def test_a_keyboard_reaches_everything_and_shows_where_it_is(
     visit: Callable[..., Visit], session: StorageState, path: str
 ) -> None:

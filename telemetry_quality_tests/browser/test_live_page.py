@@ -60,6 +60,8 @@ def test_a_new_revision_appears_on_an_open_page_without_losing_its_readers_state
 ) -> None:
     window = open_page()
     page = window.page
+    page.goto("/health/sources/flights/")
+    page.evaluate("window.isTheSamePage = true")
     _wait_for_state(page, "live")
     page.get_by_text("The numbers behind the charts").click()
     page.get_by_role("link", name="All incidents of flights").focus()
@@ -72,7 +74,7 @@ def test_a_new_revision_appears_on_an_open_page_without_losing_its_readers_state
     assert page.evaluate("document.activeElement.textContent") == "All incidents of flights"
     assert page.evaluate("scrollY") == 500
     assert page.evaluate("document.querySelectorAll('figure.chart canvas').length") == 4, "drawn again"
-    window.shoot("dashboard-updated-live")
+    window.shoot("source-updated-live")
 
 
 def test_what_somebody_is_typing_is_not_lost_to_an_update(open_page: Callable[[], Visit], untouched: Stage) -> None:

@@ -55,6 +55,7 @@ def test_an_open_page_shows_an_hour_within_seconds_of_its_look(
     window.context.add_init_script(AXE)
     page = window.page
     sign_in(page, "ada")
+    page.goto("/health/sources/web/")
     page.evaluate("window.isTheSamePage = true")
     page.locator("#live[data-state=live]").wait_for()
     assert "has been looked at yet" in page.locator(".running").inner_text()
@@ -79,9 +80,9 @@ def _is_usable(window: Visit) -> None:
     page.get_by_text("The hours in numbers").click()
     page.locator(".running table").wait_for()
     assert page.evaluate(RUN_AXE, {}) == []
-    window.shoot("dashboard-running")
+    window.shoot("source-running")
     page.emulate_media(color_scheme="dark")
     assert page.evaluate(RUN_AXE, ONLY_COLOURS) == []
     page.set_viewport_size(DEVICES["phone"]["viewport"])
     assert page.locator(".hour").last.bounding_box()["x"] < DEVICES["phone"]["viewport"]["width"]  # type: ignore[index]
-    window.shoot("dashboard-running-narrow")
+    window.shoot("source-running-narrow")

@@ -117,8 +117,11 @@ def _look_at_the_dashboard(window: Visit) -> None:
     page.wait_for_url("**/health/")
     assert str(LAST_DAY) in page.locator("h1").inner_text()
     page.locator("#live[data-state=live]").wait_for()
-    page.wait_for_function("() => document.querySelectorAll('figure.chart canvas').length === 4")
     window.shoot("dashboard")
+    page.locator("main").get_by_role("link", name="flights", exact=True).click()
+    page.wait_for_url("**/health/sources/flights/")
+    page.wait_for_function("() => document.querySelectorAll('figure.chart canvas').length === 4")
+    window.shoot("source")
 
 
 def _sign_out(window: Visit) -> None:

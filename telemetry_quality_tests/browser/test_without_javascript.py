@@ -26,9 +26,10 @@ def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[...,
     fill_in_sign_in(page, stage.add_account("noscript"))
     page.wait_for_url("**/health/")
     assert f"{LAST_DAY} can be trusted" in window.text
+    page.locator("main").get_by_role("link", name="flights", exact=True).click()
     page.get_by_text("The numbers behind the charts").click()
     assert page.locator("#daily").get_by_role("link", name=str(BAD_DAY)).is_visible()
-    window.shoot("dashboard-without-javascript")
+    window.shoot("source-without-javascript")
 
     page.get_by_role("link", name="Snapshots").first.click()
     page.get_by_label("degraded").check()

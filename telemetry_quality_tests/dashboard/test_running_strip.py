@@ -36,7 +36,7 @@ def strip_of(*hours: RunningHour, now: datetime = MORNING, day: date = TODAY, zo
     found = running_day(make_state(running={"web": hours}), settings, now, "web")
     assert found is not None
     assert found.day == day
-    return read(running_part(found, settings.sources["web"].calendar(), is_over=False, level=3))
+    return read(running_part(found, settings.sources["web"].calendar(), is_over=False, is_linked=True))
 
 
 def kinds(page: Element) -> list[str]:

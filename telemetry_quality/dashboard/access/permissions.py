@@ -48,6 +48,7 @@ _METRICS = Permission(scope=Scope.METRICS)
 PERMISSIONS = {
     "/": _PEOPLE,
     "/health/": _PEOPLE,
+    "/health/sources/{source}/": _PEOPLE,
     "/health/snapshots/": _PEOPLE,
     "/health/snapshots/{source}/{day}/": _PEOPLE,
     "/health/snapshots/{source}/{day}/marks/": _DECISION,

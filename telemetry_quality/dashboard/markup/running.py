@@ -52,14 +52,14 @@ class HourCell:
 KIND_SIGNS = {"failed": SIGNS["failed"][0], "unreadable": SIGNS["unknown"][0], "quiet": "0", "not_looked_at": "–"}
 
 
-def running_part(day: RunningDayResponse, calendar: Calendar, *, is_over: bool, level: int) -> Markup:
-    """The part of a page about a day as it runs or, if it ``is_over``, as it ran; ``level`` is that of its heading."""
+def running_part(day: RunningDayResponse, calendar: Calendar, *, is_over: bool, is_linked: bool) -> Markup:
+    """The part of a page about a day as it runs or, if it ``is_over``, as it ran; ``is_linked`` to the day's page."""
     cells = tuple(hour_cells(day, calendar))
     return render(
         "running.html",
         running=day,
         heading=EARLIER if is_over else TODAY,
-        level=level,
+        is_linked=is_linked,
         cells=cells,
         zone=calendar.zone,
         label=_label(day, cells),

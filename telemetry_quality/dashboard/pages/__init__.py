@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from telemetry_quality.dashboard.pages import day, forecast, incident, incidents, log, messages, overview
+from telemetry_quality.dashboard.pages import (
+    day,
+    forecast,
+    incident,
+    incidents,
+    log,
+    messages,
+    overview,
+    source,
+)
 
 if TYPE_CHECKING:
     from telemetry_quality.dashboard.pages.declaration import Page
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
+    source.PAGE,
     log.PAGE,
     day.PAGE,
     incidents.PAGE,

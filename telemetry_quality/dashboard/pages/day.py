@@ -102,7 +102,7 @@ class Ran:
 def _ran(state: DashboardState, settings: Settings, now: datetime, running: RunningDay) -> Ran:
     response = as_it_ran(state, settings, now, running)
     is_over = now >= running.calendar.window(running.day).end
-    part = running_part(response, running.calendar, is_over=is_over, level=2)
+    part = running_part(response, running.calendar, is_over=is_over, is_linked=False)
     return Ran(part, "missing" if is_over else response.state.value, is_over)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ADDRESSES = (
     "/health/",
-    "/health/?source=app",
+    "/health/sources/app/",
     "/health/snapshots/",
     "/health/snapshots/?status=unhealthy&sort=source",
     *(web_day(day) for day in (YESTERDAY, BAD_DAY, UNREADABLE_DAY, MISSING_DAY, EMPTY_DAY)),

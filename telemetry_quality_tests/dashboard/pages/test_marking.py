@@ -89,7 +89,7 @@ def test_the_verdict_on_yesterday_is_what_somebody_said(own: Desk, mark: str, wo
     assert "The guardrails found: " in summary["sources"][0]["sentence"]
     assert summary["is_trustworthy"] is is_trusted
     assert summary["sources"][0]["mark"]["mark"] == mark
-    main = main_of(own, "/health/?source=web")
+    main = main_of(own, "/health/sources/web/")
     assert f"{YESTERDAY} is marked {mark} by ada" in main.text
     assert main.one("span", class_="mark").text == ("✓" if is_trusted else "✗")
 
@@ -102,14 +102,14 @@ def test_an_accepted_day_closes_its_incident(own: Desk) -> None:
 
 def test_the_calendar_shows_marks_by_words_and_an_outline(own: Desk) -> None:
     say(own, mark="special")
-    (square,) = [link for link in main_of(own, "/health/?source=web").all("a", href=DAY) if "title" in link.attributes]
+    (square,) = [link for link in main_of(own, "/health/sources/web/").all("a", href=DAY) if "title" in link.attributes]
     assert square.attributes["title"] == f"{YESTERDAY} unhealthy, marked special by ada"
     assert "marked" in square.classes
 
 
 def test_markup_in_a_note_is_shown_inert(own: Desk) -> None:
     say(own, mark="bad", note=EVIL)
-    for address in (DAY, "/health/?source=web"):
+    for address in (DAY, "/health/sources/web/"):
         main = main_of(own, address)
         assert EVIL in main.text
         assert not main.all("img")

@@ -1,4 +1,4 @@
-"""Days that were counted by other settings: a banner on the first page and on the day, and the same in the API."""
+"""Days that were counted by other settings: a banner on the pages of source and day, and the same in the API."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def own(tmp_path: Path) -> Iterator[Desk]:
     desk.close()
 
 
-def test_the_first_page_and_the_day_say_so_with_the_command(own: Desk) -> None:
+def test_the_pages_of_the_source_and_of_the_day_say_so_with_the_command(own: Desk) -> None:
     sentence = (
         f"1 stored day was counted by other settings (web, {BEFORE}): time_zone was Asia/Tokyo and is UTC. "
         "It is not compared with other days; scan it again with "
         f"telemetry-quality backfill {BEFORE} {BEFORE} --source web."
     )
-    assert sentence in main_of(own, "/health/").text
+    assert sentence in main_of(own, "/health/sources/web/").text
     found = own.json("/api/health/summary/")["sources"][0]["other_rules"]
     assert (found["sentence"], found["days"], found["changed"]) == (sentence, 1, ["time_zone"])
 
@@ -55,6 +55,6 @@ def test_nothing_is_said_once_the_day_was_scanned_again(own: Desk) -> None:
     keep(own.store, BEFORE, error_events=1)
     own.now = NOW + timedelta(minutes=2)
     assert own.json("/api/health/summary/")["sources"][0]["other_rules"] is None
-    assert "other settings" not in main_of(own, "/health/").text
+    assert "other settings" not in main_of(own, "/health/sources/web/").text
     assert "other settings" not in main_of(own, DAY).text
     assert own.json(f"/api{DAY}")["other_rules"] == []

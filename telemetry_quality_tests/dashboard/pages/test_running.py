@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.dashboard.pages.overview import overview_main
+from telemetry_quality.dashboard.pages.source import source_main
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep, open_desk
 from telemetry_quality_tests.dashboard.markup import read
 from telemetry_quality_tests.dashboard.pages.twelve_days import api_error_of, page_of, web_day
@@ -36,14 +36,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk.close()
 
 
-def test_the_first_page_shows_today_so_far_of_a_source_that_is_looked_at(desk: Desk) -> None:
-    part = page_of(desk, "/health/?source=web").one("section", class_="running")
+def test_the_page_of_a_source_shows_today_so_far_if_it_is_looked_at(desk: Desk) -> None:
+    part = page_of(desk, "/health/sources/web/").one("section", class_="running")
     assert len(part.all(class_="hour")) == 24
     assert HOURS_MISSING.sentence in part.text
     assert "none after 10:00 was" in part.one(class_="banner").text
-    other = page_of(desk, "/health/?source=app").one("section", class_="running")
+    other = page_of(desk, "/health/sources/app/").one("section", class_="running")
     assert "No hour of 2026-03-12 has been looked at yet." in other.text
-    assert page_of(desk, "/health/?source=batch").all("section", class_="running") == []
+    assert page_of(desk, "/health/sources/batch/").all("section", class_="running") == []
 
 
 def test_the_table_of_sources_says_what_is_known_of_today(desk: Desk) -> None:
@@ -60,7 +60,7 @@ def test_the_strip_follows_a_look_and_the_clock(desk: Desk, tmp_path: Path) -> N
     copy = desk.copy_to(tmp_path)
 
     def part() -> Element:
-        return page_of(copy, "/health/?source=web").one("section", class_="running")
+        return page_of(copy, "/health/sources/web/").one("section", class_="running")
 
     def row() -> str:
         return page_of(copy, "/health/").one("section", aria_labelledby="sources").one("table").rows()[1][4]
@@ -74,7 +74,7 @@ def test_the_strip_follows_a_look_and_the_clock(desk: Desk, tmp_path: Path) -> N
     copy.store.append_running_hours(make_running_hours(11, TODAY))
     assert "Until 11:00" in part().text
     assert part().all(class_="banner") == []
-    assert part().one("h3").text == "Today so far, provisional"
+    assert part().one("h2").text == "Today so far, provisional"
     copy.close()
 
 
@@ -82,9 +82,9 @@ def test_until_its_last_hour_has_been_looked_at_the_day_before_is_the_running_da
     midnight = datetime.combine(TODAY + timedelta(days=1), time.min, UTC)
     found = {}
     for minutes in (-1, 0, 59, 60):
-        main = overview_main(desk.dashboard.keeper.state(), desk.settings, midnight + timedelta(minutes=minutes), "web")
+        main = source_main(desk.dashboard.keeper.state(), desk.settings, midnight + timedelta(minutes=minutes), "web")
         part = read(main).one("section", class_="running")
-        found[minutes] = part.one("h3").text, part.all("time")[0].attributes["datetime"]
+        found[minutes] = part.one("h2").text, part.all("time")[0].attributes["datetime"]
     today, ran = (f"{words}, provisional" for words in ("Today so far", "As it ran"))
     tomorrow = TODAY + timedelta(days=1)
     assert found == {-1: (today, str(TODAY)), 0: (ran, str(TODAY)), 59: (ran, str(TODAY)), 60: (today, str(tomorrow))}
@@ -101,7 +101,7 @@ def test_the_page_of_a_running_day_shows_its_hours_and_its_incident(desk: Desk) 
     (failure,) = incident.one("table").rows()[1:]
     assert failure[0] == f"Thu {TODAY} so far, provisional"
     assert incident.one("table").one("a").attributes["href"] == web_day(TODAY)
-    assert "no incidents" not in page_of(desk, "/health/?source=web").text
+    assert "no incidents" not in page_of(desk, "/health/sources/web/").text
 
 
 def test_a_day_that_is_over_and_not_judged_yet_shows_how_it_ran(desk: Desk, tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""The page of a source shows its verdict first, and unknown values as unknown."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
+from telemetry_quality.dashboard import parameters
+from telemetry_quality.dashboard.markup.verdicts import headline_of
+from telemetry_quality.dashboard.markup.windows import window_figures
+from telemetry_quality.dashboard.pages import incidents, log, overview, source
+from telemetry_quality.dashboard.summary import summarize
+from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY
+from telemetry_quality_tests.dashboard.markup import read
+from telemetry_quality_tests.dashboard.pages.twelve_days import (
+    BAD_DAY,
+    EMPTY_DAY,
+    MISSING_DAY,
+    UNREADABLE_DAY,
+    api_error_of,
+    page_of,
+    web_day,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telemetry_quality_tests.dashboard.desk import Desk
+
+
+def test_a_source_has_a_page_of_its_own_with_its_verdict_first(desk: Desk) -> None:
+    page = page_of(desk, "/health/sources/web/")
+    verdict = page.all("section")[0]
+    assert verdict.one("h1").text == f"web: {YESTERDAY} cannot be trusted"
+    assert "is-unhealthy" in verdict.classes
+    assert "rror rate 12.00 % (limit 5 %)" in verdict.text
+    healthy = page_of(desk, "/health/sources/app/")
+    assert healthy.one("h1").text == f"app: {YESTERDAY} can be trusted"
+    assert "No incidents are open." in healthy.text
+
+
+def test_windows_mark_values_beyond_their_threshold_by_more_than_colour(desk: Desk) -> None:
+    rows = {row[0]: row[1:] for row in page_of(desk, "/health/sources/web/").one("table", class_="windows").rows()}
+    assert rows["Errors"][0] == "✗beyond the threshold: 12.00\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ")
+    assert rows["Errors"][-1] == "> 5 %"
+    assert rows["No version"][0] == "0.00 %"
+    assert rows["Against expected"][-1] == "± 30 %, and outside the normal interval"
+    assert rows["Days"][1] == "2 healthy, 3 failed, 1 unknown, 1 without a snapshot"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_beyond"),
+    [(4.99, False), (5.0, False), (5.01, True), (None, False)],
+    ids=["below", "at", "above", "-"],
+)
+def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
+    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
+    shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], BUILT_IN, policy_of())
+    (errors,) = [figure for figure in shown if figure.words == "Errors"]
+    assert [cell.is_beyond for cell in errors.cells] == [False, is_beyond]
+
+
+@pytest.mark.parametrize(("value", "is_beyond"), [(98.9, True), (99.0, False), (99.1, False)])
+def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
+    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
+    window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
+    (sample,) = [
+        figure for figure in window_figures(None, [window], BUILT_IN, policy_of()) if figure.words == "Sample passed"
+    ]
+    assert [cell.is_beyond for cell in sample.cells] == [False, is_beyond]
+
+
+def test_charts_are_drawn_from_a_table_in_which_unknown_values_are_empty_and_not_zero(desk: Desk) -> None:
+    page = page_of(desk, "/health/sources/web/")
+    table = page.one("table", id="daily")
+    assert {figure.attributes["data-table"] for figure in page.all("figure")} == {"daily"}
+    names = [
+        heading.attributes.get("data-name") for heading in table.all("th") if heading.attributes.get("scope") == "col"
+    ]
+    rows = {row.attributes["data-day"]: row for row in table.one("tbody").all("tr")}
+    for day, status in ((UNREADABLE_DAY, "unknown"), (MISSING_DAY, "missing")):
+        cells = dict(zip(names, rows[str(day)].children, strict=True))
+        assert rows[str(day)].attributes["data-status"] == status
+        assert cells["total"].attributes["data-value"] == ""
+        assert cells["total"].text == "–"
+    cells = dict(zip(names, rows[str(YESTERDAY)].children, strict=True))
+    assert (cells["errors"].attributes["data-value"], cells["errors_limit"].attributes["data-value"]) == ("12.0", "5.0")
+    assert rows[str(EMPTY_DAY)].children[2].attributes["data-value"] == "0"
+
+
+def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> None:
+    calendar = page_of(desk, "/health/sources/web/").one("div", class_="calendar")
+    squares = {link.attributes["aria-label"]: link for link in calendar.all("a")}
+    assert len(squares) == (YESTERDAY - date(2026, 2, 1)).days + 1
+    assert squares[f"{YESTERDAY} unhealthy"].attributes["href"] == web_day(YESTERDAY)
+    shown = {f"{BAD_DAY} unhealthy": "✗", f"{UNREADABLE_DAY} unknown": "?", f"{MISSING_DAY} no snapshot": "·"}
+    for label, sign in shown.items():
+        assert squares[label].text == sign
+    assert squares[f"{EMPTY_DAY} no activity"].text == "∅"
+    assert len(calendar.rows()) == 8
+
+
+def test_the_legend_counts_the_year_with_signs(desk: Desk) -> None:
+    words = [item.text for item in page_of(desk, "/health/sources/web/").one("ul", class_="legend").all("li")]
+    assert "✗ 2 unhealthy" in words
+    assert "∅ 1 no activity" in words
+
+
+def test_a_source_that_the_settings_no_longer_name_still_has_its_log(desk: Desk) -> None:
+    response = desk.ask("/health/sources/old/")
+    assert (response.status_code, response.headers["location"]) == (303, "/health/snapshots/?source=old")
+    assert "12 snapshots" in page_of(desk, "/health/snapshots/?source=old").text
+
+
+def test_a_source_that_does_not_exist_is_not_found(desk: Desk) -> None:
+    assert "One of the sources app, old, web is required" in api_error_of(desk, "/health/sources/nobody/", 404)
+
+
+def test_a_store_that_can_no_longer_be_read_is_reported_above_its_last_known_content(
+    desk: Desk, tmp_path: Path
+) -> None:
+    copy = desk.copy_to(tmp_path)
+    keeper, settings = copy.dashboard.keeper, copy.settings
+    before = read(source.source_main(keeper.state(), settings, NOW, "web"))
+    (tmp_path / "quality.db").unlink()
+    copy.now = NOW + timedelta(minutes=2)
+    state = keeper.state()
+    copy.close()
+    after = [
+        read(source.source_main(state, settings, NOW, "web")),
+        read(overview.overview_main(state, settings, NOW)),
+        read(log.log_main(state, settings, parameters.LogParameters())),
+        read(incidents.list_main(state, settings, parameters.IncidentParameters(), NOW.date())),
+    ]
+    for main in after:
+        assert main.children[0].attributes["role"] == "alert"
+        assert "The store cannot be read now: this page shows its last known content." in main.children[0].text
+    assert after[0].one("table", id="daily").rows() == before.one("table", id="daily").rows()
+    assert all("is-unknown" in main.one("section", class_="verdict").classes for main in after[:2])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "head", "rest"),
+    [
+        ("2026-03-11 can be trusted: 1,000 events.", "2026-03-11 can be trusted", "1,000 events."),
+        ("There is none. It is not known.", "It is not known", "There is none."),
+        ("It is not judged yet.", "It is not judged yet", ""),
+    ],
+)
+def test_a_verdict_is_split_into_headline_and_details(sentence: str, head: str, rest: str) -> None:
+    assert headline_of(sentence) == (head, rest)
