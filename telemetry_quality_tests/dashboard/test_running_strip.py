@@ -52,7 +52,7 @@ def test_the_strip_fills_hour_by_hour_and_shows_what_is_to_come() -> None:
     assert kinds(page) == ["fine"] * 8 + ["later"] * 16
     assert len(page.all("rect", class_="found")) == 8
     assert len(page.all("rect", class_="band")) == 24
-    assert page.one("h3").text == "Today so far, provisional"
+    assert page.one("h2").text == "Today so far, provisional"
     assert "nothing failed; last news" in page.text
     assert rows(page)[7] == ["07:00", "100", "nothing failed", "1", "100", "80", "120"]
     assert rows(page)[8] == ["08:00", "–", "to come", "–", "100", "80", "120"]
