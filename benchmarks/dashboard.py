@@ -1,13 +1,16 @@
-"""The health dashboard with ten years of fifty sources: how long 20 readers wait for one worker, and its RAM.
+"""The health dashboard with many sources and days: how long 20 readers wait for one worker, and its RAM.
 
-Run ``make bench`` or ``python benchmarks/dashboard.py [FOLDER [ROUTE]]``; FOLDER keeps the store of ``large_store``
-for the next time, ROUTE is the beginning of a name below. The server runs in its own process; the readers share one
-loop that only writes prepared bytes and finds the end of each response. The floor is ``/healthz``, which needs no
-data. Any status other than 200 stops the run.
+Run ``make bench`` or ``python benchmarks/dashboard.py`` with ``--sources N --days N`` (by default, ten years of fifty
+sources), ``--postgresql`` for a store in a new server, ``--folder FOLDER`` to keep the store of ``large_store`` in a
+SQLite file for the next time, and ``--route NAME`` with the beginning of a name below. The dashboard runs in its own
+process; the readers share one loop that only writes prepared bytes and finds the end of each response. They accept
+gzip, as browsers do. Nothing is warmed up: the first look at each page counts. The floor is ``/healthz``, which needs
+no data. Any status other than 200 stops the run.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
@@ -16,7 +19,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -28,12 +31,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import httpx2
-from large_store import DAYS, DETAILED_DAYS, SOURCES, write_large_store
+from large_store import DAYS, DETAILED_DAYS, SOURCES, source_names, write_large_store
 
 from telemetry_quality import load_settings
 from telemetry_quality.dashboard.access.passwords import hash_password
 from telemetry_quality.dashboard.index import SORTABLE
 from telemetry_quality.storage.staff.store import StaffStore
+from telemetry_quality_tests.servers import running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,35 +52,51 @@ Path_ = Callable[[Random], str]
 
 
 def main() -> None:
-    with TemporaryDirectory() as temporary:
-        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
+    asked = _asked()
+    with ExitStack() as stack:
+        folder = asked.folder or Path(stack.enter_context(TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / "telemetry.toml"
+        store = "sqlite:///quality.db"
+        if asked.postgresql:
+            server = stack.enter_context(running_postgresql())
+            store = server.new_database()
         start = perf_counter()
-        if not (folder / "quality.db").exists():
-            write_large_store(folder)
-        print(f"A store of {SOURCES * DAYS:,} days, written in {perf_counter() - start:.0f} s.")
+        if asked.postgresql or not (folder / "quality.db").exists():
+            write_large_store(folder, asked.sources, asked.days, store)
+        file = folder / "telemetry.toml"
+        print(f"{asked.sources:,} sources of {asked.days:,} days, written in {perf_counter() - start:.0f} s.")
         _make_account(load_settings(file).store)
-        routes = {name: path for name, path in _routes().items() if len(sys.argv) < 3 or name.startswith(sys.argv[2])}
-        with _server(file) as (process, port):
-            cookie = _signed_in(port)
-            asyncio.run(_measure(routes, process.pid, port, cookie))
+        routes = _routes(source_names(asked.sources), asked.days)
+        process, port = stack.enter_context(_server(file))
+        cookie = _signed_in(port)
+        routes = {name: path for name, path in routes.items() if name.startswith(asked.route)}
+        asyncio.run(_measure(routes, process.pid, port, cookie))
 
 
-def _routes() -> dict[str, Path_]:
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sources", type=int, default=SOURCES)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--route", default="")
+    return parser.parse_args()
+
+
+def _routes(sources: list[str], length: int) -> dict[str, Path_]:
     """The requests by name; a path may differ each time."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     days = [yesterday - timedelta(days=back) for back in range(DETAILED_DAYS)]
-    pages = SOURCES * DAYS // 50
+    pages = len(sources) * length // 50
 
     def source(draw: Random) -> str:
-        return f"stream_{draw.randint(1, SOURCES):02}"
+        return draw.choice(sources)
 
     def day(draw: Random) -> str:
         return f"{source(draw)}/{draw.choice(days)}/"
 
     def old_day(draw: Random) -> str:
-        return f"{source(draw)}/{yesterday - timedelta(days=draw.randrange(DETAILED_DAYS, DAYS))}/"
+        return f"{source(draw)}/{yesterday - timedelta(days=draw.randrange(DETAILED_DAYS, length))}/"
 
     routes: dict[str, Path_] = {
         "floor: /healthz": lambda _: "/healthz",
@@ -88,12 +108,12 @@ def _routes() -> dict[str, Path_]:
     for name in SORTABLE:
         routes[f"log, filtered, by {name}"] = lambda draw, name=name: (  # type: ignore[misc]
             f"/health/snapshots/?source={source(draw)}&source={source(draw)}&status=healthy&sort={name}"
-            f"&descending={draw.choice(('true', 'false'))}&page={draw.randint(1, 70)}"
+            f"&descending={draw.choice(('true', 'false'))}&page={draw.randint(1, max(1, length // 52))}"
         )
     return routes | {
-        "day, always the same": lambda _: f"/health/snapshots/stream_07/{days[1]}/",
+        "day, always the same": lambda _: f"/health/snapshots/{sources[6]}/{days[1]}/",
         "day, random recent": lambda draw: f"/health/snapshots/{day(draw)}",
-        "day, random of ten years": lambda draw: f"/health/snapshots/{old_day(draw)}",
+        "day, random old": lambda draw: f"/health/snapshots/{old_day(draw)}",
         "incidents": lambda _: "/health/incidents/",
         "incidents of a random source": lambda draw: f"/health/incidents/?source={source(draw)}",
         "JSON summary": lambda _: "/api/health/summary/",
@@ -184,7 +204,6 @@ async def _measure(routes: dict[str, Path_], process: int, port: int, cookie: st
     print(f"\n{READERS} readers, {REQUESTS:,} requests each route:")
     print(f"  {'':34}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}{'per s':>8}{'CPU ms':>8}{'KiB':>7}")
     for name, path in routes.items():
-        await _read(port, cookie, [path(_draws("warm")) for _ in range(2)])
         draw, computed = _draws(name), _cpu_seconds(process)
         seconds, taken, size = await _read(port, cookie, [path(draw) for _ in range(REQUESTS)])
         p50, p99, most = (1000 * seconds[int(len(seconds) * share) - 1] for share in (0.5, 0.99, 1))
@@ -210,7 +229,10 @@ async def _read(port: int, cookie: str, paths: list[str]) -> tuple[list[float], 
         stream, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
         try:
             while (turn := next(turns)) < len(paths):
-                head = f"GET {paths[turn]} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n"
+                head = (
+                    f"GET {paths[turn]} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
+                    "Accept-Encoding: gzip\r\n\r\n"
+                )
                 start = perf_counter()
                 writer.write(head.encode())
                 sizes.append(await _whole_response(stream, paths[turn]))

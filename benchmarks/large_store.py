@@ -1,9 +1,9 @@
-"""A store of ten years of fifty sources, 182,500 days, as the daily work would have left it; some minutes to write.
+"""A store of many sources and days, by default ten years of fifty sources, as the daily work would have left it.
 
 Numbers are made up but plausible: weekdays, growth, noise, and failures that last a few days. Every day was judged by
 the five guardrails that need no history, and every row carries the hash that ``telemetry-quality verify`` computes.
 Only the last days have aggregates, samples and slices, because no more are ever opened.
-Run ``python benchmarks/large_store.py FOLDER``.
+Run ``python benchmarks/large_store.py FOLDER [SOURCES DAYS]``; 182,500 days take some minutes.
 """
 
 from __future__ import annotations
@@ -93,22 +93,25 @@ dimensions = ["platform"]
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    sources, days = map(int, sys.argv[2:4] or (SOURCES, DAYS))
     start = perf_counter()
-    write_large_store(folder)
+    write_large_store(folder, sources, days)
     size = (folder / "quality.db").stat().st_size
-    print(f"{SOURCES * DAYS:,} days, {size / 2**20:,.0f} MiB, written in {perf_counter() - start:.0f} s to {folder}")
+    print(f"{sources * days:,} days, {size / 2**20:,.0f} MiB, written in {perf_counter() - start:.0f} s to {folder}")
 
 
-def write_large_store(folder: Path, sources: int = SOURCES, days: int = DAYS) -> Path:
-    """Write store and settings, up to yesterday, into ``folder``; return the settings file."""
+def write_large_store(
+    folder: Path, sources: int = SOURCES, days: int = DAYS, store: str = "sqlite:///quality.db"
+) -> Path:
+    """Write settings into ``folder``, and days up to yesterday into ``store``; return the settings file."""
     last = datetime.now(UTC).date() - timedelta(days=1)
     first = last - timedelta(days=days - 1)
-    names = [f"stream_{number:02}" for number in range(1, sources + 1)]
+    names = source_names(sources)
     file = folder / "telemetry.toml"
     parts = (
         SOURCE.format(name=name, zone=ZONES[number % len(ZONES)], first_day=first) for number, name in enumerate(names)
     )
-    file.write_text("".join(['store = "sqlite:///quality.db"\n', *parts]))
+    file.write_text("".join([f'store = "{store}"\n', *parts]))
     settings = load_settings(file)
     migrate(settings.store)
     policy = KnownPolicy(policy_of().values)
@@ -123,6 +126,11 @@ def write_large_store(folder: Path, sources: int = SOURCES, days: int = DAYS) ->
             writer.flush(connection)
     engine.dispose()
     return file
+
+
+def source_names(sources: int) -> list[str]:
+    """The names of the sources."""
+    return [f"stream_{number:02}" for number in range(1, sources + 1)]
 
 
 class KnownPolicy(Policy):
@@ -165,7 +173,7 @@ class Stream:
     def counts(self, day: date, offset: int, fault: str | None) -> tuple[float, int, int, int, int]:
         """Expected events, events, errors, events without version, and how many of 100 sampled ones passed."""
         draw = self.random
-        expected = 4_000 * 1.12**self.number * WEEK[day.weekday()] * (1 + offset / 3650)
+        expected = 4_000 * 1.12 ** (self.number % SOURCES) * WEEK[day.weekday()] * (1 + offset / 3650)
         total = round(expected * draw.gauss(1, 0.03) * (draw.uniform(0.2, 0.55) if fault == "volume" else 1))
         errors = round(total * draw.uniform(*((0.08, 0.4) if fault == "errors" else (0.002, 0.02))))
         missing = round(total * draw.uniform(*((0.03, 0.2) if fault == "versions" else (0.0, 0.005))))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
 
+from telemetry_quality.dashboard.shared_checks import SharedCheck
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -65,8 +67,13 @@ class Dashboard:
         Responses are rendered on the event loop, one after the other: threads would compete for the interpreter, and
         all responses would be late instead of some.
         """
-        may_wait = not self.reader.is_local or self.keeper.has_update()
-        return await run_in_threadpool(self.keeper.state) if may_wait else self.keeper.shown
+        if not self.reader.is_local:
+            return await self._shared_state.answer()
+        return await run_in_threadpool(self.keeper.state) if self.keeper.has_update() else self.keeper.shown
+
+    @cached_property
+    def _shared_state(self) -> SharedCheck[DashboardState]:
+        return SharedCheck(self.keeper.state)
 
 
 def dashboard_of(connection: HTTPConnection) -> Dashboard:

@@ -16,9 +16,12 @@ from telemetry_quality.dashboard.access.csrf import SAFE_METHODS, is_foreign, re
 from telemetry_quality.dashboard.access.paths import API, NAMELESS, is_open, sign_in_path
 from telemetry_quality.dashboard.access.permissions import permission_for
 from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError, of_http, response_for
+from telemetry_quality.dashboard.shared_checks import SharedCheck
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from telemetry_quality.dashboard.access.identity import User
@@ -41,6 +44,7 @@ class StaffOnly:
     def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self._app = app
         self._access = access
+        self._shared_version = SharedCheck(access.staff.version)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse strangers and pass on users."""
@@ -85,9 +89,8 @@ class StaffOnly:
         if connection.scope["path"] in NAMELESS:
             return None
         try:
-            # A database may make us wait; the cache does not, as long as checking it takes only a local file.
-            is_quick = self._access.staff.is_local
-            user = self._access.recalled(connection.headers) if is_quick else None
+            shown = self._access.shown_session(connection.headers)
+            user = None if shown is None else self._access.recalled(shown, await self._version())
             if user is None:
                 user = await run_in_threadpool(self._access.user_of, connection.headers)
         except StoreError as error:
@@ -96,6 +99,11 @@ class StaffOnly:
             raise ApiError(503, STORE_UNREADABLE, CANNOT_READ, {"Retry-After": "10"}) from None
         connection.scope["state"]["user"] = user
         return user
+
+    async def _version(self) -> Hashable:
+        """The version of the accounts; looking at a local file takes less time than a thread."""
+        staff = self._access.staff
+        return staff.version() if staff.is_local else await self._shared_version.answer()
 
     async def _admit(self, request: Request, user: User | None, receive: Receive) -> Receive | Response:
         """The channel from which the application may read the request, or the redirect for a stranger.

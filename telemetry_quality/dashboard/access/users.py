@@ -119,14 +119,21 @@ class Access:
         self._use_token(token)
         return User(token.account_name, "", None, is_token=True, role=Role.VIEWER, scopes=token.scopes)
 
-    def recalled(self, headers: Headers) -> User | None:
-        """The user, if known from a request since the last commit; never waits for a query.
+    def shown_session(self, headers: Headers) -> str | None:
+        """The hash of the session's id, if these headers have a cookie that this dashboard signed."""
+        return self._id_hash(headers, self.clock())
+
+    def recalled(self, id_hash: str, version: Hashable) -> User | None:
+        """The user of a session, if known from a request since the last commit; never waits for a query.
 
         Nobody is recalled whose use of the session is due to be recorded.
+
+        Args:
+            id_hash: The hash of the session's id.
+            version: The current version of the accounts.
         """
         now = self.clock()
-        id_hash = self._id_hash(headers, now)
-        session = None if id_hash is None else self._recall(id_hash)[0]
+        session = self._recall(id_hash, version)
         if session is None or not self._is_open(session, now) or now - session.last_used_at >= USE_PAUSE:
             return None
         return self._user(session)
@@ -182,17 +189,17 @@ class Access:
         session_id = None if signed is None else self.signer("session").open(signed, now)
         return None if session_id is None else fingerprint(session_id)
 
-    def _recall(self, id_hash: str) -> tuple[Session | None, Hashable]:
-        """The cached session, if nothing was committed since it was loaded, and the store's current version."""
-        version = self.staff.version()
+    def _recall(self, id_hash: str, version: Hashable) -> Session | None:
+        """The cached session, if nothing was committed since it was loaded."""
         with self._cache_lock:
             if version != self._version:
                 self._known.clear()
                 self._version = version
-            return self._known.get(id_hash), version
+            return self._known.get(id_hash)
 
     def _session(self, id_hash: str, now: datetime) -> Session | None:
-        known, version = self._recall(id_hash)
+        version = self.staff.version()
+        known = self._recall(id_hash, version)
         if known is not None:
             return known
         session = self.staff.session(id_hash, now)
