@@ -1,4 +1,4 @@
-"""The hours of a day: events and errors per whole hour since the day began, and the same by the clock."""
+"""The hours of a day: counts per whole hour since the day began, and the same by the clock."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from telemetry_quality.core.events import Totals
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.days import Calendar
@@ -31,19 +33,35 @@ class ExpectedHour(NamedTuple):
 
 
 class HourTotals(NamedTuple):
-    """Counts per whole hour since the day began, up to the last hour with events."""
+    """Counts per whole hour since the day began, up to the last hour with events.
+
+    Attributes:
+        missing_version: Empty if every event of the day has a version.
+    """
 
     events: tuple[int, ...]
     errors: tuple[int, ...]
+    missing_version: tuple[int, ...] = ()
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, Sequence[int]]) -> HourTotals:
+        """What ``as_json`` made."""
+        return cls(**{name: tuple(numbers) for name, numbers in counts.items()})
+
+    def as_json(self) -> dict[str, list[int]]:
+        """The lists by name; an empty list of missing versions is left out."""
+        return {name: list(counts) for name, counts in self._asdict().items() if counts or name != "missing_version"}
 
 
 def hour_totals(aggregates: DayAggregates) -> HourTotals:
     """The hours of a day's aggregates."""
     by_hour = aggregates.by_hour()
-    totals = [by_hour.get(hour) for hour in range(max(by_hour, default=-1) + 1)]
+    totals = [by_hour.get(hour, Totals()) for hour in range(max(by_hour, default=-1) + 1)]
+    missing_version = tuple(total.missing_version for total in totals)
     return HourTotals(
-        tuple(0 if total is None else total.events for total in totals),
-        tuple(0 if total is None else total.errors for total in totals),
+        tuple(total.events for total in totals),
+        tuple(total.errors for total in totals),
+        missing_version if any(missing_version) else (),
     )
 
 

@@ -89,7 +89,7 @@ def judged_scans(
         dimensions[day, revision].append(DimensionCounts(dimension, len(values), busiest))
     return {
         (day, revision): JudgedScan(
-            None if hours is None else HourTotals(tuple(hours["events"]), tuple(hours["errors"])),
+            None if hours is None else HourTotals.from_json(hours),
             tuple(dimensions[day, revision]),
         )
         for day, revision, hours in connection.execute(scans)

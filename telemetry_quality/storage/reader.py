@@ -16,6 +16,7 @@ from sqlalchemy import Text, bindparam, cast, func, or_, select
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.storage.compared_days import hours_by_day
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.forecasts import forecasts
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.counting import CountedDays
     from telemetry_quality.core.forecasts.model import Forecast
+    from telemetry_quality.core.hours import HourTotals
     from telemetry_quality.core.incidents import Incident
     from telemetry_quality.core.known_days import KnownDay
     from telemetry_quality.core.marks import MarkedDays
@@ -228,6 +230,11 @@ class StoreReader:
         """The latest forecast made on each of the days from ``first`` to ``last``, oldest first, without its hours."""
         with self._read_only() as connection:
             return forecasts(connection, source, first, last)
+
+    def hours_by_day(self, source: str, first: date, last: date) -> dict[date, HourTotals | None]:
+        """The hours of the latest scan of each day; None for a day that could not be read."""
+        with self._read_only() as connection:
+            return hours_by_day(connection, source, first, last)
 
     def latest_deliveries(self, limit: int) -> list[Delivery]:
         """The last rows of the log of deliveries about messages, newest first, of all channels."""

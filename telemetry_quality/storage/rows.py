@@ -110,7 +110,7 @@ def figures_row(
         "sample_passed": sum(verdict.passed for verdict in sample),
         "verified_events": verified_events,
         "missing_critical": scan.aggregates.missing_critical(),
-        "totals_by_hour": {name: list(counts) for name, counts in hour_totals(scan.aggregates)._asdict().items()},
+        "totals_by_hour": hour_totals(scan.aggregates).as_json(),
         "rate_counts": scan.aggregates.rate_counts() or None,
         "counting_rules": counting_rules,
         **_duplicates_row(scan.duplicates),
@@ -337,7 +337,7 @@ def _scan(values: Iterable[Any], *, is_new: bool) -> StoredScan:
         duplicates=None if compared is None else Duplicates(compared, duplicated),
         arrivals=None if by_hour is None else Arrivals(tuple(by_hour), observed, future, stale, undated),
         cardinality=None if combinations is None else Cardinality(combinations, other, clipped),
-        hours=None if hours is None else HourTotals(tuple(hours["events"]), tuple(hours["errors"])),
+        hours=None if hours is None else HourTotals.from_json(hours),
         is_new=is_new,
     )
 

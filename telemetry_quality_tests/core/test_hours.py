@@ -34,6 +34,15 @@ def test_the_totals_of_hours_add_up_all_rows_until_the_last_hour_with_events() -
     assert hour_totals(DayAggregates()) == HourTotals((), ())
 
 
+def test_hours_list_missing_versions_only_if_there_are_any() -> None:
+    versioned = hour_totals(DayAggregates((make_row(hour=1, events=2),)))
+    assert versioned == HourTotals((0, 2), (0, 0))
+    missing = hour_totals(DayAggregates((make_row(hour=1, events=2, missing_version=2),)))
+    assert missing == HourTotals((0, 2), (0, 0), (0, 2))
+    assert [HourTotals.from_json(hours.as_json()) for hours in (versioned, missing)] == [versioned, missing]
+    assert "missing_version" not in versioned.as_json()
+
+
 def test_an_ordinary_day_has_the_hours_of_the_clock() -> None:
     hours = day_hours(HourTotals((5, 6), (1, 0)), ORDINARY, NEW_YORK)
     assert hours == DayHours((5, 6, *[0] * 22), (1, *[0] * 23))

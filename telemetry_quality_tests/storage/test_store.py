@@ -299,9 +299,9 @@ def test_a_full_scan_is_read_back_exactly(store: SqlQualityStore) -> None:
 
 
 def test_the_hours_of_a_day_are_read_back_exactly(store: SqlQualityStore) -> None:
-    row = spread(make_row(hour=1, events=7, errors=2), make_row(hour=4, events=3))
+    row = spread(make_row(hour=1, events=7, errors=2, missing_version=7), make_row(hour=4, events=3, missing_version=3))
     stored = store.append_scan("web", make_scan(DAY, row, make_row(hour=2, event_name="order", events=5)), (), NOW)
-    assert stored.hours == HourTotals((0, 7, 5, 0, 3), (0, 2, 0, 0, 0))
+    assert stored.hours == HourTotals((0, 7, 5, 0, 3), (0, 2, 0, 0, 0), (0, 7, 0, 0, 3))
     assert store.scans("web", DAY, DAY)[0].hours == stored.hours
     unreadable = store.append_scan("web", UnreadableDay(DAY, "FILE_CORRUPT", "The file is broken."), (), NOW)
     assert unreadable.hours is None

@@ -58,14 +58,30 @@ def expected_hours(
         interval_percent: The percentage of ordinary hours that lie within their interval, 50 to below 100.
         clock: The hour of the clock at which each hour of the day begins, as ``hours.clock_of`` says it.
     """
-    past_days = {past: hours for past, hours in earlier.items() if past < day and any(hours)}
-    latest = max(past_days, default=day)
-    known = {past: hours for past, hours in past_days.items() if (latest - past).days < WINDOW_DAYS}
+    known = _known(day, earlier)
     if total.events is None or len(known) < WINDOW_MINIMUM:
         return None
     shares, tails = _shares(_peers(day, known)), _strayed(known)
     by_clock = [_hour(total, share, tail, interval_percent) for share, tail in zip(shares, tails, strict=True)]
     return tuple(by_clock[hour] for hour in clock)
+
+
+def usual_shares(day: date, earlier: Mapping[date, ClockCounts]) -> Shares | None:
+    """The usual share of each hour of the clock in the events of ``day``; None if too little is known.
+
+    Args:
+        day: The day that is asked about.
+        earlier: As for ``expected_hours``.
+    """
+    known = _known(day, earlier)
+    return _shares(_peers(day, known)) if len(known) >= WINDOW_MINIMUM else None
+
+
+def _known(day: date, earlier: Mapping[date, ClockCounts]) -> dict[date, ClockCounts]:
+    """The last WINDOW_DAYS before ``day`` that have events."""
+    past_days = {past: hours for past, hours in earlier.items() if past < day and any(hours)}
+    latest = max(past_days, default=day)
+    return {past: hours for past, hours in past_days.items() if (latest - past).days < WINDOW_DAYS}
 
 
 def _peers(day: date, known: Mapping[date, ClockCounts]) -> list[ClockCounts]:

@@ -56,6 +56,7 @@ PERMISSIONS = {
     "/health/snapshots.parquet": _EXPORT,
     "/health/days.csv": _EXPORT,
     "/health/days.parquet": _EXPORT,
+    "/health/sources/{source}/hours/": _PEOPLE,
     "/health/incidents/": _PEOPLE,
     "/health/incidents/{source}/{name}/": _PEOPLE,
     "/health/incidents/{source}/{name}/actions/": _DECISION,

@@ -42,13 +42,15 @@ class TableRow(NamedTuple):
     missing_version: int
     late_events: int
     bar: Markup
+    is_current: bool = False
 
     def cells(self, *, has_late: bool) -> str:
         """The HTML of the row, built in one step because a day has hundreds of rows."""
         counts = [number(self.events), self.share, number(self.errors), self.error_rate, number(self.missing_version)]
         counts += [number(self.late_events)] if has_late else []
         first, *rest = (f'<td class="number">{cell}</td>' for cell in counts)
-        label = f'<tr><th scope="row"><div class="stored">{name(self.value)}</div></th>'
+        current = ' aria-current="true"' if self.is_current else ""
+        label = f'<tr{current}><th scope="row"><div class="stored">{name(self.value)}</div></th>'
         return f"{label}{first}<td>{self.bar}</td>{''.join(rest)}</tr>"
 
 
@@ -81,7 +83,9 @@ def _error_rate(part: BreakdownRowResponse) -> Markup:
     return percent(100 * part.errors / part.events if is_known else None)
 
 
-def hour_rows(parts: Sequence[BreakdownRowResponse], total: int | None, of_day: date, zone: ZoneInfo) -> list[TableRow]:
+def hour_rows(
+    parts: Sequence[BreakdownRowResponse], total: int | None, of_day: date, zone: ZoneInfo, current: int | None = None
+) -> list[TableRow]:
     """Every hour of a scanned day, including hours without events, labelled with the local time at which it begins.
 
     Daylight saving makes that differ from the number of hours since the day began.
@@ -96,4 +100,7 @@ def hour_rows(parts: Sequence[BreakdownRowResponse], total: int | None, of_day: 
     )
     rows = breakdown_rows([found.get(hour, empty) for hour in range(last + 1)], total)
     clock = [(window.start + timedelta(hours=hour)).astimezone(zone) for hour in range(last + 1)]
-    return [row._replace(value=f"{begins:%H:%M}") for row, begins in zip(rows, clock, strict=True)]
+    return [
+        row._replace(value=f"{begins:%H:%M}", is_current=hour == current)
+        for hour, (row, begins) in enumerate(zip(rows, clock, strict=True))
+    ]

@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from telemetry_quality.dashboard.pages import (
     day,
     forecast,
+    hours,
     incident,
     incidents,
     log,
@@ -32,6 +33,7 @@ PAGES: tuple[Page, ...] = (
     source.PAGE,
     log.PAGE,
     day.PAGE,
+    hours.PAGE,
     incidents.PAGE,
     incident.PAGE,
     forecast.PAGE,

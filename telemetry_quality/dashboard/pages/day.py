@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from telemetry_quality.core.events import MAXIMUM_HOURS
 from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
 from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
@@ -18,12 +20,14 @@ from telemetry_quality.dashboard.api import address_key, require_day, this_minut
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
+from telemetry_quality.dashboard.hours import load_hours
 from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows, table_rows
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.sample import event_list
 from telemetry_quality.dashboard.pages.declaration import Page, Route
+from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newest_day
 from telemetry_quality.dashboard.pages.marking import mark, mark_section
 from telemetry_quality.dashboard.pages.questions import asked_for, source_and_day
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
@@ -38,23 +42,38 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
+    from telemetry_quality.dashboard.hours import LoadedHours
     from telemetry_quality.dashboard.models import DayResponse, RevisionResponse
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.stored_days import StoredDay
 
 
-class OneRevision(BaseModel):
-    """An optional revision of a day."""
+DAYS_AFTER = 3
+HEAT_MAP_DAYS = 14
+"""Two weeks of hours are shown around a day, with a few days after it where there are any."""
+
+
+class Loaded(NamedTuple):
+    """What the page reads from the store."""
+
+    stored: StoredDay
+    running: RunningDay | None
+    hours: LoadedHours
+
+
+class DayAsked(BaseModel):
+    """An optional revision of a day, and an hour to look at."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     revision: parameters.Number | None = Field(None, ge=1)
+    hour: parameters.Number | None = Field(None, ge=0, lt=MAXIMUM_HOURS)
 
 
 async def one_day(request: Request) -> Response:
     """Respond with the page of a day."""
-    dashboard, asked = dashboard_of(request), asked_for(request, OneRevision)
+    dashboard, asked = dashboard_of(request), asked_for(request, DayAsked)
     state, now = await dashboard.state(), this_minute(dashboard)
     source, day = source_and_day(request)
     require_day(dashboard, state, source, day, now)
@@ -62,16 +81,22 @@ async def one_day(request: Request) -> Response:
     known = dashboard.settings.sources.get(source)
     rules = guardrails() if known is None else guardrails_of(known.event_schema())
 
-    def load() -> tuple[StoredDay, RunningDay | None]:
+    last = min(day + timedelta(days=DAYS_AFTER), max(day, newest_day(state, dashboard.settings, source, now)))
+    first = first_day(state, source, last, HEAT_MAP_DAYS)
+
+    def load() -> Loaded:
         stored = dashboard.reader.day(source, day)
+        by_day = load_hours(dashboard.reader, source, first, last)
         hours = () if stored.revisions else dashboard.reader.running_hours(source, day)
         calendar = dashboard.settings.sources[source].calendar()
-        return stored, RunningDay(source, day, calendar, hours) if hours else None
+        return Loaded(stored, RunningDay(source, day, calendar, hours) if hours else None, by_day)
 
-    def make(loaded: tuple[StoredDay, RunningDay | None]) -> bytes:
-        stored, running = loaded
+    def make(loaded: Loaded) -> bytes:
+        stored, running, by_day = loaded
         ran = Ran() if running is None else _ran(state, dashboard.settings, now, running)
-        return day_main(day_response(stored, state, dashboard.settings, now), rules, asked.revision, ran).encode()
+        hours = hours_part(state, dashboard.settings, by_day, source, last, current=day)
+        response = day_response(stored, state, dashboard.settings, now)
+        return day_main(response, rules, asked, ran, hours).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     said = mark_section(state, source, day, user_of(request))
@@ -107,14 +132,18 @@ def _ran(state: DashboardState, settings: Settings, now: datetime, running: Runn
 
 
 def day_main(
-    response: DayResponse, rules: Sequence[Guardrail], revision: int | None = None, ran: Ran = Ran()
+    response: DayResponse,
+    rules: Sequence[Guardrail],
+    asked: DayAsked,
+    ran: Ran = Ran(),
+    hours_by_day: Markup | None = None,
 ) -> Markup:
-    """The page of a day at ``revision``, or at its latest revision.
+    """The page of a day at the revision that was asked for, or at its latest revision.
 
     Raises:
         ApiError: If the day has no such revision.
     """
-    shown = _revision(response, revision)
+    shown = _revision(response, asked.revision)
     zone = ZoneInfo(response.time_zone)
     verdicts = sorted(shown.verdicts, key=_outcome_order) if shown else []
     total = response.scans[-1].total_events if response.scans else None
@@ -138,7 +167,8 @@ def day_main(
         has_late=has_late,
         signals=table_rows(breakdown_rows(response.by_signal.rows, total), has_late=has_late),
         versions=table_rows(breakdown_rows(response.by_version.rows, total), has_late=has_late),
-        hours=table_rows(hour_rows(response.by_hour.rows, total, response.day, zone), has_late=has_late),
+        hours_by_day=hours_by_day or "",
+        hours=table_rows(hour_rows(response.by_hour.rows, total, response.day, zone, asked.hour), has_late=has_late),
         compared=compared(response.revisions, rules, zone) if len(response.revisions) > 1 else [],
     )
 

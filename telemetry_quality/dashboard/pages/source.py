@@ -16,19 +16,22 @@ from telemetry_quality.core.guardrails import error_rate, missing_version, sampl
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.policies import INTERVAL_PERCENT
 from telemetry_quality.dashboard import parameters
-from telemetry_quality.dashboard.api import require_sources, this_minute
+from telemetry_quality.dashboard.api import address_key, require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.hours import load_hours
 from telemetry_quality.dashboard.markup.calendars import CELL_SIGNS, calendar
 from telemetry_quality.dashboard.markup.charts import chart_rows
 from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.verdicts import headline_of, sign_of
 from telemetry_quality.dashboard.markup.windows import window_figures
 from telemetry_quality.dashboard.pages.declaration import Page
-from telemetry_quality.dashboard.pages.questions import asked_for, kept
+from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newest_day
+from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 from telemetry_quality.dashboard.running import running_day, running_moment
 from telemetry_quality.dashboard.series import daily_series, year_of
 from telemetry_quality.dashboard.summary import moment, summarize
+from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -39,11 +42,13 @@ if TYPE_CHECKING:
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.policies import Policy
+    from telemetry_quality.dashboard.hours import LoadedHours
     from telemetry_quality.dashboard.models import SourceSummary
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 CHART_DAYS = 30
+HEAT_MAP_DAYS = 30
 WINDOWS = ("7", "30")
 
 
@@ -55,12 +60,30 @@ async def one_source(request: Request) -> Response:
     if source not in dashboard.settings.sources:
         require_sources(dashboard, state, [source])
         return RedirectResponse(f"/health/snapshots/?source={source}", 303)
-    main = await kept(request, state, now, lambda: source_main(state, dashboard.settings, now, source))
+    last = newest_day(state, dashboard.settings, source, now)
+    first = first_day(state, source, last, HEAT_MAP_DAYS)
+
+    def load() -> LoadedHours | None:
+        try:
+            return load_hours(dashboard.reader, source, first, last)
+        except StoreError:
+            return None
+
+    def make(hours: LoadedHours | None) -> bytes:
+        part = hours_part(state, dashboard.settings, hours, source, last)
+        return source_main(state, dashboard.settings, now, source, part).encode()
+
+    main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     return page(request, title=source, main=main, section=PAGE.section, version=state.version, has_charts=True)
 
 
-def source_main(state: DashboardState, settings: Settings, now: datetime, source: str) -> Markup:
-    """The content of the page: what the clock changes, and the sections, which are rendered once for a day."""
+def source_main(
+    state: DashboardState, settings: Settings, now: datetime, source: str, hours: Markup | None = None
+) -> Markup:
+    """The content of the page: what the clock changes, and the sections, which are rendered once for a day.
+
+    ``hours`` is the part about the hours by days.
+    """
     summary = summarize(state, settings, now, source)
     (chosen,) = summary.sources
     headline, details = headline_of(summary.sentence)
@@ -74,11 +97,13 @@ def source_main(state: DashboardState, settings: Settings, now: datetime, source
         details=f"{details[:1].upper()}{details[1:]}",
         zone=ZoneInfo(chosen.time_zone),
         has_been_read=state.has_been_read,
-        sections=_sections_part(state, settings, now, chosen),
+        sections=_sections_part(state, settings, now, chosen, hours),
     )
 
 
-def _sections_part(state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary) -> Markup:
+def _sections_part(
+    state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary, hours: Markup | None
+) -> Markup:
     running, days = running_day(state, settings, now, chosen.source), settings.sources[chosen.source].calendar()
     is_over = running is not None and now >= days.window(running.day).end
 
@@ -90,13 +115,14 @@ def _sections_part(state: DashboardState, settings: Settings, now: datetime, cho
             "source_sections.html",
             **shown,
             chosen=chosen,
+            hours=hours or "",
             running=strip,
             has_been_read=state.has_been_read,
             signs=SIGNS,
         )
 
     today = now.astimezone(UTC).date()
-    key = ("part", *moment(chosen), today, state.has_been_read, running and running_moment(running))
+    key = ("part", *moment(chosen), today, state.has_been_read, running and running_moment(running), hours)
     return state.cached(chosen.source, key, make)
 
 

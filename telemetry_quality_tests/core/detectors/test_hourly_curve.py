@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.detectors.expected_volume import Expectation
-from telemetry_quality.core.detectors.hourly_curve import expected_hours
+from telemetry_quality.core.detectors.hourly_curve import expected_hours, usual_shares
 from telemetry_quality.core.hours import HourTotals, clock_of, day_hours
 
 if TYPE_CHECKING:
@@ -98,6 +98,17 @@ def test_an_interval_holds_its_hour_and_grows_with_the_level(
     ):
         assert 0 <= wider.low <= hour.low <= hour.events <= hour.high <= wider.high
         assert hour.high >= hour.events + 1
+
+
+def test_usual_shares_are_those_of_the_expected_hours() -> None:
+    earlier = days_of(working_or_weekend)
+    for day in (FIRST + timedelta(weeks=6), FIRST + timedelta(weeks=6, days=5)):
+        shares = usual_shares(day, earlier)
+        assert shares is not None
+        expected = curve(earlier, total(2000), day)
+        assert [2000 * share for share in shares] == pytest.approx([hour.events for hour in expected])
+    few = {day: hours for day, hours in earlier.items() if day < FIRST + timedelta(days=13)}
+    assert usual_shares(FIRST + timedelta(days=13), few) is None
 
 
 def test_the_day_itself_and_later_days_change_nothing() -> None:

@@ -35,6 +35,7 @@ ADDRESSES = (
     "/health/snapshots/",
     "/health/snapshots/?status=unhealthy&sort=source",
     *(web_day(day) for day in (YESTERDAY, BAD_DAY, UNREADABLE_DAY, MISSING_DAY, EMPTY_DAY)),
+    "/health/sources/web/hours/",
     "/health/incidents/",
     f"/health/incidents/web/{YESTERDAY}/",
     "/health/forecast/",

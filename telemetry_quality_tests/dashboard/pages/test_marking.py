@@ -102,7 +102,7 @@ def test_an_accepted_day_closes_its_incident(own: Desk) -> None:
 
 def test_the_calendar_shows_marks_by_words_and_an_outline(own: Desk) -> None:
     say(own, mark="special")
-    (square,) = [link for link in main_of(own, "/health/sources/web/").all("a", href=DAY) if "title" in link.attributes]
+    square = main_of(own, "/health/sources/web/").one("section", aria_labelledby="year").one("a", href=DAY)
     assert square.attributes["title"] == f"{YESTERDAY} unhealthy, marked special by ada"
     assert "marked" in square.classes
 

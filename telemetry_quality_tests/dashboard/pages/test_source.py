@@ -104,7 +104,10 @@ def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> N
 
 
 def test_the_legend_counts_the_year_with_signs(desk: Desk) -> None:
-    words = [item.text for item in page_of(desk, "/health/sources/web/").one("ul", class_="legend").all("li")]
+    words = [
+        item.text
+        for item in page_of(desk, "/health/sources/web/").one("section", aria_labelledby="year").one("ul").all("li")
+    ]
     assert "✗ 2 unhealthy" in words
     assert "∅ 1 no activity" in words
 
