@@ -10,12 +10,14 @@ import logging
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
 
 from telemetry_quality import __version__
 from telemetry_quality.commands.options import EXIT_UNKNOWN, print_json
+from telemetry_quality.console import write
 from telemetry_quality.errors import TelemetryQualityError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ MODULES = {
     "days": "marks",
     "demo": "demo",
     "forecast": "forecast",
-    "health": "days",
+    "health": "health",
     "incidents": "incidents",
     "init": "init",
     "migrate": "store",
@@ -74,7 +76,7 @@ def cli(debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; an error is one sentence on standard error and exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    logging.basicConfig(handlers=[_Lines()], level=logging.WARNING)
     logging.getLogger("telemetry_quality.alerts").setLevel(logging.INFO)
     try:
         code = cli.main(given, prog_name="telemetry-quality", standalone_mode=False)
@@ -102,7 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(arguments: Sequence[str], sentence: str) -> int:
-    if "--json" in arguments:
+    if {"--json", "--format=json"} & {*arguments} or ("--format", "json") in pairwise(arguments):
         print_json({"error": {"sentence": sentence}})
-    click.echo(f"Error: {sentence}", err=True)
+    for line in f"Error: {sentence}".splitlines():
+        write(line, stderr=True)
     return EXIT_UNKNOWN
+
+
+class _Lines(logging.Handler):
+    """Writes the log to standard error, as what else is said there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write(record.getMessage(), stderr=True)

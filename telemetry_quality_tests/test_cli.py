@@ -19,7 +19,8 @@ import pytest
 
 from telemetry_quality import cli, console, load_settings
 from telemetry_quality.assembly import daily_work
-from telemetry_quality.commands import days
+from telemetry_quality.commands import health
+from telemetry_quality.console import bars
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.verdicts import Level, Outcome, Verdict
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -136,7 +137,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then_and_with_json_there_
     assert re.fullmatch(r"Reading: 2 of 2 days, 80 events, [\d,]+ events/s", scan)
     assert re.fullmatch(r"Judging: 2 of 2 days, [\d,.]+ days/s", judging)
 
-    monkeypatch.setattr(console, "LINE_SECONDS", 0)
+    monkeypatch.setattr(bars, "LINE_SECONDS", 0)
     *_, errors = terminal.type("backfill", "2026-02-01", "2026-02-03")
     lines = [line for line in errors.splitlines() if line.startswith("Reading")]
     assert [line.split(",")[0] for line in lines] == [f"Reading: {done} of 3 days" for done in (1, 2, 3)]
@@ -500,7 +501,7 @@ def test_an_internal_error_is_a_sentence_too_and_debug_shows_the_traceback(
     def broken(_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(days, "open_store", broken)
+    monkeypatch.setattr(health, "open_store", broken)
     code, _, err = terminal.type("health")
     assert code == 2
     assert "an internal error (RuntimeError: boom)" in err

@@ -43,6 +43,7 @@ from telemetry_quality.storage.staff.lookup import Role
 from telemetry_quality.storage.staff.tokens import Scope
 from telemetry_quality_tests import architecture
 from telemetry_quality_tests.builders import write_parquet
+from telemetry_quality_tests.commands.test_golden import commands_of
 from telemetry_quality_tests.dashboard.desk import paths_of
 from telemetry_quality_tests.packages import blocks
 
@@ -131,22 +132,9 @@ def _assert_documents(documented: dict[str, str], fields: Mapping[str, FieldInfo
             assert shown == (", ".join(f"`{default}`" for default in field.default) or "none"), name
 
 
-def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
-    """Every command by what a user types, including commands of groups: ``incidents``, ``incidents show``."""
-    found: dict[str, click.Command] = {}
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        found[f"{before}{name}"] = command
-        if isinstance(command, click.Group):
-            found |= _commands(command, f"{before}{name} ")
-    return found
-
-
 def test_the_readme_names_every_command_and_option_and_no_other() -> None:
     table = README.split("## The command line")[1].split("From Python")[0]
-    commands = _commands(cli.cli)
+    commands = commands_of(cli.cli)
     assert {"incidents confirm", "staff token add"} <= commands.keys()
     rows = re.findall(r"^\| `telemetry-quality ([a-z-]+(?: [a-z-]+)*)", table, flags=re.MULTILINE)
     assert sorted(rows) == sorted(commands)

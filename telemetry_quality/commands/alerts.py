@@ -19,14 +19,15 @@ from telemetry_quality.commands.options import (
     EXIT_NOT_HEALTHY,
     config_option,
     json_option,
+    list_format,
     print_json,
+    print_list,
     say,
     source_option,
 )
-from telemetry_quality.console import console
+from telemetry_quality.console import Column, Kind, Part, Styled, print_listing, write
 from telemetry_quality.core.messages.delivery import send_test
 from telemetry_quality.core.messages.model import DeliveryOutcome
-from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import DeliveryError
 from telemetry_quality.settings import load_settings
 
@@ -41,9 +42,11 @@ ROWS_SHOWN = 50
 SIGNS = {
     DeliveryOutcome.SENT: ("green", "✓"),
     DeliveryOutcome.FAILED: ("red", "✗"),
-    DeliveryOutcome.CLAIMED: ("cyan", "…"),
-    DeliveryOutcome.WITHHELD: ("dim", "-"),
+    DeliveryOutcome.CLAIMED: ("cyan", "→"),
+    DeliveryOutcome.WITHHELD: (None, "-"),
 }
+COLUMNS = (Column("at (UTC)"), Column("channel"), Column("kind"), Column("outcome"), Column("message", Kind.WORDS))
+CSV_COLUMNS = ("at", "channel", "kind", "outcome", "attempt", "title", "reason", "key", "sources")
 
 
 @click.group()
@@ -65,11 +68,11 @@ def dispatch(config: str | None, source: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"dispatched": dispatched, **({} if delivered is None else {"messages": delivered._asdict()})})
         return EXIT_HEALTHY
-    click.echo(f"{dispatched} alert{'' if dispatched == 1 else 's'} dispatched.")
+    write(f"{dispatched} alert{'' if dispatched == 1 else 's'} dispatched.")
     if delivered is not None:
-        click.echo(delivered.sentence())
+        write(delivered.sentence())
         for failure in delivered.failures:
-            click.echo(failure, err=True)
+            write(failure, stderr=True)
     return EXIT_HEALTHY
 
 
@@ -95,40 +98,28 @@ def try_channel(channel: str, config: str | None, as_json: bool) -> int:
 @alerts.command("log")
 @click.option("--channel", metavar="NAME", help="Only messages on this channel.")
 @config_option
-@json_option
-def show_log(channel: str | None, config: str | None, as_json: bool) -> int:
+@list_format
+def show_log(channel: str | None, config: str | None, form: str) -> int:
     """List the latest deliveries of messages, newest first: what was sent, and what failed and why."""
     settings = load_settings(config)
     if channel is not None:
         message_channel(settings, channel)
     rows = open_store(settings).latest_deliveries(channel, ROWS_SHOWN)
-    if as_json:
-        print_json({"deliveries": [row.as_json() for row in rows]})
-    else:
-        _print_rows(rows)
+    objects = [row.as_json() for row in rows]
+    print_list(form, "deliveries", objects, CSV_COLUMNS, lambda: _print_rows(rows))
     return EXIT_HEALTHY
 
 
 def _print_rows(rows: Sequence[Delivery]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-    from rich.text import Text  # noqa: PLC0415
-
     if not rows:
-        click.echo("No message has been sent yet.")
+        write("No message has been sent yet.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("at (UTC)", "channel", "kind", "outcome"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("message", overflow="fold")
-    for row in rows:
-        colour, sign = SIGNS[row.outcome]
-        again = f", attempt {row.attempt}" if row.attempt > 1 else ""
-        reason = f": {row.reason}" if row.reason else ""
-        table.add_row(
-            f"{row.at:%Y-%m-%d %H:%M:%S}",
-            row.channel,
-            row.kind.value,
-            Text(f"{sign} {row.outcome.value}{again}", style=colour),
-            Text(visible(f"{row.title}{reason}")),
-        )
-    console().print(table)
+    print_listing(COLUMNS, map(_cells, rows))
+
+
+def _cells(row: Delivery) -> tuple[Part, ...]:
+    colour, sign = SIGNS[row.outcome]
+    again = f", attempt {row.attempt}" if row.attempt > 1 else ""
+    reason = f": {row.reason}" if row.reason else ""
+    outcome = Styled(f"{sign} {row.outcome.value}{again}", colour)
+    return f"{row.at:%Y-%m-%d %H:%M:%S}", row.channel, row.kind.value, outcome, f"{row.title}{reason}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.assembly import open_source, open_store, utc_now
+from telemetry_quality.assembly import gaps_of, open_source, open_store, utc_now
 from telemetry_quality.commands.options import (
     DAY,
     EXIT_HEALTHY,
@@ -19,7 +19,7 @@ from telemetry_quality.commands.options import (
     source_option,
 )
 from telemetry_quality.connectors import BUILT_IN, connectors
-from telemetry_quality.console import console
+from telemetry_quality.console import next_step, write
 from telemetry_quality.core.calendar_effects import holiday_calendar
 from telemetry_quality.core.counting import other_rules
 from telemetry_quality.core.days import DayWindow
@@ -28,7 +28,6 @@ from telemetry_quality.core.events import UnreadableDay
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN as GUARDRAILS
 from telemetry_quality.core.guardrails.catalogue import guardrails
 from telemetry_quality.core.policies import HOLIDAYS, SAMPLE_SIZE
-from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import DeliveryError, SettingsError, SourceError, StoreError
 from telemetry_quality.extensions import find_extensions
 from telemetry_quality.notifiers import BUILT_IN as NOTIFIERS
@@ -36,7 +35,7 @@ from telemetry_quality.notifiers import notifiers
 from telemetry_quality.settings import load_settings, settings_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     from telemetry_quality.core.event_schema import EventSchema
@@ -77,7 +76,21 @@ def check(day: date | None, config: str | None, source: str | None, as_json: boo
             mistakes += [_mistake(name, one) for one in (error, *error.further)]
     mistakes += _mistakes_of_channels(settings)
     exposed = exposures(settings, settings_file(config), os.environ.get("DAGSTER_HOME"))
-    return _report(found, mistakes, extensions, exposed, as_json=as_json)
+    code = _report(found, mistakes, extensions, exposed, as_json=as_json)
+    if not mistakes and not as_json:
+        next_step(*_next(settings, found), config=config)
+    return code
+
+
+def _next(settings: Settings, found: list[dict[str, Any]]) -> Sequence[str]:
+    """The command to type when the settings fit the events."""
+    if any(checked["store_error"] for checked in found):
+        return ["migrate"]
+    store, now = open_store(settings), utc_now()
+    for name in (checked["source"] for checked in found):
+        if gaps_of(settings, store, name, now).missing:
+            return ["backfill", "--missing", "--source", name]
+    return ["health"]
 
 
 def _report(
@@ -94,14 +107,13 @@ def _report(
         print_json({"sources": found, "mistakes": mistakes, "extensions": extensions, "exposed": exposed, **error})
     else:
         for extension in extensions:
-            line = "The {kind} {name} is of {package} {version}.".format_map(extension)
-            console().print(line, markup=False, highlight=False, soft_wrap=True)
+            write("The {kind} {name} is of {package} {version}.".format_map(extension))
         for checked in found:
             _print_checked(checked)
         for sentence in exposed:
-            console().print(f"! {sentence}", markup=False, highlight=False, soft_wrap=True)
+            write(sentence, lead=["! "])
     for mistake in mistakes:
-        click.echo(f"Error: {mistake['sentence']}", err=True)
+        write(f"Error: {mistake['sentence']}", stderr=True)
     return EXIT_UNKNOWN if mistakes else EXIT_HEALTHY
 
 
@@ -238,14 +250,13 @@ def _other_rules(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _print_checked(found: dict[str, Any]) -> None:
-    out = console()
-    out.print(f"[bold]{found['source']}[/]: the settings fit the events.")
+    write(f"{found['source']}: the settings fit the events.")
     for role in found["roles"]:
         what = "none, by choice" if role["column"] is None else f"{role['column']} ({role['type']})"
-        out.print(f"  {role['role']:16} {what}", markup=False)
+        write(what, lead=[f"  {role['role']:16} "])
     for times in found["times"]:
-        out.print(f"  {_times_words(times)}", markup=False, highlight=False, soft_wrap=True)
-    out.print(f"  On {found['day']}:")
+        write(_times_words(times), lead=["  "])
+    write(f"  On {found['day']}:")
     for name in (
         "total_events",
         "error_events",
@@ -254,15 +265,15 @@ def _print_checked(found: dict[str, Any]) -> None:
         "late_events",
     ):
         number = found[name]
-        out.print(f"    {name:24}{'none' if number is None else f'{number:,}':>14}")
+        write(f"    {name:24}{'none' if number is None else f'{number:,}':>14}")
     for group in ("missing_critical_fields", "signals"):
         for value, events in found[group].items():
-            out.print(f"    {group:24}{events:>14,}  {visible(str(value))}", markup=False)
+            write(str(value), lead=[f"    {group:24}{events:>14,}  "])
     for name, rate in found["rates"].items():
-        out.print(f"    {'rates':24}{rate['matching_events'] or 0:>14,}  {_rate_words(name, rate)}", markup=False)
+        write(_rate_words(name, rate), lead=[f"    {'rates':24}{rate['matching_events'] or 0:>14,}  "])
     for column, values in found["dimensions"].items():
         for value, events in values.items():
-            out.print(f"    {column:24}{events:>14,}  {visible(str(value))}", markup=False)
+            write(str(value), lead=[f"    {column:24}{events:>14,}  "])
     _print_warnings(found)
 
 
@@ -287,22 +298,23 @@ def _is_odd(times: dict[str, Any]) -> bool:
 
 
 def _print_warnings(found: dict[str, Any]) -> None:
-    out = console()
     if found["other_rules"]:
-        out.print(f"  ! {found['other_rules']['sentence']}", markup=False, soft_wrap=True)
+        write(found["other_rules"]["sentence"], lead=["  ! "])
     if found["store_error"]:
-        line = f"  Whether stored days were counted by these settings is not known: {found['store_error']}"
-        out.print(line, markup=False, soft_wrap=True)
+        sentence = f"Whether stored days were counted by these settings is not known: {found['store_error']}"
+        write(sentence, lead=["  "])
     if found["holds_up_writers"]:
-        out.print(f"  ! {found['holds_up_writers']}", markup=False, soft_wrap=True)
-    if found["intraday"]:
-        cost = "  Hours of the running day can be read without reading far more."
-        line = cost if found["intraday"]["is_cheap"] else f"  ! {found['intraday']['reason']}"
-        out.print(line, markup=False, soft_wrap=True)
+        write(found["holds_up_writers"], lead=["  ! "])
+    if found["intraday"] and found["intraday"]["is_cheap"]:
+        write("Hours of the running day can be read without reading far more.", lead=["  "])
+    elif found["intraday"]:
+        write(found["intraday"]["reason"], lead=["  ! "])
     if found["full_scan"]:
         relation, create_index = found["full_scan"]["relation"], found["full_scan"]["create_index"]
-        remedy = f"create an index:\n    {create_index}" if create_index else "index the time its view shows."
-        out.print(f"  ! Each day reads {relation} from end to end; {remedy}", markup=False, soft_wrap=True)
+        remedy = "create an index:" if create_index else "index the time its view shows."
+        write(f"Each day reads {relation} from end to end; {remedy}", lead=["  ! "])
+        if create_index:
+            write(create_index, lead=["    "])
 
 
 def _rate_words(name: str, rate: dict[str, Any]) -> str:

@@ -1,12 +1,10 @@
-"""The commands that judge days and show their status: ``snapshot``, ``backfill`` and ``health``.
+"""The commands that judge days, ``snapshot`` and ``backfill``, and what other commands show of days.
 
-Without Dagster, the first two do exactly what the assets and the alert sensor do, so that cron can run them.
+Without Dagster, they do exactly what the assets and the alert sensor do, so that cron can run them.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +15,6 @@ from telemetry_quality.assembly import (
     heartbeat,
     keep_anchor,
     lineage,
-    open_store,
     push_metrics,
     utc_now,
 )
@@ -30,26 +27,38 @@ from telemetry_quality.commands.options import (
     config_option,
     day_range,
     json_option,
+    list_format,
+    print_csv,
     print_json,
     source_option,
 )
-from telemetry_quality.commands.watching import DURATION, report_age
-from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress
-from telemetry_quality.core.counting import other_rules
+from telemetry_quality.console import ListedDay, print_days, print_snapshot, progress, write
 from telemetry_quality.core.forecasts.making import keep_forecast
-from telemetry_quality.core.forecasts.scoring import stored_score
+from telemetry_quality.core.guardrails.verdicts import Outcome
 from telemetry_quality.core.marks import is_trustworthy, marks_of
+from telemetry_quality.core.metrics import METRICS
 from telemetry_quality.core.snapshots import DayStatus, unknown_day_as_json
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date, datetime
+    from datetime import date
 
     from telemetry_quality.core.daily import DailyWork, Judgement
-    from telemetry_quality.core.forecasts.scoring import ForecastScore
     from telemetry_quality.settings import Settings
     from telemetry_quality.storage.store import SqlQualityStore
+
+DAY_CSV = (
+    "source",
+    "day",
+    "revision",
+    "status",
+    "failed_guardrails",
+    "unreadable_reason_code",
+    "mark",
+    *(metric.name for metric in METRICS),
+)
+"""The columns of a day as CSV."""
 
 
 @click.command()
@@ -77,13 +86,13 @@ def snapshot(day: date | None, config: str | None, source: str | None, as_json: 
 @click.option("--missing", "is_missing", is_flag=True, help="Every day since first_day that has no snapshot.")
 @config_option
 @source_option
-@json_option
+@list_format
 def backfill(
     first_and_last: tuple[date | None, ...],
     is_missing: bool,
     config: str | None,
     source: str | None,
-    as_json: bool,
+    form: str,
 ) -> int:
     """Read and judge every day from FIRST to LAST, inclusive, or every day that is missing."""
     if len(first_and_last) != (0 if is_missing else 2):
@@ -100,96 +109,18 @@ def backfill(
     days = [day for gap in gaps for day in day_range(*gap)]
     if not days:
         dispatch_to_log(work.store, [name])
-    taken = [_listed(judgement) for judgement in _watched(settings, work, days, is_shown=not as_json)] if days else []
+    is_shown = form == "table"
+    taken = [_listed(judgement) for judgement in _watched(settings, work, days, is_shown=is_shown)] if days else []
     _after_judging(settings, work)
-    if as_json:
+    if form == "json":
         print_json({"days": [day_as_json(listed) for listed in taken]})
+    elif form == "csv":
+        print_csv(DAY_CSV, map(day_as_csv, taken))
     elif taken:
         print_days(taken)
     else:
-        click.echo("No day is missing.")
+        write("No day is missing.")
     return exit_code(taken) if taken else EXIT_HEALTHY
-
-
-@click.command()
-@click.option("--days", type=click.IntRange(1, 10_000), help="The last N complete days (default: 30).")
-@click.option("--first", type=DAY, help="The first day of a range.")
-@click.option("--last", type=DAY, help="The last day of a range (default: the latest complete day).")
-@click.option(
-    "--max-age",
-    type=DURATION,
-    help="Say only whether days are still being judged: whether the newest ended at most 26h, 90m or 2d ago. "
-    "Exit codes as monitors expect them: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
-)
-@config_option
-@source_option
-@json_option
-def health(  # noqa: PLR0917
-    days: int | None,
-    first: date | None,
-    last: date | None,
-    max_age: timedelta | None,
-    config: str | None,
-    source: str | None,
-    as_json: bool,
-) -> int:
-    """Show the status of days from the store, without reading events."""
-    if sum(map(bool, (days, first or last, max_age))) > 1:
-        raise click.UsageError("Either --days, --max-age, or --first and --last may be given, but not both.")
-    if max_age is not None:
-        return report_age(config, source, max_age, as_json=as_json)
-    settings = load_settings(config)
-    names = settings.names(source)
-    store, now = open_store(settings), utc_now()
-    listed: list[ListedDay] = []
-    for name in names:
-        calendar = settings.sources[name].calendar()
-        end = last or calendar.latest_day(now)
-        # Days before the source's first day do not exist, so they are shown only on request.
-        begin = first or max(end - timedelta(days=(days or 30) - 1), min(calendar.first_day, end))
-        listed += known_days(store, name, day_range(begin, end))
-    listed.sort(key=lambda line: line.day)
-    _print_health(settings, store, names, listed, now, as_json=as_json)
-    return exit_code(listed)
-
-
-def _print_health(
-    settings: Settings,
-    store: SqlQualityStore,
-    names: Sequence[str],
-    listed: list[ListedDay],
-    now: datetime,
-    *,
-    as_json: bool,
-) -> None:
-    """Print days, and what is wrong with the store as a whole."""
-    counted = [
-        found
-        for name in names
-        if (found := other_rules(name, store.counted_days(name), settings.sources[name].counting_rules()))
-    ]
-    gaps = [gap for name in names if (gap := gaps_of(settings, store, name, now)).sentences()]
-    scores = {name: scored for name in names if (scored := _score(settings, store, name, now)) is not None}
-    if as_json:
-        print_json(
-            {
-                "days": [day_as_json(line) for line in listed],
-                "other_rules": [found.as_json() for found in counted],
-                "gaps": [gap.as_json() for gap in gaps],
-                "forecasts": {name: scored.as_json() for name, scored in scores.items()},
-            }
-        )
-    else:
-        print_days(listed)
-        for sentence in chain((found.sentence for found in counted), *(gap.sentences() for gap in gaps)):
-            click.echo(f"! {sentence}")
-        for name, scored in scores.items():
-            click.echo(f"{name}: {scored.sentence}")
-
-
-def _score(settings: Settings, store: SqlQualityStore, name: str, now: datetime) -> ForecastScore | None:
-    source = settings.sources[name]
-    return stored_score(store, name, source.calendar(), source.policy(), now)
 
 
 def known_days(store: SqlQualityStore, name: str, days: Sequence[date]) -> list[ListedDay]:
@@ -217,6 +148,12 @@ def day_as_json(listed: ListedDay) -> dict[str, Any]:
         "guardrails": [verdict.as_json() for verdict in verdicts],
         "mark": mark and mark.as_json(),
     }
+
+
+def day_as_csv(listed: ListedDay) -> dict[str, Any]:
+    """What a row of CSV says of a day; failed guardrails by name."""
+    failed = [verdict.guardrail for verdict in listed.verdicts if verdict.outcome is Outcome.FAILED]
+    return {**day_as_json(listed), "failed_guardrails": failed, "mark": listed.mark and listed.mark.mark}
 
 
 def _listed(judgement: Judgement) -> ListedDay:
@@ -257,7 +194,7 @@ def _take_snapshots(settings: Settings, work: DailyWork, days: Sequence[date], *
             emitter.emit(judgement)
             advance(1)
     if emitter.failure is not None:
-        click.echo(f"Warning: {emitter.failure}", err=True)
+        write(f"Warning: {emitter.failure}", stderr=True)
     dispatch_to_log(work.store, [work.name])
     return taken
 
@@ -267,9 +204,9 @@ def _after_judging(settings: Settings, work: DailyWork) -> None:
     now = utc_now()
     keep_forecast(work.store, work.name, work.calendar, work.policy, now)
     if (failure := keep_anchor(settings, now)) is not None:
-        click.echo(f"Error: {failure}", err=True)
+        write(f"Error: {failure}", stderr=True)
     if (failure := push_metrics(settings, now)) is not None:
-        click.echo(f"Warning: {failure}", err=True)
+        write(f"Warning: {failure}", stderr=True)
 
 
 def exit_code(days: Iterable[ListedDay]) -> int:

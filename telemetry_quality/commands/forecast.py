@@ -5,19 +5,24 @@ Exit codes: 0 done; 2 a source has too short a history, or failed.
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from telemetry_quality.assembly import open_store, utc_now
-from telemetry_quality.commands.options import EXIT_HEALTHY, EXIT_UNKNOWN, config_option, json_option, print_json
-from telemetry_quality.console import console
+from telemetry_quality.commands.options import (
+    EXIT_HEALTHY,
+    EXIT_UNKNOWN,
+    config_option,
+    list_format,
+    print_json,
+    put_bytes,
+)
+from telemetry_quality.console import Column, Kind, print_listing, write
 from telemetry_quality.core.detectors.coming_days import LEAST_DAYS
 from telemetry_quality.core.forecasts.making import make_forecast
 from telemetry_quality.core.forecasts.model import DEFAULT_DAYS, MOST_DAYS
-from telemetry_quality.core.visible import visible
 from telemetry_quality.frames.tables import csv_lines
 from telemetry_quality.settings import load_settings
 
@@ -27,7 +32,11 @@ if TYPE_CHECKING:
     from telemetry_quality.core.days import Calendar
     from telemetry_quality.core.forecasts.model import Forecast
 
-FORMATS = ("table", "csv", "json")
+COLUMNS = (
+    *(Column("day"), Column("")),
+    *(Column(name, Kind.NUMBER) for name in ("events", "low", "high")),
+    Column("why", Kind.WORDS),
+)
 DAY_COLUMNS = ("source", "day", "events", "low", "high", "why", "made_on", "model_version")
 HOUR_COLUMNS = ("source", "day", "hour", "begins_at", "events", "low", "high", "made_on", "model_version")
 
@@ -38,18 +47,9 @@ HOUR_COLUMNS = ("source", "day", "hour", "begins_at", "events", "low", "high", "
     "--days", type=click.IntRange(1, MOST_DAYS), default=DEFAULT_DAYS, help=f"How many days (default: {DEFAULT_DAYS})."
 )
 @click.option("--hours", "with_hours", is_flag=True, help="Each hour of the days too.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "csv", "json")),
-    default="table",
-    help="The format (default: table).",
-)
 @config_option
-@json_option
-def forecast(  # noqa: PLR0917
-    source: str | None, days: int, with_hours: bool, form: str, config: str | None, as_json: bool
-) -> int:
+@list_format
+def forecast(source: str | None, days: int, with_hours: bool, config: str | None, form: str) -> int:
     """Show the events to expect on each of the coming days of SOURCE, or of all sources, from the store alone."""
     settings = load_settings(config)
     store, now = open_store(settings), utc_now()
@@ -58,18 +58,17 @@ def forecast(  # noqa: PLR0917
         make_forecast(store, name, calendar, settings.sources[name].policy(), now, days=days)
         for name, calendar in calendars.items()
     ]
-    if as_json or form == "json":
+    if form == "json":
         print_json({"forecasts": [made.as_json(with_hours=with_hours) for made in found]})
     elif form == "csv":
         rows = (row for made in found for row in _rows(made, calendars[made.source], with_hours=with_hours))
-        sys.stdout.flush()
-        sys.stdout.buffer.write(csv_lines([HOUR_COLUMNS if with_hours else DAY_COLUMNS, *rows]))
+        put_bytes(csv_lines([HOUR_COLUMNS if with_hours else DAY_COLUMNS, *rows]))
     else:
         for made in found:
             _print(made, calendars[made.source], with_hours=with_hours)
     for made in found:
-        if not made.coming and form != "json" and not as_json:
-            click.echo(too_short(made), err=True)
+        if not made.coming and form != "json":
+            write(too_short(made), stderr=True)
     return EXIT_HEALTHY if all(made.coming for made in found) else EXIT_UNKNOWN
 
 
@@ -96,21 +95,18 @@ def _rows(made: Forecast, calendar: Calendar, *, with_hours: bool) -> Iterator[t
 
 def _print(made: Forecast, calendar: Calendar, *, with_hours: bool) -> None:
     """Print a forecast for people."""
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-    from rich.text import Text  # noqa: PLC0415
-
     if not made.coming:
         return
     level = f"{made.interval_percent:g} % of such days lie between low and high"
-    click.echo(f"{visible(made.source)}, from what is known up to {made.day}; {level}:")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("day", "", "events", "low", "high", "why"):
-        table.add_column(name, justify="right" if name in {"events", "low", "high"} else "left", no_wrap=True)
+    write(f"{made.source}, from what is known up to {made.day}; {level}:")
+    print_listing(COLUMNS, _cells(made, calendar, with_hours=with_hours))
+
+
+def _cells(made: Forecast, calendar: Calendar, *, with_hours: bool) -> Iterator[tuple[str, ...]]:
     for coming in made.coming:
         numbers = (f"{number:,.0f}" for number in (coming.events, coming.low, coming.high))
-        table.add_row(str(coming.day), f"{coming.day:%a}", *numbers, Text(visible(coming.why or "")))
+        yield (str(coming.day), f"{coming.day:%a}", *numbers, coming.why or "")
         start = calendar.window(coming.day).start
         for hour, expected in enumerate(coming.hours or () if with_hours else ()):
             begins = (start + timedelta(hours=hour)).astimezone(calendar.zone)
-            table.add_row("", f"{begins:%H:%M}", *(f"{number:,.0f}" for number in expected))
-    console().print(table)
+            yield ("", f"{begins:%H:%M}", *(f"{number:,.0f}" for number in expected), "")

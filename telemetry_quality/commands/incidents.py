@@ -18,24 +18,23 @@ from telemetry_quality.commands.options import (
     config_option,
     day_range,
     json_option,
+    list_format,
     login_name,
     print_json,
+    print_list,
     say,
     source_option,
 )
-from telemetry_quality.console import console
+from telemetry_quality.console import Column, Kind, Part, Styled, next_step, print_listing, write
 from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.guardrails.verdicts import Level
-from telemetry_quality.core.incidents import Action, incidents_of, require_incident
+from telemetry_quality.core.incidents import Action, incidents_of, require_incident, worst_first
 from telemetry_quality.core.incidents.wording import PAST_TENSE
-from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.text import Text
 
     from telemetry_quality.core.incidents import Incident, IncidentAction
     from telemetry_quality.core.ports import QualityStore
@@ -43,6 +42,16 @@ if TYPE_CHECKING:
 
 # Levels and states are never shown by colour alone, but also by a sign and a word.
 LEVEL_SIGNS = {Level.CRITICAL: ("red", "✗"), Level.WARNING: ("yellow", "!"), Level.INFO: ("cyan", "i")}
+
+COLUMNS = (
+    *(Column("incident"), Column("level"), Column("days", Kind.FACT)),
+    *(Column(name, Kind.WORDS) for name in ("state", "guardrails", "root cause", "at its peak")),
+)
+FAILURE_COLUMNS = (Column("day"), Column("level"), Column("guardrail"), Column("what happened", Kind.WORDS))
+CSV_COLUMNS = (
+    *("source", "key", "first_day", "last_day", "days", "level", "is_open", "guardrails", "root_cause", "peak"),
+    *("assignee", "acknowledged_by", "muted_until", "is_confirmed", "is_dismissed", "is_accepted", "owners"),
+)
 
 key_argument = click.argument("key")
 note_option = click.option("--note", metavar="TEXT", default="", help="A note for others.")
@@ -58,7 +67,7 @@ by_option = click.option("--by", metavar="NAME", default=login_name, help="Who d
 @click.option("--last", type=DAY, help="Incidents in a range: its last day (default: the latest complete day).")
 @config_option
 @source_option
-@json_option
+@list_format
 @click.pass_context
 def incidents(  # noqa: PLR0917
     context: click.Context,
@@ -68,9 +77,9 @@ def incidents(  # noqa: PLR0917
     last: date | None,
     config: str | None,
     source: str | None,
-    as_json: bool,
+    form: str,
 ) -> int:
-    """List incidents, newest first: failures with one root cause on consecutive days.
+    """List incidents, open ones first, then by level: failures with one root cause on consecutive days.
 
     Without options, only open incidents.
     """
@@ -80,7 +89,7 @@ def incidents(  # noqa: PLR0917
     if context.invoked_subcommand is not None:
         if is_all or has_range:
             raise click.UsageError("--all, --days, --first and --last apply only to the list, but a command was given.")
-        _hand_on(context, config=config, source=source, as_json=as_json)
+        _hand_on(context, config=config, source=source, as_json=form == "json")
         return EXIT_HEALTHY
     settings = load_settings(config)
     store, now = open_store(settings), utc_now()
@@ -88,12 +97,10 @@ def incidents(  # noqa: PLR0917
     for name in [settings.source(source)[0]] if source else settings.sources:
         latest = settings.sources[name].calendar().latest_day(now) if has_range and last is None else last
         found += incidents_of(store, name, *_range(days, first, latest))
-    listed = [incident for incident in found if incident.is_open or is_all or has_range]
-    listed.sort(key=lambda incident: incident.first_day, reverse=True)
-    if as_json:
-        print_json({"incidents": [_as_json(settings, incident, now.date()) for incident in listed]})
-    else:
-        _print_list(listed, now.date(), has_closed=is_all or has_range)
+    listed = worst_first(incident for incident in found if incident.is_open or is_all or has_range)
+    objects = [_as_json(settings, incident, now.date()) for incident in listed]
+    has_closed = is_all or has_range
+    print_list(form, "incidents", objects, CSV_COLUMNS, lambda: _print_list(listed, now.date(), config, has_closed))
     return EXIT_NOT_HEALTHY if any(incident.is_open for incident in listed) else EXIT_HEALTHY
 
 
@@ -120,6 +127,8 @@ def show(key: str, config: str | None, source: str | None, as_json: bool) -> int
         print_json({"incident": _as_json(settings, incident, today)})
     else:
         _print_incident(incident, today, settings.owners_of(incident.source))
+        if incident.is_open and not incident.acknowledged_by:
+            next_step("incidents", "acknowledge", incident.key, config=config)
     return EXIT_NOT_HEALTHY if incident.is_open else EXIT_HEALTHY
 
 
@@ -269,28 +278,25 @@ def _incident(store: QualityStore, settings: Settings, key: str, source: str | N
     return require_incident(incidents_of(store, name, day, day), key)
 
 
-def _print_list(listed: Sequence[Incident], today: date, *, has_closed: bool) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-
+def _print_list(listed: Sequence[Incident], today: date, config: str | None, has_closed: bool) -> None:
     if not listed:
-        click.echo("No incidents." if has_closed else "No open incidents; --all lists closed ones too.")
+        write("No incidents." if has_closed else "No open incidents; --all lists closed ones too.")
+        next_step("health", config=config)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("incident", "days", "level"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("state", "guardrails", "root cause", "at its peak"):
-        table.add_column(heading, overflow="fold")
-    for incident in listed:
-        table.add_row(
+    rows = (
+        (
             incident.key,
-            _days(incident),
             _level(incident.level),
+            _days(incident),
             _state(incident, today),
-            _text(", ".join(incident.guardrails)),
-            _text(incident.where),
-            _text(f"{incident.peak.day} {incident.peak.sentence}"),
+            ", ".join(incident.guardrails),
+            incident.where,
+            f"{incident.peak.day} {incident.peak.sentence}",
         )
-    console().print(table)
+        for incident in listed
+    )
+    print_listing(COLUMNS, rows)
+    next_step("incidents", "show", listed[0].key, config=config)
 
 
 def _as_json(settings: Settings, incident: Incident, today: date) -> dict[str, Any]:
@@ -299,34 +305,26 @@ def _as_json(settings: Settings, incident: Incident, today: date) -> dict[str, A
 
 
 def _print_incident(incident: Incident, today: date, owners: Sequence[str]) -> None:
-    from rich.table import Table  # noqa: PLC0415
-
-    peak, out = incident.peak, console()
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("state", _state(incident, today))
-    if owners:
-        table.add_row("owners", _text(", ".join(owners)))
-    table.add_row("days", _days(incident))
-    table.add_row("level", _level(incident.level))
-    table.add_row(
-        "guardrails", _text(", ".join(f"{guardrail} ({len(days)})" for guardrail, days in incident.guardrails.items()))
-    )
-    table.add_row("root cause", _text(incident.where))
-    table.add_row("peak", _text(f"{peak.day} {peak.guardrail}: {peak.sentence}"))
-    out.print(f"[bold]{incident.key}[/]")
-    out.print(table)
-    failures = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("day", "level", "guardrail"):
-        failures.add_column(heading, no_wrap=True)
-    failures.add_column("what happened", overflow="fold")
-    for failure in incident.failures:
-        failures.add_row(str(failure.day), _level(failure.level), failure.guardrail, _text(failure.sentence))
-    out.print()
-    out.print(failures)
+    peak = incident.peak
+    guardrails = ", ".join(f"{guardrail} ({len(days)})" for guardrail, days in incident.guardrails.items())
+    facts: dict[str, Part] = {
+        "state": _state(incident, today),
+        "owners": ", ".join(owners),
+        "days": _days(incident),
+        "level": _level(incident.level),
+        "guardrails": guardrails,
+        "root cause": incident.where,
+        "peak": f"{peak.day} {peak.guardrail}: {peak.sentence}",
+    }
+    write(incident.key)
+    for name, fact in facts.items():
+        if fact:
+            write(fact, lead=[f"{name:12}"])
+    write()
+    rows = ((str(it.day), _level(it.level), it.guardrail, it.sentence) for it in incident.failures)
+    print_listing(FAILURE_COLUMNS, rows)
     for action in incident.actions:
-        out.print(_text(_action_line(action)), soft_wrap=True)
+        write(_action_line(action))
 
 
 def _action_line(action: IncidentAction) -> str:
@@ -341,18 +339,11 @@ def _days(incident: Incident) -> str:
     return f"{count} to {incident.last_day}" if count > 1 else "1"
 
 
-def _level(level: Level) -> Text:
+def _level(level: Level) -> Styled:
     colour, sign = LEVEL_SIGNS[level]
-    return _text(f"{sign} {level.value}", colour)
+    return Styled(f"{sign} {level.value}", colour)
 
 
-def _state(incident: Incident, today: date) -> Text:
+def _state(incident: Incident, today: date) -> Styled:
     colour, sign = ("red", "✗") if incident.is_open else ("green", "✓")
-    return _text(f"{sign} {', '.join(incident.state_words(today))}", colour)
-
-
-def _text(words: str, style: str = "") -> Text:
-    """Text without markup: values of events and notes may look like markup or contain control characters."""
-    from rich.text import Text  # noqa: PLC0415
-
-    return Text(visible(words), style=style)
+    return Styled(f"{sign} {', '.join(incident.state_words(today))}", colour)

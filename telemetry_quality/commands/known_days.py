@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry_quality.commands.options import DAY, config_option, json_option, print_json, source_option
-from telemetry_quality.console import console
+from telemetry_quality.commands.options import DAY, config_option, format_option, print_json, put_bytes, source_option
+from telemetry_quality.console import Column as Heading
+from telemetry_quality.console import Kind, print_listing, write
 from telemetry_quality.core.days import in_utc
 from telemetry_quality.core.known_days import KEY_COLUMNS, STATE_COLUMNS, rows_of
-from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.frames.days import write_days
 from telemetry_quality.frames.loading import read_known_days
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from telemetry_quality.core.known_days import Column, KnownDay
 
     Command = Callable[..., int]
-
-FORMATS = ("table", "csv", "parquet", "json")
 
 
 class _Instant(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
@@ -58,13 +55,12 @@ _OPTIONS = (
         type=_Instant(),
         help="What the store knew at this instant, such as 2026-03-12T06:00Z: later revisions and marks are left out.",
     ),
-    click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="The format (default: table)."),
+    format_option("csv", "parquet", "json"),
     click.option(
         "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file instead."
     ),
     config_option,
     source_option,
-    json_option,
 )
 
 
@@ -86,7 +82,6 @@ class Asked:
     output: Path | None
     config: str | None
     source: str | None
-    as_json: bool
 
     def load(self) -> list[KnownDay]:
         """The days, by source in the order of the settings.
@@ -99,7 +94,7 @@ class Asked:
     @property
     def is_table(self) -> bool:
         """Whether people read the days on the terminal."""
-        return self.form == "table" and not self.as_json
+        return self.form == "table"
 
     def write(self, columns: Sequence[Column], days: Sequence[Any]) -> None:
         """Write the days as CSV, Parquet or JSON.
@@ -107,13 +102,13 @@ class Asked:
         Raises:
             RequestError: If the file cannot be written, or the format is for files only.
         """
-        if self.form == "parquet" and not self.as_json:
+        if self.form == "parquet":
             if self.output is None:
                 raise RequestError(
                     "Parquet requires a file, but --output is missing; add --output days.parquet, or use --format csv."
                 )
             write_days(columns, {self.output.name: days}, self.output.absolute().parent)
-        elif self.form == "csv" and not self.as_json:
+        elif self.form == "csv":
             self._put(csv_lines([[column.name for column in columns], *rows_of(columns, days)]))
         elif self.output is None:
             print_json(_document(columns, days))
@@ -122,8 +117,7 @@ class Asked:
 
     def _put(self, content: bytes) -> None:
         if self.output is None:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(content)
+            put_bytes(content)
             return
         try:
             self.output.write_bytes(content)
@@ -133,25 +127,24 @@ class Asked:
 
 def print_known(known: Sequence[KnownDay]) -> None:
     """Print a line per day for people: its state, not its numbers."""
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-    from rich.text import Text  # noqa: PLC0415
-
     if not known:
-        click.echo("No judged day matches.")
+        write("No judged day matches.")
         return
     columns = (*KEY_COLUMNS[:3], *STATE_COLUMNS)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.name.replace("_", " "), no_wrap=column.name != "why_not")
-    for row in rows_of(columns, known):
-        table.add_row(*(Text(_words(value)) for value in row))
-    console().print(table)
+    headings = [Heading(column.name.replace("_", " "), _kind(column.name)) for column in columns]
+    print_listing(headings, (tuple(map(_words, row)) for row in rows_of(columns, known)))
+
+
+def _kind(name: str) -> Kind:
+    if name == "why_not":
+        return Kind.WORDS
+    return Kind.NAME if name in {"source", "day", "status"} else Kind.FACT
 
 
 def _words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else visible(str(value))
+    return "" if value is None else str(value)
 
 
 def _document(columns: Sequence[Column], days: Sequence[Any]) -> dict[str, Any]:

@@ -17,21 +17,28 @@ from telemetry_quality.commands.options import (
     EXIT_HEALTHY,
     config_option,
     json_option,
-    print_json,
+    list_format,
+    print_list,
     say,
     source_option,
 )
-from telemetry_quality.console import console
+from telemetry_quality.console import Column, Kind, print_listing, write
 from telemetry_quality.core.known_days import DAY_COLUMNS
 from telemetry_quality.core.marks import Mark, MarkedDays, mark_days, marks_of
 from telemetry_quality.core.snapshots import DayStatus
-from telemetry_quality.core.visible import visible
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+COLUMNS = (
+    *(Column("source"), Column("days"), Column("mark")),
+    *(Column("by", Kind.WORDS), Column("on", Kind.FACT), Column("note", Kind.WORDS)),
+)
+
+CSV_COLUMNS = ("source", "day", "until", "mark", "by", "note", "marked_at")
 
 days_argument = click.argument("days", metavar="DAY|FIRST...LAST", type=DAY_OR_RANGE)
 
@@ -107,18 +114,16 @@ def unmark(  # noqa: PLR0917
 @click.option("--all", "is_all", is_flag=True, help="Include what was replaced or withdrawn.")
 @config_option
 @source_option
-@json_option
-def list_(is_all: bool, config: str | None, source: str | None, as_json: bool) -> int:
+@list_format
+def list_(is_all: bool, config: str | None, source: str | None, form: str) -> int:
     """List the marks in force, by day."""
     settings = load_settings(config)
     store = open_store(settings)
     names = settings.names(source)
     said = [marked for name in names for marked in _said(store.marked_days(name), is_all=is_all)]
     said.sort(key=lambda marked: (marked.day, marked.marked_at))
-    if as_json:
-        print_json({"marks": [marked.as_json() for marked in said]})
-    else:
-        _print(said)
+    objects = [marked.as_json() for marked in said]
+    print_list(form, "marks", objects, CSV_COLUMNS, lambda: _print(said))
     return EXIT_HEALTHY
 
 
@@ -143,7 +148,7 @@ def _say(
     later = " It affects what is judged from now on: telemetry-quality backfill judges days again."
     if kind is Mark.ACCEPTED:
         later = ""
-    say(as_json, {"mark": said.as_json()}, visible(f"{_days(said)} of {name}: {said.words}.{later}"))
+    say(as_json, {"mark": said.as_json()}, f"{_days(said)} of {name}: {said.words}.{later}")
     return EXIT_HEALTHY
 
 
@@ -165,27 +170,11 @@ def _said(said: Sequence[MarkedDays], *, is_all: bool) -> list[MarkedDays]:
 
 
 def _print(said: Sequence[MarkedDays]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-    from rich.text import Text  # noqa: PLC0415
-
     if not said:
-        click.echo("No days are marked.")
+        write("No days are marked.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("source", "days", "mark"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("by", "on", "note"):
-        table.add_column(heading, overflow="fold")
-    for marked in said:
-        table.add_row(
-            marked.source,
-            _days(marked),
-            marked.mark or "unmarked",
-            Text(visible(marked.by)),
-            str(marked.marked_at.date()),
-            Text(visible(marked.note)),
-        )
-    console().print(table)
+    rows = ((it.source, _days(it), it.mark or "unmarked", it.by, str(it.marked_at.date()), it.note) for it in said)
+    print_listing(COLUMNS, rows)
 
 
 def _days(marked: MarkedDays) -> str:

@@ -21,9 +21,8 @@ from telemetry_quality.commands.options import (
     print_json,
     source_option,
 )
-from telemetry_quality.console import console
+from telemetry_quality.console import Column, Kind, Part, Styled, print_listing, write
 from telemetry_quality.core.running.report import RunningState
-from telemetry_quality.core.visible import visible
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
@@ -40,6 +39,14 @@ EXIT_CODES = {
     RunningState.NOT_LOOKED_AT: EXIT_UNKNOWN,
 }
 
+COLUMNS = (
+    Column("hour"),
+    Column("events", Kind.NUMBER),
+    Column("expected", Kind.NUMBER),
+    Column("errors", Kind.NUMBER),
+    Column("", Kind.FACT),
+    Column("", Kind.WORDS),
+)
 BAR_WIDTH = 24
 """Characters of the longest bar."""
 
@@ -71,42 +78,38 @@ def now(is_watch: bool, config: str | None, source: str | None, as_json: bool) -
 
 
 def _print(day: RunningDay) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-
-    click.echo(_title(day))
+    write(*_title(day))
     if not day.hours:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("hour", no_wrap=True)
-    for heading in ("events", "expected", "errors"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+    print_listing(COLUMNS, _rows(day))
+    if (reason := day.hours[-1].unreadable_reason) is not None:
+        write(reason, lead=["  ", Styled("?", "magenta"), " "])
+    for verdict in day.verdicts:
+        sentence = f"{verdict.guardrail} {verdict.level}: {verdict.sentence}"
+        write(sentence, lead=["  ", Styled("✗", "red"), " "])
+
+
+def _rows(day: RunningDay) -> Iterator[tuple[Part, ...]]:
     most = max((hour.counts.events for hour in day.hours if hour.counts is not None), default=0)
     for hour in day.hours:
-        table.add_row(f"{day.begins_at(hour.hour):%H:%M}", *_numbers(hour), _words(hour, most))
+        yield (f"{day.begins_at(hour.hour):%H:%M}", *_numbers(hour), _bar(hour, most), _what_is_wrong(hour))
     first = day.hours[-1].hour + 1
     for number, expected in enumerate(day.later, start=first):
-        table.add_row(f"{day.begins_at(number):%H:%M}", "", _interval(expected), "", "")
-    console().print(table)
-    if (reason := day.hours[-1].unreadable_reason) is not None:
-        click.echo(f"  {click.style('?', fg='magenta')} {visible(reason)}")
-    for verdict in day.verdicts:
-        sentence = visible(f"{verdict.guardrail} {verdict.level}: {verdict.sentence}")
-        click.echo(f"  {click.style('✗', fg='red')} {sentence}")
+        yield (f"{day.begins_at(number):%H:%M}", "", _interval(expected), "", "", "")
 
 
-def _title(day: RunningDay) -> str:
+def _title(day: RunningDay) -> tuple[Part, ...]:
     until = "" if not day.hours else f", {len(day.hours)} hours to {day.begins_at(day.hours[-1].hour + 1):%H:%M}"
     words = {
         RunningState.FAILING: ("red", f"✗ {len(day.verdicts)} guardrails fail so far"),
         RunningState.UNKNOWN: ("magenta", "? the last hour could not be read"),
-        RunningState.NOTHING_FAILED: ("", "· nothing failed so far"),
+        RunningState.NOTHING_FAILED: (None, "· nothing failed so far"),
         RunningState.NOT_LOOKED_AT: ("magenta", "? none of its hours is known yet"),
     }
     colour, sentence = words[day.state]
     if len(day.verdicts) == 1:
         sentence = "✗ 1 guardrail fails so far"
-    return f"{day.source} {day.day}, running{until} (provisional): {click.style(sentence, fg=colour or None)}"
+    return f"{day.source} {day.day}, running{until} (provisional): ", Styled(sentence, colour)
 
 
 def _numbers(hour: RunningHour) -> Iterator[str]:
@@ -120,10 +123,12 @@ def _interval(expected: ExpectedHour) -> str:
     return f"{expected.low:,.0f} to {expected.high:,.0f}"
 
 
-def _words(hour: RunningHour, most: int) -> str:
-    """A bar, and what is wrong with the hour."""
+def _bar(hour: RunningHour, most: int) -> str:
+    return "" if hour.counts is None or not most else "▇" * round(BAR_WIDTH * hour.counts.events / most)
+
+
+def _what_is_wrong(hour: RunningHour) -> Part:
     if hour.counts is None:
-        return f"[magenta]? {hour.unreadable_reason_code}[/]"
-    bar = "▇" * round(BAR_WIDTH * hour.counts.events / most) if most else ""
+        return Styled(f"? {hour.unreadable_reason_code}", "magenta")
     failed = ", ".join(verdict.guardrail for verdict in hour.verdicts)
-    return f"{bar} [red]✗ {failed}[/]" if failed else bar
+    return Styled(f"✗ {failed}", "red") if failed else ""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from datetime import date
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from telemetry_quality.console import write
 from telemetry_quality.core.days import days_between
 from telemetry_quality.errors import RequestError
+from telemetry_quality.frames.tables import csv_lines
 from telemetry_quality.settings import DEFAULT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Command = Callable[..., int]
 
 EXIT_HEALTHY, EXIT_NOT_HEALTHY, EXIT_UNKNOWN = 0, 1, 2
 
@@ -66,6 +75,24 @@ source_option = click.option("--source", metavar="NAME", help="The source, requi
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """The options --format and --json of a command that lists something; the command gets ``form``."""
+
+    def with_options(command: Command) -> Command:
+        @wraps(command)
+        def formatted(*given: Any, form: str, as_json: bool, **options: Any) -> int:
+            return command(*given, form="json" if as_json else form, **options)
+
+        choice = click.Choice(("table", *formats))
+        option = click.option("--format", "form", type=choice, default="table", help="The format (default: table).")
+        return option(json_option(formatted))
+
+    return with_options
+
+
+list_format = format_option("csv", "json")
+
+
 def day_range(first: date, last: date) -> list[date]:
     """Every day from ``first`` to ``last``.
 
@@ -82,9 +109,33 @@ def say(as_json: bool, document: dict[str, Any], sentence: str) -> None:
     if as_json:
         print_json(document)
     else:
-        click.echo(sentence)
+        for line in sentence.splitlines():
+            write(line)
 
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def print_list(
+    form: str, name: str, objects: Sequence[Mapping[str, Any]], columns: Sequence[str], show: Callable[[], None]
+) -> None:
+    """Print objects as a JSON document with this name, as CSV with these columns, or for people."""
+    if form == "json":
+        print_json({name: objects})
+    elif form == "csv":
+        print_csv(columns, objects)
+    else:
+        show()
+
+
+def print_csv(columns: Sequence[str], objects: Iterable[Mapping[str, Any]]) -> None:
+    """Print a row of these keys for each object of a JSON document, below a row of their names."""
+    put_bytes(csv_lines([columns, *([item[name] for name in columns] for item in objects)]))
+
+
+def put_bytes(content: bytes) -> None:
+    """Print a file's content."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)

@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry_quality.assembly import utc_now
-from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, login_name, print_json, say
-from telemetry_quality.console import console
-from telemetry_quality.core.visible import visible
+from telemetry_quality.commands.options import (
+    EXIT_HEALTHY,
+    config_option,
+    json_option,
+    list_format,
+    login_name,
+    print_list,
+    say,
+)
+from telemetry_quality.console import Column, Kind, Part, Styled, print_listing, write
 from telemetry_quality.dashboard import server
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
-
-    from rich.text import Text
 
     from telemetry_quality.storage.staff.changes import AccountChange, Actor
     from telemetry_quality.storage.staff.lookup import Account
@@ -32,6 +37,16 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.staff.store import StaffStore
     from telemetry_quality.storage.staff.tokens import Token
 
+ACCOUNT_CSV = (
+    *("name", "role", "is_active", "has_password", "is_bound_to_oidc"),
+    *("created_at", "disabled_at", "last_signed_in_at"),
+)
+SIGN_IN_CSV = ("at", "account_name", "address", "method", "outcome")
+CHANGE_CSV = ("at", "account_name", "change", "changed_by", "address", "detail")
+TOKEN_CSV = (
+    *("id", "account_name", "label", "scopes", "state"),
+    *("created_at", "last_used_date", "expires_at", "revoked_at"),
+)
 STATES = {"active": ("green", "✓"), "disabled": ("red", "✗"), "revoked": ("red", "✗"), "expired": ("yellow", "!")}
 """States are never shown by colour alone, but also by a sign and a word."""
 
@@ -80,29 +95,26 @@ def add(  # noqa: PLR0917 - click passes options by name
 
 @staff.command("list")
 @config_option
-@json_option
-def list_accounts(config: str | None, as_json: bool) -> int:
+@list_format
+def list_accounts(config: str | None, form: str) -> int:
     """List all accounts, including disabled ones."""
     with _staff_store(config) as store:
         accounts, last = store.accounts(), store.last_signed_in()
-    if as_json:
-        print_json({"accounts": [_account_as_json(account, last.get(account.name)) for account in accounts]})
-        return EXIT_HEALTHY
-    _print_table(
-        ("account", "role", "state", "signs in", "created", "last signed in"),
+    objects = [_account_as_json(account, last.get(account.name)) for account in accounts]
+    columns = _columns("account", "role", "state", signs_in=Kind.WORDS, created=Kind.FACT, last_signed_in=Kind.FACT)
+    rows = [
         (
-            (
-                _text(account.name),
-                account.role.value,
-                _state(_account_state(account)),
-                _way(account),
-                _time(account.created_at),
-                _time(last.get(account.name)),
-            )
-            for account in accounts
-        ),
-        "There are no accounts; create one with telemetry-quality staff add NAME.",
-    )
+            account.name,
+            account.role.value,
+            _state(_account_state(account)),
+            _way(account),
+            _time(account.created_at),
+            _time(last.get(account.name)),
+        )
+        for account in accounts
+    ]
+    none = "There are no accounts; create one with telemetry-quality staff add NAME."
+    print_list(form, "accounts", objects, ACCOUNT_CSV, lambda: _print_table(columns, rows, none))
     return EXIT_HEALTHY
 
 
@@ -166,28 +178,16 @@ def reset(name: str, is_oidc: bool, is_stdin: bool, config: str | None, as_json:
 )
 @click.option("--account", metavar="NAME", help="Only attempts with this name.")
 @config_option
-@json_option
-def sign_ins(limit: int, account: str | None, config: str | None, as_json: bool) -> int:
+@list_format
+def sign_ins(limit: int, account: str | None, config: str | None, form: str) -> int:
     """Show the latest attempts to sign in, newest first."""
     with _staff_store(config) as store:
         attempts = store.sign_ins(limit, account)
-    if as_json:
-        print_json({"sign_ins": [_sign_in_as_json(attempt) for attempt in attempts]})
-        return EXIT_HEALTHY
-    _print_table(
-        ("at", "account", "address", "method", "outcome"),
-        (
-            (
-                _time(attempt.at),
-                _text(attempt.account_name),
-                _text(attempt.address),
-                _text(attempt.method),
-                attempt.outcome.value,
-            )
-            for attempt in attempts
-        ),
-        "Nobody has tried to sign in.",
-    )
+    objects = [_sign_in_as_json(attempt) for attempt in attempts]
+    columns = _columns("at", "account", "address", "method", "outcome")
+    rows = [(_time(it.at), it.account_name, it.address, it.method, it.outcome.value) for it in attempts]
+    none = "Nobody has tried to sign in."
+    print_list(form, "sign_ins", objects, SIGN_IN_CSV, lambda: _print_table(columns, rows, none))
     return EXIT_HEALTHY
 
 
@@ -196,29 +196,26 @@ def sign_ins(limit: int, account: str | None, config: str | None, as_json: bool)
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The maximum number of changes."
 )
 @config_option
-@json_option
-def log(limit: int, config: str | None, as_json: bool) -> int:
+@list_format
+def log(limit: int, config: str | None, form: str) -> int:
     """Show the latest changes to accounts, passwords, roles and tokens, newest first."""
     with _staff_store(config) as store:
         changes = store.account_changes(limit)
-    if as_json:
-        print_json({"changes": [_change_as_json(change) for change in changes]})
-        return EXIT_HEALTHY
-    _print_table(
-        ("at", "account", "change", "by", "from", "detail"),
+    objects = [_change_as_json(change) for change in changes]
+    columns = _columns("at", "account", "change", by=Kind.FACT, **{"from": Kind.FACT}, detail=Kind.WORDS)
+    rows = [
         (
-            (
-                _time(change.at),
-                _text(change.account_name),
-                change.change.value,
-                _text(change.changed_by),
-                _text(change.address or "command line"),
-                _text(change.detail or "–"),
-            )
-            for change in changes
-        ),
-        "No account has been changed.",
-    )
+            _time(change.at),
+            change.account_name,
+            change.change.value,
+            change.changed_by,
+            change.address or "command line",
+            change.detail or "–",
+        )
+        for change in changes
+    ]
+    none = "No account has been changed."
+    print_list(form, "changes", objects, CHANGE_CSV, lambda: _print_table(columns, rows, none))
     return EXIT_HEALTHY
 
 
@@ -256,9 +253,9 @@ def add_token(  # noqa: PLR0917 - click passes options by name
         added = store.add_token(account.id, label, fingerprint(text), now, days, scopes=wanted, actor=_actor())
     say(as_json, {"token": _token_as_json(added, now), "text": text}, text)
     if not as_json:
-        click.echo(
+        write(
             f"This is token {added.id} of {account.name}, valid for {days} days; copy it now, it is not shown again.",
-            err=True,
+            stderr=True,
         )
     return EXIT_HEALTHY
 
@@ -266,32 +263,36 @@ def add_token(  # noqa: PLR0917 - click passes options by name
 @token.command("list")
 @click.option("--account", metavar="NAME", help="Only tokens of this account.")
 @config_option
-@json_option
-def list_tokens(account: str | None, config: str | None, as_json: bool) -> int:
+@list_format
+def list_tokens(account: str | None, config: str | None, form: str) -> int:
     """List all tokens, including revoked and expired ones, but never their secret text."""
     now = utc_now()
     with _staff_store(config) as store:
         tokens = store.tokens(None if account is None else store.require_account(account).id)
-    if as_json:
-        print_json({"tokens": [_token_as_json(token_row, now) for token_row in tokens]})
-        return EXIT_HEALTHY
-    _print_table(
-        ("id", "account", "label", "reads", "state", "created", "last used", "expires"),
-        (
-            (
-                str(token_row.id),
-                _text(token_row.account_name),
-                _text(token_row.label),
-                ", ".join(sorted(token_row.scopes)),
-                _state(_token_state(token_row, now)),
-                _time(token_row.created_at),
-                "never" if token_row.last_used_date is None else f"{token_row.last_used_date}",
-                _time(token_row.expires_at),
-            )
-            for token_row in tokens
-        ),
-        "There are no tokens; create one with telemetry-quality staff token add NAME.",
+    objects = [_token_as_json(token_row, now) for token_row in tokens]
+    columns = _columns(
+        *("id", "account", "state"),
+        label=Kind.WORDS,
+        reads=Kind.WORDS,
+        created=Kind.FACT,
+        last_used=Kind.FACT,
+        expires=Kind.FACT,
     )
+    rows = [
+        (
+            str(token_row.id),
+            token_row.account_name,
+            _state(_token_state(token_row, now)),
+            token_row.label,
+            ", ".join(sorted(token_row.scopes)),
+            _time(token_row.created_at),
+            "never" if token_row.last_used_date is None else f"{token_row.last_used_date}",
+            _time(token_row.expires_at),
+        )
+        for token_row in tokens
+    ]
+    none = "There are no tokens; create one with telemetry-quality staff token add NAME."
+    print_list(form, "tokens", objects, TOKEN_CSV, lambda: _print_table(columns, rows, none))
     return EXIT_HEALTHY
 
 
@@ -430,33 +431,23 @@ def _token_state(token_row: Token, now: datetime) -> str:
     return "expired" if token_row.expires_at <= now else "active"
 
 
-def _state(state: str) -> Text:
+def _state(state: str) -> Styled:
     colour, sign = STATES[state]
-    return _text(f"{sign} {state}", colour)
+    return Styled(f"{sign} {state}", colour)
 
 
 def _time(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _text(words: str, style: str = "") -> Text:
-    """Text without markup: what strangers typed may look like markup or contain control characters."""
-    from rich.text import Text  # noqa: PLC0415 - late: JSON readers do not need it
-
-    return Text(visible(words), style=style)
+def _columns(*names: str, **others: Kind) -> list[Column]:
+    """The columns that name a row, then others by their headings."""
+    return [*map(Column, names), *(Column(name.replace("_", " "), kind) for name, kind in others.items())]
 
 
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], otherwise: str) -> None:
-    """Print a table, or a sentence if there are no rows."""
-    from rich.table import Table  # noqa: PLC0415
-
-    listed = list(rows)
-    if not listed:
-        click.echo(otherwise)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in listed:
-        table.add_row(*row)
-    console().print(table)
+def _print_table(columns: Sequence[Column], rows: Sequence[Sequence[Part]], otherwise: str) -> None:
+    """Print a list, or a sentence if there are no rows."""
+    if rows:
+        print_listing(columns, rows)
+    else:
+        write(otherwise)

@@ -16,6 +16,7 @@ from telemetry_quality.commands.options import (
     print_json,
     say,
 )
+from telemetry_quality.console import write
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
 
@@ -46,10 +47,10 @@ def verify(expect: str | None, place: str | None, config: str | None, as_json: b
         print_json(_as_json(result, len(expected)))
     else:
         for finding in result.findings:
-            click.echo(f"{finding.table}: {finding.sentence}")
-        click.echo(f"{result.rows:,} rows checked, {len(result.findings)} findings; anchor {result.anchor or 'none'}")
+            write(f"{finding.table}: {finding.sentence}")
+        write(f"{result.rows:,} rows checked, {len(result.findings)} findings; anchor {result.anchor or 'none'}")
     if place is not None and result.findings:
-        click.echo("The anchor was not kept, because something was found.", err=True)
+        write("The anchor was not kept, because something was found.", stderr=True)
     return EXIT_NOT_HEALTHY if result.findings else EXIT_HEALTHY
 
 

@@ -19,6 +19,7 @@ guardrail.
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry_quality.assembly import daily_work, utc_now
-from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, print_json, source_option
-from telemetry_quality.console import console, progress
+from telemetry_quality.commands.options import (
+    EXIT_HEALTHY,
+    config_option,
+    list_format,
+    print_csv,
+    print_json,
+    source_option,
+)
+from telemetry_quality.console import Column, Kind, next_step, print_listing, progress, write
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.faults import Fault
 from telemetry_quality.core.incidents import incidents_of
@@ -46,6 +54,10 @@ if TYPE_CHECKING:
     from telemetry_quality.core.judging import HistoricalContext
     from telemetry_quality.core.tuning.backtest import Score
     from telemetry_quality.core.tuning.proposals import Proposal
+
+CSV_COLUMNS = ("guardrail", "setting", "advice", "sentence", "today", "proposed")
+LONGEST_COMMENT = 76
+"""Characters of the longest comment in a proposal, which is pasted into settings and shown on narrow terminals."""
 
 MAXIMUM_DAYS = 1_096
 """Three years, since all segments of all days are held in RAM at once."""
@@ -67,31 +79,34 @@ MAXIMUM_DAYS = 1_096
     metavar="PERCENT",
     help="The false alarms per 100 days that each guardrail may raise.",
 )
-@click.option("--write", metavar="FILE", help="Write the proposal to a file; an existing file is never overwritten.")
+@click.option(
+    "--write", "new_file", metavar="FILE", help="Write the proposal to a file; an existing file is never overwritten."
+)
 @config_option
 @source_option
-@json_option
+@list_format
 def tune(  # noqa: PLR0917
-    days: int, target: float, write: str | None, config: str | None, source: str | None, as_json: bool
+    days: int, target: float, new_file: str | None, config: str | None, source: str | None, form: str
 ) -> int:
     """Try the current and other thresholds on the stored days and propose better ones.
 
     No events are read and nothing is changed: copy a proposal into the settings by hand.
     """
-    if write is not None and Path(write).exists():
-        raise _exists(write)
+    if new_file is not None and Path(new_file).exists():
+        raise _exists(new_file)
     settings = load_settings(config)
     name, _ = settings.source(source)
     work, now = daily_work(settings, name), utc_now()
     evidences, left_out_days, labels, proposals = _tried(
-        work, _last_days(work, days, now), target, now, is_shown=not as_json
+        work, _last_days(work, days, now), target, now, is_shown=form == "table"
     )
     first, last = evidences[0].day, evidences[-1].day
     text = fragment(name, proposals, target, (first, last))
-    again = f"telemetry-quality backfill {first} {last} --source {name}"
-    if write is not None and text:
-        _write(write, text)
-    if as_json:
+    again = ("backfill", str(first), str(last), "--source", name)
+    if new_file is not None and text:
+        _write(new_file, text)
+    objects = [_as_json(proposal) for proposal in proposals]
+    if form == "json":
         print_json(
             {
                 "source": name,
@@ -101,16 +116,18 @@ def tune(  # noqa: PLR0917
                 "left_out_days": left_out_days,
                 "confirmed_days": len({evidence.day for found in labels.confirmed.values() for evidence in found}),
                 "dismissed_days": len({day for days in labels.dismissed.values() for day in days}),
-                "judge_again": again,
+                "judge_again": " ".join(("telemetry-quality", *again)),
                 "target_false_alarms_per_100_days": target,
-                "guardrails": [_as_json(proposal) for proposal in proposals],
+                "guardrails": objects,
                 "fragment": text,
-                "written_to": write if text else None,
+                "written_to": new_file if text else None,
             }
         )
+    elif form == "csv":
+        print_csv(CSV_COLUMNS, objects)
     else:
         _print(proposals)
-        _print_advice(text, write, again)
+        _print_advice(text, new_file, again, config)
     return EXIT_HEALTHY
 
 
@@ -184,8 +201,8 @@ def fragment(source: str, proposals: Sequence[Proposal], target: float, days: tu
         threshold = proposal.proposed.threshold if proposal.proposed else None
         # The name of a rate's limit contains its table.
         table, _, key = str(proposal.setting).rpartition(".")
-        line = f"{key} = {threshold}  # {proposal.today.threshold:g} today. {proposal.sentence}"
-        tables.setdefault(table or "guardrails", []).append(line)
+        why = textwrap.wrap(f"{proposal.today.threshold:g} today. {proposal.sentence}", LONGEST_COMMENT)
+        tables.setdefault(table or "guardrails", []).extend([*(f"# {line}" for line in why), f"{key} = {threshold}"])
     for table, keys in tables.items():
         lines += [f"[sources.{source}.{table}]", *keys]
     return "\n".join(lines) + "\n"
@@ -208,49 +225,45 @@ def _exists(file: str) -> SettingsError:
 
 
 def _print(proposals: Sequence[Proposal]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - late: JSON readers do not need it
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("guardrail", no_wrap=True)
-    table.add_column("threshold", justify="right")
-    table.add_column("days", justify="right")
-    table.add_column("false alarms per 100", justify="right", no_wrap=True)
     tried = [fault for fault in Fault if any(_caught(proposal.today, fault) for proposal in proposals)]
-    for fault in tried:
-        table.add_column(fault.label, justify="right")
-    for proposal in proposals:
-        table.add_row(
+    numbers = ("threshold", "days", "false alarms per 100", *(fault.label for fault in tried))
+    rows = (
+        (
             proposal.guardrail,
             _both(proposal, _threshold),
             str(proposal.today.judged_days),
             _both(proposal, _alarms),
             *(_both(proposal, lambda score, fault=fault: _caught(score, fault)) for fault in tried),
         )
-    out = console()
-    out.print("Caught: % of the days with an inserted fault; 'a → b' is today's threshold and the proposed one.")
-    out.print(table)
+        for proposal in proposals
+    )
+    write("Caught: % of the days with an inserted fault; 'a → b' is today's threshold and the proposed one.")
+    print_listing([Column("guardrail"), *(Column(name, Kind.NUMBER) for name in numbers)], rows)
     for proposal in proposals:
         if proposal.setting is not None:
-            out.print(f"  {proposal.guardrail}: {proposal.sentence}", markup=False, soft_wrap=True)
-    out.print(
+            write(proposal.sentence, lead=[f"  {proposal.guardrail:16}"])
+    write(
         "An alarm outside confirmed incidents is false. A real incident that nobody confirmed counts as false; "
-        "telemetry-quality incidents confirms it. What was dismissed is avoided, and what was confirmed must be found.",
-        soft_wrap=True,
+        "telemetry-quality incidents confirms it. What was dismissed is avoided, and what was confirmed must be found."
     )
 
 
-def _print_advice(text: str, write: str | None, again: str) -> None:
+def _print_advice(text: str, new_file: str | None, again: Sequence[str], config: str | None) -> None:
     if not text:
-        click.echo(f"No other threshold is proposed{', nothing was written' if write else ''}.")
+        write(f"No other threshold is proposed{', nothing was written' if new_file else ''}.")
+        next_step("health", config=config)
         return
-    click.echo()
-    click.echo(text, nl=False)
-    click.echo()
-    written = f"Wrote this to {write}. " if write else ""
-    click.echo(
-        f"{written}Nothing is applied: copy the keys you agree with into the same tables of your settings, "
-        f"then run telemetry-quality check. New days are judged by them; to judge these days again, run\n  {again}"
+    write()
+    for line in text.splitlines():
+        write(line)
+    write()
+    written = f"Wrote this to {new_file}. " if new_file else ""
+    write(
+        f"{written}Nothing is applied: copy the keys you agree with into the same tables of your settings, and check "
+        "them. New days are judged by them; the second command judges these days again."
     )
+    next_step("check", config=config)
+    next_step(*again, config=config, when="Then")
 
 
 def _both(proposal: Proposal, cell: Any) -> str:

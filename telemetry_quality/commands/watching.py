@@ -1,22 +1,30 @@
-"""What ``health`` says about the watching itself: days that are missing, and with ``--max-age`` only that."""
+"""Watching: whether days are still being judged, and commands that show again what has changed until Ctrl-C."""
 
 from __future__ import annotations
 
 import re
+import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from time import sleep
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from telemetry_quality.assembly import gaps_of, open_store, utc_now
 from telemetry_quality.commands.options import print_json
+from telemetry_quality.console import write
 from telemetry_quality.core.watching import WatchState, watch
 from telemetry_quality.errors import TelemetryQualityError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telemetry_quality.core.watching import Watch
     from telemetry_quality.settings import Settings
+
+WATCH_SECONDS = 10
+"""How often ``health --watch`` asks the store."""
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -64,5 +72,30 @@ def _report(state: WatchState, sentence: str, found: list[Watch], *, as_json: bo
         sources = [watched.as_json() for watched in found]
         print_json({"state": state.name, "sentence": sentence, "sources": sources})
     else:
-        click.echo(f"{state.name} - {sentence}")
+        write(f"{state.name} - {sentence}")
     return state.value
+
+
+class _Shown(Protocol):
+    """What a watching command shows."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+T = TypeVar("T", bound=_Shown)
+
+
+def show_changes(look: Callable[[], T], show: Callable[[T], int]) -> int:
+    """Show what is found whenever it differs from what was shown, until Ctrl-C; returns the last exit code."""
+    shown, code = None, 0
+    try:
+        while True:
+            found = look()
+            if found.as_json() != shown:
+                if sys.stdout.isatty():
+                    click.clear()
+                shown, code = found.as_json(), show(found)
+                sys.stdout.flush()
+            sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        return code

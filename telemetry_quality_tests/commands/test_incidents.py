@@ -156,14 +156,18 @@ def test_the_list_shows_open_incidents_and_exit_code_1_says_that_there_are_any(t
 
 def test_without_open_incidents_the_exit_code_is_0_and_a_sentence_says_so(terminal: Terminal) -> None:
     terminal.judge(7)
-    assert terminal.type() == (0, "No open incidents; --all lists closed ones too.\n", "")
+    assert terminal.type() == (
+        0,
+        "No open incidents; --all lists closed ones too.\nNext: telemetry-quality health\n",
+        "",
+    )
     assert terminal.keys() == (0, [])
-    assert terminal.keys("--all") == (0, ["web/2026-03-06", "web/2026-03-03"])
+    assert terminal.keys("--all") == (0, ["web/2026-03-03", "web/2026-03-06"])
 
 
 def test_a_store_without_snapshots_has_no_incidents(terminal: Terminal) -> None:
     add_source(terminal, "app")
-    assert terminal.type("--source", "app", "--all") == (0, "No incidents.\n", "")
+    assert terminal.type("--source", "app", "--all") == (0, "No incidents.\nNext: telemetry-quality health\n", "")
 
 
 @pytest.mark.parametrize(

@@ -107,10 +107,11 @@ def test_a_proposal_is_printed_with_how_to_apply_it_and_no_file_appears(
     out = capsys.readouterr().out
     assert "1 % → 3 %" in out
     assert "[sources.web.guardrails]\n" in out
-    assert "missing_version_percent = 3.0  # 1 today." in out
+    assert "# 1 today." in out
+    assert "\nmissing_version_percent = 3.0\n" in out
     assert "A real incident that nobody confirmed counts as false" in out
     assert "Nothing is applied: copy the keys you agree with" in out
-    assert f"to judge these days again, run\n  telemetry-quality backfill {FIRST_DAY} " in out
+    assert f"Next: telemetry-quality check\nThen: telemetry-quality backfill {FIRST_DAY} " in out
     assert {file.name: file.stat().st_size for file in station.iterdir()} == before
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from telemetry_quality.commands import days, watching
+from telemetry_quality.commands import days, health, watching
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 from telemetry_quality_tests.test_cli import Terminal
 
@@ -36,7 +36,7 @@ def terminal(
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
     def set_clock(now: datetime) -> None:
-        for module in (days, watching):
+        for module in (days, health, watching):
             monkeypatch.setattr(module, "utc_now", lambda: now)
 
     set_clock(MORNING)
