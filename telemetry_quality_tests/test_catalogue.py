@@ -89,7 +89,9 @@ def test_a_number_is_in_dagster_s_schema_and_drawn_where_it_says_so(metric: Metr
     snapshot = make_snapshot(**{metric.name: metric.kind(100)})
 
     assert (column.type, column.description) == (KINDS[metric.kind], metric.description)
-    assert (metric.name in snapshot_metadata(snapshot, make_verdicts())) is metric.is_plotted
+    assert (
+        metric.name in snapshot_metadata(snapshot, make_verdicts(), None, "https://quality.example.org")
+    ) is metric.is_plotted
 
 
 @NUMBERS

@@ -155,7 +155,7 @@ def test_dagster_has_its_check_and_draws_its_number(station: Path) -> None:
         checks["busiest_signal"].description == "No signal has more than the threshold (90 % unless set) of all events."
     )
     assert checks["busiest_signal"].metadata["level"] == "WARNING"
-    assert snapshot_metadata(snapshot, make_verdicts())[NUMBER] == 100.0
+    assert snapshot_metadata(snapshot, make_verdicts(), None, "https://quality.example.org")[NUMBER] == 100.0
 
 
 def test_an_alert_and_the_comparison_of_revisions_say_what_changed(

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from telemetry_quality.core.links import incident_link
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.api import kept, require_sources, require_watched, this_minute
 from telemetry_quality.dashboard.api_errors import CANNOT_READ, STORE_UNREADABLE, ApiError
@@ -147,7 +148,6 @@ def _latest_updated(state: DashboardState, source: str | None) -> list[Incident]
 
 def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Element:
     line = incident_line(incident, today)
-    name = incident.key.removeprefix(f"{incident.source}/")
     entry = Element("entry")
     _add(entry, "id", _tag(url, f"incident/{incident.key}"))
     _add(
@@ -156,8 +156,7 @@ def _entry(incident: Incident, url: str, updated: datetime, today: date) -> Elem
         f"{incident.source}: {line.level.value}, {'open' if line.is_open else 'closed'}, since {line.first_day}",
     )
     _add(entry, "updated", _instant(updated))
-    address = f"{url}/health/incidents/{quote(incident.source)}/{quote(name)}/"
-    SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": address})
+    SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": incident_link(url, incident.key)})
     SubElement(entry, "category", {"term": line.level.value})
     SubElement(entry, "category", {"term": _clean(incident.source)})
     _add(entry, "summary", f"{line.sentence} State: {', '.join(line.state)}.")

@@ -10,6 +10,7 @@ import dagster as dg
 
 from telemetry_quality.core.daily import DailyWork
 from telemetry_quality.core.guardrails.verdicts import DAY_UNREADABLE, Level, Outcome, Verdict
+from telemetry_quality.core.judged_days import JudgedDays
 from telemetry_quality.core.marks import marks_of
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
@@ -19,6 +20,7 @@ from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.heartbeats import heard
 from telemetry_quality.orchestration.names import SourceNames
 from telemetry_quality.orchestration.partitions import partition_days
+from telemetry_quality.orchestration.rendering import dashboard_entry
 from telemetry_quality.orchestration.resources import telemetry_of
 from telemetry_quality.orchestration.specs import guardrail_specs, trust_spec
 from telemetry_quality.orchestration.trust import evaluation_of_trust
@@ -49,7 +51,7 @@ def _checked(
     work, days = telemetry.work(names.source), partition_days(context)
     standing = work.standing(days, telemetry.clock(), context.run.run_id)
     snapshots = {day: snapshot for day, (snapshot, _) in standing.items()}
-    found = _evaluations(work, standing)
+    found = _evaluations(work, standing, telemetry.settings.dashboard.url)
     targets = materialization_targets(context.instance, names.snapshot, days)
     pace = Pace(len(selected) * len(days), monotonic, "evaluations")
     for spec in selected:
@@ -68,17 +70,26 @@ def _checked(
         pace.advance(len(days))
         context.log.info(f"Checked {spec.name}: {pace.sentence()}")
         yield dg.Output(None, output_name=spec.get_python_identifier())
+    context.log.info(_closing_line(standing))
     _require_snapshots(days, snapshots)
 
 
+def _closing_line(standing: Mapping[date, tuple[TelemetryIntegritySnapshot, Sequence[Verdict]]]) -> str:
+    """What the checked days are like, in the last line of most runs."""
+    checked = JudgedDays()
+    for day in sorted(standing):
+        checked.add(*standing[day])
+    return checked.sentence("checked")
+
+
 def _evaluations(
-    work: DailyWork, standing: Mapping[date, tuple[TelemetryIntegritySnapshot, Sequence[Verdict]]]
+    work: DailyWork, standing: Mapping[date, tuple[TelemetryIntegritySnapshot, Sequence[Verdict]]], dashboard: str
 ) -> dict[date, dict[str, dict[str, Any]]]:
     """What each check says of each day that has a snapshot, by the check's name."""
     marks = marks_of(work.store.marked_days(work.name))
     return {
-        day: {verdict.guardrail: evaluation_of(verdict, snapshot) for verdict in verdicts}
-        | {CHECK: evaluation_of_trust(trust_in(snapshot, marks.get(day), work.gate), snapshot)}
+        day: {verdict.guardrail: evaluation_of(verdict, snapshot, dashboard) for verdict in verdicts}
+        | {CHECK: evaluation_of_trust(trust_in(snapshot, marks.get(day), work.gate), snapshot, dashboard)}
         for day, (snapshot, verdicts) in standing.items()
     }
 
@@ -96,27 +107,36 @@ def _require_snapshots(days: Sequence[date], snapshots: Mapping[date, TelemetryI
     )
 
 
-def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:
+def evaluation_of(verdict: Verdict, snapshot: TelemetryIntegritySnapshot, dashboard: str) -> dict[str, Any]:
     """A verdict in Dagster's terms: passed or failed, ERROR for CRITICAL, WARN for other levels.
 
     A check with too little history passes and says so; on a day that could not be read, every check fails.
     """
     is_unreadable = verdict.reason_code == DAY_UNREADABLE
-    numbers = {"value": verdict.value, "threshold": verdict.threshold}
     return {
         "passed": verdict.outcome is not Outcome.FAILED and not is_unreadable,
         "severity": dg.AssetCheckSeverity.ERROR if verdict.level is Level.CRITICAL else dg.AssetCheckSeverity.WARN,
         "description": verdict.sentence,
         "metadata": {
+            **dashboard_entry(dashboard, snapshot),
             "source": snapshot.source,
             "day": snapshot.day.isoformat(),
-            "revision": snapshot.revision,
+            "revision": str(snapshot.revision),
             "level": verdict.level.value,
             "outcome": verdict.outcome.value,
             "reason_code": verdict.reason_code,
-            **{name: float(number) for name, number in numbers.items() if number is not None},
+            **_numbers(verdict),
         },
     }
+
+
+def _numbers(verdict: Verdict) -> dict[str, Any]:
+    """The judged value to plot, on its side of the threshold also when rounded; the threshold as text, a constant."""
+    threshold = {} if verdict.threshold is None else {"threshold": f"{verdict.threshold:.15g}"}
+    if verdict.value is None:
+        return threshold
+    digits = next((digits for digits in range(2, 8) if round(verdict.value, digits) != verdict.threshold), 8)
+    return {"value": round(float(verdict.value), digits), **threshold}
 
 
 def _fail_visibly(days: list[str], what: str) -> None:

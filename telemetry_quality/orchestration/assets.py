@@ -6,8 +6,10 @@ from time import monotonic
 
 import dagster as dg
 
+from telemetry_quality.core.judged_days import JudgedDays
 from telemetry_quality.core.progress import Pace
 from telemetry_quality.orchestration import rendering
+from telemetry_quality.orchestration.alert_lines import RunAlerts
 from telemetry_quality.orchestration.ghost_runs import record_worker
 from telemetry_quality.orchestration.heartbeats import heard
 from telemetry_quality.orchestration.names import SourceNames
@@ -109,15 +111,22 @@ def _judge(context: dg.AssetExecutionContext, names: SourceNames) -> None:
     if missing := work.read_missing(days, telemetry.clock()):
         context.log.info(f"Read {len(missing)} of {len(days)} days that were never read, such as {missing[0]}")
     pace, lineage = Pace(len(days), monotonic), telemetry.lineage(names.source)
+    alerts, judged = RunAlerts(), JudgedDays()
     for judgement in work.judge(days, telemetry.clock(), context.run.run_id):
         day = judgement.snapshot.day.isoformat()
-        metadata = rendering.snapshot_metadata(judgement.snapshot, judgement.verdicts)
+        metadata = rendering.snapshot_metadata(
+            judgement.snapshot, judgement.verdicts, judgement.scan.hours, telemetry.settings.dashboard.url
+        )
         context.add_asset_metadata(metadata, partition_key=day)
         lineage.emit(judgement)
+        alerts.add(judgement)
+        judged.add(judgement.snapshot, judgement.verdicts)
         pace.advance()
         if is_worth_a_line(pace):
             context.log.info(f"Judged {pace.sentence()}; up to {day}")
         telemetry.on_progress(1)
+    alerts.log(context.log, work.store, telemetry.clock().date())
+    context.log.info(judged.sentence("judged"))
     if lineage.failure is not None:
         context.log.warning(lineage.failure)
     if (failure := telemetry.keep_anchor()) is not None:

@@ -69,7 +69,8 @@ def build_delivery_sensors(names: Names, settings: Settings) -> list[dg.SensorDe
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={names.resource},
-        description="Sends messages about incidents on the channels of the settings; the table delivery holds them.",
+        description="Every half minute, sends the messages about incidents that are due on the channels of [alerts] in "
+        "the settings: those that opened, worsened or ended, and digests. The table delivery says what became of each.",
     )
     def delivery_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         telemetry = telemetry_of(context, names.resource)

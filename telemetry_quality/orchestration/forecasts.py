@@ -66,9 +66,9 @@ def forecast_metadata(made: Forecast, scored: ForecastScore | None, *, is_new: b
     ]
     return {
         **facts,
-        "revision": made.revision,
-        "interval_percent": made.interval_percent,
-        "expected_events": made.coming[0].events,
+        "revision": str(made.revision),
+        "interval_percent": f"{made.interval_percent:g}",
+        "expected_events": round(made.coming[0].events),
         "coming": dg.MetadataValue.table(records),
         **_score_metadata(scored),
     }

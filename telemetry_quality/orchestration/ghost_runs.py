@@ -44,13 +44,16 @@ def build_ghost_run_sensor(names: Names, sources: Sequence[SourceNames]) -> dg.S
         name=names.named("ghost_run_sensor"),
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ends runs whose process has died, so that the queue goes on and their days are tried again.",
+        description="Every half minute, ends runs that Dagster shows as running although their process has died, as "
+        "after a power failure: they would hold up the queue for ever. It touches no runs but those of these sources.",
     )
     def ghost_run_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         ended = end_ghost_runs(context.instance, sources)
         for run_id in ended:
             context.log.warning(f"Run {run_id} has no process any more and was ended.")
-        return dg.SkipReason(f"{len(ended)} runs without a process ended.")
+        if not ended:
+            return dg.SkipReason("Every run has its process.")
+        return dg.SkipReason(f"{len(ended)} run{'' if len(ended) == 1 else 's'} without a process ended.")
 
     return ghost_run_sensor
 

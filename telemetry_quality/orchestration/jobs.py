@@ -21,7 +21,10 @@ def materialize_day_job(names: SourceNames, *more: dg.AssetKey) -> Job:
         names.materialize_day,
         selection=dg.AssetSelection.assets(*names.materialized, *more),
         executor_def=dg.in_process_executor,
-        description="Read a day of events, judge it, and run its guardrails.",
+        description=f"Tells whether a day of {names.source} can be trusted: scans its events, stores counts and a "
+        "sample, judges the day, and shows each guardrail's verdict as a check of integrity_snapshot. Start it for "
+        "days that are missing or whose events have changed; the same events are stored only once. A day that "
+        "fails its guardrails does not fail the run.",
     )
 
 
@@ -31,5 +34,6 @@ def recheck_day_job(names: SourceNames) -> Job:
         names.recheck_day,
         selection=dg.AssetSelection.checks_for_assets(names.snapshot),
         executor_def=dg.in_process_executor,
-        description="Run a day's guardrails on its stored snapshot, without reading events again.",
+        description=f"Judges days of {names.source} by today's thresholds, from what is stored: it reads no events and "
+        "takes seconds. Start it after you have changed a threshold, or accepted or marked a day.",
     )

@@ -26,7 +26,8 @@ def build_metrics_sensors(names: Names, settings: Settings) -> list[dg.SensorDef
         minimum_interval_seconds=settings.otlp.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={names.resource},
-        description="Pushes the metrics of all sources to the OpenTelemetry collector of the settings.",
+        description=f"Every {settings.otlp.interval_seconds} seconds, pushes the numbers of all sources to the "
+        "OpenTelemetry collector of the setting otlp.endpoint. Nothing depends on it.",
     )
     def metrics_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         failure = telemetry_of(context, names.resource).push_metrics()

@@ -108,7 +108,8 @@ def build_running_sensors(names: Names, settings: Settings) -> list[dg.SensorDef
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={names.resource},
-        description="Looks at the running day of each source every intraday_minutes and reports its current_day.",
+        description="Looks at the hours of today of each source with intraday = true, every intraday_minutes, and "
+        "reports them as its asset current_day. A tick whose result says failing has found something wrong already.",
     )
     def running_day_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         telemetry = telemetry_of(context, names.resource)

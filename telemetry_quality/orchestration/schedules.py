@@ -54,7 +54,8 @@ def daily_schedule(names: SourceNames, settings: SourceSettings, job: Job) -> dg
         execution_timezone=settings.time_zone,
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Makes the snapshot of the previous day, once its allowed lateness has passed.",
+        description=f"Every morning, judges yesterday's events of {names.source}, as soon as allowed_lateness_minutes "
+        f"have passed since midnight in {settings.time_zone}. Days that it misses are found by late_days.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
@@ -79,8 +80,9 @@ def late_days_schedule(names: SourceNames, settings: SourceSettings, job: Job) -
         job=job,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         required_resource_keys={names.resource},
-        description=f"Fills gaps since {calendar.first_day}, checks the last {settings.late_days} days again and reads "
-        "only those that changed.",
+        description=f"Every six hours, requests the days of {names.source} since {calendar.first_day} that have no "
+        f"snapshot, and those of the last {settings.late_days} whose events have changed since they were scanned. It "
+        "asks the source for a count of each, and scans nothing else.",
     )
     def late_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         work, now = telemetry_of(context, names.resource).work(names.source), context.scheduled_execution_time

@@ -39,7 +39,7 @@ def build_training_asset(names: SourceNames, settings: SourceSettings) -> dg.Ass
         for day in _write(telemetry, names.source, context):
             context.add_asset_metadata(
                 {
-                    "revision": day.snapshot.revision,
+                    "revision": str(day.snapshot.revision),
                     "is_trusted": day.is_trusted,
                     "weight": day.weight,
                     "as_of": telemetry.clock().isoformat(),

@@ -17,6 +17,7 @@ from telemetry_quality.core.gaps import day_ranges
 from telemetry_quality.core.marks import marks_of
 from telemetry_quality.core.trust import CHECK, trust_in
 from telemetry_quality.orchestration.evaluations import reported_outcomes
+from telemetry_quality.orchestration.rendering import dashboard_entry
 from telemetry_quality.orchestration.resources import telemetry_of
 from telemetry_quality.orchestration.schedules import RANGE_END_TAG, RANGE_START_TAG, UNFINISHED
 
@@ -40,16 +41,17 @@ RETRY_AFTER = timedelta(minutes=10)
 TRUST_TAG = "telemetry_quality/trust"
 
 
-def evaluation_of_trust(trust: Trust, snapshot: TelemetryIntegritySnapshot) -> dict[str, Any]:
+def evaluation_of_trust(trust: Trust, snapshot: TelemetryIntegritySnapshot, dashboard: str) -> dict[str, Any]:
     """The trust in a day in Dagster's terms; a day that cannot be trusted is an ERROR, which blocks where asked to."""
     return {
         "passed": trust.is_trusted,
         "severity": dg.AssetCheckSeverity.ERROR,
         "description": trust.sentence,
         "metadata": {
+            **dashboard_entry(dashboard, snapshot),
             "source": snapshot.source,
             "day": snapshot.day.isoformat(),
-            "revision": snapshot.revision,
+            "revision": str(snapshot.revision),
             "status": snapshot.status.value,
             "reason_code": trust.reason_code,
         },
@@ -65,7 +67,9 @@ def build_trust_sensor(names: SourceNames, recheck: Job) -> dg.SensorDefinition:
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={names.resource},
-        description=f"Runs the check {CHECK} again for days that somebody accepted or marked since.",
+        description=f"Every half minute, looks whether anybody has accepted or marked a day of {names.source} or "
+        f"changed its gate, and runs the check {CHECK} again for the days concerned, so that assets that wait for "
+        "trusted days go on. It scans no events.",
     )
     def trust_sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         telemetry = telemetry_of(context, names.resource)

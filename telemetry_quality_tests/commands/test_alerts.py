@@ -106,7 +106,7 @@ def test_dispatching_sends_messages_that_are_due_and_says_what_was_done(
     }
     judge(open_store(load_settings()), 2, failed(), now=utc_now() - timedelta(hours=1))
     assert run(capsys, "alerts", "dispatch")[1] == "1 alert dispatched.\n1 message sent.\n"
-    assert run(capsys, "alerts", "dispatch")[1] == "0 alerts dispatched.\n0 messages sent.\n"
+    assert run(capsys, "alerts", "dispatch")[1] == "0 alerts dispatched.\nNo message sent.\n"
     (key,) = receiver.keys()
     rows = json.loads(run(capsys, "alerts", "log", "--channel", "team", "--json")[1])["deliveries"]
     assert [(row["outcome"], row["key"]) for row in rows] == [("sent", key), ("claimed", key)]

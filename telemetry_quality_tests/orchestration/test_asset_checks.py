@@ -110,7 +110,7 @@ def test_rechecking_with_another_threshold_appends_a_revision_without_reading_or
         ("error_rate", "2026-02-01"),
         (CHECK, "2026-02-01"),
     ]
-    assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
+    assert {evaluation.metadata["revision"].value for evaluation in found} == {"2"}
     assert instance.get_latest_materialization_event(SNAPSHOT_KEY) == before
     store = station.work.store
     for day, statuses in ((FIRST_DAY, ["healthy", "unhealthy"]), (second, ["healthy", "healthy"])):
@@ -121,7 +121,7 @@ def test_rechecking_with_another_threshold_appends_a_revision_without_reading_or
     (expected,) = (
         each for each in store.verdicts("web", FIRST_DAY, FIRST_DAY)[FIRST_DAY][2] if each.guardrail == "error_rate"
     )
-    assert (failed.description, failed.metadata["threshold"].value) == (expected.sentence, 3.0)
+    assert (failed.description, failed.metadata["threshold"].value) == (expected.sentence, "3")
 
 
 def test_rechecking_with_the_same_thresholds_repeats_the_stored_verdicts_and_appends_nothing(
@@ -171,7 +171,7 @@ def test_a_snapshot_stored_without_the_verdict_of_a_guardrail_is_judged_again_an
         CHECK,
         *(rule.name for rule in guardrails_of(station.work.source.schema)),
     }
-    assert {evaluation.metadata["revision"].value for evaluation in found} == {2}
+    assert {evaluation.metadata["revision"].value for evaluation in found} == {"2"}
 
 
 def test_rechecking_a_day_without_a_snapshot_fails_instead_of_passing(
@@ -214,10 +214,25 @@ def test_an_unreadable_day_passes_no_check_and_the_other_days_are_judged(
 def test_a_verdict_in_terms_of_dagster(figures: dict[str, Any], guardrail: str, passed: bool, severity: str) -> None:
     snapshot = make_snapshot(**figures)
     (verdict,) = (candidate for candidate in make_verdicts(**figures) if candidate.guardrail == guardrail)
-    evaluation = evaluation_of(verdict, snapshot)
+    evaluation = evaluation_of(verdict, snapshot, "https://quality.example.org")
     assert evaluation["passed"] is passed
     assert evaluation["severity"].value == severity
     assert evaluation["metadata"]["level"] == verdict.level.value
+    page = f"https://quality.example.org/health/snapshots/web/{snapshot.day}/"
+    assert evaluation["metadata"]["dashboard"].value == page
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(18.507462, 18.51), (4.999999, 4.999999), (5.0, 5.0), (5.000001, 5.000001), (0.0, 0.0)]
+)
+def test_only_the_value_is_a_number_to_plot_and_rounding_never_moves_it_onto_the_threshold(
+    value: float, shown: float
+) -> None:
+    figures: dict[str, Any] = {"error_rate_percent": value}
+    (verdict,) = (each for each in make_verdicts(**figures) if each.guardrail == "error_rate")
+    metadata = evaluation_of(verdict, make_snapshot(**figures), "")["metadata"]
+    assert {name: each for name, each in metadata.items() if isinstance(each, int | float)} == {"value": shown}
+    assert metadata["threshold"] == "5"
 
 
 ROLES_OF_ALL = """

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -7,11 +8,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from telemetry_quality.core.days import days_between
+from telemetry_quality.core.marks import Mark, MarkedDays
 from telemetry_quality.dagster import build_definitions
 from telemetry_quality.definitions import defs
 from telemetry_quality.demo import SOURCE, steps_per_day
+from telemetry_quality.orchestration import alert_lines
 from telemetry_quality.orchestration.schedules import RANGE_END_TAG, RANGE_START_TAG
 from telemetry_quality.settings import load_settings
+from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, SNAPSHOT_KEY, make_station
 
 if TYPE_CHECKING:
@@ -210,23 +215,64 @@ def test_the_log_of_a_run_shows_its_progress(tmp_path: Path, instance: dg.Dagste
     assert [f"{done} of {count} evaluations" in message for done, message in enumerate(checked, 1)] == [True] * count
 
 
-def test_the_snapshot_shows_what_each_guardrail_says(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_the_snapshot_leads_on_with_what_failed_the_day_s_page_and_a_picture(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     station = make_station(tmp_path)
     station.write_day(FIRST_DAY, events=100, errors=6)
     station.run(instance, FIRST_DAY)
-    event = instance.get_latest_materialization_event(SNAPSHOT_KEY)
-    assert event is not None
-    assert event.asset_materialization is not None
-    table = event.asset_materialization.metadata["guardrails"]
-    assert isinstance(table, dg.TableMetadataValue)
-    records = [record.data for record in table.records]
-    # Those that a young stream gives too little history say so together, where the first of them would.
-    named = [name for record in records for name in re.split(", | and ", str(record["guardrail"]))]
-    assert sorted(named) == sorted(station.guardrails)
-    assert len(records) < len(named)
-    (failed,) = (record for record in records if record["outcome"] == "failed")
-    assert (failed["guardrail"], failed["level"]) == ("error_rate", "CRITICAL")
-    assert str(failed["sentence"]).startswith("6.00 % of 100 events are errors")
+    shown = _metadata(instance, "integrity_snapshot", FIRST_DAY)
+    failed, rest = str(shown["guardrails"]).splitlines()
+    assert failed.startswith("- **error\\_rate** (CRITICAL): 6.00 % of 100 events are errors")
+    # Those that a young stream gives too little history say so together.
+    assert rest.endswith("not judged (HISTORY\\_TOO\\_SHORT)")
+    passed, unknown = map(int, re.findall(r"(\d+) passed, (\d+) not", rest)[0])
+    assert passed + unknown + 1 == len(station.guardrails)
+    assert shown["dashboard"] == f"http://127.0.0.1:3001/health/snapshots/web/{FIRST_DAY}/"
+    assert "data:image/svg+xml" in str(shown["events_per_hour"])
+
+
+def test_the_log_of_a_run_holds_its_alerts_and_ends_with_what_it_found(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    station = make_station(tmp_path)
+    station.write_day(FIRST_DAY, events=100, errors=6)
+    found = "3 days {}: 2 healthy, 1 not: 2026-02-01 error rate 6.00 % (limit 5 %)."
+    logged = []
+    for _ in range(2):
+        run_id = station.run(instance, FIRST_DAY, LAST_DAY).run_id
+        entries = [entry for entry in instance.all_logs(run_id) if entry.dagster_event is None]
+        logged.append([entry.message for entry in entries if entry.level == logging.ERROR])
+        assert found.format("judged") in [entry.message for entry in entries]
+        assert entries[-1].message == found.format("checked")
+    (alert,) = logged[0]
+    assert alert.startswith("CRITICAL web 2026-02-01 error_rate [ERROR_RATE_HIGH] 6.00 % of 100 events are errors")
+    assert logged[1] == [], "a run that found nothing new"
+
+
+def test_a_run_logs_a_bounded_number_of_alerts_and_none_that_somebody_accepted(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_lines, "MOST_LINES", 1)
+    station = make_station(tmp_path)
+    for day in days_between(FIRST_DAY, LAST_DAY + timedelta(days=1)):
+        station.write_day(day, errors=40)
+    accepted = MarkedDays("web", FIRST_DAY, FIRST_DAY, Mark.ACCEPTED, "intended", "ada", NOW)
+    station.work.store.append_marked_days(accepted)
+    entries = instance.all_logs(station.run(instance, FIRST_DAY, LAST_DAY + timedelta(days=1)).run_id)
+    (alert,) = (entry.message for entry in entries if entry.level == logging.ERROR and entry.dagster_event is None)
+    assert alert.startswith("CRITICAL web 2026-02-02 error_rate")
+    more = "2 more alerts are in the dashboard and in the log of the alert sensor."
+    assert more in [entry.message for entry in entries]
+
+
+def test_jobs_schedules_and_sensors_say_what_they_do_to_whom_has_never_seen_them(tmp_path: Path) -> None:
+    repository = make_station(tmp_path, extra="intraday = true").definitions.get_repository_def()
+    described = {job.name: job.description for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    described |= {schedule.name: schedule.description for schedule in repository.schedule_defs}
+    described |= {sensor.name: sensor.description for sensor in repository.sensor_defs}
+    assert len(described) > 5
+    assert not [name for name, description in described.items() if len(str(description).split()) < 20]
 
 
 def test_each_source_has_its_own_group_jobs_and_schedules(tmp_path: Path) -> None:

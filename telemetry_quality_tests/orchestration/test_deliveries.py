@@ -54,16 +54,16 @@ def test_a_tick_sends_what_is_due_and_says_so(tmp_path: Path, monkeypatch: pytes
         channel = f'[alerts.team]\nwebhook = "{receiver.url}"\nsecret = "{WEBHOOK_SECRET}"\n'
         file.write_text(file.read_text() + channel)
         settings = load_settings(file)
-        assert tick(settings, clock) == "0 messages sent, 1 incident waits for its message."
+        assert tick(settings, clock) == "No message sent, 1 incident waits for its message."
         clock.now += timedelta(hours=1)
         receiver.status = 500
         assert tick(settings, clock) == (
-            "0 messages sent, 1 failed and will be sent again, 1 incident waits for its message."
+            "No message sent, 1 failed and will be sent again, 1 incident waits for its message."
         )
         receiver.status = 200
         clock.now += timedelta(hours=1)
         assert tick(settings, clock) == "1 message sent."
-        assert tick(settings, clock) == "0 messages sent."
+        assert tick(settings, clock) == "No message sent."
     assert len(receiver.keys()) == 2
     assert len(set(receiver.keys())) == 1
 

@@ -11,9 +11,10 @@ import pytest
 
 from telemetry_quality.core.incidents import Action, incidents_of
 from telemetry_quality.orchestration import sensors
+from telemetry_quality.orchestration.alert_lines import PYTHON_LEVELS
 from telemetry_quality.orchestration.names import Names
 from telemetry_quality.orchestration.resources import TelemetryResource
-from telemetry_quality.orchestration.sensors import PYTHON_LEVELS, build_alert_sensor
+from telemetry_quality.orchestration.sensors import build_alert_sensor
 from telemetry_quality_tests.builders import NOW
 from telemetry_quality_tests.orchestration.station import FIRST_DAY, Station, make_station
 
@@ -60,8 +61,10 @@ def test_each_alert_is_logged_once_at_its_own_level(tmp_path: Path, instance: dg
         (logging.WARNING, "WARNING web 2026-02-02 missing_version"),
         (logging.WARNING, "WARNING web 2026-02-02 sample"),
     }
-    assert summary == "3 new alerts logged."
-    assert tick(station) == ([], "0 new alerts logged.")
+    assert summary == (
+        "3 alerts logged: web 2026-02-01 error_rate; web 2026-02-02 missing_version; web 2026-02-02 sample."
+    )
+    assert tick(station) == ([], "No new alerts.")
 
 
 def test_alerts_of_a_process_without_dagster_are_logged_too(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_alerts_of_a_process_without_dagster_are_logged_too(tmp_path: Path) -> N
     list(station.work.judge([FIRST_DAY], NOW))
     lines, summary = tick(station)
     assert [line.split(" [")[0] for _, line in lines] == ["CRITICAL web 2026-02-01 error_rate"]
-    assert summary == "1 new alert logged."
+    assert summary == "1 alert logged: web 2026-02-01 error_rate."
 
 
 def test_running_a_bad_day_again_unchanged_logs_nothing_new_and_late_events_do(

@@ -76,7 +76,7 @@ class Delivered(NamedTuple):
 
     def sentence(self) -> str:
         """What was done, for people."""
-        words = [f"{self.sent} message{'' if self.sent == 1 else 's'} sent"]
+        words = [f"{self.sent} message{'' if self.sent == 1 else 's'} sent" if self.sent else "No message sent"]
         if self.failures:
             words.append(f"{len(self.failures)} failed and will be sent again")
         if self.waiting:

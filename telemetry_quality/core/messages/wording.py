@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from telemetry_quality.core.guardrails.said_once import listed
 from telemetry_quality.core.incidents import UNREADABLE
 from telemetry_quality.core.incidents.wording import incident_sentence
+from telemetry_quality.core.links import day_link, incident_link
 from telemetry_quality.core.messages.model import IncidentNote, Message, MessageKind
 from telemetry_quality.core.visible import visible
 
@@ -71,8 +71,7 @@ def harmless(text: str) -> str:
 
 def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
     mention, incident = item.mention, item.incident
-    address = None if surroundings.dashboard is None else f"{surroundings.dashboard}/health"
-    source = quote(mention.source)
+    dashboard = surroundings.dashboard
     day = mention.last_day if incident is None else incident.last_day
     provisional = (mention.source, day) in surroundings.provisional
     common: dict[str, Any] = {
@@ -82,7 +81,7 @@ def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
         "level": mention.level.value,
         "is_open": mention.is_open,
         "is_provisional": provisional,
-        "day_url": address and f"{address}/snapshots/{source}/{day}/",
+        "day_url": dashboard and day_link(dashboard, mention.source, day),
     }
     if incident is None:
         days = (mention.last_day - mention.first_day).days + 1
@@ -95,7 +94,6 @@ def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
             where=harmless(mention.root_cause),
             **common,
         )
-    name = quote(incident.key.partition("/")[2])
     return IncidentNote(
         key=incident.key,
         first_day=incident.first_day.isoformat(),
@@ -105,7 +103,7 @@ def _note(item: Item, surroundings: Surroundings) -> IncidentNote:
         where=harmless(incident.where),
         guardrails=tuple(incident.guardrails),
         assignee=incident.assignee or incident.acknowledged_by,
-        incident_url=address and f"{address}/incidents/{source}/{name}/",
+        incident_url=dashboard and incident_link(dashboard, incident.key),
         **common,
     )
 
