@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture constraints requirements sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture pictures constraints requirements sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 
 architecture: $(VENV)/.dev ## Redraw the picture in docs/architecture.md from the import contracts
 	$(BIN)/python -m telemetry_quality_tests.architecture
+
+pictures: $(VENV)/.dev ## Take the pictures of the README anew, from real data; some minutes, and needs chromium
+	$(BIN)/python -m telemetry_quality_tests.pictures
 
 requirements: $(SUPPLY)/.installed ## Write deploy/requirements.txt, the image's packages with the hashes of their files
 	( echo '# The packages of the image with the hashes of their files; "make requirements" writes it from constraints.txt.'; \

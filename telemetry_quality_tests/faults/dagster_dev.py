@@ -58,6 +58,11 @@ class DagsterDev:
         return self
 
     @property
+    def address(self) -> str:
+        """Where its UI is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def has_ended(self) -> bool:
         """Whether it ended by itself."""
         return self._server is not None and self._server.poll() is not None
@@ -95,7 +100,7 @@ class DagsterDev:
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> Any:
         """The answer to a query of its GraphQL API."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
-        request = Request(f"http://127.0.0.1:{self._port}/graphql", body, {"Content-Type": "application/json"})
+        request = Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
         with urlopen(request, timeout=60) as answer:
             document = json.load(answer)
         assert "errors" not in document, document
