@@ -281,26 +281,6 @@ class Summary(ApiResponse):
     sources: tuple[SourceSummary, ...] = Field(description="In the order of the settings.")
 
 
-class DailyPoint(ApiResponse):
-    """A day in a chart: what was found, what was expected, and the thresholds in force on that day."""
-
-    day: Day
-    status: CalendarStatus
-    total_events: Count
-    expected_events: Events
-    expected_low_events: Events
-    expected_high_events: Events
-    volume_deviation_percent: float | None = Field(description="Signed distance from expected_events, in percent.")
-    error_rate_percent: Percent
-    missing_version_percent: Percent
-    sampling_success_rate_percent: Percent
-    is_provisional: bool | None
-    volume_deviation_threshold_percent: Percent
-    error_rate_threshold_percent: Percent
-    missing_version_threshold_percent: Percent
-    sample_success_threshold_percent: Percent
-
-
 class YearDay(ApiResponse):
     """A square of the calendar."""
 

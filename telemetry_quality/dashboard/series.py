@@ -1,18 +1,15 @@
-"""Sequences of days: the lines of the log, windows, the points of charts, and the calendar."""
+"""Sequences of days: the lines of the log, windows, and the calendar."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.models import (
     CalendarStatus,
-    DailyPoint,
     LogResponse,
     SnapshotLine,
     Week,
@@ -36,27 +33,6 @@ FAILED = frozenset({DayStatus.NO_ACTIVITY, DayStatus.UNHEALTHY, DayStatus.DEGRAD
 """The statuses of days that could be read but are not healthy."""
 
 LINE_FIELDS = tuple(SnapshotLine.model_fields)
-
-POINT_FIELDS = (
-    "total_events",
-    "expected_events",
-    "expected_low_events",
-    "expected_high_events",
-    "volume_deviation_percent",
-    "error_rate_percent",
-    "missing_version_percent",
-    "sampling_success_rate_percent",
-    "is_provisional",
-)
-"""The fields of a day that a chart shows."""
-
-THRESHOLDS = {
-    "volume_deviation_threshold_percent": "volume_deviation_percent",
-    "error_rate_threshold_percent": "error_rate_percent",
-    "missing_version_threshold_percent": "missing_version_percent",
-    "sample_success_threshold_percent": "sample_success_percent",
-}
-"""The thresholds in the charts, with their names in the policy."""
 
 
 def snapshot_line(figures: Figures) -> SnapshotLine:
@@ -133,36 +109,8 @@ def _pooled(rows: Iterable[JournalRow], part: str, whole: str, percent: str) -> 
     return 100 * _sum(known, part) / all_events if all_events else None
 
 
-def daily_series(
-    state: DashboardState, source: str, last: date, days: int, first: date | None = None
-) -> list[DailyPoint]:
-    """One point per day up to ``last``, oldest first, without days before ``first``, the source's first day."""
-    begin = last - timedelta(days=days - 1)
-    begin = begin if first is None else max(begin, first)
-    rows = state.index.window(source, begin, last)
-    return [_point(state, day, row) for day, row in zip(days_between(begin, last), rows, strict=True)]
-
-
-def _point(state: DashboardState, day: date, row: JournalRow | None) -> DailyPoint:
-    thresholds = _policy(row.policy) if row else {}
-    return DailyPoint.model_validate(
-        {
-            "day": day,
-            "status": _mark(state, row),
-            **{name: getattr(row, name, None) for name in POINT_FIELDS},
-            **{name: thresholds.get(setting) for name, setting in THRESHOLDS.items()},
-        }
-    )
-
-
-@lru_cache(maxsize=256)
-def _policy(text: str) -> dict[str, Any]:
-    """A stored policy, cached because thousands of days share it."""
-    policy: dict[str, Any] = json.loads(text)
-    return policy
-
-
-def _mark(state: DashboardState, row: JournalRow | None) -> CalendarStatus:
+def calendar_status(state: DashboardState, row: JournalRow | None) -> CalendarStatus:
+    """The status of a day with this snapshot, or without one."""
     if row is not None:
         return CalendarStatus(row.status)
     return CalendarStatus.MISSING if state.has_been_read else CalendarStatus.UNKNOWN
@@ -181,7 +129,7 @@ def year_of(state: DashboardState, source: str, last: date, first: date | None =
     days = [
         YearDay(
             day=day,
-            status=_mark(state, row) if earliest <= day <= last else CalendarStatus.OUTSIDE,
+            status=calendar_status(state, row) if earliest <= day <= last else CalendarStatus.OUTSIDE,
             total_events=row.total_events if row and earliest <= day <= last else None,
             mark=marked.words if (marked := state.mark(source, day)) else None,
         )

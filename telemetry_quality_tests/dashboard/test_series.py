@@ -5,11 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard.index import LogQuery
 from telemetry_quality.dashboard.models import CalendarStatus
-from telemetry_quality.dashboard.series import daily_series, log_response, snapshot_line, window_of, year_of
+from telemetry_quality.dashboard.series import log_response, snapshot_line, window_of, year_of
 from telemetry_quality_tests.builders import make_snapshot
 from telemetry_quality_tests.dashboard.states import (
     BEFORE,
@@ -110,34 +109,6 @@ def test_days_before_the_source_s_first_are_not_missing(first: date | None, days
     assert (window.days, window.missing_days) == (days, days)
 
 
-def test_a_chart_has_one_point_per_day_with_none_for_unknown_values() -> None:
-    state = make_state(make_journal_row(BEFORE), make_unknown_row(YESTERDAY, sequence=2))
-    points = daily_series(state, "web", YESTERDAY, 3)
-    assert [point.day for point in points] == [date(2026, 3, 8), BEFORE, YESTERDAY]
-    assert [point.status for point in points] == ["missing", "healthy", "unknown"]
-    assert [point.total_events for point in points] == [None, 1000, None]
-    assert [point.error_rate_threshold_percent for point in points] == [None, 5.0, 5.0]
-
-
-def test_a_point_has_the_thresholds_of_its_own_day() -> None:
-    strict = policy_of(
-        error_rate_percent=1.0, missing_version_percent=2.0, volume_deviation_percent=3.0, sample_success_percent=94.0
-    )
-    state = make_state(make_journal_row(BEFORE, policy=strict.text()), make_journal_row(YESTERDAY, 2, policy="{}"))
-    first, second = daily_series(state, "web", YESTERDAY, 2)
-    assert (
-        first.error_rate_threshold_percent,
-        first.missing_version_threshold_percent,
-        first.volume_deviation_threshold_percent,
-        first.sample_success_threshold_percent,
-    ) == (1.0, 2.0, 3.0, 94.0)
-    assert second.error_rate_threshold_percent is None, "a policy from before the threshold"
-
-
-def test_a_chart_begins_with_the_source() -> None:
-    assert [point.day for point in daily_series(make_state(), "web", YESTERDAY, 30, BEFORE)] == [BEFORE, YESTERDAY]
-
-
 def test_a_year_is_whole_weeks_from_monday_to_sunday() -> None:
     year = year_of(make_state(make_journal_row()), "web", YESTERDAY, date(2020, 1, 1))
     assert (year.first, year.last) == (date(2025, 3, 11), YESTERDAY)
@@ -172,7 +143,6 @@ def test_a_calendar_without_a_first_day_begins_with_the_first_snapshot() -> None
 
 def test_until_the_store_has_been_read_no_day_is_called_missing() -> None:
     state = make_state(trouble="The store is gone.", has_been_read=False)
-    assert {point.status for point in daily_series(state, "web", YESTERDAY, 5)} == {"unknown"}
     assert year_of(state, "web", YESTERDAY, BEFORE).counts[CalendarStatus.UNKNOWN] == 2
     window = window_of(state, "web", YESTERDAY, 7)
     assert (window.unknown_days, window.missing_days) == (7, 0)

@@ -10,17 +10,17 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from pydantic import Field
 from starlette.responses import RedirectResponse
 
-from telemetry_quality.core.guardrails import error_rate, missing_version, sample
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
-from telemetry_quality.core.policies import INTERVAL_PERCENT
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key, require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
+from telemetry_quality.dashboard.daily_points import daily_series
 from telemetry_quality.dashboard.hours import load_hours
 from telemetry_quality.dashboard.markup.calendars import CELL_SIGNS, calendar
-from telemetry_quality.dashboard.markup.charts import chart_rows
+from telemetry_quality.dashboard.markup.charts import SPANS, chart_rows, charts_of
 from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.verdicts import headline_of, sign_of
 from telemetry_quality.dashboard.markup.windows import window_figures
@@ -29,7 +29,7 @@ from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newes
 from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 from telemetry_quality.dashboard.running import running_day, running_moment
-from telemetry_quality.dashboard.series import daily_series, year_of
+from telemetry_quality.dashboard.series import year_of
 from telemetry_quality.dashboard.summary import moment, summarize
 from telemetry_quality.errors import StoreError
 
@@ -40,22 +40,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from telemetry_quality.core.guardrails.guardrail import Guardrail
-    from telemetry_quality.core.policies import Policy
     from telemetry_quality.dashboard.hours import LoadedHours
     from telemetry_quality.dashboard.models import SourceSummary
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
-CHART_DAYS = 30
 HEAT_MAP_DAYS = 30
 WINDOWS = ("7", "30")
+
+
+class SourceAsked(parameters.Nothing):
+    """Of how many days the charts are."""
+
+    days: parameters.Number = Field(30, ge=min(SPANS), le=max(SPANS))
 
 
 async def one_source(request: Request) -> Response:
     """Respond with the page of a source; one that the settings no longer name has only its log."""
     dashboard, source = dashboard_of(request), str(request.path_params["source"])
-    asked_for(request, parameters.Nothing)
+    asked = asked_for(request, SourceAsked)
     state, now = await dashboard.state(), this_minute(dashboard)
     if source not in dashboard.settings.sources:
         require_sources(dashboard, state, [source])
@@ -71,19 +74,29 @@ async def one_source(request: Request) -> Response:
 
     def make(hours: LoadedHours | None) -> bytes:
         part = hours_part(state, dashboard.settings, hours, source, last)
-        return source_main(state, dashboard.settings, now, source, part).encode()
+        return source_main(state, dashboard.settings, now, source, Shown(asked.days, part)).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     return page(request, title=source, main=main, section=PAGE.section, version=state.version, has_charts=True)
 
 
-def source_main(
-    state: DashboardState, settings: Settings, now: datetime, source: str, hours: Markup | None = None
-) -> Markup:
-    """The content of the page: what the clock changes, and the sections, which are rendered once for a day.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows that the state alone does not say.
 
-    ``hours`` is the part about the hours by days.
+    Attributes:
+        span: Of how many days the charts are.
+        hours: The part about the hours by days.
     """
+
+    span: int = 30
+    hours: Markup | None = None
+
+
+def source_main(
+    state: DashboardState, settings: Settings, now: datetime, source: str, shown: Shown = Shown()
+) -> Markup:
+    """The content of the page: what the clock changes, and the sections, which are rendered once for a day."""
     summary = summarize(state, settings, now, source)
     (chosen,) = summary.sources
     headline, details = headline_of(summary.sentence)
@@ -97,38 +110,40 @@ def source_main(
         details=f"{details[:1].upper()}{details[1:]}",
         zone=ZoneInfo(chosen.time_zone),
         has_been_read=state.has_been_read,
-        sections=_sections_part(state, settings, now, chosen, hours),
+        sections=_sections_part(state, settings, now, chosen, shown),
     )
 
 
 def _sections_part(
-    state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary, hours: Markup | None
+    state: DashboardState, settings: Settings, now: datetime, chosen: SourceSummary, shown: Shown
 ) -> Markup:
     running, days = running_day(state, settings, now, chosen.source), settings.sources[chosen.source].calendar()
     is_over = running is not None and now >= days.window(running.day).end
 
     def make() -> Markup:
         last = chosen.day or chosen.last_snapshot_day
-        shown = _sections(state, settings, chosen, last) if last and chosen.last_snapshot_day else {}
+        sections = _sections(state, settings, chosen, last, shown) if last and chosen.last_snapshot_day else {}
         strip = "" if running is None else running_part(running, days, is_over=is_over, is_linked=True)
         return render(
             "source_sections.html",
-            **shown,
+            **sections,
             chosen=chosen,
-            hours=hours or "",
+            hours=shown.hours or "",
             running=strip,
             has_been_read=state.has_been_read,
             signs=SIGNS,
         )
 
     today = now.astimezone(UTC).date()
-    key = ("part", *moment(chosen), today, state.has_been_read, running and running_moment(running), hours)
+    key = ("part", *moment(chosen), today, state.has_been_read, running and running_moment(running), shown)
     return state.cached(chosen.source, key, make)
 
 
-def _sections(state: DashboardState, settings: Settings, chosen: SourceSummary, last: date) -> dict[str, Any]:
+def _sections(
+    state: DashboardState, settings: Settings, chosen: SourceSummary, last: date, shown: Shown
+) -> dict[str, Any]:
     """What the sections show, by the names in their templates."""
-    points = daily_series(state, chosen.source, last, CHART_DAYS, chosen.first_day)
+    points = daily_series(state, chosen.source, last, shown.span, chosen.first_day)
     year = year_of(state, chosen.source, last, chosen.first_day)
     known = settings.sources[chosen.source]
     rules, policy = guardrails_of(known.event_schema()), known.policy()
@@ -137,34 +152,14 @@ def _sections(state: DashboardState, settings: Settings, chosen: SourceSummary, 
         "figures": window_figures(chosen.snapshot, windows, rules, policy),
         "points": points,
         "rows": chart_rows(points),
-        "charts": _charts(policy),
+        "charts": charts_of(policy),
+        "span": shown.span,
+        "spans": SPANS,
+        "coming": False,
         "calendar": calendar(year),
         "legend": [(mark, year.counts.get(mark, 0)) for mark in CELL_SIGNS if year.counts.get(mark)],  # type: ignore[call-overload]
         "cell_signs": CELL_SIGNS,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """The kind of a chart and its caption."""
-
-    kind: str
-    words: str
-    note: str
-
-
-def _charts(policy: Policy) -> tuple[Chart, ...]:
-    return (
-        Chart("events", "Events against expected", f"{policy[INTERVAL_PERCENT]:g} % of normal days lie in the band"),
-        Chart("errors", "Error rate", _note(error_rate.GUARDRAIL, policy)),
-        Chart("versions", "Missing version", _note(missing_version.GUARDRAIL, policy)),
-        Chart("sampling", "Sample passed", _note(sample.GUARDRAIL, policy)),
-    )
-
-
-def _note(rule: Guardrail, policy: Policy) -> str:
-    (threshold,) = rule.thresholds
-    return f"{rule.level.value.lower()} {threshold.fails} {policy[threshold]:g} %"
 
 
 PAGE = Page("/health/sources/{source}/", one_source, "source.html", section="overview")

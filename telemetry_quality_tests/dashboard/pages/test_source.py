@@ -84,11 +84,35 @@ def test_charts_are_drawn_from_a_table_in_which_unknown_values_are_empty_and_not
     for day, status in ((UNREADABLE_DAY, "unknown"), (MISSING_DAY, "missing")):
         cells = dict(zip(names, rows[str(day)].children, strict=True))
         assert rows[str(day)].attributes["data-status"] == status
-        assert cells["total"].attributes["data-value"] == ""
-        assert cells["total"].text == "–"
+        assert cells["total"].text == "–", "which the script draws as a gap"
     cells = dict(zip(names, rows[str(YESTERDAY)].children, strict=True))
-    assert (cells["errors"].attributes["data-value"], cells["errors_limit"].attributes["data-value"]) == ("12.0", "5.0")
-    assert rows[str(EMPTY_DAY)].children[2].attributes["data-value"] == "0"
+    assert (cells["errors"].text, cells["errors_limit"].text) == ("12.00", "5.00")
+    assert cells["errors"].attributes["data-mark"] == "failed"
+    assert rows[str(EMPTY_DAY)].children[2].text == "0"
+
+
+def test_a_day_in_the_table_of_the_charts_leads_to_its_page_and_to_its_incidents(desk: Desk) -> None:
+    table = page_of(desk, "/health/sources/web/").one("table", id="daily")
+    row = table.one("tr", data_day=str(YESTERDAY))
+    assert [link.attributes["href"] for link in row.all("a")] == [
+        web_day(YESTERDAY),
+        f"/health/incidents/web/{YESTERDAY}/",
+    ]
+    assert "data-incident" in row.attributes
+
+
+@pytest.mark.parametrize(("days", "count"), [(7, 7), (30, 30), (90, 39), (365, 39)])
+def test_charts_are_of_as_many_days_as_asked_for_but_not_from_before_the_source(
+    desk: Desk, days: int, count: int
+) -> None:
+    page = page_of(desk, f"/health/sources/web/?days={days}")
+    assert len(page.one("table", id="daily").one("tbody").all("tr")) == count
+    assert page.one("a", aria_current="true").text == f"{days} days"
+
+
+@pytest.mark.parametrize("days", ["6", "366", "many"])
+def test_charts_of_too_few_or_too_many_days_are_refused(desk: Desk, days: str) -> None:
+    assert "days" in api_error_of(desk, f"/health/sources/web/?days={days}", 422)
 
 
 def test_the_calendar_links_every_day_under_its_date_and_status(desk: Desk) -> None:

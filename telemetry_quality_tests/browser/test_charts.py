@@ -1,0 +1,53 @@
+"""Charts lead to their days, and say what their axis is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry_quality_tests.browser.stage import LAST_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page, StorageState
+
+    from telemetry_quality_tests.browser.visit import Visit
+
+pytestmark = pytest.mark.slow
+
+EVENTS = "figure[data-chart=events]"
+SMALL_COUNT = """() => {
+  const row = document.querySelector("#daily tbody").rows[3];
+  row.cells[2].textContent = "4";
+  document.dispatchEvent(new Event("health:replaced"));
+}"""
+
+
+def test_a_point_opens_its_day_and_counts_of_very_different_size_get_a_logarithmic_axis(
+    visit: Callable[..., Visit], session: StorageState
+) -> None:
+    window = visit(storage_state=session)
+    page = window.page
+    window.go("/health/sources/flights/?days=7")
+    page.locator(f"{EVENTS} canvas").wait_for()
+    assert not page.locator(f"{EVENTS}[data-log]").count()
+    page.evaluate(SMALL_COUNT)
+    assert page.locator(f"{EVENTS}[data-log]").count()
+    assert not page.locator("figure[data-chart=errors][data-log]").count()
+    page.get_by_role("link", name="30 days").click()
+    page.wait_for_url("**?days=30#charts")
+    page.locator(f"{EVENTS} canvas").wait_for()
+    _click_at(page, 0.999)
+    page.wait_for_url(f"**/health/snapshots/flights/{LAST_DAY}/")
+
+
+def _click_at(page: Page, part: float) -> None:
+    """Click this far from the left edge of the chart of events."""
+    over = page.locator(f"{EVENTS} .u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * part / 2, box["y"] + 20)
+    page.mouse.click(box["x"] + box["width"] * part, box["y"] + 20)
