@@ -18,6 +18,8 @@ UNCOMPILED := site-packages/(datastore|hive_metastore|moto|mpmath|mypyc?|network
 # The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The environment belongs to this folder alone, so that pip need not warn whoever installs as root.
+export PIP_ROOT_USER_ACTION := ignore
 # The tests start hundreds of processes, each of which would compile the package again without bytecode files.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -28,10 +30,10 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.up ## Install, unpack a year of real telemetry, backfill 60 days, serve Dagster's UI and the dashboard
-	$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT) --dashboard-port $(DASHBOARD_PORT)
+	@$(BIN)/telemetry-quality demo --host $(HOST) --port $(PORT) --dashboard-port $(DASHBOARD_PORT)
 
 demo: $(VENV)/.up ## Do the same without serving
-	$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
+	@$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
 
 test: $(VENV)/.dev ## Run the tests, in three processes per two cores because many wait for servers
 	$(PYTEST) -n $(TEST_PROCESSES)
@@ -146,7 +148,7 @@ $(BIN)/python:
 		{ echo "Python 3.11 or newer is required, but $(PYTHON) is $$($(PYTHON) -V 2>&1); pass PYTHON=python3.12."; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is required, but $(PYTHON) lacks it; run apt-get install python3-venv."; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), which takes about a minute ...'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.incidents.model import severity
 from telemetry_quality.dashboard.server import require_installed
 from telemetry_quality.errors import RequestError, SettingsError
 from telemetry_quality.settings import CONFIG_VARIABLE, ENVIRONMENT_PREFIX, load_settings
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from telemetry_quality.core.incidents import Incident
     from telemetry_quality.settings import Settings
 
 SOURCE = "flights"
@@ -118,8 +121,8 @@ def require_free_ports(host: str, port: int, dashboard_port: int) -> None:
     require_installed()
     if port == dashboard_port:
         raise RequestError(f"--port and --dashboard-port must differ, but both are {port}; choose another port.")
-    require_free_port(host, port, "--port (make up PORT=…)")
-    require_free_port(dashboard_host(host), dashboard_port, "--dashboard-port (make up DASHBOARD_PORT=…)")
+    require_free_port(host, port, "--port (make up PORT=4000)")
+    require_free_port(dashboard_host(host), dashboard_port, "--dashboard-port (make up DASHBOARD_PORT=4001)")
 
 
 def require_free_port(host: str, port: int, option: str) -> None:
@@ -140,25 +143,54 @@ def dashboard_host(host: str) -> str:
     return host if host in {*LOOPBACK, "localhost", "0.0.0.0"} else LOOPBACK[0]  # noqa: S104 - asked for
 
 
-def greeting(settings: Settings, host: str, port: int, dashboard_port: int, now: datetime) -> str:
-    """The addresses of both and how to sign in; sets a new password for the account ``demo``."""
-    return (
-        f"In a moment: the Dagster UI at http://{host}:{port}\n"
-        f"             the health dashboard at {_dashboard_url(dashboard_port)}/health/\n"
-        f"Sign in as {ACCOUNT} with the password {_new_password(settings, now)}\n"
-        "The password is shown only here and is valid until the next start.\n"
-        f"Stop both with Ctrl-C.{_open_to_strangers(host)}"
-    )
+def greeting(
+    settings: Settings, host: str, ports: tuple[int, int], now: datetime, look_first: Incident | None
+) -> list[str]:
+    """Where to sign in and what to look at first; sets a new password for the account ``demo``."""
+    port, dashboard_port = ports
+    dashboard = f"{_dashboard_url(dashboard_port)}/health/"
+    lines = [
+        f"Sign in at {dashboard}",
+        f"as {ACCOUNT} with the password {_new_password(settings, now)} (valid until the next start).",
+    ]
+    if look_first is not None:
+        day = look_first.peak.day
+        lines += [f"Look first at {day}:", f"{dashboard}snapshots/{look_first.source}/{day}/"]
+    lines += [f"Dagster's UI: http://{host}:{port}", "Ctrl-C stops both."]
+    return [*lines, *_open_to_strangers(host)]
 
 
-def _open_to_strangers(host: str) -> str:
+def worst(incidents: Sequence[Incident]) -> Incident | None:
+    """The incident with the day that is farthest beyond a threshold of the highest level."""
+    return min(incidents, key=lambda it: (severity(it.level), -it.peak.times_threshold()), default=None)
+
+
+def log_file() -> Path:
+    """The file to which the servers and other packages write while the demo runs."""
+    return Path(os.environ["DAGSTER_HOME"]) / "demo.log"
+
+
+@contextmanager
+def logging_to_file() -> Iterator[None]:
+    """Write what other packages log and warn of to the file, so that it does not come in between."""
+    root = logging.getLogger()
+    before, file = root.handlers[:], logging.FileHandler(log_file(), encoding="utf-8")
+    root.handlers[:] = [file]
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.handlers[:] = before
+        file.close()
+
+
+def _open_to_strangers(host: str) -> list[str]:
     """A warning, where others can reach Dagster's UI."""
     if host in {*LOOPBACK, "localhost"}:
-        return ""
-    return (
-        f"\nWarning: Dagster's UI has no sign-in, and with --host {host} everybody who reaches this machine can "
-        "start and delete runs there."
-    )
+        return []
+    risk = f"with --host {host} everybody who reaches this machine can start and delete runs there."
+    return [f"Warning: Dagster's UI has no sign-in, and {risk}"]
 
 
 def _dashboard_url(port: int) -> str:
@@ -184,8 +216,14 @@ def _new_password(settings: Settings, now: datetime) -> str:
     return password
 
 
-def serve(host: str, port: int, dashboard_port: int) -> None:
+def serve(host: str, port: int, dashboard_port: int, when_ready: Callable[[], None]) -> None:
     """Serve the Dagster UI, its daemon and the health dashboard until interrupted.
+
+    Args:
+        host: The address of Dagster's UI.
+        port: The port of Dagster's UI.
+        dashboard_port: The port of the dashboard.
+        when_ready: What to do as soon as both answer.
 
     Raises:
         RequestError: If one of them ends by itself; the other is then stopped too.
@@ -203,26 +241,52 @@ def serve(host: str, port: int, dashboard_port: int) -> None:
         {
             "dagster dev": ([*python, "dagster", "dev", "--workspace", workspace, *at], {}),
             "telemetry-quality dashboard": ([*python, "telemetry_quality", "dashboard", *dashboard_at], linked),
-        }
+        },
+        log_file(),
+        lambda: _answers(host, port) and _answers(dashboard_host(host), dashboard_port),
+        when_ready,
     )
 
 
-def run_together(commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) -> None:
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def run_together(
+    commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]],
+    log: Path,
+    are_ready: Callable[[], bool],
+    when_ready: Callable[[], None],
+) -> None:
     """Run commands, each with its own variables, until a signal arrives or one of them ends; then stop all.
+
+    What they write is added to the file ``log``; ``when_ready`` is called once, as soon as they are.
 
     Raises:
         RequestError: If one of them ended by itself.
     """
     children: dict[str, subprocess.Popen[bytes]] = {}
-    with _noticing_signals() as asked_to_stop:
+    is_ready = False
+    with _noticing_signals() as asked_to_stop, log.open("ab") as output:
         try:
             for name, (command, variables) in commands.items():
                 # Its own session: Ctrl-C reaches only this process, and everything the child starts can be stopped.
                 children[name] = subprocess.Popen(  # noqa: S603 - no shell, and nothing from outside
-                    command, env={**os.environ, **variables}, start_new_session=True
+                    command,
+                    env={**os.environ, **variables},
+                    start_new_session=True,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
                 )
             while not asked_to_stop.wait(POLL_SECONDS):
-                _require_all_alive(children)
+                _require_all_alive(children, log)
+                if not is_ready and are_ready():
+                    is_ready = True
+                    when_ready()
         finally:
             _end(children.values())
 
@@ -240,12 +304,12 @@ def _noticing_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _require_all_alive(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
+def _require_all_alive(children: Mapping[str, subprocess.Popen[bytes]], log: Path) -> None:
     for name, child in children.items():
         if child.poll() is not None:
             raise RequestError(
                 f"Both must run until interrupted, but {name} ended with exit code {child.returncode}; "
-                "its output above says why."
+                f"the end of {log} says why."
             )
 
 

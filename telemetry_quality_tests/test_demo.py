@@ -150,7 +150,7 @@ def test_without_https_the_dashboard_of_the_demo_is_reachable_only_from_this_mac
 
 
 def _password(greeting: str) -> str:
-    (found,) = re.findall(r"Sign in as demo with the password (\S+)\n", greeting)
+    (found,) = re.findall(r"as demo with the password (\S+) ", greeting)
     return str(found)
 
 
@@ -163,7 +163,7 @@ def test_every_start_gives_the_account_another_password_and_ends_its_sessions(tm
     staff = StaffStore(settings.store)
     passwords = []
     for _ in range(2):
-        passwords.append(_password(demo.greeting(settings, "127.0.0.1", 3000, 3001, NOW)))
+        passwords.append(_password("\n".join(demo.greeting(settings, "127.0.0.1", (3000, 3001), NOW, None))))
         account = staff.account(demo.ACCOUNT)
         assert account is not None
         assert account.is_active
@@ -185,13 +185,14 @@ def test_whoever_opens_dagster_s_ui_to_others_is_warned(tmp_path: Path, host: st
     settings = load_settings(file)
     migrate(settings.store)
 
-    greeting = demo.greeting(settings, host, 3000, 3001, NOW)
+    greeting = demo.greeting(settings, host, (3000, 3001), NOW, None)
 
-    assert ("Warning: Dagster's UI has no sign-in" in greeting) is is_warned
+    assert ("Warning: Dagster's UI has no sign-in" in "\n".join(greeting)) is is_warned
 
 
 CHILD = """
 import os, signal, subprocess, sys, time
+print("started", flush=True)
 name, seconds, ignores = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "True"
 if ignores:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -221,9 +222,12 @@ class Pair:
             for name, seconds in zip(("one", "two"), self.seconds, strict=True)
         }
 
+    def is_ready(self) -> bool:
+        return all((self.folder / name).exists() for name in ("one", "two"))
+
     def wait(self) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not all((self.folder / name).exists() for name in ("one", "two")):
+        while time.monotonic() < deadline and not self.is_ready():
             time.sleep(0.05)
 
     def left(self) -> list[int]:
@@ -250,12 +254,16 @@ def _interrupted(pair: Pair, number: signal.Signals) -> None:
 
     def interrupt() -> None:
         pair.wait()
+        time.sleep(2 * demo.POLL_SECONDS)
         os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    demo.run_together(pair.commands())
+    ready: list[str] = []
+    demo.run_together(pair.commands(), pair.folder / "log", pair.is_ready, lambda: ready.append("ready"))
     thread.join()
+    assert ready == ["ready"], "once"
+    assert (pair.folder / "log").read_text().split() == ["started", "started"]
 
 
 @pytest.mark.slow
@@ -280,8 +288,8 @@ def test_a_server_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(("seconds", "name"), [((2, 300), "one"), ((300, 2), "two")])
 def test_when_a_server_dies_the_other_is_stopped_too(tmp_path: Path, seconds: tuple[float, float], name: str) -> None:
     pair = Pair(tmp_path, seconds=seconds)
-    with pytest.raises(RequestError, match=f"but {name} ended with exit code 3"):
-        demo.run_together(pair.commands())
+    with pytest.raises(RequestError, match=f"but {name} ended with exit code 3; the end of .*log says why"):
+        demo.run_together(pair.commands(), pair.folder / "log", lambda: False, lambda: None)
     assert pair.left() == []
 
 
@@ -290,7 +298,12 @@ def test_when_a_server_cannot_start_the_other_is_stopped_too(tmp_path: Path) -> 
     pair = Pair(tmp_path)
     started = pair.commands()["one"]
     with pytest.raises(FileNotFoundError):
-        demo.run_together({"one": started, "two": ([str(tmp_path / "no such program")], {})})
+        demo.run_together(
+            {"one": started, "two": ([str(tmp_path / "no such program")], {})},
+            tmp_path / "log",
+            lambda: False,
+            lambda: None,
+        )
     time.sleep(0.2)
     assert not (tmp_path / "one").exists() or not _is_alive(int((tmp_path / "one").read_text().split()[0]))
 
@@ -311,12 +324,17 @@ def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(
         try:
             for port, path in zip(ports, ("/server_info", "/healthz"), strict=True):
                 _wait_for_answer(process, port, path)
+            _wait_for_box(process, output)
             page = _page_after_signing_in(ports[1], _password(output.read_text()))
             assert f"http://127.0.0.1:{ports[0]}/" in page, "days link to Dagster"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
     assert process.returncode == 0, output.read_text()
+    said = output.read_text().splitlines()
+    assert (said[0].split()[0], said[1][0], said[-1][0], len(said)) == ("Starting", "╭", "╰", 9), said
+    assert f"│ http://127.0.0.1:{ports[1]}/health/snapshots/flights/2013-12-31/ " in output.read_text(), "look first"
+    assert "dagster" in (stage.folder / ".dagster" / "demo.log").read_text(), "the servers write to the file"
     assert [process_id for process_id in _marked(stage.folder) if process_id != os.getpid()] == []
 
 
@@ -329,6 +347,12 @@ def _wait_for_answer(process: subprocess.Popen[bytes], port: int, path: str) -> 
         except httpx2.HTTPError:
             time.sleep(0.2)
     pytest.fail(f"nothing answers at {port}{path}")
+
+
+def _wait_for_box(process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None and "╰" not in output.read_text():
+        time.sleep(0.1)
 
 
 def _page_after_signing_in(port: int, password: str) -> str:

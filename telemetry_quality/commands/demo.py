@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from telemetry_quality.assembly import open_store, utc_now
 from telemetry_quality.commands.days import day_as_json, exit_code, known_days
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, day_range, json_option, print_json
-from telemetry_quality.console import print_days, progress
+from telemetry_quality.console import next_step, progress, write, write_boxed
+from telemetry_quality.core.incidents import incidents_of
+from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.settings import DEFAULT_FILE, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telemetry_quality.console import ListedDay
 
 
 @click.command()
@@ -42,15 +51,35 @@ def demo(  # noqa: PLR0917
     latest = source.calendar().latest_day(utc_now())
     wanted = day_range(latest - timedelta(days=days - 1), latest)
     steps = stage.steps_per_day(settings) * days
-    with progress(f"Backfilling {days} days", steps, is_shown=not as_json, unit="steps") as advance:
+    is_shown = not as_json
+    with (
+        stage.logging_to_file(),
+        progress(f"Backfilling {days} days", steps, is_shown=is_shown, unit="steps") as advance,
+    ):
         stage.backfill(settings, wanted, advance)
-    known = known_days(open_store(settings), stage.SOURCE, wanted)
+    store = open_store(settings)
+    known = known_days(store, stage.SOURCE, wanted)
+    worst = stage.worst(incidents_of(store, stage.SOURCE, wanted[0], wanted[-1]))
     if as_json:
         print_json({"days": [day_as_json(listed) for listed in known if listed.snapshot]})
     else:
-        print_days(known)
+        write(_summary(known, source.location))
     if no_serve:
+        if not as_json:
+            next_step(*(["health"] if worst is None else ["incidents", "show", worst.key]), config=config)
         return exit_code(known)
-    click.echo(stage.greeting(settings, host, port, dashboard_port, utc_now()), err=True)
-    stage.serve(host, port, dashboard_port)
+    greeting = stage.greeting(settings, host, (port, dashboard_port), utc_now(), worst)
+    write(
+        f"Starting Dagster's UI and the health dashboard, which takes some seconds; log: {stage.log_file()}",
+        stderr=True,
+    )
+    stage.serve(host, port, dashboard_port, lambda: write_boxed(greeting, stderr=True))
     return EXIT_HEALTHY
+
+
+def _summary(known: Sequence[ListedDay], location: str) -> str:
+    """How many days have which status, best first."""
+    counts = Counter(line.status for line in known)
+    statuses = ", ".join(f"{counts[status]} {status}" for status in reversed(DayStatus) if counts[status])
+    days = f"{len(known)} days from {known[0].day} to {known[-1].day}"
+    return f"{days} of real flights, in {location}, are judged: {statuses}."

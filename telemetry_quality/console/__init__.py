@@ -5,7 +5,7 @@ What is not read on a terminal but by a file, a mail or another program is never
 
 from telemetry_quality.console.bars import progress
 from telemetry_quality.console.days import ListedDay, print_days, print_snapshot
-from telemetry_quality.console.lines import Part, Styled, next_step, screen_width, write
+from telemetry_quality.console.lines import Part, Styled, next_step, screen_width, write, write_boxed
 from telemetry_quality.console.listing import Column, Kind, print_listing
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "progress",
     "screen_width",
     "write",
+    "write_boxed",
 ]

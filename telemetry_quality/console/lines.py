@@ -96,6 +96,14 @@ def next_step(*arguments: str, config: str | None, when: str = "Next") -> None:
     click.echo(f"{when}:\n" + " \\\n".join(pieces).replace(GLUE, " "))
 
 
+def write_boxed(lines: Iterable[str], *, stderr: bool = False) -> None:
+    """Write lines in a box."""
+    from rich.console import Group  # noqa: PLC0415 - late: cron and programs do not need it
+    from rich.panel import Panel  # noqa: PLC0415
+
+    put(Panel(Group(*(text_of([line]) for line in lines)), expand=False), stderr=stderr)
+
+
 def put(shown: RenderableType, *, stderr: bool = False) -> None:
     """Write what Rich makes of something, without spaces at the ends of lines."""
     out = screen(stderr=stderr)
