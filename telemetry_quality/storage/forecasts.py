@@ -53,6 +53,18 @@ def forecasts(
     return [_forecast(row) for row in found.values()]
 
 
+def latest_forecast(connection: Connection, source: str, last: date) -> Forecast | None:
+    """The latest forecast that was made on a day up to ``last``, without its hours; None if there is none."""
+    query = (
+        select(*(column for column in stored.c if column.name != "hours"))
+        .where(stored.c.source == source, stored.c.day <= last)
+        .order_by(stored.c.day.desc(), stored.c.revision.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _forecast(row)
+
+
 def _forecast(row: Mapping[Any, Any]) -> Forecast:
     hours = row.get("hours") or [None] * len(row["coming"])
     return Forecast(

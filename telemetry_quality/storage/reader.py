@@ -16,6 +16,7 @@ from sqlalchemy import Text, bindparam, cast, func, or_, select
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
+from telemetry_quality.storage.charted_days import charted_days
 from telemetry_quality.storage.compared_days import hours_by_day
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.messages.model import Delivery
     from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
+    from telemetry_quality.storage.charted_days import ChartedDays
     from telemetry_quality.storage.running_days import RunningDays, RunningPosition
     from telemetry_quality.storage.stored_days import StoredDay
 
@@ -235,6 +237,11 @@ class StoreReader:
         """The hours of the latest scan of each day; None for a day that could not be read."""
         with self._read_only() as connection:
             return hours_by_day(connection, source, first, last)
+
+    def charted_days(self, source: str, first: date, last: date) -> ChartedDays:
+        """What charts of the days from ``first`` to ``last`` show besides their snapshots."""
+        with self._read_only() as connection:
+            return charted_days(connection, source, first, last)
 
     def latest_deliveries(self, limit: int) -> list[Delivery]:
         """The last rows of the log of deliveries about messages, newest first, of all channels."""

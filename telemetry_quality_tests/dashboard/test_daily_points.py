@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.core.forecasts.model import DayForecast
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.dashboard.daily_points import daily_series
 from telemetry_quality.dashboard.markup.charts import chart_rows
+from telemetry_quality.dashboard.rendering import number
 from telemetry_quality_tests.dashboard.states import (
     BEFORE,
     TODAY,
@@ -32,7 +34,7 @@ TOTAL, ERRORS, SAMPLE = 0, 4, 8
 def marks_of(row: dict[str, Any], *failures: FailedGuardrail) -> list[str]:
     """The marks of total, errors and sample of yesterday."""
     state = make_state(make_journal_row(**row), incidents=make_incidents(*failures) if failures else ())
-    (shown,) = chart_rows(daily_series(state, "web", YESTERDAY, 1))
+    (shown,) = chart_rows(daily_series(state, "web", YESTERDAY, 1), {})
     return [shown.cells[at].mark for at in (TOTAL, ERRORS, SAMPLE)]
 
 
@@ -42,13 +44,13 @@ def test_a_chart_has_one_point_per_day_with_none_for_unknown_values() -> None:
     assert [point.day for point in points] == [date(2026, 3, 8), BEFORE, YESTERDAY]
     assert [point.status for point in points] == ["missing", "healthy", "unknown"]
     assert [point.found("total_events") for point in points] == [None, 1000, None]
-    assert [chart_row.cells[5].text == "5.00" for chart_row in chart_rows(points)] == [False, True, True]
+    assert [chart_row.cells[5].text == "5.00" for chart_row in chart_rows(points, {})] == [False, True, True]
 
 
 def test_a_point_has_the_thresholds_of_its_own_day() -> None:
     strict = policy_of(error_rate_percent=1.0, missing_version_percent=2.0, sample_success_percent=94.0)
     state = make_state(make_journal_row(BEFORE, policy=strict.text()), make_journal_row(YESTERDAY, 2, policy="{}"))
-    first, second = chart_rows(daily_series(state, "web", YESTERDAY, 2))
+    first, second = chart_rows(daily_series(state, "web", YESTERDAY, 2), {})
     assert [first.cells[at].text for at in (5, 7, 9)] == ["1.00", "2.00", "94.00"]
     assert "not known" in second.cells[5].text, "a policy from before the threshold"
 
@@ -132,3 +134,18 @@ def test_many_changes_of_settings_are_counted_and_words_are_not_repeated() -> No
 def test_a_setting_that_came_with_another_version_is_no_change() -> None:
     rows = make_journal_row(YESTERDAY, 1, policy='{"error_rate_percent": 5.0}'), make_journal_row(TODAY, 2)
     assert daily_series(make_state(*rows), "web", TODAY, 1)[0].changes == ()
+
+
+def test_the_table_names_new_versions_without_what_commands_a_terminal_and_counts_the_rest() -> None:
+    names = ("2.0\u202e", "x" * 50, "2.2", "2.3", "2.4")
+    state = make_state(make_journal_row(BEFORE, 1), make_journal_row(YESTERDAY, 2))
+    before, row = chart_rows(daily_series(state, "web", YESTERDAY, 2), {YESTERDAY: names})
+    assert before.versions == ""
+    assert row.versions == f"new versions 2.0�, {'x' * 40}…, 2.2 and 2 more"
+
+
+def test_a_coming_day_has_what_is_expected_and_nothing_that_was_found() -> None:
+    (row,) = chart_rows([], {}, [DayForecast(TODAY, 1234.4, 1000.0, 1500.0)])
+    assert (row.day, row.status) == (TODAY, "coming")
+    assert [cell.text for cell in row.cells[1:4]] == ["1,234", "1,000", "1,500"]
+    assert {cell.text for cell in (row.cells[0], *row.cells[4:])} == {number(None)}

@@ -79,6 +79,7 @@ def test_staff_and_machines_are_answered_and_decisions_of_staff_are_stored(tmp_p
     desk = Desk(tmp_path, settings, SqlQualityStore(url))
     for path in ("/health/", "/health/snapshots/", f"/health/snapshots/web/{YESTERDAY}/", "/health/incidents/"):
         assert desk.ask(path).status_code == 200, path
+    assert desk.dashboard.reader.charted_days("web", YESTERDAY, YESTERDAY) == ({}, None)
     for path in ("/health/snapshots.csv", "/health/snapshots.parquet"):
         assert desk.ask(path).content, path
     response = desk.ask("/api/health/summary/", headers=desk.by_token)

@@ -63,6 +63,7 @@ def ask_everything(reader: StoreReader) -> list[Callable[[], Any]]:
         reader.last_actions,
         lambda: reader.incidents("web"),
         lambda: reader.day("web", DAY),
+        lambda: reader.charted_days("web", DAY, DAY),
         reader.snapshots,
     ]
 
@@ -399,7 +400,7 @@ def test_no_call_needs_more_queries_on_a_large_store_than_on_a_small_one(
     small = queries()
     fill(store, "web", 9, MOST_BREAKDOWN_ROWS + 5, revisions=2)
     fill(store, "app", 9, 1)
-    assert queries() == small == [1, 1, 1, 5, 5, 1]
+    assert queries() == small == [1, 1, 1, 5, 5, 2, 1]
 
 
 # What a reader returns

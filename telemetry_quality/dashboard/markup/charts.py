@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry_quality.core.guardrails import activity, error_rate, missing_version, sample, volume
 from telemetry_quality.core.policies import INTERVAL_PERCENT, Direction
+from telemetry_quality.core.visible import visible
 from telemetry_quality.dashboard.rendering import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from markupsafe import Markup
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 SPANS = (7, 30, 90, 365)
 """The numbers of days that the page offers."""
+
+MOST_VERSIONS, LONGEST_VERSION = 3, 40
+"""How many new versions of a day are named, and how many characters of each."""
 
 COMING = "coming"
 """The status of a day that is only forecast."""
@@ -71,18 +75,28 @@ class ChartRow(NamedTuple):
     status: str
     cells: Sequence[Cell]
     incidents: Sequence[Incident] = ()
-    changes: Sequence[str] = ()
+    settings: str = ""
+    versions: str = ""
 
 
-def chart_rows(points: Iterable[DailyPoint], coming: Iterable[DayForecast] = ()) -> list[ChartRow]:
-    """One row per day, with the columns that the charts need, and one per day that is only forecast."""
+def chart_rows(
+    points: Iterable[DailyPoint], versions: Mapping[date, Sequence[str]], coming: Iterable[DayForecast] = ()
+) -> list[ChartRow]:
+    """One row per day, with the columns that the charts need, and one per day that is only forecast.
+
+    Args:
+        points: The days.
+        versions: The new versions of each day that has any.
+        coming: The days that are only forecast.
+    """
     rows = [
         ChartRow(
             point.day,
             point.status.value,
             (*_volume_cells(point), *(cell for rate in _RATES for cell in _rate_cells(point, *rate))),
             point.incidents,
-            point.changes,
+            f"settings: {'; '.join(point.changes)}" if point.changes else "",
+            _versions_words(versions.get(point.day, ())),
         )
         for point in points
     ]
@@ -95,6 +109,16 @@ _RATES = (
     ("sampling_success_rate_percent", sample.GUARDRAIL),
 )
 """The rates that have a chart, each with its guardrail."""
+
+
+def _versions_words(names: Sequence[str]) -> str:
+    """The new versions of a day, in few words."""
+    if not names:
+        return ""
+    shown = [visible(name if len(name) <= LONGEST_VERSION else f"{name[:LONGEST_VERSION]}…") for name in names]
+    rest = len(shown) - MOST_VERSIONS
+    words = ", ".join(shown[:MOST_VERSIONS]) + (f" and {rest} more" if rest > 0 else "")
+    return f"new version{'' if len(names) == 1 else 's'} {words}"
 
 
 def _volume_cells(point: DailyPoint) -> tuple[Cell, ...]:

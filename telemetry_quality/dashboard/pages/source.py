@@ -6,7 +6,7 @@ A section is a template of its own, which ``source.html`` includes, and what it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse
 
 from telemetry_quality.core.guardrails.catalogue import guardrails_of
+from telemetry_quality.core.new_versions import BEFORE_DAYS, new_versions
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key, require_sources, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from telemetry_quality.core.forecasts.model import DayForecast
     from telemetry_quality.dashboard.hours import LoadedHours
     from telemetry_quality.dashboard.models import SourceSummary
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.charted_days import ChartedDays
 
 HEAT_MAP_DAYS = 30
 WINDOWS = ("7", "30")
@@ -66,15 +69,18 @@ async def one_source(request: Request) -> Response:
     last = newest_day(state, dashboard.settings, source, now)
     first = first_day(state, source, last, HEAT_MAP_DAYS)
 
-    def load() -> LoadedHours | None:
+    def load() -> tuple[LoadedHours, ChartedDays] | None:
+        begin = last - timedelta(days=asked.days + BEFORE_DAYS)
         try:
-            return load_hours(dashboard.reader, source, first, last)
+            return load_hours(dashboard.reader, source, first, last), dashboard.reader.charted_days(source, begin, last)
         except StoreError:
             return None
 
-    def make(hours: LoadedHours | None) -> bytes:
+    def make(loaded: tuple[LoadedHours, ChartedDays] | None) -> bytes:
+        hours, charted = loaded or (None, None)
         part = hours_part(state, dashboard.settings, hours, source, last)
-        return source_main(state, dashboard.settings, now, source, Shown(asked.days, part)).encode()
+        shown = Shown(asked.days, part, *_besides(charted))
+        return source_main(state, dashboard.settings, now, source, shown).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     return page(request, title=source, main=main, section=PAGE.section, version=state.version, has_charts=True)
@@ -87,10 +93,22 @@ class Shown:
     Attributes:
         span: Of how many days the charts are.
         hours: The part about the hours by days.
+        versions: The new versions of each day that has any.
+        coming: The days that are forecast.
     """
 
     span: int = 30
     hours: Markup | None = None
+    versions: tuple[tuple[date, tuple[str, ...]], ...] = ()
+    coming: tuple[DayForecast, ...] = ()
+
+
+def _besides(charted: ChartedDays | None) -> tuple[tuple[tuple[date, tuple[str, ...]], ...], tuple[DayForecast, ...]]:
+    """The new versions and the days that are forecast."""
+    if charted is None:
+        return (), ()
+    coming = () if charted.forecast is None else charted.forecast.coming
+    return tuple(new_versions(charted.versions).items()), coming
 
 
 def source_main(
@@ -144,6 +162,7 @@ def _sections(
 ) -> dict[str, Any]:
     """What the sections show, by the names in their templates."""
     points = daily_series(state, chosen.source, last, shown.span, chosen.first_day)
+    coming = [day for day in shown.coming if last < day.day <= last + timedelta(days=shown.span)]
     year = year_of(state, chosen.source, last, chosen.first_day)
     known = settings.sources[chosen.source]
     rules, policy = guardrails_of(known.event_schema()), known.policy()
@@ -151,11 +170,11 @@ def _sections(
     return {
         "figures": window_figures(chosen.snapshot, windows, rules, policy),
         "points": points,
-        "rows": chart_rows(points),
+        "rows": chart_rows(points, dict(shown.versions), coming),
         "charts": charts_of(policy),
         "span": shown.span,
         "spans": SPANS,
-        "coming": False,
+        "coming": coming,
         "calendar": calendar(year),
         "legend": [(mark, year.counts.get(mark, 0)) for mark in CELL_SIGNS if year.counts.get(mark)],  # type: ignore[call-overload]
         "cell_signs": CELL_SIGNS,

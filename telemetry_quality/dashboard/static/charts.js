@@ -31,7 +31,8 @@
       statuses: rows.map((row) => row.dataset.status),
       links: rows.map((row) => row.querySelector("a").href),
       isInIncident: rows.map((row) => "incident" in row.dataset),
-      changes: rows.map((row) => row.dataset.changes ?? ""),
+      newSettings: rows.map((row) => row.dataset.settings),
+      newVersions: rows.map((row) => row.dataset.versions),
     };
     for (const head of table.tHead.querySelectorAll("th[data-name]")) {
       const cells = rows.map((row) => row.cells[head.cellIndex]);
@@ -47,7 +48,18 @@
     return (value) => (value === null || value === undefined ? "–" : format.format(value) + (kind === "events" ? "" : " %"));
   }
 
-  /** Shades incidents and days that are not known, and draws a line where the settings changed, behind the data. */
+  /** An upright line where a day begins, solid or dashed. */
+  function upright({ ctx, bbox }, x, name, dash = []) {
+    ctx.beginPath();
+    ctx.strokeStyle = colour(name);
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+
+  /** Shades incidents and days that are not known, and draws a line where something changed, behind the data. */
   function background(columns) {
     return (plot) => {
       const { ctx, bbox } = plot;
@@ -64,9 +76,8 @@
           ctx.fillStyle = colour(name);
           ctx.fillRect(left, bbox.top, right - left, bbox.height);
         }
-        if (!columns.changes[index]) return;
-        ctx.fillStyle = colour("--muted");
-        ctx.fillRect(left - devicePixelRatio / 2, bbox.top, devicePixelRatio, bbox.height);
+        if (columns.newSettings[index]) upright(plot, left, "--muted");
+        if (columns.newVersions[index]) upright(plot, left, "--chart-line", [4, 4]);
       });
       ctx.restore();
     };
@@ -193,7 +204,7 @@
       if (seconds === null) return "–";
       const index = columns.x.indexOf(seconds);
       const incident = columns.isInIncident[index] ? ["incident"] : [];
-      const changes = columns.changes[index] ? [columns.changes[index]] : [];
+      const changes = [columns.newSettings[index], columns.newVersions[index]].filter(Boolean);
       return [isoDay(seconds), ...incident, ...changes].join(" · ");
     };
   }

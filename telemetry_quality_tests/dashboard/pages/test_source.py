@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality.core.forecasts.model import DayForecast
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.markup.verdicts import headline_of
 from telemetry_quality.dashboard.markup.windows import window_figures
 from telemetry_quality.dashboard.pages import incidents, log, overview, source
 from telemetry_quality.dashboard.summary import summarize
+from telemetry_quality_tests.builders import make_row, make_scan
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY
 from telemetry_quality_tests.dashboard.markup import read
 from telemetry_quality_tests.dashboard.pages.twelve_days import (
@@ -24,6 +26,7 @@ from telemetry_quality_tests.dashboard.pages.twelve_days import (
     page_of,
     web_day,
 )
+from telemetry_quality_tests.storage.examples import make_forecast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +111,25 @@ def test_charts_are_of_as_many_days_as_asked_for_but_not_from_before_the_source(
     page = page_of(desk, f"/health/sources/web/?days={days}")
     assert len(page.one("table", id="daily").one("tbody").all("tr")) == count
     assert page.one("a", aria_current="true").text == f"{days} days"
+
+
+def test_the_charts_say_which_versions_are_new_and_what_comes(desk: Desk, tmp_path: Path) -> None:
+    copy = desk.copy_to(tmp_path)
+    for back in range(9):
+        row = make_row(service_version="2.0" if back == 0 else "1.0")
+        copy.store.append_scan("web", make_scan(YESTERDAY - timedelta(days=back), row), (), NOW)
+    coming = tuple(DayForecast(YESTERDAY + timedelta(days=n), 1000.0, 900.0, 1300.0) for n in range(1, 15))
+    copy.store.append_forecast(make_forecast(day=YESTERDAY, coming=coming))
+    rows = page_of(copy, "/health/sources/web/").one("table", id="daily").one("tbody").all("tr")
+    named = {row.attributes["data-day"]: row.attributes.get("data-versions") for row in rows}
+    assert {day: words for day, words in named.items() if words} == {str(YESTERDAY): "new version 2.0"}
+    forecast = [row for row in rows if row.attributes["data-status"] == "coming"]
+    assert [row.attributes["data-day"] for row in forecast] == [str(day.day) for day in coming]
+    assert [cell.text for cell in forecast[0].children[1:6]] == ["forecast", "–", "1,000", "900", "1,300"]
+    assert forecast[0].one("a").attributes["href"] == "/health/forecast/?source=web"
+    short = page_of(copy, "/health/sources/web/?days=7").one("table", id="daily").one("tbody").all("tr")
+    assert len(short) == 14, "no more days to come than there are others"
+    copy.close()
 
 
 @pytest.mark.parametrize("days", ["6", "366", "many"])
