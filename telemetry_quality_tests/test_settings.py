@@ -119,6 +119,7 @@ def test_a_file_needs_only_a_source_and_its_roles(tmp_path: Path) -> None:
     assert (source.allowed_lateness_minutes, source.late_days, source.time_limit_seconds) == (60, 7, 300.0)
     assert (source.future_tolerance_minutes, source.stale_after_days) == (10, 7)
     assert (source.signals, source.owners) == (None, ())
+    assert settings.title_of("web") == "web"
 
 
 def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
@@ -162,6 +163,8 @@ def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
         future_tolerance_minutes=30,
         stale_after_days=14,
         owners=["team:web", "ada@example.org"],
+        title=" Заказы & visits ",
+        group="Shop",
     )
 
     source = load_settings(file).sources["web"]
@@ -180,6 +183,8 @@ def test_every_setting_reaches_its_value(tmp_path: Path) -> None:
         stale_after_days=14,
     )
     assert source.owners == ("team:web", "ada@example.org")
+    assert (source.title, source.group) == ("Заказы & visits", "Shop")
+    assert load_settings(file).title_of("web") == "Заказы & visits"
 
 
 def write_rates(folder: Path, **rates: dict[str, Any]) -> Path:
@@ -1239,6 +1244,8 @@ is_error = "failed"
         ("first_day", "time_limit_seconds = inf\nfirst_day", "finite"),
         ("first_day", "time_limit_seconds = true\nfirst_day", "time_limit_seconds must not be true"),
         ("first_day", "owners = ['nobody']\nfirst_day", "but 'nobody' was found."),
+        ("first_day", "title = ' '\nfirst_day", "sources.web.title: should not be empty"),
+        ("first_day", f"title = '{'x' * 81}'\nfirst_day", "sources.web.title"),
         ("first_day", "signals = {}\nfirst_day", "either names or table"),
         ("first_day", "signals = {names = ['a'], table = 'b'}\nfirst_day", "either names or table"),
         ("first_day", "guardrails = {sample_size = true}\nfirst_day", "sample_size must not be true"),

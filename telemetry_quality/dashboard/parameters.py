@@ -112,6 +112,14 @@ class OneSource(_Asked):
     source: SourceName | None = Field(None, description="The source; all sources if omitted.")
 
 
+class OverviewParameters(_Asked):
+    """Which sources the first page shows, and how."""
+
+    q: str = Field("", max_length=200, description="Only sources with these words in title, owner, group or state.")
+    by: Literal["owner", "group"] | None = Field(None, description="Show sources with the same one together.")
+    wall: Literal["1"] | None = Field(None, description="1 to fill a screen that nobody operates.")
+
+
 class DayRange(_Asked):
     """An optional range of days."""
 

@@ -169,6 +169,7 @@ def page(
     section: str = "",
     version: str = "",
     has_charts: bool = False,
+    is_wall: bool = False,
 ) -> Response:
     """A whole page: ``main`` within the layout, which shows who is signed in.
 
@@ -181,6 +182,7 @@ def page(
         section: The current section of the navigation: that of a page, or account.
         version: The version of the state that ``main`` shows; only pages with a version listen for update events.
         has_charts: Whether ``main`` contains charts.
+        is_wall: Whether nobody operates it: it has no header, and is loaded again even by a browser without scripts.
     """
     html = render(
         "layout.html",
@@ -189,6 +191,7 @@ def page(
         section=section,
         version=version,
         has_charts=has_charts,
+        is_wall=is_wall,
         user=user_of(request),
         navigation=navigation_of(request),
     )

@@ -74,7 +74,7 @@ class DashboardState:
     read_at: datetime
     trouble: str | None = None
     has_been_read: bool = True
-    cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[str, dict[Hashable, Any]] = field(default_factory=dict, repr=False, compare=False)
     marks: Mapping[str, Marks] = field(default_factory=dict)
     counted: Mapping[str, Sequence[CountedDays]] = field(default_factory=dict)
     running: Mapping[str, tuple[RunningHour, ...]] = field(default_factory=dict)
@@ -85,7 +85,8 @@ class DashboardState:
 
     def cached(self, source: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` computes from the source's days, once for each ``key``, which names all else it depends on."""
-        cache = self.cache.get(source, {})
+        # A source without a snapshot is not in the index.
+        cache = self.cache.setdefault(source, {})
         made: Made
         if key in cache:
             made = cache[key]
@@ -125,7 +126,7 @@ class _Loaded:
     running: Mapping[str, tuple[RunningHour, ...]] = field(default_factory=dict)
     last_running: RunningPosition | None = None
     last_hash: str | None = None
-    cache: Mapping[str, dict[Hashable, Any]] = field(default_factory=dict)
+    cache: dict[str, dict[Hashable, Any]] = field(default_factory=dict)
 
     def version(self) -> str:
         """A hash of the last rows of what is shown; all are chained, so it covers everything before them."""

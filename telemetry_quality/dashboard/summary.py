@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from telemetry_quality.core.counting import other_rules
@@ -257,7 +258,7 @@ def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
     if len(names[_TRUSTED]) == total:
         return f"All {total} sources can be trusted{on}."
     shown = []
-    for group in (_NOT_TRUSTED, _NOT_KNOWN, _IN_PART):
+    for group in _BADNESS[:-1]:
         if names[group]:
             count = f"{len(names[group])} of {total} sources"
             shown.append(f"{_PHRASES[group].format(count=count, on=on)}: {_named(names[group])}.")
@@ -276,6 +277,9 @@ _GROUPS = {
     DayStatus.UNKNOWN: _NOT_KNOWN,
 }
 
+_BADNESS = (_NOT_TRUSTED, _NOT_KNOWN, _IN_PART, _TRUSTED)
+"""What is known to be bad comes first: what is not known may be nothing but late."""
+
 _PHRASES = {
     _NOT_TRUSTED: "{count} cannot be trusted{on}",
     _NOT_KNOWN: "Whether {count} can be trusted{on} is not known",
@@ -289,6 +293,15 @@ def _group(source_summary: SourceSummary) -> str:
         return _GROUPS[DayStatus.HEALTHY if source_summary.is_trustworthy else DayStatus.UNKNOWN]
     is_bad = source_summary.mark is not None and source_summary.mark.mark is Mark.BAD
     return _NOT_TRUSTED if is_bad else _GROUPS[source_summary.status]
+
+
+def badness(source_summary: SourceSummary) -> tuple[float, ...]:
+    """Sorts sources by how bad they are: the worst first, and among equals the one that has been bad for longest."""
+    return (
+        _BADNESS.index(_group(source_summary)),
+        list(DayStatus).index(source_summary.status),
+        source_summary.since.toordinal() if source_summary.since else inf,
+    )
 
 
 def _named(names: Sequence[str]) -> str:

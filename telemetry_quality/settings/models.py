@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         known = self.sources.get(source)
         return () if known is None else known.owners
 
+    def title_of(self, source: str) -> str:
+        """What people call a source: its title, or else its name."""
+        known = self.sources.get(source)
+        return source if known is None or known.title is None else known.title
+
     def sources_heard_by(self, channel: str) -> tuple[str, ...]:
         """The sources whose incidents a channel hears of: those that it names, of the owners that it names."""
         wanted = self.alerts[channel]

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializeAsAny,
+    StringConstraints,
     TypeAdapter,
     ValidationInfo,
     field_validator,
@@ -76,6 +77,10 @@ def _is_enough_memory(value: str) -> str:
 
 NamesOrExpressions = Annotated[tuple[Name, ...] | dict[Name, Name], BeforeValidator(split)]
 """Columns or expressions as a list, or as a table that names each: the names are those of figures and charts."""
+
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+"""A few words for people, in any script."""
 
 
 def _is_null(text: str | None) -> bool:
@@ -202,6 +207,8 @@ class SourceSettings(SettingsTable):
     time_limit_seconds: Annotated[float, Field(gt=0)] = 300.0
     memory_limit: Annotated[str, AfterValidator(_is_enough_memory)] = "1GiB"
     owners: Names = ()
+    title: Title | None = None
+    group: Title | None = None
     gate: Gate = Gate.HEALTHY
     is_gate_blocking: bool = False
     connector_settings: SerializeAsAny[ConnectorSettings]

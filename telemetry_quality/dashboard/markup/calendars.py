@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -26,11 +27,15 @@ CELL_SIGNS = {mark: SIGNS[mark][0] for mark in ("degraded", "unhealthy", "no_act
 def strip(marks: Sequence[str]) -> Markup:
     """A row of days, oldest first; screen readers get the count of each status."""
     counts = [f"{marks.count(mark)} {SIGNS[mark][1]}" for mark in SIGNS if marks.count(mark)]
-    drawn = []
-    for position, mark in enumerate(marks):
-        drawn.append(f'<rect class="{mark}" x="{position * 10}" y="0" width="9" height="20" rx="1"/>')
+    drawn, at = [], 0
+    for mark, days in groupby(marks):
+        count = len(list(days))
+        # A line for days of the same status side by side, which the dashes of the style cut into squares.
+        drawn.append(f'<path class="{mark}" d="M{at * 10} 10h{count * 10 - 1}"/>')
         if sign := CELL_SIGNS.get(mark):
-            drawn.append(f'<text class="{mark}" x="{position * 10 + 4.5}" y="13.5">{sign}</text>')
+            across = " ".join(f"{place * 10 + 4.5:g}" for place in range(at, at + count))
+            drawn.append(f'<text class="{mark}" x="{across}" y="13.5">{sign * count}</text>')
+        at += count
     return Markup('<svg class="strip" viewBox="0 0 {} 20" role="img" aria-label="{}">{}</svg>').format(
         max(len(marks), 1) * 10,
         ", ".join(counts),

@@ -55,6 +55,13 @@ async def kept(request: Request, state: DashboardState, now: datetime | None, ma
     return await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
 
 
+async def kept_title(request: Request, state: DashboardState, now: datetime, make: Callable[[], str]) -> str:
+    """The title of a page, made as rarely as its content, because it says the state."""
+    key = ("title", *address_key(request, now))
+    made = await dashboard_of(request).responses.get_or_make(key, state.version, lambda: make().encode())
+    return made.plain().decode()
+
+
 def source_and_day(request: Request) -> tuple[str, date]:
     """The source and the day in the address of a page.
 

@@ -23,7 +23,7 @@ from telemetry_quality.dashboard.hours import load_hours
 from telemetry_quality.dashboard.markup.calendars import CELL_SIGNS, calendar
 from telemetry_quality.dashboard.markup.charts import SPANS, chart_rows, charts_of
 from telemetry_quality.dashboard.markup.running import running_part
-from telemetry_quality.dashboard.markup.verdicts import headline_of, sign_of
+from telemetry_quality.dashboard.markup.verdicts import headline_of, sign_of, title_of
 from telemetry_quality.dashboard.markup.windows import window_figures
 from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newest_day
@@ -83,7 +83,8 @@ async def one_source(request: Request) -> Response:
         return source_main(state, dashboard.settings, now, source, shown).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
-    return page(request, title=source, main=main, section=PAGE.section, version=state.version, has_charts=True)
+    title = title_of(sign_of(summarize(state, dashboard.settings, now, source)), dashboard.settings.title_of(source))
+    return page(request, title=title, main=main, section=PAGE.section, version=state.version, has_charts=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def source_main(
         PAGE.template,
         summary=summary,
         chosen=chosen,
+        title=settings.title_of(source),
         status=sign_of(summary),
         signs=SIGNS,
         headline=headline,
