@@ -16,40 +16,39 @@ from typing import TYPE_CHECKING
 import click
 
 from telemetry_quality import __version__
-from telemetry_quality.commands.options import EXIT_UNKNOWN, print_json
+from telemetry_quality.commands.options import EXIT_UNKNOWN, Commands, print_json
 from telemetry_quality.console import write
 from telemetry_quality.errors import TelemetryQualityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-MODULES = {
-    "alerts": "alerts",
-    "backfill": "days",
-    "backup": "backup",
-    "check": "check",
-    "count": "count",
-    "dashboard": "dashboard",
-    "days": "marks",
-    "demo": "demo",
-    "forecast": "forecast",
-    "health": "health",
-    "incidents": "incidents",
-    "init": "init",
-    "migrate": "store",
-    "now": "now",
-    "prune-dagster": "prune_dagster",
-    "restore": "backup",
-    "snapshot": "days",
-    "staff": "staff",
-    "training-days": "training",
-    "tune": "tune",
-    "verify": "store",
+SECTIONS = {
+    "Start": {"demo": "demo", "init": "init", "check": "check", "count": "count", "migrate": "store"},
+    "Judge days": {"snapshot": "days", "backfill": "days", "now": "now", "alerts": "alerts"},
+    "See which can be trusted": {
+        "health": "health",
+        "incidents": "incidents",
+        "days": "marks",
+        "dashboard": "dashboard",
+        "staff": "staff",
+    },
+    "Learn from them": {"tune": "tune", "forecast": "forecast", "training-days": "training"},
+    "Keep it running": {
+        "verify": "store",
+        "backup": "backup",
+        "restore": "backup",
+        "prune-dagster": "prune_dagster",
+        "completion": "completion",
+    },
 }
-"""The module of each command in ``commands``; only the module of the called command is loaded."""
+"""The commands in the order in which they are used, each with its module in ``commands``."""
+
+MODULES = {name: module for commands in SECTIONS.values() for name, module in commands.items()}
+"""Only the module of the called command is loaded."""
 
 
-class _Commands(click.Group):
+class _Commands(Commands):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(MODULES)
 
@@ -60,6 +59,9 @@ class _Commands(click.Group):
             import_module(f"telemetry_quality.commands.{MODULES[cmd_name]}"), cmd_name.replace("-", "_")
         )
         return command
+
+    def sections(self) -> Mapping[str, Iterable[str]]:
+        return SECTIONS
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,6 +17,7 @@ from telemetry_quality.commands.alert_log import dispatch_to_log
 from telemetry_quality.commands.options import (
     EXIT_HEALTHY,
     EXIT_NOT_HEALTHY,
+    Commands,
     config_option,
     json_option,
     list_format,
@@ -49,7 +50,7 @@ COLUMNS = (Column("at (UTC)"), Column("channel"), Column("kind"), Column("outcom
 CSV_COLUMNS = ("at", "channel", "kind", "outcome", "attempt", "title", "reason", "key", "sources")
 
 
-@click.group()
+@click.group(cls=Commands)
 def alerts() -> None:
     """Dispatch alerts, and send messages about incidents."""
 

@@ -15,6 +15,7 @@ from telemetry_quality.commands.options import (
     DAY,
     EXIT_HEALTHY,
     EXIT_NOT_HEALTHY,
+    Commands,
     config_option,
     day_range,
     json_option,
@@ -30,7 +31,7 @@ from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action, incidents_of, require_incident, worst_first
 from telemetry_quality.core.incidents.wording import PAST_TENSE
-from telemetry_quality.errors import RequestError
+from telemetry_quality.errors import RequestError, TelemetryQualityError
 from telemetry_quality.settings import load_settings
 
 if TYPE_CHECKING:
@@ -53,14 +54,26 @@ CSV_COLUMNS = (
     *("assignee", "acknowledged_by", "muted_until", "is_confirmed", "is_dismissed", "is_accepted", "owners"),
 )
 
-key_argument = click.argument("key")
+
+def _open_keys(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The open incidents that a shell offers; none if the store cannot be read."""
+    try:
+        settings = load_settings(context.params.get("config"))
+        store = open_store(settings)
+        found = [incident for name in settings.sources for incident in incidents_of(store, name, None, None)]
+    except TelemetryQualityError:
+        return []
+    return [incident.key for incident in worst_first(found) if incident.is_open and incident.key.startswith(incomplete)]
+
+
+key_argument = click.argument("key", shell_complete=_open_keys)
 note_option = click.option("--note", metavar="TEXT", default="", help="A note for others.")
 
 
 by_option = click.option("--by", metavar="NAME", default=login_name, help="Who decides (default: your login name).")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.option("--all", "is_all", is_flag=True, help="Include closed incidents.")
 @click.option("--days", type=click.IntRange(1, 10_000), help="Incidents in the last N complete days.")
 @click.option("--first", type=DAY, help="Incidents in a range: its first day.")

@@ -15,6 +15,7 @@ from telemetry_quality.commands.known_days import Asked, known_days_options, pri
 from telemetry_quality.commands.options import (
     DAY_OR_RANGE,
     EXIT_HEALTHY,
+    Commands,
     config_option,
     json_option,
     list_format,
@@ -43,7 +44,7 @@ CSV_COLUMNS = ("source", "day", "until", "mark", "by", "note", "marked_at")
 days_argument = click.argument("days", metavar="DAY|FIRST...LAST", type=DAY_OR_RANGE)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.option(
     "--status",
     "statuses",

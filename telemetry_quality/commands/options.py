@@ -13,9 +13,9 @@ import click
 
 from telemetry_quality.console import write
 from telemetry_quality.core.days import days_between
-from telemetry_quality.errors import RequestError
+from telemetry_quality.errors import RequestError, TelemetryQualityError
 from telemetry_quality.frames.tables import csv_lines
-from telemetry_quality.settings import DEFAULT_FILE
+from telemetry_quality.settings import DEFAULT_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,10 +68,39 @@ class _DayOrRange(click.ParamType):  # type: ignore[type-arg]  # likewise
 
 DAY_OR_RANGE = _DayOrRange()
 
+
+class Commands(click.Group):
+    """A group whose help says of each command a whole sentence."""
+
+    def sections(self) -> Mapping[str, Iterable[str]]:
+        """The names of the commands below their headings, in the order of the help."""
+        return {"Commands": self.commands}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands of each section, which click would cut after a few words."""
+        for heading, names in self.sections().items():
+            found = {name: self.get_command(ctx, name) for name in names}
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(1_000)) for name, command in found.items() if command]
+                )
+
+
+def _source_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The sources that a shell offers; none if the settings cannot be read."""
+    try:
+        names = load_settings(context.params.get("config")).sources
+    except TelemetryQualityError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 config_option = click.option(
     "--config", metavar="FILE", help=f"Settings file (default: {DEFAULT_FILE} in this folder)."
 )
-source_option = click.option("--source", metavar="NAME", help="The source, required if there are several.")
+source_option = click.option(
+    "--source", metavar="NAME", help="The source, required if there are several.", shell_complete=_source_names
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 

@@ -15,6 +15,7 @@ import click
 from telemetry_quality.assembly import utc_now
 from telemetry_quality.commands.options import (
     EXIT_HEALTHY,
+    Commands,
     config_option,
     json_option,
     list_format,
@@ -60,7 +61,7 @@ oidc_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 def staff() -> None:
     """Manage who may sign in to the dashboard, and see who tried."""
 
@@ -219,7 +220,7 @@ def log(limit: int, config: str | None, form: str) -> int:
     return EXIT_HEALTHY
 
 
-@staff.group()
+@staff.group(cls=Commands)
 def token() -> None:
     """Manage tokens, with which machines read the JSON API, exports and metrics on behalf of an account."""
 

@@ -106,8 +106,8 @@ DIGEST = r"(?<=sign_in=0:)[0-9a-f]+(?:\n[0-9a-f]{20,})?"
 """That of an anchor: samples depend on the machine, and so do the chains that hold them."""
 
 PROGRESS = r"\r?(?:Reading|Judging|Trying thresholds)[^\r\n]*"
-ELSEWHERE = {"demo", "dashboard", "report"}
-"""The commands that serve until they are interrupted or write a page; their own tests type them."""
+ELSEWHERE = {"completion", "demo", "dashboard", "report"}
+"""The commands that serve until they are interrupted, or write a page or a script; their own tests type them."""
 
 
 class Clock(datetime):
