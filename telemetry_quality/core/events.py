@@ -219,6 +219,14 @@ class DayAggregates:
                             sums[hour] += count
         return {hour: Totals(*counts) for hour, counts in enumerate(zip(*counted, strict=True)) if counts[0]}
 
+    def at_hour(self, hour: int) -> tuple[AggregateRow, ...]:
+        """The counts of one hour, without missing fields and rates; rows without events in it are left out."""
+        with garbage_collection_paused():
+            spreads = zip(self.rows, hourly_counts(self.rows), strict=True)
+            return tuple(
+                found for row, spread in spreads if (found := _at_hour(row, spread, hour)) is not None and found.events
+            )
+
     def missing_critical(self) -> dict[str, int]:
         """Events without a value, per critical field."""
         fields = enumerate(self.critical_fields)
@@ -232,6 +240,26 @@ class DayAggregates:
     def _by(self, key: Callable[[AggregateRow], str]) -> dict[str, Totals]:
         groups = _group(self.rows, key)
         return dict(sorted(groups.items(), key=lambda item: (-item[1].events, item[0])))
+
+
+def _at_hour(row: AggregateRow, spread: HourlyCounts | None, hour: int) -> AggregateRow | None:
+    if spread is None:
+        return row if row.hour == hour else None
+    if hour not in spread["hours"]:
+        return None
+    place = spread["hours"].index(hour)
+    events = spread["events"][place]
+    return AggregateRow(
+        hour,
+        row.event_name,
+        row.service_version,
+        events,
+        spread["errors"][place] if "errors" in spread else 0,
+        spread["error_unknown_events"][place] if "error_unknown_events" in spread else 0,
+        events if row.missing_version else 0,
+        (),
+        spread["late_events"][place] if "late_events" in spread else 0,
+    )
 
 
 def _group(rows: Iterable[AggregateRow], key: Callable[[AggregateRow], K]) -> dict[K, Totals]:

@@ -17,7 +17,12 @@ from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.charted_days import charted_days
-from telemetry_quality.storage.compared_days import hours_by_day
+from telemetry_quality.storage.compared_days import (
+    StoredSegments,
+    aggregates_by_day,
+    hours_by_day,
+    slices_by_day,
+)
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
 from telemetry_quality.storage.forecasts import forecasts
@@ -242,6 +247,14 @@ class StoreReader:
         """What charts of the days from ``first`` to ``last`` show besides their snapshots."""
         with self._read_only() as connection:
             return charted_days(connection, source, first, last)
+
+    def segments_by_day(
+        self, source: str, days: Collection[date], by: str | None = None, *, has_aggregates: bool = False
+    ) -> StoredSegments:
+        """The slices of these days by one dimension, or with ``by`` those crossed with it; and their aggregates."""
+        with self._read_only() as connection:
+            aggregates = aggregates_by_day(connection, source, days) if has_aggregates else {}
+            return StoredSegments(aggregates, slices_by_day(connection, source, days, by))
 
     def latest_deliveries(self, limit: int) -> list[Delivery]:
         """The last rows of the log of deliveries about messages, newest first, of all channels."""

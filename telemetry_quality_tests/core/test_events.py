@@ -309,3 +309,17 @@ def test_damaged_hours_are_reported_in_a_sentence(text: str) -> None:
     with pytest.raises(StoreError, match="run telemetry-quality verify"):
         aggregates.by_hour()
     assert aggregates.totals().events == 400
+
+
+def test_an_hour_of_a_day_has_the_counts_of_that_hour_alone() -> None:
+    busy = spread(
+        make_row(hour=3, events=10, errors=2, late_events=1, missing_version=10),
+        make_row(hour=5, events=7, error_unknown_events=3, missing_version=7),
+        critical_fields=(),
+    )
+    day = DayAggregates((busy, make_row(hour=5, event_name="order", events=4, errors=1)))
+    (third,) = day.at_hour(3)
+    assert (third.events, third.errors, third.late_events, third.missing_version) == (10, 2, 1, 10)
+    fifth = {row.event_name: row[3:7] for row in day.at_hour(5)}
+    assert fifth == {"page.view": (7, 0, 3, 7), "order": (4, 1, 0, 0)}
+    assert day.at_hour(4) == ()

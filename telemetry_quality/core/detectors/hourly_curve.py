@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING
 from telemetry_quality.core.detectors.intervals import reach_of
 from telemetry_quality.core.detectors.regime import LARGEST_TAIL
 from telemetry_quality.core.detectors.robust import robust_sigma
-from telemetry_quality.core.detectors.windows import WINDOW_DAYS, WINDOW_MINIMUM
+from telemetry_quality.core.detectors.windows import WINDOW_DAYS, WINDOW_MINIMUM, days_like
 from telemetry_quality.core.hours import ALL_HOURS, ExpectedHour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.detectors.expected_volume import Expectation
     from telemetry_quality.core.hours import ClockCounts
-
-PEERS_MINIMUM = 4
-"""With fewer days of the same weekday, all working days or all weekend days are peers of a day."""
 
 SCATTERED = 0.8
 """Where the median shares add up to less, events come at odd hours, and the mean shares are expected."""
@@ -86,15 +83,7 @@ def _known(day: date, earlier: Mapping[date, ClockCounts]) -> dict[date, ClockCo
 
 def _peers(day: date, known: Mapping[date, ClockCounts]) -> list[ClockCounts]:
     """The hours of the days that are like ``day``, without its own."""
-    kinds: tuple[Callable[[date], bool], ...] = (
-        lambda past: past.weekday() == day.weekday(),
-        lambda past: (past.weekday() < 5) == (day.weekday() < 5),
-    )
-    for is_like in kinds:
-        peers = [hours for past, hours in known.items() if past != day and is_like(past)]
-        if len(peers) >= PEERS_MINIMUM:
-            return peers
-    return [hours for past, hours in known.items() if past != day]
+    return [known[past] for past in days_like(day, known)]
 
 
 def _shares(peers: Sequence[ClockCounts]) -> Shares:

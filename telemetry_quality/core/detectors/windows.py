@@ -12,7 +12,7 @@ from telemetry_quality.core.days import ONE_DAY
 from telemetry_quality.core.events import EVENT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.core.events import Slice, SliceCounts
@@ -22,6 +22,24 @@ WINDOW_DAYS = 42
 
 WINDOW_MINIMUM = 14
 """Two weeks: each weekday twice."""
+
+
+LIKE_MINIMUM = 4
+"""With fewer days of the same weekday, all working days or all weekend days are like a day."""
+
+
+def days_like(day: date, known: Iterable[date]) -> list[date]:
+    """The known days that are like ``day``, without the day itself; all of them if hardly any is."""
+    others = [past for past in known if past != day]
+    kinds: tuple[Callable[[date], bool], ...] = (
+        lambda past: past.weekday() == day.weekday(),
+        lambda past: (past.weekday() < 5) == (day.weekday() < 5),
+    )
+    for is_like in kinds:
+        found = [past for past in others if is_like(past)]
+        if len(found) >= LIKE_MINIMUM:
+            return found
+    return others
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from telemetry_quality.core.events import MAXIMUM_HOURS
-from telemetry_quality.core.guardrails.catalogue import guardrails, guardrails_of
+from telemetry_quality.core.guardrails.catalogue import guardrails_of
 from telemetry_quality.core.guardrails.said_once import said_once
 from telemetry_quality.core.guardrails.sample import NAME as SAMPLE
 from telemetry_quality.core.guardrails.verdicts import Outcome
@@ -21,17 +20,18 @@ from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.day_responses import day_response
 from telemetry_quality.dashboard.hours import load_hours
-from telemetry_quality.dashboard.markup.breakdowns import breakdown_rows, hour_rows, table_rows
 from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.sample import event_list
+from telemetry_quality.dashboard.pages.breakdown import CutAsked, Segmented, breakdown_part, cut_of
 from telemetry_quality.dashboard.pages.declaration import Page, Route
-from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newest_day
+from telemetry_quality.dashboard.pages.hours import expected_by_hour, first_day, hours_part, newest_day
 from telemetry_quality.dashboard.pages.marking import mark, mark_section
 from telemetry_quality.dashboard.pages.questions import asked_for, source_and_day
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 from telemetry_quality.dashboard.running import as_it_ran
+from telemetry_quality.dashboard.segments import compared_days, load_segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from telemetry_quality.dashboard.models import DayResponse, RevisionResponse
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
+    from telemetry_quality.storage.compared_days import StoredSegments
     from telemetry_quality.storage.stored_days import StoredDay
 
 
@@ -60,15 +61,13 @@ class Loaded(NamedTuple):
     stored: StoredDay
     running: RunningDay | None
     hours: LoadedHours
+    segments: StoredSegments
 
 
-class DayAsked(BaseModel):
-    """An optional revision of a day, and an hour to look at."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class DayAsked(CutAsked):
+    """An optional revision of a day, and the part of it to look at."""
 
     revision: parameters.Number | None = Field(None, ge=1)
-    hour: parameters.Number | None = Field(None, ge=0, lt=MAXIMUM_HOURS)
 
 
 async def one_day(request: Request) -> Response:
@@ -78,9 +77,8 @@ async def one_day(request: Request) -> Response:
     source, day = source_and_day(request)
     require_day(dashboard, state, source, day, now)
 
-    known = dashboard.settings.sources.get(source)
-    rules = guardrails() if known is None else guardrails_of(known.event_schema())
-
+    schema = dashboard.settings.sources[source].event_schema()
+    cut, compared = cut_of(request, asked, schema.dimensions), compared_days(state, source, day)
     last = min(day + timedelta(days=DAYS_AFTER), max(day, newest_day(state, dashboard.settings, source, now)))
     first = first_day(state, source, last, HEAT_MAP_DAYS)
 
@@ -89,14 +87,18 @@ async def one_day(request: Request) -> Response:
         by_day = load_hours(dashboard.reader, source, first, last)
         hours = () if stored.revisions else dashboard.reader.running_hours(source, day)
         calendar = dashboard.settings.sources[source].calendar()
-        return Loaded(stored, RunningDay(source, day, calendar, hours) if hours else None, by_day)
+        segments = load_segments(dashboard.reader, source, compared, cut)
+        return Loaded(stored, RunningDay(source, day, calendar, hours) if hours else None, by_day, segments)
 
     def make(loaded: Loaded) -> bytes:
-        stored, running, by_day = loaded
-        ran = Ran() if running is None else _ran(state, dashboard.settings, now, running)
-        hours = hours_part(state, dashboard.settings, by_day, source, last, current=day)
-        response = day_response(stored, state, dashboard.settings, now)
-        return day_main(response, rules, asked, ran, hours).encode()
+        ran = Ran() if loaded.running is None else _ran(state, dashboard.settings, now, loaded.running)
+        response = day_response(loaded.stored, state, dashboard.settings, now)
+        expected = expected_by_hour(state, dashboard.settings, loaded.hours, day)
+        parts = Parts(
+            hours_part(state, dashboard.settings, loaded.hours, source, last, current=day),
+            breakdown_part(response, Segmented(loaded.segments, compared, cut, expected)),
+        )
+        return day_main(response, guardrails_of(schema), asked, ran, parts).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
     said = mark_section(state, source, day, user_of(request))
@@ -108,6 +110,13 @@ async def one_day(request: Request) -> Response:
         section=PAGE.section,
         version=state.version,
     )
+
+
+class Parts(NamedTuple):
+    """The parts of the page about hours by days and about the segments of the day."""
+
+    hours_by_day: Markup
+    breakdown: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +144,8 @@ def day_main(
     response: DayResponse,
     rules: Sequence[Guardrail],
     asked: DayAsked,
-    ran: Ran = Ran(),
-    hours_by_day: Markup | None = None,
+    ran: Ran,
+    parts: Parts,
 ) -> Markup:
     """The page of a day at the revision that was asked for, or at its latest revision.
 
@@ -146,8 +155,6 @@ def day_main(
     shown = _revision(response, asked.revision)
     zone = ZoneInfo(response.time_zone)
     verdicts = sorted(shown.verdicts, key=_outcome_order) if shown else []
-    total = response.scans[-1].total_events if response.scans else None
-    has_late = any(row.late_events for row in response.by_hour.rows)
     return render(
         PAGE.template,
         response=response,
@@ -164,11 +171,7 @@ def day_main(
         sample_verdict=next((verdict for verdict in verdicts if verdict.guardrail == SAMPLE), None),
         failed_events=[event for event in response.sample if not event.passed],
         passed_events=event_list(event.event_id for event in response.sample if event.passed),
-        has_late=has_late,
-        signals=table_rows(breakdown_rows(response.by_signal.rows, total), has_late=has_late),
-        versions=table_rows(breakdown_rows(response.by_version.rows, total), has_late=has_late),
-        hours_by_day=hours_by_day or "",
-        hours=table_rows(hour_rows(response.by_hour.rows, total, response.day, zone, asked.hour), has_late=has_late),
+        **parts._asdict(),
         compared=compared(response.revisions, rules, zone) if len(response.revisions) > 1 else [],
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from telemetry_quality.core.guardrails import error_rate, missing_version
+from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key, require_watched, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
@@ -105,12 +106,36 @@ def hours_part(
     current: date | None = None,
 ) -> Markup:
     """The part of another page about the hours up to ``last``; without them it says that they cannot be read."""
-    if loaded is None:
-        return render("hours_part.html", source=source, last=last, map=None)
-    # The hours change with the source only, but pages are rendered once a minute.
-    key = ("hours", loaded.first, last, current)
-    shown = state.cached(source, key, lambda: map_of(state, settings, loaded, current=current))
-    return render("hours_part.html", source=source, last=last, map=shown)
+    measure = Measure.EVENTS if loaded is None else telling_measure(state, settings, loaded, current)
+    shown = None
+    if loaded is not None:
+        # The hours change with the source only, but pages are rendered once a minute.
+        key = ("hours", loaded.first, last, current)
+        shown = state.cached(source, key, lambda: map_of(state, settings, loaded, measure, current))
+    return render("hours_part.html", source=source, last=last, map=shown, measure=measure, titles=TITLES)
+
+
+def telling_measure(
+    state: DashboardState, settings: Settings, loaded: LoadedHours, current: date | None = None
+) -> Measure:
+    """What squares should show: what was beyond its limit on the current day, or on the last day that failed."""
+    policy = settings.sources[loaded.source].policy()
+    days = (loaded.first, loaded.last) if current is None else (current, current)
+    for row in reversed(state.index.window(loaded.source, *days)):
+        if row is None or row.status == DayStatus.HEALTHY:
+            continue
+        rates = {Measure.ERRORS: row.error_rate_percent, Measure.VERSIONS: row.missing_version_percent}
+        return next((kind for kind, rate in rates.items() if (rate or 0) > policy[LIMITS[kind]]), Measure.EVENTS)
+    return Measure.EVENTS
+
+
+def expected_by_hour(
+    state: DashboardState, settings: Settings, loaded: LoadedHours, day: date
+) -> dict[int, float | None]:
+    """The events to expect in each hour since a loaded day began; empty if nothing is known of the day."""
+    calendar = settings.sources[loaded.source].calendar()
+    (of_day,) = days_by_hour(state, loaded._replace(first=day, last=day), calendar)
+    return {hour: found.expected for hour, found in enumerate(of_day.hours)}
 
 
 def map_of(

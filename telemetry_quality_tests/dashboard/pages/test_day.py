@@ -89,8 +89,9 @@ def test_a_day_is_broken_down_by_hour_signal_and_version(desk: Desk) -> None:
     section = page_of(desk, web_day(YESTERDAY)).one("section", aria_labelledby="aggregates")
     hours, signals, versions = (table.rows() for table in section.all("table"))
     assert len(hours) == 25
-    assert hours[4][0:2] + hours[4][3:6] == ["03:00", "50", "50.0 %", "5", "10.00 %"]
-    assert hours[1][0:2] + hours[1][3:6] == ["00:00", "0", "0.0 %", "0", "–"]
+    assert hours[4][0:2] + hours[4][3:6] == ["03:00", "50", "–", "5", "10.00 %"]
+    assert hours[1][0:2] + hours[1][3:6] == ["00:00", "0", "–", "0", "–"]
+    assert {row[5] for row in signals[1:]} == {"20.0 %"}
     assert {row[0][:40] for row in signals[1:]} == {EVIL, "page.view", "(empty)", "(null)", "💥" * 40}
     assert versions[1][0] == "💥" * 120 + "…"
 

@@ -85,3 +85,15 @@ def test_a_source_that_the_settings_do_not_name_is_not_found(desk: Desk) -> None
 def test_the_day_of_each_column_is_a_link(desk: Desk) -> None:
     page = page_of(desk, "/health/sources/web/hours/")
     assert page.all("a", href=web_day(BAD_DAY))
+
+
+def test_the_squares_of_a_page_show_what_failed_last(desk: Desk) -> None:
+    headings = {
+        address: page_of(desk, address).one("h2", id="hours").text
+        for address in ("/health/sources/app/", "/health/sources/web/", web_day(BAD_DAY))
+    }
+    assert headings == {
+        "/health/sources/app/": "Hours by days: events against expected",
+        "/health/sources/web/": "Hours by days: error rate",
+        web_day(BAD_DAY): "Hours by days: error rate",
+    }
