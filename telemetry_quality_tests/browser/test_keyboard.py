@@ -51,6 +51,8 @@ def test_the_keys_are_explained_lead_to_filters_and_other_days_and_can_be_switch
     window = visit(storage_state=session)
     page = window.page
     window.go(f"/health/snapshots/flights/{BAD_DAY}/")
+    _press(page, "a")
+    assert _focused(page) == "Mark as accepted"
     _press(page, "]")
     page.wait_for_url("**/health/snapshots/flights/2013-02-09/")
     window.go(INCIDENTS)
@@ -59,6 +61,7 @@ def test_the_keys_are_explained_lead_to_filters_and_other_days_and_can_be_switch
     _press(page, "Escape", "?")
     dialog = page.get_by_role("dialog", name="Keys")
     assert "the next row" in dialog.inner_text()
+    window.shoot("keys")
     _press(page, "j", "Shift+Tab", "Space", "Escape")
     assert dialog.count() == 0
     page.reload()

@@ -248,11 +248,12 @@
   /** What the pointer does, and the legend, which shows the last day that came without a pointer. */
   function follow(plot, place, columns) {
     const came = columns.statuses.filter((status) => status !== COMING).length;
-    const showLast = () => plot.setLegend({ idx: came - 1 }, false);
-    plot.over.addEventListener("mouseleave", () => setTimeout(showLast));
+    plot.showLast = () => plot.setLegend({ idx: came - 1 }, false);
+    // The cursor is in all charts at once, and leaves all of them.
+    plot.over.addEventListener("mouseleave", () => setTimeout(() => drawn.forEach((each) => each.showLast())));
     setTimeout(() => {
       if (!plot.root.isConnected) return;
-      showLast();
+      plot.showLast();
       const legend = plot.root.querySelector(".u-legend").offsetHeight;
       plot.setSize({ width: place.clientWidth, height: place.clientHeight - legend });
     });
