@@ -27,12 +27,13 @@ from telemetry_quality.monitoring.lineage import Lineage
 from telemetry_quality.monitoring.otlp import OtlpCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from telemetry_quality.core.gaps import Gaps
     from telemetry_quality.core.messages.delivery import Delivered
     from telemetry_quality.core.messages.model import Message
     from telemetry_quality.core.ports import MessageStore, QualityStore
+    from telemetry_quality.reports.model import Report
     from telemetry_quality.settings import Settings, SourceSettings
     from telemetry_quality.sources.sql_source import SqlSource
     from telemetry_quality.storage.store import SqlQualityStore
@@ -234,11 +235,35 @@ def message_channel(settings: Settings, name: str) -> MessageChannel:
     return MessageChannel(name, settings.sources_heard_by(name), chosen.rules(), send)
 
 
+def make_report(
+    settings: Settings, store: QualityStore, sources: Collection[str], last: int, now: datetime
+) -> tuple[str, Report]:
+    """The report about the ``last`` days of some sources, as HTML and as what it was written from.
+
+    Raises:
+        RequestError: If the package that writes reports is not installed.
+        StoreError: If the store cannot be read.
+    """
+    from telemetry_quality.reports.gathering import Subject, gather  # noqa: PLC0415 - few processes make reports
+    from telemetry_quality.reports.writing import write  # noqa: PLC0415
+
+    chosen = {name: settings.sources[name] for name in sources}
+    subjects = [
+        Subject(name, settings.title_of(name), its.owners, its.calendar(), its.policy(), its.gate)
+        for name, its in chosen.items()
+    ]
+    found = gather(store, subjects, last, now, shared_address(settings))
+    return write(found), found
+
+
+def shared_address(settings: Settings) -> str | None:
+    """The dashboard's address; None if it is this machine's own, because nobody else could follow a link to it."""
+    return None if settings.dashboard.is_loopback else settings.dashboard.url
+
+
 def surroundings(settings: Settings) -> Surroundings:
     """What messages say apart from incidents."""
-    # Nobody else could follow a link to this machine's own address.
-    address = None if settings.dashboard.is_loopback else settings.dashboard.url
-    return Surroundings(address, {name: source.owners for name, source in settings.sources.items()})
+    return Surroundings(shared_address(settings), {name: source.owners for name, source in settings.sources.items()})
 
 
 def deliver_messages(settings: Settings, store: MessageStore, clock: Callable[[], datetime]) -> Delivered:

@@ -31,6 +31,7 @@ SECTIONS = {
         "incidents": "incidents",
         "days": "marks",
         "dashboard": "dashboard",
+        "report": "report",
         "staff": "staff",
     },
     "Learn from them": {"tune": "tune", "forecast": "forecast", "training-days": "training"},

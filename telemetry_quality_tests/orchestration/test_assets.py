@@ -257,7 +257,7 @@ def test_a_run_logs_a_bounded_number_of_alerts_and_none_that_somebody_accepted(
     station = make_station(tmp_path)
     for day in days_between(FIRST_DAY, LAST_DAY + timedelta(days=1)):
         station.write_day(day, errors=40)
-    accepted = MarkedDays("web", FIRST_DAY, FIRST_DAY, Mark.ACCEPTED, "intended", "ada", NOW)
+    accepted = MarkedDays("web", FIRST_DAY, FIRST_DAY, Mark.ACCEPTED, "ada", "intended", NOW)
     station.work.store.append_marked_days(accepted)
     entries = instance.all_logs(station.run(instance, FIRST_DAY, LAST_DAY + timedelta(days=1)).run_id)
     (alert,) = (entry.message for entry in entries if entry.level == logging.ERROR and entry.dagster_event is None)
