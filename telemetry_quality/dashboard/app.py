@@ -19,6 +19,7 @@ from telemetry_quality.dashboard.cache import ResponseCache
 from telemetry_quality.dashboard.context import Dashboard
 from telemetry_quality.dashboard.durations import RequestDurations, Timed
 from telemetry_quality.dashboard.hub import Hub
+from telemetry_quality.dashboard.preparing import preparing
 from telemetry_quality.dashboard.state import StateKeeper
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality.storage.staff.store import StaffStore
@@ -91,7 +92,7 @@ def _open_dashboard(settings: Settings, clock: Callable[[], datetime]) -> Dashbo
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     dashboard: Dashboard = app.state.dashboard
-    async with live.watching(dashboard):
+    async with live.watching(dashboard), preparing(dashboard):
         yield
     dashboard.reader.close()
     dashboard.action_store.close()

@@ -26,7 +26,7 @@ from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.questions import asked_for, kept, kept_title
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 from telemetry_quality.dashboard.running import running_day, running_moment
-from telemetry_quality.dashboard.summary import badness, moment, summarize
+from telemetry_quality.dashboard.summary import badness, moment, summarize, summarize_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,9 @@ MOST_NAMED = 3
 
 MOST_INCIDENTS = 100
 """How many open incidents are listed beneath the sources; the page of incidents has the rest."""
+
+ROW, TILE = "source_row.html", "source_tile.html"
+"""How a source is shown in the table, and on the wall."""
 
 ALL = parameters.OverviewParameters.model_validate({})
 
@@ -157,7 +160,7 @@ def _groups(
     members: dict[str, list[SourceSummary]] = defaultdict(list)
     for found in shown:
         members[_words_of(settings.sources[found.source], asked.by)].append(found)
-    template = "source_tile.html" if asked.wall else "source_row.html"
+    template = TILE if asked.wall else ROW
     return [
         Group(
             words,
@@ -206,6 +209,13 @@ def _source_row(
 
     key = (template, found.sentence, *moment(found), running and running_moment(running))
     return state.cached(found.source, key, make)
+
+
+def prepare_source(state: DashboardState, settings: Settings, now: datetime, source: str) -> None:
+    """Render the source's row and tile, unless they are cached."""
+    found = summarize_source(state, settings, now, source)
+    for template in (ROW, TILE):
+        _source_row(state, settings, now, found, template)
 
 
 def _last_days(state: DashboardState, found: SourceSummary) -> Sequence[JournalRow | None]:
