@@ -6,6 +6,7 @@ The command line, Dagster and processes that use the library all get their parts
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from telemetry_quality.core.running.looking import RunningWork
 from telemetry_quality.core.running.report import RunningDay
 from telemetry_quality.core.signals import SignalCatalogue
 from telemetry_quality.datasets import Dataset
-from telemetry_quality.errors import SettingsError, StoreError
+from telemetry_quality.errors import RequestError, SettingsError, StoreError
 from telemetry_quality.heartbeat import Heartbeat
 from telemetry_quality.monitoring.lineage import Lineage
 from telemetry_quality.monitoring.otlp import OtlpCollector
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from telemetry_quality.storage.store import SqlQualityStore
 
 # Engines and databases are imported where needed, because a code location must load fast.
+
+REPORT_DAYS = 30
+"""The days of a report, unless somebody asks for others."""
 
 
 def utc_now() -> datetime:
@@ -232,7 +236,19 @@ def message_channel(settings: Settings, name: str) -> MessageChannel:
     def send(message: Message) -> None:
         send_in_process(chosen.kind, chosen.channel_settings, message, chosen.timeout_seconds)
 
-    return MessageChannel(name, settings.sources_heard_by(name), chosen.rules(), send)
+    heard = settings.sources_heard_by(name)
+    return MessageChannel(name, heard, chosen.rules(), send, partial(_report_of, settings, heard))
+
+
+def _report_of(settings: Settings, sources: Collection[str], now: datetime) -> str | None:
+    """The report that goes with a digest, which goes without if it cannot be made."""
+    store = open_store(settings)
+    try:
+        return make_report(settings, store, sources, REPORT_DAYS, now)[0]
+    except (RequestError, StoreError):
+        return None
+    finally:
+        store.close()
 
 
 def make_report(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from telemetry_quality.assembly import make_report, open_store, utc_now
+from telemetry_quality.assembly import REPORT_DAYS, make_report, open_store, utc_now
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, say
 from telemetry_quality.errors import RequestError
 from telemetry_quality.settings import load_settings
@@ -15,7 +15,7 @@ TO_STANDARD_OUTPUT = "-"
 
 
 @click.command()
-@click.option("--last", type=click.IntRange(1, 366), default=30, show_default=True, help="The number of days.")
+@click.option("--last", type=click.IntRange(1, 366), default=REPORT_DAYS, show_default=True, help="The number of days.")
 @click.option(
     "-o",
     "--output",

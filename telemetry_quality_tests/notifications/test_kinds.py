@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -142,10 +143,10 @@ def test_a_webhook_is_verified_as_the_docs_say(web: WebReceiver) -> None:
 
 
 @pytest.mark.slow
-def test_a_mail_has_the_message_and_a_picture(mail: tuple[MailServer, str]) -> None:
+def test_a_mail_has_the_message_a_picture_and_the_report_of_a_week(mail: tuple[MailServer, str]) -> None:
     server, url = mail
     server.mails.clear()
-    send_in_process("apprise", AppriseSettings(url=url), MESSAGE, 5)
+    send_in_process("apprise", AppriseSettings(url=url), replace(MESSAGE, report="<!doctype html>\n<p>Grün"), 5)
     (received,) = server.mails
 
     assert received["Subject"] == MESSAGE.title
@@ -156,6 +157,10 @@ def test_a_mail_has_the_message_and_a_picture(mail: tuple[MailServer, str]) -> N
     picture = parts["image/png"].get_payload(decode=True)
     assert isinstance(picture, bytes)
     assert Image.open(BytesIO(picture)).size == (600, 200)
+    (report,) = (part for part in received.walk() if part.get_filename() == "report.html")
+    content = report.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    assert (report.get_content_type(), content.decode()) == ("text/html", "<!doctype html>\n<p>Grün")
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,16 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry_quality.assembly import message_channels
 from telemetry_quality.core.days import Calendar
 from telemetry_quality.core.guardrails.catalogue import policy_of
 from telemetry_quality.core.guardrails.verdicts import Level
 from telemetry_quality.core.incidents import Action
 from telemetry_quality.core.marks import Gate, Mark, MarkedDays
+from telemetry_quality.errors import RequestError
 from telemetry_quality.reports import writing
 from telemetry_quality.reports.drawing import Plot, chart, sparkline, strip
 from telemetry_quality.reports.gathering import Subject, gather
 from telemetry_quality.reports.model import Report, ReportedDay
 from telemetry_quality.reports.writing import write
+from telemetry_quality.settings import load_settings
+from telemetry_quality_tests.commands.test_incidents import SETTINGS
 from telemetry_quality_tests.core.messages.post import UTC_ZONE, PostOffice, failed
 
 if TYPE_CHECKING:
@@ -113,6 +118,20 @@ def test_a_report_needs_no_network_and_links_only_where_its_readers_can_go(offic
         "https://quality.example.org/health/snapshots/web/2026-03-09/",
         "https://quality.example.org/health/snapshots/web/2026-03-10/",
     }
+
+
+def test_the_digest_of_a_week_has_the_report_or_else_goes_without(
+    office: PostOffice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = '[alerts.lead]\nurl = "json://127.0.0.1:9"\ndigest = "weekly"\n'
+    (tmp_path / "telemetry.toml").write_text(f"{SETTINGS.format(name='web')}{channel}", encoding="utf-8")
+    (found,) = message_channels(load_settings(tmp_path / "telemetry.toml"))
+    assert "error rate 20.00 % (limit 5 %)" in str(found.report(NOW))
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    writing._template.cache_clear()
+    assert found.report(NOW) is None
+    with pytest.raises(RequestError, match="requires the package jinja2"):
+        write(report_of(office, "web"))
 
 
 def test_what_events_are_called_is_shown_and_never_markup(tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ TIME_FOR_ALL = timedelta(seconds=30)
 """No message is begun later than this after a call has."""
 
 
+def _no_report(_: datetime) -> None:
+    """Make no report."""
+
+
 @dataclass(frozen=True)
 class MessageChannel:
     """A channel that messages go out by.
@@ -53,12 +57,14 @@ class MessageChannel:
         name: Under which the store keeps its log.
         sources: Those whose incidents it hears of.
         send: Sends a message within half of LEASE; raises DeliveryError if the receiver did not accept it.
+        report: Makes the report that goes with the digest of a week; None if it cannot be made.
     """
 
     name: str
     sources: tuple[str, ...]
     rules: Rules
     send: Callable[[Message], None]
+    report: Callable[[datetime], str | None] = _no_report
 
 
 class Delivered(NamedTuple):
@@ -128,6 +134,8 @@ class _Call:
                 return
             tried = journal.tried(draft.key)
             message = message_of(channel.name, draft, surroundings, _volumes(self._store, draft))
+            if channel.rules.is_weekly:
+                message = replace(message, report=channel.report(self._clock()))
             claim = Delivery(
                 channel.name,
                 draft.key,

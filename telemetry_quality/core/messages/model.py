@@ -183,6 +183,7 @@ class Message:
         text: Everything in lines of plain text.
         incidents: The worst first.
         volumes: The last days of the foremost incident's source, for a picture.
+        report: A file of HTML about the last days of the channel's sources; None if the message has none.
     """
 
     key: str
@@ -193,11 +194,12 @@ class Message:
     text: str
     incidents: tuple[IncidentNote, ...] = ()
     volumes: tuple[VolumeDay, ...] = field(default=(), repr=False)
+    report: str | None = field(default=None, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Every field under its own name; JSON types only."""
         return {
-            **{name: getattr(self, name) for name in ("key", "channel", "level", "title", "text")},
+            **{name: getattr(self, name) for name in ("key", "channel", "level", "title", "text", "report")},
             "kind": self.kind.value,
             "incidents": [_as_json(note) for note in self.incidents],
             "volumes": [_as_json(volume) for volume in self.volumes],
@@ -212,7 +214,7 @@ class Message:
             for note in row["incidents"]
         ]
         return cls(
-            **{name: row[name] for name in ("key", "channel", "level", "title", "text")},
+            **{name: row[name] for name in ("key", "channel", "level", "title", "text", "report")},
             kind=MessageKind(row["kind"]),
             incidents=tuple(IncidentNote(**note) for note in notes),
             volumes=tuple(VolumeDay(**volume) for volume in row["volumes"]),

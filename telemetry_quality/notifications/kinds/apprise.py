@@ -37,17 +37,13 @@ def check(settings: AppriseSettings) -> None:
 
 
 def send(settings: AppriseSettings, message: Message, timeout_seconds: float) -> None:
-    """Send a message, with a picture where the service takes files."""
+    """Send a message, with its files where the service takes any."""
     services = _services(settings)
     options: dict[str, Any] = {"notify_type": TYPES[message.level], "body_format": "text"}
     if message.kind == "resolved":
         options["notify_type"] = "success"
-    picture = draw(message.volumes) if message.volumes and any(it.attachment_support for it in services) else None
-    if picture is not None:
-        from apprise.attachment.memory import AttachMemory  # noqa: PLC0415 - the extra may not be installed
-
-        memory: Any = AttachMemory
-        options["attach"] = memory(content=picture, name="events.png", mimetype="image/png")
+    if any(it.attachment_support for it in services):
+        options["attach"] = _files(message)
     for service in services:
         service.socket_connect_timeout = service.socket_read_timeout = timeout_seconds
     result = services.notify(title=message.title, body=message.text, **options)
@@ -58,6 +54,18 @@ def send(settings: AppriseSettings, message: Message, timeout_seconds: float) ->
             f"{services[0].service_name} did not accept the message, or could not be reached; "
             "look at its URL, its rights and its limits.",
         )
+
+
+def _files(message: Message) -> list[Any]:
+    """The picture and the report of a message, as far as it has them."""
+    from apprise.attachment.memory import AttachMemory  # noqa: PLC0415 - the extra may not be installed
+
+    memory: Any = AttachMemory
+    picture = draw(message.volumes) if message.volumes else None
+    files = [] if picture is None else [memory(content=picture, name="events.png", mimetype="image/png")]
+    if message.report is not None:
+        files.append(memory(content=message.report.encode(), name="report.html", mimetype="text/html"))
+    return files
 
 
 def _services(settings: AppriseSettings) -> Any:

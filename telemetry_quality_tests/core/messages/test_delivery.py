@@ -633,8 +633,11 @@ def test_a_weekly_digest_comes_on_monday_and_names_what_was_open_in_the_week(tmp
     post.judge(YESTERDAY + DAY)
     assert post.kinds(4 * DAY) == NOTHING
     post.now = MORNING.replace(day=16, hour=8)
-    (message,) = post.deliver(timedelta(0))
+    with_report = replace(post.channel, report=lambda now: f"made at {now:%A %H:%M}")
+    (message,) = post.deliver(timedelta(0), with_report)
     assert (message.kind, message.title) == (MessageKind.DIGEST, "1 incident of web, 2026-03-10, none of them open")
+    assert message.report == "made at Monday 08:00"
+    assert Message.from_json(message.as_json()) == message
     assert post.kinds(6 * DAY) == NOTHING
     post.now = MORNING.replace(day=23, hour=8)
     assert [message.title for message in post.deliver(timedelta(0))] == ["No incidents last week"]
