@@ -152,7 +152,7 @@ $(BIN)/python:
 
 $(VENV)/.up: $(BIN)/python pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV), which takes about a minute ...'
-	@$(BIN)/pip install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
+	@$(BIN)/pip install -qq --no-compile --use-pep517 --constraint constraints.txt --editable '.[dashboard,demo,dg]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '$(UNCOMPILED)' $(VENV)/lib || true # on all cores, unlike pip
 	@touch $@
 
