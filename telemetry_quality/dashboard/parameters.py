@@ -254,7 +254,8 @@ _COOKIE = APIKeyCookie(
     name="__Host-tq_session",
     scheme_name="session",
     auto_error=False,
-    description="The cookie that the sign-in page sets; over plain HTTP it is named tq_session.",
+    description="The cookie that the sign-in page sets. Over plain HTTP its name has no __Host-, and if dashboard.url "
+    "has a port, it ends with it: tq_session_3001.",
 )
 
 # The guard before all routes decides; these only document what it accepts.

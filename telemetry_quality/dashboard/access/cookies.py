@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
@@ -76,5 +77,8 @@ def known_cookie(settings: DashboardSettings) -> Cookie:
 
 
 def _cookie(name: str, settings: DashboardSettings, seconds: int) -> Cookie:
-    is_secure = settings.url.startswith("https://")
-    return Cookie(f"__Host-{name}" if is_secure else name, is_secure, seconds)
+    parts = urlsplit(settings.url)
+    is_secure = parts.scheme == "https"
+    # Browsers send the cookies of a host to all its ports: two dashboards there must not overwrite each other's.
+    own = f"{name}_{parts.port}" if parts.port else name
+    return Cookie(f"__Host-{own}" if is_secure else own, is_secure, seconds)

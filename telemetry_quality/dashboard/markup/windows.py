@@ -11,12 +11,11 @@ from telemetry_quality.core.metrics import MAIN
 from telemetry_quality.dashboard.markup.numbers import limits_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from telemetry_quality.core.guardrails.guardrail import Guardrail
     from telemetry_quality.core.metrics import Metric
     from telemetry_quality.core.policies import Policy
-    from telemetry_quality.dashboard.markup.numbers import Limit
     from telemetry_quality.dashboard.models import SnapshotLine, Window
 
 VOLUME_LIMITS = {
@@ -28,7 +27,7 @@ VOLUME_LIMITS = {
 
 
 class Cell(NamedTuple):
-    """A number as shown, and whether it is beyond its threshold."""
+    """A number as shown, and whether its guardrail failed."""
 
     text: Markup
     is_beyond: bool = False
@@ -43,36 +42,42 @@ class Figure(NamedTuple):
 
 
 def window_figures(
-    latest: SnapshotLine | None, windows: Sequence[Window], rules: Sequence[Guardrail], policy: Policy
+    latest: SnapshotLine | None,
+    windows: Sequence[Window],
+    rules: Sequence[Guardrail],
+    policy: Policy,
+    failed: Collection[str] = (),
 ) -> list[Figure]:
     """A day and windows of recent days, one row per metric.
 
-    The volume is never marked: whether it fails also depends on what is usual, and only its guardrail knows that.
+    Only numbers of the day are marked, and only where one of the guardrails named in ``failed`` is about them: a
+    guardrail may pass what is beyond its threshold because it is usual, and judges days, not weeks or months.
     """
     columns = [latest, *windows]
+    marked = {rule.metric for rule in rules if rule.name in failed}
     return [
-        *(_figure(metric, columns, rules, policy) for metric in MAIN),
+        *(_figure(metric, columns, rules, policy, is_marked=metric.name in marked) for metric in MAIN),
         Figure("Days", (Cell(Markup("")), *(Cell(_days_of(window)) for window in windows))),
     ]
 
 
 def _figure(
-    metric: Metric, columns: Sequence[SnapshotLine | Window | None], rules: Sequence[Guardrail], policy: Policy
+    metric: Metric,
+    columns: Sequence[SnapshotLine | Window | None],
+    rules: Sequence[Guardrail],
+    policy: Policy,
+    *,
+    is_marked: bool,
 ) -> Figure:
     limits = limits_of(metric.name, rules, policy.values)
-    cells = tuple(_cell(metric, getattr(column, metric.name, None), limits) for column in columns)
+    threshold = limits[0].value if limits else None
+    texts = [text_of(metric, getattr(column, metric.name, None), threshold) for column in columns]
+    cells = tuple(Cell(text, is_marked and place == 0) for place, text in enumerate(texts))
     if metric.name == "volume_deviation_percent":
         words = VOLUME_LIMITS[policy[volume.RULE]].format(f"{policy[volume.THRESHOLD]:g}")
     else:
         words = ", ".join(limit.sign for limit in limits)
     return Figure(metric.label, cells, words)
-
-
-def _cell(metric: Metric, value: float | None, limits: Sequence[Limit]) -> Cell:
-    threshold = limits[0].value if limits else None
-    return Cell(
-        text_of(metric, value, threshold), value is not None and any(limit.is_beyond(value) for limit in limits)
-    )
 
 
 def _days_of(window: Window) -> Markup:

@@ -24,6 +24,7 @@ from telemetry_quality.dashboard.markup.day_facts import day_facts
 from telemetry_quality.dashboard.markup.revisions import compared
 from telemetry_quality.dashboard.markup.running import running_part
 from telemetry_quality.dashboard.markup.sample import event_list
+from telemetry_quality.dashboard.markup.verdicts import title_of
 from telemetry_quality.dashboard.pages.breakdown import CutAsked, Segmented, breakdown_part, cut_of
 from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.hours import expected_by_hour, first_day, hours_part, newest_day
@@ -101,10 +102,12 @@ async def one_day(request: Request) -> Response:
         return day_main(response, guardrails_of(schema), asked, ran, parts).encode()
 
     main = await dashboard.responses.get_or_load(address_key(request, now), state.version, load, make)
+    current = state.index.current(source, day)
+    status = "missing" if current is None else current.status
     said = mark_section(state, source, day, user_of(request))
     return page(
         request,
-        title=f"{source} {day}",
+        title=title_of(status, f"{dashboard.settings.title_of(source)} {day}"),
         main=main,
         of_the_reader=said,
         section=PAGE.section,

@@ -30,6 +30,7 @@ from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newes
 from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
 from telemetry_quality.dashboard.running import running_day, running_moment
+from telemetry_quality.dashboard.sentences import wrong_on
 from telemetry_quality.dashboard.series import year_of
 from telemetry_quality.dashboard.summary import moment, summarize
 from telemetry_quality.errors import StoreError
@@ -169,8 +170,9 @@ def _sections(
     known = settings.sources[chosen.source]
     rules, policy = guardrails_of(known.event_schema()), known.policy()
     windows = [chosen.windows[name] for name in WINDOWS]
+    failed = {wrong.failure.guardrail for wrong in wrong_on(last, state.incidents.get(chosen.source, ()))}
     return {
-        "figures": window_figures(chosen.snapshot, windows, rules, policy),
+        "figures": window_figures(chosen.snapshot, windows, rules, policy, failed),
         "points": points,
         "rows": chart_rows(points, dict(shown.versions), coming),
         "charts": charts_of(policy),

@@ -40,9 +40,9 @@ PASSWORD = "three green kettles sing"
 ADDRESS = "203.0.113.7"
 BROWSER = {"accept": "text/html,application/xhtml+xml", "sec-fetch-site": "same-origin"}
 
-SESSION_COOKIE = "tq_session"
-FORM_COOKIE = "tq_sign_in"
-KNOWN_COOKIE = "tq_known"
+SESSION_COOKIE = "tq_session_3001"
+FORM_COOKIE = "tq_sign_in_3001"
+KNOWN_COOKIE = "tq_known_3001"
 
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -174,7 +174,7 @@ def sign_in(browser: TestClient, name: str = NAME, password: str = PASSWORD, **f
 def has_entered(response: Response) -> bool:
     """Whether a sign-in succeeded."""
     return response.status_code == 303 and any(
-        cookie.startswith((f"{SESSION_COOKIE}=", f"__Host-{SESSION_COOKIE}="))
+        cookie.startswith((f"{SESSION_COOKIE}=", "__Host-tq_session="))
         for cookie in response.headers.get_list("set-cookie")
     )
 

@@ -7,12 +7,16 @@ import pytest
 
 from telemetry_quality.dashboard.access import bodies, headers
 from telemetry_quality.dashboard.access.bodies import MOST_BYTES
+from telemetry_quality.dashboard.access.cookies import session_cookie
 from telemetry_quality.dashboard.access.headers import MOST_ADDRESS_BYTES, MOST_FIELDS, MOST_HEADERS, HostAndHeaders
 from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality.dashboard.api_errors import ApiError
 from telemetry_quality.settings import DashboardSettings
 from telemetry_quality_tests.dashboard.access.house import (
     ADDRESS,
+    FORM_COOKIE,
+    KNOWN_COOKIE,
+    SESSION_COOKIE,
     House,
     form_token,
     has_entered,
@@ -127,13 +131,27 @@ def test_https_is_enforced_and_its_cookies_are_never_sent_without_it(https_house
     assert browser.get("/health/account/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://127.0.0.1:3001", "tq_session_3001"),
+        ("http://127.0.0.1:4001", "tq_session_4001"),
+        ("http://127.0.0.1", "tq_session"),
+        ("https://telemetry.example.org", "__Host-tq_session"),
+        ("https://telemetry.example.org:8443", "__Host-tq_session_8443"),
+    ],
+)
+def test_two_dashboards_on_one_host_do_not_sign_each_other_out(url: str, name: str) -> None:
+    assert session_cookie(DashboardSettings(url=url)).name == name
+
+
 def test_on_loopback_cookies_are_sent_over_plain_http(house: House) -> None:
     browser = house.stranger()
     page = browser.get("/health/sign-in/")
     response = sign_in(browser)
 
     cookies = [*page.headers.get_list("set-cookie"), *response.headers.get_list("set-cookie")]
-    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {"tq_session", "tq_sign_in", "tq_known"}
+    assert {cookie_text.partition("=")[0] for cookie_text in cookies} == {SESSION_COOKIE, FORM_COOKIE, KNOWN_COOKIE}
     for cookie in cookies:
         flags = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"httponly", "path=/", "samesite=lax"} <= flags

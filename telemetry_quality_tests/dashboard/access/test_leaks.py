@@ -12,6 +12,7 @@ from websockets.typing import Origin
 
 from telemetry_quality.dashboard.access.permissions import PERMISSIONS, Permission
 from telemetry_quality_tests.dashboard.access.house import (
+    FORM_COOKIE,
     NAME,
     PASSWORD,
     SESSION_COOKIE,
@@ -88,7 +89,7 @@ def test_no_log_line_and_no_error_page_shows_a_secret(
 
     with serving(house.app, access_log=True, log_level="trace") as url, http_client(url) as client:
         pages.append(_sign_in(client, WRONG).text)
-        form = client.cookies["tq_sign_in"]
+        form = client.cookies[FORM_COOKIE]
         _sign_in(client, PASSWORD)
         first = client.cookies[SESSION_COOKIE]
         csrf = form_token(client.get("/health/account/"))

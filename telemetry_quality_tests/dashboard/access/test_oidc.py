@@ -16,6 +16,7 @@ from telemetry_quality_tests.dashboard.access.house import (
     FORM_COOKIE,
     NAME,
     PASSWORD,
+    SESSION_COOKIE,
     URL,
     Clock,
     House,
@@ -120,7 +121,7 @@ def test_somebody_whom_provider_and_store_know_is_signed_in(house: House, provid
     assert asked["redirect_uri"] == f"{URL}{CALLBACK}"
     assert len(asked["state"]) > 20
     assert len(asked["nonce"]) >= 20
-    assert "tq_oidc" not in browser.cookies
+    assert "tq_oidc_3001" not in browser.cookies
 
 
 def test_the_same_person_can_sign_in_again(house: House, provider: FakeProvider) -> None:
@@ -251,7 +252,7 @@ def test_a_response_counts_once(house: House) -> None:
     browser = house.stranger()
     back = _visit_provider(browser)
     assert has_entered(browser.get(back))
-    browser.cookies.delete("tq_session")
+    browser.cookies.delete(SESSION_COOKIE)
 
     _assert_refused(house, browser.get(back), browser)
 
@@ -271,10 +272,10 @@ def test_a_changed_cookie_or_another_cookie_is_not_accepted_as_state(house: Hous
         browser = house.stranger()
         browser.get("/health/sign-in/")
         back = _visit_provider(browser)
-        value = browser.cookies["tq_oidc"]
+        value = browser.cookies["tq_oidc_3001"]
         changed = {"changed": f"A{value[1:]}", "made up": "x", "another": browser.cookies[FORM_COOKIE]}[kind]
         browser.cookies.clear()
-        give(browser, "tq_oidc", changed)
+        give(browser, "tq_oidc_3001", changed)
         _assert_refused(house, browser.get(back), browser)
 
 
@@ -364,7 +365,7 @@ def test_nothing_secret_of_a_sign_in_at_the_provider_is_logged(
         caplog.set_level(logging.DEBUG, "uvicorn.access")
         browser = house.stranger()
         back = _visit_provider(browser)
-        cookies = {"tq_oidc": browser.cookies["tq_oidc"]}
+        cookies = {"tq_oidc_3001": browser.cookies["tq_oidc_3001"]}
         response = httpx2.get(f"{url}{back}", cookies=cookies, headers={"accept": "text/html"}, trust_env=False)
         assert has_entered(response)
 

@@ -45,9 +45,9 @@ def test_a_source_has_a_page_of_its_own_with_its_verdict_first(desk: Desk) -> No
     assert "No incidents are open." in healthy.text
 
 
-def test_windows_mark_values_beyond_their_threshold_by_more_than_colour(desk: Desk) -> None:
+def test_only_the_day_is_marked_and_by_more_than_colour(desk: Desk) -> None:
     rows = {row[0]: row[1:] for row in page_of(desk, "/health/sources/web/").one("table", class_="windows").rows()}
-    assert rows["Errors"][0] == "✗beyond the threshold: 12.00\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ")
+    assert rows["Errors"][0] == "✗failed: 12.00\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ")
     assert rows["Errors"][-1] == "> 5 %"
     assert rows["No version"][0] == "0.00 %"
     assert rows["Against expected"][-1] == "± 30 %, and outside the normal interval"
@@ -55,25 +55,29 @@ def test_windows_mark_values_beyond_their_threshold_by_more_than_colour(desk: De
 
 
 @pytest.mark.parametrize(
-    ("value", "is_beyond"),
-    [(4.99, False), (5.0, False), (5.01, True), (None, False)],
-    ids=["below", "at", "above", "-"],
+    ("failed", "marked"),
+    [(set(), []), ({"error_rate"}, ["Errors"]), ({"error_rate", "sample"}, ["Errors", "Sample passed"])],
 )
-def test_a_rate_is_beyond_only_above_its_threshold(desk: Desk, value: float | None, is_beyond: bool) -> None:
-    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
-    shown = window_figures(None, [windows["7"].model_copy(update={"error_rate_percent": value})], BUILT_IN, policy_of())
-    (errors,) = [figure for figure in shown if figure.words == "Errors"]
-    assert [cell.is_beyond for cell in errors.cells] == [False, is_beyond]
+def test_a_number_is_marked_if_its_guardrail_failed_and_never_over_a_week(
+    desk: Desk, failed: set[str], marked: list[str]
+) -> None:
+    """A guardrail passes what is usual, however far beyond its threshold, and a threshold is one of days."""
+    source_summary = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0]
+    beyond = {"error_rate_percent": 50.0, "sampling_success_rate_percent": 50.0}
+    assert source_summary.snapshot is not None
+    day = source_summary.snapshot.model_copy(update=beyond)
+    week = source_summary.windows["7"].model_copy(update=beyond)
+    shown = window_figures(day, [week], BUILT_IN, policy_of(), failed)
+    assert [figure.words for figure in shown if figure.cells[0].is_beyond] == marked
+    assert not [figure.words for figure in shown if figure.cells[1].is_beyond]
 
 
-@pytest.mark.parametrize(("value", "is_beyond"), [(98.9, True), (99.0, False), (99.1, False)])
-def test_a_sample_is_beyond_only_below_its_threshold(desk: Desk, value: float, is_beyond: bool) -> None:
-    windows = summarize(desk.dashboard.keeper.state(), desk.settings, NOW, "app").sources[0].windows
-    window = windows["7"].model_copy(update={"sampling_success_rate_percent": value})
-    (sample,) = [
-        figure for figure in window_figures(None, [window], BUILT_IN, policy_of()) if figure.words == "Sample passed"
-    ]
-    assert [cell.is_beyond for cell in sample.cells] == [False, is_beyond]
+def test_the_titles_of_windows_begin_with_the_state(desk: Desk) -> None:
+    titles = {
+        address: page_of(desk, address).one("title").text.removesuffix(" · telemetry-quality")
+        for address in ("/health/sources/web/", "/health/sources/app/", web_day(BAD_DAY), web_day(MISSING_DAY))
+    }
+    assert list(titles.values()) == ["✗ web", "✓ app", f"✗ web {BAD_DAY}", f"· web {MISSING_DAY}"]
 
 
 def test_charts_are_drawn_from_a_table_in_which_unknown_values_are_empty_and_not_zero(desk: Desk) -> None:
