@@ -182,6 +182,8 @@ async def incidents(request: Request, asked: Annotated[IncidentParameters, Query
             now.astimezone(UTC).date(),
             sources=sources,
             is_open=asked.is_open,
+            assignee=asked.assignee,
+            is_assigned=asked.is_assigned,
             first=asked.first,
             last=asked.last,
             page=asked.page,

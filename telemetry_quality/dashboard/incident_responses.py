@@ -88,6 +88,8 @@ def incidents_response(
     *,
     sources: tuple[str, ...] = (),
     is_open: bool | None = None,
+    assignee: str | None = None,
+    is_assigned: bool | None = None,
     first: date | None = None,
     last: date | None = None,
     page: int = 1,
@@ -95,13 +97,16 @@ def incidents_response(
 ) -> IncidentsResponse:
     """One page of the incidents that include days from ``first`` to ``last``, the worst first.
 
-    Without ``sources`` it lists all sources; with ``is_open`` None, both open and closed. ``today`` is in UTC.
+    Without ``sources`` it lists all sources; with ``is_open`` None, both open and closed, and so with ``assignee`` and
+    ``is_assigned``. ``today`` is in UTC.
     """
     found = [
         incident
         for incident in state.listed_incidents
         if (not sources or incident.source in sources)
         and (is_open is None or incident.is_open is is_open)
+        and (assignee is None or incident.who_has_it == assignee)
+        and (is_assigned is None or (incident.who_has_it is not None) is is_assigned)
         and (first is None or incident.last_day >= first)
         and (last is None or incident.first_day <= last)
     ]

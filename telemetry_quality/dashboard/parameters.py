@@ -11,6 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPBasic, HTTPBearer
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from telemetry_quality.core.days import in_utc
+from telemetry_quality.core.incidents import LONGEST_NAME
 from telemetry_quality.core.snapshots import DayStatus  # noqa: TC001 - pydantic reads it
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.index import SORTABLE, LogQuery
@@ -218,6 +219,12 @@ class IncidentParameters(DayRange, Paging):
 
     source: SourceName | None = Field(None, description="Only this source.")
     is_open: Truth | None = Field(None, description="Only open incidents, or only closed incidents.")
+    assignee: str | None = Field(
+        None,
+        max_length=LONGEST_NAME,
+        description="Only incidents that this person has: assigned to them or, if to nobody, acknowledged by them.",
+    )
+    is_assigned: Truth | None = Field(None, description="Only incidents that somebody has, or that nobody has.")
 
 
 async def _nothing_asked(_: Annotated[Nothing, Query()]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,31 @@ def test_incidents_are_filtered_by_source_state_and_days(
     state: DashboardState, query: dict[str, Any], expected: list[str]
 ) -> None:
     assert keys(state, **query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"assignee": "grace"}, ["web/2026-03-10"]),
+        ({"assignee": "ada"}, ["shop/2026-03-05"]),
+        ({"assignee": "gra"}, []),
+        ({"is_assigned": True}, ["web/2026-03-10", "shop/2026-03-05"]),
+        ({"is_assigned": False}, ["web/2026-03-04", "web/2026-03-02"]),
+    ],
+)
+def test_incidents_are_filtered_by_who_has_them(
+    state: DashboardState, query: dict[str, Any], expected: list[str]
+) -> None:
+    (*earlier, last), (shop,) = state.incidents["web"], state.incidents["shop"]
+    assigned = [
+        last.decide(Action.ACKNOWLEDGE, "ada", MORNING),
+        last.decide(Action.ASSIGN, "ada", MORNING, assignee="grace"),
+    ]
+    taken = [
+        replace(last, actions=tuple(assigned)),
+        replace(shop, actions=(shop.decide(Action.ACKNOWLEDGE, "ada", MORNING),)),
+    ]
+    assert keys(make_state(incidents=[*earlier, *taken]), **query) == expected
 
 
 def test_incidents_come_in_pages(state: DashboardState) -> None:

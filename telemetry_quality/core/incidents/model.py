@@ -182,9 +182,9 @@ class Incident:
         return None if action is None else action.assignee
 
     @property
-    def has_somebody(self) -> bool:
-        """Whether somebody looks into it or is to."""
-        return self.assignee is not None or self.acknowledged_by is not None
+    def who_has_it(self) -> str | None:
+        """Who looks into it or is to: the assignee, or else whoever acknowledged it."""
+        return self.acknowledged_by if self.assignee is None else self.assignee
 
     @property
     def muted_until(self) -> date | None:

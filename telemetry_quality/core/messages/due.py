@@ -183,7 +183,7 @@ def _is_done(incident: Incident) -> bool:
 
 def _is_forgotten(incident: Incident, heard: Iterable[Heard], rules: Rules, now: datetime) -> bool:
     """Whether nobody has an open incident, and it was mentioned long ago."""
-    if rules.repeat_days is None or incident.has_somebody:
+    if rules.repeat_days is None or incident.who_has_it is not None:
         return False
     last = max((said.at for said in heard if said.at is not None), default=now)
     return now - last >= timedelta(days=rules.repeat_days)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 FILTERS = ("source", "status", "first", "last")
-IN_ORDER = (*FILTERS, "is_open", "sort", "descending", "page_size", "page")
+IN_ORDER = (*FILTERS, "is_open", "assignee", "is_assigned", "sort", "descending", "page_size", "page")
 """The order of parameters, so that the same query always has the same address and is cached once."""
 
 

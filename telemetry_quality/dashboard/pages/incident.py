@@ -17,6 +17,7 @@ from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.incident_responses import find_incident, incident_response
+from telemetry_quality.dashboard.markup.verdicts import title_of
 from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.marking import store_mark
 from telemetry_quality.dashboard.pages.questions import note_of
@@ -43,7 +44,8 @@ async def one_incident(request: Request) -> Response:
     state, now = await dashboard.state(), dashboard.clock()
     incident = _incident(dashboard, state, request)
     main = incident_main(state, dashboard.settings, incident, _today(now), user_of(request))
-    title = f"Incident {incident.key}, {'open' if incident.is_open else 'closed'}"
+    status = "open" if incident.is_open else "closed"
+    title = title_of(status, f"{incident.key} {status}")
     return page(request, title=title, main=main, section=PAGE.section, version=state.version)
 
 
@@ -61,6 +63,7 @@ def incident_main(
         marks=list(Mark) if source else [],
         marked=_marked(state, incident),
         trouble=state.trouble,
+        title=settings.title_of(incident.source),
         zone=ZoneInfo(source.time_zone if source else "UTC"),
         ended_at=source.calendar().window(incident.last_day).end if source and not incident.is_open else None,
         owners=settings.owners_of(incident.source),

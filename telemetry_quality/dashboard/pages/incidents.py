@@ -42,6 +42,8 @@ def list_main(state: DashboardState, settings: Settings, asked: parameters.Incid
         today,
         sources=(asked.source,) if asked.source else (),
         is_open=asked.is_open,
+        assignee=asked.assignee,
+        is_assigned=asked.is_assigned,
         first=asked.first,
         last=asked.last,
         page=asked.page,
@@ -53,7 +55,11 @@ def list_main(state: DashboardState, settings: Settings, asked: parameters.Incid
         asked=asked,
         trouble=state.trouble,
         sources=sorted({*settings.sources, *state.index.sources}),
-        is_filtered=bool(asked.source or asked.is_open is not None or asked.first or asked.last),
+        title_of=settings.title_of,
+        people=sorted(
+            {who for incident in state.listed_incidents if incident.is_open and (who := incident.who_has_it)}
+        ),
+        is_filtered=asked.model_copy(update={"page": 1, "page_size": 50}) != parameters.IncidentParameters(),
         address=Address(asked),
     )
 

@@ -102,6 +102,7 @@ def overview_main(
         overdue=_overdue_words(settings, summary) if several else "",
         groups=_groups(state, settings, now, shown, asked),
         shown=len(shown),
+        title_of=settings.title_of,
         has_groups=any(known.group for known in settings.sources.values()),
         incidents=None if asked.wall else _open_incidents(state, now, shown),
         zone=UTC if several else ZoneInfo(summary.sources[0].time_zone),

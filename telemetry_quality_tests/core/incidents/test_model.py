@@ -139,7 +139,7 @@ def test_a_comment_requires_words_and_changes_nothing_but_the_actions() -> None:
     (known,) = group([fail(8)], actions=[comment])
     assert known.actions == (comment,)
     assert known.state_words(TODAY) == incident.state_words(TODAY)
-    assert not known.has_somebody
+    assert known.who_has_it is None
 
 
 def test_json_holds_days_peak_state_and_actions_in_json_types() -> None:

@@ -40,6 +40,10 @@ def test_the_list_says_once_who_has_an_incident(incidents_desk: Desk, tmp_path: 
     desk.now = NOW + timedelta(seconds=30)
     row = main_of(desk, LIST).one("table").rows()[1]
     assert (row[1], row[6]) == ("✗ openconfirmed", "graceacknowledged by ada")
+    main = main_of(desk, f"{LIST}?assignee=grace&page_size=1")
+    assert [row[0] for row in main.one("table").rows()[1:]] == [f"web/{FIRST}"]
+    assert main.one("datalist").one("option").attributes["value"] == "grace"
+    assert "No incidents match." in main_of(desk, f"{LIST}?assignee=ada").text
     desk.close()
 
 
@@ -49,6 +53,8 @@ def test_the_list_says_once_who_has_an_incident(incidents_desk: Desk, tmp_path: 
         ("?is_open=true", [f"web/{FIRST}"]),
         ("?is_open=false", [f"web/{OLD}"]),
         ("?is_open=&first=&last=", [f"web/{FIRST}", f"web/{OLD}"]),
+        ("?is_assigned=false", [f"web/{FIRST}", f"web/{OLD}"]),
+        ("?assignee=&is_assigned=", [f"web/{FIRST}", f"web/{OLD}"]),
         (f"?last={OLD}", [f"web/{OLD}"]),
         (f"?first={YESTERDAY}", [f"web/{FIRST}"]),
         ("?page_size=1&page=2", [f"web/{OLD}"]),
@@ -61,6 +67,17 @@ def test_the_list_is_filtered_by_its_form(incidents_desk: Desk, query: str, keys
 def test_the_pages_of_the_list_keep_the_filters(incidents_desk: Desk) -> None:
     link = main_of(incidents_desk, f"{LIST}?source=web&page_size=1").one("a", rel="next")
     assert link.attributes["href"] == "?source=web&page_size=1&page=2"
+
+
+def test_a_source_with_a_title_is_called_by_it(
+    incidents_desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = incidents_desk.copy_to(tmp_path)
+    titled = desk.settings.sources["web"].model_copy(update={"title": "The <b>shop</b>"})
+    monkeypatch.setitem(desk.dashboard.settings.sources, "web", titled)
+    assert main_of(desk, LIST).one("table").rows()[1][0] == f"web/{FIRST}The <b>shop</b>"
+    assert main_of(desk, OPEN).one("h1").text == f"The <b>shop</b>: open since Tue {FIRST}"
+    desk.close()
 
 
 def test_filters_that_match_nothing_say_so(incidents_desk: Desk) -> None:
