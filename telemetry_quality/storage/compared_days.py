@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 
+from telemetry_quality.core.events import SERVICE_VERSION
 from telemetry_quality.core.hours import HourTotals
 from telemetry_quality.garbage_collection import garbage_collection_paused
 from telemetry_quality.storage.rows import AGGREGATE_COLUMNS, SLICE_COLUMNS, SliceReader, aggregates_of, as_text
@@ -68,3 +69,37 @@ def _of_latest_scans(stored: Table, source: str, are_wanted: ColumnElement[bool]
         .scalar_subquery()
     )
     return select(stored.c.day).where(and_(stored.c.source == source, are_wanted, stored.c.revision == latest))
+
+
+class VersionCounts(NamedTuple):
+    """The events of a version, and those that are errors or count as having none."""
+
+    events: int
+    errors: int
+    missing_version: int
+
+
+def versions_by_day(
+    connection: Connection, source: str, first: date, last: date
+) -> dict[date, dict[str | None, VersionCounts]]:
+    """The events of each version by day, of the busiest versions of each day; days without events are left out."""
+    kept = event_slice.c
+    is_alone = and_(kept.dimension == SERVICE_VERSION, kept.by_dimension.is_(None))
+    query = _of_latest_scans(event_slice, source, kept.day.between(first, last)).where(is_alone)
+    lists = ("value", "events", "errors", "missing_version")
+    with garbage_collection_paused():
+        rows = connection.execute(query.add_columns(*(kept[name] for name in lists)).order_by(kept.day))
+        return {day: dict(zip(values, map(VersionCounts, *counts), strict=True)) for day, values, *counts in rows}
+
+
+def signals_of_versions(
+    connection: Connection, source: str, days: tuple[date, date], versions: Collection[str]
+) -> dict[tuple[str | None, str], tuple[int, int]]:
+    """Events and errors by signal and version, summed over the latest scans of the days."""
+    kept = event_aggregate.c
+    query = _of_latest_scans(event_aggregate, source, kept.day.between(*days)).where(kept.service_version.in_(versions))
+    counted = query.with_only_columns(
+        kept.event_name, kept.service_version, func.sum(kept.events), func.sum(kept.errors)
+    ).group_by(kept.event_name, kept.service_version)
+    rows = connection.execute(counted)
+    return {(name, version): (int(events), int(errors)) for name, version, events, errors in rows}

@@ -21,7 +21,9 @@ from telemetry_quality.storage.compared_days import (
     StoredSegments,
     aggregates_by_day,
     hours_by_day,
+    signals_of_versions,
     slices_by_day,
+    versions_by_day,
 )
 from telemetry_quality.storage.deliveries import latest_deliveries
 from telemetry_quality.storage.engine import database_at, transaction
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.charted_days import ChartedDays
+    from telemetry_quality.storage.compared_days import VersionCounts
     from telemetry_quality.storage.running_days import RunningDays, RunningPosition
     from telemetry_quality.storage.stored_days import StoredDay
 
@@ -255,6 +258,18 @@ class StoreReader:
         with self._read_only() as connection:
             aggregates = aggregates_by_day(connection, source, days) if has_aggregates else {}
             return StoredSegments(aggregates, slices_by_day(connection, source, days, by))
+
+    def versions_by_day(self, source: str, first: date, last: date) -> dict[date, dict[str | None, VersionCounts]]:
+        """The events of each version by day; days without events are left out."""
+        with self._read_only() as connection:
+            return versions_by_day(connection, source, first, last)
+
+    def signals_of_versions(
+        self, source: str, days: tuple[date, date], versions: Collection[str]
+    ) -> dict[tuple[str | None, str], tuple[int, int]]:
+        """Events and errors by signal and version, summed over the days."""
+        with self._read_only() as connection:
+            return signals_of_versions(connection, source, days, versions)
 
     def latest_deliveries(self, limit: int) -> list[Delivery]:
         """The last rows of the log of deliveries about messages, newest first, of all channels."""

@@ -79,6 +79,11 @@ def test_staff_and_machines_are_answered_and_decisions_of_staff_are_stored(tmp_p
     desk = Desk(tmp_path, settings, SqlQualityStore(url))
     for path in ("/health/", "/health/snapshots/", f"/health/snapshots/web/{YESTERDAY}/", "/health/incidents/"):
         assert desk.ask(path).status_code == 200, path
+    for part in ("", "?hour=3", "?by=event_name&value=x"):
+        assert desk.ask(f"/health/snapshots/web/{YESTERDAY}/{part}").status_code == 200, part
+    for part in ("hours", "versions"):
+        assert desk.ask(f"/health/sources/web/{part}/").status_code == 200, part
+    assert desk.dashboard.reader.signals_of_versions("web", (YESTERDAY, YESTERDAY), ["1.0"]) == {}
     assert desk.dashboard.reader.charted_days("web", YESTERDAY, YESTERDAY) == ({}, None)
     for path in ("/health/snapshots.csv", "/health/snapshots.parquet"):
         assert desk.ask(path).content, path

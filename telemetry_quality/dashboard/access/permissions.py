@@ -57,6 +57,7 @@ PERMISSIONS = {
     "/health/days.csv": _EXPORT,
     "/health/days.parquet": _EXPORT,
     "/health/sources/{source}/hours/": _PEOPLE,
+    "/health/sources/{source}/versions/": _PEOPLE,
     "/health/incidents/": _PEOPLE,
     "/health/incidents/{source}/{name}/": _PEOPLE,
     "/health/incidents/{source}/{name}/actions/": _DECISION,

@@ -146,3 +146,15 @@ def days_picture(daily: Sequence[int | None]) -> Markup:
         f'<svg class="days" viewBox="0 0 {STEP * len(daily)} {HEIGHT}" role="img" aria-label="{words}">'
         f'<path d="{bars}"/></svg>'
     )
+
+
+def shares_picture(shares: Sequence[float | None]) -> Markup:
+    """A share per day as an area as high as the largest of them; a day that is not known is a gap."""
+    most = max((share for share in shares if share), default=1.0)
+    bars = "".join(
+        f"M{place} {HEIGHT}v-{HEIGHT * share / most:.1f}" for place, share in enumerate(shares, start=1) if share
+    )
+    return Markup(  # noqa: S704 - numbers only
+        f'<svg class="shares" viewBox="0.5 0 {len(shares)} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path d="{bars}"/></svg>'
+    )

@@ -23,6 +23,7 @@ from telemetry_quality.dashboard.pages import (
     messages,
     overview,
     source,
+    versions,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ PAGES: tuple[Page, ...] = (
     log.PAGE,
     day.PAGE,
     hours.PAGE,
+    versions.PAGE,
     incidents.PAGE,
     incident.PAGE,
     forecast.PAGE,

@@ -178,3 +178,41 @@ def test_the_events_without_a_value_are_those_of_the_missing_one(desk: Desk) -> 
     assert section.one("h2").text == "Breakdown of version (null)"
     assert "0 events" in section.text
     assert "(empty)" in page_of(desk, f"{PATH}?by=service_version&value=").one("h2", id="aggregates").text
+
+
+VERSIONS = "/health/sources/web/versions/"
+
+
+def test_the_versions_of_a_source_say_since_when_they_are_seen(desk: Desk) -> None:
+    section = page_of(desk, VERSIONS).one("section", aria_labelledby="all")
+    rows = {row[0]: row[2:] for row in section.one("table").rows()[1:]}
+    first = YESTERDAY - timedelta(days=29)
+    assert rows["2.0"] == ["2.8 %", "2.8 %", "0.1 %", "20", "0.00 %", str(YESTERDAY), str(YESTERDAY), "never"]
+    assert rows["1.0"][5:] == [f"by {first}", str(YESTERDAY), str(first)]
+    assert rows[EVIL][6] == str(YESTERDAY - timedelta(days=1))
+    assert f"{PATH}?by=service_version&value=2.0#aggregates" in {link.attributes["href"] for link in section.all("a")}
+
+
+def test_two_versions_stand_side_by_side_also_by_signal(desk: Desk) -> None:
+    page = page_of(desk, f"{VERSIONS}?left=1.0&right=2.0")
+    both, signals = (table.rows() for table in page.one("section", aria_labelledby="two").all("table"))
+    assert both[0] == ["", "1.0", "2.0"]
+    assert ["Last seen", str(YESTERDAY), str(YESTERDAY)] in both
+    names = [row[0] for row in signals[1:]]
+    assert names == ["open", "close"]
+    assert signals[1][3:] == ["20", "10.00 %"]
+    chosen = {option.text for option in page.all("option") if "selected" in option.attributes}
+    assert chosen == {"1.0", "2.0"}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("?left=1.0", 422, "left and right are required together"),
+        ("?left=1.0&right=9.9", 404, "A version that was seen from"),
+        ("?days=6", 422, "7"),
+        ("?days=366", 422, "365"),
+    ],
+)
+def test_versions_that_cannot_be_compared_are_refused(desk: Desk, query: str, status: int, words: str) -> None:
+    assert words in api_error_of(desk, VERSIONS + query, status)

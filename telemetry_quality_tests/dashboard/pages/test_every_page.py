@@ -36,6 +36,7 @@ ADDRESSES = (
     "/health/snapshots/?status=unhealthy&sort=source",
     *(web_day(day) for day in (YESTERDAY, BAD_DAY, UNREADABLE_DAY, MISSING_DAY, EMPTY_DAY)),
     "/health/sources/web/hours/",
+    "/health/sources/web/versions/",
     "/health/incidents/",
     f"/health/incidents/web/{YESTERDAY}/",
     "/health/forecast/",
