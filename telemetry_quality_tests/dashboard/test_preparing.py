@@ -58,6 +58,14 @@ def test_nobody_waits_for_a_row_after_the_start(desk: Desk, rendered: list[str])
     asyncio.run(look())
 
 
+def test_the_dashboard_answers_when_its_first_page_is_prepared(desk: Desk, rendered: list[str]) -> None:
+    async def start() -> None:
+        async with desk.app.router.lifespan_context(desk.app):
+            assert {line.split()[0] for line in rendered} == set(SOURCES)
+
+    asyncio.run(start())
+
+
 def test_only_the_rows_that_changed_are_prepared_again(desk: Desk, rendered: list[str]) -> None:
     async def look() -> None:
         async with preparing(desk.dashboard):
