@@ -1,8 +1,8 @@
 """The health dashboard with many sources and days: how long 20 readers wait for one worker, and its RAM.
 
 Run ``make bench`` or ``python benchmarks/dashboard.py`` with ``--sources N --days N`` (by default, ten years of fifty
-sources), ``--postgresql`` for a store in a new server, ``--folder FOLDER`` to keep the store of ``large_store`` in a
-SQLite file for the next time, and ``--route NAME`` with the beginning of a name below. The dashboard runs in its own
+sources), ``--postgresql`` for a store in a new server, ``--folder FOLDER`` to use the settings and the store there, if
+``large_store`` has written any, and ``--route NAME`` with the beginning of a name below. The dashboard runs in its own
 process; the readers share one loop that only writes prepared bytes and finds the end of each response. They accept
 gzip, as browsers do. Nothing is warmed up: the first look at each page counts. The floor is ``/healthz``, which needs
 no data. Any status other than 200 stops the run.
@@ -60,10 +60,9 @@ def main() -> None:
         if asked.postgresql:
             server = stack.enter_context(running_postgresql())
             store = server.new_database()
-        start = perf_counter()
-        if asked.postgresql or not (folder / "quality.db").exists():
+        start, file = perf_counter(), folder / "telemetry.toml"
+        if not file.exists():
             write_large_store(folder, asked.sources, asked.days, store)
-        file = folder / "telemetry.toml"
         print(f"{asked.sources:,} sources of {asked.days:,} days, written in {perf_counter() - start:.0f} s.")
         _make_account(load_settings(file).store)
         routes = _routes(source_names(asked.sources), asked.days)
@@ -102,6 +101,7 @@ def _routes(sources: list[str], length: int) -> dict[str, Path_]:
         "floor: /healthz": lambda _: "/healthz",
         "dashboard": lambda _: "/health/",
         "page of a random source": lambda draw: f"/health/sources/{source(draw)}/",
+        "the same, a year": lambda draw: f"/health/sources/{source(draw)}/?days=365",
         "log, page 1": lambda _: "/health/snapshots/",
         "log, random deep page": lambda draw: f"/health/snapshots/?page={draw.randint(1, pages)}",
     }
@@ -114,6 +114,9 @@ def _routes(sources: list[str], length: int) -> dict[str, Path_]:
         "day, always the same": lambda _: f"/health/snapshots/{sources[6]}/{days[1]}/",
         "day, random recent": lambda draw: f"/health/snapshots/{day(draw)}",
         "day, random old": lambda draw: f"/health/snapshots/{old_day(draw)}",
+        "day cut to a random hour": lambda draw: f"/health/snapshots/{day(draw)}?hour={draw.randrange(24)}",
+        "versions of a random source": lambda draw: f"/health/sources/{source(draw)}/versions/",
+        "wall": lambda _: "/health/?wall=1",
         "incidents": lambda _: "/health/incidents/",
         "incidents of a random source": lambda draw: f"/health/incidents/?source={source(draw)}",
         "JSON summary": lambda _: "/api/health/summary/",
