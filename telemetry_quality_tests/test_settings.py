@@ -776,13 +776,30 @@ def test_a_last_day_before_the_first_one_is_refused(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["Web", "web-events", "'web events'", "9web", "'web.events'", "_web"])
+@pytest.mark.parametrize("name", ["Web", "-web", "'web events'", "9web", "'web.events'", "_web"])
 def test_a_source_must_have_a_lower_case_name(tmp_path: Path, name: str) -> None:
     assert "lower-case words such as web_events" in complaint(write_settings(tmp_path, name=name))
 
 
-def test_a_source_may_be_called_by_words_and_numbers(tmp_path: Path) -> None:
-    assert list(load_settings(write_settings(tmp_path, name="web_events2")).sources) == ["web_events2"]
+@pytest.mark.parametrize("name", ["web_events2", "web-events-2", "w"])
+def test_a_source_may_be_called_by_words_and_numbers(tmp_path: Path, name: str) -> None:
+    assert list(load_settings(write_settings(tmp_path, name=name)).sources) == [name]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_the_environment_calls_a_source_with_hyphens_by_underscores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_alone: bool
+) -> None:
+    monkeypatch.setenv("TELEMETRY_QUALITY_SOURCES__WEB_EVENTS__LATE_DAYS", "3")
+    settings = load_settings(write_settings(tmp_path, name="web-events"), is_alone=is_alone)
+    assert {name: source.late_days for name, source in settings.sources.items()} == {"web-events": 3}
+
+
+def test_names_that_differ_only_in_hyphens_are_refused_because_jobs_and_variables_would_collide(tmp_path: Path) -> None:
+    file = write_settings(tmp_path, name="web-events")
+    text = file.read_text()
+    file.write_text(text + "\n" + text[text.index("[sources.") :].replace("web-events", "web_events"))
+    assert "but 'web-events' and 'web_events' were found; rename one" in complaint(file)
 
 
 CONNECTORS: dict[str, dict[str, Any]] = {

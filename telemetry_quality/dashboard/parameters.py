@@ -17,6 +17,7 @@ from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.index import SORTABLE, LogQuery
 from telemetry_quality.dashboard.models import ErrorResponse
 from telemetry_quality.errors import RequestError
+from telemetry_quality.settings.names import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,7 +28,7 @@ Endpoint = TypeVar("Endpoint", bound="Callable[..., Any]")
 
 JSON = "application/json"
 
-SOURCE_PATTERN = r"^[a-z][a-z0-9_]*$"
+SOURCE_PATTERN = f"^{NAME}$"
 LONGEST_SOURCE = 200
 LARGEST_PAGE = 1_000_000
 LARGEST_PAGE_SIZE = 500
@@ -69,8 +70,10 @@ def _plain_truth(value: object) -> object:
 
 
 def _source_name(value: str) -> str:
-    if len(value) > LONGEST_SOURCE or not re.fullmatch(SOURCE_PATTERN, value):
-        raise ValueError(f"must be a lower-case word such as web_events, of at most {LONGEST_SOURCE} characters")
+    if len(value) > LONGEST_SOURCE or not re.fullmatch(NAME, value, re.ASCII):
+        raise ValueError(
+            f"must be a lower-case word such as web_events or web-events, of at most {LONGEST_SOURCE} characters"
+        )
     return value
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from telemetry_quality.errors import SettingsError
+from telemetry_quality.settings.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,8 @@ class Names:
     Attributes:
         name_prefix: Begins the names of ops, jobs, schedules and sensors, which are global in a code location.
         key_prefix: Begins the keys of assets.
-        group_name: The group of all assets; None for a group per source, of its name.
+        group_name: The group of all assets; None for a group per source, of its name
+            with underscores instead of hyphens.
         resource_key: The key of the resource; None for ``telemetry`` after the prefix of names.
         events_keys: The assets that hold the events of sources, where other code defines them.
 
@@ -83,7 +85,7 @@ class SourceNames:
     @property
     def group(self) -> str:
         """The group of the assets."""
-        return self.names.group_name or self.source
+        return self.names.group_name or plain_name(self.source)
 
     @property
     def resource(self) -> str:
@@ -142,7 +144,7 @@ class SourceNames:
 
     def named(self, name: str) -> str:
         """The name of an op, a job or a schedule."""
-        return self.names.named(f"{self.source}_{name}")
+        return self.names.named(f"{plain_name(self.source)}_{name}")
 
     def _key(self, name: str) -> dg.AssetKey:
         return dg.AssetKey([*self.names.key_prefix, self.source, name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -13,8 +12,10 @@ from telemetry_quality.connectors import Name, engine_of_url
 from telemetry_quality.errors import SettingsError
 from telemetry_quality.settings.alerts import AlertSettings
 from telemetry_quality.settings.dashboard import DashboardSettings
+from telemetry_quality.settings.environment import NamedEnvironment
 from telemetry_quality.settings.heartbeat import HeartbeatSettings
 from telemetry_quality.settings.monitoring import OpenLineageSettings, OtlpSettings
+from telemetry_quality.settings.names import require_names
 from telemetry_quality.settings.sources import SourceSettings
 
 LOG = "log"
@@ -47,9 +48,7 @@ class Settings(BaseSettings):
     @field_validator("sources", "alerts")
     @classmethod
     def _have_plain_names(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                raise ValueError(f"names must be lower-case words such as web_events, but {name!r} was found")
+        require_names(value)
         return value
 
     @field_validator("alerts")
@@ -89,8 +88,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment overrides the file, whose values ``load_settings`` passes; nothing else is read."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        del dotenv_settings, file_secret_settings
+        return NamedEnvironment(settings_cls, init_settings, env_settings, adds_names=True), init_settings
 
     @property
     def store_engine(self) -> str:
