@@ -100,9 +100,14 @@ def _wrong(counts: Counts, counted: CountedBy, has_late: bool) -> list[Markup]:
 
 def _label(dimension: str, value: str | None, cut: Cut) -> Markup:
     """The value, which leads to the day cut to it; what sums other values is no segment."""
-    if value == OTHER_VALUES or len(value or "") > LONGEST_LINKED:
+    if not is_linked(value):
         return name(value)
     return Markup('<a href="{}">{}</a>').format(cut_address(dimension, value, _hour_of(dimension, cut)), name(value))
+
+
+def is_linked(value: str | None) -> bool:
+    """Whether a day can be cut to this value."""
+    return value != OTHER_VALUES and len(value or "") <= LONGEST_LINKED
 
 
 def _hour_of(dimension: str, cut: Cut) -> int | None:

@@ -17,6 +17,7 @@ from telemetry_quality.dashboard.api import require_sources
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.incident_responses import find_incident, incident_response
+from telemetry_quality.dashboard.markup.segments import HEADINGS, cut_address, is_linked
 from telemetry_quality.dashboard.markup.verdicts import title_of
 from telemetry_quality.dashboard.pages.declaration import Page, Route
 from telemetry_quality.dashboard.pages.marking import store_mark
@@ -24,13 +25,14 @@ from telemetry_quality.dashboard.pages.questions import note_of
 from telemetry_quality.dashboard.rendering import SIGNS, page, render, user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from markupsafe import Markup
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from telemetry_quality.core.incidents import Incident
+    from telemetry_quality.core.incidents import FailedGuardrail, Incident
     from telemetry_quality.core.marks import MarkedDays
     from telemetry_quality.dashboard.access.identity import User
     from telemetry_quality.dashboard.context import Dashboard
@@ -58,6 +60,7 @@ def incident_main(
     return render(
         PAGE.template,
         response=incident_response(incident, today),
+        cuts=[_cut(failure, source.event_schema().dimensions) if source else "" for failure in incident.failures],
         previous=previous,
         following=following,
         marks=list(Mark) if source else [],
@@ -76,6 +79,20 @@ def incident_main(
         longest_note=LONGEST_NOTE,
         longest_name=LONGEST_NAME,
     )
+
+
+def _cut(failure: FailedGuardrail, dimensions: Collection[str]) -> str:
+    """What cuts the page of the failed day to the hour or value, or both, that the failure is about; empty if to none.
+
+    The page knows the hours of signals and versions alone, and one value at a time.
+    """
+    if failure.cause is None or failure.revision == RUNNING:
+        return ""
+    segment = failure.cause.segment
+    parts = [part for part in segment.parts if part[0] in {*HEADINGS, *dimensions} and is_linked(part[1])]
+    by, value = next((part for part in parts if part[0] in HEADINGS), parts[0] if parts else (None, None))
+    hour = segment.hours[0] if segment.hours is not None and (by is None or by in HEADINGS) else None
+    return "" if by is None and hour is None else cut_address(by, value, hour)
 
 
 def _beside(state: DashboardState, incident: Incident) -> tuple[Incident | None, Incident | None]:

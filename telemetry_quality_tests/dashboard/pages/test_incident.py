@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
+from telemetry_quality.core.guardrails.catalogue import judge_day, policy_of
+from telemetry_quality.core.guardrails.verdicts import Outcome, Segment
 from telemetry_quality.core.incidents import LONGEST_NAME, Action
 from telemetry_quality.core.marks import LONGEST_NOTE, Mark
+from telemetry_quality_tests.builders import SCHEMA, make_evidence, make_figures, make_snapshot
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.markup import read
 from telemetry_quality_tests.dashboard.pages.two_incidents import CLOSED, FIRST, LIST, OLD, OPEN, main_of
+from telemetry_quality_tests.dashboard.states import because
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +56,33 @@ def test_an_incident_shows_its_days_and_what_failed(incidents_desk: Desk) -> Non
     assert rows[0][1:5] == ["✗ critical", "error_rate", "12.00", "5.00"]
     assert main.one("a", href=f"/health/snapshots/web/{FIRST}/")
     assert "Nobody has decided anything yet." in main.text
+
+
+@pytest.mark.parametrize(
+    ("segment", "cut"),
+    [
+        (Segment(hours=(13, 15)), "?hour=13#aggregates"),
+        (Segment((("event_name", "<page>"),), hours=(13, 15)), "?hour=13&by=event_name&value=%3Cpage%3E#aggregates"),
+        (Segment((("app", "1"), ("service_version", None))), "?by=service_version#aggregates"),
+        (Segment((("platform", "ios"),), hours=(13, 15)), "?hour=13#aggregates"),
+        (Segment((("event_name", "x" * 1000),)), None),
+        (Segment(), None),
+    ],
+    ids=["hours", "signal and hours", "no version", "unknown dimension", "too long", "everywhere"],
+)
+def test_a_root_cause_leads_to_the_day_cut_to_its_hour_and_value(own: Desk, segment: Segment, cut: str | None) -> None:
+    figures: dict[str, Any] = {"error_events": 130, "error_rate_percent": 13.0}
+    judged = judge_day(make_evidence(make_figures(**figures), FIRST), policy_of(), SCHEMA)
+    verdicts = [
+        replace(verdict, contributors=because(segment, 90.0)) if verdict.outcome is Outcome.FAILED else verdict
+        for verdict in judged
+    ]
+    own.store.append_snapshot(make_snapshot(FIRST, source="web", **figures), verdicts)
+    own.now = NOW + timedelta(seconds=30)
+    links = main_of(own, OPEN).one("tbody").all("tr")[0].all("a")[1:]
+    assert [link.attributes["href"] for link in links] == ([f"/health/snapshots/web/{FIRST}/{cut}"] if cut else [])
+    for link in links:
+        assert own.ask(link.attributes["href"].partition("#")[0]).status_code == 200
 
 
 def test_a_closed_incident_is_not_shown_as_an_open_one(incidents_desk: Desk) -> None:
