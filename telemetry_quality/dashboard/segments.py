@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
@@ -18,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from telemetry_quality.core.events import AggregateRow, Slice
+    from telemetry_quality.core.events import AggregateRow
     from telemetry_quality.dashboard.models import BreakdownResponse, DayResponse
     from telemetry_quality.dashboard.state import DashboardState
-    from telemetry_quality.storage.compared_days import StoredSegments
+    from telemetry_quality.storage.compared_days import StoredSegments, Within
     from telemetry_quality.storage.reader import StoreReader
 
 SPARK_DAYS = 14
 """The days of the small picture of a segment, up to the day itself."""
 
-MOST_PEERS = 6
-"""A segment is compared with the last so many days that are like its day."""
+MOST_PEERS = 4
+"""A segment is compared with the last so many days that are like its day: more would take long to read."""
 
 MOST_ROWS = 100
 """How many segments of a dimension are listed."""
@@ -48,6 +47,13 @@ class Cut(NamedTuple):
     def is_whole(self) -> bool:
         """Whether it is the whole day."""
         return self == Cut()
+
+    @property
+    def within(self) -> Within | None:
+        """The value that slices are crossed with."""
+        if self.by is not None:
+            return self.by, self.value
+        return None if self.hour is None else (HOUR, str(self.hour))
 
     @property
     def is_by_name(self) -> bool:
@@ -146,37 +152,22 @@ def load_segments(reader: StoreReader, source: str, compared: ComparedDays, cut:
     Raises:
         StoreError: If the store cannot be read.
     """
-    by = cut.by or (None if cut.hour is None else HOUR)
     has_aggregates = not cut.is_whole and cut.is_by_name
-    return reader.segments_by_day(source, compared.to_read(cut), by, has_aggregates=has_aggregates)
+    return reader.segments_by_day(source, compared.to_read(cut), cut.within, has_aggregates=has_aggregates)
 
 
 def segments_on(stored: StoredSegments, day: date, cut: Cut) -> dict[str, Segments]:
     """The segments of a day within the cut, by dimension."""
-    found: defaultdict[str, Segments] = defaultdict(dict)
-    for part, counts in stored.slices.get(day, {}).items():
-        place = _place(part, cut)
-        if place is not None:
-            found[place[0]][place[1]] = Counts(counts.events, counts.errors, counts.missing_version)
+    found: dict[str, Segments] = {}
+    # Dimensions are counted by hour or by value, not by both.
+    if cut.hour is None or cut.by is None:
+        for dimension, segments in stored.by_dimension.get(day, {}).items():
+            found[dimension] = {value: Counts(*counts) for value, counts in segments.items()}
     aggregates = stored.aggregates.get(day)
     if aggregates is not None:
         rows = aggregates.rows if cut.hour is None else aggregates.at_hour(cut.hour)
         found |= _by_name(rows, cut)
-    return dict(found)
-
-
-def _place(part: Slice, cut: Cut) -> tuple[str, str | None] | None:
-    """The dimension and the value of a slice within the cut; None for a slice that is no part of it."""
-    dimension, value, by, by_value = part
-    if cut.is_whole:
-        return (dimension, value) if by is None else None
-    if cut.by is None:
-        return (dimension, value) if (by, by_value) == (HOUR, str(cut.hour)) else None
-    if cut.hour is not None:
-        return None
-    if (by, by_value) == (cut.by, cut.value):
-        return dimension, value
-    return (by, by_value) if (dimension, value) == (cut.by, cut.value) and by is not None else None
+    return found
 
 
 def _by_name(rows: Iterable[AggregateRow], cut: Cut) -> dict[str, Segments]:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from telemetry_quality.storage.compared_days import VersionCounts
+    from telemetry_quality.storage.compared_days import SegmentCounts
 
-    ByDay = Mapping[date, Mapping[str | None, VersionCounts]]
+    ByDay = Mapping[date, Mapping[str | None, SegmentCounts]]
     BySignal = Mapping[tuple[str | None, str], tuple[int, int]]
 
 MOST_VERSIONS, MOST_SIGNALS = 100, 50
@@ -73,7 +73,7 @@ def versions_in_use(by_day: ByDay, first: date, last: date) -> list[VersionUse]:
     known = sorted(day for day, total in totals.items() if total)
     if not known:
         return []
-    seen: defaultdict[str | None, dict[date, VersionCounts]] = defaultdict(dict)
+    seen: defaultdict[str | None, dict[date, SegmentCounts]] = defaultdict(dict)
     for day in known:
         for version, counts in by_day[day].items():
             if counts.events and version != OTHER_VALUES:
@@ -85,7 +85,7 @@ def versions_in_use(by_day: ByDay, first: date, last: date) -> list[VersionUse]:
 
 def _use(
     version: str | None,
-    counts: Mapping[date, VersionCounts],
+    counts: Mapping[date, SegmentCounts],
     totals: Mapping[date, int],
     days: Sequence[date],
     first_known: date,

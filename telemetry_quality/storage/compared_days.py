@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,23 +11,38 @@ from sqlalchemy import and_, func, or_, select
 from telemetry_quality.core.events import SERVICE_VERSION
 from telemetry_quality.core.hours import HourTotals
 from telemetry_quality.garbage_collection import garbage_collection_paused
-from telemetry_quality.storage.rows import AGGREGATE_COLUMNS, SLICE_COLUMNS, SliceReader, aggregates_of, as_text
+from telemetry_quality.storage.rows import AGGREGATE_COLUMNS, aggregates_of, as_text
 from telemetry_quality.storage.tables import day_scan, event_aggregate, event_slice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy import ColumnElement, Connection, Select, Table
 
-    from telemetry_quality.core.events import DayAggregates, Slice, SliceCounts
+    from telemetry_quality.core.events import DayAggregates
+
+
+class SegmentCounts(NamedTuple):
+    """The events of a segment, and those that are errors or count as having no version."""
+
+    events: int
+    errors: int
+    missing_version: int
+
+
+Within = tuple[str, str | None]
+"""A dimension and a value: only the events that have it."""
+
+Segments = dict[str | None, SegmentCounts]
+"""The segments of a dimension by value."""
 
 
 class StoredSegments(NamedTuple):
     """Segments of days: what was counted by event name and version, and slices; days without any are left out."""
 
     aggregates: Mapping[date, DayAggregates]
-    slices: Mapping[date, Mapping[Slice, SliceCounts]]
+    by_dimension: Mapping[date, Mapping[str, Segments]]
 
 
 def hours_by_day(connection: Connection, source: str, first: date, last: date) -> dict[date, HourTotals | None]:
@@ -37,21 +53,50 @@ def hours_by_day(connection: Connection, source: str, first: date, last: date) -
     return {day: None if hours is None else HourTotals.from_json(hours) for day, hours in found}
 
 
-def slices_by_day(
-    connection: Connection, source: str, days: Collection[date], by: str | None = None
-) -> dict[date, dict[Slice, SliceCounts]]:
-    """The slices of these days by one dimension alone or, with ``by``, those that cross another dimension with it."""
+def segments_by_day(
+    connection: Connection, source: str, days: Collection[date], within: Within | None
+) -> dict[date, dict[str, Segments]]:
+    """The segments of each day by dimension: of the whole day, or of the events that have a value."""
     kept = event_slice.c
-    is_wanted = kept.by_dimension.is_(None) if by is None else or_(kept.dimension == by, kept.by_dimension == by)
+    is_wanted: ColumnElement[bool] = kept.by_dimension.is_(None)
+    if within is not None:
+        is_wanted = and_(~is_wanted, or_(kept.dimension == within[0], kept.by_dimension == within[0]))
     query = _of_latest_scans(event_slice, source, kept.day.in_(days)).where(is_wanted)
+    found: defaultdict[date, dict[str, Segments]] = defaultdict(dict)
     with garbage_collection_paused():
-        rows = connection.execute(query.add_columns(*as_text(event_slice, SLICE_COLUMNS))).all()
-        return SliceReader().slices_by_day(rows, 0)
+        for day, *row in connection.execute(query.add_columns(*as_text(event_slice, _SLICE_COLUMNS))):
+            dimension, segments = _segments(row) if within is None else _segments_within(row, within)
+            found[day][dimension] = segments
+    return dict(found)
 
 
-def aggregates_by_day(connection: Connection, source: str, days: Collection[date]) -> dict[date, DayAggregates]:
-    """What was counted by event name and version on each of these days."""
-    query = _of_latest_scans(event_aggregate, source, event_aggregate.c.day.in_(days))
+_SLICE_COLUMNS = ("dimension", "by_dimension", "value", "by_value", "events", "errors", "missing_version")
+
+
+def _segments(row: Sequence[str]) -> tuple[str, Segments]:
+    dimension, _, values, _, *counts = row
+    return dimension, dict(zip(json.loads(values), map(SegmentCounts, *map(json.loads, counts)), strict=True))
+
+
+def _segments_within(row: Sequence[str], within: Within) -> tuple[str, Segments]:
+    """The other dimension of a row, and its segments among the events that have the value; others are not made."""
+    dimension, by, values, by_values, *counts = row
+    wanted, others, name = (by_values, values, dimension) if by == within[0] else (values, by_values, by)
+    places = [place for place, value in enumerate(json.loads(wanted)) if value == within[1]]
+    if not places:
+        return name, {}
+    labels, *lists = map(json.loads, (others, *counts))
+    return name, {labels[place]: SegmentCounts(*(counted[place] for counted in lists)) for place in places}
+
+
+def aggregates_by_day(
+    connection: Connection, source: str, days: Collection[date], within: Within | None = None
+) -> dict[date, DayAggregates]:
+    """What was counted by event name and version on each of these days, of all events or of those with a value."""
+    kept = event_aggregate.c
+    query = _of_latest_scans(event_aggregate, source, kept.day.in_(days))
+    if within is not None:
+        query = query.where(kept[within[0]].is_not_distinct_from(within[1]))
     rows: defaultdict[date, list[tuple[object, ...]]] = defaultdict(list)
     with garbage_collection_paused():
         for day, *row in connection.execute(query.add_columns(*AGGREGATE_COLUMNS)):
@@ -71,17 +116,7 @@ def _of_latest_scans(stored: Table, source: str, are_wanted: ColumnElement[bool]
     return select(stored.c.day).where(and_(stored.c.source == source, are_wanted, stored.c.revision == latest))
 
 
-class VersionCounts(NamedTuple):
-    """The events of a version, and those that are errors or count as having none."""
-
-    events: int
-    errors: int
-    missing_version: int
-
-
-def versions_by_day(
-    connection: Connection, source: str, first: date, last: date
-) -> dict[date, dict[str | None, VersionCounts]]:
+def versions_by_day(connection: Connection, source: str, first: date, last: date) -> dict[date, Segments]:
     """The events of each version by day, of the busiest versions of each day; days without events are left out."""
     kept = event_slice.c
     is_alone = and_(kept.dimension == SERVICE_VERSION, kept.by_dimension.is_(None))
@@ -89,7 +124,7 @@ def versions_by_day(
     lists = ("value", "events", "errors", "missing_version")
     with garbage_collection_paused():
         rows = connection.execute(query.add_columns(*(kept[name] for name in lists)).order_by(kept.day))
-        return {day: dict(zip(values, map(VersionCounts, *counts), strict=True)) for day, values, *counts in rows}
+        return {day: dict(zip(values, map(SegmentCounts, *counts), strict=True)) for day, values, *counts in rows}
 
 
 def signals_of_versions(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import Text, bindparam, cast, func, or_, select
 
+from telemetry_quality.core.events import HOUR
 from telemetry_quality.core.incidents import incidents_of
 from telemetry_quality.core.metrics import LISTED
 from telemetry_quality.garbage_collection import garbage_collection_paused
@@ -21,8 +22,8 @@ from telemetry_quality.storage.compared_days import (
     StoredSegments,
     aggregates_by_day,
     hours_by_day,
+    segments_by_day,
     signals_of_versions,
-    slices_by_day,
     versions_by_day,
 )
 from telemetry_quality.storage.deliveries import latest_deliveries
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.core.snapshots import TelemetryIntegritySnapshot
     from telemetry_quality.storage.charted_days import ChartedDays
-    from telemetry_quality.storage.compared_days import VersionCounts
+    from telemetry_quality.storage.compared_days import Segments, Within
     from telemetry_quality.storage.running_days import RunningDays, RunningPosition
     from telemetry_quality.storage.stored_days import StoredDay
 
@@ -252,14 +253,18 @@ class StoreReader:
             return charted_days(connection, source, first, last)
 
     def segments_by_day(
-        self, source: str, days: Collection[date], by: str | None = None, *, has_aggregates: bool = False
+        self, source: str, days: Collection[date], within: Within | None = None, *, has_aggregates: bool = False
     ) -> StoredSegments:
-        """The slices of these days by one dimension, or with ``by`` those crossed with it; and their aggregates."""
-        with self._read_only() as connection:
-            aggregates = aggregates_by_day(connection, source, days) if has_aggregates else {}
-            return StoredSegments(aggregates, slices_by_day(connection, source, days, by))
+        """The segments of these days, of all events or of those with a value; with their aggregates if asked for.
 
-    def versions_by_day(self, source: str, first: date, last: date) -> dict[date, dict[str | None, VersionCounts]]:
+        The hour of an event is a value too, but aggregates are then those of the whole day.
+        """
+        of_value = None if within is None or within[0] == HOUR else within
+        with self._read_only() as connection:
+            aggregates = aggregates_by_day(connection, source, days, of_value) if has_aggregates else {}
+            return StoredSegments(aggregates, segments_by_day(connection, source, days, within))
+
+    def versions_by_day(self, source: str, first: date, last: date) -> dict[date, Segments]:
         """The events of each version by day; days without events are left out."""
         with self._read_only() as connection:
             return versions_by_day(connection, source, first, last)

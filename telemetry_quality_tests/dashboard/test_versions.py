@@ -7,15 +7,15 @@ from datetime import date, timedelta
 import pytest
 
 from telemetry_quality.dashboard.versions import signals_of_two, versions_in_use, worse_of
-from telemetry_quality.storage.compared_days import VersionCounts
+from telemetry_quality.storage.compared_days import SegmentCounts
 
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(5)]
-BY_DAY: dict[date, dict[str | None, VersionCounts]] = {
-    DAYS[0]: {"1.0": VersionCounts(100, 1, 0)},
-    DAYS[1]: {"1.0": VersionCounts(60, 0, 0), "2.0": VersionCounts(40, 4, 0)},
-    DAYS[2]: {"1.0": VersionCounts(50, 0, 0), "2.0": VersionCounts(50, 5, 0)},
-    DAYS[4]: {"2.0": VersionCounts(90, 9, 0), None: VersionCounts(10, 0, 10), "(other)": VersionCounts(100, 0, 0)},
+BY_DAY: dict[date, dict[str | None, SegmentCounts]] = {
+    DAYS[0]: {"1.0": SegmentCounts(100, 1, 0)},
+    DAYS[1]: {"1.0": SegmentCounts(60, 0, 0), "2.0": SegmentCounts(40, 4, 0)},
+    DAYS[2]: {"1.0": SegmentCounts(50, 0, 0), "2.0": SegmentCounts(50, 5, 0)},
+    DAYS[4]: {"2.0": SegmentCounts(90, 9, 0), None: SegmentCounts(10, 0, 10), "(other)": SegmentCounts(100, 0, 0)},
 }
 
 
@@ -34,15 +34,15 @@ def test_each_version_has_its_shares_and_the_days_on_which_it_was_seen() -> None
 def test_a_version_takes_over_with_half_of_the_events() -> None:
     used = {use.version: use.took_over for use in versions_in_use(BY_DAY, DAYS[0], DAYS[4])}
     assert used == {"1.0": DAYS[0], "2.0": DAYS[2], None: None}
-    almost: dict[date, dict[str | None, VersionCounts]] = {
-        DAYS[0]: {"1.0": VersionCounts(51, 0, 0), "2.0": VersionCounts(49, 0, 0)}
+    almost: dict[date, dict[str | None, SegmentCounts]] = {
+        DAYS[0]: {"1.0": SegmentCounts(51, 0, 0), "2.0": SegmentCounts(49, 0, 0)}
     }
     assert {use.version: use.took_over for use in versions_in_use(almost, FIRST, FIRST)}["2.0"] is None
 
 
 def test_days_without_events_show_no_version() -> None:
     assert versions_in_use({}, DAYS[0], DAYS[4]) == []
-    assert versions_in_use({DAYS[0]: {"1.0": VersionCounts(0, 0, 0)}}, DAYS[0], DAYS[4]) == []
+    assert versions_in_use({DAYS[0]: {"1.0": SegmentCounts(0, 0, 0)}}, DAYS[0], DAYS[4]) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry_quality.core.events import Slice, SliceCounts, UnreadableDay
 from telemetry_quality.core.hours import HourTotals
-from telemetry_quality.storage.compared_days import VersionCounts
+from telemetry_quality.storage.compared_days import SegmentCounts
 from telemetry_quality.storage.reader import StoreReader
 from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_store
 
@@ -52,18 +52,26 @@ def test_hours_are_those_of_the_latest_scan_and_unreadable_is_not_missing(reader
     assert hours == {DAY: HourTotals((*[0] * 12, 40), (*[0] * 12, 1)), NEXT_DAY: None}
 
 
-def test_slices_are_alone_or_crossed_with_a_dimension(reader: StoreReader) -> None:
-    alone = reader.segments_by_day("web", [DAY, NEXT_DAY])
-    assert set(alone.slices[DAY]) == {Slice("service_version", "new"), Slice("platform", "ios")}
-    assert (set(alone.slices), alone.aggregates) == ({DAY}, {})
-    hour = Slice("platform", "ios", "hour", "12")
-    assert hour in reader.segments_by_day("web", [DAY], "hour").slices[DAY]
-    crossed = reader.segments_by_day("web", [DAY], "platform", has_aggregates=True)
-    assert {part.by for part in crossed.slices[DAY]} == {None, "event_name", "hour"}
-    assert [row.service_version for row in crossed.aggregates[DAY].rows] == ["new"]
+def test_segments_are_of_all_events_or_of_those_with_a_value(reader: StoreReader) -> None:
+    counts = SegmentCounts(40, 1, 0)
+    whole = reader.segments_by_day("web", [DAY, NEXT_DAY])
+    assert whole.by_dimension == {DAY: {"service_version": {"new": counts}, "platform": {"ios": counts}}}
+    assert whole.aggregates == {}
+    assert reader.segments_by_day("web", [DAY], ("hour", "12")).by_dimension == {DAY: {"platform": {"ios": counts}}}
+    assert reader.segments_by_day("web", [DAY], ("hour", "13")).by_dimension == {DAY: {"platform": {}}}
+    ios = reader.segments_by_day("web", [DAY], ("platform", "ios")).by_dimension[DAY]
+    assert ios == {"event_name": {"page.view": counts}, "hour": {"12": counts}}
+
+
+def test_aggregates_are_of_the_day_or_of_a_name_or_a_version(reader: StoreReader) -> None:
+    for within, versions in ((("hour", "3"), ["new"]), (("service_version", "new"), ["new"]), (None, ["new"])):
+        found = reader.segments_by_day("web", [DAY], within, has_aggregates=True).aggregates
+        assert [row.service_version for row in found[DAY].rows] == versions
+    for nothing in (("service_version", "old"), ("event_name", None)):
+        assert reader.segments_by_day("web", [DAY], nothing, has_aggregates=True).aggregates == {}
 
 
 def test_versions_and_their_signals_are_those_of_the_latest_scans(reader: StoreReader) -> None:
-    assert reader.versions_by_day("web", DAY, NEXT_DAY) == {DAY: {"new": VersionCounts(40, 1, 0)}}
+    assert reader.versions_by_day("web", DAY, NEXT_DAY) == {DAY: {"new": SegmentCounts(40, 1, 0)}}
     signals = reader.signals_of_versions("web", (DAY, NEXT_DAY), ["old", "new"])
     assert signals == {("page.view", "new"): (40, 1)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from telemetry_quality.dashboard.segments import (
     segment_tables,
     segments_on,
 )
+from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -92,7 +93,9 @@ def breakdown_part(response: DayResponse, found: Segmented) -> Markup:
     cut = found.cut
     if cut.is_whole and not (response.by_hour.rows or response.by_signal.rows):
         return Markup("")
-    tables = segment_tables(response, found.stored, found.compared, cut)
+    # Thousands of short-lived objects, which the garbage collector need not look through.
+    with garbage_collection_paused():
+        tables = segment_tables(response, found.stored, found.compared, cut)
     hours = view.hours()
     return render(
         "breakdown.html",
@@ -101,7 +104,7 @@ def breakdown_part(response: DayResponse, found: Segmented) -> Markup:
         time_zone=response.time_zone,
         has_late=any(row.late_events for row in hours),
         hours=view.hour_cells(hours),
-        tables=[shown_table(table, cut, view.counted()) for table in tables],
+        tables=[shown_table(table, cut, view.counted) for table in tables],
     )
 
 
@@ -131,6 +134,7 @@ class _View:
         until = begins.get(self.found.cut.hour + 1, "24:00")
         return f"{begins.get(self.found.cut.hour, 'an hour that the day does not have')} to {until}"
 
+    @cached_property
     def totals(self) -> Counts:
         """Everything within the cut."""
         return _total(self.found, self.found.compared.day)
@@ -145,7 +149,7 @@ class _View:
 
     def sentence(self) -> Markup:
         """The cut in numbers."""
-        counts, expected, counted = self.totals(), self.expected(), self.counted()
+        counts, expected, counted = self.totals, self.expected(), self.counted
         said = [Markup("{} events").format(number(counts.events))]
         if expected is not None:
             said.append(Markup("{} expected").format(number(expected, 0 if expected >= 10 else 1)))
@@ -156,11 +160,12 @@ class _View:
             said.append(Markup("{} without a version").format(number(counts.missing_version)))
         return Markup(", ").join(said) + "."
 
+    @cached_property
     def counted(self) -> CountedBy:
         """What the source counts, and the events that shares are of."""
         scan = self.response.scans[-1] if self.response.scans else None
         whole = scan.total_events if scan else None
-        total = (whole or 0) if self.found.cut.is_whole else self.totals().events
+        total = (whole or 0) if self.found.cut.is_whole else self.totals.events
         if scan is None:
             return CountedBy(total)
         return CountedBy(total, scan.error_events is not None, scan.missing_version_events is not None)

@@ -18,6 +18,7 @@ from telemetry_quality.dashboard.markup.heat_map import TITLES, HeatMap, Measure
 from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import page, render
+from telemetry_quality.garbage_collection import garbage_collection_paused
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -147,9 +148,11 @@ def map_of(
 ) -> Markup:
     """The heat map of the loaded days."""
     known = settings.sources[loaded.source]
-    days = days_by_hour(state, loaded, known.calendar())
     limit = known.policy()[LIMITS[measure]] if measure in LIMITS else None
-    return heat_map(HeatMap(loaded.source, days, measure, limit, current))
+    # Thousands of short-lived objects, which the garbage collector need not look through.
+    with garbage_collection_paused():
+        days = days_by_hour(state, loaded, known.calendar())
+        return heat_map(HeatMap(loaded.source, days, measure, limit, current))
 
 
 PAGE = Page("/health/sources/{source}/hours/", hours, "hours.html", section="overview")

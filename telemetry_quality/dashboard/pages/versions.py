@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.dashboard.versions import VersionUse
-    from telemetry_quality.storage.compared_days import VersionCounts
+    from telemetry_quality.storage.compared_days import SegmentCounts
     from telemetry_quality.storage.reader import StoreReader
 
 SPANS = (14, 30, 90, 365)
@@ -62,7 +62,7 @@ class VersionsAsked(parameters.Nothing):
 class Loaded(NamedTuple):
     """What the page reads from the store."""
 
-    by_day: Mapping[date, Mapping[str | None, VersionCounts]]
+    by_day: Mapping[date, Mapping[str | None, SegmentCounts]]
     by_signal: Mapping[tuple[str | None, str], tuple[int, int]]
 
 
