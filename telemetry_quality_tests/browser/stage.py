@@ -129,7 +129,7 @@ def serving(stage: Stage, port: int | None = None) -> Iterator[str]:
     with log.open("ab") as output:
         server = subprocess.Popen(command, cwd=stage.folder, env=environment, stdout=output, stderr=output)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/healthz", server, log)
+        wait_for(f"http://127.0.0.1:{port}/healthz", server, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -140,7 +140,8 @@ def serving(stage: Stage, port: int | None = None) -> Iterator[str]:
             server.wait()
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers at ``address``; shows its log if it does not."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -148,4 +149,4 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except (URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
-    raise AssertionError(f"The dashboard did not start:\n{log.read_text()}")
+    raise AssertionError(f"The server did not start:\n{log.read_text()}")
