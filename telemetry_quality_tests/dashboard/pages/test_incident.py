@@ -141,6 +141,8 @@ def test_the_owners_of_the_source_are_named(own: Desk) -> None:
     own.settings.sources["web"] = source
     own.dashboard.settings.sources["web"] = source
     assert "Nobody has it yet · owners of web: team:web" in main_of(own, OPEN).one("section", class_="verdict").text
+    closed = main_of(own, CLOSED).one("section", class_="verdict").text
+    assert closed.endswith("everywhere owners of web: team:web"), "what is over needs nobody"
     (summary,) = [found for found in own.json("/api/health/summary/")["sources"] if found["source"] == "web"]
     assert summary["owners"] == ["team:web"]
 
