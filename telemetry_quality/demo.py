@@ -197,6 +197,12 @@ def _dashboard_url(port: int) -> str:
     return f"http://{LOOPBACK[0]}:{port}"
 
 
+def with_dashboard_at(port: int, settings: Settings) -> Settings:
+    """The settings with the address at which the demo serves the dashboard, for links from Dagster's pages."""
+    dashboard = settings.dashboard.model_copy(update={"url": _dashboard_url(port)})
+    return settings.model_copy(update={"dashboard": dashboard})
+
+
 def _new_password(settings: Settings, now: datetime) -> str:
     """Set a new password for the account ``demo``, so that earlier ones no longer work."""
     from telemetry_quality.dashboard.access.passwords import hash_password  # noqa: PLC0415 - an extra
@@ -232,14 +238,14 @@ def serve(host: str, port: int, dashboard_port: int, when_ready: Callable[[], No
     python = [sys.executable, "-m"]
     at = ["--host", host, "--port", str(port)]
     dashboard_at = ["--host", dashboard_host(host), "--port", str(dashboard_port)]
-    # The pages link to this Dagster's runs, whatever the settings file says.
+    # The pages of each lead to the other, whatever the settings file says.
     linked = {
         f"{ENVIRONMENT_PREFIX}DASHBOARD__URL": _dashboard_url(dashboard_port),
         f"{ENVIRONMENT_PREFIX}DASHBOARD__DAGSTER_URL": f"http://{host}:{port}",
     }
     run_together(
         {
-            "dagster dev": ([*python, "dagster", "dev", "--workspace", workspace, *at], {}),
+            "dagster dev": ([*python, "dagster", "dev", "--workspace", workspace, *at], linked),
             "telemetry-quality dashboard": ([*python, "telemetry_quality", "dashboard", *dashboard_at], linked),
         },
         log_file(),

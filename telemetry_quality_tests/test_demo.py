@@ -29,7 +29,7 @@ from telemetry_quality_tests.builders import NOW
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder in which ``telemetry-quality demo --no-serve --days 3 --json`` was typed, and how it ended."""
+    """A folder in which the demo was typed for three days and a dashboard at port 3456, and how it ended."""
 
     folder: Path
     code: int
@@ -39,7 +39,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     folder = tmp_path_factory.mktemp("demo")
-    return Stage(folder, *_demo(folder, "--days", "3"))
+    return Stage(folder, *_demo(folder, "--days", "3", "--dashboard-port", "3456"))
 
 
 def _demo(folder: Path, *arguments: str) -> tuple[int, Any]:
@@ -59,6 +59,9 @@ def test_the_demo_fills_an_empty_folder_and_typing_it_again_changes_nothing(stag
     ]
     assert _demo(stage.folder, "--days", "3") == (stage.code, stage.answer)
     assert (stage.folder / ".dagster" / "dagster.yaml").exists()
+    page = b"http://127.0.0.1:3456/health/snapshots/flights/2013-12-31/"
+    events = (stage.folder / ".dagster").rglob("*.db*")
+    assert any(page in file.read_bytes() for file in events), "Dagster's pages lead to the dashboard"
     days = sorted(folder.name for folder in (stage.folder / "data" / "flights").iterdir())
     assert (len(days), days[0], days[-1]) == (365, "day=2013-01-01", "day=2013-12-31")
 

@@ -56,7 +56,7 @@ def demo(  # noqa: PLR0917
         stage.logging_to_file(),
         progress(f"Backfilling {days} days", steps, is_shown=is_shown, unit="steps") as advance,
     ):
-        stage.backfill(settings, wanted, advance)
+        stage.backfill(stage.with_dashboard_at(dashboard_port, settings), wanted, advance)
     store = open_store(settings)
     known = known_days(store, stage.SOURCE, wanted)
     worst = stage.worst(incidents_of(store, stage.SOURCE, wanted[0], wanted[-1]))
