@@ -258,8 +258,8 @@ def _sentence_of_many(sources: Sequence[SourceSummary]) -> str:
     if len(names[_TRUSTED]) == total:
         return f"All {total} sources can be trusted{on}."
     shown = []
-    for group in _BADNESS[:-1]:
-        if names[group]:
+    for group in _BADNESS:
+        if group != _TRUSTED and names[group]:
             count = f"{len(names[group])} of {total} sources"
             shown.append(f"{_PHRASES[group].format(count=count, on=on)}: {_named(names[group])}.")
     if names[_TRUSTED]:
@@ -277,8 +277,10 @@ _GROUPS = {
     DayStatus.UNKNOWN: _NOT_KNOWN,
 }
 
-_BADNESS = (_NOT_TRUSTED, _NOT_KNOWN, _IN_PART, _TRUSTED)
+_BADNESS = {group: place for place, group in enumerate((_NOT_TRUSTED, _NOT_KNOWN, _IN_PART, _TRUSTED))}
 """What is known to be bad comes first: what is not known may be nothing but late."""
+
+_STATUSES = {status: place for place, status in enumerate(DayStatus)}
 
 _PHRASES = {
     _NOT_TRUSTED: "{count} cannot be trusted{on}",
@@ -298,8 +300,8 @@ def _group(source_summary: SourceSummary) -> str:
 def badness(source_summary: SourceSummary) -> tuple[float, ...]:
     """Sorts sources by how bad they are: the worst first, and among equals the one that has been bad for longest."""
     return (
-        _BADNESS.index(_group(source_summary)),
-        list(DayStatus).index(source_summary.status),
+        _BADNESS[_group(source_summary)],
+        _STATUSES[source_summary.status],
         source_summary.since.toordinal() if source_summary.since else inf,
     )
 

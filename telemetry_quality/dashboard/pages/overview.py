@@ -87,9 +87,10 @@ def overview_main(
     summary = summarize(state, settings, now)
     several = len(summary.sources) > 1
     headline, details = headline_of(summary.sentence)
+    failing = {name for name in settings.sources if _is_failing(state, settings, now, name)}
     shown = sorted(
         (found for found in summary.sources if _is_asked_for(settings, found, asked.q)),
-        key=lambda found: (badness(found)[0], not _is_failing(state, settings, now, found.source), badness(found)),
+        key=lambda found: _order(found, is_failing=found.source in failing),
     )
     return render(
         "wall.html" if asked.wall else PAGE.template,
@@ -120,6 +121,12 @@ def _is_asked_for(settings: Settings, found: SourceSummary, words: str) -> bool:
     return all(word in said for word in words.casefold().split())
 
 
+def _order(found: SourceSummary, *, is_failing: bool) -> tuple[float, ...]:
+    """By how bad sources are; among equals those come first of which the day that runs is failing."""
+    group, *others = badness(found)
+    return group, not is_failing, *others
+
+
 def _is_failing(state: DashboardState, settings: Settings, now: datetime, source: str) -> bool:
     """Whether a guardrail has failed on the day that runs, whatever is known of the day before."""
     running = running_day(state, settings, now, source)
@@ -133,7 +140,7 @@ def _overdue_words(settings: Settings, summary: Summary) -> str:
         return ""
     rest = len(names) - MOST_NAMED
     named = ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-    return f"{'Snapshots are' if len(names) > 1 else 'A snapshot is'} overdue of {named}."
+    return f"The snapshots of {named} are overdue." if len(names) > 1 else f"The snapshot of {named} is overdue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,7 @@ def _source_row(
             template,
             summary=found,
             title=settings.title_of(found.source),
+            group=known.group,
             reason=reason_of(found),
             running=running,
             strip=strip(["missing" if row is None else row.status for row in days]),
