@@ -23,9 +23,11 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"
 PAGES = {
     "/health/": 200,
     "/health/sources/flights/": 200,
+    "/health/sources/flights/hours/?measure=errors": 200,
+    "/health/sources/flights/versions/?left=A320-232&right=EMB-145LR": 200,
     "/health/snapshots/": 200,
     "/health/snapshots/?status=unknown": 200,
-    f"/health/snapshots/flights/{BAD_DAY}/": 200,
+    f"/health/snapshots/flights/{BAD_DAY}/?hour=15": 200,
     "/health/incidents/": 200,
     f"/health/incidents/flights/{BAD_DAY}/": 200,
     "/health/forecast/": 200,

@@ -43,6 +43,7 @@ def test_staff_sign_in_see_which_day_cannot_be_trusted_and_why_decide_and_sign_o
     _read_the_bad_day(window, stage)
     _decide(window, name)
     _look_at_the_dashboard(window)
+    _find_the_hour_and_the_segment(window)
     window.page.get_by_role("link", name=name).click()
     window.page.get_by_role("heading", name="Where you are signed in").wait_for()
     window.shoot("account")
@@ -122,6 +123,20 @@ def _look_at_the_dashboard(window: Visit) -> None:
     page.wait_for_url("**/health/sources/flights/")
     page.wait_for_function("() => document.querySelectorAll('figure.chart canvas').length === 4")
     window.shoot("source")
+
+
+def _find_the_hour_and_the_segment(window: Visit) -> None:
+    """From the page of a source in two clicks: the square of an hour, then the segment."""
+    page = window.page
+    page.locator(f"a.h-beyond[title^='{BAD_DAY} 15:00']").click()
+    page.wait_for_url(f"**/health/snapshots/flights/{BAD_DAY}/?hour=15#aggregates")
+    heading = page.locator("#aggregates")
+    assert heading.inner_text() == "Breakdown of 15:00 to 16:00"
+    assert heading.bounding_box() is not None
+    page.get_by_role("link", name="departure.EWR").click()
+    page.wait_for_url("**?hour=15&by=event_name&value=departure.EWR#aggregates")
+    assert heading.inner_text() == "Breakdown of signal departure.EWR, 15:00 to 16:00"
+    window.shoot("day-cut-to-an-hour-and-a-signal")
 
 
 def _sign_out(window: Visit) -> None:

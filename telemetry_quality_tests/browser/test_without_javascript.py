@@ -30,6 +30,8 @@ def test_everything_can_be_seen_and_done_without_javascript(visit: Callable[...,
     page.get_by_text("The numbers behind the charts").click()
     assert page.locator("#daily").get_by_role("link", name=str(BAD_DAY)).is_visible()
     window.shoot("source-without-javascript")
+    page.locator(f"a.h-beyond[title^='{BAD_DAY} 15:00']").click()
+    assert "Breakdown of 15:00 to 16:00" in window.text
 
     page.get_by_role("link", name="Snapshots").first.click()
     page.get_by_label("degraded").check()

@@ -60,7 +60,13 @@ async def hours(request: Request) -> Response:
 
     load = partial(load_hours, dashboard.reader, source, first, last)
     main = await dashboard.responses.get_or_load((*address_key(request, None), last), state.version, load, make)
-    return page(request, title=f"Hours of {source}", main=main, section=PAGE.section, version=state.version)
+    return page(
+        request,
+        title=f"Hours of {dashboard.settings.title_of(source)}",
+        main=main,
+        section=PAGE.section,
+        version=state.version,
+    )
 
 
 def newest_day(state: DashboardState, settings: Settings, source: str, now: datetime) -> date:
@@ -84,6 +90,7 @@ def hours_main(
     return render(
         PAGE.template,
         source=source,
+        title=settings.title_of(source),
         time_zone=settings.sources[source].time_zone,
         first=loaded.first,
         last=loaded.last,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.dashboard.versions import VersionUse
+    from telemetry_quality.settings import Settings
     from telemetry_quality.storage.compared_days import SegmentCounts
     from telemetry_quality.storage.reader import StoreReader
 
@@ -76,12 +77,18 @@ async def versions(request: Request) -> Response:
     span = Span(source, first_day(state, source, last, asked.days), last)
 
     def make(loaded: Loaded) -> bytes:
-        return versions_main(state, loaded, span, asked).encode()
+        return versions_main(state, dashboard.settings, loaded, span, asked).encode()
 
     key = (*address_key(request, None), last)
     load = partial(_load, dashboard.reader, span, asked.pair)
     main = await dashboard.responses.get_or_load(key, state.version, load, make)
-    return page(request, title=f"Versions of {source}", main=main, section=PAGE.section, version=state.version)
+    return page(
+        request,
+        title=f"Versions of {dashboard.settings.title_of(source)}",
+        main=main,
+        section=PAGE.section,
+        version=state.version,
+    )
 
 
 def _last_judged(state: DashboardState, source: str) -> date | None:
@@ -107,7 +114,9 @@ def _load(reader: StoreReader, span: Span, pair: tuple[str, str] | None) -> Load
     return Loaded(by_day, {} if pair is None else reader.signals_of_versions(span.source, span.compared, pair))
 
 
-def versions_main(state: DashboardState, loaded: Loaded, span: Span, asked: VersionsAsked) -> Markup:
+def versions_main(
+    state: DashboardState, settings: Settings, loaded: Loaded, span: Span, asked: VersionsAsked
+) -> Markup:
     """The content of the page.
 
     Raises:
@@ -122,6 +131,7 @@ def versions_main(state: DashboardState, loaded: Loaded, span: Span, asked: Vers
     return render(
         PAGE.template,
         span=span,
+        title=settings.title_of(span.source),
         asked=asked,
         spans=SPANS,
         used=[(use, shares_picture(use.shares), _days_of(span.source, use)) for use in used[:MOST_VERSIONS]],

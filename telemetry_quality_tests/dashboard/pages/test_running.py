@@ -101,6 +101,9 @@ def test_the_page_of_a_running_day_shows_its_hours_and_its_incident(desk: Desk) 
     assert main.one("section", class_="running").one("h2").text == "Today so far, provisional"
     assert f"{TODAY} is not judged yet; it should be by" in main.text
     assert "There is no snapshot of this day." not in main.text
+    later = [link.attributes["title"] for link in main.one("table", class_="heat-map").all("a", class_="h-later")]
+    assert [title[:16] for title in later][-1] == f"{TODAY} 23:00"
+    assert f"{TODAY} 00:00" not in [title[:16] for title in later]
     (link,) = [link for link in main.all("a") if "/health/incidents/" in link.attributes["href"]]
     incident = page_of(desk, link.attributes["href"]).one("main")
     (failure,) = incident.one("table").rows()[1:]
