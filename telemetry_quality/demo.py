@@ -155,9 +155,8 @@ def greeting(
     ]
     if look_first is not None:
         day = look_first.peak.day
-        lines += [f"Look first at {day}:", f"{dashboard}snapshots/{look_first.source}/{day}/"]
-    lines += [f"Dagster's UI: http://{host}:{port}", "Ctrl-C stops both."]
-    return [*lines, *_open_to_strangers(host)]
+        lines.append(f"Look first at {dashboard}snapshots/{look_first.source}/{day}/")
+    return [*lines, f"Dagster's UI is at http://{host}:{port}; Ctrl-C stops both.", *_open_to_strangers(host)]
 
 
 def worst(incidents: Sequence[Incident]) -> Incident | None:

@@ -335,8 +335,8 @@ def test_make_up_serves_both_lets_the_printed_password_in_and_leaves_no_process(
             process.wait(60)
     assert process.returncode == 0, output.read_text()
     said = output.read_text().splitlines()
-    assert (said[0].split()[0], said[1][0], said[-1][0], len(said)) == ("Starting", "╭", "╰", 9), said
-    assert f"│ http://127.0.0.1:{ports[1]}/health/snapshots/flights/2013-12-31/ " in output.read_text(), "look first"
+    assert (said[0].split()[0], said[1][0], said[-1][0], len(said)) == ("Starting", "╭", "╰", 7), said
+    assert f"│ Look first at http://127.0.0.1:{ports[1]}/health/snapshots/flights/2013-12-31/ " in output.read_text()
     assert "dagster" in (stage.folder / ".dagster" / "demo.log").read_text(), "the servers write to the file"
     assert [process_id for process_id in _marked(stage.folder) if process_id != os.getpid()] == []
 
