@@ -40,7 +40,7 @@ STEP = 30
 
 
 class Stream:
-    """A stream whose days are read at once, from the day ``first`` on, and judged one after the other."""
+    """A stream whose days are read at once, from the day ``first`` on."""
 
     def __init__(self, folder: Path, scans: Iterable[DayScan], *, first: int = 0, **overrides: Any) -> None:
         days: dict[date, DayScan | UnreadableDay] = {scan.day: scan for scan in scans}
@@ -49,7 +49,8 @@ class Stream:
         list(self.work.read(self.days[first:], NOW))
 
     def judge(self, first: int, last: int) -> list[Judgement]:
-        return [judged for n in range(first, last + 1) for judged in self.work.judge([self.days[n]], NOW)]
+        """Judge days together, as a backfill does; each knows only what was known before it."""
+        return list(self.work.judge(self.days[first : last + 1], NOW))
 
     def decide(self, number: int, action: Action = Action.ACCEPT, note: str = "retired with 5.0") -> None:
         day = self.days[number]
@@ -109,7 +110,8 @@ def test_a_further_loss_on_top_of_an_accepted_level_alarms_again(tmp_path: Path)
     stream.judge(0, STEP)
     stream.decide(STEP)
 
-    assert set(failed(stream.judge(STEP + 1, STEP + 10))) == {STEP + 10}
+    daily = [judged for number in range(STEP + 1, STEP + 11) for judged in stream.judge(number, number)]
+    assert set(failed(daily)) == {STEP + 10}
 
 
 @pytest.mark.parametrize(("number", "is_excused"), [(STEP + 1, True), (STEP + 7, True), (STEP + 8, False)])
