@@ -24,6 +24,8 @@ def test_a_report_is_read_offline_without_scripts_on_every_width_and_on_paper(
     browser: Browser, untouched: Stage, tmp_path: Path
 ) -> None:
     settings = untouched.settings
+    long = settings.sources["flights"].model_copy(update={"title": f"flights{'_' * 120}"})
+    settings = settings.model_copy(update={"sources": {"flights": long}})
     store = open_store(settings)
     text, _ = make_report(settings, store, list(settings.sources), 30, utc_now())
     store.close()
