@@ -37,11 +37,13 @@ class CountedBy(NamedTuple):
 
     Attributes:
         total: The events that the shares are of.
+        error_limit: The error rate in percent beyond which a segment is marked.
     """
 
     total: int
     has_errors: bool = True
     has_versions: bool = True
+    error_limit: float | None = None
 
 
 class ShownTable(NamedTuple):
@@ -92,10 +94,19 @@ def _wrong(counts: Counts, counted: CountedBy, has_late: bool) -> list[Markup]:
     return [
         percent(100 * counts.events / counted.total if counted.total else None, 1),
         number(counts.errors if counted.has_errors else None),
-        percent(100 * counts.errors / counts.events if is_rate_known else None),
+        _rate(counts, counted) if is_rate_known else NOT_KNOWN,
         number(counts.missing_version if counted.has_versions else None),
         *([number(counts.late_events)] if has_late else []),
     ]
+
+
+def _rate(counts: Counts, counted: CountedBy) -> Markup:
+    """The error rate; a sign marks one beyond the limit, by the same rule as the squares of hours."""
+    square = square_of(Hour(counts.events, counts.errors), Measure.ERRORS, counted.error_limit)
+    rate = percent(100 * counts.errors / counts.events)
+    if square.kind != "beyond":
+        return rate
+    return Markup('<span class="sign" title="{}">✗</span> {}').format(KINDS["beyond"][1], rate)
 
 
 def _label(dimension: str, value: str | None, cut: Cut) -> Markup:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from telemetry_quality.core.clipping import LONGEST_TEXT
 from telemetry_quality.core.events import EVENT_NAME, MAXIMUM_HOURS, SERVICE_VERSION
+from telemetry_quality.core.guardrails import error_rate
+from telemetry_quality.dashboard import parameters  # noqa: TC001 - pydantic evaluates the annotation
 from telemetry_quality.dashboard.api_errors import ApiError, shown
 from telemetry_quality.dashboard.markup.breakdowns import DayClock, hour_rows
 from telemetry_quality.dashboard.markup.segments import HEADINGS, LONGEST_LINKED, CountedBy, cut_address, shown_table
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from telemetry_quality.dashboard import parameters
     from telemetry_quality.dashboard.models import DayResponse
     from telemetry_quality.storage.compared_days import StoredSegments
 
@@ -168,7 +169,9 @@ class _View:
         total = (whole or 0) if self.found.cut.is_whole else self.totals.events
         if scan is None:
             return CountedBy(total)
-        return CountedBy(total, scan.error_events is not None, scan.missing_version_events is not None)
+        policy = self.response.revisions[-1].policy if self.response.revisions else {}
+        limit = policy.get(error_rate.THRESHOLD.name)
+        return CountedBy(total, scan.error_events is not None, scan.missing_version_events is not None, limit)
 
     def hours(self) -> list[BreakdownRowResponse]:
         """The hours of the day; with a value, those of its events; none if only pairs of dimensions are counted."""

@@ -130,6 +130,12 @@ def test_an_hour_shows_its_own_segments(desk: Desk) -> None:
     assert [row.one("th").text for row in section.all("tr", aria_current="true")] == ["10:00"]
 
 
+def test_segments_whose_error_rate_is_beyond_the_limit_are_marked(desk: Desk) -> None:
+    hour = {row[0]: row[6:8] for row in tables_of(desk, "?hour=10")["By version"]}
+    assert hour == {"1.0": ["30", "✗ 10.00 %"], "2.0": ["2", "10.00 %"]}
+    assert [row[7] for row in tables_of(desk, "?hour=9")["By signal"]] == ["0.00 %", "–"]
+
+
 def test_a_signal_shows_its_versions_platforms_and_hours(desk: Desk) -> None:
     section = page_of(desk, PATH).one("section", aria_labelledby="aggregates")
     address = link_of(section, "open")
