@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from telemetry_quality.errors import RequestError
@@ -32,6 +33,8 @@ class DayWindow:
         return (self.end - self.start).total_seconds() / 3600
 
 
+# Judging and showing many days asks for the same ones again and again, and each takes 20 µs.
+@lru_cache(maxsize=8192)
 def day_window(day: date, zone: ZoneInfo) -> DayWindow:
     """The window of ``day`` in ``zone``."""
     return DayWindow(day, _first_instant(day, zone), _first_instant(day + ONE_DAY, zone))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from telemetry_quality.core.days import days_between
 from telemetry_quality.core.detectors.hourly_curve import usual_shares
 from telemetry_quality.core.detectors.windows import WINDOW_DAYS
-from telemetry_quality.core.hours import clock_of, day_hours
+from telemetry_quality.core.hours import ALL_HOURS, clock_of, day_hours
 from telemetry_quality.core.incidents.decisions import confirmed_days
 from telemetry_quality.core.marks import Mark, days_marked
 from telemetry_quality.dashboard.running import hours_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from telemetry_quality.core.days import Calendar
-    from telemetry_quality.core.hours import HourTotals
+    from telemetry_quality.core.hours import ClockCounts, HourTotals
     from telemetry_quality.core.running.model import RunningHour
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.storage.reader import JournalRow, StoreReader
@@ -77,6 +77,8 @@ class HoursOfDay:
 
         Where clocks are set back, an hour of the clock comes twice.
         """
+        if self.clock is ALL_HOURS:
+            return hour, self.hours[hour]
         places = [place for place, begins in enumerate(self.clock) if begins == hour]
         if not places:
             return None
@@ -120,7 +122,7 @@ def load_hours(reader: StoreReader, source: str, first: date, last: date) -> Loa
 
 
 def days_by_hour(state: DashboardState, loaded: LoadedHours, calendar: Calendar) -> list[HoursOfDay]:
-    """Every day from the first to the last by the hour, each compared with the days before it."""
+    """Every day from the first to the last by the hour, each compared with the six weeks before it."""
     marked = days_marked(state.marks.get(loaded.source, {}), {Mark.BAD, Mark.SPECIAL})
     left_out = marked | confirmed_days(state.incidents.get(loaded.source, ()))
     earlier = {
@@ -132,9 +134,14 @@ def days_by_hour(state: DashboardState, loaded: LoadedHours, calendar: Calendar)
     return [
         _not_judged(day, hours_of(state, loaded.source, day), calendar)
         if row is None
-        else _judged(row, loaded.totals.get(day), usual_shares(day, earlier), calendar)
+        else _judged(row, loaded.totals.get(day), usual_shares(day, _before(day, earlier)), calendar)
         for day, row in zip(days_between(loaded.first, loaded.last), rows, strict=True)
     ]
+
+
+def _before(day: date, earlier: Mapping[date, ClockCounts]) -> dict[date, ClockCounts]:
+    """The same days on every page, however many more it has read."""
+    return {past: hours for past, hours in earlier.items() if 0 < (day - past).days <= WINDOW_DAYS}
 
 
 def _judged(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FIRST = YESTERDAY - timedelta(days=42)
 UTC_DAYS = Calendar(ZoneInfo("UTC"), FIRST)
 FLAT = HourTotals((10,) * 24, (1,) * 24)
+NOTHING = HourTotals((0,) * 24, (0,) * 24)
 MORNINGS = HourTotals((*[20] * 12, *[0] * 12), (0,) * 24)
 
 
@@ -148,3 +149,13 @@ def test_a_rate_is_compared_with_the_limit_of_its_day(errors: int, kind: str) ->
 @pytest.mark.parametrize(("errors", "kind"), [(2, "within"), (3, "beyond")])
 def test_two_errors_of_a_quiet_hour_are_not_beyond_the_limit(errors: int, kind: str) -> None:
     assert square_of(Hour(4, errors, 0), Measure.ERRORS, 5.0).kind == kind
+
+
+def test_a_day_is_compared_with_the_same_days_on_every_page() -> None:
+    """A page that begins earlier has read more days, which must not change what is expected of a later one."""
+    long_ago = {FIRST - timedelta(days=back): MORNINGS for back in range(1, 20)}
+    gap = dict.fromkeys(days_between(YESTERDAY - timedelta(days=30), YESTERDAY - timedelta(days=1)), NOTHING)
+    totals = dict(sorted((long_ago | flat_days() | gap).items()))
+    (alone,) = hours_of(YESTERDAY, YESTERDAY, {day: found for day, found in totals.items() if day >= FIRST})
+    *_, among_others = hours_of(FIRST, YESTERDAY, totals)
+    assert among_others == alone

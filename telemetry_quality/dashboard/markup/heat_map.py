@@ -17,7 +17,7 @@ from telemetry_quality.dashboard.markup.calendars import MONTHS
 from telemetry_quality.dashboard.rendering import WEEKDAYS, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from telemetry_quality.dashboard.hours import Hour, HoursOfDay
@@ -79,28 +79,43 @@ class Square(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SquaresOfDay:
+    """A day's column of a heat map.
+
+    Attributes:
+        cells: The cell of each hour of the clock.
+        kinds: How many squares there are of each kind.
+    """
+
+    day: date
+    cells: tuple[str, ...]
+    kinds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class HeatMap:
     """What a heat map is drawn from.
 
     Attributes:
-        days: Oldest first.
-        limit: The share in percent that an hour's errors, or events without a version, are compared with.
+        columns: A column per day, oldest first.
         current: The day of the page, which is highlighted; None on other pages.
     """
 
     source: str
-    days: Sequence[HoursOfDay]
+    columns: Sequence[SquaresOfDay]
     measure: Measure = Measure.EVENTS
-    limit: float | None = None
     current: date | None = None
 
 
 def heat_map(shown: HeatMap) -> Markup:
     """The table of squares with its legend."""
     kinds: Counter[str] = Counter()
-    rows = "".join(_row(shown, hour, kinds) for hour in ALL_HOURS)
-    width = next(most for most in WIDTHS if len(shown.days) <= most)
-    head = f"<thead>{_months(shown.days)}{_days(shown)}</thead>"
+    for column in shown.columns:
+        kinds.update(column.kinds)
+    by_hour = zip(ALL_HOURS, zip(*(column.cells for column in shown.columns), strict=True), strict=True)
+    rows = "".join(f'<tr><th scope="row">{hour:02}</th>{"".join(cells)}</tr>' for hour, cells in by_hour)
+    width = next(most for most in WIDTHS if len(shown.columns) <= most)
+    head = f"<thead>{_months(shown.columns)}{_days(shown)}</thead>"
     table = f'<table class="heat-map of-{width}">{head}<tbody>{rows}</tbody></table>'
     return render(
         "heat_map.html",
@@ -111,7 +126,35 @@ def heat_map(shown: HeatMap) -> Markup:
     )
 
 
-def _months(days: Sequence[HoursOfDay]) -> str:
+def squares_of_day(source: str, of_day: HoursOfDay, measure: Measure, limit: float | None) -> SquaresOfDay:
+    """A day's column.
+
+    Args:
+        source: The source, for the links.
+        of_day: The day by the hour.
+        measure: What the squares show.
+        limit: The share in percent that an hour's errors, or events without a version, are compared with.
+    """
+    kinds: Counter[str] = Counter()
+    address = _address(source, of_day.day)
+    cells = []
+    for hour in ALL_HOURS:
+        found = of_day.at(hour)
+        if found is None and of_day.clock:
+            # On the day on which clocks are put forward there is no such hour.
+            cells.append("<td></td>")
+            continue
+        place, square = hour, _unknown(of_day)
+        if found is not None:
+            place, square = found[0], square_of(found[1], measure, limit)
+        kinds[square.kind] += 1
+        words = f"{of_day.day} {hour:02}:00: {square.words}"
+        link = f"{address}?hour={place}#aggregates"
+        cells.append(f'<td><a class="h-{square.kind}" href="{link}" title="{words}"></a></td>')
+    return SquaresOfDay(of_day.day, tuple(cells), kinds)
+
+
+def _months(days: Sequence[SquaresOfDay]) -> str:
     """The header row of months, each above its days."""
     cells = []
     for (year, month), of_month in groupby(days, key=lambda day: (day.day.year, day.day.month)):
@@ -124,32 +167,14 @@ def _months(days: Sequence[HoursOfDay]) -> str:
 def _days(shown: HeatMap) -> str:
     """The header row of days, each a link to its page."""
     cells = []
-    for of_day in shown.days:
-        day = of_day.day
-        is_labelled = len(shown.days) <= MOST_LABELLED or day.weekday() == 0
+    for column in shown.columns:
+        day = column.day
+        is_labelled = len(shown.columns) <= MOST_LABELLED or day.weekday() == 0
         here = ' aria-current="date"' if day == shown.current else ""
         words = f"{WEEKDAYS[day.weekday()]} {day}"
         text = f'<a href="{_address(shown.source, day)}" title="{words}">{day.day}</a>' if is_labelled else ""
         cells.append(f'<th scope="col"{here}>{text}</th>')
     return f"<tr><td></td>{''.join(cells)}</tr>"
-
-
-def _row(shown: HeatMap, hour: int, kinds: Counter[str]) -> str:
-    cells = []
-    for of_day in shown.days:
-        found = of_day.at(hour)
-        if found is None and of_day.clock:
-            # On the day on which clocks are put forward there is no such hour.
-            cells.append("<td></td>")
-            continue
-        place, square = hour, _unknown(of_day)
-        if found is not None:
-            place, square = found[0], square_of(found[1], shown.measure, shown.limit)
-        kinds[square.kind] += 1
-        words = f"{of_day.day} {hour:02}:00: {square.words}"
-        address = f"{_address(shown.source, of_day.day)}?hour={place}#aggregates"
-        cells.append(f'<td><a class="h-{square.kind}" href="{address}" title="{words}"></a></td>')
-    return f'<tr><th scope="row">{hour:02}</th>{"".join(cells)}</tr>'
 
 
 def _address(source: str, day: date) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from telemetry_quality.core.days import days_between
 from telemetry_quality.core.guardrails import error_rate, missing_version
 from telemetry_quality.core.snapshots import DayStatus
 from telemetry_quality.dashboard import parameters
 from telemetry_quality.dashboard.api import address_key, require_watched, this_minute
 from telemetry_quality.dashboard.context import dashboard_of
 from telemetry_quality.dashboard.hours import days_by_hour, load_hours
-from telemetry_quality.dashboard.markup.heat_map import TITLES, HeatMap, Measure, heat_map
+from telemetry_quality.dashboard.markup.heat_map import TITLES, HeatMap, Measure, heat_map, squares_of_day
 from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import page, render
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from telemetry_quality.dashboard.hours import LoadedHours
+    from telemetry_quality.dashboard.markup.heat_map import SquaresOfDay
     from telemetry_quality.dashboard.state import DashboardState
     from telemetry_quality.settings import Settings
 
 SPANS = (14, 30, 60, 90)
 """The numbers of days that the page offers."""
+
+MOST_KEPT = max(SPANS)
+"""Columns of a source that are kept in RAM, some hundred kilobytes."""
 
 LIMITS = {Measure.ERRORS: error_rate.THRESHOLD, Measure.VERSIONS: missing_version.THRESHOLD}
 
@@ -115,11 +120,7 @@ def hours_part(
 ) -> Markup:
     """The part of another page about the hours up to ``last``; without them it says that they cannot be read."""
     measure = Measure.EVENTS if loaded is None else telling_measure(state, settings, loaded, current)
-    shown = None
-    if loaded is not None:
-        # The hours change with the source only, but pages are rendered once a minute.
-        key = ("hours", loaded.first, last, current)
-        shown = state.cached(source, key, lambda: map_of(state, settings, loaded, measure, current))
+    shown = None if loaded is None else map_of(state, settings, loaded, measure, current)
     return render("hours_part.html", source=source, last=last, map=shown, measure=measure, titles=TITLES)
 
 
@@ -154,12 +155,25 @@ def map_of(
     current: date | None = None,
 ) -> Markup:
     """The heat map of the loaded days."""
+    return heat_map(HeatMap(loaded.source, _columns(state, settings, loaded, measure), measure, current))
+
+
+def _columns(state: DashboardState, settings: Settings, loaded: LoadedHours, measure: Measure) -> list[SquaresOfDay]:
+    """The columns of the loaded days, which are the same on all pages until the source changes."""
     known = settings.sources[loaded.source]
     limit = known.policy()[LIMITS[measure]] if measure in LIMITS else None
-    # Thousands of short-lived objects, which the garbage collector need not look through.
-    with garbage_collection_paused():
-        days = days_by_hour(state, loaded, known.calendar())
-        return heat_map(HeatMap(loaded.source, days, measure, limit, current))
+    kept: dict[date, SquaresOfDay] = state.cached(loaded.source, ("columns", measure), dict)
+    wanted = list(days_between(loaded.first, loaded.last))
+    missing = [day for day in wanted if day not in kept]
+    if len(kept) + len(missing) > MOST_KEPT:
+        kept.clear()
+        missing = wanted
+    if missing:
+        # Thousands of short-lived objects, which the garbage collector need not look through.
+        with garbage_collection_paused():
+            days = days_by_hour(state, loaded._replace(first=missing[0], last=missing[-1]), known.calendar())
+            kept.update({day.day: squares_of_day(loaded.source, day, measure, limit) for day in days})
+    return [kept[day] for day in wanted]
 
 
 PAGE = Page("/health/sources/{source}/hours/", hours, "hours.html", section="overview")

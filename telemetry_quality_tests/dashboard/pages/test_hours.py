@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telemetry_quality.core.sampling import SampleVerdict
+from telemetry_quality.dashboard.markup.heat_map import Measure
+from telemetry_quality.dashboard.pages import hours
 from telemetry_quality_tests.builders import make_row, make_scan, spread
 from telemetry_quality_tests.dashboard.desk import NOW, YESTERDAY, keep
 from telemetry_quality_tests.dashboard.pages.twelve_days import (
@@ -97,3 +99,30 @@ def test_the_squares_of_a_page_show_what_failed_last(desk: Desk) -> None:
         "/health/sources/web/": "Hours by days: error rate",
         web_day(BAD_DAY): "Hours by days: error rate",
     }
+
+
+def test_columns_are_the_same_whichever_page_was_opened_first_and_change_with_the_source(
+    desk: Desk, tmp_path: Path
+) -> None:
+    copy = desk.copy_to(tmp_path)
+    day_page = f"/health/snapshots/app/{BAD_DAY}/"
+    alone = squares(page_of(copy, f"{HOURS}?measure=errors&days=14"))
+    page_of(copy, day_page)
+    assert squares(page_of(copy, f"{HOURS}?measure=errors&days=30")).items() >= alone.items()
+    row = spread(make_row(hour=4, events=100, errors=40))
+    copy.store.append_scan("app", make_scan(BAD_DAY, row), [SampleVerdict("e1")], NOW)
+    keep(copy.store, BAD_DAY, "app", total_events=100, error_events=40, error_rate_percent=40.0)
+    assert squares(page_of(copy, day_page))[f"{BAD_DAY} 04:00: 40 of 100 events errors, 40.0 %"] == "h-beyond"
+    copy.close()
+
+
+def test_no_more_columns_are_kept_than_a_limit(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hours, "MOST_KEPT", 20)
+    copy = desk.copy_to(tmp_path)
+    for back in (0, 14):
+        page_of(copy, f"{HOURS}?days=14&last={YESTERDAY - timedelta(days=back)}")
+    (kept,) = (
+        value for key, value in copy.dashboard.keeper.shown.cache["app"].items() if key == ("columns", Measure.EVENTS)
+    )
+    assert len(kept) == 14
+    copy.close()
