@@ -117,12 +117,12 @@ def test_columns_are_the_same_whichever_page_was_opened_first_and_change_with_th
 
 
 def test_no_more_columns_are_kept_than_a_limit(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hours, "MOST_KEPT", 20)
+    monkeypatch.setattr(hours, "MOST_KEPT", 12)
     copy = desk.copy_to(tmp_path)
     for back in (0, 14):
         page_of(copy, f"{HOURS}?days=14&last={YESTERDAY - timedelta(days=back)}")
     (kept,) = (
         value for key, value in copy.dashboard.keeper.shown.cache["app"].items() if key == ("columns", Measure.EVENTS)
     )
-    assert 0 < len(kept) <= 20
+    assert 0 < len(kept) <= 12
     copy.close()
