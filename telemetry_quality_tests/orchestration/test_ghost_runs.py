@@ -101,7 +101,7 @@ def test_a_run_whose_process_was_killed_fails_on_the_next_tick_and_is_named(home
     with _ghost(home, tmp_path) as (instance, run):
         with dg.build_sensor_context(instance=instance) as context:
             ticked = build_ghost_run_sensor(Names(), WEB).evaluate_tick(context)
-        assert ticked.skip_message == "1 runs without a process ended."
+        assert ticked.skip_message == "1 run without a process ended."
         assert _status(instance, run) is dg.DagsterRunStatus.FAILURE
         assert end_ghost_runs(instance, WEB) == []
 
