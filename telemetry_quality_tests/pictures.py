@@ -34,22 +34,25 @@ if TYPE_CHECKING:
 IMAGES = ROOT / "docs" / "images"
 AIRPORTS = ("EWR", "JFK", "LGA")
 BAD_DAY = "2013-12-10"
-WINDOW: ViewportSize = {"width": 1440, "height": 950}
+WINDOW: ViewportSize = {"width": 1440, "height": 900}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A page of the dashboard and the file that shows it."""
+    """A page of the dashboard, or a part of it, and the file that shows it.
+
+    Attributes:
+        part: A selector; the whole window if empty.
+    """
 
     file: str
     path: str
-    height: int
+    part: str = ""
 
 
 PICTURES = (
-    Picture("overview.png", "/health/", 700),
-    Picture("source.png", "/health/sources/flights/", 1400),
-    Picture("day.png", f"/health/snapshots/flights/{BAD_DAY}/", 1400),
+    Picture("overview.png", "/health/"),
+    Picture("hours.png", f"/health/snapshots/flights/{BAD_DAY}/", "section:has(table.heat-map)"),
 )
 
 DAGSTER_PAGE = "/assets/flights/integrity_snapshot?view=checks&checkDetail=error_rate"
@@ -105,10 +108,10 @@ def take_dashboard(browser: Browser, stage: Stage, pictures: Sequence[Picture]) 
         page = context.new_page()
         sign_in(page, stage.add_account("ada"))
         for picture in pictures:
-            page.set_viewport_size({"width": WINDOW["width"], "height": picture.height})
             page.goto(picture.path)
             page.wait_for_load_state("networkidle")
-            page.screenshot(path=IMAGES / picture.file)
+            shown = page.locator(picture.part).first if picture.part else page
+            shown.screenshot(path=IMAGES / picture.file)
         context.close()
 
 
