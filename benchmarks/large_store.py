@@ -62,7 +62,9 @@ if TYPE_CHECKING:
 SOURCES = 50
 DAYS = 3650
 DETAILED_DAYS = 20
-DAYS_AT_ONCE = 60
+DAYS_AT_ONCE = 3000
+"""Days of all sources that are written in one transaction."""
+
 ZONES = ("UTC", "America/New_York", "Europe/Berlin")
 WEEK = (1.0, 1.05, 1.05, 1.02, 0.95, 0.7, 0.65)
 FAULTS = ("errors", "volume", "versions", "sample", "silence", "unreadable")
@@ -118,8 +120,9 @@ def write_large_store(
     streams = [Stream(name, number, policy) for number, name in enumerate(names)]
     writer = Writer()
     engine = open_engine(settings.store)
-    for begin in range(0, days, DAYS_AT_ONCE):
-        for offset in range(begin, min(begin + DAYS_AT_ONCE, days)):
+    at_once = max(1, DAYS_AT_ONCE // sources)
+    for begin in range(0, days, at_once):
+        for offset in range(begin, min(begin + at_once, days)):
             for stream in streams:
                 writer.add(stream, first + timedelta(days=offset), offset, is_detailed=offset >= days - DETAILED_DAYS)
         with transaction(engine, writes=True) as connection:

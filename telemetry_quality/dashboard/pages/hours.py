@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 SPANS = (14, 30, 60, 90)
 """The numbers of days that the page offers."""
 
-MOST_KEPT = max(SPANS)
-"""Columns of a source that are kept in RAM, some hundred kilobytes."""
+MOST_KEPT = 45
+"""Columns of a source that are kept in RAM, 5 kB each: those of its page, and of the pages of its days of two weeks."""
 
 LIMITS = {Measure.ERRORS: error_rate.THRESHOLD, Measure.VERSIONS: missing_version.THRESHOLD}
 
@@ -162,8 +162,10 @@ def _columns(state: DashboardState, settings: Settings, loaded: LoadedHours, mea
     """The columns of the loaded days, which are the same on all pages until the source changes."""
     known = settings.sources[loaded.source]
     limit = known.policy()[LIMITS[measure]] if measure in LIMITS else None
-    kept: dict[date, SquaresOfDay] = state.cached(loaded.source, ("columns", measure), dict)
     wanted = list(days_between(loaded.first, loaded.last))
+    kept: dict[date, SquaresOfDay] = {}
+    if len(wanted) <= MOST_KEPT:
+        kept = state.cached(loaded.source, ("columns", measure), dict)
     missing = [day for day in wanted if day not in kept]
     if len(kept) + len(missing) > MOST_KEPT:
         kept.clear()

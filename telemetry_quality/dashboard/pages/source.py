@@ -6,7 +6,7 @@ A section is a template of its own, which ``source.html`` includes, and what it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -29,10 +29,10 @@ from telemetry_quality.dashboard.pages.declaration import Page
 from telemetry_quality.dashboard.pages.hours import first_day, hours_part, newest_day
 from telemetry_quality.dashboard.pages.questions import asked_for
 from telemetry_quality.dashboard.rendering import SIGNS, page, render
-from telemetry_quality.dashboard.running import running_day, running_moment
+from telemetry_quality.dashboard.running import running_day
 from telemetry_quality.dashboard.sentences import wrong_on
 from telemetry_quality.dashboard.series import year_of
-from telemetry_quality.dashboard.summary import moment, summarize
+from telemetry_quality.dashboard.summary import summarize
 from telemetry_quality.errors import StoreError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _besides(charted: ChartedDays | None) -> tuple[tuple[tuple[date, tuple[str, 
 def source_main(
     state: DashboardState, settings: Settings, now: datetime, source: str, shown: Shown = Shown()
 ) -> Markup:
-    """The content of the page: what the clock changes, and the sections, which are rendered once for a day."""
+    """The content of the page."""
     summary = summarize(state, settings, now, source)
     (chosen,) = summary.sources
     headline, details = headline_of(summary.sentence)
@@ -140,24 +140,18 @@ def _sections_part(
 ) -> Markup:
     running, days = running_day(state, settings, now, chosen.source), settings.sources[chosen.source].calendar()
     is_over = running is not None and now >= days.window(running.day).end
-
-    def make() -> Markup:
-        last = chosen.day or chosen.last_snapshot_day
-        sections = _sections(state, settings, chosen, last, shown) if last and chosen.last_snapshot_day else {}
-        strip = "" if running is None else running_part(running, days, is_over=is_over, is_linked=True)
-        return render(
-            "source_sections.html",
-            **sections,
-            chosen=chosen,
-            hours=shown.hours or "",
-            running=strip,
-            has_been_read=state.has_been_read,
-            signs=SIGNS,
-        )
-
-    today = now.astimezone(UTC).date()
-    key = ("part", *moment(chosen), today, state.has_been_read, running and running_moment(running), shown)
-    return state.cached(chosen.source, key, make)
+    last = chosen.day or chosen.last_snapshot_day
+    sections = _sections(state, settings, chosen, last, shown) if last and chosen.last_snapshot_day else {}
+    strip = "" if running is None else running_part(running, days, is_over=is_over, is_linked=True)
+    return render(
+        "source_sections.html",
+        **sections,
+        chosen=chosen,
+        hours=shown.hours or "",
+        running=strip,
+        has_been_read=state.has_been_read,
+        signs=SIGNS,
+    )
 
 
 def _sections(
