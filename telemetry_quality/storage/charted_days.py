@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import and_, case, func, select
-
+from telemetry_quality.storage.compared_days import versions_by_day
 from telemetry_quality.storage.forecasts import latest_forecast
-from telemetry_quality.storage.tables import day_scan, event_aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from telemetry_quality.core.forecasts.model import Forecast
+    from telemetry_quality.storage.compared_days import Segments
 
 
 class ChartedDays(NamedTuple):
@@ -32,19 +31,16 @@ class ChartedDays(NamedTuple):
 
 
 def charted_days(connection: Connection, source: str, first: date, last: date) -> ChartedDays:
-    """The days from ``first`` to ``last``, as they were scanned last."""
-    kept, scan = event_aggregate.c, day_scan.c
-    is_wanted = and_(scan.source == source, scan.day.between(first, last))
-    latest = select(scan.day, func.max(scan.revision).label("revision")).where(is_wanted).group_by(scan.day).subquery()
-    # A version that counts as missing, such as a blank, is none.
-    version = case((kept.missing_version == 0, kept.service_version))
-    query = (
-        select(kept.day, version.label("version"), func.sum(kept.events))
-        .join(latest, and_(kept.day == latest.c.day, kept.revision == latest.c.revision))
-        .where(kept.source == source)
-        .group_by(kept.day, "version")
-    )
-    versions: dict[date, dict[str | None, int]] = defaultdict(dict)
-    for day, name, events in connection.execute(query):
-        versions[day][name] = int(events)
+    """The days from ``first`` to ``last``, as they were scanned last, with the busiest versions of each."""
+    versions = {
+        day: _named(counted) for day, counted in versions_by_day(connection, source, first, last).items() if counted
+    }
     return ChartedDays(versions, latest_forecast(connection, source, last))
+
+
+def _named(counted: Segments) -> dict[str | None, int]:
+    """The events of each version; one that counts as missing, such as a blank, is none."""
+    found: Counter[str | None] = Counter()
+    for version, counts in counted.items():
+        found[None if counts.missing_version else version] += counts.events
+    return dict(found)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.forecasts.model import DayForecast, Forecast
 from telemetry_quality.storage.reader import StoreReader
-from telemetry_quality_tests.builders import DAY, NOW, make_row, make_scan, make_store
+from telemetry_quality_tests.builders import DAY, NOW, make_scan, make_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +18,17 @@ NEXT_DAY = DAY + timedelta(days=1)
 
 def test_the_events_of_each_version_are_those_of_the_latest_scan(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    store.append_scan("web", make_scan(DAY, make_row(service_version="0.9")), (), NOW)
-    rows = (
-        make_row(events=10),
-        make_row(events=5, event_name="purchase"),
-        make_row(events=3, service_version=None, missing_version=3),
-        make_row(events=4, service_version="unknown", missing_version=4),
-    )
-    store.append_scan("web", make_scan(DAY, *rows), (), NOW)
-    store.append_scan("web", make_scan(NEXT_DAY), (), NOW)
-    store.append_scan("app", make_scan(DAY, make_row(service_version="7")), (), NOW)
+    for source, day, versions in (
+        ("web", DAY, {"0.9": (100, 0)}),
+        ("web", DAY, {"1.0": (15, 0), None: (3, 3), "unknown": (4, 4)}),
+        ("web", NEXT_DAY, {"1.0": (10, 0)}),
+        ("app", DAY, {"7": (10, 0)}),
+    ):
+        slices = {
+            Slice("service_version", version): SliceCounts(events, 0, missing)
+            for version, (events, missing) in versions.items()
+        }
+        store.append_scan(source, make_scan(day, slices=slices), (), NOW)
     reader = StoreReader(f"sqlite:///{tmp_path / 'quality.db'}")
     assert reader.charted_days("web", DAY, DAY).versions == {DAY: {"1.0": 15, None: 7}}
     assert set(reader.charted_days("web", DAY, NEXT_DAY).versions) == {DAY, NEXT_DAY}
