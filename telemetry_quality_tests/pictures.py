@@ -120,7 +120,9 @@ def take_dagster(browser: Browser, folder: Path) -> None:
     with running_dagster_dev(folder) as server:
         page = browser.new_page(viewport=WINDOW)
         page.goto(f"{server.address}{DAGSTER_PAGE}")
-        page.get_by_role("tab", name="Partitions").last.click()
+        page.get_by_text("Execution history").wait_for()
+        # The asset has a tab of this name too.
+        page.get_by_role("tab", name="Partitions").nth(1).click()
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(5000)
         page.screenshot(path=IMAGES / "dagster-checks.png")
