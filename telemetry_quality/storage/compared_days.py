@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from telemetry_quality.core.events import SERVICE_VERSION
 from telemetry_quality.core.hours import HourTotals
@@ -47,9 +47,7 @@ class StoredSegments(NamedTuple):
 
 def hours_by_day(connection: Connection, source: str, first: date, last: date) -> dict[date, HourTotals | None]:
     """The hours of the latest scan of each day from ``first`` to ``last``; None for a day that could not be read."""
-    kept = day_scan.c
-    query = _of_latest_scans(day_scan, source, kept.day.between(first, last)).add_columns(kept.totals_by_hour)
-    found = connection.execute(query.order_by(kept.day))
+    found = connection.execute(_HOURS, {"source": source, "first": first, "last": last})
     return {day: None if hours is None else HourTotals.from_json(hours) for day, hours in found}
 
 
@@ -57,14 +55,12 @@ def segments_by_day(
     connection: Connection, source: str, days: Collection[date], within: Within | None
 ) -> dict[date, dict[str, Segments]]:
     """The segments of each day by dimension: of the whole day, or of the events that have a value."""
-    kept = event_slice.c
-    is_wanted: ColumnElement[bool] = kept.by_dimension.is_(None)
+    query, wanted = _WHOLE_SEGMENTS, {"source": source, "days": list(days)}
     if within is not None:
-        is_wanted = and_(~is_wanted, or_(kept.dimension == within[0], kept.by_dimension == within[0]))
-    query = _of_latest_scans(event_slice, source, kept.day.in_(days)).where(is_wanted)
+        query, wanted = _SEGMENTS_WITHIN, wanted | {"dimension": within[0]}
     found: defaultdict[date, dict[str, Segments]] = defaultdict(dict)
     with garbage_collection_paused():
-        for day, *row in connection.execute(query.add_columns(*as_text(event_slice, _SLICE_COLUMNS))):
+        for day, *row in connection.execute(query, wanted):
             dimension, segments = _segments(row) if within is None else _segments_within(row, within)
             found[day][dimension] = segments
     return dict(found)
@@ -93,37 +89,20 @@ def aggregates_by_day(
     connection: Connection, source: str, days: Collection[date], within: Within | None = None
 ) -> dict[date, DayAggregates]:
     """What was counted by event name and version on each of these days, of all events or of those with a value."""
-    kept = event_aggregate.c
-    query = _of_latest_scans(event_aggregate, source, kept.day.in_(days))
+    query = _AGGREGATES
     if within is not None:
-        query = query.where(kept[within[0]].is_not_distinct_from(within[1]))
+        query = query.where(event_aggregate.c[within[0]].is_not_distinct_from(within[1]))
     rows: defaultdict[date, list[tuple[object, ...]]] = defaultdict(list)
     with garbage_collection_paused():
-        for day, *row in connection.execute(query.add_columns(*AGGREGATE_COLUMNS)):
+        for day, *row in connection.execute(query, {"source": source, "days": list(days)}):
             rows[day].append(tuple(row))
         return {day: aggregates_of(of_day) for day, of_day in rows.items()}
 
 
-def _of_latest_scans(stored: Table, source: str, are_wanted: ColumnElement[bool]) -> Select[tuple[date]]:
-    """The days of the rows that belong to the latest scan of each wanted day."""
-    scan = day_scan.alias("scan").c
-    latest = (
-        select(func.max(scan.revision))
-        .where(scan.source == stored.c.source, scan.day == stored.c.day)
-        .correlate(stored)
-        .scalar_subquery()
-    )
-    return select(stored.c.day).where(and_(stored.c.source == source, are_wanted, stored.c.revision == latest))
-
-
 def versions_by_day(connection: Connection, source: str, first: date, last: date) -> dict[date, Segments]:
     """The events of each version by day, of the busiest versions of each day; days without events are left out."""
-    kept = event_slice.c
-    is_alone = and_(kept.dimension == SERVICE_VERSION, kept.by_dimension.is_(None))
-    query = _of_latest_scans(event_slice, source, kept.day.between(first, last)).where(is_alone)
-    lists = ("value", "events", "errors", "missing_version")
     with garbage_collection_paused():
-        rows = connection.execute(query.add_columns(*(kept[name] for name in lists)).order_by(kept.day))
+        rows = connection.execute(_VERSIONS, {"source": source, "first": first, "last": last})
         return {day: dict(zip(values, map(SegmentCounts, *counts), strict=True)) for day, values, *counts in rows}
 
 
@@ -132,9 +111,52 @@ def signals_of_versions(
 ) -> dict[tuple[str | None, str], tuple[int, int]]:
     """Events and errors by signal and version, summed over the latest scans of the days."""
     kept = event_aggregate.c
-    query = _of_latest_scans(event_aggregate, source, kept.day.between(*days)).where(kept.service_version.in_(versions))
+    query = _of_latest_scans(event_aggregate, _is_between(event_aggregate)).where(kept.service_version.in_(versions))
     counted = query.with_only_columns(
         kept.event_name, kept.service_version, func.sum(kept.events), func.sum(kept.errors)
     ).group_by(kept.event_name, kept.service_version)
-    rows = connection.execute(counted)
+    rows = connection.execute(counted, {"source": source, "first": days[0], "last": days[1]})
     return {(name, version): (int(events), int(errors)) for name, version, events, errors in rows}
+
+
+def _of_latest_scans(stored: Table, are_wanted: ColumnElement[bool]) -> Select[tuple[date]]:
+    """The days of a source's rows that belong to the latest scan of each wanted day."""
+    scan = day_scan.alias("scan").c
+    latest = (
+        select(func.max(scan.revision))
+        .where(scan.source == stored.c.source, scan.day == stored.c.day)
+        .correlate(stored)
+        .scalar_subquery()
+    )
+    is_of_source = stored.c.source == bindparam("source")
+    return select(stored.c.day).where(and_(is_of_source, are_wanted, stored.c.revision == latest))
+
+
+def _is_between(stored: Table) -> ColumnElement[bool]:
+    return stored.c.day.between(bindparam("first"), bindparam("last"))
+
+
+def _is_among(stored: Table) -> ColumnElement[bool]:
+    return stored.c.day.in_(bindparam("days", expanding=True))
+
+
+# Built once: building a statement takes longer than the database takes for most of them.
+_HOURS = (
+    _of_latest_scans(day_scan, _is_between(day_scan)).add_columns(day_scan.c.totals_by_hour).order_by(day_scan.c.day)
+)
+_SEGMENTS = _of_latest_scans(event_slice, _is_among(event_slice)).add_columns(*as_text(event_slice, _SLICE_COLUMNS))
+_WHOLE_SEGMENTS = _SEGMENTS.where(event_slice.c.by_dimension.is_(None))
+_SEGMENTS_WITHIN = _SEGMENTS.where(
+    event_slice.c.by_dimension.is_not(None),
+    or_(
+        event_slice.c.dimension == bindparam("dimension"),
+        event_slice.c.by_dimension == bindparam("dimension"),
+    ),
+)
+_VERSIONS = (
+    _of_latest_scans(event_slice, _is_between(event_slice))
+    .where(event_slice.c.dimension == SERVICE_VERSION, event_slice.c.by_dimension.is_(None))
+    .add_columns(*(event_slice.c[name] for name in ("value", "events", "errors", "missing_version")))
+    .order_by(event_slice.c.day)
+)
+_AGGREGATES = _of_latest_scans(event_aggregate, _is_among(event_aggregate)).add_columns(*AGGREGATE_COLUMNS)

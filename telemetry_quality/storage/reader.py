@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from threading import local
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import Text, bindparam, cast, func, or_, select
@@ -121,6 +122,7 @@ class StoreReader:
         self._database = database_at(url)
         self._engine = self._database.open_read_only_engine()
         self._watch = self._database.commit_watch()
+        self._shared = local()
 
     @property
     def is_local(self) -> bool:
@@ -287,8 +289,22 @@ class StoreReader:
         self._engine.dispose()
 
     @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """What this thread reads within the block belongs together, and takes one transaction."""
+        with self._read_only() as connection:
+            self._shared.connection = connection
+            try:
+                yield
+            finally:
+                del self._shared.connection
+
+    @contextmanager
     def _read_only(self) -> Iterator[Connection]:
-        """One transaction, which sees the store as of its first query."""
+        """One transaction, which sees the store as of its first query, or that of ``one_moment``."""
+        shared: Connection | None = getattr(self._shared, "connection", None)
+        if shared is not None:
+            yield shared
+            return
         try:
             with transaction(self._engine, writes=False) as connection:
                 # A connection never leads to a different store than the one it was opened on.

@@ -592,3 +592,17 @@ def test_snapshots_can_be_asked_for_by_source_status_and_day(reader: StoreReader
     for wanted, positions in expected:
         found = [(snapshot.day, snapshot.source) for snapshot in reader.snapshots(**wanted)]
         assert found == [keys[n] for n in positions], wanted
+
+
+def test_what_is_read_in_one_moment_belongs_together_and_takes_one_transaction(
+    store: SqlQualityStore, reader: StoreReader
+) -> None:
+    store.append_scan("web", make_scan(), SAMPLE, NOW)
+    reader.day("web", DAY)
+    with executed() as statements, reader.one_moment():
+        assert len(reader.day("web", DAY).scans) == 1
+        store.append_scan("web", make_scan(DAY, make_row(events=7)), SAMPLE, NOW)
+        assert len(reader.day("web", DAY).scans) == 1
+        reader.hours_by_day("web", DAY, DAY)
+    assert statements.count("BEGIN") == 1
+    assert len(reader.day("web", DAY).scans) == 2

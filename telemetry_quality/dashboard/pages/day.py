@@ -84,11 +84,12 @@ async def one_day(request: Request) -> Response:
     first = first_day(state, source, last, HEAT_MAP_DAYS)
 
     def load() -> Loaded:
-        stored = dashboard.reader.day(source, day)
-        by_day = load_hours(dashboard.reader, source, first, last)
-        hours = () if stored.revisions else dashboard.reader.running_hours(source, day)
+        with dashboard.reader.one_moment():
+            stored = dashboard.reader.day(source, day)
+            by_day = load_hours(dashboard.reader, source, first, last)
+            hours = () if stored.revisions else dashboard.reader.running_hours(source, day)
+            segments = load_segments(dashboard.reader, source, compared, cut)
         calendar = dashboard.settings.sources[source].calendar()
-        segments = load_segments(dashboard.reader, source, compared, cut)
         return Loaded(stored, RunningDay(source, day, calendar, hours) if hours else None, by_day, segments)
 
     def make(loaded: Loaded) -> bytes:

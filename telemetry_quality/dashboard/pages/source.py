@@ -73,7 +73,9 @@ async def one_source(request: Request) -> Response:
     def load() -> tuple[LoadedHours, ChartedDays] | None:
         begin = last - timedelta(days=asked.days + BEFORE_DAYS)
         try:
-            return load_hours(dashboard.reader, source, first, last), dashboard.reader.charted_days(source, begin, last)
+            with dashboard.reader.one_moment():
+                hours = load_hours(dashboard.reader, source, first, last)
+                return hours, dashboard.reader.charted_days(source, begin, last)
         except StoreError:
             return None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from telemetry_quality.core.events import Slice, SliceCounts
 from telemetry_quality.core.forecasts.model import DayForecast
 from telemetry_quality.core.guardrails.catalogue import BUILT_IN, policy_of
 from telemetry_quality.dashboard import parameters
@@ -120,8 +121,10 @@ def test_charts_are_of_as_many_days_as_asked_for_but_not_from_before_the_source(
 def test_the_charts_say_which_versions_are_new_and_what_comes(desk: Desk, tmp_path: Path) -> None:
     copy = desk.copy_to(tmp_path)
     for back in range(9):
-        row = make_row(service_version="2.0" if back == 0 else "1.0")
-        copy.store.append_scan("web", make_scan(YESTERDAY - timedelta(days=back), row), (), NOW)
+        version = "2.0" if back == 0 else "1.0"
+        slices = {Slice("service_version", version): SliceCounts(1000, 0, 0)}
+        scan = make_scan(YESTERDAY - timedelta(days=back), make_row(service_version=version), slices=slices)
+        copy.store.append_scan("web", scan, (), NOW)
     coming = tuple(DayForecast(YESTERDAY + timedelta(days=n), 1000.0, 900.0, 1300.0) for n in range(1, 15))
     copy.store.append_forecast(make_forecast(day=YESTERDAY, coming=coming))
     rows = page_of(copy, "/health/sources/web/").one("table", id="daily").one("tbody").all("tr")
