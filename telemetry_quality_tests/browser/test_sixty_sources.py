@@ -130,14 +130,9 @@ def look(window: Visit, name: str) -> None:
     window.shoot(f"sixty-{name}-source")
 
 
+@pytest.mark.rare
 @pytest.mark.parametrize(
-    ("screen", "scheme"),
-    [
-        ("wide", "light"),
-        pytest.param("phone", "dark", marks=pytest.mark.rare),
-        pytest.param("1280", "dark", marks=pytest.mark.rare),
-        pytest.param("200-percent", "light", marks=pytest.mark.rare),
-    ],
+    ("screen", "scheme"), [("wide", "light"), ("phone", "dark"), ("1280", "dark"), ("200-percent", "light")]
 )
 def test_sixty_odd_sources_fit_every_screen(
     browser: Browser, address: str, signed_in: StorageState, screen: str, scheme: str
