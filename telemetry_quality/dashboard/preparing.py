@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_quality.dashboard.api import this_minute
 from telemetry_quality.dashboard.pages.overview import prepare_source
+from telemetry_quality.dashboard.rendering import compile_templates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,6 +46,7 @@ async def preparing(dashboard: Dashboard) -> AsyncIterator[None]:
 
 async def _prepare_always(dashboard: Dashboard, is_prepared: asyncio.Event) -> None:
     prepared = None
+    await asyncio.to_thread(compile_templates)
     await asyncio.to_thread(dashboard.keeper.state)
     while True:
         # The live pages keep the state up to date.

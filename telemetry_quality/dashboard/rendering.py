@@ -143,6 +143,12 @@ def environment() -> Environment:
     return made
 
 
+def compile_templates() -> None:
+    """Compile all templates, which takes some hundred milliseconds, before anybody waits for a page."""
+    for template in environment().list_templates():
+        environment().get_template(template)
+
+
 def render(template: str, **context: Any) -> Markup:
     """The rendered template, safe to embed in another template."""
     return Markup(environment().get_template(template).render(context))  # noqa: S704 - escaped by the template

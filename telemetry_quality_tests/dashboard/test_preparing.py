@@ -66,6 +66,18 @@ def test_the_dashboard_answers_when_its_first_page_is_prepared(desk: Desk, rende
     asyncio.run(start())
 
 
+def test_nobody_waits_until_a_template_is_compiled(desk: Desk) -> None:
+    rendering.environment.cache_clear()
+
+    async def start() -> None:
+        async with preparing(desk.dashboard):
+            cache = rendering.environment().cache
+            assert cache is not None
+            assert len(cache) == len(rendering.environment().list_templates())
+
+    asyncio.run(start())
+
+
 def test_only_the_rows_that_changed_are_prepared_again(desk: Desk, rendered: list[str]) -> None:
     async def look() -> None:
         async with preparing(desk.dashboard):
