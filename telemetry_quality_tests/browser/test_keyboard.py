@@ -41,8 +41,8 @@ def test_single_keys_lead_from_the_list_of_incidents_to_an_accepted_incident(
     page.keyboard.type("ja?/")
     assert page.get_by_label("Note").input_value() == "ja?/", "in a field, keys are letters"
     _press(page, "Escape", "a", "Enter")
-    page.get_by_text("accepted it").wait_for()
-    assert page.locator("blockquote").inner_text() == "ja?/"
+    page.get_by_text("accepted it").first.wait_for()
+    assert page.locator("blockquote").first.inner_text() == "ja?/", "the newest comes first"
 
 
 def test_the_keys_are_explained_lead_to_filters_and_other_days_and_can_be_switched_off(
