@@ -96,7 +96,7 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 architecture: $(VENV)/.dev ## Redraw the picture in docs/architecture.md from the import contracts
 	$(BIN)/python -m telemetry_quality_tests.architecture
 
-pictures: $(VENV)/.dev ## Take the pictures of the README anew, from real data; some minutes, and needs chromium
+pictures: $(VENV)/.dev ## Retake the README's pictures from real data; some minutes, and needs chromium
 	$(BIN)/python -m telemetry_quality_tests.pictures
 
 requirements: $(SUPPLY)/.installed ## Write deploy/requirements.txt, the image's packages with the hashes of their files

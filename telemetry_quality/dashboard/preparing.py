@@ -46,19 +46,20 @@ async def preparing(dashboard: Dashboard) -> AsyncIterator[None]:
 
 async def _prepare_always(dashboard: Dashboard, is_prepared: asyncio.Event) -> None:
     prepared = None
-    await asyncio.to_thread(compile_templates)
-    await asyncio.to_thread(dashboard.keeper.state)
     while True:
-        # The live pages keep the state up to date.
-        state, now = dashboard.keeper.shown, this_minute(dashboard)
-        if prepared != (state.version, now):
-            try:
+        try:
+            if prepared is None:
+                await asyncio.to_thread(compile_templates)
+                await asyncio.to_thread(dashboard.keeper.state)
+            # From then on, the live pages keep the state up to date.
+            state, now = dashboard.keeper.shown, this_minute(dashboard)
+            if prepared != (state.version, now):
+                prepared = (state.version, now)
                 for source in dashboard.settings.sources:
                     prepare_source(state, dashboard.settings, now, source)
                     await asyncio.sleep(0)
-            except Exception:
-                # A bug in one row must not end this; whoever asks for the page gets the error.
-                log.exception("PAGE_NOT_PREPARED: the first page could not be prepared; trying again")
-            prepared = (state.version, now)
-            is_prepared.set()
+        except Exception:
+            # A bug here must not end this; whoever asks for the page gets the error.
+            log.exception("PAGE_NOT_PREPARED: the first page could not be prepared; trying again within a minute")
+        is_prepared.set()
         await asyncio.sleep(PAUSE_SECONDS)

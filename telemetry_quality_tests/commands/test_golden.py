@@ -1,6 +1,6 @@
 """What every command says on a terminal of 80 or 140 columns and to a file is compared with the files in ``golden``.
 
-``UPDATE_GOLDEN=1 pytest telemetry_quality_tests/commands/test_golden.py`` writes them anew; read what has changed.
+``UPDATE_GOLDEN=1 pytest telemetry_quality_tests/commands/test_golden.py`` rewrites them; read what has changed.
 """
 
 from __future__ import annotations

@@ -124,3 +124,29 @@ def test_a_row_that_cannot_be_rendered_does_not_end_the_preparing(
             assert "PAGE_NOT_PREPARED" in caplog.text
 
     asyncio.run(start())
+
+
+def test_a_state_that_cannot_be_had_at_first_does_not_end_the_preparing(
+    desk: Desk, rendered: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stumbling:
+        looks = 0
+
+        def state(self) -> None:
+            self.looks += 1
+            if self.looks == 1:
+                raise RuntimeError("out of memory")
+            desk.dashboard.keeper.state()
+
+        @property
+        def shown(self) -> object:
+            return desk.dashboard.keeper.shown
+
+    async def start() -> None:
+        stumbling = replace(desk.dashboard, keeper=Stumbling())  # type: ignore[arg-type]
+        async with preparing(stumbling), asyncio.timeout(10):
+            while len({line.split()[0] for line in rendered}) < len(SOURCES):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(start())
+    assert "out of memory" in caplog.text
