@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture pictures constraints requirements sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site pictures constraints requirements sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,8 +93,11 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 	$(BIN)/python benchmarks/peers --events 1_000_000 10_000_000
 	$(BIN)/python benchmarks/report.py
 
-architecture: $(VENV)/.dev ## Redraw the picture in docs/architecture.md from the import contracts
+architecture: $(VENV)/.dev ## Redraw the picture in docs/explanation/architecture.md from the import contracts
 	$(BIN)/python -m telemetry_quality_tests.architecture
+
+site: $(VENV)/.dev ## Build the site of the documentation into site/, to be opened from there; fails on a broken link
+	$(BIN)/zensical build --strict --clean
 
 pictures: $(VENV)/.dev ## Retake the README's pictures from real data; some minutes, and needs chromium
 	$(BIN)/python -m telemetry_quality_tests.pictures
@@ -121,7 +124,7 @@ constraints: $(VENV)/.dev ## Pin the versions that are installed now
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
 clean: ## Remove the environment and all generated files
-	rm -rf $(VENV) $(SUPPLY) $(OLDEST) .bench .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+	rm -rf $(VENV) $(SUPPLY) $(OLDEST) .bench .cache site .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
 
 # The tools that look at dependencies have environments of their own.
 $(SUPPLY)/.installed: Makefile

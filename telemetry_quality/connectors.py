@@ -2,7 +2,7 @@
 
 A connector is one file: a settings model with its own keys of ``[sources.NAME]``, the name of its engine, and a
 function that opens it. Other packages provide connectors by an entry point in the group
-``telemetry_quality.connectors``; see docs/add-a-connector.md. A declaration must be cheap to import: drivers and
+``telemetry_quality.connectors``; see docs/how-to/add-a-connector.md. A declaration must be cheap to import: drivers and
 engines are imported in ``open``.
 """
 

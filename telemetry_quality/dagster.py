@@ -1,6 +1,6 @@
 """What a Dagster deployment adds to its own definitions; importing this reads no file and no environment.
 
-``definitions`` is a code location of its own instead. docs/existing-dagster.md shows both. The command ``dg`` finds
+``definitions`` is a code location of its own instead. docs/how-to/existing-dagster.md shows both. ``dg`` finds
 the component here by an entry point.
 """
 

@@ -2,7 +2,7 @@
 
 A notifier is one file: a settings model with its own keys of ``[alerts.NAME]``, and a function that sends a message.
 Other packages provide notifiers by an entry point in the group ``telemetry_quality.notifiers``; see
-docs/add-a-channel.md. A declaration must be cheap to import: clients of services are imported in ``send``.
+docs/how-to/add-a-channel.md. A declaration must be cheap to import: clients of services are imported in ``send``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws the packages and their allowed imports into docs/architecture.md, from the import contracts in pyproject.toml.
+"""Draws the packages and their allowed imports, from the import contracts, into docs/explanation/architecture.md.
 
 ``make architecture`` replaces the picture between the two markers.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "architecture.md"
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 BEGIN, END = "<!-- begin: written by make architecture -->\n", "<!-- end -->"
 
 WIDTH = 60

@@ -21,12 +21,12 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-DECLARATION, SOURCE, CONTRACT_TEST = blocks("add-a-connector.md", "python")
-PROJECT, SETTINGS = blocks("add-a-connector.md", "toml")
-GUARDRAIL, GUARDRAIL_TEST = blocks("add-a-guardrail.md", "python")
-GUARDRAIL_PROJECT, GUARDRAIL_SETTINGS = blocks("add-a-guardrail.md", "toml")
-(CHANNEL,) = blocks("add-a-channel.md", "python")
-CHANNEL_PROJECT, CHANNEL_SETTINGS = blocks("add-a-channel.md", "toml")
+DECLARATION, SOURCE, CONTRACT_TEST = blocks("how-to/add-a-connector.md", "python")
+PROJECT, SETTINGS = blocks("how-to/add-a-connector.md", "toml")
+GUARDRAIL, GUARDRAIL_TEST = blocks("how-to/add-a-guardrail.md", "python")
+GUARDRAIL_PROJECT, GUARDRAIL_SETTINGS = blocks("how-to/add-a-guardrail.md", "toml")
+(CHANNEL,) = blocks("how-to/add-a-channel.md", "python")
+CHANNEL_PROJECT, CHANNEL_SETTINGS = blocks("how-to/add-a-channel.md", "toml")
 
 
 def write_package(

@@ -33,7 +33,7 @@ RULES = pytest.mark.parametrize("rule", BUILT_IN, ids=[rule.name for rule in BUI
 
 
 def numbers_table() -> str:
-    """The table of docs/add-a-number.md."""
+    """The table of docs/how-to/add-a-number.md."""
     rows = [
         f"| `{metric.name}` | {metric.label} | {metric.unit} | {metric.description} "
         f"| {metric.how.text} | {metric.schema_revision} |"
@@ -142,11 +142,11 @@ def test_numbers_of_the_day_are_exactly_what_the_catalogue_declares() -> None:
 
 
 def test_the_docs_list_every_number() -> None:
-    assert numbers_table() in (DOCS / "add-a-number.md").read_text(encoding="utf-8")
+    assert numbers_table() in (DOCS / "how-to" / "add-a-number.md").read_text(encoding="utf-8")
 
 
 def test_the_declaration_on_the_page_about_numbers_is_the_one_in_the_code() -> None:
-    page = (DOCS / "add-a-number.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to" / "add-a-number.md").read_text(encoding="utf-8")
     (declaration,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     source = (DOCS.parent / "telemetry_quality" / "core" / "metrics.py").read_text(encoding="utf-8")
 

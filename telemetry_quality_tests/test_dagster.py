@@ -180,8 +180,9 @@ def test_a_mistake_in_a_mapping_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_python_of_the_page_on_existing_deployments_runs(tmp_path: Path) -> None:
-    blocks = [block for block in packages.blocks("existing-dagster.md", "python") if "build_definitions(" in block]
-    (report,) = (block for block in packages.blocks("existing-dagster.md", "python") if "def report" in block)
+    page = packages.blocks("how-to/existing-dagster.md", "python")
+    blocks = [block for block in page if "build_definitions(" in block]
+    (report,) = (block for block in page if "def report" in block)
     assert len(blocks) == 2
     for name, source in (("telemetry", "flights"), ("flights", "flights"), ("web", "web")):
         text = SETTINGS.format(extra="").replace("sources.web", f"sources.{source}")

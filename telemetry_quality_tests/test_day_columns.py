@@ -34,8 +34,8 @@ def documented(page: str, table: str) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("page", "table", "columns"),
     [
-        ("trusted-days.md", "columns of days", DAY_COLUMNS),
-        ("training-days.md", "columns of training days", TRAINING_COLUMNS),
+        ("how-to/trusted-days.md", "columns of days", DAY_COLUMNS),
+        ("how-to/training-days.md", "columns of training days", TRAINING_COLUMNS),
     ],
 )
 def test_the_docs_list_every_column_in_its_order_with_type_and_meaning(

@@ -54,9 +54,10 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-SETTINGS = (ROOT / "docs" / "settings.md").read_text()
-DASHBOARD = (ROOT / "docs" / "dashboard.md").read_text()
+SETTINGS = (DOCS / "reference" / "settings.md").read_text()
+DASHBOARD = (DOCS / "reference" / "dashboard.md").read_text()
 SECURITY = (ROOT / "SECURITY.md").read_text()
 
 DEFAULTS = policy_of().values
@@ -69,7 +70,7 @@ COLUMNS = {"app_version": "VARCHAR", "severity_number": "INTEGER"}
 
 
 def _documented_keys(heading: str) -> dict[str, str]:
-    """Key and default of each row of the table below a heading of docs/settings.md."""
+    """Key and default of each row of the table below a heading of docs/reference/settings.md."""
     section = SETTINGS.split(f"## {heading}\n")[1].split("\n## ")[0]
     return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, flags=re.MULTILINE))
 
@@ -103,7 +104,7 @@ def test_every_setting_that_all_channels_have_is_documented_with_its_default_and
     _assert_documents(_documented_keys("`[alerts.NAME]`"), AlertSettings.common_fields())
 
 
-@pytest.mark.parametrize("block", blocks("alerts.md", "toml"))
+@pytest.mark.parametrize("block", blocks("how-to/alerts.md", "toml"))
 def test_the_settings_on_the_page_about_messages_load(tmp_path: Path, block: str) -> None:
     owners = "" if "[sources.web]" in block else "[sources.web]\n"
     source = 'connector = "parquet"\npath = "events"\npreset = "opentelemetry"\nfirst_day = 2026-01-01\n'
@@ -227,7 +228,7 @@ def test_every_description_of_a_guardrail_names_the_default_threshold() -> None:
 def test_every_make_target_the_docs_name_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
-    texts = README + (ROOT / "CONTRIBUTING.md").read_text() + (ROOT / "docs" / "performance.md").read_text()
+    texts = README + (ROOT / "CONTRIBUTING.md").read_text() + (DOCS / "explanation" / "performance.md").read_text()
     named = set(re.findall(r"(?:^\$ |`)make ([a-z-]+)", texts, flags=re.MULTILINE))
     assert {"up", "test", "test-fast", "check"} <= named <= targets
     assert "make check" in (ROOT / ".ci" / "run").read_text()
@@ -237,7 +238,7 @@ def test_every_make_target_the_docs_name_exists() -> None:
 def test_every_link_between_the_docs_has_a_target() -> None:
     for file in [
         *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-        *(ROOT / "docs").rglob("*.md"),
+        *DOCS.rglob("*.md"),
     ]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", file.read_text()):
             assert (file.parent / target).exists(), f"{file.name} links to {target}"
@@ -315,7 +316,7 @@ def test_the_files_at_the_root_equal_those_that_the_package_installs() -> None:
         assert (ROOT / at_root).read_text() == (starter / shipped).read_text()
 
 
-DECISIONS = [file for file in (ROOT / "docs" / "adr").glob("*.md") if file.name != "README.md"]
+DECISIONS = [file for file in (DOCS / "adr").glob("*.md") if file.name != "README.md"]
 
 
 def test_every_adr_is_numbered_without_a_gap() -> None:
@@ -341,14 +342,14 @@ def test_a_moved_room_changes_the_picture() -> None:
 def test_every_decision_is_listed_and_the_architecture_is_a_short_page_that_links_the_list() -> None:
     page = architecture.PAGE.read_text(encoding="utf-8")
     assert len(page.splitlines()) < 120
-    assert "(adr/README.md)" in page
-    listed = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    assert "(../adr/README.md)" in page
+    listed = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
     for file in DECISIONS:
         assert f"({file.name})" in listed, file.name
 
 
 def test_every_row_on_reliability_names_tests_that_exist() -> None:
-    rows = re.findall(r"^\| .* \| (.*) \|$", (ROOT / "docs" / "reliability.md").read_text(), flags=re.MULTILINE)
+    rows = re.findall(r"^\| .* \| (.*) \|$", (DOCS / "explanation" / "reliability.md").read_text(), flags=re.MULTILINE)
     sources = "".join(file.read_text() for file in Path(__file__).parent.rglob("test_*.py"))
     named = [re.findall(r"`(test_\w+)`", row) for row in rows if row not in {"test", "---"}]
     assert all(named)

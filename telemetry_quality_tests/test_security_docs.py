@@ -1,4 +1,4 @@
-"""docs/asvs.md answers every requirement once, counts its answers right, and names only what exists."""
+"""docs/explanation/asvs.md answers every requirement once, counts its answers right, and names only what exists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "asvs.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "asvs.md").read_text()
 
 REQUIREMENTS = """
 1.1: 1-7    1.2: 1-4    1.4: 1,4-5  1.5: 1-4    1.6: 1-4    1.7: 1-2    1.8: 1-2    1.9: 1-2    1.10: 1    1.11: 1-2

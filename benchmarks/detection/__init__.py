@@ -1,1 +1,4 @@
-"""How well baselines distinguish a bad day from a normal one, measured on real daily counts; see docs/detection.md."""
+"""How well baselines distinguish a bad day from a normal one.
+
+Measured on real daily counts; see docs/explanation/detection.md.
+"""

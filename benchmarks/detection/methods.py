@@ -1,4 +1,4 @@
-"""The registry: every method that is judged, by its name on the command line and in docs/detection.md.
+"""The registry: every method that is judged, by its name on the command line and in docs/explanation/detection.md.
 
 This project's own methods come twice: as shipped, which is without a calendar, and with that of the series' country.
 """

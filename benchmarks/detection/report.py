@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "daily"
 HOURLY_DATA = ROOT.parent / "shared" / "data" / "hourly"
 OUT = ROOT / "artifacts" / "detection"
-DOCS = ROOT / "docs" / "detection.md"
+DOCS = ROOT / "docs" / "explanation" / "detection.md"
 PICTURE = ROOT / "docs" / "images" / "detection.svg"
 BEGIN, END = "<!-- begin: written by benchmarks/detection --update-docs -->", "<!-- end -->"
 BEGIN_HOURS = "<!-- begin: hours, written by benchmarks/detection --update-docs -->"
@@ -183,7 +183,7 @@ def update_docs(
     hourly_figures: Sequence[HourlyFigures],
     hourly: Sequence[HourlySeries],
 ) -> None:
-    """Replace the tables between the markers of docs/detection.md, and the picture next to them."""
+    """Replace the tables between the markers of docs/explanation/detection.md, and the picture next to them."""
     text = _replaced(DOCS.read_text(encoding="utf-8"), BEGIN, markdown(figures, folder))
     if hourly:
         text = _replaced(text, BEGIN_HOURS, hourly_markdown(hourly_figures, hourly))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telemetry_quality.commands.proposals import Proposal
     from telemetry_quality.settings import Preset
 
-_PLACES = "# or duckdb, database, clickhouse …: see docs/sources.md"
+_PLACES = "# or duckdb, database, clickhouse …: see docs/reference/sources.md"
 
 
 @click.command()
@@ -131,7 +131,7 @@ def _next_step(place: Place, proposal: Proposal) -> str:
 
 _HEAD = """\
 # Settings of telemetry-quality, proposed from {looked_at}. What is guessed says so: read each line.
-# `telemetry-quality check` compares them with your events; docs/settings.md lists all settings.
+# `telemetry-quality check` compares them with your events; docs/reference/settings.md lists all settings.
 
 store = "sqlite:///telemetry_quality.db"
 

@@ -18,7 +18,7 @@ DEFAULT_MISSING_VERSIONS = (
     *("0.0.0-development", "0.0.0-semantically-released", "0.0.0-semantic-release", "0.0.0-placeholder"),
     *("<nil>", "<null>", "<na>", "${*}", "$(*)", "{{*}}", "@*@", "%*%", "__*__"),
 )
-"""What clients and build tools write where they know no version; docs/settings.md names who writes which."""
+"""What clients and build tools write where they know no version; docs/reference/settings.md names who writes which."""
 
 
 @dataclass(frozen=True, slots=True)

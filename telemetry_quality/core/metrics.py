@@ -139,7 +139,9 @@ def _number(label: str, description: str, unit: Unit, how: Formula, **more: Any)
 
 def _of_expectation(name: str) -> Formula:
     return Formula(
-        "see [detection](detection.md)", lambda basis, _: getattr(basis.expectation, name), needs_events=False
+        "see [detection](../explanation/detection.md)",
+        lambda basis, _: getattr(basis.expectation, name),
+        needs_events=False,
     )
 
 

@@ -2,7 +2,7 @@
 
 A vendor's table comes in several layouts: older and newer exporters, names in upper or lower case as warehouses give
 them, attributes in a map, in JSON or flattened into columns. ``FIRST_PRESENT`` takes the layout whose columns exist.
-``docs/presets.md`` says why each column plays its role.
+``docs/reference/presets.md`` says why each column plays its role.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _backend(url: str) -> str:
         raise SourceError(
             "URL_INVALID",
             "url requires the form postgresql://USER:PASSWORD@HOST/DATABASE, mariadb://USER:PASSWORD@HOST/DATABASE or "
-            f"sqlite:///FILE, but {found} was found; for another engine see docs/sources.md.",
+            f"sqlite:///FILE, but {found} was found; for another engine see docs/reference/sources.md.",
         )
     return backend
 

@@ -104,7 +104,7 @@ class _Client:
             raise SourceError(
                 "UNPROVEN",
                 f"{self._what} must be MariaDB, but is {version}, on which the queries have never been run; read a "
-                "copy in another place of docs/sources.md.",
+                "copy in another place of docs/reference/sources.md.",
             )
         settings: dict[str, Any] = {
             "time_zone": "+00:00",

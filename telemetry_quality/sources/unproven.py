@@ -1,7 +1,7 @@
 """Engines on whose servers the queries have never been run: Snowflake, Trino and Redshift.
 
-Their queries are compiled, reviewed and pinned, and Snowflake's run on an emulator; see docs/sources.md. Whoever sets
-``allow_unproven`` should compare a few days with numbers from elsewhere.
+Their queries are compiled, reviewed and pinned, and Snowflake's run on an emulator; see docs/reference/sources.md.
+Whoever sets ``allow_unproven`` should compare a few days with numbers from elsewhere.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class UnprovenSource(TableSource[_Client]):
         del window
         return too_costly(
             "what nobody has measured, and an engine that is paid by what it reads makes each look a cost",
-            "read a copy in another place of docs/sources.md during the day",
+            "read a copy in another place of docs/reference/sources.md during the day",
         )
 
     @contextmanager

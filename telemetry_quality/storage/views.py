@@ -1,4 +1,4 @@
-"""The views of the store: a contract for tools that read it with SQL, documented in docs/trusted-days.md.
+"""The views of the store: a contract for tools that read it with SQL, documented in docs/how-to/trusted-days.md.
 
 They are written as PostgreSQL prints them, because ``verify`` compares a view's definition with the text here.
 """

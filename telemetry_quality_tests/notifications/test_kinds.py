@@ -122,7 +122,7 @@ def test_a_receiver_that_answers_nothing_is_left_after_the_time_limit(web: WebRe
 
 
 def test_a_webhook_is_verified_as_the_docs_say(web: WebReceiver) -> None:
-    (snippet,) = blocks("alerts.md", "python")
+    (snippet,) = blocks("how-to/alerts.md", "python")
     found: dict[str, Any] = {}
     exec(snippet, found)
     post(settings(web), MESSAGE, 5)

@@ -1,4 +1,4 @@
-"""The shared contract, met by the connector that ``docs/add-a-connector.md`` builds outside the project."""
+"""The shared contract, met by the connector that ``docs/how-to/add-a-connector.md`` builds outside the project."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A part of the contract on fakesnow, an emulator of Snowflake: its queries run, but not on Snowflake.
 
-It needs packages that clash with those of this project, so it runs in an environment of its own; docs/sources.md says
-how.
+It needs packages that clash with those of this project, so it runs in an environment of its own;
+docs/reference/sources.md says how.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Write = Callable[[Location, Sequence[Mapping[str, Any]]], UnprovenSource]
 
 if not os.environ.get("FAKESNOW"):
-    pytest.skip("fakesnow has an environment of its own, see docs/sources.md.", allow_module_level=True)
+    pytest.skip("fakesnow has an environment of its own, see docs/reference/sources.md.", allow_module_level=True)
 
 CONTRACT = (
     test_a_day_sent_twice_is_half_duplicates,

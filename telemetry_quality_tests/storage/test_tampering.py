@@ -1,7 +1,7 @@
 """Made-up attacks on a store whose triggers somebody dropped: each is found, and none hides another one.
 
 Each number is the seed of one attack. The gate tries some; ``TAMPERINGS=400`` tries the 600 that
-docs/reliability.md reports on.
+docs/explanation/reliability.md reports on.
 """
 
 from __future__ import annotations

@@ -230,8 +230,8 @@ def _expect_weekday(
     an incident in the history does not become the expectation, unless they persist, which makes a new level. A share
     of yesterday's surprise, learnt from the stream, is expected again. Days with a calendar effect teach neither level
     nor weekdays and are expected to be like earlier ones of their kind; days that come back each month or every second
-    week are expected to do so. docs/detection.md compares this with other methods. After Holt (1957), Winters
-    (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
+    week are expected to do so. docs/explanation/detection.md compares this with other methods. After Holt (1957),
+    Winters (1960); clipping after Gelper, Fried and Croux (2010), Robust forecasting with exponential smoothing.
     """
     effects = calendar_effects(settings.holidays, day.year)
 

@@ -119,7 +119,8 @@ def leak(
     last RECENT_DAYS comparisons is the fall (in logs). Its spread comes from the BODY_QUANTILE of the stream's earlier
     falls and rises, with a prior, so that a summer, an outage or a new level hardly widens it. Most of the fall on
     the same days of last year is seasonal and not a leak. What tells a leak from other falls is its shape: see
-    ``_is_slow``. Holidays, days of rest and empty days neither teach nor are judged. docs/detection.md has figures.
+    ``_is_slow``. Holidays, days of rest and empty days neither teach nor are judged. docs/explanation/detection.md
+    has figures.
 
     Args:
         day: The day to be judged; ``history`` holds its own count too, and later days there are ignored.

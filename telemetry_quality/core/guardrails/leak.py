@@ -49,7 +49,7 @@ def judge(evidence: Evidence, policy: Policy) -> Verdict:
 
     Neither a provisional day, whose missing events may still arrive, nor an empty day, a holiday or a day of rest is
     judged. On 49 real series in 18 groups, those of low volume apart, this found a loss of 2 % a day within 30 days in
-    90 of 100 starts, at 0.8 false alarms per 100 normal days: see docs/detection.md.
+    90 of 100 starts, at 0.8 false alarms per 100 normal days: see docs/explanation/detection.md.
     """
     if evidence.figures.is_provisional:
         return _unknown(policy, "DAY_PROVISIONAL", "A slow loss cannot be judged yet: the day is provisional.")

@@ -1,4 +1,4 @@
-"""The page that ``docs/add-a-page.md`` adds, in a copy of the project."""
+"""The page that ``docs/how-to/add-a-page.md`` adds, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-GUIDE = (ROOT / "docs" / "add-a-page.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "how-to" / "add-a-page.md").read_text(encoding="utf-8")
 COPIED = ("telemetry_quality", "telemetry_quality_tests", "docs")
 CHECKS = (
     "telemetry_quality_tests/dashboard/pages/test_sources.py",
