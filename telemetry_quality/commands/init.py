@@ -12,6 +12,7 @@ import click
 import telemetry_quality
 from telemetry_quality.commands.options import EXIT_HEALTHY, config_option, json_option, say
 from telemetry_quality.commands.settings_file import Line, rendered, shown
+from telemetry_quality.documentation import page
 from telemetry_quality.errors import SettingsError, SourceError
 from telemetry_quality.settings import DEFAULT_FILE, PRESETS
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from telemetry_quality.commands.proposals import Proposal
     from telemetry_quality.settings import Preset
 
-_PLACES = "# or duckdb, database, clickhouse …: see docs/reference/sources.md"
+_PLACES = f"# or duckdb, database, clickhouse …: see {page('reference/sources')}"
 
 
 @click.command()
@@ -131,7 +132,8 @@ def _next_step(place: Place, proposal: Proposal) -> str:
 
 _HEAD = """\
 # Settings of telemetry-quality, proposed from {looked_at}. What is guessed says so: read each line.
-# `telemetry-quality check` compares them with your events; docs/reference/settings.md lists all settings.
+# `telemetry-quality check` compares them with your events.
+# All settings: {settings}
 
 store = "sqlite:///telemetry_quality.db"
 
@@ -156,7 +158,7 @@ def _proposed(place: Place, look: Look, proposal: Proposal, days: Days | None) -
         lines.append(_preset_line(proposal.preset))
     else:
         lines += [Line(key, value, "guessed by the size of the numbers") for key, value in proposal.settings.items()]
-    head = _HEAD.format(looked_at=f"{look.events:,} events")
+    head = _HEAD.format(settings=page("reference/settings"), looked_at=f"{look.events:,} events")
     roles = _preset_roles("events", PRESETS[proposal.preset]) if proposal.preset else _guessed_roles(proposal)
     return f"{head}{rendered(lines)}\n{roles}{_GUARDRAILS}"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from telemetry_quality.documentation import page
 from telemetry_quality.errors import SourceError
 from telemetry_quality.sources.limits import MEMORY_LIMIT_BYTES
 
@@ -87,7 +88,7 @@ def _backend(url: str) -> str:
         raise SourceError(
             "URL_INVALID",
             "url requires the form postgresql://USER:PASSWORD@HOST/DATABASE, mariadb://USER:PASSWORD@HOST/DATABASE or "
-            f"sqlite:///FILE, but {found} was found; for another engine see docs/reference/sources.md.",
+            f"sqlite:///FILE, but {found} was found; for another engine see {page('reference/sources')}.",
         )
     return backend
 

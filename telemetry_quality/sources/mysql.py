@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy import column, func, make_url, select, table
 from sqlalchemy.sql.elements import quoted_name
 
+from telemetry_quality.documentation import page
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
@@ -104,7 +105,7 @@ class _Client:
             raise SourceError(
                 "UNPROVEN",
                 f"{self._what} must be MariaDB, but is {version}, on which the queries have never been run; read a "
-                "copy in another place of docs/reference/sources.md.",
+                f"copy in another place of {page('reference/sources')}.",
             )
         settings: dict[str, Any] = {
             "time_zone": "+00:00",

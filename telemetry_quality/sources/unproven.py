@@ -13,6 +13,7 @@ from sqlalchemy import column, create_engine, func, make_url, select, table
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from telemetry_quality.documentation import page
 from telemetry_quality.errors import SourceError, SourceSilentError, SourceUnavailableError
 from telemetry_quality.interrupts import postponed_interrupts
 from telemetry_quality.sources.columns import Column, ColumnKind, fitted
@@ -189,7 +190,7 @@ class UnprovenSource(TableSource[_Client]):
         del window
         return too_costly(
             "what nobody has measured, and an engine that is paid by what it reads makes each look a cost",
-            "read a copy in another place of docs/reference/sources.md during the day",
+            f"read a copy in another place of {page('reference/sources')} during the day",
         )
 
     @contextmanager

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from telemetry_quality.documentation import SITE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,6 +74,16 @@ def test_every_page_is_listed_once_and_the_decisions_by_their_list() -> None:
     pages = {str(file.relative_to(DOCS)) for file in DOCS.rglob("*.md")}
     decisions = {page for page in pages if page.startswith("adr/")} - {"adr/README.md"}
     assert sorted(listed) == sorted(pages - decisions)
+
+
+def test_every_page_that_a_message_refers_to_exists_on_the_site_that_is_built() -> None:
+    """Addresses end in .html because the site is built to be opened from a folder too."""
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "telemetry_quality").rglob("*.py"))
+    named = re.findall(r"\bpage\([\"']([a-z/-]+)[\"']\)", code)
+    assert len(named) >= 4
+    assert [name for name in named if not (DOCS / f"{name}.md").is_file()] == []
+    assert SETTINGS["site_url"] == SITE
+    assert "offline" in SETTINGS["plugins"]
 
 
 def test_every_address_of_our_own_repository_is_a_file_of_it() -> None:

@@ -285,7 +285,7 @@ def test_mariadb_is_cheap_with_an_index_on_the_time(mariadb: MariaDB) -> None:
 
 def test_an_engine_that_nobody_has_measured_is_refused() -> None:
     source = open_database("trino://user@host/db", "events", LEAN, allow_unproven=True)
-    assert_costly(source.costly_hours(HOURS), "what nobody has measured", "docs/reference/sources.md")
+    assert_costly(source.costly_hours(HOURS), "what nobody has measured", "/reference/sources.html")
 
 
 def test_the_plan_of_spark_says_how_much_of_its_relations_is_read() -> None:
