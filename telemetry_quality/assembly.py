@@ -282,9 +282,11 @@ def surroundings(settings: Settings) -> Surroundings:
     return Surroundings(shared_address(settings), {name: source.owners for name, source in settings.sources.items()})
 
 
-def deliver_messages(settings: Settings, store: MessageStore, clock: Callable[[], datetime]) -> Delivered:
+def deliver_messages(
+    settings: Settings, store: MessageStore, clock: Callable[[], datetime], *, is_hurried: bool = False
+) -> Delivered:
     """Send the messages that are due on all channels of the settings."""
-    return deliver(store, message_channels(settings), surroundings(settings), clock)
+    return deliver(store, message_channels(settings), surroundings(settings), clock, is_hurried=is_hurried)
 
 
 def health_service(settings: Settings, source: str | None = None) -> TelemetryHealthService:

@@ -26,7 +26,7 @@ from telemetry_quality.commands.options import (
     say,
     source_option,
 )
-from telemetry_quality.console import Column, Kind, Part, Styled, print_listing, write
+from telemetry_quality.console import Column, Kind, Part, Styled, next_step, print_listing, write
 from telemetry_quality.core.messages.delivery import send_test
 from telemetry_quality.core.messages.model import DeliveryOutcome
 from telemetry_quality.errors import DeliveryError
@@ -56,16 +56,17 @@ def alerts() -> None:
 
 
 @alerts.command()
+@click.option("--now", "is_hurried", is_flag=True, help="Send messages without waiting for other sources to fail.")
 @config_option
 @source_option
 @json_option
-def dispatch(config: str | None, source: str | None, as_json: bool) -> int:
+def dispatch(is_hurried: bool, config: str | None, source: str | None, as_json: bool) -> int:
     """Dispatch pending alerts, such as those of a process that died before it could, and send messages that are due."""
     settings = load_settings(config)
     names = settings.names(source)
     store = open_store(settings)
     dispatched = dispatch_to_log(store, names)
-    delivered = deliver_messages(settings, store, utc_now) if settings.alerts else None
+    delivered = deliver_messages(settings, store, utc_now, is_hurried=is_hurried) if settings.alerts else None
     if as_json:
         print_json({"dispatched": dispatched, **({} if delivered is None else {"messages": delivered._asdict()})})
         return EXIT_HEALTHY
@@ -74,6 +75,8 @@ def dispatch(config: str | None, source: str | None, as_json: bool) -> int:
         write(delivered.sentence())
         for failure in delivered.failures:
             write(failure, stderr=True)
+        if delivered.waiting and not delivered.failures and not is_hurried:
+            next_step("alerts", "dispatch", "--now", config=config, when="To wait for no other source")
     return EXIT_HEALTHY
 
 

@@ -115,6 +115,19 @@ def test_dispatching_sends_messages_that_are_due_and_says_what_was_done(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("store")
+def test_a_message_about_a_day_just_judged_waits_and_the_command_says_how_to_send_it_at_once(
+    tmp_path: Path, receiver: WebReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_channels(tmp_path, receiver)
+    judge(open_store(load_settings()), 2, failed(), now=utc_now())
+    hint = "To wait for no other source: telemetry-quality alerts dispatch --now\n"
+    said = run(capsys, "alerts", "dispatch")[1]
+    assert said == f"3 alerts dispatched.\nNo message sent, 1 incident waits for its message.\n{hint}"
+    assert run(capsys, "alerts", "dispatch", "--now")[1] == "0 alerts dispatched.\n1 message sent.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("store")
 def test_a_secret_of_a_channel_is_in_no_output_log_store_or_page(
     tmp_path: Path, receiver: WebReceiver, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -97,12 +97,15 @@ def deliver(
     channels: Iterable[MessageChannel],
     surroundings: Surroundings,
     clock: Callable[[], datetime],
+    *,
+    is_hurried: bool = False,
 ) -> Delivered:
     """Send what is due on ``channels``, the one first that was tried longest ago.
 
     Each channel is left alone after a failure, so that a receiver that is away costs one attempt at a time.
+    With ``is_hurried``, messages do not wait for other sources that may fail too.
     """
-    call = _Call(store, surroundings, clock)
+    call = _Call(store, surroundings, clock, is_hurried=is_hurried)
     with store.kept_open():
         found = [(channel, journal_of(store.deliveries(channel.name, call.began))) for channel in channels]
         found.sort(key=lambda pair: (pair[1].last_attempt_at or _NEVER, pair[0].name))
@@ -115,8 +118,11 @@ def deliver(
 class _Call:
     """One call of ``deliver``, and what it has done so far."""
 
-    def __init__(self, store: MessageStore, surroundings: Surroundings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: MessageStore, surroundings: Surroundings, clock: Callable[[], datetime], *, is_hurried: bool
+    ) -> None:
         self.began = clock()
+        self._is_hurried = is_hurried
         self.sent = self.waiting = 0
         self.failures: list[str] = []
         self._store = store
@@ -125,7 +131,7 @@ class _Call:
 
     def serve(self, channel: MessageChannel, journal: Journal) -> None:
         """Send what is due on a channel, until the receiver fails."""
-        due, provisional = _due(self._store, channel, journal, self._clock())
+        due, provisional = _due(self._store, channel, journal, self._clock(), is_hurried=self._is_hurried)
         self.waiting += due.waiting + sum(len(draft.items) for draft in due.drafts)
         last_sequence = self._store_unsent(channel, due, journal.last_sequence)
         surroundings = replace(self._surroundings, provisional=provisional)
@@ -198,7 +204,7 @@ def send_test(
 
 
 def _due(
-    store: MessageStore, channel: MessageChannel, journal: Journal, now: datetime
+    store: MessageStore, channel: MessageChannel, journal: Journal, now: datetime, *, is_hurried: bool
 ) -> tuple[Due, frozenset[tuple[str, date]]]:
     """What is due on a channel, and which days of its sources are provisional."""
     # A source that is no longer its own must not seem to be healed.
@@ -216,7 +222,7 @@ def _due(
             by_day[source, day] = computed_at
             if is_provisional:
                 provisional.add((source, day))
-    judged = Judged(max(by_day.values(), default=None), by_day)
+    judged = Judged(None if is_hurried else max(by_day.values(), default=None), by_day)
     due = due_messages(channel.name, incidents, judged, journal=journal, rules=channel.rules, now=now)
     return due, frozenset(provisional)
 

@@ -41,7 +41,7 @@ class Judged:
     """When days of the sources were judged, as far as messages depend on it.
 
     Attributes:
-        last_at: When any day of them was judged last; None if none was.
+        last_at: When any day of them was judged last; None if none was, or if messages wait for no other day.
         by_day: When each day was judged as it is now, by source and day.
     """
 

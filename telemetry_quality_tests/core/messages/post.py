@@ -123,8 +123,9 @@ class PostOffice:
         self.round(*channels)
         return self.received[before:]
 
-    def round(self, *channels: MessageChannel) -> Delivered:
-        return deliver(self.store, channels or [self.channel], self.surroundings, lambda: self.now)
+    def round(self, *channels: MessageChannel, is_hurried: bool = False) -> Delivered:
+        now = lambda: self.now  # noqa: E731 - the clock is moved while messages are sent
+        return deliver(self.store, channels or [self.channel], self.surroundings, now, is_hurried=is_hurried)
 
     def kinds(self, after: timedelta = GATHERED, *channels: MessageChannel) -> list[str]:
         """Move the clock and deliver; returns the kinds of the messages that arrived."""

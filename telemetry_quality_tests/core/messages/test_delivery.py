@@ -365,6 +365,21 @@ def test_a_backfill_that_takes_hours_is_told_every_hour_at_most(post: PostOffice
     assert 1 <= len(post.received) <= (post.now - began) // longest + 1
 
 
+@pytest.mark.parametrize("days_ago", [0, 20])
+def test_messages_in_a_hurry_wait_for_no_other_day_but_for_the_end_of_quiet_hours(
+    tmp_path: Path, days_ago: int
+) -> None:
+    post = PostOffice(tmp_path, quiet_hours=QuietHours(time(22), time(8)))
+    post.now = MORNING.replace(hour=23)
+    post.judge(YESTERDAY - days_ago * DAY, failed())
+    assert post.round(is_hurried=True) == (0, (), 1), "it is quiet"
+    post.now = MORNING.replace(hour=12) + DAY
+    post.judge(YESTERDAY + DAY)
+    assert post.round() == (0, (), 1)
+    assert post.round(is_hurried=True) == (1, (), 0)
+    assert post.round(is_hurried=True) == (0, (), 0), "and it is sent once"
+
+
 def test_a_single_old_day_that_turns_out_to_be_bad_is_news(post: PostOffice) -> None:
     post.judge(YESTERDAY - 20 * DAY, failed())
     assert post.kinds() == NOTHING, "more of a backfill may follow"
