@@ -19,9 +19,13 @@ Commands that install packages are not typed: the environment of the tests has t
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
+import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -40,6 +44,14 @@ _FENCE = re.compile(
     r"(?P<body>.*?)^(?P=indent)```$",
     flags=re.MULTILINE | re.DOTALL,
 )
+_SCRIPT = re.compile(
+    r"[^\n]*<<'(?P<end>\w+)'\n(?:.*?\n)?(?P=end)\n"  # a document for a command
+    r"|(?:[^\n]*\\\n)*[^\n]+\n",  # a line, with those that continue it
+    flags=re.DOTALL,
+)
+PATIENCE_SECONDS = 300
+"""A command that takes longer fails the page, for example because it waits for an answer."""
+
 _INSTALLS = re.compile(r"^(sudo |apt-get |apt |(python3? -m )?pip install|python3? -m venv|source |\. )")
 
 
@@ -85,8 +97,8 @@ def blocks_of(text: str) -> Iterator[Block]:
 def commands_of(block: Block) -> list[Command]:
     """The commands of a console block with their output, or those of a script, which prints what it likes."""
     if block.language == "sh":
-        joined = re.findall(r"(?:[^\n]*\\\n)*[^\n]+\n", block.body)
-        return [Command(line.rstrip("\n"), "") for line in joined if not line.lstrip().startswith("#")]
+        pieces = [found[0].rstrip("\n") for found in _SCRIPT.finditer(block.body)]
+        return [Command(piece, "") for piece in pieces if not piece.lstrip().startswith("#")]
     pieces = re.split(r"^\$ ", block.body, flags=re.MULTILINE)
     assert not pieces[0].strip(), f"line {block.line}: a console block begins with a command"
     return [_command_of(piece) for piece in pieces[1:]]
@@ -129,24 +141,31 @@ class Shell:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the shell and what it left running."""
-        self.type("kill $(jobs -p) 2>/dev/null; wait 2>/dev/null")
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        self._bash.stdin.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)
         self._bash.wait()
+        # Ends when the last process that could write to it has ended.
+        self._bash.stdout.read()
         self._bash.stdout.close()
+        with suppress(BrokenPipeError):
+            self._bash.stdin.close()
 
     def type(self, command: str) -> tuple[str, int]:
         """Type a command; what it printed on both streams, and the code that it ended with."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         mark = uuid.uuid4().hex
+        watch = threading.Timer(PATIENCE_SECONDS, os.killpg, (self._bash.pid, signal.SIGKILL))
+        watch.start()
         self._bash.stdin.write(f"{{\n{command}\n}} </dev/null\nprintf '\\n%s %s\\n' {mark} $?\n")
         self._bash.stdin.flush()
         lines: list[str] = []
         while not (line := self._bash.stdout.readline()).startswith(mark):
-            assert line, f"The shell ended while it ran: {command}"
+            assert line, f"The shell ended, or {PATIENCE_SECONDS} seconds were over, while it ran: {command}"
             lines.append(line)
+        watch.cancel()
         return "".join(lines).removesuffix("\n"), int(line.split()[1])
 
 
