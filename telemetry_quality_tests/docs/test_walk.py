@@ -28,7 +28,7 @@ class DoPage:
 
     def __call__(self, text: str, **replace: str) -> None:
         (self._docs / "page.md").write_text(text, encoding="utf-8")
-        walk("page.md", self.folder, {"PATH": os.environ["PATH"]}, replace)
+        walk("page.md", self.folder, {"PATH": os.environ["PATH"], "HOME": str(self._docs)}, replace)
 
 
 def console(*lines: str, note: str = "") -> str:
@@ -100,6 +100,13 @@ def test_what_is_left_running_ends_with_the_page(do: DoPage) -> None:
     while status.exists() and "zombie" not in status.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_command_that_serves_gets_ctrl_c_once_it_is_ready(do: DoPage) -> None:
+    serves = "$ trap 'echo bye > ended; exit' INT; echo ready; sleep 300 & wait"
+    do(console(serves, "ready", note='until "ready": it serves until Ctrl-C') + console("$ cat ended", "bye"))
+    with pytest.raises(AssertionError, match="ended with 1 instead of 0"):
+        do(console("$ echo cannot start", note='until "ready": it serves until Ctrl-C'))
 
 
 def test_nothing_of_the_environment_reaches_the_reader_s_shell(do: DoPage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ A comment before a block says what else is to be known, and why::
 
     <!-- exits with 1: a day is unhealthy -->
     <!-- not run: needs an account with the vendor -->
+    <!-- until "Serving dagster-webserver": it serves until Ctrl-C -->
 
+The last one is for a command that does not end: once it has printed that, it gets Ctrl-C.
 Commands that install packages are not typed: the environment of the tests has them.
 """
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -75,6 +78,12 @@ class Block:
         """The code that the last command of the block ends with."""
         said = re.match(r"exits with (\d+)", self.note)
         return int(said[1]) if said else 0
+
+    @property
+    def until(self) -> str | None:
+        """What the last command of the block prints when it is ready, if it does not end by itself."""
+        said = re.match(r'until "([^"]+)"', self.note)
+        return said[1] if said else None
 
 
 @dataclass(frozen=True)
@@ -168,6 +177,17 @@ class Shell:
         watch.cancel()
         return "".join(lines).removesuffix("\n"), int(line.split()[1])
 
+    def serve(self, command: str, until: str) -> tuple[str, int]:
+        """Type a command that does not end, and Ctrl-C once it has printed ``until``; 1 if it ended before."""
+        log = f'"$HOME"/{uuid.uuid4().hex}.log'
+        # With job control, a process in the background can be interrupted.
+        return self.type(
+            f"touch {log}\nset -m\n{{ {command}\n}} >{log} 2>&1 &\nset +m\n"
+            f"for _ in {{1..{PATIENCE_SECONDS}}}; do\n"
+            f"kill -0 $! 2>/dev/null && ! grep -qF {shlex.quote(until)} {log} || break; sleep 0.5; done\n"
+            f"kill -INT -- -$! 2>/dev/null; wait $! 2>/dev/null; cat {log}; grep -qF {shlex.quote(until)} {log}"
+        )
+
 
 def walk(page: str, folder: Path, environment: Mapping[str, str], replace: Mapping[str, str] | None = None) -> None:
     """Do what a page says, and fail where something else happens.
@@ -196,9 +216,11 @@ def _do(block: Block, folder: Path, shell: Shell, page: str) -> None:
         return
     commands = [command for command in commands_of(block) if not _INSTALLS.match(command.text)]
     for number, command in enumerate(commands, start=1):
-        printed, code = shell.type(command.text)
+        is_last = number == len(commands)
+        serves = block.until if is_last else None
+        printed, code = shell.serve(command.text, serves) if serves else shell.type(command.text)
         place = f"docs/{page}:{block.line}: {command.text}"
-        expected = block.exit_code if number == len(commands) else 0
+        expected = block.exit_code if is_last else 0
         assert code == expected, f"{place}\nended with {code} instead of {expected}:\n{printed}"
         if command.printed:
             assert is_as_shown(printed, command.printed), f"{place}\nprinted\n{printed}\ninstead of\n{command.printed}"
