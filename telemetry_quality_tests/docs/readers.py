@@ -71,6 +71,14 @@ def postgresql(reader: Reader) -> None:
     _move_dagster(reader)
 
 
+def ports_for_the_demo(reader: Reader) -> None:
+    """Ports that no other test uses."""
+    ports = {"3000": free_port(), "3001": free_port()}
+    command = "$ telemetry-quality demo\n"
+    reader.replace[command] = f"{command.strip()} --port {ports['3000']} --dashboard-port {ports['3001']}\n"
+    reader.replace.update({f"//127.0.0.1:{shown}": f"//127.0.0.1:{port}" for shown, port in ports.items()})
+
+
 def _move_dagster(reader: Reader) -> None:
     """Serve Dagster's UI at another port, since tests run beside each other."""
     serve = "dagster dev -m telemetry_quality.definitions"

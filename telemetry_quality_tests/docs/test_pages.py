@@ -22,6 +22,7 @@ WALKED: dict[str, Callable[[Reader], None]] = {
     "how-to/alerts-to-a-webhook.md": readers.nothing_more,
     "how-to/noisy-guardrails.md": readers.nothing_more,
     "how-to/own-parquet.md": readers.postgresql,
+    "tutorial.md": readers.ports_for_the_demo,
 }
 """What the reader of each page has before the first step, besides the package and an empty folder."""
 
@@ -37,7 +38,6 @@ NOT_WALKED = {
     "how-to/production.md": "its services run on other machines",
     "how-to/running-day.md": "what it shows depends on the hour",
     "how-to/spark.md": "it needs a cluster; sources/test_spark.py has one",
-    "tutorial.md": "it has no steps yet",
     "how-to/training-days.md": "its columns are compared by test_day_columns.py",
     "how-to/trusted-days.md": "its columns are compared by test_day_columns.py",
 }
