@@ -263,13 +263,20 @@ def _condition(sight: Sight) -> str | None:
         return f"NOT {name}"
     if kind is ColumnKind.INTEGER and words in {"severity_number", "severitynumber"}:
         return f"NULLIF({name}, 0) >= 17"
-    if kind is ColumnKind.INTEGER and words in {"status_code", "http_status", "http_status_code", "response_code"}:
+    if kind is ColumnKind.INTEGER and _holds_http_states(sight):
         return f"{name} >= 500"
     if kind is ColumnKind.TEXT and words in {"level", "log_level", "severity", "severity_text", "status", "outcome"}:
         bad = sorted({value.strip().lower() for value in sight.known} & {*_LEVELS, "failed", "failure"})
         named = bad if words in {"status", "outcome"} else list(dict.fromkeys([*_LEVELS[:3], *bad]))
         return f"LOWER({name}) IN ({', '.join(map(_literal, named))})" if named else None
     return None
+
+
+def _holds_http_states(sight: Sight) -> bool:
+    if sight.words in {"status_code", "http_status", "http_status_code", "response_code"}:
+        return True
+    values = {int(value) for value in sight.known}
+    return sight.words == "status" and bool(values) and min(values) >= 100 and max(values) < 600
 
 
 _GUESSES: dict[str, Callable[[Sequence[Sight]], tuple[Guess, Sight] | None]] = {

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from telemetry_quality_tests.docs.warehouses import write_warehouse
 from telemetry_quality_tests.servers import free_port, running_postgresql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 T = TypeVar("T")
@@ -77,6 +78,15 @@ def ports_for_the_demo(reader: Reader) -> None:
     command = "$ telemetry-quality demo\n"
     reader.replace[command] = f"{command.strip()} --port {ports['3000']} --dashboard-port {ports['3001']}\n"
     reader.replace.update({f"//127.0.0.1:{shown}": f"//127.0.0.1:{port}" for shown, port in ports.items()})
+
+
+def warehouse(layout: str, table: str) -> Callable[[Reader], None]:
+    """A DuckDB file with a vendor's table."""
+
+    def write(reader: Reader) -> None:
+        write_warehouse(reader.folder, layout, table, reader.folder.parent)
+
+    return write
 
 
 def _move_dagster(reader: Reader) -> None:

@@ -189,6 +189,8 @@ def test_roles_and_the_unit_of_times_are_guessed_by_names_types_and_values(
         ("['info', 'error'][1 + (i % 50 = 0)::INT] AS level", "LOWER(level) IN ('error', 'fatal', 'critical')"),
         ("['ok', 'Failed'][1 + (i % 50 = 0)::INT] AS status", "LOWER(status) IN ('failed')"),
         ("CASE WHEN i % 50 = 0 THEN 503 ELSE 200 END AS status_code", "status_code >= 500"),
+        ("CASE WHEN i % 50 = 0 THEN 503 ELSE 200 END AS status", "status >= 500"),
+        ("CASE WHEN i % 50 = 0 THEN 3 ELSE 200 END AS status", "NULL"),
         ("CASE WHEN i % 50 = 0 THEN 17 ELSE 9 END AS severity_number", "NULLIF(severity_number, 0) >= 17"),
         ("i % 50 <> 0 AS success", "NOT success"),
         ("(i % 50 = 0)::INT AS failed", "failed"),
