@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site pictures constraints requirements dist smoke sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site verification pictures constraints requirements dist smoke sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ architecture: $(VENV)/.dev ## Redraw the picture in docs/explanation/architectur
 
 site: $(VENV)/.dev ## Build the site of the documentation into site/, to be opened from there; fails on a broken link
 	$(BIN)/zensical build --strict --clean
+
+verification: $(VENV)/.dev ## Measure every criterion of the mission (or ONLY some) and write docs/verification-report.md
+	$(BIN)/python -m telemetry_quality_tests.verification $(ONLY)
 
 pictures: $(VENV)/.dev ## Retake the README's pictures from real data; some minutes, and needs chromium
 	$(BIN)/python -m telemetry_quality_tests.pictures

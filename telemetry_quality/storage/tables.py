@@ -285,6 +285,8 @@ incident_action = Table(
     Column("accepted", OptionalJson),
     Column("assignee", StoredText),
     *_chain(),
+    # What people have said of a source is read whenever a day of it is judged.
+    Index(None, "source", "sequence"),
     sqlite_autoincrement=True,
 )
 
@@ -302,6 +304,7 @@ day_mark = Table(
     Column("note", StoredText, nullable=False),
     Column("marked_at", UtcDateTime, nullable=False),
     *_chain(),
+    Index(None, "source", "sequence"),
     sqlite_autoincrement=True,
 )
 """What people said about the days from ``day`` to ``until``; a null ``mark`` withdraws what was said before."""

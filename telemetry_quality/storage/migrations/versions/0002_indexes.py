@@ -1,4 +1,4 @@
-"""Indexes for the most frequent queries, of aggregates, failed verdicts, deliveries and failed sign-ins."""
+"""Indexes for the most frequent queries: aggregates, verdicts, what people said, deliveries, sign-ins."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,8 @@ def upgrade() -> None:
         sqlite_where=failed,
         postgresql_where=failed,
     )
+    for name in ("incident_action", "day_mark"):
+        op.create_index(f"ix_{name}_source_sequence", name, ["source", "sequence"])
     op.create_index("ix_delivery_channel_outcome_at", "delivery", ["channel", "outcome", "at"])
     for name in ("account_name", "address"):
         op.create_index(f"ix_sign_in_{name}_outcome_at", "sign_in", [name, "outcome", "at"])

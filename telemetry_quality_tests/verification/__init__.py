@@ -1,0 +1,1 @@
+"""Measures every criterion of the mission on real data; ``make verification`` writes docs/verification-report.md."""
