@@ -36,7 +36,9 @@ def columns_of(url: str, view: str) -> list[str]:
 def test_every_view_has_the_columns_that_the_docs_list_and_no_other(store_url: str) -> None:
     assert list(VIEWS) == [CURRENT_SNAPSHOT, TRUSTED_DAY, ALERT_STATE]
     for view in (TRUSTED_DAY, ALERT_STATE):
-        assert columns_of(store_url, view) == [name for name, *_ in documented("how-to/trusted-days.md", f"columns of {view}")]
+        assert columns_of(store_url, view) == [
+            name for name, *_ in documented("how-to/trusted-days.md", f"columns of {view}")
+        ]
     assert columns_of(store_url, CURRENT_SNAPSHOT) == list(integrity_snapshot.columns.keys())
 
 
