@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from telemetry_quality_tests.docs.warehouses import write_warehouse
-from telemetry_quality_tests.servers import free_port, running_postgresql
+from telemetry_quality_tests.servers import free_port, running_clickhouse, running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,11 +65,26 @@ def nothing_more(reader: Reader) -> None:
 
 
 def postgresql(reader: Reader) -> None:
-    """A new server where the reader may do everything, as ``psql`` finds it without options; and Dagster elsewhere."""
+    """A new server where the reader may do everything, as ``psql`` finds it without options."""
     server = reader.enter(running_postgresql())
     found = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "postgres", "PGPASSWORD": server.password}
     reader.environment.update(found)
-    _move_dagster(reader)
+
+
+def postgresql_and_dagster(reader: Reader) -> None:
+    """A server as above, and a port for Dagster's UI that no other test uses."""
+    postgresql(reader)
+    serve = "dagster dev -m telemetry_quality.definitions"
+    reader.replace[serve] = f"{serve} --port {free_port()}"
+
+
+def clickhouse(reader: Reader) -> None:
+    """A new server with somebody who may do everything, and a user who may only read."""
+    server = reader.enter(running_clickhouse())
+    shown = {"admin": "reader", "telemetry_quality": "viewer"}
+    for name, user in shown.items():
+        own = server.url("", user).removesuffix("/")
+        reader.replace[f"http://{name}:PASSWORD@localhost:8123"] = own
 
 
 def ports_for_the_demo(reader: Reader) -> None:
@@ -87,9 +102,3 @@ def warehouse(layout: str, table: str) -> Callable[[Reader], None]:
         write_warehouse(reader.folder, layout, table, reader.folder.parent)
 
     return write
-
-
-def _move_dagster(reader: Reader) -> None:
-    """Serve Dagster's UI at another port, since tests run beside each other."""
-    serve = "dagster dev -m telemetry_quality.definitions"
-    reader.replace[serve] = f"{serve} --port {free_port()}"

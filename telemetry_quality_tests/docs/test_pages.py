@@ -21,9 +21,11 @@ TESTS = Path(__file__).parents[1]
 WALKED: dict[str, Callable[[Reader], None]] = {
     "how-to/alerts-to-a-webhook.md": readers.nothing_more,
     "how-to/noisy-guardrails.md": readers.nothing_more,
+    "how-to/clickhouse-events.md": readers.clickhouse,
     "how-to/ga4.md": readers.warehouse("ga4", "events_2026"),
     "how-to/opentelemetry.md": readers.warehouse("otel_logs_with_event_name", "otel_logs"),
-    "how-to/own-parquet.md": readers.postgresql,
+    "how-to/own-parquet.md": readers.postgresql_and_dagster,
+    "how-to/postgresql-events.md": readers.postgresql,
     "how-to/posthog.md": readers.warehouse("posthog_table", "events"),
     "how-to/segment.md": readers.warehouse("segment_tracks", "app.tracks"),
     "how-to/snowplow.md": readers.warehouse("snowplow_mobile", "atomic.events"),
