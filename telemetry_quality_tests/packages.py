@@ -18,7 +18,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def blocks(page: str, language: str) -> list[str]:
     """The code blocks of a page of the docs."""
-    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(
+        rf"```{language}(?: title=[^\n]+)?\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), flags=re.DOTALL
+    )
 
 
 DECLARATION, SOURCE, CONTRACT_TEST = blocks("how-to/add-a-connector.md", "python")

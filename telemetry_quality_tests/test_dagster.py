@@ -187,7 +187,7 @@ def test_the_python_of_the_page_on_existing_deployments_runs(tmp_path: Path) -> 
     for name, source in (("telemetry", "flights"), ("flights", "flights"), ("web", "web")):
         text = SETTINGS.format(extra="").replace("sources.web", f"sources.{source}")
         (tmp_path / f"{name}.toml").write_text(text)
-    names: dict[str, Any] = {"__file__": str(tmp_path / "definitions.py"), "FOLDER": tmp_path}
+    names: dict[str, Any] = {"__file__": str(tmp_path / "definitions.py")}
     for block in (*blocks, report):
         exec(compile(block, "existing-dagster.md", "exec", dont_inherit=True), names)
         dg.Definitions.validate_loadable(names["defs"])
