@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture site verification pictures constraints requirements dist smoke sbom licences audit clean
+.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture reference site verification pictures constraints requirements dist smoke sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench: $(VENV)/.dev ## Run all benchmarks, also of other tools; writes artifacts
 
 architecture: $(VENV)/.dev ## Redraw the picture in docs/explanation/architecture.md from the import contracts
 	$(BIN)/python -m telemetry_quality_tests.architecture
+
+reference: $(VENV)/.dev ## Write the pages of the reference that follow from the code
+	$(BIN)/python -m telemetry_quality_tests.reference
 
 site: $(VENV)/.dev ## Build the site of the documentation into site/, to be opened from there; fails on a broken link
 	$(BIN)/zensical build --strict --clean

@@ -1,0 +1,8 @@
+"""Run ``make reference``: writes the pages of docs/reference that follow from the code."""
+
+from __future__ import annotations
+
+from telemetry_quality_tests.reference.pages import PAGES, REFERENCE
+
+for name, written in PAGES.items():
+    (REFERENCE / f"{name}.md").write_text(written(), encoding="utf-8")
