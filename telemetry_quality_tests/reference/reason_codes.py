@@ -53,7 +53,7 @@ def codes() -> dict[str, dict[str, Given]]:
         for code, sentence in _given(ast.parse(file.read_text(encoding="utf-8"))):
             given = found[room].setdefault(code, Given())
             given.modules.add(file.stem)
-            given.sentence = given.sentence or sentence
+            given.sentence = max(given.sentence, sentence, key=len)
     return found
 
 
@@ -75,12 +75,14 @@ def _is_code(node: object) -> bool:
 
 
 def _sentence(node: ast.AST | None) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
-        return "".join(map(str, parts))
-    return ""
+    """A text with what differs left out; empty unless it is a sentence."""
+    parts: list[object] = []
+    if isinstance(node, ast.Constant):
+        parts = [node.value]
+    elif isinstance(node, ast.JoinedStr):
+        parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+    text = "".join(map(str, parts))
+    return text if text.endswith(".") else ""
 
 
 def written() -> str:
