@@ -70,17 +70,28 @@ def _together(group: Sequence[V]) -> list[Said[V]]:
 
 
 def young_days(days: Iterable[tuple[date, Sequence[Verdict]]]) -> str:
-    """The days with too short a history, in one sentence with the guardrails concerned; empty if there are none."""
-    young: dict[date, list[str]] = {}
+    """The days with too short a history, in one sentence with the guardrails concerned; empty if there are none.
+
+    Guardrails whose history is long enough from the same day on are named together.
+    """
+    young: defaultdict[str, set[date]] = defaultdict(set)
     for day, verdicts in days:
-        if of_day := [verdict.guardrail for verdict in verdicts if verdict.reason_code == HISTORY_TOO_SHORT]:
-            young[day] = of_day
-    if not young:
-        return ""
-    names = listed(list(dict.fromkeys(name for named in young.values() for name in named)))
-    first, last = min(young), max(young)
-    when = f"on {first}" if first == last else f"on {len(young)} days from {first} to {last}"
-    return f"Too few earlier days were known {when} to judge {names}."
+        for verdict in verdicts:
+            if verdict.reason_code == HISTORY_TOO_SHORT:
+                young[verdict.guardrail].add(day)
+    groups: defaultdict[date, list[str]] = defaultdict(list)
+    for name, found in young.items():
+        groups[max(found)].append(name)
+    parts = [
+        f"{_when(set().union(*(young[name] for name in names)))} to judge {listed(names)}"
+        for _, names in sorted(groups.items())
+    ]
+    return f"Too few earlier days were known {'; '.join(parts)}." if parts else ""
+
+
+def _when(days: set[date]) -> str:
+    first, last = min(days), max(days)
+    return f"on {first}" if first == last else f"on {len(days)} days from {first} to {last}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -45,13 +45,24 @@ def test_unknown_verdicts_for_a_reason_of_their_own_are_not_joined() -> None:
 
 def test_young_days_are_described_in_one_sentence() -> None:
     first, last = date(2026, 3, 1), date(2026, 3, 3)
-    days = [(first, [PASSED, verdict("volume")]), (date(2026, 3, 2), [PASSED]), (last, [verdict("leak")])]
+    both = [verdict("volume"), verdict("leak")]
+    days = [(first, [PASSED, *both]), (date(2026, 3, 2), [PASSED]), (last, both)]
 
     assert young_days(days) == (
         "Too few earlier days were known on 2 days from 2026-03-01 to 2026-03-03 to judge volume and leak."
     )
-    assert young_days(days[2:]) == "Too few earlier days were known on 2026-03-03 to judge leak."
+    assert young_days(days[2:]) == "Too few earlier days were known on 2026-03-03 to judge volume and leak."
     assert young_days(days[1:2]) == ""
+
+
+def test_guardrails_that_wait_longer_than_others_are_named_apart() -> None:
+    volume, silence, leak = (verdict(name) for name in ("volume", "silence", "leak"))
+    days = [(date(2026, 3, 1), [leak, volume]), (date(2026, 3, 2), [leak, volume, silence]), (date(2026, 3, 3), [leak])]
+
+    assert young_days(days) == (
+        "Too few earlier days were known on 2 days from 2026-03-01 to 2026-03-02 to judge volume and silence; "
+        "on 3 days from 2026-03-01 to 2026-03-03 to judge leak."
+    )
 
 
 def test_lists_are_written_as_people_write_them() -> None:
