@@ -25,7 +25,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture reference site verification pictures constraints requirements dist smoke sbom licences audit clean
+.PHONY: help up demo dev test test-fast test-contract test-oldest soak check format lint types rooms deps migrations bench architecture reference site verification pictures constraints requirements dist smoke sbom licences audit clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ up: $(VENV)/.up ## Install, unpack a year of real telemetry, backfill 60 days, s
 
 demo: $(VENV)/.up ## Do the same without serving
 	@$(BIN)/telemetry-quality demo --no-serve; test $$? -le 1
+
+dev: $(VENV)/.dev ## Install everything to work on the project, with hooks that run the quick checks on every commit
+	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type commit-msg >/dev/null
+	@echo 'Ready. Next: make test-fast, which takes about a minute; CONTRIBUTING.md leads to a first change.'
 
 test: $(VENV)/.dev ## Run the tests, in three processes per two cores because many wait for servers
 	$(PYTEST) -n $(TEST_PROCESSES)
