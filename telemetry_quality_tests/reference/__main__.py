@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telemetry_quality_tests.reference.pages import PAGES, REFERENCE
+from telemetry_quality_tests.reference.pages import DOCS, PAGES
 
 for name, written in PAGES.items():
-    (REFERENCE / f"{name}.md").write_text(written(), encoding="utf-8")
+    (DOCS / f"{name}.md").write_text(written(), encoding="utf-8")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from telemetry_quality_tests.reference.markdown import table
-from telemetry_quality_tests.reference.pages import PAGES, REFERENCE
+from telemetry_quality_tests.reference.pages import DOCS, PAGES
 from telemetry_quality_tests.reference.reason_codes import codes
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_what_the_code_says_now(name: str) -> None:
-    assert (REFERENCE / f"{name}.md").read_text(encoding="utf-8") == PAGES[name](), "run make reference"
+    assert (DOCS / f"{name}.md").read_text(encoding="utf-8") == PAGES[name](), "run make reference"
 
 
 def test_a_cell_cannot_break_its_table() -> None:
