@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -41,3 +42,12 @@ def test_search_finds_what_people_look_for_without_network(page: Page, words: st
     box.fill(words)
     results = page.locator("mark", has_text=words.rsplit(maxsplit=1)[-1]).first
     results.wait_for(timeout=20_000)
+
+
+def test_the_quick_reference_is_one_printed_page(page: Page, site: Path) -> None:
+    page.goto((site / "quick-reference.html").as_uri())
+    margin = {"top": "10mm", "bottom": "10mm", "left": "10mm", "right": "10mm"}
+    printed = page.pdf(format="A4", margin=margin)  # type: ignore[arg-type]
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+    page.goto((site / "reference" / "settings.html").as_uri())
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) > 1, "pages are counted"
