@@ -18,10 +18,11 @@ LICENCES := Apache;BSD;ISC;MIT;MPL;Mozilla;PSF;Python Software Foundation;Unlice
 UNCOMPILED := site-packages/(datastore|hive_metastore|moto|mpmath|mypyc?|networkx|pip|sympy)/|/tests/
 # The tests of a file share fixtures; the slowest files come first (telemetry_quality_tests/conftest.py).
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
-# Files whose tests need no server, but a third of the time of all that need none; `make test` runs them.
-NOT_QUICK := commands/test_tune core/test_accepting_segments dashboard/access/test_signing_in orchestration/test_trust \
-	presets/test_init presets/test_vendor_tables sources/test_contract sources/test_copying sources/test_delta sources/test_iceberg \
-	sources/test_limits sources/test_text_files sources/test_times storage/test_append_only test_heartbeat test_outside_package
+# Folders and files whose tests need no server, but three fifths of the time of all that need none; `make test` runs them.
+NOT_QUICK := dashboard/access orchestration presets sources test_cli.py test_heartbeat.py test_outside_package.py \
+	$(addprefix commands/,test_now.py test_tune.py test_watching.py) \
+	$(addprefix core/,running/test_looking.py test_accepting.py test_accepting_segments.py test_tuning.py) \
+	dashboard/pages/test_incident.py $(addprefix storage/,test_append_only.py test_verification.py)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The environment belongs to this folder alone, so that pip need not warn whoever installs as root.
 export PIP_ROOT_USER_ACTION := ignore
@@ -47,8 +48,8 @@ dev: $(VENV)/.dev ## Install everything to work on the project, with hooks that 
 test: $(VENV)/.dev ## Run the tests, in three processes per two cores because many wait for servers
 	$(PYTEST) -n $(TEST_PROCESSES)
 
-test-fast: $(VENV)/.dev ## Run the quick tests, nine of ten of those that start no server, no browser and no Dagster run
-	$(PYTEST) -n $(CORES) -m 'not slow' $(NOT_QUICK:%=--ignore telemetry_quality_tests/%.py)
+test-fast: $(VENV)/.dev ## Run the quick tests: no server, no browser, no Dagster run, none of the long files
+	$(PYTEST) -n $(CORES) -m 'not slow' $(NOT_QUICK:%=--ignore telemetry_quality_tests/%)
 
 test-contract: $(VENV)/.dev ## Run the whole contract of connectors, also where each test takes long, and the longest faults
 	WHOLE_CONTRACT=1 $(PYTEST) -n $(CORES) $(addprefix telemetry_quality_tests/sources/test_,contract.py copying.py spark.py times.py) \
