@@ -45,9 +45,13 @@ class Plot:
         return _round_up(max(known, default=0.0))
 
 
+SMALLEST = 1e-12
+"""What is smaller is drawn like zero: no share of events is, and powers of ten end far below."""
+
+
 def _round_up(value: float) -> float:
     """The next number of which the half is easy to read, too."""
-    if value <= 0:
+    if value < SMALLEST:
         return 1.0
     power: float = 10.0 ** floor(log10(value))
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telemetry_quality.assembly import message_channels
@@ -156,6 +156,7 @@ NUMBERS = st.one_of(st.none(), st.floats(0, 1e12))
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=40), st.one_of(st.none(), st.floats(0, 1e6)))
+@example([5e-324], None)
 def test_every_number_lies_within_the_picture(values: list[float | None], limit: float | None) -> None:
     plot = Plot("Events", values, [value and value / 2 for value in values], values, limit)
     days = [ReportedDay(FIRST + timedelta(days=number), None, None) for number in range(len(values))]
