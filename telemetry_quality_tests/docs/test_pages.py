@@ -31,6 +31,7 @@ WALKED: dict[str, Callable[[Reader], None]] = {
     "how-to/postgresql-events.md": readers.postgresql,
     "how-to/posthog.md": readers.warehouse("posthog_table", "events"),
     "how-to/segment.md": readers.warehouse("segment_tracks", "app.tracks"),
+    "how-to/single-sign-on.md": readers.nothing_more,
     "how-to/snowplow.md": readers.warehouse("snowplow_mobile", "atomic.events"),
     "tutorial.md": readers.ports_for_the_demo,
 }
