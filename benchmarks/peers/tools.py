@@ -60,6 +60,7 @@ TOOLS = {
         ),
         Tool("pandera-pandas", "pandera, pandas", "pandera_pandas", "", "pandera", True),
         Tool("pandera-polars", "pandera, polars", "pandera_polars", "", "pandera", True),
+        Tool("pointblank", "pointblank, polars", "pointblank_polars", "", "pointblank", True),
         Tool("pandas", "plain pandas", "plain_pandas", "", "pandas", True),
     )
 }

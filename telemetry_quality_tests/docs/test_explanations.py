@@ -49,3 +49,31 @@ def test_thresholds_on_the_pages_are_the_defaults() -> None:
 def test_a_root_cause_holds_as_much_as_the_page_says() -> None:
     assert f"If no segment holds {HELD_PERCENT:g} % of the change" in text_of("root-cause")
     assert SAME_RATIO == 0.9, "nine tenths"
+
+
+def _rows(page: str) -> dict[str, list[str]]:
+    """The rows of all tables of a page by their first cell; the first row of that name."""
+    found: dict[str, list[str]] = {}
+    for line in (DOCS / "explanation" / f"{page}.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| "):
+            name, *cells = (cell.strip() for cell in line.strip("|").split(" | "))
+            found.setdefault(name, cells)
+    return found
+
+
+def test_the_comparison_quotes_speed_and_memory_as_they_were_measured() -> None:
+    quoted, measured = _rows("comparison"), _rows("performance")
+    names = [name for name in quoted if name in measured and len(quoted[name]) == 3 and name != "tool"]
+    assert len(names) == 6
+    for name in names:
+        process, ours, _, peak, *_ = measured[name]
+        assert quoted[name] == [process, ours, peak], name
+
+
+def test_the_comparison_quotes_detection_as_it_was_measured() -> None:
+    quoted, measured = _rows("comparison"), _rows("detection")
+    names = [name for name in quoted if name in measured and len(quoted[name]) == 2 and name != "method"]
+    assert len(names) == 5
+    for name in names:
+        alarms, _, _, _, _, halved, *_ = measured[name]
+        assert quoted[name] == [alarms.split(" / ")[0], halved], name
